@@ -1,0 +1,89 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every target is built in the Swift 6 language mode, and a warning is an error.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "cimbus",
+    products: [
+        .library(name: "DBus", targets: ["DBus"]),
+        .library(name: "CIM", targets: ["CIM"]),
+        .library(name: "CIMMOF", targets: ["CIMMOF"]),
+        .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
+        .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
+        .executable(name: "cimbusd", targets: ["cimbusd"]),
+        .executable(name: "cimctl", targets: ["cimctl"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/ordo-one/TextTable", from: "0.0.2"),
+    ],
+    targets: [
+        .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
+        .target(name: "CIM", swiftSettings: strict),
+        .target(name: "CIMMOF", dependencies: ["CIM"], swiftSettings: strict),
+        .target(
+            name: "CIMBusCore",
+            dependencies: [
+                "CIM",
+                .product(name: "DequeModule", package: "swift-collections"),
+                .product(name: "OrderedCollections", package: "swift-collections"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "DBus",
+            dependencies: ["CDBus", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .target(name: "CIMBusWire", dependencies: ["CIM", "DBus"], swiftSettings: strict),
+        .target(
+            name: "CIMBusBroker",
+            dependencies: [
+                "CIM", "CIMMOF", "CIMBusCore", "CIMBusWire", "DBus",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CIMBusProvider",
+            dependencies: [
+                "CIM", "CIMBusWire", "DBus",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .target(
+            name: "CIMBusClient",
+            dependencies: ["CIM", "CIMBusWire", "DBus", .product(name: "Logging", package: "swift-log")],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "cimbusd",
+            dependencies: [
+                "CIMBusBroker", "DBus",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "cimctl",
+            dependencies: [
+                "CIM", "CIMBusClient", "DBus",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "TextTable", package: "TextTable"),
+            ],
+            swiftSettings: strict),
+        .target(name: "CIMBusTestKit", dependencies: ["DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
+        .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
+        .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
+        .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
+        .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
+        .testTarget(name: "CIMBusWireTests", dependencies: ["CIMBusWire"], swiftSettings: strict),
+    ]
+)
