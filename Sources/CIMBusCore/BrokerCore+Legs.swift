@@ -1,0 +1,185 @@
+import CIM
+
+/// What a provider's call came back with.
+public enum Answer: Hashable, Sendable {
+    /// The contract's `(hresult, references, objects)`.
+    case result(WBEMStatus, references: UInt32, objects: Batch?)
+    /// A D-Bus error, or a reply that is not the contract's: it counts as an error result.
+    case failure(Outcome)
+}
+
+extension BrokerCore {
+    // MARK: - Calling
+
+    /// The operation asks its provider, as soon as a call slot is free.
+    mutating func openLeg(_ id: OperationID, _ registrationID: RegistrationID) {
+        guard let operation = operations[id], let registration = registry[registrationID] else { return }
+        registry[registrationID]?.counters.operations += 1
+        guard let provider = registration.peer, let peer = peers[provider] else {
+            return conclude(id, .because(.notRunning), discarding: false)
+        }
+        guard !registration.isSuspended else { return conclude(id, .because(.suspended), discarding: false) }
+        guard peer.liveness != .unresponsive else { return conclude(id, .because(.providerUnresponsive), discarding: false) }
+        lastSink += 1
+        let sink = SinkID(lastSink)
+        let leg = Leg(
+            sink: sink, operation: id, registration: registrationID, peer: provider, nested: operation.parent != nil,
+            call: .queued(since: now), heard: now)
+        legs[sink] = leg
+        operations[id]?.leg = sink
+        registry[registrationID]?.open.insert(sink)
+        if mayCall(leg, peer) { return call(leg) }
+        operations[id]?.state = .queued
+        peers[provider]?.calls.queue.append(sink)
+        slots.isContended = true
+        agenda.schedule(.operation(id), at: now + limits.slotWait)
+        agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
+    }
+
+    private func mayCall(_ leg: Leg, _ peer: Peer) -> Bool {
+        peer.liveness == .responsive && (leg.nested || peer.calls.queue.isEmpty || peer.calls.queue.first == leg.sink)
+            && slots.hasRoom(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits)
+    }
+
+    private mutating func call(_ leg: Leg) {
+        guard let peer = peers[leg.peer] else { return }
+        slots.take(leg.sink, peer: leg.peer, uid: peer.uid)
+        legs[leg.sink]?.call = .called
+        legs[leg.sink]?.ledger.call(leg.peer)
+        legs[leg.sink]?.heard = now
+        if peer.sinks.isEmpty, peer.heard < now, peer.pingedAt == nil { peers[leg.peer]?.heard = now }
+        peers[leg.peer]?.sinks.insert(leg.sink)
+        operations[leg.operation]?.state = .running
+        agenda.schedule(.operation(leg.operation), at: now + silence(of: leg))
+        agenda.schedule(.peer(leg.peer), at: now + pingLimit(of: leg.peer) / 2)
+        effects.append(.call(leg.sink))
+    }
+
+    /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order.
+    mutating func callWaiting() {
+        guard slots.isContended else { return }
+        slots.isContended = false
+        for id in peers.keys.sorted() {
+            while let peer = peers[id], let sink = peer.calls.queue.first, let leg = legs[sink], mayCall(leg, peer) {
+                peers[id]?.calls.queue.removeFirst()
+                call(leg)
+            }
+            if peers[id]?.calls.queue.isEmpty == false { slots.isContended = true }
+        }
+    }
+
+    /// An unanswered call was answered, or nobody is left to answer it.
+    mutating func freeSlot(_ sink: SinkID) {
+        guard let id = slots.free(sink) else { return }
+        peers[id]?.calls.abandoned.remove(sink)
+    }
+
+    // MARK: - The provider's answer
+
+    /// The provider answered its call (L2).
+    public mutating func answered(_ sink: SinkID, _ answer: Answer, at moment: Microseconds) -> [Effect] {
+        now = moment
+        guard let provider = slots.free(sink) else { return takeEffects() }
+        peers[provider]?.calls.abandoned.remove(sink)
+        hear(provider)
+        if let leg = legs[sink], leg.call == .called {
+            legs[sink]?.heard = now
+            legs[sink]?.call = .answered
+            switch answer {
+            case .failure(let outcome): fail(leg, outcome)
+            case .result(let status, _, let objects) where !status.isSuccess:
+                if let objects { effects.append(.discard(objects.payload)) }
+                fail(leg, Outcome(status))
+            case .result(let status, let references, let objects):
+                if let objects { acceptWithAnswer(objects, leg) }
+                if legs[sink]?.ledger.answer(keeping: Int(references)) == false {
+                    countViolation(sink, provider, "gave back more references than it had")
+                }
+                settle(sink, unreported: Outcome(status))
+            }
+        } else if case .result(_, _, let objects?) = answer {
+            effects.append(.discard(objects.payload))
+        }
+        callWaiting()
+        return takeEffects()
+    }
+
+    /// An error result drops everything the called peer holds.
+    private mutating func fail(_ leg: Leg, _ outcome: Outcome) {
+        legs[leg.sink]?.ledger.releaseAll(heldBy: leg.peer)
+        settle(leg.sink, unreported: outcome)
+    }
+
+    private mutating func acceptWithAnswer(_ batch: Batch, _ leg: Leg) {
+        guard legs[leg.sink]?.final == nil else {
+            effects.append(.discard(batch.payload))
+            return countViolation(leg.sink, leg.peer, "returned objects after its final status")
+        }
+        legs[leg.sink]?.objects += batch.sizes.count
+        accept(batch, for: leg.operation, call: nil, sink: leg.sink, peer: leg.peer)
+    }
+
+    // MARK: - The end of a leg
+
+    /// After every change of the ledger: a leg is over when its final status is known and nobody holds the sink (L4; R80, R81).
+    mutating func settle(_ sink: SinkID, unreported: @autoclosure () -> Outcome) {
+        guard let leg = legs[sink] else { return }
+        if case .queued = leg.call { return }
+        if leg.ledger.isHeld {
+            guard leg.final != nil else { return }
+            operations[leg.operation]?.state = .statusSeen
+            agenda.schedule(.operation(leg.operation), at: now + limits.leakGrace)
+            return
+        }
+        endLeg(sink, leg.final ?? unreported())
+    }
+
+    /// The leg has its result, and with it the operation.
+    mutating func endLeg(_ sink: SinkID, _ outcome: Outcome) {
+        guard let leg = legs[sink], let operation = operations[leg.operation] else { return }
+        var outcome = outcome
+        if outcome.status.isSuccess, operation.request.kind == .getObject, leg.objects != 1 {
+            outcome = .because(.wrongObjectCount, text: "GetObject succeeded with \(leg.objects) objects")
+        }
+        if outcome.explanation != nil, outcome.explanation?.pid == nil {
+            outcome.explanation?.registration = leg.registration
+            outcome.explanation?.pid = peers[leg.peer]?.pid ?? registry[leg.registration]?.pid
+        }
+        if let reason = outcome.explanation?.reason { registry[leg.registration]?.lastFailure = reason.rawValue }
+        conclude(leg.operation, outcome, discarding: false)
+    }
+
+    /// Nothing about this sink matters any more: the ledger is emptied, and a provider that still works on it is told (L9).
+    mutating func closeLeg(_ sink: SinkID) {
+        guard let leg = legs.removeValue(forKey: sink) else { return }
+        operations[leg.operation]?.leg = nil
+        registry[leg.registration]?.open.remove(sink)
+        for owner in leg.ledger.everyOwner { peers[owner]?.sinks.remove(sink) }
+        switch leg.call {
+        case .queued:
+            peers[leg.peer]?.calls.queue.removeAll { $0 == sink }
+        case .called:
+            if slots.holds(sink) {
+                // The call keeps its slot until it is answered; until then the provider gets no new one.
+                peers[leg.peer]?.calls.abandoned.insert(sink)
+                suspect(leg.peer)
+            }
+            if peers[leg.peer] != nil { effects.append(.cancelCall(sink, leg.registration)) }
+        case .answered:
+            if leg.ledger.isHeld, peers[leg.peer] != nil { effects.append(.cancelCall(sink, leg.registration)) }
+        }
+    }
+
+    /// A peer that died, or does not answer, holds nothing any more (L6, L8).
+    mutating func drop(_ id: PeerID, because reason: Explanation.Reason) {
+        guard let peer = peers[id] else { return }
+        for sink in peer.calls.queue { endLeg(sink, .because(reason)) }
+        for sink in peer.sinks.sorted() {
+            legs[sink]?.ledger.releaseAll(heldBy: id)
+            if legs[sink]?.peer == id, legs[sink]?.call == .called, reason == .providerVanished { legs[sink]?.call = .answered }
+            settle(sink, unreported: .because(reason))
+        }
+    }
+
+    func silence(of leg: Leg) -> Microseconds { registry[leg.registration]?.silence ?? limits.silence }
+}

@@ -1,0 +1,185 @@
+import CIM
+
+extension BrokerCore {
+    // MARK: - What is overdue
+
+    /// Ends an operation whose time has passed, in whichever way; else says when to look again.
+    mutating func review(_ id: OperationID) {
+        expirePulls(of: id)
+        guard let operation = operations[id] else { return }
+        if operation.state == .ended {
+            if let expires = operation.expires, expires <= now { return expire(id) }
+            return reschedule(id)
+        }
+        if operation.outcome == nil, let deadline = operation.deadline, deadline <= now {
+            conclude(id, .because(.deadlinePassed), discarding: false)
+        } else if let since = operation.delivery.blockedSince, since + patience(operation) <= now {
+            conclude(id, .because(.clientTooSlow), discarding: true)
+        } else if let sink = operation.leg, let leg = legs[sink] {
+            review(leg)
+        }
+        reschedule(id)
+    }
+
+    private mutating func review(_ leg: Leg) {
+        if case .queued(let since) = leg.call {
+            if since + limits.slotWait <= now { endLeg(leg.sink, .because(.noCallSlot)) }
+            return
+        }
+        guard leg.withheld == 0 else { return }
+        if let final = leg.final, let at = leg.finalAt {
+            guard max(at, leg.heard) + limits.leakGrace <= now else { return }
+            counters.leaks += 1
+            registry[leg.registration]?.counters.leaks += 1
+            note(.leak, peer: leg.peer, sink: leg.sink, "kept \(leg.ledger.references) references past its final status")
+            endLeg(leg.sink, final)
+        } else if !waitsForOthers(leg), leg.heard + silence(of: leg) <= now {
+            endLeg(leg.sink, .because(.providerSilent))
+        }
+    }
+
+    /// A provider that waits for a nested operation of its own is not silent: that operation has limits too.
+    private func waitsForOthers(_ leg: Leg) -> Bool {
+        operations[leg.operation]?.children.isEmpty == false
+    }
+
+    private func patience(_ operation: Operation) -> Microseconds {
+        operation.request.form == .semisync ? limits.pull : limits.credit
+    }
+
+    private mutating func reschedule(_ id: OperationID) {
+        guard let operation = operations[id] else { return }
+        var next: Microseconds?
+        func at(_ moment: Microseconds) { next = min(next ?? moment, moment) }
+        for pull in operation.pulls { at(pull.deadline) }
+        if let expires = operation.expires { at(expires) }
+        if operation.state != .ended {
+            if operation.outcome == nil, let deadline = operation.deadline { at(deadline) }
+            if let since = operation.delivery.blockedSince { at(since + patience(operation)) }
+            if let leg = operation.leg.flatMap({ legs[$0] }) {
+                if case .queued(let since) = leg.call {
+                    at(since + limits.slotWait)
+                } else if leg.withheld == 0, let final = leg.finalAt {
+                    at(max(final, leg.heard) + limits.leakGrace)
+                } else if leg.withheld == 0, waitsForOthers(leg) {
+                    at(now + silence(of: leg))
+                } else if leg.withheld == 0 {
+                    at(leg.heard + silence(of: leg))
+                }
+            }
+        }
+        if let next { agenda.schedule(.operation(id), at: next) }
+    }
+
+    // MARK: - Who is there
+
+    /// The outstanding ping was answered: the peer is alive, and what was sent before the ping is read.
+    public mutating func pingAnswered(by id: PeerID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        guard let peer = peers[id], peer.pingedAt != nil else { return takeEffects() }
+        peers[id]?.pingedAt = nil
+        pings.answered(uid: peer.uid)
+        hear(id)
+        if let read = peers[id]?.reads.answered(), read > 0 {
+            credit.refundReply(read, uid: peer.uid)
+            pumpBlocked()
+        }
+        flushProgress(to: id)
+        askIfUnread(id)
+        return takeEffects()
+    }
+
+    mutating func hear(_ id: PeerID) {
+        peers[id]?.heard = now
+        guard let liveness = peers[id]?.liveness, liveness != .responsive else { return }
+        peers[id]?.liveness = .responsive
+        if liveness == .unresponsive { note(.responsive, peer: id, "answers again") }
+        for registration in (peers[id]?.registrations ?? []).sorted() { effects.append(.registrationChanged(registration)) }
+        slots.isContended = true
+        callWaiting()
+    }
+
+    /// A call was abandoned unanswered: no new ones, and a ping, until the provider says something (section 3).
+    mutating func suspect(_ id: PeerID) {
+        guard peers[id]?.liveness == .responsive else { return }
+        peers[id]?.liveness = .asked
+        for registration in (peers[id]?.registrations ?? []).sorted() { effects.append(.registrationChanged(registration)) }
+        ping(id)
+    }
+
+    /// Sends a ping unless one is out.
+    mutating func ping(_ id: PeerID) {
+        guard let peer = peers[id], peer.pingedAt == nil else { return }
+        guard pings.hasRoom(for: peer.uid, limits: limits) else {
+            return agenda.schedule(.peer(id), at: now + .seconds(1))
+        }
+        pings.sent(uid: peer.uid)
+        peers[id]?.pingedAt = now
+        peers[id]?.reads.pinged = peer.reads.sent
+        agenda.schedule(.peer(id), at: now + pingLimit(of: id) / 2)
+        effects.append(.ping(id))
+    }
+
+    /// Asks a client that has much unread whether it has read it.
+    mutating func askIfUnread(_ id: PeerID) {
+        guard let peer = peers[id] else { return }
+        if peer.reads.unread >= limits.unreadBeforePing || credit.unread(of: peer.uid) >= limits.unreadPerUser / 2 { ping(id) }
+    }
+
+    /// The broker gave `peer` what it waited for: only now can a missed ping say something about it.
+    mutating func restartPing(_ id: PeerID) {
+        if peers[id]?.pingedAt != nil { peers[id]?.pingedAt = now }
+    }
+
+    func pingLimit(of id: PeerID) -> Microseconds {
+        guard let registrations = peers[id]?.registrations, !registrations.isEmpty else { return limits.ping }
+        return registrations.reduce(0) { max($0, registry[$1]?.ping ?? 0) }
+    }
+
+    /// Looks at a peer that holds sinks, or that calls wait for: after half of the ping's time in quiet it is asked, after the other half
+    /// it counts as vanished for those operations (L8).
+    mutating func judge(_ id: PeerID) {
+        guard let peer = peers[id] else { return }
+        let waits = !peer.calls.queue.isEmpty || peer.liveness == .asked
+        guard !peer.sinks.isEmpty || waits else { return }
+        let half = max(1, pingLimit(of: id) / 2)
+        guard let pinged = peer.pingedAt else {
+            if peer.heard + half <= now || peer.liveness == .asked { ping(id) }
+            return agenda.schedule(.peer(id), at: max(peer.heard, now - half) + half + (peer.heard + half <= now ? half : 0))
+        }
+        let quietSince = max(pinged, peer.heard)
+        guard quietSince + half <= now else { return agenda.schedule(.peer(id), at: quietSince + half) }
+        if let sink = innermostReentrantCall(of: id) {
+            endLeg(sink, .because(.notReentrant))
+            peers[id]?.pingedAt = now
+            return agenda.schedule(.peer(id), at: now + half)
+        }
+        if peer.owed > 0 {
+            peers[id]?.pingedAt = now
+            return agenda.schedule(.peer(id), at: now + half)
+        }
+        if peer.liveness != .unresponsive {
+            peers[id]?.liveness = .unresponsive
+            note(.unresponsive, peer: id, "did not answer a ping")
+            for registration in peer.registrations.sorted() { effects.append(.registrationChanged(registration)) }
+        }
+        drop(id, because: .providerUnresponsive)
+        callWaiting()
+    }
+
+    /// The deepest unanswered call to a peer that waits, further out in the same tree, for this very call (L12).
+    private func innermostReentrantCall(of id: PeerID) -> SinkID? {
+        var found: (sink: SinkID, depth: Int)?
+        for sink in peers[id]?.sinks ?? [] {
+            guard let leg = legs[sink], leg.peer == id, leg.call == .called, let operation = operations[leg.operation] else { continue }
+            var ancestor = operation.parent
+            var isReentrant = false
+            while let up = ancestor, let outer = operations[up], !isReentrant {
+                isReentrant = holds(id, up)
+                ancestor = outer.parent
+            }
+            if isReentrant, operation.depth > (found?.depth ?? 0) { found = (sink, operation.depth) }
+        }
+        return found?.sink
+    }
+}

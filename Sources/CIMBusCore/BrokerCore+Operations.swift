@@ -1,0 +1,198 @@
+import CIM
+
+extension BrokerCore {
+    /// A client's request passes admission, or is refused and changes nothing (L1, A.5; R54 to R57).
+    ///
+    /// - Throws: what the D-Bus error reply will say.
+    /// - Returns: the operation, and what to do. The client learns of the operation before any of the effects.
+    public mutating func begin(_ request: Request, at moment: Microseconds) throws(Refusal) -> (OperationID, [Effect]) {
+        now = moment
+        hear(request.client)
+        let (uid, parent) = try admit(request)
+        lastOperation += 1
+        let id = OperationID(lastOperation)
+        let origin = parent?.origin ?? uid
+        operations[id] = Operation(
+            id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
+            deadline: request.timeout.map { now + $0 }, state: .running)
+        quota.charge(origin)
+        openOperations += 1
+        counters.operations += 1
+        peers[request.client]?.operations.insert(id)
+        if let parent { operations[parent.id]?.children.insert(id) }
+        switch request.form {
+        case .async(let sink): peers[request.client]?.clientSinks[sink] = id
+        case .sync: peers[request.client]?.owed += 1
+        case .semisync: break
+        }
+        if let deadline = operations[id]?.deadline { agenda.schedule(.operation(id), at: deadline) }
+        switch request.target {
+        case .broker(let outcome, let answer):
+            if let answer { accept(answer, for: id, call: nil, sink: nil, peer: nil) }
+            conclude(id, outcome, discarding: false)
+        case .provider(let registration): openLeg(id, registration)
+        }
+        return (id, takeEffects())
+    }
+
+    private func admit(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Operation?) {
+        guard let client = peers[request.client] else { throw Refusal(.accessDenied, "the caller's credentials are not known") }
+        guard !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
+        var parent: Operation?
+        if let claimed = request.parent {
+            guard let operation = operations[claimed], holds(request.client, claimed) else {
+                throw Refusal(.invalidContext, "__OPERATION \(claimed.number): the caller holds no sink of that operation")
+            }
+            guard operation.depth < limits.depth else {
+                throw Refusal(.providerNotCapable, "operation \(claimed.number) is nested \(limits.depth) deep; a provider calls itself in a circle?")
+            }
+            parent = operation
+        }
+        if case .async(let sink) = request.form, client.clientSinks[sink] != nil {
+            throw Refusal(.invalidParameter, "sink \(sink) has an open operation; use another path, or wait for its final status")
+        }
+        guard quota.hasRoom(for: parent?.origin ?? client.uid, limits: limits) else {
+            throw Refusal(.quotaViolation, "too many open operations; wait for some to end")
+        }
+        guard (credit.replies[client.uid] ?? 0) < limits.unreadPerUser else {
+            throw Refusal(.quotaViolation, "uid \(client.uid) has \(limits.unreadPerUser >> 20) MiB of replies it has not read; read them first")
+        }
+        guard quota.buffered(for: client.uid) < limits.bufferedPerUser else {
+            throw Refusal(
+                .quotaViolation, "uid \(client.uid) has \(limits.bufferedPerUser >> 20) MiB of results it has not pulled; pull or close them")
+        }
+        return (client.uid, parent)
+    }
+
+    /// The client's `CancelAsyncCall`: a silent no-op where nothing is open (L9).
+    public mutating func cancelSink(_ sink: String, of peer: PeerID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        hear(peer)
+        guard let id = peers[peer]?.clientSinks[sink] else { return takeEffects() }
+        return cancel(id, at: moment)
+    }
+
+    /// One final status (CallCancelled) at once, without waiting for the provider (L9). A silent no-op after the end.
+    public mutating func cancel(_ id: OperationID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        conclude(id, .because(.cancelled), discarding: true)
+        return takeEffects()
+    }
+
+    /// The client is done with the results of a semisynchronous operation; if it is still open, that cancels it.
+    public mutating func close(_ id: OperationID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        guard let operation = operations[id], operation.request.form == .semisync else { return takeEffects() }
+        conclude(id, .because(.cancelled), discarding: true)
+        expire(id)
+        return takeEffects()
+    }
+
+    // MARK: - The end
+
+    /// Decides how an operation ends. The first decision stands; while accepted objects are still on their way to the client, a cancel or a
+    /// client that is too slow replaces it, since those discard them (section 3).
+    mutating func conclude(_ id: OperationID, _ outcome: Outcome, discarding: Bool) {
+        guard let operation = operations[id], operation.state != .ended else { return }
+        guard operation.outcome == nil || discarding else { return }
+        operations[id]?.outcome = explained(outcome, operation)
+        operations[id]?.state = .statusSeen
+        if let sink = operation.leg { closeLeg(sink) }
+        for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
+        if discarding {
+            discardQueue(of: id, because: outcome.status)
+            discardBuffer(of: id)
+        }
+        pump(id)
+    }
+
+    /// Names the provider in what the broker says about it.
+    private func explained(_ outcome: Outcome, _ operation: Operation) -> Outcome {
+        guard outcome.explanation != nil, outcome.explanation?.registration == nil, case .provider(let id) = operation.request.target else {
+            return outcome
+        }
+        var outcome = outcome
+        outcome.explanation?.registration = id
+        if outcome.explanation?.pid == nil {
+            outcome.explanation?.pid = operation.leg.flatMap { legs[$0] }.flatMap { peers[$0.peer]?.pid } ?? registry[id]?.pid
+        }
+        return outcome
+    }
+
+    /// The one final status goes out (L1).
+    mutating func complete(_ id: OperationID) {
+        guard let operation = operations[id], let outcome = operation.outcome, operation.state != .ended else { return }
+        count(operation, outcome)
+        effects.append(.finish(id, outcome))
+        leaveOpen(operation)
+        guard operation.request.form == .semisync else { return forget(id) }
+        operations[id]?.state = .ended
+        operations[id]?.delivery.blockedSince = nil
+        operations[id]?.expires = now + limits.retention
+        agenda.schedule(.operation(id), at: now + limits.retention)
+        pumpPulls(id)
+    }
+
+    /// The client is gone: nobody is left to tell (L1, L9).
+    mutating func abandon(_ id: OperationID) {
+        guard let operation = operations[id] else { return }
+        if operation.state == .ended { return expire(id) }
+        operations[id]?.outcome = .because(.cancelled)
+        if let sink = operation.leg { closeLeg(sink) }
+        for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
+        discardQueue(of: id, because: .callCancelled)
+        discardBuffer(of: id)
+        counters.cancelled += 1
+        effects.append(.abandon(id))
+        leaveOpen(operation)
+        forget(id)
+    }
+
+    /// The results of a finished operation go.
+    mutating func expire(_ id: OperationID) {
+        guard let operation = operations[id], operation.state == .ended else { return }
+        for pull in operation.pulls { answer(pull, of: id, late: true) }
+        discardBuffer(of: id)
+        effects.append(.expire(id))
+        forget(id)
+    }
+
+    private mutating func count(_ operation: Operation, _ outcome: Outcome) {
+        var registration: RegistrationID?
+        if case .provider(let id) = operation.request.target { registration = id }
+        if outcome.status == .callCancelled {
+            counters.cancelled += 1
+            if let registration { registry[registration]?.counters.cancelled += 1 }
+        } else if !outcome.status.isSuccess {
+            counters.failures += 1
+            if let registration { registry[registration]?.counters.failures += 1 }
+        }
+    }
+
+    /// What an open operation occupies is given back.
+    private mutating func leaveOpen(_ operation: Operation) {
+        openOperations -= 1
+        if let parent = operation.parent { operations[parent]?.children.remove(operation.id) }
+        let client = operation.request.client
+        switch operation.request.form {
+        case .async(let sink):
+            peers[client]?.clientSinks[sink] = nil
+            // What is not acknowledged yet is read before whatever the client is asked next.
+            let left = operations[operation.id]?.delivery.outstanding ?? 0
+            operations[operation.id]?.delivery.outstanding = 0
+            guard let uid = peers[client]?.uid else { return }
+            credit.becameReply(left, uid: uid)
+            peers[client]?.reads.sent += left
+            askIfUnread(client)
+        case .sync: peers[client]?.owed -= 1
+        case .semisync: break
+        }
+    }
+
+    private mutating func forget(_ id: OperationID) {
+        guard let operation = operations.removeValue(forKey: id) else { return }
+        quota.refund(operation.origin)
+        peers[operation.request.client]?.operations.remove(id)
+        agenda.remove(.operation(id))
+    }
+}

@@ -1,0 +1,78 @@
+import CIM
+
+extension BrokerCore {
+    /// A provider registers: its definition comes to life. Rights are checked before (``RegistrationRights``).
+    ///
+    /// - Throws: AlreadyRegistered while a live process holds the name; QuotaViolation past the number of definitions.
+    /// - Parameters:
+    ///   - silence: its own limit of L8, instead of the broker's.
+    ///   - ping: its own time to answer a ping, for code that blocks on purpose.
+    public mutating func register(
+        _ id: PeerID, namespace: String, name: String, silence: Microseconds?, ping: Microseconds?, at moment: Microseconds
+    ) throws(Refusal) -> (RegistrationID, [Effect]) {
+        now = moment
+        hear(id)
+        guard let peer = peers[id], !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
+        let registration: RegistrationID
+        if let known = registry.find(namespace: namespace, name: name) {
+            if known.peer != nil {
+                let owner = known.pid.map { ", process \($0)" } ?? ""
+                throw Refusal(
+                    .providerAlreadyRegistered,
+                    "provider \(known.name) is registered in \(namespace) already\(owner); stop that process or choose another name")
+            }
+            registration = known.id
+        } else {
+            guard registry.all.count < limits.registrations, registry.definitions(of: peer.uid) < limits.registrationsPerUser else {
+                throw Refusal(.quotaViolation, "too many provider registrations; unregister some before you add \(name)")
+            }
+            registration = registry.define(namespace: namespace, name: name, uid: peer.uid)
+        }
+        registry[registration]?.peer = id
+        registry[registration]?.uid = peer.uid
+        registry[registration]?.pid = peer.pid
+        registry[registration]?.silence = silence ?? limits.silence
+        registry[registration]?.ping = ping ?? limits.ping
+        peers[id]?.registrations.insert(registration)
+        effects.append(.registrationChanged(registration))
+        return (registration, takeEffects())
+    }
+
+    /// No new calls; open ones run on (L8). Calls that wait for a slot were never sent, and fail.
+    ///
+    /// - Throws: ProviderNotRegistered unless this peer serves that name.
+    public mutating func unregister(
+        _ id: PeerID, namespace: String, name: String, at moment: Microseconds
+    ) throws(Refusal) -> [Effect] {
+        now = moment
+        hear(id)
+        guard let known = registry.find(namespace: namespace, name: name), known.peer == id else {
+            throw Refusal(.providerNotRegistered, "provider \(name) is not registered in \(namespace) by this connection")
+        }
+        registry[known.id]?.peer = nil
+        registry[known.id]?.isSuspended = false
+        peers[id]?.registrations.remove(known.id)
+        effects.append(.registrationChanged(known.id))
+        for sink in peers[id]?.calls.queue ?? [] where legs[sink]?.registration == known.id {
+            endLeg(sink, .because(.unregistered))
+        }
+        return takeEffects()
+    }
+
+    /// New calls to it are answered ProviderSuspended, open ones run on.
+    public mutating func suspend(_ id: RegistrationID) -> [Effect] {
+        if registry[id]?.peer != nil, registry[id]?.isSuspended == false {
+            registry[id]?.isSuspended = true
+            effects.append(.registrationChanged(id))
+        }
+        return takeEffects()
+    }
+
+    public mutating func resume(_ id: RegistrationID) -> [Effect] {
+        if registry[id]?.isSuspended == true {
+            registry[id]?.isSuspended = false
+            effects.append(.registrationChanged(id))
+        }
+        return takeEffects()
+    }
+}

@@ -1,0 +1,138 @@
+import CIM
+
+/// Every decision of the broker, as a value: events go in, effects come out, and the same events always give the same effects.
+///
+/// It does no I/O and reads no clock. An event carries the moment it happened at; what must happen later is in ``nextDeadline``, at which the
+/// owner calls ``advance(to:)``. Messages of one peer are given to it in the order in which they came.
+public struct BrokerCore: Sendable {
+    public let limits: Limits
+    public internal(set) var operations: [OperationID: Operation] = [:]
+    public internal(set) var legs: [SinkID: Leg] = [:]
+    public internal(set) var peers: [PeerID: Peer] = [:]
+    public internal(set) var registry = ProviderRegistry()
+    /// The sum of all registrations' counters, and of what has no registration.
+    public internal(set) var counters = Registration.Counters()
+    /// Operations that have not ended.
+    public internal(set) var openOperations = 0
+
+    var slots = CallSlots()
+    var credit = CreditLedger()
+    var quota = QuotaLedger()
+    var agenda = Agenda()
+    /// Operations that wait for their user's credit, in turn.
+    var blocked: [OperationID] = []
+    var pings = PingBudget()
+    var lastOperation: UInt64 = 0
+    var lastSink: UInt64 = 0
+    var isShuttingDown = false
+    /// The event being worked on: when it happened, and what it has caused so far.
+    var now: Microseconds = 0
+    var effects: [Effect] = []
+
+    public init(limits: Limits = Limits()) {
+        self.limits = limits
+    }
+
+    /// References held on all sinks, unanswered calls counted as one each.
+    public var sinkReferences: Int { legs.values.reduce(0) { $0 + $1.ledger.references } }
+
+    /// When ``advance(to:)`` must be called, if nothing happens before.
+    public var nextDeadline: Microseconds? {
+        mutating get { agenda.next }
+    }
+
+    /// The state of a registration as an administrator sees it.
+    public func state(of registration: Registration) -> Registration.State {
+        guard let id = registration.peer, let peer = peers[id] else { return .absent }
+        if registration.isSuspended { return .suspended }
+        return peer.liveness == .responsive ? .running : .unresponsive
+    }
+
+    /// Whether `peer` holds a sink of `operation`: then it may nest calls in it and pass its context on (L12).
+    public func holds(_ peer: PeerID, _ operation: OperationID) -> Bool {
+        guard let sink = operations[operation]?.leg, let leg = legs[sink] else { return false }
+        return leg.ledger.isHeld(by: peer)
+    }
+
+    // MARK: - Peers
+
+    /// A peer that spoke for the first time, with the credentials its connection vouches for. Must precede every other event of it.
+    public mutating func peerAppeared(_ id: PeerID, uid: UInt32, pid: UInt32?, at moment: Microseconds) {
+        now = moment
+        if peers[id] == nil { peers[id] = Peer(id: id, uid: uid, pid: pid, heard: moment) }
+    }
+
+    /// The peer said something. Every event of a peer implies it.
+    public mutating func heard(from peer: PeerID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        hear(peer)
+        return takeEffects()
+    }
+
+    /// The peer left the bus, or its process ended: it holds nothing any more, at once, on every sink (L6, P3).
+    public mutating func peerVanished(_ id: PeerID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        guard let peer = peers[id] else { return [] }
+        for operation in peer.operations.sorted() { abandon(operation) }
+        for registration in peer.registrations.sorted() {
+            registry[registration]?.peer = nil
+            registry[registration]?.isSuspended = false
+            registry[registration]?.counters.vanished += 1
+            counters.vanished += 1
+            effects.append(.registrationChanged(registration))
+        }
+        if !peer.registrations.isEmpty { note(.vanished, peer: id, "left the bus or ended") }
+        drop(id, because: .providerVanished)
+        for sink in slots.unanswered(by: id) { freeSlot(sink) }
+        slots.forget(id)
+        if let peer = peers[id] {
+            credit.refundReply(peer.reads.unread, uid: peer.uid)
+            if peer.pingedAt != nil { pings.answered(uid: peer.uid) }
+        }
+        agenda.remove(.peer(id))
+        peers[id] = nil
+        callWaiting()
+        pumpBlocked()
+        return takeEffects()
+    }
+
+    /// The broker stops: every open operation ends (SEMANTICS G.3).
+    public mutating func shutDown(at moment: Microseconds) -> [Effect] {
+        now = moment
+        isShuttingDown = true
+        for id in operations.keys.sorted() { conclude(id, .because(.shuttingDown), discarding: true) }
+        return takeEffects()
+    }
+
+    // MARK: - Time
+
+    /// Does what is due.
+    public mutating func advance(to moment: Microseconds) -> [Effect] {
+        now = moment
+        for subject in agenda.due(at: moment) {
+            switch subject {
+            case .operation(let id): review(id)
+            case .peer(let id): judge(id)
+            }
+        }
+        return takeEffects()
+    }
+
+    // MARK: - Shared
+
+    mutating func takeEffects() -> [Effect] {
+        let taken = effects
+        effects = []
+        return taken
+    }
+
+    mutating func note(_ event: Note.Event, peer: PeerID?, sink: SinkID? = nil, _ text: String) {
+        effects.append(.note(Note(event: event, peer: peer, sink: sink, text: text)))
+    }
+
+    mutating func countViolation(_ sink: SinkID, _ peer: PeerID, _ text: String) {
+        counters.violations += 1
+        if let registration = legs[sink]?.registration { registry[registration]?.counters.violations += 1 }
+        note(.violation, peer: peer, sink: sink, text)
+    }
+}

@@ -1,0 +1,62 @@
+/// Bytes sent to clients and not known to be read, per user and in all (L13). Past its bound the broker sends a user nothing more, so that
+/// no reader, however slow, can fill the message bus in front of the others.
+public struct CreditLedger: Hashable, Sendable {
+    private(set) var unread: [UInt32: Int] = [:]
+    /// The part of `unread` that is finished replies, which no `Acknowledge` gives back.
+    private(set) var replies: [UInt32: Int] = [:]
+    private(set) var total = 0
+
+    public init() {}
+
+    func unread(of uid: UInt32) -> Int { unread[uid] ?? 0 }
+
+    /// Whether `bytes` more may be sent to `uid`. One message may always be under way, whatever its size.
+    func hasRoom(for bytes: Int, uid: UInt32, limits: Limits) -> Bool {
+        let used = unread(of: uid)
+        return (used == 0 || used + bytes <= limits.unreadPerUser) && (total == 0 || total + bytes <= limits.unread)
+    }
+
+    mutating func charge(_ bytes: Int, uid: UInt32) {
+        guard bytes > 0 else { return }
+        unread[uid, default: 0] += bytes
+        total += bytes
+    }
+
+    mutating func refund(_ bytes: Int, uid: UInt32) {
+        guard bytes > 0, let used = unread[uid] else { return }
+        let returned = min(bytes, used)
+        unread[uid] = used == returned ? nil : used - returned
+        total -= returned
+    }
+
+    /// Bytes already charged will come back only when a ping behind them is answered.
+    mutating func becameReply(_ bytes: Int, uid: UInt32) {
+        if bytes > 0 { replies[uid, default: 0] += bytes }
+    }
+
+    mutating func refundReply(_ bytes: Int, uid: UInt32) {
+        guard bytes > 0, let used = replies[uid] else { return }
+        replies[uid] = used <= bytes ? nil : used - bytes
+        refund(bytes, uid: uid)
+    }
+}
+
+/// What one peer was sent outside its operations' windows (replies, final statuses, progress), and how much of it is known to be read.
+/// A ping is answered only after everything before it was read, so its answer moves the mark.
+struct ReadMark: Hashable, Sendable {
+    var sent = 0
+    var read = 0
+    /// What had been sent when the outstanding ping went out.
+    var pinged: Int?
+
+    var unread: Int { sent - read }
+
+    /// The ping was answered; returns how many bytes are known to be read now that were not before.
+    mutating func answered() -> Int {
+        guard let mark = pinged else { return 0 }
+        pinged = nil
+        let newly = max(0, mark - read)
+        read = max(read, mark)
+        return newly
+    }
+}

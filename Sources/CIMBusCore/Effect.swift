@@ -1,0 +1,62 @@
+import CIM
+
+/// What the broker must do, in this order, after an event. Effects carry ids, never continuations or bytes.
+public enum Effect: Hashable, Sendable {
+    // Towards the client.
+    /// Hand a batch over: `Indicate` for an asynchronous operation; into the reply or the enumerator's buffer for the others.
+    case deliver(OperationID, PayloadID)
+    /// A batch that nobody will see.
+    case discard(PayloadID)
+    /// Send a progress report.
+    case progress(OperationID, Progress)
+    /// The one final status (L1). Nothing about this operation follows, but for what a client pulls.
+    case finish(OperationID, Outcome)
+    /// The client is gone: forget the operation without a word (L1).
+    case abandon(OperationID)
+    /// Answer a waiting `Next` with this many objects from the buffer, or a waiting `Skip` by dropping them.
+    case answerNext(CallID, OperationID, objects: Int, status: WBEMStatus)
+    case answerSkip(CallID, OperationID, objects: Int, status: WBEMStatus)
+    /// Answer a waiting `GetCallStatus`, `GetResultObject` or `GetResultString`: it has its result (`true`), or must ask again.
+    case answerResult(CallID, OperationID, ready: Bool)
+    /// The results of a finished operation are no longer kept.
+    case expire(OperationID)
+
+    // Towards a provider.
+    /// Send the provider its call.
+    case call(SinkID)
+    /// Answer an `Indicate`: the reply is the credit, or the refusal.
+    case credit(CallID, WBEMStatus)
+    /// Tell the provider that nobody waits for this sink any more (L9).
+    case cancelCall(SinkID, RegistrationID)
+
+    // Liveness.
+    /// Ask a peer whether it is there; what was sent to it before is read when it answers.
+    case ping(PeerID)
+    /// A registration's state changed.
+    case registrationChanged(RegistrationID)
+
+    /// Something for the log that is nobody's answer.
+    case note(Note)
+}
+
+/// One intermediate `SetStatus(WBEM_STATUS_PROGRESS)`.
+public struct Progress: Hashable, Sendable {
+    public var hresult: UInt32
+    public var text: String
+    public var object: PayloadID?
+
+    public init(hresult: UInt32, text: String, object: PayloadID? = nil) {
+        self.hresult = hresult
+        self.text = text
+        self.object = object
+    }
+}
+
+/// What happened that an administrator may want to know.
+public struct Note: Hashable, Sendable {
+    public enum Event: String, Hashable, Sendable { case leak, violation, vanished, unresponsive, responsive }
+    public var event: Event
+    public var peer: PeerID?
+    public var sink: SinkID?
+    public var text: String
+}

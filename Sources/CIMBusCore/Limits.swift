@@ -1,0 +1,57 @@
+/// Every number the core decides with, in one place. The defaults are those of DESIGN.md, L7, L8, L12 and section 3.
+public struct Limits: Hashable, Sendable {
+    /// How long a provider may say nothing about an open operation (P1, L8).
+    public var silence: Microseconds = .seconds(300)
+    /// How long references may outlive a reported status (P2, L7).
+    public var leakGrace: Microseconds = .seconds(10)
+    /// A holder that is asked and does not answer is found within this time (L8). Half of it passes before the ping.
+    public var ping: Microseconds = .seconds(10)
+    /// How long a client may owe credit while objects wait for it (section 3).
+    public var credit: Microseconds = .seconds(30)
+    /// How long a full enumerator waits for somebody to pull (L8).
+    public var pull: Microseconds = .seconds(60)
+    /// How long an operation waits for a free call slot at its provider (L8).
+    public var slotWait: Microseconds = .seconds(300)
+    /// How long the results of a finished semisynchronous operation are kept (L8).
+    public var retention: Microseconds = .seconds(300)
+    /// The longest one `Next` or `CallResult` call waits on the bus.
+    public var longestPull: Microseconds = .seconds(20)
+
+    /// Delivered and not yet acknowledged, per operation.
+    public var windowBatches = 8
+    public var windowBytes = 1 << 20
+    /// `Indicate` calls a provider may have unanswered: per sink, and per connection.
+    public var indicatesPerSink = 8
+    public var indicatesPerPeer = 64
+    /// Calls to providers that may be unanswered: per provider, per uid other than root, in all. Nested calls pass the first two, and have
+    /// `nestedCalls` of their own beyond the last, so that they never wait for their own parent (L12).
+    public var callsPerProvider = 4
+    public var callsPerUser = 16
+    public var calls = 100
+    public var nestedCalls = 8
+    /// Pings without an answer: in all, and per uid other than root. Together with the calls they stay below the 128 replies that
+    /// dbus-daemon lets one connection wait for.
+    public var pings = 16
+    public var pingsPerUser = 4
+    /// Bytes sent and not known to be read: per uid, and in all (section 3; dbus-daemon stops reading the broker at about 127 MiB).
+    public var unreadPerUser = 8 << 20
+    public var unread = 32 << 20
+    /// Past this many unread reply bytes, a ping is sent behind them to learn that they were read.
+    public var unreadBeforePing = 256 << 10
+    /// The most objects a synchronous reply, or one `Next`, carries in bytes.
+    public var replyBytes = 1 << 20
+    /// Open operations: per uid, and in all. Finished results that wait to be pulled count as well, in memory.
+    public var operationsPerUser = 2_000
+    public var operations = 10_000
+    /// Bytes of results that may wait in the broker's memory for one uid's clients to pull them.
+    public var bufferedPerUser = 64 << 20
+    /// `Next`, `Skip` and `CallResult` calls that may wait on one operation.
+    public var pullsPerOperation = 8
+    /// Registration definitions: per uid, and in all.
+    public var registrationsPerUser = 256
+    public var registrations = 1_024
+    /// How deep nested operations may go (L12).
+    public var depth = 32
+
+    public init() {}
+}

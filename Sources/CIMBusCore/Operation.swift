@@ -1,0 +1,180 @@
+import CIM
+
+/// What a client asked for, as far as decisions need it. The broker keeps the arguments themselves.
+public struct Request: Hashable, Sendable {
+    public enum Kind: String, Hashable, Sendable, CaseIterable {
+        case getObject = "GetObject"
+        case putInstance = "PutInstance"
+        case deleteInstance = "DeleteInstance"
+        case createInstanceEnum = "CreateInstanceEnum"
+        case execMethod = "ExecMethod"
+    }
+
+    /// How the result reaches the client (SEMANTICS A.1).
+    public enum Form: Hashable, Sendable {
+        /// The reply to the call is the result.
+        case sync
+        /// The broker owns the sink and the client pulls.
+        case semisync
+        /// The client's own sink.
+        case async(sink: String)
+    }
+
+    /// Who answers.
+    public enum Target: Hashable, Sendable {
+        /// This provider.
+        case provider(RegistrationID)
+        /// The broker itself, with an object or with a failure that belongs in the sink (A.5: "reported through the sink").
+        case broker(Outcome, answer: Batch?)
+    }
+
+    public var client: PeerID
+    public var kind: Kind
+    public var form: Form
+    public var target: Target
+    /// `WBEM_FLAG_SEND_STATUS`.
+    public var wantsProgress: Bool
+    /// The client's own deadline, relative (`__TIMEOUT_USEC`).
+    public var timeout: Microseconds?
+    /// What the context claims to be nested in (`__OPERATION`). Believed only from a holder (L12).
+    public var parent: OperationID?
+
+    public init(
+        client: PeerID, kind: Kind, form: Form, target: Target, wantsProgress: Bool = false, timeout: Microseconds? = nil,
+        parent: OperationID? = nil
+    ) {
+        self.client = client
+        self.kind = kind
+        self.form = form
+        self.target = target
+        self.wantsProgress = wantsProgress
+        self.timeout = timeout
+        self.parent = parent
+    }
+}
+
+/// A batch of objects as the core sees it: an id, and how large each object is.
+public struct Batch: Hashable, Sendable {
+    public var payload: PayloadID
+    /// Bytes of each object, in order.
+    public var sizes: [UInt32]
+    public var bytes: Int
+
+    public init(_ payload: PayloadID, sizes: [UInt32]) {
+        self.payload = payload
+        self.sizes = sizes
+        bytes = sizes.reduce(0) { $0 + Int($1) }
+    }
+}
+
+/// One client request, from its admission to its one end (L1).
+public struct Operation: Sendable {
+    /// Can transition to: queued → running → statusSeen → ended, each of them straight to ended.
+    public enum State: String, Hashable, Sendable {
+        /// Waits for a call slot at its provider. Can transition to: running, ended.
+        case queued
+        /// The provider has its call. Can transition to: statusSeen, ended.
+        case running
+        /// The result is known; references, or objects a slow client has not taken yet, hold the end back (L4). Can transition to: ended.
+        case statusSeen = "status-seen"
+        /// The final status is out. A semisynchronous operation stays in this state until its results expire.
+        case ended
+    }
+
+    public let id: OperationID
+    public let request: Request
+    public let startedAt: Microseconds
+    /// The operation it is nested in, and how deep (L12).
+    public let parent: OperationID?
+    public let depth: Int
+    /// The user of the outermost client: who is charged, and `__ORIGIN_UID`.
+    public let origin: UInt32
+    public let deadline: Microseconds?
+    public internal(set) var state: State
+    /// The open provider call, if there is one.
+    public internal(set) var leg: SinkID?
+    public internal(set) var children: Set<OperationID> = []
+    /// Decided, and perhaps not delivered yet.
+    public internal(set) var outcome: Outcome?
+    var delivery = Delivery()
+    var pulls: [Pull] = []
+    /// When an ended semisynchronous operation's results go.
+    var expires: Microseconds?
+
+    /// Objects handed to the client so far.
+    public var objectsDelivered: Int { delivery.objects }
+    public var deliveredBytes: Int { delivery.bytes }
+}
+
+/// A client's call that waits for the result of a semisynchronous operation.
+struct Pull: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        case next(Int)
+        case skip(Int)
+        case result
+    }
+
+    var call: CallID
+    var kind: Kind
+    var deadline: Microseconds
+}
+
+/// The way from a provider's batches to the client, with its window (section 3, flow control).
+struct Delivery: Hashable, Sendable {
+    /// A batch that was accepted and not handed over; its provider waits for the credit.
+    struct Waiting: Hashable, Sendable {
+        var batch: Batch
+        var call: CallID?
+        var sink: SinkID?
+        var peer: PeerID?
+    }
+
+    /// What a pulled batch has left.
+    struct Buffered: Hashable, Sendable {
+        var sizes: ArraySlice<UInt32>
+    }
+
+    var queue: [Waiting] = []
+    /// Asynchronous: handed over and not acknowledged.
+    var unacknowledged: [Int] = []
+    /// Semisynchronous: not pulled. Synchronous: gathered for the reply.
+    var buffered: [Buffered] = []
+    /// Bytes of `unacknowledged` or `buffered`.
+    var outstanding = 0
+    /// Since when the window has been closed, and no credit came.
+    var blockedSince: Microseconds?
+    var objects = 0
+    var bytes = 0
+    /// The newest progress report that the client cannot be sent yet, and what it had been sent when the last one went out.
+    var progress: Progress?
+    var progressMark: Int?
+
+    /// Objects that a `Next` could have now, and how many of at most `count` fit in `bytes` (always one).
+    func available(_ count: Int, within bytes: Int) -> (objects: Int, bytes: Int, full: Bool) {
+        var objects = 0
+        var used = 0
+        for batch in buffered {
+            for size in batch.sizes {
+                if objects == count { return (objects, used, true) }
+                if objects > 0, used + Int(size) > bytes { return (objects, used, true) }
+                objects += 1
+                used += Int(size)
+            }
+        }
+        return (objects, used, objects == count)
+    }
+
+    /// Takes `count` objects off the front of the buffer.
+    mutating func take(_ count: Int) {
+        var left = count
+        var emptied = 0
+        for index in buffered.indices where left > 0 {
+            let taken = min(left, buffered[index].sizes.count)
+            outstanding -= buffered[index].sizes.prefix(taken).reduce(0) { $0 + Int($1) }
+            buffered[index].sizes = buffered[index].sizes.dropFirst(taken)
+            left -= taken
+            if buffered[index].sizes.isEmpty { emptied += 1 }
+        }
+        buffered.removeFirst(emptied)
+    }
+}

@@ -1,0 +1,112 @@
+import CIM
+
+/// What an operation ended with: the four values of one final `SetStatus` (SEMANTICS B.3).
+public struct Outcome: Hashable, Sendable {
+    public var status: WBEMStatus
+    /// `strParam`; for a put, the path of the instance that was written.
+    public var parameter: String
+    /// The provider's own status object, if it sent one.
+    public var object: PayloadID?
+    /// Why the broker decided this itself, if it did.
+    public var explanation: Explanation?
+
+    public init(_ status: WBEMStatus, parameter: String = "", object: PayloadID? = nil, explanation: Explanation? = nil) {
+        self.status = status
+        self.parameter = parameter
+        self.object = object
+        self.explanation = explanation
+    }
+
+    /// The broker's own decision.
+    public static func because(_ reason: Explanation.Reason, text: String = "") -> Outcome {
+        Outcome(reason.status, explanation: Explanation(reason, text: text))
+    }
+}
+
+/// Why the broker ended an operation, as data. The broker turns it into the words and the `CIMBus_ExtendedStatus` a client sees.
+public struct Explanation: Hashable, Sendable {
+    public enum Reason: String, Hashable, Sendable, CaseIterable {
+        /// The provider left the bus, or its process ended (L6, P3, P4).
+        case providerVanished
+        /// The provider did not answer a ping (L8).
+        case providerUnresponsive
+        /// Every reference came back, and no status (L5).
+        case releasedWithoutStatus
+        /// No word from the provider in its time of silence (L8, P1).
+        case providerSilent
+        /// No call slot became free at the provider (L8).
+        case noCallSlot
+        /// The client's own deadline passed (L8).
+        case deadlinePassed
+        /// More `Indicate` calls than the credit allows, or one that wants no reply (section 3).
+        case flooded
+        /// Success without exactly one object for a `GetObject`, or several out-parameter objects of one method.
+        case wrongObjectCount
+        /// An object that does not fit its class (section 3).
+        case misfit
+        /// The provider's answer was a D-Bus error outside the contract, or not of the contract's form.
+        case badAnswer
+        /// A provider that serves one call at a time was asked by itself (L12).
+        case notReentrant
+        /// Nested too deep (L12).
+        case tooDeep
+        /// The client owed credit, or did not pull, for too long (L8, L13).
+        case clientTooSlow
+        /// A result too large for the form it was asked in (section 3).
+        case resultTooLarge
+        /// Somebody with the right to do so cancelled it (L9).
+        case cancelled
+        /// The operation this one was nested in has ended (L12).
+        case parentEnded
+        /// The provider unregistered before the call was sent (L8).
+        case unregistered
+        /// The provider is registered and not running (SEMANTICS G.3).
+        case notRunning
+        /// An administrator suspended the provider.
+        case suspended
+        /// The broker stops.
+        case shuttingDown
+
+        /// The status a client sees for this reason (SEMANTICS G.3).
+        public var status: WBEMStatus {
+            switch self {
+            case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .flooded, .wrongObjectCount, .badAnswer, .unregistered:
+                .providerFailure
+            case .providerSilent, .noCallSlot: .providerTimedOut
+            case .deadlinePassed: .timedOut
+            case .misfit: .invalidObject
+            case .notReentrant, .tooDeep: .providerNotCapable
+            case .clientTooSlow: .clientTooSlow
+            case .resultTooLarge: .quotaViolation
+            case .cancelled, .parentEnded: .callCancelled
+            case .notRunning: .providerLoadFailure
+            case .suspended: .providerSuspended
+            case .shuttingDown: .shuttingDown
+            }
+        }
+    }
+
+    public var reason: Reason
+    /// The provider it is about, and the process that was called.
+    public var registration: RegistrationID?
+    public var pid: UInt32?
+    /// What was wrong, in words, where the reason alone does not say it.
+    public var text: String
+
+    public init(_ reason: Reason, text: String = "") {
+        self.reason = reason
+        self.text = text
+    }
+}
+
+/// Why a call was refused before it changed anything. It becomes the D-Bus error reply of that call.
+public struct Refusal: Error, Hashable, Sendable {
+    public var status: WBEMStatus
+    /// What, where, and what to do.
+    public var message: String
+
+    public init(_ status: WBEMStatus, _ message: String) {
+        self.status = status
+        self.message = message
+    }
+}

@@ -1,0 +1,40 @@
+/// What the core knows about one process on a connection: whose it is, what it holds, what it is owed.
+public struct Peer: Sendable {
+    public enum Liveness: Hashable, Sendable {
+        /// Can transition to: asked, unresponsive.
+        case responsive
+        /// Left a call unanswered that nobody waits for any more; asked by a ping, no new calls. Can transition to: responsive, unresponsive.
+        case asked
+        /// Missed a ping. Can transition to: responsive, as soon as it says anything.
+        case unresponsive
+    }
+
+    public let id: PeerID
+    public let uid: UInt32
+    public let pid: UInt32?
+    /// Sinks on which it has, or had, references. Death empties them.
+    var sinks: Set<SinkID> = []
+    /// Operations it asked for, finished results included.
+    var operations: Set<OperationID> = []
+    /// Its sink paths in use: one open operation each (L1).
+    var clientSinks: [String: OperationID] = [:]
+    public internal(set) var registrations: Set<RegistrationID> = []
+    /// `Indicate` calls it has unanswered.
+    var indicates = 0
+    /// Calls of its own that wait for the broker: while there are any, a missed ping proves nothing (L8).
+    var owed = 0
+    /// When anything was last heard from it, and when the outstanding ping was sent.
+    var heard: Microseconds
+    var pingedAt: Microseconds?
+    public internal(set) var liveness = Liveness.responsive
+    var reads = ReadMark()
+    var calls = PeerCalls()
+}
+
+/// The calls to one provider process that are not simply under way.
+struct PeerCalls: Hashable, Sendable {
+    /// Unanswered, and nobody waits for them any more.
+    var abandoned: Set<SinkID> = []
+    /// Legs that wait for a slot, in order.
+    var queue: [SinkID] = []
+}

@@ -1,0 +1,86 @@
+import CIM
+
+/// A provider's registration: the definition stays, the process behind it comes and goes.
+public struct Registration: Sendable {
+    public enum State: String, Hashable, Sendable { case running, suspended, unresponsive, absent }
+
+    /// The numbers `org.cimbus1.Registration.Counters` shows.
+    public struct Counters: Hashable, Sendable {
+        public var operations: UInt64 = 0
+        public var objects: UInt64 = 0
+        public var failures: UInt64 = 0
+        public var vanished: UInt64 = 0
+        public var leaks: UInt64 = 0
+        public var violations: UInt64 = 0
+        public var cancelled: UInt64 = 0
+
+        public init() {}
+    }
+
+    public let id: RegistrationID
+    public let name: String
+    public let namespace: String
+    /// The process that serves it now.
+    public internal(set) var peer: PeerID?
+    public internal(set) var uid: UInt32
+    public internal(set) var pid: UInt32?
+    public internal(set) var isSuspended = false
+    public internal(set) var silence: Microseconds
+    public internal(set) var ping: Microseconds
+    public internal(set) var counters = Counters()
+    public internal(set) var lastFailure = ""
+    public internal(set) var open: Set<SinkID> = []
+}
+
+/// Who serves what. Names compare without case, as all of CIM's do.
+public struct ProviderRegistry: Sendable {
+    struct Key: Hashable, Sendable {
+        var namespace: String
+        var name: CIMName
+    }
+
+    private(set) var byID: [RegistrationID: Registration] = [:]
+    private var byName: [Key: RegistrationID] = [:]
+    private var last: UInt64 = 0
+
+    public init() {}
+
+    public var all: some Collection<Registration> { byID.values }
+
+    public func find(namespace: String, name: String) -> Registration? {
+        byName[Key(namespace: namespace, name: CIMName(name))].flatMap { byID[$0] }
+    }
+
+    subscript(_ id: RegistrationID) -> Registration? {
+        _read { yield byID[id] }
+        _modify { yield &byID[id] }
+    }
+
+    /// A definition for a name that has none.
+    mutating func define(namespace: String, name: String, uid: UInt32) -> RegistrationID {
+        last += 1
+        let id = RegistrationID(last)
+        byID[id] = Registration(id: id, name: name, namespace: namespace, uid: uid, silence: 0, ping: 0)
+        byName[Key(namespace: namespace, name: CIMName(name))] = id
+        return id
+    }
+
+    func definitions(of uid: UInt32) -> Int { byID.values.reduce(0) { $0 + ($1.uid == uid ? 1 : 0) } }
+}
+
+/// Who may register a provider under which name (DESIGN section 3; SEMANTICS D.5): root, the broker's own user, and whom the
+/// administrator allowed.
+public struct RegistrationRights: Hashable, Sendable {
+    public var broker: UInt32
+    private var allowed: [CIMName: Set<UInt32>]
+
+    public init(broker: UInt32, allowed: [(name: String, uid: UInt32)] = []) {
+        self.broker = broker
+        self.allowed = [:]
+        for entry in allowed { self.allowed[CIMName(entry.name), default: []].insert(entry.uid) }
+    }
+
+    public func mayRegister(_ name: String, uid: UInt32) -> Bool {
+        uid == 0 || uid == broker || allowed[CIMName(name)]?.contains(uid) == true
+    }
+}
