@@ -34,8 +34,7 @@ let package = Package(
             name: "CIMBusCore",
             dependencies: [
                 "CIM",
-                .product(name: "DequeModule", package: "swift-collections"),
-                .product(name: "OrderedCollections", package: "swift-collections"),
+                .product(name: "HeapModule", package: "swift-collections"),
             ],
             swiftSettings: strict),
         .target(

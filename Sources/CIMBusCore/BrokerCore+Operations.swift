@@ -95,7 +95,8 @@ extension BrokerCore {
     mutating func conclude(_ id: OperationID, _ outcome: Outcome, discarding: Bool) {
         guard let operation = operations[id], operation.state != .ended else { return }
         guard operation.outcome == nil || discarding else { return }
-        operations[id]?.outcome = explained(outcome, operation)
+        let explained = explained(outcome, operation)
+        operations[id]?.outcome = explained
         operations[id]?.state = .statusSeen
         if let sink = operation.leg { closeLeg(sink) }
         for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }

@@ -1,0 +1,65 @@
+/// A class: what its instances have, what can be called on them.
+///
+/// A class as written has local features only; `resolved(with:)` adds the inherited ones.
+public struct CIMClass: Hashable, Sendable {
+    public var name: String
+    public var superclass: String?
+
+    /// All ancestors, direct parent first. Empty until resolved.
+    public var derivation: [String]
+    public var qualifiers: [CIMQualifier]
+
+    /// In declaration order, inherited ones first.
+    public var properties: [CIMProperty]
+
+    /// In declaration order, inherited ones first.
+    public var methods: [CIMMethod]
+
+    public init(
+        name: String, superclass: String? = nil, derivation: [String] = [], qualifiers: [CIMQualifier] = [],
+        properties: [CIMProperty] = [], methods: [CIMMethod] = []
+    ) {
+        self.name = name
+        self.superclass = superclass
+        self.derivation = derivation
+        self.qualifiers = qualifiers
+        self.properties = properties
+        self.methods = methods
+    }
+}
+
+extension CIMClass {
+    public func property(named name: String) -> CIMProperty? { properties.first { CIMName.equal($0.name, name) } }
+    public func method(named name: String) -> CIMMethod? { methods.first { CIMName.equal($0.name, name) } }
+    public func qualifier(named name: String) -> CIMQualifier? { qualifiers.named(name) }
+
+    /// The key properties, in declaration order.
+    public var keyProperties: [CIMProperty] { properties.filter(\.isKey) }
+
+    /// The names of the key properties, in declaration order.
+    public var keyNames: [String] { keyProperties.map(\.name) }
+
+    public var isAbstract: Bool { qualifiers.isTrue("abstract") }
+    public var isTerminal: Bool { qualifiers.isTrue("terminal") }
+    public var isSingleton: Bool { qualifiers.isTrue("singleton") }
+    public var isAssociation: Bool { qualifiers.isTrue("association") }
+    public var isIndication: Bool { qualifiers.isTrue("indication") }
+
+    /// Whether its instances come from a provider.
+    public var isDynamic: Bool { qualifiers.isTrue("dynamic") }
+
+    /// What the `provider` qualifier names.
+    public var providerName: String? { qualifiers.named("provider")?.value.stringValue }
+
+    /// The topmost ancestor, or the class itself. Complete only once resolved.
+    public var dynasty: String { derivation.last ?? superclass ?? name }
+
+    /// Whether `ancestor` is a proper ancestor: a class is not derived from itself (SEMANTICS E.1).
+    public func isDerived(from ancestor: String) -> Bool {
+        if let superclass, CIMName.equal(superclass, ancestor) { return true }
+        return derivation.contains { CIMName.equal($0, ancestor) }
+    }
+
+    /// Whether the class is `other` or derived from it: WQL's ISA.
+    public func isSameOrDerived(from other: String) -> Bool { CIMName.equal(name, other) || isDerived(from: other) }
+}

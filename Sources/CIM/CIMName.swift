@@ -1,0 +1,88 @@
+/// An identifier of CIM: compared without regard to case (ASCII letters), spelled as given.
+///
+/// Comparing and hashing allocate nothing. Bytes above 0x7F are compared as they are.
+public struct CIMName: Hashable, Sendable {
+    /// The spelling.
+    public let text: String
+
+    /// Keeps `text` as it is; use `isValidIdentifier(_:)` where the text comes from outside.
+    public init(_ text: String) { self.text = text }
+
+    public static func == (left: CIMName, right: CIMName) -> Bool { equal(left.text, right.text) }
+
+    public func hash(into hasher: inout Hasher) { CIMName.hash(text, into: &hasher) }
+}
+
+extension CIMName {
+    /// Whether two names are the same but for the case of ASCII letters.
+    @inlinable
+    public static func equal(_ left: String, _ right: String) -> Bool {
+        let left = left.utf8
+        let right = right.utf8
+        guard left.count == right.count else { return false }
+        let fast = left.withContiguousStorageIfAvailable { leftBytes in
+            right.withContiguousStorageIfAvailable { rightBytes in
+                for (one, other) in zip(leftBytes, rightBytes) where one != other {
+                    guard fold(one) == fold(other) else { return false }
+                }
+                return true
+            }
+        }
+        if case .some(.some(let answer)) = fast { return answer }
+        return zip(left, right).allSatisfy { fold($0) == fold($1) }
+    }
+
+    /// The lower-case form of an ASCII letter, every other byte unchanged.
+    @inlinable
+    static func fold(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
+
+    /// Feeds the folded bytes to the hasher, eight at a time.
+    static func hash(_ text: String, into hasher: inout Hasher) {
+        var word: UInt64 = 0
+        var filled = 0
+        for byte in text.utf8 {
+            word = word << 8 | UInt64(fold(byte))
+            filled += 1
+            if filled == 8 {
+                hasher.combine(word)
+                word = 0
+                filled = 0
+            }
+        }
+        hasher.combine(word)
+        hasher.combine(UInt8(truncatingIfNeeded: filled))
+    }
+
+    /// The lower-case spelling (ASCII).
+    static func folded(_ text: String) -> String {
+        String(decoding: text.utf8.map(fold), as: UTF8.self)
+    }
+
+    /// Whether `text` is an identifier: a letter, `_` or a character from U+0080 on, then also digits; at most 255 bytes.
+    ///
+    /// Names that start with `__` are identifiers, but only the system may define them: see `isSystemName(_:)`.
+    public static func isValidIdentifier(_ text: String) -> Bool {
+        guard let first = text.utf8.first, isIdentifierStart(first), text.utf8.count <= 255 else { return false }
+        return text.utf8.allSatisfy(isIdentifierByte)
+    }
+
+    /// Whether `text` starts with `__`, as no class or property of a user may (SEMANTICS H.4).
+    public static func isSystemName(_ text: String) -> Bool { text.utf8.starts(with: [0x5F, 0x5F]) }
+
+    static func isIdentifierStart(_ byte: UInt8) -> Bool { fold(byte) &- 0x61 < 26 || byte == 0x5F || byte >= 0x80 }
+
+    static func isIdentifierByte(_ byte: UInt8) -> Bool { isIdentifierStart(byte) || byte &- 0x30 < 10 }
+}
+
+extension CIMName: Comparable {
+    /// Orders by the folded bytes.
+    public static func < (left: CIMName, right: CIMName) -> Bool {
+        left.text.utf8.lexicographicallyPrecedes(right.text.utf8) { fold($0) < fold($1) }
+    }
+}
+
+extension CIMName: ExpressibleByStringLiteral, CustomStringConvertible {
+    public init(stringLiteral value: String) { self.init(value) }
+
+    public var description: String { text }
+}

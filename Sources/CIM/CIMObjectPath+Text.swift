@@ -1,0 +1,120 @@
+extension CIMObjectPath: CustomStringConvertible {
+    /// The longest path, in UTF-16 code units (WBEM_MAX_PATH).
+    public static let maximumLength = 8192
+
+    /// How deep a path may hold paths.
+    public static let maximumNesting = 16
+
+    /// `Class.Key1="v",Key2=5`, `Class=@`, `Class`: no server, no namespace.
+    public var relativePath: String {
+        var text = className
+        switch keys {
+        case .none: break
+        case .singleton: text += "=@"
+        case .keys(let keys):
+            for (position, key) in keys.enumerated() {
+                if position > 0 { text += "," }
+                if let name = key.name {
+                    if position == 0 { text += "." }
+                    text += name
+                }
+                text += "="
+                key.value.append(to: &text)
+            }
+        }
+        return text
+    }
+
+    /// `\\server\namespace:` and the relative path; as much of it as is known. A namespace is written with backslashes, and a server
+    /// without a namespace is left out, since nothing could follow it.
+    public var path: String {
+        guard let namespace else { return relativePath }
+        let prefix = server.map { "\\\\\($0)\\" } ?? ""
+        return prefix + String(decoding: namespace.utf8.map { $0 == 0x2F ? 0x5C : $0 }, as: UTF8.self) + ":" + relativePath
+    }
+
+    public var description: String { path }
+
+    /// What keeps the path from being written so that it reads back; nil when nothing does.
+    var reasonItCannotBeWritten: String? {
+        if case .keys(let keys) = keys {
+            for case .string(let text) in keys.map(\.value) where text.utf8.contains(where: { $0 < 0x20 }) {
+                return "a text has a character below U+0020"
+            }
+        }
+        return measure().total > CIMObjectPath.maximumLength ? "longer than \(CIMObjectPath.maximumLength) characters" : nil
+    }
+}
+
+extension CIMObjectPath.KeyValue {
+    func append(to text: inout String) {
+        switch self {
+        case .string(let value): CIMObjectPath.appendQuoted(value, to: &text)
+        case .integer(let value): text += value.description
+        case .unsigned(let value): text += value.description
+        case .boolean(let value): text += value ? "TRUE" : "FALSE"
+        case .reference(let value): CIMObjectPath.appendQuoted(value.path, to: &text)
+        }
+    }
+}
+
+extension CIMObjectPath {
+    /// In double quotes, `"` and `\` escaped.
+    static func appendQuoted(_ value: String, to text: inout String) {
+        text += "\""
+        if value.utf8.contains(where: { $0 == 0x22 || $0 == 0x5C }) {
+            for scalar in value.unicodeScalars {
+                if scalar == "\"" || scalar == "\\" { text += "\\" }
+                text.unicodeScalars.append(scalar)
+            }
+        } else {
+            text += value
+        }
+        text += "\""
+    }
+
+    /// How long `path` is, without writing it: each level of nesting doubles the characters that need an escape.
+    struct Measure {
+        var plain = 0
+        var special = 0
+
+        /// Saturates, so that a hostile nest cannot overflow it.
+        var total: Int { plain + special }
+
+        mutating func add(_ text: String) {
+            for unit in text.utf16 {
+                if unit == 0x22 || unit == 0x5C { special += 1 } else { plain += 1 }
+            }
+        }
+    }
+
+    func measure() -> Measure {
+        var measure = Measure()
+        measure.add(className)
+        if let namespace {
+            measure.plain += 1
+            measure.add(namespace)
+            measure.special += 16
+            if let server { measure.add(server) }
+        }
+        guard case .keys(let keys) = keys else {
+            measure.plain += 2
+            return measure
+        }
+        for key in keys {
+            measure.plain += 2
+            if let name = key.name { measure.add(name) }
+            var inner = Measure()
+            switch key.value {
+            case .string(let text): inner.add(text)
+            case .reference(let path): inner = path.measure()
+            case .integer, .unsigned, .boolean:
+                measure.plain += 20
+                continue
+            }
+            measure.plain = min(measure.plain + inner.plain, 1 << 40)
+            measure.special = min(measure.special + 2 * inner.special + 2, 1 << 40)
+        }
+        return measure
+    }
+}

@@ -1,0 +1,66 @@
+extension CIMValue {
+    /// The same value in another type; nil for a misfit.
+    ///
+    /// NULL fits every type. An integer fits any integer type whose range holds it, char16, and the reals (rounded); a real fits the other
+    /// real unless it overflows; text fits datetime, reference and char16 where it parses. Arrays convert element by element. Nothing else
+    /// converts. The class named by a reference or object type is not checked: that needs the schema.
+    public func converted(to type: CIMTypeReference) -> CIMValue? {
+        switch self {
+        case .null:
+            return .null
+        case .array(let base, let elements):
+            guard type.isArray else { return nil }
+            if base == type.base { return self }
+            var converted: [CIMValue] = []
+            converted.reserveCapacity(elements.count)
+            for element in elements {
+                guard !element.isNull, let value = element.converted(toScalar: type.base) else { return nil }
+                converted.append(value)
+            }
+            return .array(of: type.base, converted)
+        default:
+            return type.isArray ? nil : converted(toScalar: type.base)
+        }
+    }
+
+    /// The same scalar in another type; nil for a misfit, for NULL and for arrays.
+    public func converted(toScalar base: CIMType) -> CIMValue? {
+        if scalarType == base { return self }
+        switch base {
+        case .uint8: return integer().map(CIMValue.uint8)
+        case .sint8: return integer().map(CIMValue.sint8)
+        case .uint16: return integer().map(CIMValue.uint16)
+        case .sint16: return integer().map(CIMValue.sint16)
+        case .uint32: return integer().map(CIMValue.uint32)
+        case .sint32: return integer().map(CIMValue.sint32)
+        case .uint64: return integer().map(CIMValue.uint64)
+        case .sint64: return integer().map(CIMValue.sint64)
+        case .char16:
+            if case .string(let text) = self {
+                let units = text.utf16
+                return units.count == 1 ? units.first.map(CIMValue.char16) : nil
+            }
+            return integer().map(CIMValue.char16)
+        case .real64:
+            return doubleValue.map(CIMValue.real64)
+        case .real32:
+            guard let double = doubleValue else { return nil }
+            let narrow = Float(double)
+            return narrow.isInfinite && double.isFinite ? nil : .real32(narrow)
+        case .datetime:
+            return stringValue.flatMap { CIMDateTime($0) }.map(CIMValue.datetime)
+        case .reference:
+            guard let text = stringValue, let path = try? CIMObjectPath(parsing: text) else { return nil }
+            return .reference(path)
+        case .boolean, .string, .object:
+            return nil
+        }
+    }
+
+    /// The number in another width. A char16 is a number only for a 16-bit (or wider) integer it fits.
+    private func integer<Number: FixedWidthInteger>() -> Number? {
+        if case .char16 = self { return nil }
+        if let signed = int64Value { return Number(exactly: signed) }
+        return uint64Value.flatMap { Number(exactly: $0) }
+    }
+}
