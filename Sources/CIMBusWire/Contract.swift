@@ -1,0 +1,107 @@
+import CIM
+import DBus
+
+/// The names and paths of the contract on the bus (DESIGN section 3).
+public enum Contract {
+    public static let busName = WellKnownName(verified: "org.cimbus1")
+    public static let errorPrefix = "org.cimbus1.Error."
+    public static let rootPath = ObjectPath(verified: "/org/cimbus1")
+    public static let namespacesPath = ObjectPath(verified: "/org/cimbus1/namespaces")
+    public static let providersPath = ObjectPath(verified: "/org/cimbus1/providers")
+    public static let operationsPath = ObjectPath(verified: "/org/cimbus1/operations")
+    public static let sinksPath = ObjectPath(verified: "/org/cimbus1/sinks")
+
+    public static let broker = InterfaceName(verified: "org.cimbus1.Broker")
+    public static let registrar = InterfaceName(verified: "org.cimbus1.DecoupledRegistrar")
+    public static let mofCompiler = InterfaceName(verified: "org.cimbus1.MofCompiler")
+    public static let services = InterfaceName(verified: "org.cimbus1.Services")
+    public static let registration = InterfaceName(verified: "org.cimbus1.Registration")
+    public static let operation = InterfaceName(verified: "org.cimbus1.Operation")
+    public static let enumerator = InterfaceName(verified: "org.cimbus1.Enumerator")
+    public static let callResult = InterfaceName(verified: "org.cimbus1.CallResult")
+    public static let objectSink = InterfaceName(verified: "org.cimbus1.ObjectSink")
+    public static let sinkReference = InterfaceName(verified: "org.cimbus1.SinkReference")
+    public static let provider = InterfaceName(verified: "org.cimbus1.Provider")
+
+    /// The object of a namespace: canonical lower case, each part escaped.
+    public static func path(of namespace: CIMNamespaceName) -> ObjectPath { path(of: namespace, below: namespacesPath) }
+
+    /// The object of a registration.
+    public static func path(ofProvider name: String, in namespace: CIMNamespaceName) -> ObjectPath {
+        path(of: namespace, below: providersPath).appending(escaping: name)
+    }
+
+    public static func path(ofOperation number: UInt64) -> ObjectPath { ObjectPath(verified: "\(operationsPath.text)/\(number)") }
+
+    public static func path(ofSink number: UInt64) -> ObjectPath { ObjectPath(verified: "\(sinksPath.text)/\(number)") }
+
+    /// The number in a path below `parent`, if there is one.
+    public static func number(in path: String, below parent: ObjectPath) -> UInt64? {
+        guard path.utf8.count > parent.text.utf8.count + 1, path.hasPrefix(parent.text) else { return nil }
+        let rest = path.utf8.dropFirst(parent.text.utf8.count)
+        guard rest.first == UInt8(ascii: "/"), rest.count <= 21 else { return nil }
+        let digits = Substring(rest.dropFirst())
+        // One spelling each: no sign, no leading zero.
+        guard let number = UInt64(digits), String(number) == digits else { return nil }
+        return number
+    }
+
+    private static func path(of namespace: CIMNamespaceName, below parent: ObjectPath) -> ObjectPath {
+        namespace.text.split(separator: "/").reduce(parent) { $0.appending(escaping: String($1)) }
+    }
+
+    /// `/` is a NULL sink, and no operation.
+    public static let null = ObjectPath.root
+
+    /// A batch of objects is at most this large, or one object.
+    public static let largestBatch = 256 << 10
+}
+
+/// `WBEM_GENERIC_FLAG_TYPE` and the others, as far as they pass the bus (SEMANTICS A.2).
+public struct OperationFlags: OptionSet, Hashable, Sendable {
+    public let rawValue: Int32
+    public init(rawValue: Int32) { self.rawValue = rawValue }
+
+    public static let returnImmediately = OperationFlags(rawValue: 0x10)
+    public static let forwardOnly = OperationFlags(rawValue: 0x20)
+    public static let noErrorObject = OperationFlags(rawValue: 0x40)
+    public static let sendStatus = OperationFlags(rawValue: 0x80)
+    public static let ensureLocatable = OperationFlags(rawValue: 0x100)
+    public static let directRead = OperationFlags(rawValue: 0x200)
+    public static let useAmendedQualifiers = OperationFlags(rawValue: 0x20000)
+    public static let updateOnly = OperationFlags(rawValue: 0x1)
+    public static let createOnly = OperationFlags(rawValue: 0x2)
+    public static let shallow = OperationFlags(rawValue: 0x1)
+}
+
+/// `WBEM_STATUS_TYPE` (SEMANTICS B.1).
+public enum StatusType {
+    public static let complete: Int32 = 0
+    public static let requirements: Int32 = 1
+    public static let progress: Int32 = 2
+    /// The bits of the LOGGING_INFORMATION types.
+    public static let logging: Int32 = 0x1F00
+}
+
+/// The names in a context that the broker gives a meaning (DESIGN sections 2 and 3).
+public enum ContextKey {
+    /// The client's own deadline, relative, in µs (t).
+    public static let timeout = "__TIMEOUT_USEC"
+    public static let operation = "__OPERATION"
+    public static let clientName = "__CLIENT_NAME"
+    public static let clientUser = "__CLIENT_UID"
+    public static let clientProcess = "__CLIENT_PID"
+    public static let originUser = "__ORIGIN_UID"
+    /// CLOCK_BOOTTIME, in µs (t).
+    public static let deadline = "__DEADLINE_USEC"
+    /// FALSE: the client holds the class and wants no system property that follows from it and from the keys (b).
+    public static let derivedSystemProperties = "__DERIVED_SYSTEM_PROPERTIES"
+
+    /// What only the broker may set; a client's own values are stripped.
+    public static let brokers: Set<String> = [operation, clientName, clientUser, clientProcess, originUser, deadline, derivedSystemProperties, timeout]
+
+    /// In Register's ctx: the provider's MOF, and its own limits in seconds.
+    public static let mof = "MOF"
+    public static let pingSeconds = "PingSeconds"
+    public static let silenceSeconds = "SilenceSeconds"
+}

@@ -1,0 +1,82 @@
+import CIM
+import DBus
+
+extension BodyReader {
+    /// An `a{sv}` as an instance of the class behind `layout`, with the class's types and spellings. Properties the class does not have
+    /// keep the type of the wire; an embedded object is read without its class.
+    /// Throws ``ObjectFault`` and ``DBusDecodingError``.
+    public mutating func readInstance(_ layout: ObjectLayout) throws -> CIMInstance {
+        let end = try enterArray(elementAlignment: 8)
+        var instance = CIMInstance(className: layout.className, reservingCapacity: layout.slots.count)
+        var likely = 0
+        while !isAtEnd(of: end) {
+            try enterDictEntry()
+            let name = try readStringBytes()
+            if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
+                try readSystemProperty(name, into: &instance)
+            } else if let index = layout.slot(named: name, likely: likely) {
+                likely = index + 1
+                instance.append(name: layout.slots[index].name, value: try readValue(of: layout.slots[index]))
+            } else {
+                let name = String(decoding: name, as: UTF8.self)
+                instance.append(name: name, value: try readVariant())
+            }
+        }
+        try leaveArray(end)
+        return instance
+    }
+
+    private mutating func readSystemProperty(_ name: UnsafeRawBufferPointer, into instance: inout CIMInstance) throws {
+        if ObjectLayout.equal(name, SystemProperty.className) {
+            guard let className = try readVariant().stringValue else { throw ObjectFault("__CLASS is not a string") }
+            instance.className = className
+        } else if ObjectLayout.equal(name, SystemProperty.path) {
+            instance.path = try readVariant().stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
+        } else {
+            let types = try readSignatureBytes()
+            try skip(types: types)
+        }
+    }
+
+    private mutating func readValue(of slot: ObjectLayout.Slot) throws -> CIMValue {
+        if slot.isPlain, !slot.type.isArray {
+            var probe = self
+            let signature = try probe.readSignatureBytes()
+            if signature.count == 1, signature[0] == slot.type.base.wireSignature.utf8Start.pointee {
+                self = probe
+                switch slot.type.base {
+                case .boolean: return .boolean(try readBoolean())
+                case .uint8: return .uint8(try readByte())
+                case .sint16: return .sint16(try readInt16())
+                case .uint16: return .uint16(try readUInt16())
+                case .char16: return .char16(try readUInt16())
+                case .uint32: return .uint32(try readUInt32())
+                case .sint32: return .sint32(try readInt32())
+                case .uint64: return .uint64(try readUInt64())
+                case .sint64: return .sint64(try readInt64())
+                case .real64: return .real64(try readDouble())
+                case .string: return .string(try readString())
+                default: throw ObjectFault("\(slot.type) is not plain")
+                }
+            }
+        }
+        let value = try readVariant()
+        guard let converted = value.converted(to: slot.type) else {
+            throw ObjectFault("property \(slot.name) is \(slot.type); the value does not fit")
+        }
+        return converted
+    }
+}
+
+extension ObjectLayout {
+    /// The layout a client decodes with: it knows the types, and needs no system properties to write.
+    public convenience init(decoding declaration: CIMClass) {
+        self.init(declaration, namespace: CIMNamespaceName.cimv2, server: ".")
+    }
+}
+
+extension CIMNamespaceName {
+    /// `root/cimv2`, the default of everything (R8, R25).
+    public static var cimv2: CIMNamespaceName { CIMNamespaceName(fixed: "root/cimv2") }
+    public static var root: CIMNamespaceName { CIMNamespaceName(fixed: "root") }
+}

@@ -1,0 +1,52 @@
+import DBus
+
+/// Objects ready to be sent: checked, of their class's types, complete with system properties. Their bytes are kept as the entries of one
+/// `a{sv}` each, so that they go into any message without being decoded again.
+public struct ObjectBatch: Sendable {
+    var bytes: [UInt8] = []
+    /// Where each object's entries lie in `bytes`; every start is a multiple of 8.
+    var ranges: ArraySlice<Range<Int>> = []
+
+    init(bytes: [UInt8], ranges: [Range<Int>]) {
+        self.bytes = bytes
+        self.ranges = ranges[...]
+    }
+
+    public init() {}
+
+    public var count: Int { ranges.count }
+
+    /// What each object takes on the wire, in bytes.
+    public var sizes: [UInt32] { ranges.map { UInt32(clamping: $0.count + 8) } }
+
+    /// Splits the first `count` objects off.
+    public mutating func removeFirst(_ count: Int) -> ObjectBatch {
+        var first = ObjectBatch()
+        first.bytes = bytes
+        first.ranges = ranges.prefix(count)
+        ranges = ranges.dropFirst(count)
+        return first
+    }
+}
+
+extension BodyWriter {
+    /// The elements of an open `aa{sv}`.
+    public mutating func append(objects batch: ObjectBatch) {
+        batch.bytes.withUnsafeBytes { bytes in
+            for range in batch.ranges {
+                let array = beginArray(elementAlignment: 8)
+                append(block: UnsafeRawBufferPointer(rebasing: bytes[range]), phase: 0)
+                endArray(array)
+            }
+        }
+    }
+
+    /// The first object as one `a{sv}`; an empty one if there is none.
+    public mutating func append(object batch: ObjectBatch) {
+        let array = beginArray(elementAlignment: 8)
+        if let range = batch.ranges.first {
+            batch.bytes.withUnsafeBytes { append(block: UnsafeRawBufferPointer(rebasing: $0[range]), phase: 0) }
+        }
+        endArray(array)
+    }
+}

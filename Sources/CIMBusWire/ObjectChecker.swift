@@ -1,0 +1,292 @@
+import CIM
+import DBus
+
+/// Reads objects from a message, checks each against its class, and writes them as every receiver gets them: the class's types, spellings
+/// and system properties (DESIGN section 3, Objects). It is the one place where objects are checked.
+///
+/// It works on bytes: where the type on the wire is the class's own, a value is copied and never decoded.
+public struct ObjectChecker: ~Copyable {
+    /// What the objects must be.
+    public enum Expectation: Sendable {
+        /// Instances of this class, or of a class derived from it.
+        case instances(of: ObjectLayout)
+        /// The parameters of a method.
+        case parameters(ObjectLayout)
+    }
+
+    /// Finds a class of the namespace by name, in any case.
+    public typealias Lookup = (_ className: String) -> ObjectLayout?
+
+    private let expectation: Expectation
+    private let base: ObjectLayout
+    private let lookup: Lookup
+    /// Whether system properties that follow from the class and the keys are written (a client may leave them out).
+    private let derived: Bool
+    private var writer = BodyWriter()
+    private var ranges: [Range<Int>] = []
+    private var last: ObjectLayout
+    private var seen: [Bool] = []
+    private var keyValues: [CIMValue] = []
+    private var path: [UInt8] = []
+
+    /// The relative path of the last object, empty when a key is missing or it has none.
+    public var relativePath: String { String(decoding: path, as: UTF8.self) }
+
+    /// The most bytes one object may take (DESIGN section 3).
+    public static let largestObject = 8 << 20
+
+    public init(_ expectation: Expectation, derivedSystemProperties: Bool = true, lookup: @escaping Lookup) {
+        self.expectation = expectation
+        switch expectation {
+        case .instances(let layout), .parameters(let layout): base = layout
+        }
+        last = base
+        self.lookup = lookup
+        derived = derivedSystemProperties
+    }
+
+    /// All objects of an `aa{sv}`.
+    public mutating func checkArray(_ reader: inout BodyReader) throws(ObjectFault) {
+        do {
+            let end = try reader.enterArray(elementAlignment: 4)
+            writer.reserve(min(end - reader.position, 1 << 20) * 2)
+            while !reader.isAtEnd(of: end) { try check(&reader) }
+            try reader.leaveArray(end)
+        } catch { throw Self.fault(error, ranges.count) }
+    }
+
+    /// One object, an `a{sv}`.
+    public mutating func checkObject(_ reader: inout BodyReader) throws(ObjectFault) {
+        do { try check(&reader) } catch { throw Self.fault(error, nil) }
+    }
+
+    private static func fault(_ error: any Error, _ index: Int?) -> ObjectFault {
+        var fault = error as? ObjectFault ?? ObjectFault("\(error)")
+        if let index { fault.description = "object \(index): \(fault.description)" }
+        return fault
+    }
+
+    public consuming func finish() throws(ObjectFault) -> ObjectBatch {
+        let ranges = ranges
+        do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault("\(error)", kind: .tooLarge) }
+    }
+
+    // MARK: - One object
+
+    private mutating func check(_ reader: inout BodyReader) throws {
+        let end = try reader.enterArray(elementAlignment: 8)
+        guard end - reader.position <= Self.largestObject else {
+            throw ObjectFault("it takes \(end - reader.position) bytes, more than 8 MiB", kind: .tooLarge)
+        }
+        let layout = try layout(reader, end)
+        writer.beginStruct()
+        let start = writer.count
+        if derived { layout.constants.withUnsafeBytes { writer.append(block: $0, phase: 0) } } else { writer.append(entry: SystemProperty.className, .string(layout.className)) }
+        seen.removeAll(keepingCapacity: true)
+        seen.append(contentsOf: repeatElement(false, count: layout.slots.count))
+        keyValues.removeAll(keepingCapacity: true)
+        keyValues.append(contentsOf: repeatElement(.null, count: layout.keys.count))
+        var likely = 0
+        while !reader.isAtEnd(of: end) {
+            try reader.enterDictEntry()
+            let name = try reader.readStringBytes()
+            if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
+                let types = try reader.readSignatureBytes()
+                try reader.skip(types: types)
+                continue
+            }
+            guard let index = layout.slot(named: name, likely: likely) else {
+                throw ObjectFault("\(layout.className) has no property \(String(decoding: name.prefix(255), as: UTF8.self))")
+            }
+            guard !seen[index] else { throw ObjectFault("property \(layout.slots[index].name) of \(layout.className) is there twice") }
+            seen[index] = true
+            likely = index + 1
+            if layout.slots[index].isKey, let key = layout.keys.firstIndex(of: index) {
+                var probe = reader
+                let value = try probe.readVariant()
+                keyValues[key] = value.converted(to: layout.slots[index].type) ?? value
+            }
+            try copy(&reader, layout.slots[index], in: layout)
+        }
+        try reader.leaveArray(end)
+        appendPath(layout)
+        ranges.append(start..<writer.count)
+    }
+
+    /// `__RELPATH` and `__PATH`, made from the keys: a provider's own idea of them does not count.
+    private mutating func appendPath(_ layout: ObjectLayout) {
+        path.removeAll(keepingCapacity: true)
+        guard let declaration = layout.declaration else { return }
+        if layout.keys.isEmpty {
+            guard declaration.isSingleton else { return }
+            path.append(contentsOf: layout.className.utf8)
+            path.append(contentsOf: "=@".utf8)
+        } else {
+            path.append(contentsOf: layout.className.utf8)
+            for (index, slot) in layout.keys.enumerated() {
+                guard !keyValues[index].isNull else { return path.removeAll(keepingCapacity: true) }
+                path.append(UInt8(ascii: index == 0 ? "." : ","))
+                path.append(contentsOf: layout.slots[slot].name.utf8)
+                path.append(UInt8(ascii: "="))
+                if !keyValues[index].appendKey(to: &path) { return path.removeAll(keepingCapacity: true) }
+            }
+        }
+        guard derived else { return }
+        path.withUnsafeBytes { relative in
+            writer.beginDictEntry()
+            writer.append(string: SystemProperty.relativePath)
+            writer.beginVariant("s")
+            writer.append(stringBytes: relative)
+        }
+        (layout.pathPrefix + path).withUnsafeBytes { absolute in
+            writer.beginDictEntry()
+            writer.append(string: SystemProperty.path)
+            writer.beginVariant("s")
+            writer.append(stringBytes: absolute)
+        }
+    }
+
+    /// The class an object says it is of: the one expected, or derived from it.
+    private mutating func layout(_ reader: borrowing BodyReader, _ end: Int) throws -> ObjectLayout {
+        if case .parameters = expectation { return base }
+        var scan = copy reader
+        while !scan.isAtEnd(of: end) {
+            try scan.enterDictEntry()
+            let name = try scan.readStringBytes()
+            let types = try scan.readSignatureBytes()
+            guard name.count == 7, CIMName.equal(String(decoding: name, as: UTF8.self), SystemProperty.className) else {
+                try scan.skip(types: types)
+                continue
+            }
+            guard types.elementsEqual("s".utf8) else { throw ObjectFault("__CLASS is not a string") }
+            let bytes = try scan.readStringBytes()
+            if ObjectLayout.equal(bytes, last.className) { return last }
+            let className = String(decoding: bytes, as: UTF8.self)
+            guard let layout = lookup(className) else { throw ObjectFault("its class \(className.prefix(255)) does not exist") }
+            guard layout.declaration?.isSameOrDerived(from: base.className) == true else {
+                throw ObjectFault("it is of class \(layout.className), which is neither \(base.className) nor derived from it")
+            }
+            last = layout
+            return layout
+        }
+        throw ObjectFault("it has no __CLASS")
+    }
+
+    /// Writes one property, in the class's spelling and type.
+    private mutating func copy(_ reader: inout BodyReader, _ slot: ObjectLayout.Slot, in layout: ObjectLayout) throws {
+        let wire = slot.type.isArray ? slot.type.base.wireArraySignature : slot.type.base.wireSignature
+        var probe = reader
+        let signature = try probe.readSignatureBytes()
+        writer.beginDictEntry()
+        writer.append(string: slot.name)
+        if slot.isPlain, wire.utf8CodeUnitCount == signature.count, signature.elementsEqual(UnsafeBufferPointer(start: wire.utf8Start, count: wire.utf8CodeUnitCount)) {
+            reader = probe
+            writer.beginVariant(wire)
+            return try copyPlain(&reader, slot.type)
+        }
+        let value = try reader.readVariant()
+        guard let converted = try convert(value, to: slot.type, depth: 1) else {
+            throw ObjectFault("property \(slot.name) of \(layout.className) is \(slot.type); \(Self.excerpt(value)) does not fit")
+        }
+        writer.append(variant: converted)
+    }
+
+    private static func excerpt(_ value: CIMValue) -> String {
+        let text = "\(value)"
+        return text.utf8.count > 80 ? String(text.prefix(77)) + "..." : text
+    }
+
+    private mutating func copyPlain(_ reader: inout BodyReader, _ type: CIMTypeReference) throws {
+        guard !type.isArray else {
+            let end = try reader.enterArray(elementAlignment: type.base.wireAlignment)
+            let array = writer.beginArray(elementAlignment: type.base.wireAlignment)
+            while !reader.isAtEnd(of: end) { try copyScalar(&reader, type.base) }
+            try reader.leaveArray(end)
+            return writer.endArray(array)
+        }
+        try copyScalar(&reader, type.base)
+    }
+
+    private mutating func copyScalar(_ reader: inout BodyReader, _ type: CIMType) throws {
+        switch type {
+        case .boolean: writer.append(boolean: try reader.readBoolean())
+        case .uint8: writer.append(byte: try reader.readByte())
+        case .sint8, .sint16: writer.append(int16: try reader.readInt16())
+        case .uint16, .char16: writer.append(uint16: try reader.readUInt16())
+        case .uint32: writer.append(uint32: try reader.readUInt32())
+        case .sint32: writer.append(int32: try reader.readInt32())
+        case .uint64: writer.append(uint64: try reader.readUInt64())
+        case .sint64: writer.append(int64: try reader.readInt64())
+        case .real32, .real64: writer.append(double: try reader.readDouble())
+        case .string, .datetime, .reference: writer.append(stringBytes: try reader.readStringBytes())
+        case .object: throw ObjectFault("an embedded object is not plain")
+        }
+    }
+
+    /// A value in the type its class gives it; embedded objects are checked against their own class, if it is known.
+    private func convert(_ value: CIMValue, to type: CIMTypeReference, depth: Int) throws -> CIMValue? {
+        guard type.base == .object else { return value.converted(to: type) }
+        guard depth <= Nesting.objects else { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooLarge) }
+        switch value {
+        case .object(let object) where !type.isArray: return .object(try embedded(object, type.className, depth))
+        case .array(of: .object, let elements) where type.isArray:
+            return .array(of: .object, try elements.compactMap(\.objectValue).map { .object(try embedded($0, type.className, depth)) })
+        case .array(_, let elements) where type.isArray && elements.isEmpty: return .array(of: .object, [])
+        default: return nil
+        }
+    }
+
+    private func embedded(_ object: CIMInstance, _ className: String?, _ depth: Int) throws -> CIMInstance {
+        let name = object.className.isEmpty ? className ?? "" : object.className
+        guard let declaration = lookup(name)?.declaration else {
+            if className != nil { throw ObjectFault("the embedded object's class \(name) does not exist") }
+            return object
+        }
+        if let className, !declaration.isSameOrDerived(from: className) {
+            throw ObjectFault("an embedded object of class \(name), which is not \(className)")
+        }
+        var checked = object
+        checked.className = declaration.name
+        for index in checked.properties.indices {
+            let property = checked.properties[index]
+            guard let declared = declaration.property(named: property.name) else {
+                throw ObjectFault("\(declaration.name) has no property \(property.name)")
+            }
+            guard let value = try convert(property.value, to: declared.type, depth: depth + 1) else {
+                throw ObjectFault("property \(declared.name) of \(declaration.name) is \(declared.type); \(Self.excerpt(property.value)) does not fit")
+            }
+            checked.properties[index] = .init(name: declared.name, value: value)
+        }
+        return checked
+    }
+}
+
+extension CIMValue {
+    /// The value as it stands in a path (SEMANTICS H.1). Returns false for what cannot be a key.
+    fileprivate func appendKey(to path: inout [UInt8]) -> Bool {
+        let text: String
+        switch self {
+        case .string(let value): text = value
+        case .datetime(let value): text = value.description
+        case .reference(let value): text = value.path
+        case .boolean(let value):
+            path.append(contentsOf: (value ? "TRUE" : "FALSE").utf8)
+            return true
+        case .uint64(let value):
+            path.append(contentsOf: String(value).utf8)
+            return true
+        default:
+            guard let value = int64Value else { return false }
+            path.append(contentsOf: String(value).utf8)
+            return true
+        }
+        path.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { path.append(UInt8(ascii: "\\")) }
+            guard byte >= 0x20 else { return false }
+            path.append(byte)
+        }
+        path.append(UInt8(ascii: "\""))
+        return true
+    }
+}
