@@ -1,0 +1,178 @@
+import CDBus
+
+/// A connection to a message bus.
+///
+/// Everything happens on ``loop``, whose thread is the actor's executor: replies, signals and calls are handed out in the order of their
+/// arrival, closures run there and must not block. Another actor on the same loop may call in synchronously:
+/// `connection.assumeIsolated { try $0.send(message) }`. When the connection is lost every wait fails with `.disconnected`; there is no
+/// reconnecting. Dropping the last reference closes it.
+public actor Connection {
+    /// The loop that carries the connection.
+    public nonisolated let loop: EventLoop
+    /// The name the bus gave it.
+    public nonisolated let uniqueName: UniqueName
+    nonisolated let link: Link
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    /// Connects, authenticates and says `Hello`, without ever blocking `loop`.
+    ///
+    /// Throws `.address` when nobody listens, `.authentication` when the server lets this process not in, `.timedOut` after
+    /// ``ConnectionOptions/connectTimeout``.
+    /// - Parameter loop: nil: ``EventLoop/common``.
+    public static func connect(
+        to address: BusAddress, on loop: EventLoop? = nil, options: ConnectionOptions = ConnectionOptions()
+    ) async throws(DBusError) -> Connection {
+        let loop = loop ?? .common
+        let link = try await Link.open(address: try address.resolve(), loop: loop, options: options)
+        do throws(DBusError) {
+            let hello = try Message.methodCall(
+                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
+                member: MemberName(verified: "Hello"))
+            let reply = try await link.call(hello, timeout: options.connectTimeout)
+            guard reply.hasSignature("s") else { throw DBusError(code: .malformed, "the bus answered Hello with (\(reply.signature))") }
+            return Connection(link, UniqueName(verified: try reply.firstString()))
+        } catch {
+            loop.execute { link.close(DBusError(code: .disconnected, "connecting failed")) }
+            throw error
+        }
+    }
+
+    private init(_ link: Link, _ uniqueName: UniqueName) {
+        self.link = link
+        self.loop = link.loop
+        self.uniqueName = uniqueName
+    }
+
+    deinit {
+        let link = link
+        loop.execute { link.close(DBusError(code: .disconnected, "the connection was closed here")) }
+    }
+
+    // MARK: Messages
+
+    /// Queues a message and writes what the socket takes; never blocks, waits for no reply.
+    /// Throws `.disconnected`, `.queueFull` (nothing was sent), `.notSupported`.
+    public func send(_ message: Message) throws(DBusError) { try link.send(message) }
+
+    /// Sends a call and tells `completion` of its reply: once, on the loop, never before this returns. An error reply is a failure.
+    /// - Parameter timeout: nil: for as long as the connection lives.
+    public func call(
+        _ message: Message, timeout: Duration? = .seconds(25), completion: @escaping @Sendable (Result<Message, DBusError>) -> Void
+    ) {
+        link.call(message, timeout: timeout, completion: completion)
+    }
+
+    /// Sends a call and waits for its reply. An error reply is thrown. Cancelling the task ends the wait with `.cancelled`; the call
+    /// itself cannot be taken back.
+    ///
+    /// From an actor on ``loop``, in a task that prefers it, no thread is switched.
+    /// - Parameter timeout: nil: for as long as the connection lives.
+    public nonisolated(nonsending) func call(_ message: Message, timeout: Duration? = .seconds(25)) async throws(DBusError) -> Message {
+        try await link.call(message, timeout: timeout)
+    }
+
+    /// The bytes that wait to be sent.
+    public var queuedBytes: Int { link.queuedBytes }
+
+    /// Sees every method call before the exported objects do, on the loop; true takes the call over. Nil removes it.
+    public func setInbound(_ inbound: (@Sendable (Message) -> Bool)?) { link.inbound = link.closure == nil ? inbound : nil }
+
+    /// The call as something to answer, for an inbound hook that takes calls over.
+    public nonisolated func methodCall(_ message: Message) -> MethodCall { MethodCall(message, on: link) }
+
+    // MARK: End
+
+    /// Ends the connection. What waits for a reply fails with `.disconnected`; what is queued and not yet written is lost.
+    public func close() { link.close(DBusError(code: .disconnected, "the connection was closed here")) }
+
+    /// Runs on the loop once the connection has ended, for whatever reason; soon when it has.
+    public nonisolated func onDisconnected(_ observer: @escaping @Sendable (DBusError) -> Void) {
+        let link = link
+        loop.execute { link.onClosed(observer) }
+    }
+
+    /// Suspends until the connection has ended, and says why.
+    public nonisolated var closed: DBusError {
+        get async { await withCheckedContinuation { continuation in onDisconnected { continuation.resume(returning: $0) } } }
+    }
+
+    // MARK: Objects
+
+    /// Puts an object at a path, and tells the object manager above it. False when there is one already.
+    @discardableResult
+    public func export(_ object: ExportedObject, at path: ObjectPath) -> Bool {
+        guard link.closure == nil, link.tree.add(object, at: path) else { return false }
+        if object.isManaged { emitInterfacesAdded(at: path) }
+        return true
+    }
+
+    /// Takes the object away, and tells the object manager above it. Nothing happens when there is none.
+    public func unexport(at path: ObjectPath) {
+        guard let object = link.tree.remove(at: path), object.isManaged else { return }
+        emitInterfacesRemoved(object.interfaces.map(\.description.name), at: path)
+    }
+
+    /// Lets `subtree` answer for every path at or below `path` at which no object is exported. False when there is a subtree already.
+    @discardableResult
+    public func exportSubtree(_ subtree: ObjectSubtree, at path: ObjectPath) -> Bool {
+        link.closure == nil && link.tree.add(subtree, at: path)
+    }
+
+    public func unexportSubtree(at path: ObjectPath) { link.tree.removeSubtree(at: path) }
+
+    /// Sends `PropertiesChanged` for those of the properties whose description says so; nothing when there is no such object.
+    public func emitPropertiesChanged(_ names: [String], of interface: InterfaceName, at path: ObjectPath) {
+        guard let exported = link.tree.object(at: path, for: nil)?.interface(interface.text) else { return }
+        StandardAnswers.emitChanged(names, of: exported, at: path, on: link)
+    }
+
+    /// Sends `InterfacesAdded` from the object manager above `path`, for an object of a subtree; exported ones are announced by themselves.
+    public func emitInterfacesAdded(at path: ObjectPath) {
+        guard let manager = link.tree.manager(above: path), let object = link.tree.object(at: path, for: nil) else { return }
+        let interfaces = StandardAnswers.interfaces(of: object, PropertyAccess(path: path, sender: nil))
+        link.emit(manager, .objectManager, "InterfacesAdded", [.objectPath(path), interfaces])
+    }
+
+    /// Sends `InterfacesRemoved` from the object manager above `path`.
+    public func emitInterfacesRemoved(_ interfaces: [InterfaceName], at path: ObjectPath) {
+        guard let manager = link.tree.manager(above: path) else { return }
+        link.emit(manager, .objectManager, "InterfacesRemoved", [.objectPath(path), .strings(interfaces.map(\.text))])
+    }
+}
+
+extension Link {
+    /// What one asynchronous call leaves for its cancellation. Touched on the loop only.
+    private final class Wait: @unchecked Sendable {
+        var serial: UInt32?
+        var isCancelled = false
+    }
+
+    nonisolated(nonsending) func call(_ message: Message, timeout: Duration?) async throws(DBusError) -> Message {
+        let wait = Wait()
+        let cancelled = DBusError(code: .cancelled, "the task that waited was cancelled")
+        let result: Result<Message, DBusError> = await withTaskCancellationHandler {
+            await withUnsafeContinuation { continuation in
+                loop.onLoop { [self] in
+                    if wait.isCancelled { return continuation.resume(returning: .failure(cancelled)) }
+                    wait.serial = call(message, timeout: timeout) { continuation.resume(returning: $0) }
+                }
+            }
+        } onCancel: {
+            loop.execute { [self] in
+                wait.isCancelled = true
+                if let serial = wait.serial { drop(serial, cancelled) }
+            }
+        }
+        return try result.get()
+    }
+}
+
+extension Message {
+    /// The first value, which must be a string.
+    func firstString() throws(DBusError) -> String {
+        guard firstType == TypeCode.string else { throw DBusError(code: .malformed, "a string was expected, not (\(signature))") }
+        var reader = reader
+        do { return try reader.readString() } catch { throw DBusError(code: .malformed, error.description) }
+    }
+}

@@ -1,0 +1,287 @@
+import CDBus
+import Glibc
+import Logging
+
+/// One `DBusConnection` on one event loop: bytes in, messages out, replies matched to calls.
+///
+/// `@unchecked Sendable`: everything mutable is touched on the loop only, but for ``init``, which nobody else can see.
+final class Link: PollSource, @unchecked Sendable {
+    typealias Completion = @Sendable (Result<Message, DBusError>) -> Void
+
+    private struct Waiter {
+        let completion: Completion
+        let timer: EventLoop.TimerToken?
+        /// Who alone may answer; nil when the call went to a well-known name.
+        let expectedSender: String?
+    }
+
+    let loop: EventLoop
+    let options: ConnectionOptions
+    private(set) var pointer: OpaquePointer?
+    private var watches: [OpaquePointer] = []
+    private var waiters: [UInt32: Waiter] = [:]
+    private(set) var closure: DBusError?
+    private var closureObservers: [@Sendable (DBusError) -> Void] = []
+    /// Sees method calls before the object tree; true when it took the message.
+    var inbound: (@Sendable (Message) -> Bool)?
+    let tree = ObjectTree()
+    let signals = SignalRegistry()
+
+    private init(pointer: OpaquePointer, loop: EventLoop, options: ConnectionOptions) {
+        self.pointer = pointer
+        self.loop = loop
+        self.options = options
+    }
+
+    deinit {
+        // Only a link that was never attached, or one that is closed, loses its last reference.
+        if let pointer {
+            dbus_connection_close(pointer)
+            dbus_connection_unref(pointer)
+        }
+    }
+
+    // MARK: Opening and closing
+
+    /// Opens the socket on a thread of its own, since connecting may block, and attaches the link to the loop.
+    static func open(address: String, loop: EventLoop, options: ConnectionOptions) async throws(DBusError) -> Link {
+        let result: Result<Link, DBusError> = await withUnsafeContinuation { continuation in
+            BlockingThread.run {
+                dbus_threads_init_default()
+                var failure = CDBus.DBusError()
+                dbus_error_init(&failure)
+                defer { dbus_error_free(&failure) }
+                guard let pointer = dbus_connection_open_private(address, &failure) else {
+                    let text = failure.message.map(String.init(cString:)) ?? "unknown reason"
+                    continuation.resume(returning: .failure(DBusError(code: .address, "cannot connect to \(address): \(text)")))
+                    return
+                }
+                let link = Link(pointer: pointer, loop: loop, options: options)
+                loop.execute {
+                    link.attach()
+                    continuation.resume(returning: .success(link))
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    private func attach() {
+        guard let pointer else { return }
+        dbus_connection_set_exit_on_disconnect(pointer, 0)
+        dbus_connection_set_max_message_size(pointer, options.maximumMessageBytes)
+        dbus_connection_set_max_received_size(pointer, options.maximumReceivedBytes)
+        let me = Unmanaged.passUnretained(self).toOpaque()
+        let ok = dbus_connection_set_watch_functions(
+            pointer,
+            { watch, data in
+                guard let watch, let data else { return 1 }
+                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().watches.append(watch)
+                return 1
+            },
+            { watch, data in
+                guard let watch, let data else { return }
+                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().watches.removeAll { $0 == watch }
+            },
+            { _, data in
+                // May come from whichever thread drops the message that unblocks reading.
+                guard let data else { return }
+                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().loop.wake()
+            }, me, nil)
+        if ok == 0 { return close(DBusError(code: .outOfMemory, "no memory to watch a connection")) }
+        loop.add(self)
+    }
+
+    /// Ends the connection: what waits for a reply fails with `error`, and then the observers hear of it. Later calls do nothing.
+    func close(_ error: DBusError) {
+        guard closure == nil else { return }
+        closure = error
+        loop.remove(self)
+        if let pointer {
+            dbus_connection_set_watch_functions(pointer, nil, nil, nil, nil, nil)
+            dbus_connection_close(pointer)
+            dbus_connection_unref(pointer)
+        }
+        pointer = nil
+        watches = []
+        inbound = nil
+        tree.removeAll()
+        let orphans = waiters.sorted { $0.key < $1.key }
+        waiters = [:]
+        for (_, waiter) in orphans {
+            if let timer = waiter.timer { loop.cancel(timer) }
+            waiter.completion(.failure(error))
+        }
+        signals.end(error)
+        let observers = closureObservers
+        closureObservers = []
+        for observer in observers { observer(error) }
+    }
+
+    /// Calls back once when the connection has ended; at once when it has.
+    func onClosed(_ observer: @escaping @Sendable (DBusError) -> Void) {
+        if let closure { observer(closure) } else { closureObservers.append(observer) }
+    }
+
+    private var endedError: DBusError { closure ?? DBusError(code: .disconnected, "the connection has ended") }
+
+    // MARK: Sending
+
+    /// Queues the message and writes what the socket takes. Never blocks.
+    /// - Parameter isBounded: false for what must get out even past the queue's limit.
+    @discardableResult
+    func send(_ message: Message, isBounded: Bool = true) throws(DBusError) -> UInt32 {
+        guard let pointer, dbus_connection_get_is_connected(pointer) != 0 else { throw endedError }
+        if isBounded {
+            let queued = dbus_connection_get_outgoing_size(pointer)
+            guard queued <= options.maximumQueuedBytes else {
+                throw DBusError(code: .queueFull, "\(queued) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
+            }
+        }
+        if message.containsUnixFDs, dbus_connection_can_send_type(pointer, Int32(TypeCode.unixFD)) == 0 {
+            throw DBusError(code: .notSupported, "this connection cannot carry file descriptors")
+        }
+        // libdbus numbers a message when it is first sent; a message that has a number was sent or received before.
+        if message.serial != 0 {
+            guard let copy = dbus_message_copy(message.pointer) else { throw DBusError(code: .outOfMemory, "copying a message") }
+            defer { dbus_message_unref(copy) }
+            return try send(raw: copy, on: pointer)
+        }
+        return try send(raw: message.pointer, on: pointer)
+    }
+
+    private func send(raw message: OpaquePointer, on pointer: OpaquePointer) throws(DBusError) -> UInt32 {
+        var serial: dbus_uint32_t = 0
+        guard dbus_connection_send(pointer, message, &serial) != 0 else { throw DBusError(code: .outOfMemory, "queueing a message") }
+        return serial
+    }
+
+    /// Sends a call. `completion` runs once, on the loop, never before this returns.
+    /// - Returns: the serial, nil when nothing was sent.
+    @discardableResult
+    func call(_ message: Message, timeout: Duration?, completion: @escaping Completion) -> UInt32? {
+        let serial: UInt32
+        do throws(DBusError) {
+            serial = try send(message)
+        } catch {
+            loop.execute { completion(.failure(error)) }
+            return nil
+        }
+        if message.isNoReplyExpected {
+            loop.execute { completion(.failure(DBusError(code: .notSupported, "a call that expects no reply was waited for"))) }
+            return serial
+        }
+        let timer = timeout.map { timeout in
+            loop.schedule(after: timeout) { [weak self] in
+                self?.drop(serial, DBusError(code: .timedOut, "no reply to \(message.member ?? "?") within \(timeout)"))
+            }
+        }
+        let destination = message.destination
+        let isCertain = destination?.utf8.first == UInt8(ascii: ":") || destination == BusName.bus.text
+        waiters[serial] = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
+        return serial
+    }
+
+    /// Ends the wait for one reply; nothing happens when it has come.
+    func drop(_ serial: UInt32, _ error: DBusError) {
+        guard let waiter = waiters.removeValue(forKey: serial) else { return }
+        if let timer = waiter.timer { loop.cancel(timer) }
+        waiter.completion(.failure(error))
+    }
+
+    /// The bytes that wait to be sent.
+    var queuedBytes: Int { pointer.map { dbus_connection_get_outgoing_size($0) } ?? 0 }
+
+    // MARK: PollSource
+
+    var descriptor: Int32 { watches.first.map { dbus_watch_get_unix_fd($0) } ?? -1 }
+
+    var events: Int16 {
+        var events: Int32 = 0
+        for watch in watches where dbus_watch_get_enabled(watch) != 0 {
+            let flags = dbus_watch_get_flags(watch)
+            if flags & DBUS_WATCH_READABLE.rawValue != 0 { events |= POLLIN }
+            if flags & DBUS_WATCH_WRITABLE.rawValue != 0 { events |= POLLOUT }
+        }
+        return Int16(truncatingIfNeeded: events)
+    }
+
+    func isReady(_ revents: Int16) {
+        let revents = Int32(revents)
+        var flags: UInt32 = 0
+        if revents & POLLIN != 0 { flags |= DBUS_WATCH_READABLE.rawValue }
+        if revents & POLLOUT != 0 { flags |= DBUS_WATCH_WRITABLE.rawValue }
+        if revents & POLLERR != 0 { flags |= DBUS_WATCH_ERROR.rawValue }
+        if revents & POLLHUP != 0 { flags |= DBUS_WATCH_HANGUP.rawValue }
+        // The list may change while libdbus works on one of them.
+        for watch in watches where watches.contains(watch) && dbus_watch_get_enabled(watch) != 0 {
+            let wanted = dbus_watch_get_flags(watch) | DBUS_WATCH_ERROR.rawValue | DBUS_WATCH_HANGUP.rawValue
+            if flags & wanted != 0 { dbus_watch_handle(watch, flags & wanted) }
+        }
+        receive()
+    }
+
+    func process() -> Bool {
+        guard let pointer else { return false }
+        guard dbus_connection_get_dispatch_status(pointer) == DBUS_DISPATCH_DATA_REMAINS || dbus_connection_get_is_connected(pointer) == 0
+        else { return false }
+        receive()
+        return true
+    }
+
+    /// Hands out every message that has arrived, in order.
+    private func receive() {
+        while let pointer, let raw = dbus_connection_pop_message(pointer) { dispatch(Message(adopting: raw)) }
+        guard let pointer, dbus_connection_get_is_connected(pointer) == 0 else { return }
+        close(
+            dbus_connection_get_is_authenticated(pointer) == 0
+                ? DBusError(code: .authentication, "the server hung up before it let this process in")
+                : DBusError(code: .disconnected, "the connection was lost"))
+    }
+
+    private func dispatch(_ message: Message) {
+        switch message.kind {
+        case .methodReturn, .error:
+            let serial = message.replySerial
+            guard let waiter = waiters[serial] else { return }
+            if let expected = waiter.expectedSender, let sender = message.sender, sender != expected, sender != BusName.bus.text {
+                options.logger.warning("a reply from \(sender) to a call that went to \(expected) was dropped")
+                return
+            }
+            waiters[serial] = nil
+            if let timer = waiter.timer { loop.cancel(timer) }
+            waiter.completion(message.kind == .error ? .failure(DBusError(reply: message)) : .success(message))
+        case .methodCall:
+            if let inbound, inbound(message) { return }
+            tree.answer(MethodCall(message, on: self), on: self)
+        case .signal:
+            signals.deliver(message)
+        }
+    }
+}
+
+/// A thread for one call that may block.
+enum BlockingThread {
+    private final class Body {
+        let run: @Sendable () -> Void
+        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
+    }
+
+    static func run(_ body: @escaping @Sendable () -> Void) {
+        let argument = Unmanaged.passRetained(Body(body)).toOpaque()
+        var id = pthread_t()
+        let status = pthread_create(
+            &id, nil,
+            { argument in
+                guard let argument else { return nil }
+                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+                return nil
+            }, argument)
+        if status == 0 {
+            pthread_detach(id)
+        } else {
+            // Out of threads: better late on this one than never.
+            Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
+        }
+    }
+}

@@ -1,0 +1,40 @@
+import CDBus
+import Glibc
+
+/// One block of heap memory with a message in it, shared by whoever reads it.
+///
+/// `@unchecked Sendable`: written by one ``BodyWriter`` before anyone else can see it, immutable after.
+final class MarshalledBytes: @unchecked Sendable {
+    var base: UnsafeMutableRawPointer?
+    var count: Int
+    private let isFromLibrary: Bool
+
+    init() {
+        base = nil
+        count = 0
+        isFromLibrary = false
+    }
+
+    /// Takes over memory that libdbus allocated.
+    init(adopting memory: UnsafeMutablePointer<CChar>?, count: Int) {
+        base = UnsafeMutableRawPointer(memory)
+        self.count = count
+        isFromLibrary = true
+    }
+
+    init(copying bytes: UnsafeRawBufferPointer) {
+        isFromLibrary = false
+        guard let source = bytes.baseAddress, let memory = malloc(bytes.count) else {
+            base = nil
+            count = 0
+            return
+        }
+        memcpy(memory, source, bytes.count)
+        base = memory
+        count = bytes.count
+    }
+
+    deinit {
+        if isFromLibrary { dbus_free(base) } else { free(base) }
+    }
+}

@@ -1,0 +1,100 @@
+import CDBus
+import Glibc
+
+extension Message {
+    /// Writes a body. What it throws, the builder throws.
+    public typealias BodyBuilder = (inout BodyWriter) throws(DBusError) -> Void
+
+    /// A method call whose body is written in place.
+    /// Throws `.malformed` when the body is not what `signature` says, `.tooLarge` over the protocol's limits.
+    public static func methodCall(
+        destination: BusName?, path: ObjectPath, interface: InterfaceName?, member: MemberName, flags: Flags = [],
+        signature: Signature = .empty, body: BodyBuilder? = nil
+    ) throws(DBusError) -> Message {
+        var header = MessageHeader(kind: DBUS_MESSAGE_TYPE_METHOD_CALL, flags: flags)
+        header.destination = destination?.text
+        header.path = path.text
+        header.interface = interface?.text
+        header.member = member.text
+        return try header.build(signature, body)
+    }
+
+    /// A method call with these values. The only way to send file descriptors.
+    public static func methodCall(
+        destination: BusName?, path: ObjectPath, interface: InterfaceName?, member: MemberName, flags: Flags = [], values: [DBusValue]
+    ) throws(DBusError) -> Message {
+        var header = MessageHeader(kind: DBUS_MESSAGE_TYPE_METHOD_CALL, flags: flags)
+        header.destination = destination?.text
+        header.path = path.text
+        header.interface = interface?.text
+        header.member = member.text
+        return try header.build(values)
+    }
+
+    /// The answer to `call`.
+    public static func reply(to call: Message, signature: Signature = .empty, body: BodyBuilder? = nil) throws(DBusError) -> Message {
+        try MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_METHOD_RETURN).build(signature, body)
+    }
+
+    /// The answer to `call`, with these values.
+    public static func reply(to call: Message, values: [DBusValue]) throws(DBusError) -> Message {
+        try MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_METHOD_RETURN).build(values)
+    }
+
+    /// The refusal of `call`. A NUL ends the text early; `details` follow it.
+    public static func error(replyTo call: Message, _ error: DBusError) throws(DBusError) -> Message {
+        var header = MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_ERROR)
+        header.errorName = error.name.text
+        let text = String(error.message.prefix { $0 != "\0" })
+        return try header.build([.string(text)] + error.details)
+    }
+
+    /// A signal; to everyone who asked when `destination` is nil.
+    public static func signal(
+        destination: BusName? = nil, path: ObjectPath, interface: InterfaceName, member: MemberName, signature: Signature = .empty,
+        body: BodyBuilder? = nil
+    ) throws(DBusError) -> Message {
+        var header = MessageHeader(kind: DBUS_MESSAGE_TYPE_SIGNAL, flags: .noReplyExpected)
+        header.destination = destination?.text
+        header.path = path.text
+        header.interface = interface.text
+        header.member = member.text
+        return try header.build(signature, body)
+    }
+
+    /// A signal with these values.
+    public static func signal(
+        destination: BusName? = nil, path: ObjectPath, interface: InterfaceName, member: MemberName, values: [DBusValue]
+    ) throws(DBusError) -> Message {
+        var header = MessageHeader(kind: DBUS_MESSAGE_TYPE_SIGNAL, flags: .noReplyExpected)
+        header.destination = destination?.text
+        header.path = path.text
+        header.interface = interface.text
+        header.member = member.text
+        return try header.build(values)
+    }
+
+    /// This message for somebody else: a copy with another header, the body (file descriptors included) untouched and not decoded.
+    ///
+    /// It has no sender and no serial of its own yet. What is nil stays as it is, but for `destination`, which nil removes.
+    /// - Parameter replySerial: for a reply: the serial of the call it shall answer.
+    public func forwarded(
+        to destination: BusName?, path: ObjectPath? = nil, interface: InterfaceName? = nil, member: MemberName? = nil,
+        replySerial: UInt32? = nil, flags: Flags? = nil
+    ) throws(DBusError) -> Message {
+        guard let copy = dbus_message_copy(pointer) else { throw DBusError(code: .outOfMemory, "copying a message") }
+        var ok = dbus_message_set_sender(copy, nil) != 0
+        ok = dbus_message_set_destination(copy, destination?.text) != 0 && ok
+        if let path { ok = dbus_message_set_path(copy, path.text) != 0 && ok }
+        if let interface { ok = dbus_message_set_interface(copy, interface.text) != 0 && ok }
+        if let member { ok = dbus_message_set_member(copy, member.text) != 0 && ok }
+        if let replySerial, replySerial != 0 { ok = dbus_message_set_reply_serial(copy, replySerial) != 0 && ok }
+        if let flags {
+            dbus_message_set_no_reply(copy, flags.contains(.noReplyExpected) ? 1 : 0)
+            dbus_message_set_auto_start(copy, flags.contains(.noAutoStart) ? 0 : 1)
+        }
+        let message = Message(adopting: copy)
+        guard ok else { throw DBusError(code: .outOfMemory, "rewriting a message header") }
+        return message
+    }
+}

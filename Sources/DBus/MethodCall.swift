@@ -1,0 +1,89 @@
+import Logging
+import Synchronization
+
+/// A method call that arrived, and the one answer it is owed.
+///
+/// Answer with ``reply(signature:body:)``, ``reply(_:)`` or ``fail(_:)``, now or later, from any thread. The first answer counts; none is
+/// sent to a caller who wants none. A call nobody answers is answered with `org.freedesktop.DBus.Error.NoReply` when its last reference goes.
+public final class MethodCall: Sendable {
+    public let message: Message
+    private let link: Link
+    private let isAnswered: Atomic<Bool>
+
+    init(_ message: Message, on link: Link) {
+        self.message = message
+        self.link = link
+        isAnswered = Atomic(message.isNoReplyExpected)
+    }
+
+    deinit {
+        if isAnswered.load(ordering: .relaxed) { return }
+        let error = DBusError(.noReply, "\(message.member ?? "the method") ended without an answer")
+        if let reply = try? Message.error(replyTo: message, error) { Self.send(reply, to: message, on: link) }
+    }
+
+    public var path: ObjectPath { ObjectPath(verified: message.path ?? "/") }
+    public var interface: String? { message.interface }
+    public var member: String { message.member ?? "" }
+    /// The unique name of the caller; nil on a private connection.
+    public var sender: String? { message.sender }
+    public var reader: BodyReader { message.reader }
+    /// Whether an answer would be sent. False after the first, and for callers who want none.
+    public var needsReply: Bool { !isAnswered.load(ordering: .relaxed) }
+
+    /// Answers with a body written in place. A body that cannot be encoded is answered with an error that says why.
+    /// - Returns: false when the call had its answer already, or wants none.
+    @discardableResult
+    public func reply(signature: Signature = .empty, body: Message.BodyBuilder? = nil) -> Bool {
+        answer { () throws(DBusError) in try Message.reply(to: message, signature: signature, body: body) }
+    }
+
+    /// Answers with these values.
+    @discardableResult
+    public func reply(_ values: [DBusValue]) -> Bool {
+        answer { () throws(DBusError) in try Message.reply(to: message, values: values) }
+    }
+
+    /// Answers with an error.
+    @discardableResult
+    public func fail(_ error: DBusError) -> Bool {
+        answer { () throws(DBusError) in try Message.error(replyTo: message, error) }
+    }
+
+    /// Answers with an error.
+    @discardableResult
+    public func fail(_ name: ErrorName, _ text: String, details: [DBusValue] = []) -> Bool {
+        fail(DBusError(name, text, details: details))
+    }
+
+    /// Answers with a message made elsewhere, e.g. one that was ``Message/forwarded(to:path:interface:member:replySerial:flags:)``.
+    @discardableResult
+    public func reply(with message: Message) -> Bool {
+        answer { () throws(DBusError) in message }
+    }
+
+    private func answer(_ make: () throws(DBusError) -> Message) -> Bool {
+        if isAnswered.exchange(true, ordering: .relaxed) { return false }
+        do throws(DBusError) {
+            Self.send(try make(), to: message, on: link)
+        } catch {
+            link.options.logger.error("the reply to \(message) cannot be made: \(error.message)")
+            if let reply = try? Message.error(replyTo: message, DBusError(.failed, "the reply cannot be made: \(error.message)")) {
+                Self.send(reply, to: message, on: link)
+            }
+        }
+        return true
+    }
+
+    private static func send(_ reply: Message, to call: Message, on link: Link) {
+        link.loop.onLoop {
+            do throws(DBusError) {
+                try link.send(reply)
+            } catch {
+                // A full queue must not leave the caller waiting: a short error still gets out.
+                guard error.code == .queueFull, let short = try? Message.error(replyTo: call, error) else { return }
+                _ = try? link.send(short, isBounded: false)
+            }
+        }
+    }
+}

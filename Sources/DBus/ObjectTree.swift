@@ -1,0 +1,148 @@
+/// The objects of one connection, and who answers a call to them. Touched on the loop only. A class, so that what it calls may change it.
+final class ObjectTree {
+    private var objects: [String: ExportedObject] = [:]
+    private var subtrees: [String: ObjectSubtree] = [:]
+
+    func removeAll() {
+        objects = [:]
+        subtrees = [:]
+    }
+
+    /// False when there is an object at the path already.
+    func add(_ object: ExportedObject, at path: ObjectPath) -> Bool {
+        if objects[path.text] != nil { return false }
+        objects[path.text] = object
+        return true
+    }
+
+    func remove(at path: ObjectPath) -> ExportedObject? { objects.removeValue(forKey: path.text) }
+
+    func add(_ subtree: ObjectSubtree, at path: ObjectPath) -> Bool {
+        if subtrees[path.text] != nil { return false }
+        subtrees[path.text] = subtree
+        return true
+    }
+
+    func removeSubtree(at path: ObjectPath) { subtrees[path.text] = nil }
+
+    // MARK: Lookup
+
+    func object(at path: ObjectPath, for sender: String?) -> ExportedObject? {
+        objects[path.text] ?? subtree(for: path)?.object(path, sender)
+    }
+
+    /// The nearest subtree at or above a path.
+    private func subtree(for path: ObjectPath) -> ObjectSubtree? {
+        if subtrees.isEmpty { return nil }
+        var candidate: ObjectPath? = path
+        while let path = candidate {
+            if let subtree = subtrees[path.text] { return subtree }
+            candidate = path.parent
+        }
+        return nil
+    }
+
+    /// The path elements directly below a path.
+    func childNames(of path: ObjectPath, for sender: String?) -> Set<String> {
+        var names: Set<String> = []
+        let prefix = path.text == "/" ? "/" : path.text + "/"
+        for other in objects.keys { Self.insertChild(of: prefix, other, &names) }
+        for other in subtrees.keys { Self.insertChild(of: prefix, other, &names) }
+        if let subtree = subtree(for: path) { names.formUnion(subtree.childNames(path, sender)) }
+        return names
+    }
+
+    private static func insertChild(of prefix: String, _ other: String, _ names: inout Set<String>) {
+        guard other.utf8.count > prefix.utf8.count, other.utf8.starts(with: prefix.utf8) else { return }
+        let rest = other.utf8.dropFirst(prefix.utf8.count).prefix { $0 != UInt8(ascii: "/") }
+        names.insert(String(Substring(rest)))
+    }
+
+    /// Everything below a path that object managers list.
+    func managedObjects(below path: ObjectPath, for sender: String?) -> [(ObjectPath, ExportedObject)] {
+        var found: [(ObjectPath, ExportedObject)] = []
+        var pending = [path]
+        while let next = pending.popLast() {
+            for name in childNames(of: next, for: sender) {
+                guard let child = try? ObjectPath((next.text == "/" ? "/" : next.text + "/") + name) else { continue }
+                if let subtree = subtree(for: child), !subtree.isManaged { continue }
+                pending.append(child)
+                if let object = object(at: child, for: sender), object.isManaged { found.append((child, object)) }
+            }
+        }
+        return found.sorted { $0.0 < $1.0 }
+    }
+
+    /// The nearest object manager above a path.
+    func manager(above path: ObjectPath) -> ObjectPath? {
+        var candidate = path.parent
+        while let path = candidate {
+            if let object = object(at: path, for: nil), object.isObjectManager { return path }
+            candidate = path.parent
+        }
+        return nil
+    }
+
+    // MARK: Answering
+
+    func answer(_ call: MethodCall, on link: Link) {
+        let interface = call.interface
+        if interface == InterfaceName.peer.text { return StandardAnswers.peer(call) }
+        let path = call.path
+        guard let object = object(at: path, for: call.sender) else { return answerWithoutObject(call, at: path) }
+        if let interface, let exported = object.interface(interface) {
+            guard let method = exported.methods[call.member] else { return Self.unknownMethod(call) }
+            return Self.invoke(method, call)
+        }
+        switch interface {
+        case InterfaceName.introspectable.text: StandardAnswers.introspect(call, object, childNames(of: path, for: call.sender))
+        case InterfaceName.properties.text: StandardAnswers.properties(call, object, on: link)
+        case InterfaceName.objectManager.text where object.isObjectManager:
+            StandardAnswers.managedObjects(call, managedObjects(below: path, for: call.sender))
+        case .some(let interface): call.fail(.unknownInterface, "no interface \(interface) at \(path)")
+        case nil:
+            for exported in object.interfaces {
+                if let method = exported.methods[call.member] { return Self.invoke(method, call) }
+            }
+            if call.member == "Introspect" { return StandardAnswers.introspect(call, object, childNames(of: path, for: call.sender)) }
+            Self.unknownMethod(call)
+        }
+    }
+
+    /// Paths between the root and an object are there for those who browse.
+    private func answerWithoutObject(_ call: MethodCall, at path: ObjectPath) {
+        let children = childNames(of: path, for: call.sender)
+        guard !children.isEmpty || path.text == "/" else { _ = call.fail(.unknownObject, "no object at \(path)"); return }
+        switch call.interface {
+        case InterfaceName.introspectable.text: StandardAnswers.introspect(call, nil, children)
+        case nil where call.member == "Introspect": StandardAnswers.introspect(call, nil, children)
+        default: call.fail(.unknownObject, "no object at \(path)")
+        }
+    }
+
+    private static func unknownMethod(_ call: MethodCall) {
+        call.fail(.unknownMethod, "no method \(call.member) in \(call.interface ?? "any interface") at \(call.path)")
+    }
+
+    private static func invoke(_ method: ExportedInterface.MethodEntry, _ call: MethodCall) {
+        let signature = call.message.signature
+        guard signature == method.inputSignature else {
+            _ = call.fail(.invalidArguments, "\(call.member) takes (\(method.inputSignature)), not (\(signature))")
+            return
+        }
+        switch method.implementation {
+        case .immediate(let body): body(call)
+        case .task(let body):
+            Task {
+                do {
+                    try await body(call)
+                } catch let error as DBusError {
+                    call.fail(error)
+                } catch {
+                    call.fail(.failed, "\(error)")
+                }
+            }
+        case nil: call.fail(.notSupported, "\(call.member) is described but not implemented")
+        }
+    }
+}
