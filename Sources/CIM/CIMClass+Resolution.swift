@@ -78,7 +78,8 @@ extension CIMClass {
             var declared = property
             declared.origin = name
             guard let fitted = property.defaultValue.converted(to: property.type) else {
-                throw CIMError(.typeMismatch, "the default of \(place) is \(property.defaultValue), which is no \(property.type)")
+                throw CIMError(
+                    .typeMismatch, "the default of \(place) is \(property.defaultValue.briefDescription), which is no \(property.type)")
             }
             declared.defaultValue = fitted
             guard let position = positions[CIMName(property.name)] else {

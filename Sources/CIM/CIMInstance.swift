@@ -89,7 +89,8 @@ extension CIMInstance {
             }
             guard let converted = value.converted(to: property.type), let key = CIMObjectPath.KeyValue(converted) else {
                 throw CIMError(
-                    .typeMismatch, "key \(property.name) of an instance of \(declaration.name) must be \(property.type), got \(value)")
+                    .typeMismatch,
+                    "key \(property.name) of an instance of \(declaration.name) must be \(property.type), got \(value.briefDescription)")
             }
             keys.append(CIMObjectPath.Key(name: property.name, value: key))
         }

@@ -39,7 +39,8 @@ extension CIMObjectPath {
             guard values[index] == nil else { throw ObjectPathError("key \(name) is given twice") }
             let value = key.value
             guard let fitted = value.value.converted(to: declared[index].type).flatMap({ KeyValue($0) }) else {
-                throw ObjectPathError("key \(name) of class \(declaration.name) must be \(declared[index].type), got \(value.value)")
+                throw ObjectPathError(
+                    "key \(name) of class \(declaration.name) must be \(declared[index].type), got \(value.value.briefDescription)")
             }
             values[index] = fitted
         }

@@ -40,7 +40,7 @@ struct ObjectPathParser {
     mutating func wholePath() throws(ObjectPathError) -> CIMObjectPath {
         let path = try self.path(depth: 0)
         guard position == bytes.count else { throw failure("the end of the path") }
-        if hasNestedPath, path.measure().total > CIMObjectPath.maximumLength {
+        if hasNestedPath, path.isTooLong {
             throw ObjectPathError(offset: 0, "expected at most \(CIMObjectPath.maximumLength) characters once nested paths are quoted")
         }
         return path

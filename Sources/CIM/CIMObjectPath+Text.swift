@@ -37,12 +37,24 @@ extension CIMObjectPath: CustomStringConvertible {
 
     /// What keeps the path from being written so that it reads back; nil when nothing does.
     var reasonItCannotBeWritten: String? {
-        if case .keys(let keys) = keys {
-            for case .string(let text) in keys.map(\.value) where text.utf8.contains(where: { $0 < 0x20 }) {
-                return "a text has a character below U+0020"
+        isTooLong ? "longer than \(CIMObjectPath.maximumLength) characters" : reasonForText
+    }
+
+    /// Whether `path` has more characters than a path may have. Nests that would be huge once quoted are found without writing them.
+    var isTooLong: Bool {
+        measure().total > 4 * CIMObjectPath.maximumLength || path.utf16.count > CIMObjectPath.maximumLength
+    }
+
+    private var reasonForText: String? {
+        guard case .keys(let keys) = keys else { return nil }
+        for key in keys {
+            switch key.value {
+            case .string(let text) where text.utf8.contains(where: { $0 < 0x20 }): return "a text has a character below U+0020"
+            case .reference(let nested): if let reason = nested.reasonForText { return reason }
+            default: break
             }
         }
-        return measure().total > CIMObjectPath.maximumLength ? "longer than \(CIMObjectPath.maximumLength) characters" : nil
+        return nil
     }
 }
 
@@ -73,12 +85,12 @@ extension CIMObjectPath {
         text += "\""
     }
 
-    /// How long `path` is, without writing it: each level of nesting doubles the characters that need an escape.
+    /// About how long `path` is, without writing it: each level of nesting doubles the characters that need an escape. Saturates, so that a
+    /// hostile nest cannot overflow it.
     struct Measure {
         var plain = 0
         var special = 0
 
-        /// Saturates, so that a hostile nest cannot overflow it.
         var total: Int { plain + special }
 
         mutating func add(_ text: String) {

@@ -57,7 +57,7 @@ extension CIMValue {
         }
     }
 
-    /// The number in another width. A char16 is a number only for a 16-bit (or wider) integer it fits.
+    /// The number in another width. A char16 is a character, not a number.
     private func integer<Number: FixedWidthInteger>() -> Number? {
         if case .char16 = self { return nil }
         if let signed = int64Value { return Number(exactly: signed) }

@@ -25,6 +25,12 @@ extension CIMValue: CustomStringConvertible {
         }
     }
 
+    /// The literal, cut to what an error message can hold.
+    public var briefDescription: String {
+        let text = description
+        return text.utf8.count <= 80 ? text : text.unicodeScalars.prefix(77).reduce(into: "") { $0.unicodeScalars.append($1) } + "…"
+    }
+
     /// `text` in double quotes, with MOF's escapes.
     public static func stringLiteral(_ text: String) -> String {
         var literal = "\""

@@ -1,0 +1,164 @@
+import CIM
+import Testing
+
+@Suite("CIMObjectPath (SEMANTICS H.1)")
+struct CIMObjectPathTests {
+    private static func key(_ name: String?, _ value: CIMObjectPath.KeyValue) -> CIMObjectPath.Key { .init(name: name, value: value) }
+
+    @Test("H.1: the whole grammar")
+    func grammar() throws {
+        let full = try CIMObjectPath(parsing: #"\\.\root\CIMV2:Win32_Disk.DeviceID="C:",Index=5"#)
+        #expect(full.server == "." && full.namespace == "root/CIMV2" && full.className == "Win32_Disk")
+        #expect(full[key: "deviceid"] == .string("C:"))
+        #expect(full[key: "Index"] == .integer(5))
+        #expect(full.relativePath == #"Win32_Disk.DeviceID="C:",Index=5"#)
+        #expect(full.path == #"\\.\root\CIMV2:Win32_Disk.DeviceID="C:",Index=5"#)
+        #expect(try CIMObjectPath(parsing: "//my-host.lan/root/cimv2:C").server == "my-host.lan")
+        #expect(try CIMObjectPath(parsing: "root/cimv2:C=@").keys == .singleton)
+        #expect(try CIMObjectPath(parsing: "C").isClassPath)
+        #expect(try CIMObjectPath(parsing: #"C="v""#).keys == .keys([Self.key(nil, .string("v"))]))
+        #expect(try CIMObjectPath(parsing: #"C.="v""#).relativePath == #"C="v""#)
+    }
+
+    @Test(
+        "H.1: values of every kind",
+        arguments: [
+            ("1", CIMObjectPath.KeyValue.integer(1)), ("+1", .integer(1)), ("-9223372036854775808", .integer(.min)),
+            ("0xFF", .integer(255)), ("18446744073709551615", .unsigned(.max)), ("9223372036854775807", .integer(.max)),
+            ("TRUE", .boolean(true)), ("false", .boolean(false)), (#""a\"b\\c""#, .string(#"a"b\c"#)), (#"'a\'b"c'"#, .string(#"a'b"c"#)),
+            (#""""#, .string("")), (#""Größe%20""#, .string("Größe%20")),
+            (
+                "True_Class.k=1",
+                .reference(
+                    CIMObjectPath(
+                        className: "True_Class", keys: .keys([.init(name: "k", value: .integer(1))])))
+            ),
+            (#"\\.\root\x:C=@"#, .reference(CIMObjectPath(server: ".", namespace: "root/x", className: "C", keys: .singleton))),
+        ])
+    func values(text: String, value: CIMObjectPath.KeyValue) throws {
+        let path = try CIMObjectPath(parsing: "A.k=\(text)")
+        #expect(path[key: "k"] == value)
+        let again = try CIMObjectPath(parsing: path.relativePath)
+        #expect(again.relativePath == path.relativePath)
+    }
+
+    @Test(
+        "H.1: hostile and malformed paths are refused, with the place",
+        arguments: [
+            ("", 0), ("1C", 0), (" C", 0), ("C ", 1), ("C.", 2), ("C.k", 3), ("C.k=", 4), ("C.k =1", 3), ("C.k= 1", 4), ("C.k=1,", 6),
+            ("C.k=1, j=2", 6), ("C.k=1,k=2", 6), ("C.k=1,K=2", 6), (#"C.k="a"#, 4), ("C.k='a\u{1}'", 6), (#"C.k="\a""#, 6), (#"C.k="\"#, 6),
+            ("C.k=12x", 4), ("C.k=--1", 4), ("C.k=-", 4), ("C.k=0x", 4), ("C.k=18446744073709551616", 4), ("C.k=-9223372036854775809", 4),
+            ("C.k=1.5", 5), ("C=@x", 3), ("C.k=@", 4), ("\\\\", 2), ("\\\\.", 3), ("\\\\.\\root", 4), ("\\\\.\\:C", 4), ("root\\\\x:C", 0),
+            ("root/:C", 0), (":C", 0), ("root/cimv2:", 11), ("C,D", 1), ("C.k=1D.k=2", 4), ("C\u{0}", 1), ("C.=", 3), ("\\C", 0),
+        ])
+    func refused(text: String, offset: Int) {
+        let error = #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: text) }
+        #expect(error?.offset == offset, "\(text): \(error?.description ?? "")")
+        #expect(error?.status == .invalidObjectPath)
+    }
+
+    @Test("A.2.4: 8192 characters at most")
+    func length() throws {
+        let longest = "C.k=\"" + String(repeating: "ä", count: 8186) + "\""
+        #expect(try CIMObjectPath(parsing: longest).relativePath == longest)
+        #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: longest + " ") }
+    }
+
+    @Test("Nesting is bounded at 16, and so is what nested quoting would blow up to")
+    func nesting() throws {
+        #expect(throws: Never.self) { try CIMObjectPath(parsing: "A" + String(repeating: ".k=A", count: 9)) }
+        let deep = #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: "A" + String(repeating: ".k=A", count: 17)) }
+        #expect(deep?.offset == 68)
+        let bomb = "A" + String(repeating: ".k=A", count: 15) + ".k=\"" + String(repeating: "\\\\", count: 3000) + "\""
+        #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: bomb) }
+    }
+
+    @Test("An unquoted nested path ends with its first key; a quoted one stays text until canonicalized")
+    func nestedPaths() throws {
+        let path = try CIMObjectPath(parsing: #"Assoc.Left=A.k=1,Right="B.k=\"x\"""#)
+        #expect(path[key: "Left"] == .reference(try CIMObjectPath(parsing: "A.k=1")))
+        #expect(path[key: "Right"] == .string(#"B.k="x""#))
+        let assoc = CIMClass(
+            name: "Assoc",
+            properties: ["Left", "Right"].map {
+                CIMProperty(name: $0, type: .init(.reference), qualifiers: [CIMQualifier(name: "key")])
+            })
+        let canonical = try path.canonicalized(for: assoc)
+        #expect(canonical[key: "right"] == .reference(try CIMObjectPath(parsing: #"B.k="x""#)))
+        #expect(canonical.relativePath == #"Assoc.Left="A.k=1",Right="B.k=\"x\"""#)
+    }
+
+    @Test("H.1: paths compare without regard to case and key order")
+    func equality() throws {
+        let one = try CIMObjectPath(parsing: #"//./ROOT/cimv2:Disk.Name="C:",Index=1"#)
+        let other = try CIMObjectPath(parsing: #"root\CIMV2:DISK.index=1,NAME="c:""#)
+        #expect(one == other)
+        #expect(one.hashValue == other.hashValue)
+        for different in [
+            #"root/cimv2:Disk.Name="C:",Index=2"#, #"root/cimv2:Disk.Name="C:""#, #"root/x:Disk.Name="C:",Index=1"#, "root/cimv2:Disk",
+        ] {
+            #expect(try CIMObjectPath(parsing: different) != one, "\(different)")
+        }
+        #expect(try CIMObjectPath(parsing: "C.k=1") != CIMObjectPath(parsing: "C.k=\"1\""))
+    }
+
+    private let disk = CIMClass(
+        name: "Linux_Disk",
+        properties: [
+            CIMProperty(name: "Bus", type: .init(.uint8), qualifiers: [CIMQualifier(name: "key")]),
+            CIMProperty(name: "Label", type: .init(.string)),
+            CIMProperty(name: "Since", type: .init(.datetime), qualifiers: [CIMQualifier(name: "Key")]),
+        ])
+
+    @Test("H.1: the canonical form spells and orders keys as declared and gives values their types")
+    func canonical() throws {
+        let path = try CIMObjectPath(parsing: #"LINUX_disk.SINCE="20260101000000.000000+000",bus=0x10"#)
+        #expect(try path.canonicalized(for: disk).relativePath == #"Linux_Disk.Bus=16,Since="20260101000000.000000+000""#)
+        let single = CIMClass(
+            name: "C", properties: [CIMProperty(name: "Id", type: .init(.uint64), qualifiers: [CIMQualifier(name: "key")])])
+        #expect(try CIMObjectPath(parsing: "c=18446744073709551615").canonicalized(for: single).relativePath == "C.Id=18446744073709551615")
+        #expect(try CIMObjectPath(parsing: "c").canonicalized(for: single).relativePath == "C")
+    }
+
+    @Test(
+        "H.1: a missing, unknown, doubled or misfit key is InvalidObjectPath",
+        arguments: [
+            "D.Bus=1", #"D.Bus=1,Since="x""#, #"D.Bus=256,Since="20260101000000.000000+000""#, "D=1", "D=@", "D.Label=\"x\"",
+            #"D.Bus="1",Since="20260101000000.000000+000""#, #"D.Bus=1,Since="20260101000000.000000+000",Other=1"#,
+        ])
+    func misfits(text: String) throws {
+        let path = try CIMObjectPath(parsing: text)
+        #expect(throws: ObjectPathError.self) { try path.canonicalized(for: disk) }
+    }
+
+    @Test("H.1: singletons are =@, and a class without keys has no instance path")
+    func singletons() throws {
+        let singleton = CIMClass(name: "S", qualifiers: [CIMQualifier(name: "Singleton")])
+        let keyless = CIMClass(name: "K")
+        #expect(try CIMObjectPath(parsing: "s=@").canonicalized(for: singleton).relativePath == "S=@")
+        #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: "S.k=1").canonicalized(for: singleton) }
+        #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: "K=@").canonicalized(for: keyless) }
+        #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: "K.k=1").canonicalized(for: keyless) }
+    }
+
+    @Test("Every prefix and every one-byte change of a path parses or throws, and what parses is stable")
+    func mutations() {
+        let bytes = Array(#"\\.\root\cimv2:A.k="a\"b",l=-5,m=B.n='x',o=TRUE"#.utf8)
+        var parsed = 0
+        func probe(_ bytes: some Collection<UInt8>) {
+            guard let path = try? CIMObjectPath(parsing: String(decoding: bytes, as: UTF8.self)) else { return }
+            parsed += 1
+            let again = try? CIMObjectPath(parsing: path.path)
+            #expect(again?.path == path.path)
+        }
+        for end in 0...bytes.count { probe(bytes[..<end]) }
+        for index in bytes.indices {
+            for byte in UInt8.min...UInt8.max {
+                var changed = bytes
+                changed[index] = byte
+                probe(changed)
+            }
+        }
+        #expect(parsed > 1000)
+    }
+}
