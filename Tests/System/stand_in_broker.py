@@ -119,7 +119,7 @@ class StandInBroker:
         if not isinstance(message, dbus.lowlevel.MethodCallMessage):
             return dbus.lowlevel.HANDLER_RESULT_NOT_YET_HANDLED
         path, interface, member = message.get_path(), message.get_interface(), message.get_member()
-        if path is None or not (path == ROOT or path.startswith(ROOT + "/")):
+        if path is None or not (path == "/" or (path + "/").startswith(ROOT + "/") or ROOT.startswith(path + "/")):
             return dbus.lowlevel.HANDLER_RESULT_NOT_YET_HANDLED
         try:
             signature, *values = self._answer(message, path, interface, member, message.get_args_list())
@@ -134,9 +134,9 @@ class StandInBroker:
     def _answer(self, message, path, interface, member, arguments):
         sender = message.get_sender()
         if interface == INTROSPECTABLE:
-            return "s", INTROSPECTION.get(path, "<node/>")
-        if interface == PROPERTIES and member == "Get" and path == ROOT:
-            return "v", dbus.String("0.0.0", variant_level=1)
+            return "s", introspection(path)
+        if interface == PROPERTIES and path == ROOT:
+            return ("v", "0.0.0") if member == "Get" else ("a{sv}", dbus.Dictionary({"Version": "0.0.0"}, signature="sv"))
         if interface == REGISTRAR and member == "Register":
             return "o", self._register(sender, arguments)
         if interface == REGISTRAR and member == "UnRegister":
@@ -247,12 +247,14 @@ def failure(name, text):
     return dbus.DBusException(text, name=name)
 
 
-INTROSPECTION = {
-    "/": '<node><node name="org/cimbus1"/></node>',
-    ROOT: f'<node><interface name="{BROKER}"><property name="Version" type="s" access="read"/></interface>'
-          '<node name="namespaces/root/cimv2"/></node>',
-    ROOT + "/namespaces/root/cimv2": f'<node><interface name="{SERVICES}"/></node>',
-}
+def introspection(path):
+    """The way from / to the one namespace, an element at a time."""
+    way = (ROOT + "/namespaces/root/cimv2").split("/")
+    depth = 1 if path == "/" else len(path.split("/"))
+    child = f'<node name="{way[depth]}"/>' if path == "/" or way[:depth] == path.split("/") and depth < len(way) else ""
+    interface = {ROOT: f'<interface name="{BROKER}"><property name="Version" type="s" access="read"/></interface>',
+                 "/".join(way): f'<interface name="{SERVICES}"/>'}.get(path, "")
+    return f"<node>{interface}{child}</node>"
 
 
 def main():
