@@ -36,3 +36,11 @@ public struct CIMNamespaceName: Hashable, Sendable, CustomStringConvertible {
 
     public var description: String { text }
 }
+
+extension CIMNamespaceName {
+    private init(canonical text: String) { self.text = text }
+
+    /// The default of everything (R8, R25).
+    public static let cimv2 = CIMNamespaceName(canonical: "root/cimv2")
+    public static let root = CIMNamespaceName(canonical: "root")
+}

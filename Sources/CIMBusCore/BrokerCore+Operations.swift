@@ -44,7 +44,8 @@ extension BrokerCore {
                 throw Refusal(.invalidContext, "__OPERATION \(claimed.number): the caller holds no sink of that operation")
             }
             guard operation.depth < limits.depth else {
-                throw Refusal(.providerNotCapable, "operation \(claimed.number) is nested \(limits.depth) deep; a provider calls itself in a circle?")
+                throw Refusal(
+                    .providerNotCapable, "operation \(claimed.number) is nested \(limits.depth) deep; a provider calls itself in a circle?")
             }
             parent = operation
         }
@@ -55,11 +56,13 @@ extension BrokerCore {
             throw Refusal(.quotaViolation, "too many open operations; wait for some to end")
         }
         guard (credit.replies[client.uid] ?? 0) < limits.unreadPerUser else {
-            throw Refusal(.quotaViolation, "uid \(client.uid) has \(limits.unreadPerUser >> 20) MiB of replies it has not read; read them first")
+            throw Refusal(
+                .quotaViolation, "uid \(client.uid) has \(limits.unreadPerUser >> 20) MiB of replies it has not read; read them first")
         }
         guard quota.buffered(for: client.uid) < limits.bufferedPerUser else {
             throw Refusal(
-                .quotaViolation, "uid \(client.uid) has \(limits.bufferedPerUser >> 20) MiB of results it has not pulled; pull or close them")
+                .quotaViolation,
+                "uid \(client.uid) has \(limits.bufferedPerUser >> 20) MiB of results it has not pulled; pull or close them")
         }
         return (client.uid, parent)
     }

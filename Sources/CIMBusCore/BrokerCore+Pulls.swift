@@ -57,7 +57,9 @@ extension BrokerCore {
     private func canAnswer(_ pull: Pull, _ operation: Operation) -> Bool {
         if operation.state == .ended { return true }
         guard case .next(let count) = pull.kind else {
-            if case .skip(let count) = pull.kind { return count == 0 || isFull(operation) || operation.delivery.available(count, within: .max).full }
+            if case .skip(let count) = pull.kind {
+                return count == 0 || isFull(operation) || operation.delivery.available(count, within: .max).full
+            }
             return false
         }
         return count == 0 || isFull(operation) || operation.delivery.available(count, within: limits.replyBytes).full
@@ -97,10 +99,14 @@ extension BrokerCore {
             let rest = operations[id]?.delivery.buffered.isEmpty == false
             let failed = operation.outcome.map { !$0.status.isSuccess } ?? false
             let status: WBEMStatus =
-                if count == 0 { .sFalse
-                } else if objects == count { .noError
-                } else if !ended || rest || (failed && objects > 0) { .sTimedOut
-                } else if failed { operation.outcome?.status ?? .failed
+                if count == 0 {
+                    .sFalse
+                } else if objects == count {
+                    .noError
+                } else if !ended || rest || (failed && objects > 0) {
+                    .sTimedOut
+                } else if failed {
+                    operation.outcome?.status ?? .failed
                 } else { .sFalse }
             if case .next = pull.kind {
                 effects.append(.answerNext(pull.call, id, objects: objects, status: status))

@@ -109,7 +109,9 @@ extension CIMInstance {
         return text
     }
 
-    fileprivate func qualifierList() throws -> [CIMQualifier] { try self["Qualifiers"]?.entries("Qualifiers").map { try CIMQualifier(entry: $0) } ?? [] }
+    fileprivate func qualifierList() throws -> [CIMQualifier] {
+        try self["Qualifiers"]?.entries("Qualifiers").map { try CIMQualifier(entry: $0) } ?? []
+    }
 
     fileprivate func typeReference() throws -> CIMTypeReference {
         let text = try text("Type")

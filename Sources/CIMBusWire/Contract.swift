@@ -98,7 +98,9 @@ public enum ContextKey {
     public static let derivedSystemProperties = "__DERIVED_SYSTEM_PROPERTIES"
 
     /// What only the broker may set; a client's own values are stripped.
-    public static let brokers: Set<String> = [operation, clientName, clientUser, clientProcess, originUser, deadline, derivedSystemProperties, timeout]
+    public static let brokers: Set<String> = [
+        operation, clientName, clientUser, clientProcess, originUser, deadline, derivedSystemProperties, timeout,
+    ]
 
     /// In Register's ctx: the provider's MOF, and its own limits in seconds.
     public static let mof = "MOF"

@@ -71,12 +71,6 @@ extension BodyReader {
 extension ObjectLayout {
     /// The layout a client decodes with: it knows the types, and needs no system properties to write.
     public convenience init(decoding declaration: CIMClass) {
-        self.init(declaration, namespace: CIMNamespaceName.cimv2, server: ".")
+        self.init(declaration, namespace: .cimv2, server: ".")
     }
-}
-
-extension CIMNamespaceName {
-    /// `root/cimv2`, the default of everything (R8, R25).
-    public static var cimv2: CIMNamespaceName { CIMNamespaceName(fixed: "root/cimv2") }
-    public static var root: CIMNamespaceName { CIMNamespaceName(fixed: "root") }
 }

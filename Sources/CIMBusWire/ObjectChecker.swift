@@ -81,7 +81,11 @@ public struct ObjectChecker: ~Copyable {
         let layout = try layout(reader, end)
         writer.beginStruct()
         let start = writer.count
-        if derived { layout.constants.withUnsafeBytes { writer.append(block: $0, phase: 0) } } else { writer.append(entry: SystemProperty.className, .string(layout.className)) }
+        if derived {
+            layout.constants.withUnsafeBytes { writer.append(block: $0, phase: 0) }
+        } else {
+            writer.append(entry: SystemProperty.className, .string(layout.className))
+        }
         seen.removeAll(keepingCapacity: true)
         seen.append(contentsOf: repeatElement(false, count: layout.slots.count))
         keyValues.removeAll(keepingCapacity: true)
@@ -179,7 +183,9 @@ public struct ObjectChecker: ~Copyable {
         let signature = try probe.readSignatureBytes()
         writer.beginDictEntry()
         writer.append(string: slot.name)
-        if slot.isPlain, wire.utf8CodeUnitCount == signature.count, signature.elementsEqual(UnsafeBufferPointer(start: wire.utf8Start, count: wire.utf8CodeUnitCount)) {
+        if slot.isPlain, wire.utf8CodeUnitCount == signature.count,
+            signature.elementsEqual(UnsafeBufferPointer(start: wire.utf8Start, count: wire.utf8CodeUnitCount))
+        {
             reader = probe
             writer.beginVariant(wire)
             return try copyPlain(&reader, slot.type)
@@ -253,7 +259,8 @@ public struct ObjectChecker: ~Copyable {
                 throw ObjectFault("\(declaration.name) has no property \(property.name)")
             }
             guard let value = try convert(property.value, to: declared.type, depth: depth + 1) else {
-                throw ObjectFault("property \(declared.name) of \(declaration.name) is \(declared.type); \(Self.excerpt(property.value)) does not fit")
+                throw ObjectFault(
+                    "property \(declared.name) of \(declaration.name) is \(declared.type); \(Self.excerpt(property.value)) does not fit")
             }
             checked.properties[index] = .init(name: declared.name, value: value)
         }

@@ -30,8 +30,8 @@ public final class ObjectLayout: Sendable {
         className = declaration.name
         self.declaration = declaration
         slots = declaration.properties.map { Slot(name: $0.name, type: $0.type, isKey: $0.isKey, isPlain: Self.isPlain($0.type)) }
-        keys = slots.indices.filter { declaration.properties[$0].isKey }
-        positions = Dictionary(slots.indices.map { (CIMName(slots[$0].name), $0) }, uniquingKeysWith: { first, _ in first })
+        keys = declaration.properties.indices.filter { declaration.properties[$0].isKey }
+        positions = Self.positions(slots)
         pathPrefix = Array("\\\\\(server)\\\(namespace.wmiText):".utf8)
         var writer = BodyWriter()
         writer.append(entry: SystemProperty.className, .string(declaration.name))
@@ -54,13 +54,17 @@ public final class ObjectLayout: Sendable {
         if let returns { slots.append(Slot(name: "ReturnValue", type: returns, isKey: false, isPlain: Self.isPlain(returns))) }
         self.slots = slots
         keys = []
-        positions = Dictionary(slots.indices.map { (CIMName(slots[$0].name), $0) }, uniquingKeysWith: { first, _ in first })
+        positions = Self.positions(slots)
         pathPrefix = []
         var writer = BodyWriter()
         writer.append(entry: SystemProperty.className, .string(className))
         writer.append(entry: SystemProperty.genus, .sint32(2))
         writer.append(entry: SystemProperty.propertyCount, .sint32(Int32(clamping: slots.count)))
         constants = (try? writer.finish()) ?? []
+    }
+
+    private static func positions(_ slots: [Slot]) -> [CIMName: Int] {
+        Dictionary(slots.enumerated().map { (CIMName($1.name), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     private static func isPlain(_ type: CIMTypeReference) -> Bool {
