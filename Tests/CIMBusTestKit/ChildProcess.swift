@@ -19,7 +19,7 @@ nonisolated(unsafe) private let spawning: UnsafeMutablePointer<pthread_mutex_t> 
     return mutex
 }()
 
-/// A real process of a test. It is killed with the last reference to it.
+/// A real process of a test. It is killed with the last reference to it, and with the tests. A program that cannot be executed ends with 127.
 public final class ChildProcess: Sendable {
     public let processID: pid_t
     /// What it writes to its standard output, line by line, until it closes it. For one reader.
@@ -40,6 +40,8 @@ public final class ChildProcess: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, pipeEnds[1], 1)
+        // A child must not hold open what belongs to whoever runs the tests (locks, sockets).
+        posix_spawn_file_actions_addclosefrom_np(&actions, 3)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         var noSignals = sigset_t()
@@ -51,14 +53,15 @@ public final class ChildProcess: Sendable {
             posix_spawnattr_destroy(&attributes)
             close(pipeEnds[1])
         }
-        let argumentPointers = Self.pointers([path] + arguments)
+        // setpriv (util-linux) executes the program in its own place, to be killed when the tests crash: no deinit runs then.
+        let argumentPointers = Self.pointers(["setpriv", "--pdeathsig", "KILL", path] + arguments)
         let environmentPointers = Self.pointers(Self.environment(adding: environment))
         defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
         var id: pid_t = 0
-        let status = posix_spawnp(&id, path, &actions, &attributes, argumentPointers, environmentPointers)
+        let status = posix_spawnp(&id, "setpriv", &actions, &attributes, argumentPointers, environmentPointers)
         guard status == 0 else {
             close(pipeEnds[0])
-            throw ProcessError(description: "cannot start \(path): errno \(status)")
+            throw ProcessError(description: "cannot start setpriv \(path): errno \(status)")
         }
         let started = id
         processID = started
