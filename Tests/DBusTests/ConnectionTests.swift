@@ -223,19 +223,31 @@ extension ConnectionTests {
         var options = ConnectionOptions()
         options.maximumQueuedBytes = 1 << 20
         let client = try await bus.connect(options: options)
+        let watcher = try await bus.connect()
+        let member = MemberName(staticString: "S")
+        let arrivals = AsyncStream<Bool>.makeStream()
+        _ = try await watcher.addMatch(MatchRule(member: member)) { _ in arrivals.continuation.yield(true) }
         bus.daemon.signal(SIGSTOP)
         let block = [UInt8](repeating: 0, count: 64 << 10)
-        let signal = try Message.signal(path: testPath, interface: testInterface, member: MemberName("S"), values: [.bytes(block)])
+        let signal = try Message.signal(path: testPath, interface: testInterface, member: member, values: [.bytes(block)])
         var refused: DBusError?
-        for _ in 0..<100 {
+        var accepted = 0
+        while accepted < 100 {
             do { try await client.send(signal) } catch {
                 refused = error
                 break
             }
+            accepted += 1
         }
         #expect(refused?.code == .queueFull)
         #expect(await client.queuedBytes < 2 << 20)
         bus.daemon.signal(SIGCONT)
+        let expected = accepted
+        // Nothing that was accepted is lost, and then there is room again.
+        try await withDeadline(.seconds(10), "\(expected) signals") {
+            var iterator = arrivals.stream.makeAsyncIterator()
+            for _ in 0..<expected { _ = await iterator.next() }
+        }
         #expect(try await client.nameOwner(of: .bus)?.text == BusName.bus.text)
     }
 
