@@ -1,3 +1,4 @@
+import CIM
 import DBus
 
 /// Objects ready to be sent: checked, of their class's types, complete with system properties. Their bytes are kept as the entries of one
@@ -13,6 +14,14 @@ public struct ObjectBatch: Sendable {
     }
 
     public init() {}
+
+    /// A class as the one object of a batch.
+    public init(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) throws(DBusEncodingError) {
+        var writer = BodyWriter()
+        writer.append(entriesOf: declaration, namespace: namespace, server: server)
+        bytes = try writer.finish()
+        ranges = [0..<bytes.count]
+    }
 
     public var count: Int { ranges.count }
 
