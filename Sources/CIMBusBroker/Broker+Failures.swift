@@ -10,7 +10,7 @@ extension Broker {
     ) -> CIMError {
         let registration = record.registration.flatMap { core.registry.find($0) }
         let who = registration.map { registration in
-            let pid = outcome.explanation?.pid ?? registration.pid
+            let pid = outcome.explanation?.reason == .notRunning ? nil : outcome.explanation?.pid ?? registration.pid
             return "provider \(registration.name)" + (pid.map { " (process \($0))" } ?? "")
         }
         let what = "\(record.kind.rawValue) \(record.target)"
@@ -38,7 +38,8 @@ extension Broker {
     }
 
     /// The service's part of a provider's own status object.
-    private func completed(_ own: CIMInstance, _ outcome: Outcome, _ record: OperationRecord, _ registration: Registration?) -> CIMInstance {
+    private func completed(_ own: CIMInstance, _ outcome: Outcome, _ record: OperationRecord, _ registration: Registration?) -> CIMInstance
+    {
         var status = own
         if status.className.isEmpty { status.className = "__ExtendedStatus" }
         if status["StatusCode"] == nil { status["StatusCode"] = .uint32(outcome.status.rawValue) }

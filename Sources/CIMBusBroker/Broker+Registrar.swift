@@ -20,7 +20,8 @@ extension Broker {
             guard rights.mayRegister(request.name, uid: uid) else {
                 throw CIMError(
                     .accessDenied,
-                    "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid)")
+                    "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid)"
+                )
             }
             let change: SchemaStore.Change? =
                 if let mof = request.mof { try schema.check(mof: mof, of: request.name, in: request.namespace) } else { nil }

@@ -43,7 +43,8 @@ extension Broker {
     /// Always without wanting a reply: the broker never waits for a client.
     @discardableResult
     private func sendToClient(
-        _ record: OperationRecord, _ sink: ObjectPath, _ member: String, _ signature: Signature, _ body: @escaping (inout BodyWriter) -> Void
+        _ record: OperationRecord, _ sink: ObjectPath, _ member: String, _ signature: Signature,
+        _ body: @escaping (inout BodyWriter) -> Void
     ) -> Int {
         guard let client = peerNames[record.client] else { return 0 }
         do throws(DBusError) {
@@ -91,7 +92,9 @@ extension Broker {
             let objects = record.objects
             switch record.kind {
             case .getObject, .execMethod:
-                call.reply(signature: Self.objectSignature) { (body) throws(DBusError) in body.append(object: objects.first ?? ObjectBatch()) }
+                call.reply(signature: Self.objectSignature) { (body) throws(DBusError) in
+                    body.append(object: objects.first ?? ObjectBatch())
+                }
             case .putInstance:
                 call.reply(signature: Self.textSignature) { (body) throws(DBusError) in body.append(string: parameter) }
             case .deleteInstance: call.reply()

@@ -49,7 +49,8 @@ extension Broker {
         _ arguments: ServicesCall, _ record: OperationRecord, _ target: Request.Target, _ call: MethodCall
     ) throws(CIMError) {
         let request = Request(
-            client: record.client, kind: record.kind, form: record.form, target: target, wantsProgress: arguments.flags.contains(.sendStatus),
+            client: record.client, kind: record.kind, form: record.form, target: target,
+            wantsProgress: arguments.flags.contains(.sendStatus),
             timeout: arguments.timeout, parent: arguments.parent)
         let id: OperationID
         let effects: [Effect]
@@ -85,7 +86,8 @@ extension Broker {
         guard let layout = schema.layout(className, in: arguments.namespace), let declaration = layout.declaration else {
             let isClassItself = arguments.kind == .getObject && arguments.path?.isClassPath == true
             return .broker(
-                .stated(isClassItself ? .notFound : .invalidClass, "class \(className) does not exist in \(arguments.namespace)"), answer: nil)
+                .stated(isClassItself ? .notFound : .invalidClass, "class \(className) does not exist in \(arguments.namespace)"),
+                answer: nil)
         }
         record.expectation = .instances(of: layout)
         switch arguments.kind {
@@ -111,7 +113,8 @@ extension Broker {
 
     private func provider(of declaration: CIMClass, in namespace: CIMNamespaceName) -> Request.Target {
         guard let name = declaration.providerName else {
-            return .broker(.stated(.notSupported, "class \(declaration.name) is static; stored instances are not supported yet"), answer: nil)
+            return .broker(
+                .stated(.notSupported, "class \(declaration.name) is static; stored instances are not supported yet"), answer: nil)
         }
         guard let registration = core.registry.find(namespace: namespace.text, name: name) else {
             return .broker(
@@ -193,7 +196,8 @@ extension Broker {
         }
         if path.isClassPath {
             guard method.isStatic else {
-                return .stated(.invalidMethodParameters, "method \(declaration.name).\(method.name) is not static; give the path of an instance")
+                return .stated(
+                    .invalidMethodParameters, "method \(declaration.name).\(method.name) is not static; give the path of an instance")
             }
             record.path = declaration.name
         } else {

@@ -146,7 +146,9 @@ struct ServicesCall {
                 }
                 timeout = Microseconds(clamping: min(microseconds, UInt64(Microseconds.seconds(86_400 * 365))))
             case ContextKey.operation:
-                guard let number: UInt64 = value.innermost.integer() else { throw CIMError(.invalidContext, "\(name) must be an operation's number") }
+                guard let number: UInt64 = value.innermost.integer() else {
+                    throw CIMError(.invalidContext, "\(name) must be an operation's number")
+                }
                 parent = OperationID(number)
             case ContextKey.derivedSystemProperties:
                 if case .boolean(false) = value.innermost { derivedSystemProperties = false }

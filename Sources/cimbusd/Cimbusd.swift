@@ -49,7 +49,8 @@ struct Cimbusd: AsyncParsableCommand {
     }
 
     private static func allowance(_ entry: String) throws -> (name: String, uid: UInt32) {
-        guard let equals = entry.lastIndex(of: "="), equals != entry.startIndex, let uid = UInt32(entry[entry.index(after: equals)...]) else {
+        guard let equals = entry.lastIndex(of: "="), equals != entry.startIndex, let uid = UInt32(entry[entry.index(after: equals)...])
+        else {
             throw ValidationError("--allow-register takes NAME=UID, not \"\(entry)\"")
         }
         return (String(entry[..<equals]), uid)
