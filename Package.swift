@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "CIMMOF", targets: ["CIMMOF"]),
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
+        .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
         .executable(name: "cimbusd", targets: ["cimbusd"]),
         .executable(name: "cimctl", targets: ["cimctl"]),
     ],
