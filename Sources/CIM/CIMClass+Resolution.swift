@@ -27,10 +27,10 @@ extension CIMClass {
         }
         result.properties = try resolvedProperties(parent: superclass)
         result.methods = try resolvedMethods(parent: superclass)
-        try result.checkKeys(parent: superclass)
         guard result.properties.count <= CIMClass.maximumProperties else {
             throw CIMError(.tooManyProperties, "class \(name) has \(result.properties.count) properties, the limit is 1024")
         }
+        try result.checkKeys(parent: superclass)
         if let parent = superclass, parent.isDynamic, !result.isDynamic {
             throw CIMError(.invalidClass, "class \(name) must be dynamic, because \(parent.name) is")
         }
@@ -67,10 +67,12 @@ extension CIMClass {
     private func resolvedProperties(parent: CIMClass?) throws(CIMError) -> [CIMProperty] {
         var result: [CIMProperty] = []
         var positions: [CIMName: Int] = [:]
+        var parentQualifiers: [CIMName: [CIMQualifier]] = [:]
         for property in parent?.properties ?? [] {
             var inherited = property
             inherited.qualifiers = try inherit(property.qualifiers, into: [], always: CIMClass.lastingPropertyQualifiers, in: property.name)
             positions[CIMName(property.name)] = result.count
+            parentQualifiers[CIMName(property.name)] = property.qualifiers
             result.append(inherited)
         }
         for property in properties where isLocal(property.origin) {
@@ -94,7 +96,7 @@ extension CIMClass {
             if inherited.isKey, declared.qualifiers.named("key").map({ $0.value != .boolean(true) }) ?? false {
                 throw CIMError(.cannotChangeKeyInheritance, "\(place) is a key of \(inherited.origin) and must stay one")
             }
-            let parentQualifiers = parent?.property(named: property.name)?.qualifiers ?? []
+            let parentQualifiers = parentQualifiers[CIMName(property.name)] ?? []
             declared.qualifiers = try inherit(
                 parentQualifiers, into: local(declared.qualifiers), always: CIMClass.lastingPropertyQualifiers, in: place)
             result[position] = declared
@@ -105,10 +107,12 @@ extension CIMClass {
     private func resolvedMethods(parent: CIMClass?) throws(CIMError) -> [CIMMethod] {
         var result: [CIMMethod] = []
         var positions: [CIMName: Int] = [:]
+        var parentQualifiers: [CIMName: [CIMQualifier]] = [:]
         for method in parent?.methods ?? [] {
             var inherited = method
             for index in inherited.qualifiers.indices { inherited.qualifiers[index].flavor.insert(.originPropagated) }
             positions[CIMName(method.name)] = result.count
+            parentQualifiers[CIMName(method.name)] = method.qualifiers
             result.append(inherited)
         }
         for method in methods where isLocal(method.origin) {
@@ -123,7 +127,7 @@ extension CIMClass {
             guard inherited.hasSameSignature(as: declared) else {
                 throw CIMError(.updatePropagatedMethod, "\(name).\(method.name) does not have the signature it has in \(inherited.origin)")
             }
-            let parentQualifiers = parent?.method(named: method.name)?.qualifiers ?? []
+            let parentQualifiers = parentQualifiers[CIMName(method.name)] ?? []
             declared.qualifiers = try inherit(parentQualifiers, into: local(declared.qualifiers), always: [], in: "\(name).\(method.name)")
             result[position] = declared
         }
@@ -135,11 +139,12 @@ extension CIMClass {
         _ parent: [CIMQualifier], into declared: [CIMQualifier], always: [String], in place: String
     ) throws(CIMError) -> [CIMQualifier] {
         var result = declared
+        let own = Dictionary(declared.map { (CIMName($0.name), $0.value) }, uniquingKeysWith: { first, _ in first })
         for qualifier in parent {
             let lasts = always.contains { CIMName.equal($0, qualifier.name) }
             guard lasts || qualifier.flavor.contains(.toSubclass) else { continue }
-            if let own = declared.named(qualifier.name) {
-                guard !qualifier.flavor.contains(.disableOverride) || own.value == qualifier.value else {
+            if let value = own[CIMName(qualifier.name)] {
+                guard !qualifier.flavor.contains(.disableOverride) || value == qualifier.value else {
                     throw CIMError(.updateOverrideNotAllowed, "\(place): qualifier \(qualifier.name) may not be overridden")
                 }
             } else {

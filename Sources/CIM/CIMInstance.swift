@@ -1,7 +1,7 @@
 /// An instance: the name of its class and its property values, in order.
 ///
-/// Nothing is hashed: a lookup walks the few properties and compares bytes. The instance does not know its class; whoever has it checks types
-/// and fills in what is absent (DESIGN 3, Objects: an absent property is NULL).
+/// Nothing is hashed: a lookup walks the few properties and compares bytes. The instance does not know its class; whoever has it
+/// checks types and fills in what is absent (DESIGN 3, Objects: an absent property is NULL).
 public struct CIMInstance: Sendable {
     /// A property value.
     public struct Property: Hashable, Sendable {

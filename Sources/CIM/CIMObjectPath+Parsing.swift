@@ -1,12 +1,12 @@
 extension CIMObjectPath {
     /// Reads a path of the grammar in SEMANTICS H.1.
     ///
-    /// - Throws: an error that says where and what was expected: text longer than 8192 characters, paths nested deeper than 16, white space, a
-    ///   character below U+0020, a number beyond 64 bits, a key given twice, anything outside the grammar. A namespace alone is no object
-    ///   path.
+    /// - Throws: an error that says where and what was expected: text longer than 8192 characters, paths nested deeper than 16,
+    ///   white space, a character below U+0020, a number beyond 64 bits, a key given twice, anything outside the grammar. A namespace
+    ///   alone is no object path.
     ///
-    /// Numbers may be hexadecimal (0x). A nested path is quoted as a rule; unquoted it ends with its first key, so that a comma belongs to the
-    /// outer path. `%20` stays as it is.
+    /// Numbers may be hexadecimal (0x). A nested path is quoted as a rule; unquoted it ends with its first key, so that a comma
+    /// belongs to the outer path. `%20` stays as it is.
     public init(parsing text: String) throws(ObjectPathError) {
         guard text.utf8.count <= 4 * CIMObjectPath.maximumLength, text.utf16.count <= CIMObjectPath.maximumLength else {
             throw ObjectPathError(offset: 0, "expected at most \(CIMObjectPath.maximumLength) characters")

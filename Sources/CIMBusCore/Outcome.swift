@@ -17,6 +17,11 @@ public struct Outcome: Hashable, Sendable {
         self.explanation = explanation
     }
 
+    /// A failure that the broker found before it asked anybody, told through the sink (A.5).
+    public static func stated(_ status: WBEMStatus, _ text: String) -> Outcome {
+        Outcome(status, explanation: Explanation(.stated, text: text))
+    }
+
     /// The broker's own decision.
     public static func because(_ reason: Explanation.Reason, text: String = "") -> Outcome {
         Outcome(reason.status, explanation: Explanation(reason, text: text))
@@ -66,6 +71,8 @@ public struct Explanation: Hashable, Sendable {
         case suspended
         /// The broker stops.
         case shuttingDown
+        /// The text says it all; the outcome has the status.
+        case stated
 
         /// The status a client sees for this reason (SEMANTICS G.3).
         public var status: WBEMStatus {
@@ -82,6 +89,7 @@ public struct Explanation: Hashable, Sendable {
             case .notRunning: .providerLoadFailure
             case .suspended: .providerSuspended
             case .shuttingDown: .shuttingDown
+            case .stated: .failed
             }
         }
     }

@@ -6,6 +6,11 @@ import DBus
 extension BodyWriter {
     public mutating func append(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) {
         let object = beginArray(elementAlignment: 8)
+        append(entriesOf: declaration, namespace: namespace, server: server)
+        endArray(object)
+    }
+
+    mutating func append(entriesOf declaration: CIMClass, namespace: CIMNamespaceName, server: String) {
         append(entry: SystemProperty.className, .string(declaration.name))
         append(entry: SystemProperty.genus, .sint32(1))
         if let superclass = declaration.superclass { append(entry: SystemProperty.superclass, .string(superclass)) }
@@ -36,7 +41,6 @@ extension BodyWriter {
         }
         append(qualifiers: SystemProperty.qualifiers, declaration.qualifiers)
         for property in declaration.properties { append(entry: property.name, property.defaultValue) }
-        endArray(object)
     }
 
     private mutating func append(type: CIMTypeReference) {

@@ -1,3 +1,4 @@
+import CIM
 import DBus
 
 /// Objects ready to be sent: checked, of their class's types, complete with system properties. Their bytes are kept as the entries of one
@@ -14,10 +15,21 @@ public struct ObjectBatch: Sendable {
 
     public init() {}
 
+    /// A class as the one object of a batch.
+    public init(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) throws(DBusEncodingError) {
+        var writer = BodyWriter()
+        writer.append(entriesOf: declaration, namespace: namespace, server: server)
+        bytes = try writer.finish()
+        ranges = [0..<bytes.count]
+    }
+
     public var count: Int { ranges.count }
 
     /// What each object takes on the wire, in bytes.
     public var sizes: [UInt32] { ranges.map { UInt32(clamping: $0.count + 8) } }
+
+    /// What all of them take on the wire, in bytes.
+    public var byteCount: Int { ranges.reduce(0) { $0 + $1.count + 8 } }
 
     /// Splits the first `count` objects off.
     public mutating func removeFirst(_ count: Int) -> ObjectBatch {
@@ -48,5 +60,24 @@ extension BodyWriter {
             batch.bytes.withUnsafeBytes { append(block: UnsafeRawBufferPointer(rebasing: $0[range]), phase: 0) }
         }
         endArray(array)
+    }
+}
+
+extension ObjectBatch {
+    /// Whether the first object has a property of this name, in the class's spelling.
+    public func contains(_ name: String) -> Bool {
+        guard let range = ranges.first else { return false }
+        return bytes.withUnsafeBytes { bytes in
+            var reader = BodyReader(copying: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            do {
+                while !reader.isAtEnd {
+                    try reader.enterDictEntry()
+                    if try reader.readString() == name { return true }
+                    let types = try reader.readSignatureBytes()
+                    try reader.skip(types: types)
+                }
+            } catch { return false }
+            return false
+        }
     }
 }

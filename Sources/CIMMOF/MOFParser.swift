@@ -3,8 +3,9 @@ import CIM
 /// Reads MOF (DSP0004, and WMI's dialect of it).
 ///
 /// Read today: class and instance declarations with all their parts, `#pragma namespace`, comments. Other pragmas are accepted with a
-/// warning, qualifiers of instances and of their properties are dropped. Qualifier type declarations are NotSupported. The flavor `Translatable` has no number in WMI and is dropped. A qualifier
-/// without a flavor has none of WMI's bits: it does not propagate, and may be overridden.
+/// warning; qualifiers of instances and of their properties are dropped. Qualifier type declarations are NotSupported. The flavor
+/// `Translatable` has no number in WMI and is dropped. A qualifier without a flavor has none of WMI's bits: it does not propagate, and
+/// may be overridden.
 public struct MOFParser {
     /// How deep instances may hold instances.
     public static let maximumNesting = 64

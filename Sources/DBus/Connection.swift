@@ -176,3 +176,10 @@ extension Message {
         do { return try reader.readString() } catch { throw DBusError(code: .malformed, error.description) }
     }
 }
+
+extension Connection {
+    /// Hands a method call that an inbound hook took over to the exported objects after all.
+    public func dispatch(_ message: Message) {
+        if link.closure == nil { link.tree.answer(methodCall(message), on: link) }
+    }
+}

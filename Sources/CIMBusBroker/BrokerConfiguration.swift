@@ -1,0 +1,40 @@
+import CIMBusCore
+import DBus
+import Logging
+
+/// How a broker runs. The defaults are those of a system's one broker.
+public struct BrokerConfiguration: Sendable {
+    /// The bus whose `org.cimbus1` it becomes.
+    public var address: BusAddress = .system
+    public var limits = Limits()
+    /// Names that others than root and the broker's own user may register (DESIGN section 3).
+    public var allowedRegistrations: [(name: String, uid: UInt32)] = []
+    /// What `__SERVER` says; nil: the machine's host name.
+    public var server: String?
+    public var logger = Logger(label: "cimbusd")
+
+    public init() {}
+}
+
+/// Host trouble: what keeps a broker from running, as opposed to what an operation ends with.
+public struct CIMBusError: Error, Sendable, CustomStringConvertible {
+    public enum Code: Hashable, Sendable {
+        /// No message bus answers at the address.
+        case noBus
+        /// The bus does not let this user own `org.cimbus1`, or another broker has it (one broker per bus).
+        case noName
+        /// The bus went away.
+        case busLost
+    }
+
+    public let code: Code
+    /// What, where, and what to do.
+    public let message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+
+    public var description: String { message }
+}

@@ -1,0 +1,57 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// What the broker keeps of one operation: everything that the core decides about and never looks at.
+struct OperationRecord {
+    let kind: Request.Kind
+    let namespace: CIMNamespaceName
+    /// As in `Operation.Target`.
+    let target: String
+    let client: PeerID
+    let form: Request.Form
+    let flags: OperationFlags
+    /// Who was asked, if it was a provider.
+    var registration: RegistrationID?
+    /// Objects handed to the client so far.
+    var delivered = 0
+    /// The provider's arguments.
+    var path = ""
+    var method = ""
+    /// A put's instance, or a method's in parameters.
+    var input = ObjectBatch()
+    var context: [(String, DBusValue)] = []
+    /// What the provider's objects must be; nil where it cannot send any that a client would see.
+    var expectation: ObjectChecker.Expectation?
+    /// Whether the client wants the system properties that follow from the class.
+    var derivedSystemProperties = true
+    /// A put's path, as far as its keys say it.
+    var putPath = ""
+    /// Synchronous: the call that waits for its reply.
+    var call: MethodCall?
+    /// Asynchronous: the client's name and sink.
+    var sink: ObjectPath?
+    /// Synchronous and semisynchronous: what came, and was not handed over.
+    var objects: [ObjectBatch] = []
+    /// Semisynchronous, after the end.
+    var result: (status: WBEMStatus, parameter: String, error: CIMError?, extended: CIMInstance?)?
+
+    /// The first `count` objects, taken out.
+    mutating func take(_ count: Int) -> [ObjectBatch] {
+        var taken: [ObjectBatch] = []
+        var left = count
+        while left > 0, var batch = objects.first {
+            if batch.count <= left {
+                left -= batch.count
+                taken.append(batch)
+                objects.removeFirst()
+            } else {
+                taken.append(batch.removeFirst(left))
+                objects[0] = batch
+                left = 0
+            }
+        }
+        return taken
+    }
+}

@@ -1,0 +1,152 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// The figures of a broker (`org.cimbus1.Broker`).
+public struct BrokerFigures: Hashable, Sendable {
+    public var version: String
+    public var namespaces: [String]
+    public var openOperations: UInt32
+    public var sinkReferences: UInt32
+    public var registrations: UInt32
+    public var counters: [String: UInt64]
+}
+
+/// An operation, as the broker lists it (`org.cimbus1.Operation`).
+public struct OperationSummary: Hashable, Sendable {
+    public var id: UInt64
+    /// The Services method without its suffix.
+    public var kind: String
+    public var namespace: String
+    /// The class or the path.
+    public var target: String
+    /// The client's unique name.
+    public var client: String
+    public var clientUserID: UInt32
+    /// queued, running, status-seen or ended.
+    public var state: String
+    public var objectsDelivered: UInt64
+    /// In µs; the clock is the broker's.
+    public var started: UInt64
+}
+
+/// A provider's registration (`org.cimbus1.Registration`).
+public struct RegistrationSummary: Hashable, Sendable {
+    public var name: String
+    public var namespace: String
+    /// The unique name of its process; empty when it is not running.
+    public var owner: String
+    public var processID: UInt32
+    public var userID: UInt32
+    public var classes: [String]
+    /// running, suspended, unresponsive or absent.
+    public var state: String
+    public var openOperations: UInt32
+    public var sinkReferences: UInt32
+    public var counters: [String: UInt64]
+    public var lastFailure: String
+}
+
+/// The broker as a whole. Everything is read anew at each call. Throws TransportFailure while there is no broker.
+public struct BrokerAdministration: Sendable {
+    let link: BrokerLink
+
+    /// The broker's properties.
+    public func figures() async throws(CIMError) -> BrokerFigures {
+        let values = try await call(
+            Contract.rootPath, .properties, "GetAll", [.string(Contract.broker.text)])
+        let fields = values.first?.stringDictionary ?? [:]
+        return BrokerFigures(
+            version: fields.text("Version"), namespaces: fields.texts("Namespaces"), openOperations: fields.number("OpenOperations"),
+            sinkReferences: fields.number("SinkReferences"), registrations: fields.number("Registrations"),
+            counters: fields.counters("Counters"))
+    }
+
+    /// The open operations of this user's session; root sees everybody's.
+    public func listOperations() async throws(CIMError) -> [OperationSummary] {
+        let values = try await call(Contract.rootPath, Contract.broker, "ListOperations", [])
+        return (values.first?.elements ?? []).compactMap { entry in
+            guard let parts = entry.elements, parts.count == 2, let path = parts[0].text, let fields = parts[1].stringDictionary else {
+                return nil
+            }
+            let id = fields["ID"]?.integer(UInt64.self) ?? Contract.number(in: path, below: Contract.operationsPath) ?? 0
+            return OperationSummary(
+                id: id, kind: fields.text("Kind"), namespace: fields.text("Namespace"), target: fields.text("Target"),
+                client: fields.text("Client"), clientUserID: fields.number("ClientUID"), state: fields.text("State"),
+                objectsDelivered: fields.number("ObjectsDelivered"), started: fields.number("StartedUSec"))
+        }
+    }
+
+    /// Every provider the broker knows, running or not, by name.
+    public func registrations() async throws(CIMError) -> [RegistrationSummary] {
+        let values = try await call(Contract.rootPath, .objectManager, "GetManagedObjects", [])
+        guard case .array(_, let objects)? = values.first else { return [] }
+        var summaries: [RegistrationSummary] = []
+        for case .dictEntry(_, let interfaces) in objects {
+            guard let fields = interfaces.stringDictionary?[Contract.registration.text]?.stringDictionary else { continue }
+            summaries.append(
+                RegistrationSummary(
+                    name: fields.text("Name"), namespace: fields.text("Namespace"), owner: fields.text("Owner"),
+                    processID: fields.number("ProcessID"), userID: fields.number("UserID"), classes: fields.texts("Classes"),
+                    state: fields.text("State"), openOperations: fields.number("OpenOperations"),
+                    sinkReferences: fields.number("SinkReferences"), counters: fields.counters("Counters"),
+                    lastFailure: fields.text("LastFailure")))
+        }
+        return summaries.sorted { ($0.name, $0.namespace) < ($1.name, $1.namespace) }
+    }
+
+    /// Cancels an operation, one's own or, for root, anybody's. Throws NotFound when there is none of that number, or none that this user
+    /// may see.
+    public func cancelOperation(_ id: UInt64) async throws(CIMError) {
+        do throws(CIMError) {
+            _ = try await call(Contract.path(ofOperation: id), Contract.operation, "Cancel", [])
+        } catch  where error.status == .notFound {
+            throw CIMError(.notFound, "no operation \(id) is open, or none of yours; list them", cause: error)
+        }
+    }
+
+    /// The details of a failed semisync operation.
+    func extendedStatus(at path: ObjectPath) async throws(CIMError) -> CIMInstance? {
+        let destination = try link.destination()
+        do {
+            let message = try Message.methodCall(
+                destination: destination, path: path, interface: .properties, member: MemberName(verified: "Get"), flags: .noAutoStart,
+                values: [.string(Contract.operation.text), .string("ExtendedStatus")])
+            let reply = try await link.connection.call(message)
+            guard reply.hasSignature("v") else { return nil }
+            var reader = reply.reader
+            return try reader.readVariant().objectValue
+        } catch {
+            throw CIMError(undecodable: error, what: "ExtendedStatus")
+        }
+    }
+
+    private func call(
+        _ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]
+    ) async throws(CIMError) -> [DBusValue] {
+        let destination = try link.destination()
+        do throws(DBusError) {
+            let message = try Message.methodCall(
+                destination: destination, path: path, interface: interface, member: MemberName(verified: member), flags: .noAutoStart,
+                values: arguments)
+            let reply = try await link.connection.call(message)
+            do throws(DBusDecodingError) {
+                return try reply.values()
+            } catch {
+                throw DBusError(code: .malformed, "the broker's answer to \(member): \(error)")
+            }
+        } catch {
+            throw CIMError(transport: error)
+        }
+    }
+}
+
+extension [String: DBusValue] {
+    fileprivate func text(_ key: String) -> String { self[key]?.text ?? "" }
+    fileprivate func texts(_ key: String) -> [String] { self[key]?.elements?.compactMap(\.text) ?? [] }
+    fileprivate func number<T: FixedWidthInteger>(_ key: String) -> T { self[key]?.integer() ?? 0 }
+
+    fileprivate func counters(_ key: String) -> [String: UInt64] {
+        self[key]?.stringDictionary?.compactMapValues { $0.integer() } ?? [:]
+    }
+}

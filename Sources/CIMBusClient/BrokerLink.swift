@@ -1,0 +1,207 @@
+import CIM
+import CIMBusWire
+import DBus
+import Logging
+import Synchronization
+
+/// One connection to the bus, the broker on it, and the sinks of the operations that are open there. Shared by the sessions made of it.
+final class BrokerLink: Sendable {
+    static let sinkRoot = "/org/cimbus1/client/sink/"
+
+    private struct Guarded {
+        /// The broker's unique name; nil while there is none.
+        var owner: String?
+        var sinks: [UInt64: ClientSink] = [:]
+        var lastNumber: UInt64 = 0
+        /// Set once the connection is lost or closed; nothing opens after it.
+        var closure: CIMError?
+        /// Counts the brokers seen, so that what was learnt from one is not believed of the next.
+        var generation = 0
+    }
+
+    let connection: Connection
+    let logger: Logger
+    private let guarded = Mutex(Guarded())
+
+    private init(_ connection: Connection, logger: Logger) {
+        self.connection = connection
+        self.logger = logger
+    }
+
+    /// Connects and finds the broker; the bus starts it where it knows how.
+    /// Throws TransportFailure when there is no bus or no broker on it, AccessDenied when the bus refuses this process.
+    static func connect(to address: BusAddress, on loop: EventLoop?, logger: Logger) async throws(CIMError) -> BrokerLink {
+        do {
+            var options = ConnectionOptions()
+            options.logger = logger
+            let connection = try await Connection.connect(to: address, on: loop, options: options)
+            let link = BrokerLink(connection, logger: logger)
+            await connection.setInbound { [weak link] message in link?.receive(message) ?? false }
+            connection.onDisconnected { [weak link] error in link?.lost(error) }
+            let rule = MatchRule(
+                sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"),
+                path: ObjectPath(verified: "/org/freedesktop/DBus"), arguments: [0: Contract.busName.text])
+            _ = try await connection.addMatch(rule) { [weak link] message in link?.ownerChanged(message) }
+            try await link.findBroker()
+            return link
+        } catch let error as DBusError {
+            throw CIMError(transport: error)
+        } catch let error as CIMError {
+            throw error
+        } catch {
+            throw CIMError(.failed, "\(error)")
+        }
+    }
+
+    /// Asks who is the broker, and the bus to start one if nobody is.
+    private func findBroker() async throws {
+        let name = BusName(Contract.busName)
+        if let owner = try await connection.nameOwner(of: name) { return found(owner) }
+        let start = try Message.methodCall(
+            destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
+            member: MemberName(verified: "StartServiceByName"), values: [.string(name.text), .uint32(0)])
+        var reason = ""
+        do throws(DBusError) { _ = try await connection.call(start) } catch { reason = ": \(error.message)" }
+        if let owner = try await connection.nameOwner(of: name) { return found(owner) }
+        throw CIMError(.transportFailure, "no broker owns \(name.text) on this bus\(reason); start cimbusd there")
+    }
+
+    private func found(_ owner: UniqueName) {
+        guarded.withLock { guarded in
+            if guarded.owner != owner.text { guarded.generation += 1 }
+            guarded.owner = owner.text
+        }
+    }
+
+    var generation: Int { guarded.withLock(\.generation) }
+
+    /// The broker to send to. Throws TransportFailure while there is none, FatalTransportError once the connection is lost.
+    func destination() throws(CIMError) -> BusName {
+        let (owner, closure) = guarded.withLock { ($0.owner, $0.closure) }
+        if let closure { throw closure }
+        guard let owner else { throw CIMError(.transportFailure, "the broker \(Contract.busName) is not running; start cimbusd and retry") }
+        return BusName(verified: owner)
+    }
+
+    // MARK: Sinks
+
+    /// Registers a sink before its call is sent.
+    func openSink(services: ObjectPath, onProgress: (@Sendable (OperationProgress) -> Void)?) -> ClientSink {
+        guarded.withLock { guarded in
+            guarded.lastNumber += 1
+            let sink = ClientSink(guarded.lastNumber, services: services, broker: self, onProgress: onProgress)
+            guarded.sinks[guarded.lastNumber] = sink
+            return sink
+        }
+    }
+
+    func forget(_ sink: ClientSink) { guarded.withLock { _ = $0.sinks.removeValue(forKey: sink.number) } }
+
+    func cancel(_ sink: ClientSink) {
+        forget(sink)
+        tell(sink.services, "CancelAsyncCall", "o") { $0.append(objectPath: sink.path) }
+    }
+
+    func acknowledge(_ sink: ClientSink, batches: UInt32) {
+        tell(sink.services, "Acknowledge", "ou") { writer in
+            writer.append(objectPath: sink.path)
+            writer.append(uint32: batches)
+        }
+    }
+
+    /// Sends a call and wants no reply. A lost one is harmless: the broker is gone, and so is the operation.
+    private func tell(_ services: ObjectPath, _ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder) {
+        guard let destination = try? destination() else { return }
+        let message = try? Message.methodCall(
+            destination: destination, path: services, interface: Contract.services, member: MemberName(verified: member),
+            flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: signature), body: body)
+        guard let message else { return }
+        onLoop { _ = try? $0.send(message) }
+    }
+
+    /// Runs on the loop, now or soon; in the order of the calls.
+    func onLoop(_ action: @escaping @Sendable (isolated Connection) -> Void) {
+        let connection = connection
+        connection.loop.execute { connection.assumeIsolated { action($0) } }
+    }
+
+    // MARK: What arrives, on the loop
+
+    /// Takes over the calls to this process's sinks.
+    private func receive(_ message: Message) -> Bool {
+        guard message.interface == Contract.objectSink.text, let path = message.path, path.hasPrefix(Self.sinkRoot) else { return false }
+        let (sink, owner) = guarded.withLock { guarded in
+            (UInt64(path.dropFirst(Self.sinkRoot.utf8.count)).flatMap { guarded.sinks[$0] }, guarded.owner)
+        }
+        // Only the broker ends an operation; anybody else on the bus may try.
+        guard let sender = message.sender, sender == owner else {
+            connection.methodCall(message).fail(.accessDenied, "only the broker may call an object sink")
+            return true
+        }
+        // An operation that was cancelled here: what was on its way lost the race.
+        guard let sink else { return true }
+        switch message.member {
+        case "Indicate" where message.hasSignature("aa{sv}"): sink.indicate(message)
+        case "SetStatus" where message.hasSignature("iusa{sv}"): setStatus(sink, message)
+        default: return false
+        }
+        if !message.isNoReplyExpected { connection.methodCall(message).reply() }
+        return true
+    }
+
+    private func setStatus(_ sink: ClientSink, _ message: Message) {
+        var reader = message.reader
+        do {
+            let flags = try reader.readInt32()
+            let number = try reader.readUInt32()
+            let parameter = try reader.readString()
+            switch flags {
+            case StatusType.complete:
+                let status = WBEMStatus(rawValue: number)
+                let object = try reader.readInstance()
+                if status.isSuccess {
+                    sink.finish(.success(FinalStatus(status: status, parameter: parameter)))
+                } else {
+                    sink.finish(.failure(CIMError(status, parameter: parameter, object: object)))
+                }
+            case StatusType.progress: sink.progress(OperationProgress(packed: number, text: parameter))
+            default: break
+            }
+        } catch {
+            sink.finish(.failure(CIMError(.transportFailure, "the broker's status cannot be read: \(error)")))
+        }
+    }
+
+    private func ownerChanged(_ message: Message) {
+        guard message.hasSignature("sss") else { return }
+        var reader = message.reader
+        guard (try? reader.readString()) == Contract.busName.text, let old = try? reader.readString(), let new = try? reader.readString()
+        else { return }
+        guarded.withLock { guarded in
+            if guarded.owner != new { guarded.generation += 1 }
+            guarded.owner = new.isEmpty ? nil : new
+        }
+        if !old.isEmpty { endAll(CIMError(.transportFailure, "the broker \(Contract.busName) left the bus; start cimbusd and retry")) }
+    }
+
+    private func lost(_ error: DBusError) {
+        let failure = CIMError(.fatalTransportError, "the connection to the bus ended: \(error.message)", cause: error)
+        guarded.withLock { if $0.closure == nil { $0.closure = failure } }
+        endAll(failure)
+    }
+
+    private func endAll(_ error: CIMError) {
+        let sinks = guarded.withLock { Array($0.sinks.values) }
+        for sink in sinks { sink.finish(.failure(error)) }
+    }
+
+    /// Ends every operation, cancelled, and the connection.
+    func close() async {
+        let sinks = guarded.withLock { guarded in
+            if guarded.closure == nil { guarded.closure = CIMError(.invalidOperation, "the session was closed here") }
+            return Array(guarded.sinks.values)
+        }
+        for sink in sinks { sink.cancel() }
+        await connection.close()
+    }
+}

@@ -1,0 +1,42 @@
+import CIM
+import CIMBusWire
+import DBus
+
+extension CIMError {
+    /// What a failed call means here: the loss of the bus itself is FatalTransportError, everything else as the contract's table says.
+    init(transport error: DBusError) {
+        if error.code == .disconnected {
+            self.init(.fatalTransportError, "the connection to the bus ended: \(error.message)", cause: error)
+        } else {
+            self.init(error)
+        }
+    }
+
+    /// A failed operation from its final status: the words are those of the extended status, where there is one.
+    init(_ status: WBEMStatus, parameter: String = "", object: CIMInstance? = nil) {
+        let extended = object.flatMap { $0.className.isEmpty && $0.properties.isEmpty ? nil : $0 }
+        let words = extended?["Description"]?.stringValue ?? (parameter.isEmpty ? status.meaning : parameter)
+        self.init(status, words, extendedStatus: extended)
+    }
+
+    /// Bytes that do not mean what the contract says.
+    init(undecodable error: any Error, what: String) {
+        switch error {
+        case let error as CIMError: self = error
+        case let error as DBusError: self.init(transport: error)
+        case let fault as ObjectFault: self.init(fault.status, "\(what): \(fault)", cause: fault)
+        default: self.init(.transportFailure, "\(what) cannot be read: \(error)")
+        }
+    }
+}
+
+extension CIMError {
+    /// The provider at fault, if the failing side named one (SEMANTICS B.3.1).
+    public var providerName: String? { extendedStatus?["ProviderName"]?.stringValue }
+
+    /// The process of that provider.
+    public var providerProcessID: UInt32? { extendedStatus?["ProviderProcessID"]?.uint64Value.flatMap { UInt32(exactly: $0) } }
+
+    /// How many objects the operation had delivered when it failed.
+    public var objectsDelivered: UInt64? { extendedStatus?["ObjectsDelivered"]?.uint64Value }
+}

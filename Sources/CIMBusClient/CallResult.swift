@@ -1,0 +1,39 @@
+import CIM
+import DBus
+
+/// The one result of a semisync operation, to be waited for (IWbemCallResult, SEMANTICS A.6).
+public struct CallResult<Value: Sendable>: Sendable {
+    private let object: SemisyncObject
+    private let member: String
+    private let signature: StaticString
+    private let read: @Sendable (BodyReader) async throws(CIMError) -> Value
+
+    init(
+        _ object: SemisyncObject, _ member: String, _ signature: StaticString,
+        _ read: @escaping @Sendable (BodyReader) async throws(CIMError) -> Value
+    ) {
+        self.object = object
+        self.member = member
+        self.signature = signature
+        self.read = read
+    }
+
+    /// The result; nil when the operation has not ended in time. Throws how it failed. May be asked again.
+    /// - Parameter timeout: nil: until it ends.
+    public func value(timeout: Duration?) async throws(CIMError) -> Value? {
+        let deadline = timeout.map { ContinuousClock.now + $0 }
+        while true {
+            let left = deadline.map { $0 - .now } ?? SemisyncObject.longestWait
+            let (status, reader) = try await object.call(member, waiting: left, signature)
+            if status == .sTimedOut {
+                if let deadline, deadline <= .now { return nil }
+                continue
+            }
+            guard status.isSuccess else { throw await object.failure(status) }
+            return try await read(reader)
+        }
+    }
+
+    /// Ends the operation, cancelled if it is open, and drops its result.
+    public func close() async { await object.close() }
+}

@@ -1,0 +1,79 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// Reads instances with their classes' types. Knows the layouts it was given; says which one is missing.
+struct InstanceDecoder: Sendable {
+    /// The class the caller asked for, for objects that do not say theirs.
+    let expectedClass: String
+    private var layouts: [CIMName: ObjectLayout] = [:]
+    /// Objects of one class come in a row: its name as bytes, and its layout.
+    private var last: (name: [UInt8], layout: ObjectLayout)?
+
+    init(expectedClass: String) { self.expectedClass = expectedClass }
+
+    /// The class of an object that nobody has given the layout of yet, or whose layout it did not fit.
+    enum Need: Error {
+        case layout(String)
+        case newerLayout(String, ObjectFault)
+    }
+
+    mutating func learn(_ layout: ObjectLayout, of name: String) {
+        layouts[CIMName(name)] = layout
+        last = nil
+    }
+
+    /// All instances of an `aa{sv}`. Throws ``Need``, and what decoding throws.
+    mutating func readInstances(_ message: Message) throws -> [CIMInstance] {
+        var reader = message.reader
+        return try readInstances(&reader)
+    }
+
+    mutating func readInstances(_ reader: inout BodyReader) throws -> [CIMInstance] {
+        let end = try reader.enterArray(elementAlignment: 4)
+        var instances: [CIMInstance] = []
+        instances.reserveCapacity(64)
+        while !reader.isAtEnd(of: end) { instances.append(try readInstance(&reader)) }
+        try reader.leaveArray(end)
+        return instances
+    }
+
+    /// One `a{sv}`.
+    mutating func readInstance(_ reader: inout BodyReader) throws -> CIMInstance {
+        let layout = try layout(for: reader)
+        var instance: CIMInstance
+        do {
+            instance = try reader.readInstance(layout)
+        } catch let fault as ObjectFault {
+            throw Need.newerLayout(layout.className, fault)
+        }
+        // The broker leaves the path out: it follows from the keys.
+        if let declaration = layout.declaration { instance.path = try? instance.path(in: declaration) }
+        return instance
+    }
+
+    private mutating func layout(for start: BodyReader) throws -> ObjectLayout {
+        var reader = start
+        let end = try reader.enterArray(elementAlignment: 8)
+        while !reader.isAtEnd(of: end) {
+            try reader.enterDictEntry()
+            let key = try reader.readStringBytes()
+            let isClass = key.elementsEqual(SystemProperty.className.utf8)
+            let types = try reader.readSignatureBytes()
+            guard isClass, types.count == 1, types[0] == UInt8(ascii: "s") else {
+                try reader.skip(types: types)
+                continue
+            }
+            let name = try reader.readStringBytes()
+            if let last, name.elementsEqual(last.name) { return last.layout }
+            return try found(String(decoding: name, as: UTF8.self), bytes: Array(name))
+        }
+        return try found(expectedClass, bytes: [])
+    }
+
+    private mutating func found(_ name: String, bytes: [UInt8]) throws -> ObjectLayout {
+        guard let layout = layouts[CIMName(name)] else { throw Need.layout(name) }
+        if !bytes.isEmpty { last = (bytes, layout) }
+        return layout
+    }
+}

@@ -1,0 +1,58 @@
+import CIM
+import CIMBusWire
+
+/// How one operation is to be done. The defaults are what most callers want.
+public struct OperationOptions: Sendable {
+    /// How long the operation may take (DESIGN L8, `__TIMEOUT_USEC`). Past it, it ends with TimedOut. Nil: as long as the broker allows.
+    public var timeout: Duration?
+
+    /// Values for the provider, by name (R52, R97). Names that start with `__` and belong to the broker are stripped by it.
+    public var context: [String: CIMValue]
+
+    /// WMI's flags for the method (SEMANTICS A.3). One the method does not document is refused with InvalidParameter.
+    public var flags: OperationFlags
+
+    /// Hears of the provider's progress, if it reports any (R46, R47); called in order, never after the end. Makes get, put, delete and
+    /// invoke take the async form.
+    public var onProgress: (@Sendable (OperationProgress) -> Void)?
+
+    public init(
+        timeout: Duration? = nil, context: [String: CIMValue] = [:], flags: OperationFlags = [],
+        onProgress: (@Sendable (OperationProgress) -> Void)? = nil
+    ) {
+        self.timeout = timeout
+        self.context = context
+        self.flags = flags
+        self.onProgress = onProgress
+    }
+
+    /// A put that writes these properties only (R51, R69, R71). A provider without partial updates answers ProviderNotCapable (R76).
+    public func updatingOnly(_ properties: some Sequence<String>) -> OperationOptions {
+        var options = self
+        options.context["__PUT_EXTENSIONS"] = .boolean(true)
+        options.context["__PUT_EXT_PROPERTIES"] = .strings(properties)
+        return options
+    }
+}
+
+/// How far an operation is: a PROGRESS status (SEMANTICS B.3).
+public struct OperationProgress: Hashable, Sendable {
+    public var current: UInt16
+    /// 0 when the provider does not know.
+    public var total: UInt16
+    /// The provider's words; nil when it gave none.
+    public var text: String?
+
+    public init(current: UInt16, total: UInt16, text: String? = nil) {
+        self.current = current
+        self.total = total
+        self.text = text
+    }
+
+    /// From the number on the wire, `total << 16 | current`.
+    init(packed: UInt32, text: String) {
+        current = UInt16(truncatingIfNeeded: packed)
+        total = UInt16(truncatingIfNeeded: packed >> 16)
+        self.text = text.isEmpty ? nil : text
+    }
+}

@@ -1,0 +1,51 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// A broker's object that waits on behalf of this client, at most 20 s for each call on the bus.
+struct SemisyncObject: Sendable {
+    static let longestWait = Duration.seconds(20)
+    /// How much later than the wait the reply may be.
+    static let slack = Duration.seconds(25)
+
+    let path: ObjectPath
+    let interface: InterfaceName
+    let session: Session
+
+    /// Calls with what is left of a wait.
+    func call(
+        _ member: String, waiting: Duration, _ signature: StaticString, count: UInt32? = nil
+    ) async throws(CIMError) -> (status: WBEMStatus, reader: BodyReader) {
+        let wait = min(max(waiting, .zero), Self.longestWait)
+        let destination = try session.link.destination()
+        let message: Message
+        do throws(DBusError) {
+            message = try Message.methodCall(
+                destination: destination, path: path, interface: interface, member: MemberName(verified: member),
+                flags: .noAutoStart, signature: Signature(verified: count == nil ? "i" : "iu")
+            ) { (writer: inout BodyWriter) throws(DBusError) in
+                writer.append(int32: Int32(clamping: wait.wholeMicroseconds / 1000))
+                if let count { writer.append(uint32: count) }
+            }
+        } catch {
+            throw CIMError(transport: error)
+        }
+        let reply = try await session.send(message, timeout: wait + Self.slack)
+        var reader = reply.reader
+        guard reply.hasSignature(signature), let number = try? reader.readUInt32() else { throw Session.unexpected(reply, member) }
+        return (WBEMStatus(rawValue: number), reader)
+    }
+
+    /// The words behind a failed operation, if the broker still has them.
+    func failure(_ status: WBEMStatus) async -> CIMError {
+        CIMError(status, object: try? await session.broker.extendedStatus(at: path))
+    }
+
+    func close() async {
+        guard let destination = try? session.link.destination() else { return }
+        let message = try? Message.methodCall(
+            destination: destination, path: path, interface: interface, member: MemberName(verified: "Close"),
+            flags: [.noReplyExpected, .noAutoStart])
+        if let message { session.link.onLoop { _ = try? $0.send(message) } }
+    }
+}

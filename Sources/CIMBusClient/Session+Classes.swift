@@ -1,0 +1,60 @@
+import CIM
+import CIMBusWire
+import DBus
+
+extension Session {
+    /// A class by name, with its inherited features. Kept for the session's life; ask with `refreshing` to read it anew.
+    /// Throws NotFound or InvalidClass when there is none.
+    public func getClass(_ name: String, refreshing: Bool = false) async throws(CIMError) -> CIMClass {
+        guard let declaration = try await layout(of: name, refreshing: refreshing).declaration else {
+            throw CIMError(.invalidClass, "\(name) is not a class")
+        }
+        return declaration
+    }
+
+    /// The layout to decode the instances of a class with.
+    func layout(of name: String, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
+        let generation = link.generation
+        if !refreshing, let layout = classes.layout(named: name, generation: generation) { return layout }
+        let reply = try await call("GetObject", "sia{sv}", OperationOptions()) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: name)
+            writer.append(OperationOptions())
+        }
+        guard reply.hasSignature("a{sv}") else {
+            throw CIMError(.transportFailure, "the broker answered GetObject with (\(reply.signature))")
+        }
+        do {
+            var reader = reply.reader
+            let layout = ObjectLayout(decoding: try reader.readClass())
+            classes.keep(layout, generation: generation)
+            return layout
+        } catch {
+            throw CIMError(undecodable: error, what: "class \(name)")
+        }
+    }
+}
+
+extension Session {
+    /// Decodes with whatever classes it takes, each fetched once; a class that an object did not fit is fetched anew, once.
+    func decode<Value: Sendable>(
+        _ decoder: inout InstanceDecoder, what: String, _ read: (inout InstanceDecoder) throws -> Value
+    ) async throws(CIMError) -> Value {
+        var refreshed: Set<CIMName> = []
+        while true {
+            let need: InstanceDecoder.Need
+            do {
+                return try read(&decoder)
+            } catch let error as InstanceDecoder.Need {
+                need = error
+            } catch {
+                throw CIMError(undecodable: error, what: what)
+            }
+            switch need {
+            case .layout(let name): decoder.learn(try await layout(of: name), of: name)
+            case .newerLayout(let name, let fault):
+                guard refreshed.insert(CIMName(name)).inserted else { throw CIMError(undecodable: fault, what: what) }
+                decoder.learn(try await layout(of: name, refreshing: true), of: name)
+            }
+        }
+    }
+}

@@ -1,0 +1,180 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// What a method gave back (SEMANTICS C.5, R110).
+public struct MethodResult: Hashable, Sendable {
+    /// The method's own value (R112); nil when it has none.
+    public var returnValue: CIMValue?
+    /// The out parameters by name (R113).
+    public var parameters: CIMInstance
+
+    /// An out parameter, in any case; nil when absent.
+    public subscript(name: String) -> CIMValue? { parameters[name] }
+
+    init(_ object: CIMInstance) {
+        var object = object
+        returnValue = object["ReturnValue"]
+        object["ReturnValue"] = nil
+        parameters = object
+    }
+}
+
+/// The sync forms: one call, whose reply is the result. Cancelling the task ends the wait with CallCancelled, but the broker knows of no
+/// cancel and the operation may still have its effect; `begin…` has one that can be cancelled. `onProgress` makes them take that form.
+extension Session {
+    /// The instances of a class and of its subclasses (CreateInstanceEnum; R20, R28); with ``OperationFlags/shallow`` of exactly this class.
+    public func enumerateInstances(of className: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
+
+        let sink = start("CreateInstanceEnum", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: className)
+            writer.append(options, extraFlags: options.progressFlag)
+        }
+        return InstanceSequence(Operation(sink), self, className)
+    }
+
+    /// One instance. Throws NotFound when there is none, InvalidObjectPath when `path` is of a class: see ``getClass(_:refreshing:)``.
+    public func getInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
+        if options.onProgress != nil { return try await beginGetInstance(path, options: options).value }
+        try Self.check(instancePath: path)
+        let text = text(of: path)
+        let reply = try await call("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: text)
+            writer.append(options)
+        }
+        return try await instance(in: reply, className: path.className)
+    }
+
+    /// One instance, by the text of its path. Throws InvalidObjectPath when that does not parse.
+    public func getInstance(_ path: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
+        try await getInstance(try Self.parse(path), options: options)
+    }
+
+    /// Creates or updates an instance (R41, R42); with ``OperationFlags/createOnly`` or `.updateOnly` only one of these.
+    ///
+    /// Throws AlreadyExists and NotFound for these, InvalidObject when a value does not fit the class, what the provider says. Every property
+    /// is written, absent ones as NULL, unless the options are ``OperationOptions/updatingOnly(_:)``.
+    /// - Returns: the path of the instance.
+    @discardableResult
+    public func putInstance(_ instance: CIMInstance, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMObjectPath
+    {
+        if options.onProgress != nil { return try await beginPutInstance(instance, options: options).value }
+        let reply = try await call("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options))
+        guard reply.hasSignature("s") else { throw Self.unexpected(reply, "PutInstance") }
+        var reader = reply.reader
+        do { return try CIMObjectPath(parsing: try reader.readString()) } catch { throw Self.badPath(error) }
+    }
+
+    /// Deletes an instance. Throws NotFound when there is none.
+    public func deleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) {
+        if options.onProgress != nil { return try await beginDeleteInstance(path, options: options).value }
+        try Self.check(instancePath: path)
+        let text = text(of: path)
+        _ = try await call("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: text)
+            writer.append(options)
+        }
+    }
+
+    /// Runs a method of an instance, or a static one of a class (R90, R91).
+    ///
+    /// Throws InvalidMethod when the class has no such method, InvalidMethodParameters when a parameter is unknown or does not fit. After
+    /// ProviderFailure and TransportFailure it may have had its effect.
+    /// - Parameter parameters: the in parameters by name; any integer that fits does.
+    public func invoke(
+        _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> MethodResult {
+        if options.onProgress != nil { return try await beginInvoke(path, method, parameters: parameters, options: options).value }
+        let body = Self.body(invoke: text(of: path), method, parameters, options)
+        let reply = try await call("ExecMethod", "ssia{sv}a{sv}", options, body)
+        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "ExecMethod") }
+        return try await methodResult(in: reply.reader, of: path.className, method)
+    }
+}
+
+// MARK: Requests
+
+extension Session {
+    static func parse(_ path: String) throws(CIMError) -> CIMObjectPath {
+        do throws(ObjectPathError) {
+            return try CIMObjectPath(parsing: path)
+        } catch {
+            throw CIMError(.invalidObjectPath, "'\(path.prefix(200))': \(error)", cause: error)
+        }
+    }
+
+    static func check(instancePath path: CIMObjectPath) throws(CIMError) {
+        guard path.isClassPath else { return }
+        throw CIMError(.invalidObjectPath, "'\(path)' is the path of a class; an instance's has its keys: \(path.className).Key=\"value\"")
+    }
+
+    /// Relative where it is of this namespace, so that a path that an instance carries is good wherever the machine's name is spelled.
+    func text(of path: CIMObjectPath) -> String {
+        guard let other = path.namespace, CIMNamespaceName(other) != namespace else { return path.relativePath }
+        return path.path
+    }
+
+    static func body(put instance: CIMInstance, _ options: OperationOptions, extraFlags: OperationFlags = []) -> Message.BodyBuilder {
+        var instance = instance
+        // The keys say where it goes.
+        instance.path = nil
+        let sent = instance
+        return { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(instance: sent)
+            writer.append(options, extraFlags: extraFlags)
+        }
+    }
+
+    static func body(
+        invoke path: String, _ method: String, _ parameters: [String: CIMValue], _ options: OperationOptions,
+        extraFlags: OperationFlags = []
+    ) -> Message.BodyBuilder {
+        { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: path)
+            writer.append(string: method)
+            writer.append(options, extraFlags: extraFlags)
+            let object = writer.beginArray(elementAlignment: 8)
+            if !parameters.isEmpty { writer.append(entry: SystemProperty.className, .string("__PARAMETERS")) }
+            for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { writer.append(entry: name, value) }
+            writer.endArray(object)
+        }
+    }
+}
+
+// MARK: Replies
+
+extension Session {
+    static func unexpected(_ reply: Message, _ member: String) -> CIMError {
+        CIMError(.transportFailure, "the broker answered \(member) with (\(reply.signature)); is it another version?")
+    }
+
+    static func badPath(_ error: any Error) -> CIMError {
+        CIMError(.transportFailure, "the broker returned a path that does not parse: \(error)")
+    }
+
+    func instance(in reply: Message, className: String) async throws(CIMError) -> CIMInstance {
+        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
+        var decoder = InstanceDecoder(expectedClass: className)
+        return try await decode(&decoder, what: "the instance") { decoder in
+            var reader = reply.reader
+            return try decoder.readInstance(&reader)
+        }
+    }
+
+    /// The out parameters, with the types the class says.
+    func methodResult(in reader: BodyReader, of className: String, _ method: String) async throws(CIMError) -> MethodResult {
+        var isRefreshing = false
+        while true {
+            let declaration = try await getClass(className, refreshing: isRefreshing).method(named: method)
+            var reader = reader
+            do {
+                guard let declaration else { return MethodResult(try reader.readInstance()) }
+                let layout = ObjectLayout(parameters: declaration.parameters.filter(\.isOut), returns: declaration.returnType)
+                return MethodResult(try reader.readInstance(layout))
+            } catch {
+                guard error is ObjectFault, !isRefreshing else { throw CIMError(undecodable: error, what: "the result of \(method)") }
+                isRefreshing = true
+            }
+        }
+    }
+}

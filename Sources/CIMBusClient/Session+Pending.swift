@@ -1,0 +1,87 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// The async forms: each returns at once, with a handle that can be cancelled and may tell of progress. Failures, those of the call
+/// included, are thrown by ``PendingResult/value``.
+extension Session {
+    public func beginGetInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<CIMInstance> {
+        let text = text(of: path)
+        let sink = start("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: text)
+            writer.append(options, extraFlags: options.progressFlag)
+        }
+        return PendingResult(Operation(sink)) { [self] in
+            await collect(sink) { (objects, _) async throws(CIMError) in
+                try Self.check(instancePath: path)
+                guard let message = objects.first else { throw CIMError(.transportFailure, "the broker ended GetObject without an object") }
+                var decoder = InstanceDecoder(expectedClass: path.className)
+                let instances = try await decode(&decoder, what: "the instance") { try $0.readInstances(message) }
+                guard let instance = instances.first else { throw CIMError(.transportFailure, "the broker sent an empty batch") }
+                return instance
+            }
+        }
+    }
+
+    public func beginPutInstance(_ instance: CIMInstance, options: OperationOptions = OperationOptions()) -> PendingResult<CIMObjectPath> {
+        let sink = start("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options, extraFlags: options.progressFlag))
+        return PendingResult(Operation(sink)) { [self] in
+            await collect(sink) { (_, final) async throws(CIMError) in
+                do throws(ObjectPathError) { return try CIMObjectPath(parsing: final.parameter) } catch { throw Self.badPath(error) }
+            }
+        }
+    }
+
+    public func beginDeleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
+        let text = text(of: path)
+        let sink = start("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: text)
+            writer.append(options, extraFlags: options.progressFlag)
+        }
+        return PendingResult(Operation(sink)) { [self] in await collect(sink) { (_, _) async throws(CIMError) in () } }
+    }
+
+    public func beginInvoke(
+        _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
+    ) -> PendingResult<MethodResult> {
+        let body = Self.body(invoke: text(of: path), method, parameters, options, extraFlags: options.progressFlag)
+        // The sink stands behind the parameters.
+        let sink = start("ExecMethod", "ssia{sv}a{sv}", options, body)
+        return PendingResult(Operation(sink)) { [self] in
+            await collect(sink) { (objects, _) async throws(CIMError) in
+                guard let message = objects.first else { return MethodResult(CIMInstance(className: "__PARAMETERS")) }
+                var reader = message.reader
+                do {
+                    guard try reader.enterArray(elementAlignment: 4) > reader.position else {
+                        return MethodResult(CIMInstance(className: "__PARAMETERS"))
+                    }
+                } catch {
+                    throw CIMError(undecodable: error, what: "the result of \(method)")
+                }
+                return try await methodResult(in: reader, of: path.className, method)
+            }
+        }
+    }
+
+    /// Takes everything to the end, then reads the result.
+    private func collect<Value: Sendable>(
+        _ sink: ClientSink, _ read: (_ objects: [Message], _ final: FinalStatus) async throws(CIMError) -> Value
+    ) async -> Result<Value, CIMError> {
+        var objects: [Message] = []
+        while true {
+            switch await sink.take() {
+            // One is all a result has; more would be the broker's fault, and are not kept.
+            case .batch(let message): if objects.isEmpty { objects.append(message) }
+            case .ended(.failure(let error)): return .failure(error)
+            case .ended(.success(let final)):
+                do throws(CIMError) { return .success(try await read(objects, final)) } catch { return .failure(error) }
+            case .nothing: break
+            }
+        }
+    }
+}
+
+extension OperationOptions {
+    /// Progress is sent only to those who ask (SEMANTICS B.3).
+    var progressFlag: OperationFlags { onProgress == nil ? [] : .sendStatus }
+}

@@ -1,0 +1,90 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// The semisync forms: the broker keeps the results, the client pulls them (SEMANTICS A.1; recommended where callbacks are not wanted, R18,
+/// R79). What is opened is to be closed; it ends with the connection at the latest.
+extension Session {
+    /// Opens an enumeration to pull from. A failure of the enumeration itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
+    public func openEnumerator(
+        of className: String, options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> InstanceEnumerator {
+        let path = try await open("CreateInstanceEnum", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: className)
+            writer.append(options)
+        }
+        return InstanceEnumerator(SemisyncObject(path: path, interface: Contract.enumerator, session: self), className)
+    }
+
+    public func openGetInstance(
+        _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> CallResult<CIMInstance> {
+        try Self.check(instancePath: path)
+        let text = text(of: path)
+        let operation = try await open("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: text)
+            writer.append(options)
+        }
+        return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
+            var decoder = InstanceDecoder(expectedClass: path.className)
+            return try await decode(&decoder, what: "the instance") { decoder in
+                var reader = reader
+                return try decoder.readInstance(&reader)
+            }
+        }
+    }
+
+    public func openPutInstance(
+        _ instance: CIMInstance, options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> CallResult<CIMObjectPath> {
+        let operation = try await open("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options))
+        return callResult(operation, "GetResultString", "us") { reader async throws(CIMError) in
+            var reader = reader
+            do { return try CIMObjectPath(parsing: try reader.readString()) } catch { throw Self.badPath(error) }
+        }
+    }
+
+    public func openDeleteInstance(
+        _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> CallResult<Void> {
+        try Self.check(instancePath: path)
+        let text = text(of: path)
+        let operation = try await open("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: text)
+            writer.append(options)
+        }
+        let object = SemisyncObject(path: operation, interface: Contract.callResult, session: self)
+        return callResult(operation, "GetCallStatus", "uu") { reader async throws(CIMError) in
+            // GetCallStatus succeeds whatever the operation did; the second value is the operation's.
+            var reader = reader
+            let status = WBEMStatus(rawValue: (try? reader.readUInt32()) ?? WBEMStatus.transportFailure.rawValue)
+            if !status.isSuccess { throw await object.failure(status) }
+        }
+    }
+
+    public func openInvoke(
+        _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> CallResult<MethodResult> {
+        let body = Self.body(invoke: text(of: path), method, parameters, options)
+        let operation = try await open("ExecMethod", "ssia{sv}a{sv}", options, body)
+        return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
+            try await methodResult(in: reader, of: path.className, method)
+        }
+    }
+
+    private func open(
+        _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
+    ) async throws(CIMError) -> ObjectPath {
+        let reply = try await send(try message(member + "Semisync", signature, body), timeout: SemisyncObject.slack)
+        var reader = reply.reader
+        guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else { throw Self.unexpected(reply, member + "Semisync") }
+        return path
+    }
+
+    private func callResult<Value: Sendable>(
+        _ path: ObjectPath, _ member: String, _ signature: StaticString,
+        _ read: @escaping @Sendable (BodyReader) async throws(CIMError) -> Value
+    ) -> CallResult<Value> {
+        CallResult(SemisyncObject(path: path, interface: Contract.callResult, session: self), member, signature, read)
+    }
+}

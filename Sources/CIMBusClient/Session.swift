@@ -1,0 +1,137 @@
+import CIM
+import CIMBusWire
+import DBus
+import Logging
+
+/// A client's access to one namespace of a broker (IWbemServices, SEMANTICS A; MI_Session, F.1).
+///
+/// Every operation ends exactly once: with its result, or by throwing a ``CIMError`` that says what failed, where, and what to do. When the
+/// broker goes away, every open operation ends with TransportFailure, and with FatalTransportError when the bus does (DESIGN L11); a session
+/// whose broker came back serves again, one whose connection is lost does not. Safe to use from any task; operations run side by side.
+public final class Session: Sendable {
+    /// The namespace that names and paths without one are in.
+    public let namespace: CIMNamespaceName
+    let link: BrokerLink
+    let services: ObjectPath
+    let classes = ClassCache()
+
+    /// Connects to a broker.
+    ///
+    /// Throws TransportFailure when nobody listens at `address` or no broker is on that bus (one that the bus can start is started),
+    /// AccessDenied when the bus refuses this process, TimedOut. That the namespace exists is seen by the first operation.
+    /// - Parameter loop: carries the connection; nil: the process's common one.
+    public static func connect(
+        to address: BusAddress = .system, namespace: CIMNamespaceName = .cimv2, on loop: EventLoop? = nil,
+        logger: Logger = Logger(label: "cimbus.client")
+    ) async throws(CIMError) -> Session {
+        Session(try await BrokerLink.connect(to: address, on: loop, logger: logger), namespace)
+    }
+
+    private init(_ link: BrokerLink, _ namespace: CIMNamespaceName) {
+        self.link = link
+        self.namespace = namespace
+        services = Contract.path(of: namespace)
+    }
+
+    /// A session with another namespace over the same connection. Closing one closes both.
+    public func session(for namespace: CIMNamespaceName) -> Session { Session(link, namespace) }
+
+    /// Cancels every open operation and ends the connection. What is begun after it fails with InvalidOperation. Without it the connection
+    /// ends when the last session and operation is dropped.
+    public func close() async { await link.close() }
+
+    /// The broker as a whole: its figures, operations and providers.
+    public var broker: BrokerAdministration { BrokerAdministration(link: link) }
+}
+
+extension Session {
+    /// How much longer than the operation its call may take: the broker keeps the deadline, this is for a broker that hangs.
+    static let graceAfterDeadline = Duration.seconds(5)
+
+    /// A call of the namespace's Services. Throws what the broker answers.
+    func message(_ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder) throws(CIMError) -> Message {
+        let destination = try link.destination()
+        do throws(DBusError) {
+            return try Message.methodCall(
+                destination: destination, path: services, interface: Contract.services, member: MemberName(verified: member),
+                flags: .noAutoStart, signature: Signature(verified: signature), body: body)
+        } catch {
+            throw CIMError(transport: error)
+        }
+    }
+
+    /// Calls and waits. Cancelling the task ends the wait with CallCancelled.
+    func call(
+        _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
+    ) async throws(CIMError) -> Message {
+        try await send(try message(member, signature, body), timeout: options.timeout.map { $0 + Self.graceAfterDeadline })
+    }
+
+    func send(_ message: Message, timeout: Duration?) async throws(CIMError) -> Message {
+        do throws(DBusError) {
+            return try await link.connection.call(message, timeout: timeout)
+        } catch {
+            throw CIMError(transport: error)
+        }
+    }
+
+    /// Starts an async operation: the sink is there before the call is sent, and ends if the call is refused.
+    func start(
+        _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
+    ) -> ClientSink {
+        let sink = link.openSink(services: services, onProgress: options.onProgress)
+        let call: Message
+        do throws(CIMError) {
+            call = try message(member + "Async", signature + "o") { (writer: inout BodyWriter) throws(DBusError) in
+                try body(&writer)
+                writer.append(objectPath: sink.path)
+            }
+        } catch {
+            sink.finish(.failure(error))
+            return sink
+        }
+        if let timeout = options.timeout {
+            sink.watch(
+                link.connection.loop.schedule(after: timeout + Self.graceAfterDeadline) {
+                    sink.finish(.failure(CIMError(.timedOut, "the broker did not end \(member) within \(timeout)")))
+                })
+        }
+        link.onLoop { connection in
+            // Cancelled before it began.
+            if sink.isOver { return }
+            connection.call(call, timeout: nil) { result in
+                switch result {
+                case .failure(let error): sink.finish(.failure(CIMError(transport: error)))
+                case .success(let reply):
+                    var reader = reply.reader
+                    if reply.hasSignature("o"), let path = try? reader.readObjectPath() { sink.started(path) }
+                }
+            }
+        }
+        return sink
+    }
+}
+
+extension BodyWriter {
+    /// `flags` and `ctx` of every Services call.
+    mutating func append(_ options: OperationOptions, extraFlags: OperationFlags = []) {
+        append(int32: options.flags.union(extraFlags).rawValue)
+        let context = beginArray(elementAlignment: 8)
+        for (name, value) in options.context.sorted(by: { $0.key < $1.key }) { append(entry: name, value) }
+        if let timeout = options.timeout { append(entry: ContextKey.timeout, .uint64(timeout.wholeMicroseconds)) }
+        append(entry: ContextKey.derivedSystemProperties, .boolean(false))
+        endArray(context)
+    }
+}
+
+extension Duration {
+    /// Rounded up, so that a short wait is never none; saturating.
+    var wholeMicroseconds: UInt64 {
+        let (seconds, attoseconds) = components
+        guard seconds >= 0, attoseconds >= 0 else { return 0 }
+        let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000)
+        let (sum, carry) = whole.addingReportingOverflow(
+            UInt64(attoseconds / 1_000_000_000_000) + (attoseconds % 1_000_000_000_000 == 0 ? 0 : 1))
+        return overflow || carry ? .max : sum
+    }
+}
