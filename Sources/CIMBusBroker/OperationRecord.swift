@@ -10,7 +10,12 @@ struct OperationRecord {
     /// As in `Operation.Target`.
     let target: String
     let client: PeerID
+    let form: Request.Form
     let flags: OperationFlags
+    /// Who was asked, if it was a provider.
+    var registration: RegistrationID?
+    /// Objects handed to the client so far.
+    var delivered = 0
     /// The provider's arguments.
     var path = ""
     var method = ""

@@ -61,14 +61,17 @@ struct SchemaStore: Sendable {
         } catch {
             throw CIMError(error.status, "\(error.file), line \(error.line), column \(error.column): \(error.message)", cause: error)
         }
-        if !unit.instances.isEmpty { throw CIMError(.notSupported, "MOF of \(provider): instances in a provider's MOF are not supported yet") }
+        if !unit.instances.isEmpty {
+            throw CIMError(.notSupported, "MOF of \(provider): instances in a provider's MOF are not supported yet")
+        }
         var staged = self
         var change = Change()
         for declaration in unit.declarations {
             guard case .class(let local) = declaration.content else { continue }
             let namespace = declaration.namespace ?? home
             guard staged.has(namespace) else {
-                throw CIMError(.invalidNamespace, "MOF of \(provider), line \(declaration.firstLine): namespace \(namespace) does not exist")
+                throw CIMError(
+                    .invalidNamespace, "MOF of \(provider), line \(declaration.firstLine): namespace \(namespace) does not exist")
             }
             let resolved = try staged.resolve(local, in: namespace, line: declaration.firstLine, provider: provider)
             guard let known = staged.declaration(resolved.name, in: namespace) else {
@@ -78,7 +81,8 @@ struct SchemaStore: Sendable {
             }
             if known == resolved { continue }
             guard let owner = known.providerName, CIMName.equal(owner, provider) else {
-                throw CIMError(.accessDenied, "class \(known.name) is there already and is not of provider \(provider); choose another name")
+                throw CIMError(
+                    .accessDenied, "class \(known.name) is there already and is not of provider \(provider); choose another name")
             }
             if let child = staged.child(of: known.name, in: namespace) {
                 throw CIMError(.classHasChildren, "class \(known.name) cannot change: \(child) derives from it")

@@ -4,7 +4,13 @@ import CIM
 extension BrokerCore {
     /// An accepted batch joins the operation's queue, and goes on as far as there is room.
     mutating func accept(_ batch: Batch, for id: OperationID, call: CallID?, sink: SinkID?, peer: PeerID?) {
-        operations[id]?.delivery.queue.append(.init(batch: batch, call: call, sink: sink, peer: peer))
+        let waiting = Delivery.Waiting(batch: batch, call: call, sink: sink, peer: peer)
+        if batch.sizes.isEmpty {
+            // No objects: a no-op (SEMANTICS B.2).
+            effects.append(.discard(batch.payload))
+            return answer(waiting, .noError)
+        }
+        operations[id]?.delivery.queue.append(waiting)
         pump(id)
     }
 
@@ -30,7 +36,7 @@ extension BrokerCore {
             let fits =
                 delivery.unacknowledged.isEmpty
                 || (delivery.unacknowledged.count < limits.windowBatches && delivery.outstanding + bytes <= limits.windowBytes)
-            guard fits, credit.hasRoom(for: bytes, uid: uid, limits: limits) else {
+            guard fits, isNext(id, of: uid), credit.hasRoom(for: bytes, uid: uid, limits: limits) else {
                 block(id, byUser: fits)
                 return false
             }
@@ -94,7 +100,13 @@ extension BrokerCore {
             effects.append(.discard(waiting.batch.payload))
             answer(waiting, status)
         }
+        discard(operations[id]?.delivery.progress?.object)
         operations[id]?.delivery.progress = nil
+    }
+
+    /// A payload that nobody will see, unless it is `kept`.
+    mutating func discard(_ payload: PayloadID?, unless kept: PayloadID? = nil) {
+        if let payload, payload != kept { effects.append(.discard(payload)) }
     }
 
     /// What the broker keeps for a reply, or for `Next`, goes.
@@ -122,15 +134,29 @@ extension BrokerCore {
         operations[id]?.delivery.outstanding -= bytes
         operations[id]?.delivery.blockedSince = nil
         credit.refund(bytes, uid: uid)
-        pump(id)
-        pumpBlocked()
+        // Where others of this user wait, this one goes to the end of the line.
+        if blocked.isEmpty || operation.delivery.queue.isEmpty { pump(id) } else { block(id) }
+        creditReturned(to: uid)
         return takeEffects()
+    }
+
+    /// A reply with `bytes` of objects is about to be sent: it counts from now on, so that several decided on at once keep to the bound.
+    mutating func promise(_ bytes: Int, to peer: PeerID) {
+        guard bytes > 0, let uid = peers[peer]?.uid else { return }
+        credit.charge(bytes, uid: uid)
+        credit.becameReply(bytes, uid: uid)
+        peers[peer]?.reads.sent += bytes
+        peers[peer]?.reads.promised += bytes
     }
 
     /// The broker sent `bytes` to a client outside any window: a reply, a final status, progress.
     public mutating func sent(_ bytes: Int, to peer: PeerID, at moment: Microseconds) -> [Effect] {
         now = moment
-        guard let uid = peers[peer]?.uid else { return [] }
+        guard let known = peers[peer], bytes > 0 else { return takeEffects() }
+        let uid = known.uid
+        let promised = min(bytes, known.reads.promised)
+        let bytes = bytes - promised
+        peers[peer]?.reads.promised -= promised
         credit.charge(bytes, uid: uid)
         credit.becameReply(bytes, uid: uid)
         peers[peer]?.reads.sent += bytes
@@ -140,9 +166,17 @@ extension BrokerCore {
 
     private func hasRoomForReply(_ operation: Operation) -> Bool {
         guard let uid = peers[operation.request.client]?.uid else { return true }
-        return operation.delivery.outstanding <= limits.unreadBeforePing
-            || credit.hasRoom(for: operation.delivery.outstanding, uid: uid, limits: limits)
+        if operation.outcome?.status.isSuccess != true { return true }
+        return credit.hasRoom(forReply: operation.delivery.outstanding, uid: uid, limits: limits)
     }
+
+    /// Whether no other operation of the user waits for credit before this one.
+    private func isNext(_ id: OperationID, of uid: UInt32) -> Bool {
+        guard let first = blocked.first(where: { self.uid(of: $0) == uid }) else { return true }
+        return first == id
+    }
+
+    private func uid(of id: OperationID) -> UInt32? { operations[id].flatMap { peers[$0.request.client]?.uid } }
 
     /// No room: the client has its own time to make some. Waiting for the user's other operations, it takes its turn.
     mutating func block(_ id: OperationID, byUser: Bool = true) {
@@ -153,32 +187,50 @@ extension BrokerCore {
         guard byUser else { return }
         if !blocked.contains(id) { blocked.append(id) }
         if let client = operations[id]?.request.client, let uid = peers[client]?.uid {
-            for peer in peers.values where peer.uid == uid && peer.reads.unread > 0 { ping(peer.id) }
+            let isFull = credit.total >= limits.unread / 2
+            for id in peers.keys.sorted() {
+                if let peer = peers[id], peer.reads.unread > 0, isFull || peer.uid == uid { ping(id) }
+            }
         }
     }
 
-    /// Credit came back to some user: the operations that wait for it go on, one batch each, in turn.
-    mutating func pumpBlocked() {
+    /// Credit of `uid` came back: what waits for it has its full time again, and goes on as far as there is room.
+    mutating func creditReturned(to uid: UInt32) {
+        guard !blocked.isEmpty else { return }
+        for id in blocked where self.uid(of: id) == uid { operations[id]?.delivery.blockedSince = nil }
+        pumpBlocked()
+    }
+
+    /// The operations that wait for credit go on, one batch each, in turn. Where one finds no room, those of its user behind it wait too,
+    /// or small batches would always pass a large one.
+    private mutating func pumpBlocked() {
         var progressed = !blocked.isEmpty
         while progressed {
             progressed = false
             let turn = blocked
+            var hadTheirTurn: [OperationID] = []
+            var full: Set<UInt32> = []
             blocked = []
             for id in turn {
-                guard let operation = operations[id] else { continue }
-                let queued = operation.delivery.queue.count
+                guard let operation = operations[id], let uid = uid(of: id) else { continue }
+                guard !full.contains(uid) else {
+                    block(id)
+                    continue
+                }
                 let pulls = operation.pulls.count
-                if queued > 0, handOver(id) {
+                if !operation.delivery.queue.isEmpty, handOver(id) {
                     progressed = true
                     if operations[id]?.delivery.queue.isEmpty == false {
-                        if !blocked.contains(id) { blocked.append(id) }
+                        hadTheirTurn.append(id)
                         continue
                     }
                 }
                 pump(id)
                 pumpPulls(id)
                 if operations[id] == nil || (operations[id]?.pulls.count ?? 0) < pulls { progressed = true }
+                if blocked.contains(id) { full.insert(uid) }
             }
+            blocked += hadTheirTurn.filter { operations[$0] != nil && !blocked.contains($0) }
         }
     }
 
@@ -186,7 +238,10 @@ extension BrokerCore {
 
     /// Reaches the client only if it asked; of what it has not read, only the newest is kept (SEMANTICS B.3; R46, R47).
     mutating func report(_ progress: Progress, _ id: OperationID) {
-        guard let operation = operations[id], operation.request.wantsProgress, case .async = operation.request.form else { return }
+        guard let operation = operations[id], operation.request.wantsProgress, case .async = operation.request.form else {
+            return discard(progress.object)
+        }
+        discard(operation.delivery.progress?.object)
         operations[id]?.delivery.progress = progress
         if operation.delivery.queue.isEmpty { flushProgress(id) }
     }
@@ -198,7 +253,7 @@ extension BrokerCore {
             return ping(operation.request.client)
         }
         operations[id]?.delivery.progress = nil
-        guard operation.outcome == nil else { return }
+        guard operation.outcome == nil else { return discard(progress.object) }
         operations[id]?.delivery.progressMark = reads.sent + 1
         effects.append(.progress(id, progress))
     }

@@ -13,7 +13,8 @@ extension BrokerCore {
 
     /// The operation asks its provider, as soon as a call slot is free.
     mutating func openLeg(_ id: OperationID, _ registrationID: RegistrationID) {
-        guard let operation = operations[id], let registration = registry[registrationID] else { return }
+        guard let operation = operations[id] else { return }
+        guard let registration = registry[registrationID] else { return conclude(id, .because(.notRunning), discarding: false) }
         registry[registrationID]?.counters.operations += 1
         guard let provider = registration.peer, let peer = peers[provider] else {
             return conclude(id, .because(.notRunning), discarding: false)
@@ -55,17 +56,25 @@ extension BrokerCore {
         effects.append(.call(leg.sink))
     }
 
-    /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order.
+    /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order. A nested call is never held up by
+    /// one that waits before it (L12).
     mutating func callWaiting() {
         guard slots.isContended else { return }
         slots.isContended = false
         for id in peers.keys.sorted() {
-            while let peer = peers[id], let sink = peer.calls.queue.first, let leg = legs[sink], mayCall(leg, peer) {
-                peers[id]?.calls.queue.removeFirst()
+            while let peer = peers[id], let leg = nextWaiting(at: peer) {
+                peers[id]?.calls.queue.removeAll { $0 == leg.sink }
                 call(leg)
             }
             if peers[id]?.calls.queue.isEmpty == false { slots.isContended = true }
         }
+    }
+
+    private func nextWaiting(at peer: Peer) -> Leg? {
+        for sink in peer.calls.queue {
+            if let leg = legs[sink], mayCall(leg, peer) { return leg }
+        }
+        return nil
     }
 
     /// An unanswered call was answered, or nobody is left to answer it.
@@ -82,13 +91,15 @@ extension BrokerCore {
         guard let provider = slots.free(sink) else { return takeEffects() }
         peers[provider]?.calls.abandoned.remove(sink)
         hear(provider)
-        if let leg = legs[sink], leg.call == .called {
+        let leg = legs[sink]
+        if leg != nil { legs[sink]?.call = .answered }
+        // A peer that was dropped meanwhile (L8) holds nothing, and its answer changes nothing, although others may hold the sink.
+        if let leg, leg.ledger.caller == provider {
             legs[sink]?.heard = now
-            legs[sink]?.call = .answered
             switch answer {
             case .failure(let outcome): fail(leg, outcome)
             case .result(let status, _, let objects) where !status.isSuccess:
-                if let objects { effects.append(.discard(objects.payload)) }
+                discard(objects?.payload)
                 fail(leg, Outcome(status))
             case .result(let status, let references, let objects):
                 if let objects { acceptWithAnswer(objects, leg) }
@@ -97,8 +108,11 @@ extension BrokerCore {
                 }
                 settle(sink, unreported: Outcome(status))
             }
-        } else if case .result(_, _, let objects?) = answer {
-            effects.append(.discard(objects.payload))
+        } else {
+            switch answer {
+            case .failure(let outcome): discard(outcome.object)
+            case .result(_, _, let objects): discard(objects?.payload)
+            }
         }
         callWaiting()
         return takeEffects()
@@ -107,6 +121,7 @@ extension BrokerCore {
     /// An error result drops everything the called peer holds.
     private mutating func fail(_ leg: Leg, _ outcome: Outcome) {
         legs[leg.sink]?.ledger.releaseAll(heldBy: leg.peer)
+        if leg.final != nil || legs[leg.sink]?.ledger.isHeld == true { discard(outcome.object) }
         settle(leg.sink, unreported: outcome)
     }
 
@@ -115,8 +130,20 @@ extension BrokerCore {
             effects.append(.discard(batch.payload))
             return countViolation(leg.sink, leg.peer, "returned objects after its final status")
         }
+        if let failure = tooMany(batch, for: leg) {
+            effects.append(.discard(batch.payload))
+            countViolation(leg.sink, leg.peer, failure.explanation?.text ?? "")
+            return endLeg(leg.sink, failure)
+        }
         legs[leg.sink]?.objects += batch.sizes.count
         accept(batch, for: leg.operation, call: nil, sink: leg.sink, peer: leg.peer)
+    }
+
+    /// `GetObject` and a method have one object at most.
+    func tooMany(_ batch: Batch, for leg: Leg) -> Outcome? {
+        guard let kind = operations[leg.operation]?.request.kind, kind == .getObject || kind == .execMethod else { return nil }
+        guard leg.objects + batch.sizes.count > 1 else { return nil }
+        return .because(.wrongObjectCount, text: "\(kind.rawValue) was given more than one object")
     }
 
     // MARK: - The end of a leg
@@ -139,6 +166,7 @@ extension BrokerCore {
         guard let leg = legs[sink], let operation = operations[leg.operation] else { return }
         var outcome = outcome
         if outcome.status.isSuccess, operation.request.kind == .getObject, leg.objects != 1 {
+            discard(outcome.object, unless: leg.final?.object)
             outcome = .because(.wrongObjectCount, text: "GetObject succeeded with \(leg.objects) objects")
         }
         if outcome.explanation != nil, outcome.explanation?.pid == nil {
@@ -164,9 +192,9 @@ extension BrokerCore {
                 peers[leg.peer]?.calls.abandoned.insert(sink)
                 suspect(leg.peer)
             }
-            if peers[leg.peer] != nil { effects.append(.cancelCall(sink, leg.registration)) }
+            if isThere(leg.peer) { effects.append(.cancelCall(sink, leg.registration)) }
         case .answered:
-            if leg.ledger.isHeld, peers[leg.peer] != nil { effects.append(.cancelCall(sink, leg.registration)) }
+            if leg.ledger.isHeld, isThere(leg.peer) { effects.append(.cancelCall(sink, leg.registration)) }
         }
     }
 
@@ -180,6 +208,8 @@ extension BrokerCore {
             settle(sink, unreported: .because(reason))
         }
     }
+
+    private func isThere(_ id: PeerID) -> Bool { peers[id].map { !$0.isGone } ?? false }
 
     func silence(of leg: Leg) -> Microseconds { registry[leg.registration]?.silence ?? limits.silence }
 }

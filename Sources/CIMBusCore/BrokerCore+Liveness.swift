@@ -82,7 +82,7 @@ extension BrokerCore {
         hear(id)
         if let read = peers[id]?.reads.answered(), read > 0 {
             credit.refundReply(read, uid: peer.uid)
-            pumpBlocked()
+            creditReturned(to: peer.uid)
         }
         flushProgress(to: id)
         askIfUnread(id)
@@ -109,10 +109,12 @@ extension BrokerCore {
 
     /// Sends a ping unless one is out.
     mutating func ping(_ id: PeerID) {
-        guard let peer = peers[id], peer.pingedAt == nil else { return }
+        guard let peer = peers[id], peer.pingedAt == nil, !peer.isGone else { return }
         guard pings.hasRoom(for: peer.uid, limits: limits) else {
+            peers[id]?.wantsPing = true
             return agenda.schedule(.peer(id), at: now + .seconds(1))
         }
+        peers[id]?.wantsPing = false
         pings.sent(uid: peer.uid)
         peers[id]?.pingedAt = now
         peers[id]?.reads.pinged = peer.reads.sent
@@ -120,10 +122,11 @@ extension BrokerCore {
         effects.append(.ping(id))
     }
 
-    /// Asks a client that has much unread whether it has read it.
+    /// Asks a client that has much unread, or has unread what others wait for, whether it has read it.
     mutating func askIfUnread(_ id: PeerID) {
-        guard let peer = peers[id] else { return }
-        if peer.reads.unread >= limits.unreadBeforePing || credit.unread(of: peer.uid) >= limits.unreadPerUser / 2 { ping(id) }
+        guard let peer = peers[id], peer.reads.unread > 0 else { return }
+        let isMuch = peer.reads.unread >= limits.unreadBeforePing || credit.unread(of: peer.uid) >= limits.unreadPerUser / 2
+        if isMuch || !blocked.isEmpty { ping(id) }
     }
 
     /// The broker gave `peer` what it waited for: only now can a missed ping say something about it.
@@ -140,10 +143,11 @@ extension BrokerCore {
     /// it counts as vanished for those operations (L8).
     mutating func judge(_ id: PeerID) {
         guard let peer = peers[id] else { return }
+        if peer.wantsPing { ping(id) }
         let waits = !peer.calls.queue.isEmpty || peer.liveness == .asked
-        guard !peer.sinks.isEmpty || waits else { return }
+        guard waits || peer.sinks.contains(where: { legs[$0]?.ledger.isHeld(by: id) == true }) else { return }
         let half = max(1, pingLimit(of: id) / 2)
-        guard let pinged = peer.pingedAt else {
+        guard let pinged = peers[id]?.pingedAt else {
             if peer.heard + half <= now || peer.liveness == .asked { ping(id) }
             return agenda.schedule(.peer(id), at: max(peer.heard, now - half) + half + (peer.heard + half <= now ? half : 0))
         }

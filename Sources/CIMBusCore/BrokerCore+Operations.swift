@@ -14,7 +14,7 @@ extension BrokerCore {
         let origin = parent?.origin ?? uid
         operations[id] = Operation(
             id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
-            deadline: request.timeout.map { now + $0 }, state: .running)
+            deadline: request.timeout.map { later($0) }, state: .running)
         quota.charge(origin)
         openOperations += 1
         counters.operations += 1
@@ -48,6 +48,9 @@ extension BrokerCore {
                     .providerNotCapable, "operation \(claimed.number) is nested \(limits.depth) deep; a provider calls itself in a circle?")
             }
             parent = operation
+        }
+        if case .async(let sink) = request.form, sink.isEmpty || sink == "/" {
+            throw Refusal(.invalidParameter, "the object path / is a NULL sink; give the path of an object that implements ObjectSink")
         }
         if case .async(let sink) = request.form, client.clientSinks[sink] != nil {
             throw Refusal(.invalidParameter, "sink \(sink) has an open operation; use another path, or wait for its final status")
@@ -99,6 +102,7 @@ extension BrokerCore {
         guard let operation = operations[id], operation.state != .ended else { return }
         guard operation.outcome == nil || discarding else { return }
         let explained = explained(outcome, operation)
+        discardObjects(of: operation, but: explained.object)
         operations[id]?.outcome = explained
         operations[id]?.state = .statusSeen
         if let sink = operation.leg { closeLeg(sink) }
@@ -108,6 +112,12 @@ extension BrokerCore {
             discardBuffer(of: id)
         }
         pump(id)
+    }
+
+    /// The status objects that were reported and that no client will see.
+    private mutating func discardObjects(of operation: Operation, but kept: PayloadID?) {
+        let reported = operation.leg.flatMap { legs[$0]?.final?.object }
+        for object in [operation.outcome?.object, reported] { discard(object, unless: kept) }
     }
 
     /// Names the provider in what the broker says about it.
@@ -141,6 +151,7 @@ extension BrokerCore {
     mutating func abandon(_ id: OperationID) {
         guard let operation = operations[id] else { return }
         if operation.state == .ended { return expire(id) }
+        discardObjects(of: operation, but: nil)
         operations[id]?.outcome = .because(.cancelled)
         if let sink = operation.leg { closeLeg(sink) }
         for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
@@ -176,7 +187,7 @@ extension BrokerCore {
     /// What an open operation occupies is given back.
     private mutating func leaveOpen(_ operation: Operation) {
         openOperations -= 1
-        if let parent = operation.parent { operations[parent]?.children.remove(operation.id) }
+        if let parent = operation.parent { childEnded(operation.id, of: parent) }
         let client = operation.request.client
         switch operation.request.form {
         case .async(let sink):
@@ -188,13 +199,27 @@ extension BrokerCore {
             credit.becameReply(left, uid: uid)
             peers[client]?.reads.sent += left
             askIfUnread(client)
-        case .sync: peers[client]?.owed -= 1
+        case .sync:
+            peers[client]?.owed -= 1
+            restartPing(client)
+            let bytes = operations[operation.id]?.delivery.outstanding ?? 0
+            discardBuffer(of: operation.id)
+            if operations[operation.id]?.outcome?.status.isSuccess == true { promise(bytes, to: client) }
         case .semisync: break
         }
     }
 
+    /// A provider that waited for a nested operation has its own time again (L8).
+    private mutating func childEnded(_ id: OperationID, of parent: OperationID) {
+        operations[parent]?.children.remove(id)
+        guard let sink = operations[parent]?.leg, let leg = legs[sink], leg.final == nil else { return }
+        legs[sink]?.heard = now
+        agenda.schedule(.operation(parent), at: now + silence(of: leg))
+    }
+
     private mutating func forget(_ id: OperationID) {
         guard let operation = operations.removeValue(forKey: id) else { return }
+        if !blocked.isEmpty { blocked.removeAll { $0 == id } }
         quota.refund(operation.origin)
         peers[operation.request.client]?.operations.remove(id)
         agenda.remove(.operation(id))

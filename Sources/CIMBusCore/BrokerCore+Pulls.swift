@@ -72,7 +72,7 @@ extension BrokerCore {
     private func hasRoomFor(_ pull: Pull, _ operation: Operation) -> Bool {
         guard case .next(let count) = pull.kind, let uid = peers[operation.request.client]?.uid else { return true }
         let bytes = operation.delivery.available(count, within: limits.replyBytes).bytes
-        return bytes <= limits.unreadBeforePing || credit.hasRoom(for: bytes, uid: uid, limits: limits)
+        return credit.hasRoom(forReply: bytes, uid: uid, limits: limits)
     }
 
     /// Those whose time has passed get what there is.
@@ -80,6 +80,7 @@ extension BrokerCore {
         while let pull = operations[id]?.pulls.first(where: { $0.deadline <= now }) {
             operations[id]?.pulls.removeAll { $0.call == pull.call }
             answer(pull, of: id, late: true)
+            pump(id)
         }
     }
 
@@ -95,7 +96,10 @@ extension BrokerCore {
             if case .next = pull.kind { limit = limits.replyBytes }
             if late, case .next = pull.kind, !hasRoomFor(pull, operation) { limit = 0 }
             let objects = limit == 0 ? 0 : operation.delivery.available(count, within: limit).objects
-            if objects > 0 { take(objects, from: id) }
+            if objects > 0 {
+                let bytes = take(objects, from: id)
+                if case .next = pull.kind { promise(bytes, to: operation.request.client) }
+            }
             let rest = operations[id]?.delivery.buffered.isEmpty == false
             let failed = operation.outcome.map { !$0.status.isSuccess } ?? false
             let status: WBEMStatus =
@@ -116,11 +120,12 @@ extension BrokerCore {
         }
     }
 
-    private mutating func take(_ objects: Int, from id: OperationID) {
-        guard let operation = operations[id] else { return }
+    private mutating func take(_ objects: Int, from id: OperationID) -> Int {
+        guard let operation = operations[id] else { return 0 }
         operations[id]?.delivery.take(objects)
         operations[id]?.delivery.blockedSince = nil
         let taken = operation.delivery.outstanding - (operations[id]?.delivery.outstanding ?? 0)
         if let uid = peers[operation.request.client]?.uid { quota.buffer(-taken, for: uid) }
+        return taken
     }
 }

@@ -31,11 +31,17 @@ extension BrokerCore {
         registry[registration]?.peer = id
         registry[registration]?.uid = peer.uid
         registry[registration]?.pid = peer.pid
-        registry[registration]?.silence = silence ?? limits.silence
-        registry[registration]?.ping = ping ?? limits.ping
+        let times = (silence: bounded(silence ?? limits.silence), ping: bounded(ping ?? limits.ping))
+        registry[registration]?.silence = times.silence
+        registry[registration]?.ping = times.ping
         peers[id]?.registrations.insert(registration)
         effects.append(.registrationChanged(registration))
         return (registration, takeEffects())
+    }
+
+    /// A provider's own limit, not so short that the broker does nothing but ask, nor so long that a sum overflows.
+    private func bounded(_ limit: Microseconds) -> Microseconds {
+        min(max(limit, min(.seconds(1), limits.ping)), .seconds(Microseconds(Int32.max)))
     }
 
     /// No new calls; open ones run on (L8). Calls that wait for a slot were never sent, and fail.

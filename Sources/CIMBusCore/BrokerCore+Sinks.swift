@@ -50,7 +50,7 @@ extension BrokerCore {
             if let call { effects.append(.credit(call, refused)) }
             return takeEffects()
         }
-        guard let leg = legs[sink], let operation = operations[leg.operation] else { return takeEffects() }
+        guard let leg = legs[sink] else { return takeEffects() }
         legs[sink]?.heard = now
         let flood =
             call == nil
@@ -59,13 +59,12 @@ extension BrokerCore {
                 ? "more than \(limits.indicatesPerSink) Indicate calls unanswered on one sink"
                 : (peers[peer]?.indicates ?? 0) >= limits.indicatesPerPeer
                     ? "more than \(limits.indicatesPerPeer) Indicate calls unanswered" : nil
-        let single = operation.request.kind == .getObject || operation.request.kind == .execMethod
         let failure: Outcome? =
             if let flood {
                 .because(.flooded, text: flood)
-            } else if single, leg.objects + batch.sizes.count > 1 {
-                .because(.wrongObjectCount, text: "\(operation.request.kind.rawValue) was given more than one object")
-            } else { nil }
+            } else {
+                tooMany(batch, for: leg)
+            }
         if let failure {
             effects.append(.discard(batch.payload))
             if let call { effects.append(.credit(call, failure.status)) }
@@ -81,10 +80,11 @@ extension BrokerCore {
         return takeEffects()
     }
 
-    /// An object did not fit its class: that ends the leg (section 3). The call itself was answered by the broker.
+    /// An object did not fit its class: that ends the leg (section 3), if it came from a holder. The call itself was answered by the broker.
     public mutating func misfit(_ sink: SinkID, by peer: PeerID, _ text: String, at moment: Microseconds) -> [Effect] {
         now = moment
         hear(peer)
+        guard refusal(on: sink, by: peer) == nil else { return takeEffects() }
         countViolation(sink, peer, text)
         endLeg(sink, .because(.misfit, text: text))
         return takeEffects()
@@ -98,7 +98,14 @@ extension BrokerCore {
     ) -> (refusal: WBEMStatus?, effects: [Effect]) {
         now = moment
         hear(peer)
-        if let refused = refusal(on: sink, by: peer) { return (refused, takeEffects()) }
+        if let refused = refusal(on: sink, by: peer) {
+            switch status {
+            case .complete(let outcome): discard(outcome.object)
+            case .progress(let progress): discard(progress.object)
+            case .remark: break
+            }
+            return (refused, takeEffects())
+        }
         guard let leg = legs[sink] else { return (nil, takeEffects()) }
         legs[sink]?.heard = now
         switch status {
@@ -129,7 +136,11 @@ extension BrokerCore {
     ) -> (Result<Int, WBEMStatus>, [Effect]) {
         now = moment
         hear(peer)
-        guard legs[sink] != nil else { return (.failure(.callCancelled), takeEffects()) }
+        guard let leg = legs[sink] else { return (.failure(.callCancelled), takeEffects()) }
+        guard leg.ledger.isHeld(by: peer) else {
+            countViolation(sink, peer, "\(SinkLedger.Violation.notAnOwner)")
+            return (.failure(.accessDenied), takeEffects())
+        }
         guard let target = peers[other] else { return (.failure(.notFound), takeEffects()) }
         guard target.uid == peers[peer]?.uid else { return (.failure(.accessDenied), takeEffects()) }
         let (result, effects) = change(sink, by: peer, at: moment) { ledger throws(SinkLedger.Violation) in

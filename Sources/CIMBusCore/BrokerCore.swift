@@ -36,9 +36,10 @@ public struct BrokerCore: Sendable {
     /// References held on all sinks, unanswered calls counted as one each.
     public var sinkReferences: Int { legs.values.reduce(0) { $0 + $1.ledger.references } }
 
-    /// When ``advance(to:)`` must be called, if nothing happens before.
+    /// When ``advance(to:)`` must be called, if nothing happens before: at once, if a refused call left effects behind (that its sender was
+    /// heard from may let waiting calls go on).
     public var nextDeadline: Microseconds? {
-        mutating get { agenda.next }
+        mutating get { effects.isEmpty ? agenda.next : now }
     }
 
     /// The state of a registration as an administrator sees it.
@@ -72,8 +73,9 @@ public struct BrokerCore: Sendable {
     /// The peer left the bus, or its process ended: it holds nothing any more, at once, on every sink (L6, P3).
     public mutating func peerVanished(_ id: PeerID, at moment: Microseconds) -> [Effect] {
         now = moment
-        guard let peer = peers[id] else { return [] }
-        for operation in peer.operations.sorted() { abandon(operation) }
+        guard let peer = peers[id] else { return takeEffects() }
+        peers[id]?.isGone = true
+        for operation in peer.operations.sorted(by: >) { abandon(operation) }
         for registration in peer.registrations.sorted() {
             registry[registration]?.peer = nil
             registry[registration]?.isSuspended = false
@@ -92,7 +94,7 @@ public struct BrokerCore: Sendable {
         agenda.remove(.peer(id))
         peers[id] = nil
         callWaiting()
-        pumpBlocked()
+        creditReturned(to: peer.uid)
         return takeEffects()
     }
 
@@ -100,7 +102,8 @@ public struct BrokerCore: Sendable {
     public mutating func shutDown(at moment: Microseconds) -> [Effect] {
         now = moment
         isShuttingDown = true
-        for id in operations.keys.sorted() { conclude(id, .because(.shuttingDown), discarding: true) }
+        // Outermost last, so that each is told the reason itself and not that its parent ended.
+        for id in operations.keys.sorted(by: >) { conclude(id, .because(.shuttingDown), discarding: true) }
         return takeEffects()
     }
 
@@ -119,6 +122,12 @@ public struct BrokerCore: Sendable {
     }
 
     // MARK: - Shared
+
+    /// `duration` from now, or the end of time: a peer chooses some durations.
+    func later(_ duration: Microseconds) -> Microseconds {
+        let (sum, overflow) = now.addingReportingOverflow(duration)
+        return overflow ? (duration < 0 ? now : .max) : sum
+    }
 
     mutating func takeEffects() -> [Effect] {
         let taken = effects

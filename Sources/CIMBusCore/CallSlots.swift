@@ -1,12 +1,12 @@
 /// The calls to providers that are unanswered. A call keeps its slot until its answer comes, whether or not anybody still waits for it:
 /// the bus counts it just the same.
 struct CallSlots: Sendable {
-    private struct Slot: Hashable, Sendable {
+    struct Slot: Hashable, Sendable {
         var peer: PeerID
         var uid: UInt32
     }
 
-    private var slots: [SinkID: Slot] = [:]
+    private(set) var slots: [SinkID: Slot] = [:]
     private var perUser: [UInt32: Int] = [:]
     private var perPeer: [PeerID: Int] = [:]
     /// Whether a leg may be waiting for a slot.
@@ -44,7 +44,7 @@ struct CallSlots: Sendable {
 /// Pings without an answer, bounded like calls: a peer that never answers keeps one for ever.
 struct PingBudget: Hashable, Sendable {
     private var perUser: [UInt32: Int] = [:]
-    private var total = 0
+    private(set) var total = 0
 
     func hasRoom(for uid: UInt32, limits: Limits) -> Bool {
         total < limits.pings && (uid == 0 || (perUser[uid] ?? 0) < limits.pingsPerUser)

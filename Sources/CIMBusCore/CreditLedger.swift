@@ -16,6 +16,13 @@ public struct CreditLedger: Hashable, Sendable {
         return (used == 0 || used + bytes <= limits.unreadPerUser) && (total == 0 || total + bytes <= limits.unread)
     }
 
+    /// Whether a reply with `bytes` of objects may be sent to `uid`. A small one passes the bound up to twice, so that one process that does
+    /// not read leaves its user's other processes able to ask.
+    func hasRoom(forReply bytes: Int, uid: UInt32, limits: Limits) -> Bool {
+        if hasRoom(for: bytes, uid: uid, limits: limits) || bytes == 0 { return true }
+        return bytes <= limits.unreadBeforePing && unread(of: uid) < 2 * limits.unreadPerUser && total < 2 * limits.unread
+    }
+
     mutating func charge(_ bytes: Int, uid: UInt32) {
         guard bytes > 0 else { return }
         unread[uid, default: 0] += bytes
@@ -48,6 +55,9 @@ struct ReadMark: Hashable, Sendable {
     var read = 0
     /// What had been sent when the outstanding ping went out.
     var pinged: Int?
+
+    /// Replies that were decided on, and charged, before they were sent: what is sent next is these.
+    var promised = 0
 
     var unread: Int { sent - read }
 

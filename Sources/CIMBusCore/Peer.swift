@@ -26,6 +26,10 @@ public struct Peer: Sendable {
     /// When anything was last heard from it, and when the outstanding ping was sent.
     var heard: Microseconds
     var pingedAt: Microseconds?
+    /// A ping is due that found no room among the outstanding ones.
+    var wantsPing = false
+    /// It is vanishing in this very event; nothing is sent to it any more.
+    var isGone = false
     public internal(set) var liveness = Liveness.responsive
     var reads = ReadMark()
     var calls = PeerCalls()

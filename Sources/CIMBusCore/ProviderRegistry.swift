@@ -51,6 +51,8 @@ public struct ProviderRegistry: Sendable {
         byName[Key(namespace: namespace, name: CIMName(name))].flatMap { byID[$0] }
     }
 
+    public func find(_ id: RegistrationID) -> Registration? { byID[id] }
+
     subscript(_ id: RegistrationID) -> Registration? {
         _read { yield byID[id] }
         _modify { yield &byID[id] }

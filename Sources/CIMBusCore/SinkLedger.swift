@@ -15,7 +15,7 @@ public struct SinkLedger: Hashable, Sendable {
 
     static let most = Int(Int32.max)
 
-    private var counts: [PeerID: Int] = [:]
+    private(set) var counts: [PeerID: Int] = [:]
     /// The peer whose call is unanswered; it holds one reference through it.
     public private(set) var caller: PeerID?
 

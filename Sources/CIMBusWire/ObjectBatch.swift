@@ -28,6 +28,9 @@ public struct ObjectBatch: Sendable {
     /// What each object takes on the wire, in bytes.
     public var sizes: [UInt32] { ranges.map { UInt32(clamping: $0.count + 8) } }
 
+    /// What all of them take on the wire, in bytes.
+    public var byteCount: Int { ranges.reduce(0) { $0 + $1.count + 8 } }
+
     /// Splits the first `count` objects off.
     public mutating func removeFirst(_ count: Int) -> ObjectBatch {
         var first = ObjectBatch()
@@ -57,5 +60,24 @@ extension BodyWriter {
             batch.bytes.withUnsafeBytes { append(block: UnsafeRawBufferPointer(rebasing: $0[range]), phase: 0) }
         }
         endArray(array)
+    }
+}
+
+extension ObjectBatch {
+    /// Whether the first object has a property of this name, in the class's spelling.
+    public func contains(_ name: String) -> Bool {
+        guard let range = ranges.first else { return false }
+        return bytes.withUnsafeBytes { bytes in
+            var reader = BodyReader(copying: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            do {
+                while !reader.isAtEnd {
+                    try reader.enterDictEntry()
+                    if try reader.readString() == name { return true }
+                    let types = try reader.readSignatureBytes()
+                    try reader.skip(types: types)
+                }
+            } catch { return false }
+            return false
+        }
     }
 }

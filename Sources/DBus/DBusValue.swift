@@ -79,6 +79,11 @@ extension DBusValue {
         .array(element: Signature(verified: "{sv}"), entries.map { .dictEntry(.string($0.0), .variant($0.1)) })
     }
 
+    /// `a{kv}` of these entries, in this order. Encoding fails for entries of other types than stated.
+    public static func dictionary(key: Signature, value: Signature, _ entries: [(DBusValue, DBusValue)]) -> DBusValue {
+        .array(element: Signature(verified: "{" + key.text + value.text + "}"), entries.map { .dictEntry($0.0, $0.1) })
+    }
+
     /// `as`.
     public static func strings(_ strings: some Sequence<String>) -> DBusValue {
         .array(element: Signature(verified: "s"), strings.map { .string($0) })

@@ -267,7 +267,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         pollSet.append(pollfd(fd: wakeUp, events: Int16(POLLIN), revents: 0))
         for source in sources {
             let events = source.events
-            if source.descriptor < 0 { continue }
+            // One that wants nothing is left out: poll would report its hang-up again and again.
+            if source.descriptor < 0 || events == 0 { continue }
             pollSet.append(pollfd(fd: source.descriptor, events: events, revents: 0))
             polled.append(source)
         }

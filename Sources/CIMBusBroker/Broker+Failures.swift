@@ -1,0 +1,83 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+
+/// The words for what went wrong: what, where, whose provider, and what to do (L6; SEMANTICS B.3.1).
+extension Broker {
+    /// A failed operation as its client sees it, with the extended status that rides along.
+    func failure(
+        _ outcome: Outcome, _ own: CIMInstance?, _ record: OperationRecord, _ id: OperationID
+    ) -> CIMError {
+        let registration = record.registration.flatMap { core.registry.find($0) }
+        let who = registration.map { registration in
+            let pid = outcome.explanation?.reason == .notRunning ? nil : outcome.explanation?.pid ?? registration.pid
+            return "provider \(registration.name)" + (pid.map { " (process \($0))" } ?? "")
+        }
+        let what = "\(record.kind.rawValue) \(record.target)"
+        let message: String
+        if let explanation = outcome.explanation {
+            message = "\(what): \(Self.words(explanation, who ?? "the provider", record.delivered, configuration.limits))"
+        } else if let text = own?["Description"]?.stringValue, !text.isEmpty {
+            message = "\(what): \(text)" + (who.map { ", says \($0)" } ?? "")
+        } else {
+            message = "\(what): \(outcome.status.meaning)" + (who.map { ", says \($0)" } ?? "")
+        }
+        if let own {
+            return CIMError(outcome.status, message, extendedStatus: completed(own, outcome, record, registration))
+        }
+        var status = CIMInstance(
+            className: "CIMBus_ExtendedStatus",
+            [
+                "StatusCode": .uint32(outcome.status.rawValue), "Description": .string(message), "Operation": .string(record.kind.rawValue),
+                "ParameterInfo": .string(record.target), "ProviderName": .string(registration?.name ?? "CIMBus"),
+            ])
+        if let pid = outcome.explanation?.pid ?? registration?.pid { status["ProviderProcessID"] = .uint32(pid) }
+        status["OperationID"] = .uint64(id.number)
+        status["ObjectsDelivered"] = .uint64(UInt64(record.delivered))
+        return CIMError(outcome.status, message, extendedStatus: status)
+    }
+
+    /// The service's part of a provider's own status object.
+    private func completed(_ own: CIMInstance, _ outcome: Outcome, _ record: OperationRecord, _ registration: Registration?) -> CIMInstance
+    {
+        var status = own
+        if status.className.isEmpty { status.className = "__ExtendedStatus" }
+        if status["StatusCode"] == nil { status["StatusCode"] = .uint32(outcome.status.rawValue) }
+        if status["Operation"] == nil { status["Operation"] = .string(record.kind.rawValue) }
+        if status["ParameterInfo"] == nil { status["ParameterInfo"] = .string(record.target) }
+        if status["ProviderName"] == nil { status["ProviderName"] = .string(registration?.name ?? "CIMBus") }
+        return status
+    }
+
+    private static func words(_ explanation: Explanation, _ who: String, _ delivered: Int, _ limits: Limits) -> String {
+        let after = delivered == 0 ? "" : " after \(delivered) objects"
+        let detail = explanation.text.isEmpty ? "" : ": \(explanation.text)"
+        return switch explanation.reason {
+        case .providerVanished: "\(who) left the bus\(after) before it reported a status; start it again and retry"
+        case .providerUnresponsive: "\(who) does not answer on the bus\(after); resume or restart it and retry"
+        case .releasedWithoutStatus: "\(who) gave back its last reference\(after) without a status, which is a defect in it"
+        case .providerSilent: "\(who) was silent for \(seconds(limits.silence))\(after); look what it is doing, or give it more time"
+        case .noCallSlot: "\(who) took no new call for \(seconds(limits.slotWait)); it has too many open"
+        case .deadlinePassed: "the caller's own deadline passed\(after); allow more time"
+        case .flooded: "\(who) flooded the broker\(detail); it must wait for the reply to each Indicate"
+        case .wrongObjectCount: "\(who) broke the contract\(detail)"
+        case .misfit: "\(who) sent an object that does not fit\(detail)"
+        case .badAnswer: "\(who) failed\(detail)"
+        case .notReentrant: "\(who) is not re-entrant: it waits for a call that leads back to itself"
+        case .tooDeep: "nested too deep, more than \(limits.depth) operations"
+        case .clientTooSlow: "the client took no results for too long\(after); Acknowledge or pull them in time"
+        case .resultTooLarge: "the result is too large for this form of call\(detail)"
+        case .cancelled: "cancelled\(after)"
+        case .parentEnded: "the operation it was nested in has ended"
+        case .unregistered: "\(who) unregistered before it was called"
+        case .notRunning: "\(who) is registered and not running; start it and retry"
+        case .suspended: "\(who) is suspended; resume it"
+        case .shuttingDown: "the broker is stopping; retry when it is back"
+        case .stated: explanation.text
+        }
+    }
+
+    private static func seconds(_ time: Microseconds) -> String {
+        time % 1_000_000 == 0 ? "\(time / 1_000_000) s" : "\(Double(time) / 1e6) s"
+    }
+}

@@ -1,0 +1,194 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// The broker's object tree (DESIGN section 3).
+extension Broker {
+    func exportObjects() {
+        let root = ExportedObject(
+            [brokerInterface(), registrarInterface(), mofCompilerInterface()], isObjectManager: true, isManaged: false)
+        let services = ExportedObject([servicesInterface()])
+        let sink = ExportedObject([objectSinkInterface(), sinkReferenceInterface()], isManaged: false)
+        let operation = operationInterface()
+        let enumerator = ExportedObject([operation, enumeratorInterface()], isManaged: false)
+        let callResult = ExportedObject([operation, callResultInterface()], isManaged: false)
+        let plain = ExportedObject([operation], isManaged: false)
+        let folder = ExportedObject([], isManaged: false)
+        let names = schema.names
+        connection.assumeIsolated { connection in
+            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.admit(message) } ?? false }
+            connection.export(root, at: Contract.rootPath)
+            for name in names { connection.export(services, at: Contract.path(of: name)) }
+            connection.exportSubtree(
+                ObjectSubtree(isManaged: false) { [weak self] path, sender in
+                    if path == Contract.operationsPath { return folder }
+                    return self?.assumeIsolated { broker in
+                        guard let operation = broker.visibleOperation(path, sender) else { return nil }
+                        guard operation.request.form == .semisync else { return plain }
+                        return operation.request.kind == .createInstanceEnum ? enumerator : callResult
+                    }
+                } childNames: { [weak self] path, sender in
+                    guard path == Contract.operationsPath else { return [] }
+                    return self?.assumeIsolated { broker in
+                        broker.core.operations.values.filter { broker.mayManage(sender, uid: broker.uid(of: $0.request.client) ?? 0) }
+                            .map { String($0.id.number) }
+                    } ?? []
+                }, at: Contract.operationsPath)
+            connection.exportSubtree(
+                ObjectSubtree(isManaged: false) { [weak self] path, sender in
+                    if path == Contract.sinksPath { return folder }
+                    guard let number = Contract.number(in: path.text, below: Contract.sinksPath) else { return nil }
+                    return self?.assumeIsolated { $0.core.presence(of: SinkID(number)) == .unknown ? nil : sink }
+                } childNames: { [weak self] path, sender in
+                    guard path == Contract.sinksPath else { return [] }
+                    return self?.assumeIsolated { broker in
+                        guard let peer = sender.flatMap({ broker.peerIDs[$0] }) else { return [] }
+                        let isRoot = broker.uid(of: peer) == 0
+                        return broker.core.legs.values.filter { isRoot || $0.ledger.isHeld(by: peer) }.map { String($0.sink.number) }
+                    } ?? []
+                }, at: Contract.sinksPath)
+        }
+    }
+
+    /// One's own operations; root sees all.
+    func visibleOperation(_ path: ObjectPath, _ sender: String?) -> Operation? {
+        guard let number = Contract.number(in: path.text, below: Contract.operationsPath),
+            let operation = core.operations[OperationID(number)]
+        else { return nil }
+        return mayManage(sender, uid: uid(of: operation.request.client) ?? 0) ? operation : nil
+    }
+
+    /// A method that runs in the broker, on its loop.
+    nonisolated func method(_ body: @escaping @Sendable (isolated Broker, MethodCall) -> Void) -> MethodImplementation {
+        .immediate { [weak self] call in
+            guard let self else { _ = call.fail(CIMError(.shuttingDown, "the broker is stopping")); return }
+            self.assumeIsolated { body($0, call) }
+        }
+    }
+
+    private nonisolated func property(_ body: @escaping @Sendable (isolated Broker) -> DBusValue) -> PropertyImplementation {
+        PropertyImplementation(get: { [weak self] _ throws(DBusError) in
+            guard let self else { throw DBusError(code: .disconnected, "the broker is stopping") }
+            return self.assumeIsolated { body($0) }
+        })
+    }
+
+    // MARK: - org.cimbus1.Broker
+
+    private nonisolated func brokerInterface() -> ExportedInterface {
+        ExportedInterface(
+            Interfaces.broker,
+            methods: [
+                "ListOperations": method { broker, call in broker.listOperations(call) },
+                "OpenPrivateConnection": method { _, call in
+                    call.fail(CIMError(.notSupported, "private connections are not offered yet; use the bus"))
+                },
+            ],
+            properties: [
+                "Version": property { _ in .string(Broker.version) },
+                "Namespaces": property { .strings($0.schema.names.map(\.text)) },
+                "OpenOperations": property { .uint32(UInt32(clamping: $0.core.openOperations)) },
+                "SinkReferences": property { .uint32(UInt32(clamping: $0.core.sinkReferences)) },
+                "Registrations": property { .uint32(UInt32(clamping: $0.core.registry.all.count)) },
+                "Counters": property { $0.core.counters.wire },
+            ])
+    }
+
+    /// Reserved: a provider brings its MOF with `Register`.
+    private nonisolated func mofCompilerInterface() -> ExportedInterface {
+        ExportedInterface(
+            Interfaces.mofCompiler,
+            methods: [
+                "CompileBuffer": method { _, call in
+                    call.fail(CIMError(.notSupported, "CompileBuffer is not supported yet; bring the MOF in Register's context"))
+                }
+            ])
+    }
+
+    private func listOperations(_ call: MethodCall) {
+        let entries = core.operations.values.sorted { $0.id < $1.id }
+            .filter { $0.state != .ended && mayManage(call.sender, uid: uid(of: $0.request.client) ?? 0) }
+            .map { operation -> DBusValue in
+                let properties = Self.operationProperties.map { ($0, operationProperty($0, operation)) }
+                return .structure([.objectPath(Contract.path(ofOperation: operation.id.number)), .dictionary(properties)])
+            }
+        call.reply([.array(element: Signature(verified: "(oa{sv})"), entries)])
+    }
+
+    // MARK: - org.cimbus1.Operation
+
+    private static let operationProperties = Interfaces.operation.properties.map(\.name.text)
+
+    private nonisolated func operationInterface() -> ExportedInterface {
+        var properties: [String: PropertyImplementation] = [:]
+        for name in Self.operationProperties {
+            properties[name] = PropertyImplementation(get: { [weak self] access throws(DBusError) in
+                let value: DBusValue? = self?.assumeIsolated { broker in
+                    broker.visibleOperation(access.path, access.sender).map { broker.operationProperty(name, $0) }
+                }
+                guard let value else { throw DBusError(.unknownObject, "no operation at \(access.path)") }
+                return value
+            })
+        }
+        return ExportedInterface(
+            Interfaces.operation,
+            methods: [
+                "Cancel": method { broker, call in
+                    if let operation = broker.visibleOperation(call.path, call.sender) {
+                        broker.perform(broker.core.cancel(operation.id, at: Broker.now))
+                    }
+                    call.reply()
+                }
+            ], properties: properties)
+    }
+
+    private func operationProperty(_ name: String, _ operation: Operation) -> DBusValue {
+        let record = records[operation.id]
+        switch name {
+        case "ID": return .uint64(operation.id.number)
+        case "Kind": return .string(operation.request.kind.rawValue)
+        case "Namespace": return .string(record?.namespace.text ?? "")
+        case "Target": return .string(record?.target ?? "")
+        case "Client": return .string(peerNames[operation.request.client]?.text ?? "")
+        case "ClientUID": return .uint32(uid(of: operation.request.client) ?? 0)
+        case "State": return .string(operation.state.rawValue)
+        case "StartedUSec": return .uint64(UInt64(clamping: operation.startedAt))
+        case "ObjectsDelivered": return .uint64(UInt64(operation.objectsDelivered))
+        case "References":
+            guard let sink = operation.leg, let leg = core.legs[sink] else { return .array(element: Signature(verified: "(ssu)"), []) }
+            let path = Contract.path(ofSink: sink.number).text
+            return .array(
+                element: Signature(verified: "(ssu)"),
+                leg.ledger.owners.map { owner in
+                    .structure([.string(path), .string(peerNames[owner.peer]?.text ?? ""), .uint32(UInt32(clamping: owner.references))])
+                })
+        case "Parent": return .objectPath(operation.parent.map { Contract.path(ofOperation: $0.number) } ?? Contract.null)
+        case "Status": return .uint32(operation.state == .ended ? operation.outcome?.status.rawValue ?? 0 : 0)
+        default: return record?.result?.extended.map { DBusValue(instance: $0) } ?? .dictionary([])
+        }
+    }
+}
+
+extension Registration.Counters {
+    /// `a{st}`.
+    var wire: DBusValue {
+        let entries: [(String, UInt64)] = [
+            ("Operations", operations), ("Objects", objects), ("Failures", failures), ("Vanished", vanished), ("Leaks", leaks),
+            ("Violations", violations), ("Cancelled", cancelled),
+        ]
+        return .array(element: Signature(verified: "{st}"), entries.map { .dictEntry(.string($0.0), .uint64($0.1)) })
+    }
+}
+
+extension MethodCall {
+    /// Answers with `org.cimbus1.Error.NAME`, the number, and what went wrong.
+    @discardableResult
+    func fail(_ error: CIMError) -> Bool { fail(DBusError(error)) }
+
+    @discardableResult
+    func fail(_ refusal: Refusal) -> Bool { fail(CIMError(refusal.status, refusal.message)) }
+
+    @discardableResult
+    func fail(_ fault: ObjectFault, _ what: String) -> Bool { fail(CIMError(fault.status, "\(what): \(fault.description)")) }
+}

@@ -1,0 +1,140 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// Who speaks: unique names, their credentials, and their end.
+extension Broker {
+    /// Every method call passes here first. A caller that is not known yet waits, with all it sends, until the bus has said who it is.
+    /// - Returns: whether the call was taken over.
+    func admit(_ message: Message) -> Bool {
+        guard let sender = message.sender else { return false }
+        if let peer = peerIDs[sender] {
+            perform(core.heard(from: peer, at: Self.now))
+            return false
+        }
+        if newcomers[sender] != nil {
+            if newcomers[sender]?.count ?? 0 < 1024 { newcomers[sender]?.append(message) }
+            return true
+        }
+        newcomers[sender] = [message]
+        identify(sender) { broker, peer in
+            for message in broker.newcomers.removeValue(forKey: sender) ?? [] {
+                if peer == nil {
+                    let error = DBusError(.accessDenied, "the bus does not say who \(sender) is")
+                    broker.connection.methodCall(message).fail(error)
+                } else {
+                    broker.connection.assumeIsolated { $0.dispatch(message) }
+                }
+            }
+        }
+        return true
+    }
+
+    /// Asks the bus for a peer's credentials, once in its life.
+    func identify(_ name: String, then: @escaping @Sendable (isolated Broker, PeerID?) -> Void) {
+        if let known = peerIDs[name] { return then(self, known) }
+        guard let bus = try? BusName(name), bus.isUnique,
+            let question = try? Message.methodCall(
+                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
+                member: MemberName(verified: "GetConnectionCredentials"), values: [.string(name)])
+        else { return then(self, nil) }
+        connection.assumeIsolated { connection in
+            connection.call(question, timeout: .seconds(25)) { [weak self] result in
+                self?.assumeIsolated { $0.identified(name, result, then) }
+            }
+        }
+    }
+
+    private func identified(
+        _ name: String, _ result: Result<Message, DBusError>, _ then: (isolated Broker, PeerID?) -> Void
+    ) {
+        if let known = peerIDs[name] { return then(self, known) }
+        guard case .success(let reply) = result, let entries = (try? reply.values())?.first?.stringDictionary,
+            let uid: UInt32 = entries["UnixUserID"]?.integer()
+        else { return then(self, nil) }
+        let id = newPeer(name)
+        core.peerAppeared(id, uid: uid, pid: entries["ProcessID"]?.integer(), at: Self.now)
+        then(self, id)
+    }
+
+    /// The peer of a call that passed ``admit(_:)``.
+    func peer(of call: MethodCall) -> PeerID? { call.sender.flatMap { peerIDs[$0] } }
+
+    func uid(of peer: PeerID) -> UInt32? { core.peers[peer]?.uid }
+
+    /// Whether `sender` may see and cancel what belongs to `uid`: the same user, and root.
+    func mayManage(_ sender: String?, uid: UInt32) -> Bool {
+        guard let peer = sender.flatMap({ peerIDs[$0] }), let own = core.peers[peer]?.uid else { return false }
+        return own == 0 || own == uid
+    }
+
+    func nameVanished(_ name: String) {
+        newcomers[name] = nil
+        if let peer = peerIDs[name] { vanished(peer) }
+    }
+
+    private func vanished(_ peer: PeerID) {
+        if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
+        perform(core.peerVanished(peer, at: Self.now))
+        if let name = peerNames.removeValue(forKey: peer) { peerIDs[name.text] = nil }
+    }
+
+    /// Watches the process behind a peer, so that a forked child which keeps the socket open changes nothing (L6).
+    func watchProcess(of peer: PeerID) {
+        guard processes[peer] == nil, let pid = core.peers[peer]?.pid else { return }
+        processes[peer] = loop.watchProcess(pid) { [weak self] in
+            self?.assumeIsolated { $0.processEnded(peer) }
+        }
+        if processes[peer] == nil { logger.info("process \(pid) cannot be watched; its end shows when it leaves the bus") }
+    }
+
+    /// What the process sent before its end may still be on its way through the bus: a question to the bus, asked now, is answered behind it.
+    private func processEnded(_ peer: PeerID) {
+        if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
+        guard let name = peerNames[peer],
+            let question = try? Message.methodCall(
+                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
+                member: MemberName(verified: "NameHasOwner"), values: [.string(name.text)])
+        else { return }
+        connection.assumeIsolated { connection in
+            connection.call(question, timeout: .seconds(1)) { [weak self] _ in
+                self?.drain(peer, rounds: 4)
+            }
+        }
+    }
+
+    /// Gives the bus a few more turns to read the dead process's socket; its leaving the bus, which normally comes first, ends the wait.
+    private nonisolated func drain(_ peer: PeerID, rounds: Int) {
+        loop.schedule(after: .milliseconds(10)) { [weak self] in
+            self?.assumeIsolated { broker in
+                guard broker.peerNames[peer] != nil else { return }
+                if rounds > 0 { return broker.drain(peer, rounds: rounds - 1) }
+                broker.vanished(peer)
+            }
+        }
+    }
+
+    // MARK: - Liveness
+
+    func ping(_ peer: PeerID) {
+        guard let name = peerNames[peer],
+            let question = try? Message.methodCall(
+                destination: name, path: .root, interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
+        else { return }
+        connection.assumeIsolated { connection in
+            connection.call(question, timeout: nil) { [weak self] result in
+                // Only the peer itself can answer; the bus's own errors say nothing about it.
+                let isAnswer: Bool
+                switch result {
+                case .success: isAnswer = true
+                case .failure(let error): isAnswer = error.reply?.sender == name.text
+                }
+                if isAnswer { self?.assumeIsolated { $0.perform($0.core.pingAnswered(by: peer, at: Self.now)) } }
+            }
+        }
+    }
+
+    /// Says how many bytes went to a client outside any window.
+    func account(_ bytes: Int, to peer: PeerID) { perform(core.sent(bytes, to: peer, at: Self.now)) }
+}

@@ -1,0 +1,198 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// Calls to providers, and what they answer with (`org.cimbus1.Provider`).
+extension Broker {
+    /// Sends a provider its call. However it ends, the core hears of it exactly once.
+    func callProvider(_ sink: SinkID) {
+        guard let leg = core.legs[sink], let record = records[leg.operation], let name = peerNames[leg.peer],
+            let path = providerPaths[leg.registration]
+        else { return }
+        let context = providerContext(leg.operation, record)
+        let message: Message
+        do throws(DBusError) {
+            message = try Message.methodCall(
+                destination: name, path: path, interface: Contract.provider, member: record.kind.providerMember, flags: .noAutoStart,
+                signature: record.kind.providerSignature
+            ) { (body) throws(DBusError) in
+                body.append(string: record.namespace.text)
+                switch record.kind {
+                case .getObject, .deleteInstance, .createInstanceEnum: body.append(string: record.path)
+                case .putInstance: body.append(object: record.input)
+                case .execMethod:
+                    body.append(string: record.path)
+                    body.append(string: record.method)
+                }
+                body.append(int32: record.flags.subtracting(Self.brokersFlags).rawValue)
+                body.append(context: context)
+                if record.kind == .execMethod { body.append(object: record.input) }
+                body.append(objectPath: Contract.path(ofSink: sink.number))
+            }
+        } catch {
+            let outcome = Outcome.because(.badAnswer, text: "the call cannot be sent: \(error.message)")
+            perform(core.answered(sink, .failure(outcome), at: Self.now))
+            return
+        }
+        connection.assumeIsolated { connection in
+            connection.call(message, timeout: nil) { [weak self] result in
+                self?.assumeIsolated { $0.answered(sink, result) }
+            }
+        }
+    }
+
+    /// What a provider is not asked to know (SEMANTICS E.2).
+    private static let brokersFlags: OperationFlags = [.returnImmediately, .forwardOnly, .noErrorObject]
+
+    /// The client's context, and what the broker adds to it.
+    private func providerContext(_ id: OperationID, _ record: OperationRecord) -> [(String, DBusValue)] {
+        guard let operation = core.operations[id], let client = core.peers[record.client] else { return record.context }
+        var context = record.context
+        context.append((ContextKey.operation, .uint64(id.number)))
+        context.append((ContextKey.clientName, .string(peerNames[record.client]?.text ?? "")))
+        context.append((ContextKey.clientUser, .uint32(client.uid)))
+        if let pid = client.pid { context.append((ContextKey.clientProcess, .uint32(pid))) }
+        context.append((ContextKey.originUser, .uint32(operation.origin)))
+        if let deadline = operation.deadline { context.append((ContextKey.deadline, .uint64(UInt64(clamping: deadline)))) }
+        return context
+    }
+
+    // MARK: - Its answer
+
+    private func answered(_ sink: SinkID, _ result: Result<Message, DBusError>) {
+        switch result {
+        case .success(let reply):
+            perform(core.answered(sink, answer(reply, sink), at: Self.now))
+        case .failure(let error):
+            // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
+            if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
+            let failure = CIMError(error)
+            var outcome = Outcome(failure.status)
+            if error.name.text.hasPrefix(Contract.errorPrefix) {
+                outcome.object = keepStatus(failure)
+            } else if failure.status == .providerNotCapable {
+                outcome.object = keepStatus(CIMError(.providerNotCapable, "the provider does not do this: \(error.message)"))
+            } else {
+                outcome = .because(.badAnswer, text: "it answered with \(error.name): \(error.message)")
+            }
+            perform(core.answered(sink, .failure(outcome), at: Self.now))
+        }
+    }
+
+    /// The reply never comes. When the peer is still there (it lost a race with its own new connection), that is its failure.
+    private func lost(_ sink: SinkID) {
+        guard let leg = core.legs[sink], let name = peerNames[leg.peer],
+            let question = try? Message.methodCall(
+                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
+                member: MemberName(verified: "NameHasOwner"), values: [.string(name.text)])
+        else { return }
+        connection.assumeIsolated { connection in
+            connection.call(question, timeout: .seconds(5)) { [weak self] _ in
+                self?.assumeIsolated { broker in
+                    let outcome = Outcome.because(.badAnswer, text: "it left its call without an answer")
+                    broker.perform(broker.core.answered(sink, .failure(outcome), at: Broker.now))
+                }
+            }
+        }
+    }
+
+    /// `(u hresult, u references, aa{sv} objects)`.
+    private func answer(_ reply: Message, _ sink: SinkID) -> Answer {
+        guard reply.hasSignature("uuaa{sv}") else {
+            return .failure(.because(.badAnswer, text: "it answered with (\(reply.signature)), not (uuaa{sv})"))
+        }
+        var reader = reply.reader
+        guard let hresult = try? reader.readUInt32(), let references = try? reader.readUInt32() else {
+            return .failure(.because(.badAnswer, text: "its answer is malformed"))
+        }
+        let status = WBEMStatus(rawValue: hresult)
+        var empty = reader
+        if let end = try? empty.enterArray(elementAlignment: 4), end == empty.position {
+            return .result(status, references: references, objects: nil)
+        }
+        guard let leg = core.legs[sink], let record = records[leg.operation], status.isSuccess else {
+            return .result(status, references: references, objects: nil)
+        }
+        switch check(&reader, record, bodySize: reply.bodySize) {
+        case .success(let batch): return .result(status, references: references, objects: keep(batch))
+        case .failure(let fault): return .failure(.because(.misfit, text: fault.description))
+        }
+    }
+
+    /// Objects of a provider, checked against their class.
+    func check(_ reader: inout BodyReader, _ record: OperationRecord, bodySize: Int) -> Result<ObjectBatch, ObjectFault> {
+        guard let expectation = record.expectation else { return .failure(ObjectFault("a \(record.kind.rawValue) has no objects")) }
+        let namespace = record.namespace
+        var checker = ObjectChecker(expectation, derivedSystemProperties: record.derivedSystemProperties) { [schema] in
+            schema.layout($0, in: namespace)
+        }
+        do throws(ObjectFault) {
+            try checker.checkArray(&reader)
+            let batch = try checker.finish()
+            guard batch.count <= 1 || bodySize <= Contract.largestBatch + 64 else {
+                throw ObjectFault("a batch of \(bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
+            }
+            return .success(batch)
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    func keep(_ batch: ObjectBatch) -> Batch {
+        let payload = newPayload()
+        payloads[payload] = batch
+        return Batch(payload, sizes: batch.sizes)
+    }
+
+    /// The provider's own words about a failure, as the status object the client gets.
+    private func keepStatus(_ error: CIMError) -> PayloadID {
+        let payload = newPayload()
+        statusObjects[payload] =
+            error.extendedStatus
+            ?? CIMInstance(
+                className: "__ExtendedStatus",
+                ["StatusCode": .uint32(error.status.rawValue), "Description": .string(error.message)])
+        return payload
+    }
+
+    // MARK: - Cancelled
+
+    /// A hint, sent without wanting a reply (L9).
+    func tellCancelled(_ sink: SinkID, _ registration: RegistrationID) {
+        guard let path = providerPaths[registration], let peer = core.registry.all.first(where: { $0.id == registration })?.peer,
+            let name = peerNames[peer],
+            let message = try? Message.methodCall(
+                destination: name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
+                flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: "o"),
+                body: { (body) throws(DBusError) in body.append(objectPath: Contract.path(ofSink: sink.number)) })
+        else { return }
+        send(message)
+    }
+}
+
+extension BodyWriter {
+    /// A context as `a{sv}`.
+    mutating func append(context: [(String, DBusValue)]) {
+        let array = beginArray(elementAlignment: 8)
+        for (name, value) in context {
+            beginDictEntry()
+            append(string: name)
+            append(.variant(value))
+        }
+        endArray(array)
+    }
+}
+
+extension Request.Kind {
+    /// The method of `org.cimbus1.Provider` that carries it out.
+    var providerMember: MemberName { MemberName(verified: rawValue + "Async") }
+
+    var providerSignature: Signature {
+        switch self {
+        case .getObject, .deleteInstance, .createInstanceEnum: Signature(verified: "ssia{sv}o")
+        case .putInstance: Signature(verified: "sa{sv}ia{sv}o")
+        case .execMethod: Signature(verified: "sssia{sv}a{sv}o")
+        }
+    }
+}

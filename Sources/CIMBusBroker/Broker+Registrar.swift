@@ -1,0 +1,204 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// How providers come and go (`org.cimbus1.DecoupledRegistrar`, `org.cimbus1.Registration`).
+extension Broker {
+    nonisolated func registrarInterface() -> ExportedInterface {
+        ExportedInterface(
+            Interfaces.registrar, methods: ["Register": method { $0.register($1) }, "UnRegister": method { $0.unregister($1) }])
+    }
+
+    private func register(_ call: MethodCall) {
+        guard let id = peer(of: call), let uid = uid(of: id) else { return }
+        do throws(CIMError) {
+            let request = try RegisterCall(call.message)
+            guard schema.has(request.namespace) else {
+                throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
+            }
+            guard rights.mayRegister(request.name, uid: uid) else {
+                throw CIMError(
+                    .accessDenied,
+                    "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid)"
+                )
+            }
+            let change: SchemaStore.Change? =
+                if let mof = request.mof { try schema.check(mof: mof, of: request.name, in: request.namespace) } else { nil }
+            let registration: RegistrationID
+            let effects: [Effect]
+            do throws(Refusal) {
+                (registration, effects) = try core.register(
+                    id, namespace: request.namespace.text, name: request.name, silence: request.silence, ping: request.ping, at: Self.now)
+            } catch {
+                throw CIMError(error.status, "Register: \(error.message)")
+            }
+            if let change { schema.apply(change) }
+            providerPaths[registration] = request.provider
+            let path = Contract.path(ofProvider: core.registry.find(registration)?.name ?? request.name, in: request.namespace)
+            registrationPaths[registration] = path
+            watchProcess(of: id)
+            export(registration, at: path)
+            call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
+            perform(effects)
+            logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
+        } catch {
+            logger.info("a registration is refused: \(error)")
+            call.fail(error)
+        }
+    }
+
+    private func unregister(_ call: MethodCall) {
+        var reader = call.reader
+        guard let id = peer(of: call), let scope = try? reader.readString(), let name = try? reader.readString() else { return }
+        guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
+            call.fail(CIMError(.invalidNamespace, "UnRegister: \"\(scope.prefix(80))\" is not a namespace"))
+            return
+        }
+        do throws(Refusal) {
+            let effects = try core.unregister(id, namespace: namespace.text, name: name, at: Self.now)
+            call.reply()
+            perform(effects)
+        } catch {
+            call.fail(CIMError(error.status, "UnRegister: \(error.message)"))
+        }
+    }
+
+    // MARK: - org.cimbus1.Registration
+
+    private func export(_ id: RegistrationID, at path: ObjectPath) {
+        let object = ExportedObject([registrationInterface(id)])
+        connection.assumeIsolated { _ = $0.export(object, at: path) }
+    }
+
+    private nonisolated func registrationInterface(_ id: RegistrationID) -> ExportedInterface {
+        var properties: [String: PropertyImplementation] = [:]
+        for description in Interfaces.registration.properties {
+            let name = description.name.text
+            properties[name] = PropertyImplementation(get: { [weak self] _ throws(DBusError) in
+                let value: DBusValue? = self?.assumeIsolated { $0.registrationProperty(name, id) }
+                guard let value else { throw DBusError(.unknownObject, "no such registration") }
+                return value
+            })
+        }
+        return ExportedInterface(
+            Interfaces.registration,
+            methods: [
+                "Suspend": method { broker, call in broker.manage(call, id) { $0.core.suspend(id) } },
+                "Resume": method { broker, call in broker.manage(call, id) { $0.core.resume(id) } },
+                "Ping": method { $0.pingProvider($1, id) },
+            ], properties: properties)
+    }
+
+    private func registrationProperty(_ name: String, _ id: RegistrationID) -> DBusValue? {
+        guard let registration = core.registry.find(id) else { return nil }
+        switch name {
+        case "Name": return .string(registration.name)
+        case "Namespace": return .string(registration.namespace)
+        case "Owner": return .string(registration.peer.flatMap { peerNames[$0]?.text } ?? "")
+        case "ProcessID": return .uint32(registration.peer == nil ? 0 : registration.pid ?? 0)
+        case "UserID": return .uint32(registration.uid)
+        case "Classes":
+            return .strings(CIMNamespaceName(registration.namespace).map { schema.classes(of: registration.name, in: $0) } ?? [])
+        case "State": return .string(core.state(of: registration).rawValue)
+        case "OpenOperations": return .uint32(UInt32(clamping: registration.open.count))
+        case "SinkReferences":
+            return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
+        case "Counters": return registration.counters.wire
+        default: return .string(registration.lastFailure)
+        }
+    }
+
+    func registrationChanged(_ id: RegistrationID) {
+        guard let path = registrationPaths[id] else { return }
+        connection.assumeIsolated {
+            $0.emitPropertiesChanged(
+                ["Owner", "ProcessID", "UserID", "Classes", "State", "LastFailure"], of: Contract.registration, at: path)
+        }
+    }
+
+    /// For root, the broker's own user, and the provider's.
+    private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (isolated Broker) -> [Effect]) {
+        guard let peer = peer(of: call), let uid = uid(of: peer), let registration = core.registry.find(id) else { return }
+        guard uid == 0 || uid == rights.broker || uid == registration.uid else {
+            call.fail(CIMError(.accessDenied, "\(call.member): only root, the broker's user and uid \(registration.uid) may do this"))
+            return
+        }
+        let effects = change(self)
+        call.reply()
+        perform(effects)
+    }
+
+    private func pingProvider(_ call: MethodCall, _ id: RegistrationID) {
+        guard let registration = core.registry.find(id) else { return }
+        guard let peer = registration.peer, let name = peerNames[peer],
+            let question = try? Message.methodCall(
+                destination: name, path: .root, interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
+        else {
+            call.fail(CIMError(.notAvailable, "Ping: provider \(registration.name) is not running"))
+            return
+        }
+        let asked = Self.now
+        let provider = registration.name
+        connection.assumeIsolated { connection in
+            connection.call(question, timeout: .seconds(10)) { result in
+                if case .failure(let error) = result, error.reply?.sender != name.text {
+                    call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
+                } else {
+                    call.reply([.uint64(UInt64(clamping: Self.now - asked))])
+                }
+            }
+        }
+    }
+}
+
+/// The arguments of `Register`, checked as far as they say it themselves.
+private struct RegisterCall {
+    let namespace: CIMNamespaceName
+    let name: String
+    let provider: ObjectPath
+    private(set) var mof: String?
+    private(set) var silence: Microseconds?
+    private(set) var ping: Microseconds?
+
+    init(_ message: Message) throws(CIMError) {
+        do {
+            let values = try message.values()
+            guard values.count == 7, let context = values[1].stringDictionary, let user = values[2].text, let locale = values[3].text,
+                let scope = values[4].text, let name = values[5].text, case .objectPath(let provider) = values[6]
+            else { throw CIMError(.invalidParameter, "Register: wrong arguments") }
+            let flags: Int32 = values[0].integer() ?? -1
+            guard flags == 0 else { throw CIMError(.invalidParameter, "Register: flags must be 0") }
+            guard user.isEmpty, locale.isEmpty else {
+                throw CIMError(.notSupported, "Register: registrations per user or locale are not supported yet; leave both empty")
+            }
+            guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
+                throw CIMError(.invalidNamespace, "Register: \"\(scope.prefix(80))\" is not a namespace")
+            }
+            guard !name.isEmpty, name.utf8.count <= 120, name.utf8.allSatisfy({ $0 >= 0x20 }) else {
+                throw CIMError(.invalidParameter, "Register: a provider's name has 1 to 120 printable bytes")
+            }
+            self.namespace = namespace
+            self.name = name
+            self.provider = provider
+            mof = context[ContextKey.mof]?.innermost.text
+            if context[ContextKey.mof] != nil, mof == nil { throw CIMError(.invalidContext, "Register: MOF must be a string") }
+            silence = try Self.seconds(context, ContextKey.silenceSeconds)
+            ping = try Self.seconds(context, ContextKey.pingSeconds)
+        } catch let error as CIMError {
+            throw error
+        } catch {
+            throw CIMError(.quotaViolation, "Register: \(error)")
+        }
+    }
+
+    private static func seconds(_ context: [String: DBusValue], _ key: String) throws(CIMError) -> Microseconds? {
+        guard let value = context[key]?.innermost else { return nil }
+        let seconds: Double? =
+            if case .double(let seconds) = value { seconds } else { (value.integer() as Int64?).map { Double($0) } }
+        guard let seconds, seconds > 0, seconds <= 86_400 * 365 else {
+            throw CIMError(.invalidContext, "Register: \(key) must be a positive number of seconds")
+        }
+        return Microseconds(seconds * 1e6)
+    }
+}

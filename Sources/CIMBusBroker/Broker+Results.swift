@@ -1,0 +1,222 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// What clients get: objects, progress, the one final status, and what they pull.
+extension Broker {
+    // MARK: - Objects
+
+    /// A batch goes to the client's sink, or into what the broker keeps for the reply or the enumerator.
+    func deliver(_ id: OperationID, _ payload: PayloadID) {
+        guard let batch = payloads.removeValue(forKey: payload), let record = records[id] else { return }
+        records[id]?.delivered += batch.count
+        guard let sink = record.sink else {
+            records[id]?.objects.append(batch)
+            return
+        }
+        sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
+            let array = body.beginArray(elementAlignment: 4)
+            body.append(objects: batch)
+            body.endArray(array)
+        }
+    }
+
+    private static let objectsSignature = Signature(verified: "aa{sv}")
+    private static let statusSignature = Signature(verified: "iusa{sv}")
+    private static let objectSignature = Signature(verified: "a{sv}")
+    private static let textSignature = Signature(verified: "s")
+    private static let nextSignature = Signature(verified: "uaa{sv}")
+
+    func report(_ id: OperationID, _ progress: Progress) {
+        guard let record = records[id], let sink = record.sink else { return }
+        let object = progress.object.flatMap { statusObjects.removeValue(forKey: $0) }
+        let size = sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
+            body.append(int32: StatusType.progress)
+            body.append(uint32: progress.hresult)
+            body.append(string: progress.text)
+            body.append(optional: object)
+        }
+        account(size, to: record.client)
+    }
+
+    /// Always without wanting a reply: the broker never waits for a client.
+    @discardableResult
+    private func sendToClient(
+        _ record: OperationRecord, _ sink: ObjectPath, _ member: String, _ signature: Signature,
+        _ body: @escaping (inout BodyWriter) -> Void
+    ) -> Int {
+        guard let client = peerNames[record.client] else { return 0 }
+        do throws(DBusError) {
+            let message = try Message.methodCall(
+                destination: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: member),
+                flags: [.noReplyExpected, .noAutoStart], signature: signature,
+                body: { (writer) throws(DBusError) in body(&writer) })
+            send(message)
+            return message.bodySize
+        } catch {
+            logger.error("\(member) for \(record.target): \(error.message)")
+            return 0
+        }
+    }
+
+    // MARK: - The end
+
+    /// The one final status.
+    func finish(_ id: OperationID, _ outcome: Outcome) {
+        guard let record = records[id] else { return }
+        let own = outcome.object.flatMap { statusObjects.removeValue(forKey: $0) }
+        let error = outcome.status.isSuccess ? nil : failure(outcome, own, record, id)
+        let parameter = outcome.status.isSuccess && record.kind == .putInstance ? path(outcome.parameter, record) : outcome.parameter
+        switch record.form {
+        case .async:
+            guard let sink = record.sink else { break }
+            let size = sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
+                body.append(int32: StatusType.complete)
+                body.append(uint32: outcome.status.rawValue)
+                body.append(string: parameter)
+                body.append(optional: error?.extendedStatus ?? own)
+            }
+            records[id] = nil
+            account(size, to: record.client)
+        case .sync:
+            records[id] = nil
+            if let call = record.call { reply(call, record, error, parameter) }
+        case .semisync:
+            records[id]?.result = (outcome.status, parameter, error, error?.extendedStatus ?? own)
+        }
+    }
+
+    private func reply(_ call: MethodCall, _ record: OperationRecord, _ error: CIMError?, _ parameter: String) {
+        guard let error else {
+            let objects = record.objects
+            switch record.kind {
+            case .getObject, .execMethod:
+                call.reply(signature: Self.objectSignature) { (body) throws(DBusError) in
+                    body.append(object: objects.first ?? ObjectBatch())
+                }
+            case .putInstance:
+                call.reply(signature: Self.textSignature) { (body) throws(DBusError) in body.append(string: parameter) }
+            case .deleteInstance: call.reply()
+            case .createInstanceEnum:
+                call.reply(signature: Self.objectsSignature) { (body) throws(DBusError) in
+                    let array = body.beginArray(elementAlignment: 4)
+                    for batch in objects { body.append(objects: batch) }
+                    body.endArray(array)
+                }
+            }
+            return account(record.objects.reduce(64) { $0 + $1.byteCount }, to: record.client)
+        }
+        call.fail(error)
+        account(256 + error.message.utf8.count, to: record.client)
+    }
+
+    /// The path a put answers with: what the provider said, in canonical form, or what the keys say.
+    private func path(_ reported: String, _ record: OperationRecord) -> String {
+        guard !reported.isEmpty else { return record.putPath }
+        guard case .instances(let layout)? = record.expectation, let declaration = layout.declaration,
+            let path = try? CIMObjectPath(parsing: reported).canonicalized(for: declaration)
+        else { return reported }
+        return path.relativePath
+    }
+
+    // MARK: - What is pulled
+
+    nonisolated func enumeratorInterface() -> ExportedInterface {
+        ExportedInterface(
+            Interfaces.enumerator,
+            methods: [
+                "Next": method { $0.pull($1) { .next($0) } },
+                "Skip": method { $0.pull($1) { .skip($0) } },
+                "Close": method { $0.closeResults($1) },
+            ])
+    }
+
+    nonisolated func callResultInterface() -> ExportedInterface {
+        let wait = method { $0.pull($1, count: false) { _ in .result } }
+        return ExportedInterface(
+            Interfaces.callResult,
+            methods: [
+                "GetCallStatus": wait, "GetResultObject": wait, "GetResultString": wait,
+                "Close": method { $0.closeResults($1) },
+            ])
+    }
+
+    private func pull(_ call: MethodCall, count: Bool = true, _ kind: (UInt32) -> BrokerCore.PullKind) {
+        var reader = call.reader
+        guard let operation = visibleOperation(call.path, call.sender), let client = peer(of: call),
+            let timeout = try? reader.readInt32()
+        else { return }
+        let number = count ? (try? reader.readUInt32()) ?? 0 : 0
+        let record = records[operation.id]
+        if call.member == "GetResultObject", record?.kind != .getObject, record?.kind != .execMethod {
+            call.fail(CIMError(.invalidOperation, "GetResultObject: a \(operation.request.kind.rawValue) has no object; use GetCallStatus"))
+            return
+        }
+        if call.member == "GetResultString", record?.kind != .putInstance {
+            call.fail(CIMError(.invalidOperation, "GetResultString: a \(operation.request.kind.rawValue) has no path; use GetCallStatus"))
+            return
+        }
+        let token = keep(call)
+        do throws(Refusal) {
+            perform(try core.pull(operation.id, by: client, kind(number), timeout: timeout, call: token, at: Self.now))
+        } catch {
+            calls[token] = nil
+            call.fail(error)
+        }
+    }
+
+    private func closeResults(_ call: MethodCall) {
+        guard let operation = visibleOperation(call.path, call.sender) else { return }
+        perform(core.close(operation.id, at: Self.now))
+        call.reply()
+    }
+
+    func answerNext(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
+        let batches = records[id]?.take(objects) ?? []
+        guard let call = calls.removeValue(forKey: token) else { return }
+        call.reply(signature: Self.nextSignature) { (body) throws(DBusError) in
+            body.append(uint32: status.rawValue)
+            let array = body.beginArray(elementAlignment: 4)
+            for batch in batches { body.append(objects: batch) }
+            body.endArray(array)
+        }
+        if let client = peer(of: call) { account(batches.reduce(64) { $0 + $1.byteCount }, to: client) }
+    }
+
+    func answerSkip(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
+        _ = records[id]?.take(objects)
+        calls.removeValue(forKey: token)?.reply([.uint32(status.rawValue)])
+    }
+
+    func answerResult(_ token: CallID, _ id: OperationID, _ ready: Bool) {
+        guard let call = calls.removeValue(forKey: token) else { return }
+        let result = ready ? records[id]?.result : nil
+        let returned: WBEMStatus = result == nil ? .sTimedOut : .noError
+        let status = result?.status ?? .noError
+        let client = peer(of: call)
+        switch call.member {
+        case "GetCallStatus": call.reply([.uint32(returned.rawValue), .uint32(status.rawValue)])
+        case "GetResultString":
+            let code = result == nil || status.isSuccess ? returned : status
+            call.reply([.uint32(code.rawValue), .string(status.isSuccess ? result?.parameter ?? "" : "")])
+        default:
+            let code = result == nil || status.isSuccess ? returned : status
+            let object = result != nil && status.isSuccess ? records[id]?.objects.first ?? ObjectBatch() : ObjectBatch()
+            call.reply(signature: Signature(verified: "ua{sv}")) { (body) throws(DBusError) in
+                body.append(uint32: code.rawValue)
+                body.append(object: object)
+            }
+            if let client { account(64 + object.byteCount, to: client) }
+        }
+    }
+}
+
+extension BodyWriter {
+    /// An empty `a{sv}` is NULL.
+    mutating func append(optional instance: CIMInstance?) {
+        if let instance { return append(instance: instance) }
+        let array = beginArray(elementAlignment: 8)
+        endArray(array)
+    }
+}

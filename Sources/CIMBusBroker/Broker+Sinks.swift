@@ -1,0 +1,178 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// The service sinks: what providers send (`org.cimbus1.ObjectSink`, `org.cimbus1.SinkReference`).
+extension Broker {
+    nonisolated func objectSinkInterface() -> ExportedInterface {
+        ExportedInterface(
+            Interfaces.objectSink,
+            methods: ["Indicate": method { $0.indicate($1) }, "SetStatus": method { $0.setStatus($1) }])
+    }
+
+    nonisolated func sinkReferenceInterface() -> ExportedInterface {
+        ExportedInterface(
+            Interfaces.sinkReference,
+            methods: [
+                "AddRef": method { broker, call in broker.count(call) { $0.core.addRef($1, by: $2, at: Broker.now) } },
+                "Release": method { broker, call in broker.count(call) { $0.core.release($1, by: $2, at: Broker.now) } },
+                "Transfer": method { $0.transfer($1) },
+            ],
+            properties: [
+                "Owners": sinkProperty { broker, leg in
+                    .array(
+                        element: Signature(verified: "{su}"),
+                        leg.ledger.owners.map {
+                            .dictEntry(.string(broker.peerNames[$0.peer]?.text ?? ""), .uint32(UInt32(clamping: $0.references)))
+                        })
+                },
+                "Operation": sinkProperty { _, leg in .objectPath(Contract.path(ofOperation: leg.operation.number)) },
+            ])
+    }
+
+    private nonisolated func sinkProperty(_ body: @escaping @Sendable (isolated Broker, Leg) -> DBusValue) -> PropertyImplementation {
+        PropertyImplementation(get: { [weak self] access throws(DBusError) in
+            let value: DBusValue? = self?.assumeIsolated { broker in
+                guard let number = Contract.number(in: access.path.text, below: Contract.sinksPath),
+                    let leg = broker.core.legs[SinkID(number)], let peer = access.sender.flatMap({ broker.peerIDs[$0] }),
+                    broker.uid(of: peer) == 0 || leg.ledger.isHeld(by: peer)
+                else { return nil }
+                return body(broker, leg)
+            }
+            guard let value else { throw DBusError(.unknownObject, "no sink of yours is open at \(access.path)") }
+            return value
+        })
+    }
+
+    private func sink(of call: MethodCall) -> (sink: SinkID, peer: PeerID)? {
+        guard let number = Contract.number(in: call.path.text, below: Contract.sinksPath), let peer = peer(of: call) else { return nil }
+        return (SinkID(number), peer)
+    }
+
+    // MARK: - Indicate
+
+    private func indicate(_ call: MethodCall) {
+        guard let (sink, peer) = sink(of: call) else { return }
+        let (refused, effects) = core.refusal(on: sink, by: peer, at: Self.now)
+        perform(effects)
+        if let refused { return refuse(call, refused) }
+        guard let leg = core.legs[sink], let record = records[leg.operation] else { return }
+        var reader = call.reader
+        switch check(&reader, record, bodySize: call.message.bodySize) {
+        case .success(let batch):
+            guard batch.count > 0 else { _ = call.reply(); return }
+            let token = call.needsReply ? keep(call) : nil
+            perform(core.indicate(sink, by: peer, keep(batch), call: token, at: Self.now))
+        case .failure(let fault):
+            call.fail(fault, "Indicate")
+            // Over a size limit nothing changes; what does not fit its class ends the leg.
+            if fault.kind == .misfit { perform(core.misfit(sink, by: peer, fault.description, at: Self.now)) }
+        }
+    }
+
+    /// The answer that is the provider's credit.
+    func creditIndicate(_ id: CallID, _ status: WBEMStatus) {
+        guard let call = calls.removeValue(forKey: id) else { return }
+        if status.isSuccess { call.reply() } else { refuse(call, status) }
+    }
+
+    private func refuse(_ call: MethodCall, _ status: WBEMStatus) {
+        let sink = call.path
+        switch status {
+        case .callCancelled: call.fail(CIMError(status, "\(call.member): the operation of \(sink) has ended; stop, nobody waits for it"))
+        case .accessDenied: call.fail(CIMError(status, "\(call.member): you hold no reference to \(sink)"))
+        case .unexpected: call.fail(CIMError(status, "\(call.member): \(sink) has its final status already"))
+        case .invalidOperation: call.fail(CIMError(status, "\(call.member): your references to \(sink) are all given back"))
+        default: call.fail(CIMError(status, "\(call.member) on \(sink): \(status.meaning)"))
+        }
+    }
+
+    // MARK: - SetStatus
+
+    private func setStatus(_ call: MethodCall) {
+        guard let (sink, peer) = sink(of: call) else { return }
+        var reader = call.reader
+        guard let flags = try? reader.readInt32(), let hresult = try? reader.readUInt32(), let parameter = try? reader.readString() else {
+            return
+        }
+        let status: Status
+        switch flags {
+        case StatusType.complete:
+            status = .complete(Outcome(WBEMStatus(rawValue: hresult), parameter: parameter, object: statusObject(&reader)))
+        case StatusType.progress: status = .progress(Progress(hresult: hresult, text: parameter, object: statusObject(&reader)))
+        case StatusType.requirements: status = .remark
+        case let flags where flags & ~StatusType.logging == 0:
+            if parameter.utf8.count <= 1024 { logger.info("provider \(call.sender ?? "") on \(call.path): \(parameter)") }
+            status = .remark
+        default:
+            call.fail(CIMError(.invalidParameter, "SetStatus: flags \(flags) are not a WBEM_STATUS_TYPE"))
+            return
+        }
+        let (refused, effects) = core.setStatus(sink, by: peer, status, at: Self.now)
+        if let refused {
+            forget(status)
+            refuse(call, refused)
+        } else {
+            call.reply()
+        }
+        perform(effects)
+    }
+
+    /// The object of a status, if it is one: it is the provider's own, and no class binds it. An empty one is NULL.
+    private func statusObject(_ reader: inout BodyReader) -> PayloadID? {
+        do {
+            let object = try reader.readInstance()
+            if object.className.isEmpty && object.properties.isEmpty { return nil }
+            let payload = newPayload()
+            statusObjects[payload] = object
+            return payload
+        } catch {
+            logger.info("a status object is dropped: \(error)")
+            return nil
+        }
+    }
+
+    private func forget(_ status: Status) {
+        switch status {
+        case .complete(let outcome): if let object = outcome.object { statusObjects[object] = nil }
+        case .progress(let progress): if let object = progress.object { statusObjects[object] = nil }
+        case .remark: break
+        }
+    }
+
+    // MARK: - References
+
+    private func count(_ call: MethodCall, _ change: (isolated Broker, SinkID, PeerID) -> (Result<Int, WBEMStatus>, [Effect])) {
+        guard let (sink, peer) = sink(of: call) else { return }
+        let (result, effects) = change(self, sink, peer)
+        switch result {
+        case .success(let count):
+            call.reply(signature: Self.countSignature) { (body) throws(DBusError) in body.append(uint32: UInt32(clamping: count)) }
+        case .failure(let status): refuse(call, status)
+        }
+        perform(effects)
+    }
+
+    private static let countSignature = Signature(verified: "u")
+
+    /// The new owner must exist and be of the same user, which the bus knows; until then the caller's reference stays (L3).
+    private func transfer(_ call: MethodCall) {
+        var reader = call.reader
+        guard let (sink, peer) = sink(of: call), let name = try? reader.readString() else { return }
+        identify(name) { broker, other in
+            guard let other else {
+                call.fail(CIMError(.notFound, "Transfer: nobody on the bus is called \(name.prefix(255)); give a unique name"))
+                return
+            }
+            let (result, effects) = broker.core.transfer(sink, from: peer, to: other, at: Broker.now)
+            switch result {
+            case .success:
+                broker.watchProcess(of: other)
+                call.reply()
+            case .failure(let status): broker.refuse(call, status)
+            }
+            broker.perform(effects)
+        }
+    }
+}

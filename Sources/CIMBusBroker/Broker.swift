@@ -1,0 +1,222 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+import Glibc
+import Logging
+
+/// One broker on one bus: it carries out what ``BrokerCore`` decides.
+///
+/// The actor runs on the connection's own loop, so that a message is read, decided and answered without a change of threads, and nothing
+/// happens between a decision and its effects. Nothing in it blocks or awaits while it works on a message.
+public actor Broker {
+    public static let version = "0.1.0"
+
+    nonisolated let loop: EventLoop
+    let connection: Connection
+    let configuration: BrokerConfiguration
+    let logger: Logger
+    let rights: RegistrationRights
+    let startedAt: Microseconds
+    var core: BrokerCore
+    var schema: SchemaStore
+
+    // What the core knows by number.
+    var records: [OperationID: OperationRecord] = [:]
+    var payloads: [PayloadID: ObjectBatch] = [:]
+    var statusObjects: [PayloadID: CIMInstance] = [:]
+    var calls: [CallID: MethodCall] = [:]
+    private var lastPayload: UInt64 = 0
+    private var lastCall: UInt64 = 0
+
+    // Peers.
+    var peerIDs: [String: PeerID] = [:]
+    var peerNames: [PeerID: BusName] = [:]
+    var newcomers: [String: [Message]] = [:]
+    var processes: [PeerID: EventLoop.ProcessWatch] = [:]
+    private var lastPeer: UInt64 = 0
+
+    // Registrations: the provider's object, and where ours is.
+    var providerPaths: [RegistrationID: ObjectPath] = [:]
+    var registrationPaths: [RegistrationID: ObjectPath] = [:]
+
+    private var alarm: (token: EventLoop.TimerToken, at: Microseconds)?
+    private var pending: [Effect] = []
+    private var isPerforming = false
+    private var isStopped = false
+
+    public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
+
+    private init(_ connection: Connection, _ configuration: BrokerConfiguration) {
+        self.connection = connection
+        self.configuration = configuration
+        loop = connection.loop
+        logger = configuration.logger
+        rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
+        core = BrokerCore(limits: configuration.limits)
+        schema = SchemaStore(server: configuration.server ?? Self.hostName())
+        startedAt = Self.now
+    }
+
+    /// Connects, exports the contract's objects, and takes the name: from then on it serves.
+    ///
+    /// - Throws: ``CIMBusError``: no bus, or no right to the name, or another broker has it.
+    public static func start(_ configuration: BrokerConfiguration) async throws(CIMBusError) -> Broker {
+        var options = ConnectionOptions()
+        options.logger = configuration.logger
+        // The core bounds what clients may leave unread far below this; reaching it means that the bus itself does not read.
+        options.maximumQueuedBytes = 256 << 20
+        let connection: Connection
+        do throws(DBusError) {
+            connection = try await Connection.connect(to: configuration.address, on: EventLoop(name: "cimbusd"), options: options)
+        } catch {
+            throw CIMBusError(.noBus, "no message bus at \(configuration.address): \(error.message); is dbus-daemon running?")
+        }
+        let broker = Broker(connection, configuration)
+        do throws(DBusError) {
+            await broker.exportObjects()
+            _ = try await connection.onNameVanished { [weak broker] name, _ in
+                broker?.assumeIsolated { $0.nameVanished(name) }
+            }
+            switch try await connection.requestName(Contract.busName) {
+            case .primaryOwner, .alreadyOwner: break
+            case .queued, .exists:
+                throw DBusError(.failed, "another broker owns it; one broker runs on each bus")
+            }
+        } catch {
+            await connection.close()
+            throw CIMBusError(.noName, "cannot own \(Contract.busName) on \(configuration.address): \(error.message)")
+        }
+        configuration.logger.info("serving \(Contract.busName) on \(configuration.address) as \(connection.uniqueName)")
+        return broker
+    }
+
+    /// Suspends until the bus is lost or the broker was stopped. Throws when it was the bus.
+    public nonisolated func untilStopped() async throws(CIMBusError) {
+        let reason = await connection.closed
+        if await isStopped { return }
+        throw CIMBusError(.busLost, "the message bus went away: \(reason.message)")
+    }
+
+    /// Ends every operation with ShuttingDown, gives the name back, and closes the connection. Nothing accepted stays without its end.
+    public func stop() async {
+        guard !isStopped else { return }
+        isStopped = true
+        perform(core.shutDown(at: Self.now))
+        try? await connection.releaseName(Contract.busName)
+        // The bus answers only after it has read what was sent before: nothing of it is lost.
+        await connection.close()
+        logger.info("stopped")
+    }
+
+    // MARK: - Time
+
+    /// CLOCK_BOOTTIME, in µs.
+    static var now: Microseconds {
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        return Microseconds(time.tv_sec) * 1_000_000 + Microseconds(time.tv_nsec) / 1_000
+    }
+
+    private static func hostName() -> String {
+        var buffer = [CChar](repeating: 0, count: 256)
+        guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
+        return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    private func setAlarm() {
+        guard let next = core.nextDeadline else { return }
+        if let alarm {
+            if alarm.at <= next { return }
+            loop.cancel(alarm.token)
+        }
+        let delay = Duration.microseconds(max(0, next - Self.now))
+        let token = loop.schedule(after: delay) { [weak self] in
+            self?.assumeIsolated { broker in
+                broker.alarm = nil
+                broker.perform(broker.core.advance(to: Self.now))
+            }
+        }
+        alarm = (token, next)
+    }
+
+    // MARK: - Effects
+
+    func newPayload() -> PayloadID {
+        lastPayload += 1
+        return PayloadID(lastPayload)
+    }
+
+    func keep(_ call: MethodCall) -> CallID {
+        lastCall += 1
+        calls[CallID(lastCall)] = call
+        return CallID(lastCall)
+    }
+
+    func newPeer(_ name: String) -> PeerID {
+        lastPeer += 1
+        let id = PeerID(lastPeer)
+        peerIDs[name] = id
+        peerNames[id] = BusName(verified: name)
+        return id
+    }
+
+    /// Carries effects out, in order, those that they cause after them.
+    func perform(_ effects: [Effect]) {
+        if isPerforming {
+            pending.append(contentsOf: effects)
+            return
+        }
+        isPerforming = true
+        for effect in effects { perform(effect) }
+        var next = 0
+        while next < pending.count {
+            let effect = pending[next]
+            next += 1
+            perform(effect)
+        }
+        pending.removeAll(keepingCapacity: true)
+        isPerforming = false
+        setAlarm()
+    }
+
+    private func perform(_ effect: Effect) {
+        switch effect {
+        case .deliver(let id, let payload): deliver(id, payload)
+        case .discard(let payload): payloads[payload] = nil
+        case .progress(let id, let progress): report(id, progress)
+        case .finish(let id, let outcome): finish(id, outcome)
+        case .abandon(let id), .expire(let id): records[id] = nil
+        case .answerNext(let call, let id, let objects, let status): answerNext(call, id, objects, status)
+        case .answerSkip(let call, let id, let objects, let status): answerSkip(call, id, objects, status)
+        case .answerResult(let call, let id, let ready): answerResult(call, id, ready)
+        case .call(let sink): callProvider(sink)
+        case .credit(let call, let status): creditIndicate(call, status)
+        case .cancelCall(let sink, let registration): tellCancelled(sink, registration)
+        case .ping(let peer): ping(peer)
+        case .registrationChanged(let id): registrationChanged(id)
+        case .note(let note): log(note)
+        }
+    }
+
+    private func log(_ note: Note) {
+        let peer = note.peer.flatMap { peerNames[$0]?.text } ?? "-"
+        let sink = note.sink.map { ", sink \($0.number)" } ?? ""
+        switch note.event {
+        case .responsive: logger.notice("peer \(peer)\(sink): \(note.text)")
+        case .violation: logger.info("peer \(peer)\(sink) broke the contract: \(note.text)")
+        case .leak, .vanished, .unresponsive: logger.warning("peer \(peer)\(sink): \(note.text)")
+        }
+    }
+
+    /// Sends a message that nobody answers. What cannot be sent is logged: the core's bounds keep the queue from filling.
+    func send(_ message: Message) {
+        connection.assumeIsolated { connection in
+            do throws(DBusError) {
+                try connection.send(message)
+            } catch {
+                logger.error("cannot send \(message): \(error.message)")
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// The arguments of one `org.cimbus1.Services` operation, read and checked as far as the call itself says: flags, path syntax, sink, context
+/// (SEMANTICS A.3, A.5). What it throws is the D-Bus error reply, and nothing has changed.
+struct ServicesCall {
+    enum Form { case sync, semisync, async }
+
+    let kind: Request.Kind
+    let form: Form
+    let namespace: CIMNamespaceName
+    private(set) var path: CIMObjectPath?
+    private(set) var method = ""
+    private(set) var flags: OperationFlags = []
+    private(set) var context: [(String, DBusValue)] = []
+    private(set) var timeout: Microseconds?
+    private(set) var parent: OperationID?
+    private(set) var derivedSystemProperties = true
+    private(set) var sink: ObjectPath?
+    /// Where the instance of a put, or the in parameters, lie in the message.
+    private(set) var object: BodyReader?
+
+    init(_ kind: Request.Kind, _ form: Form, _ namespace: CIMNamespaceName, _ message: Message, server: String) throws(CIMError) {
+        self.kind = kind
+        self.form = form
+        self.namespace = namespace
+        do {
+            var reader = message.reader
+            switch kind {
+            case .getObject, .deleteInstance: path = try parse(reader.readString(), server)
+            case .createInstanceEnum: path = try Self.className(reader.readString())
+            case .putInstance: object = try Self.passObject(&reader)
+            case .execMethod:
+                path = try parse(reader.readString(), server)
+                method = try reader.readString()
+                if method.isEmpty { throw CIMError(.invalidParameter, "ExecMethod: the method's name is empty") }
+            }
+            flags = try Self.checked(OperationFlags(rawValue: reader.readInt32()), kind, form)
+            try readContext(&reader)
+            if kind == .execMethod { object = try Self.passObject(&reader) }
+            if form == .async {
+                let path = try reader.readObjectPath()
+                if path == Contract.null {
+                    throw CIMError(.invalidParameter, "\(kind.rawValue)Async: the sink is NULL (/); give the path of an ObjectSink")
+                }
+                sink = path
+            }
+        } catch let error as CIMError {
+            throw error
+        } catch {
+            throw CIMError(.marshalInvalidSignature, "\(kind.rawValue): \(error)")
+        }
+    }
+
+    // MARK: - Paths
+
+    private func parse(_ text: String, _ server: String) throws -> CIMObjectPath {
+        if text.isEmpty { throw CIMError(.invalidParameter, "\(kind.rawValue): the object path is NULL") }
+        let path: CIMObjectPath
+        do throws(ObjectPathError) {
+            path = try CIMObjectPath(parsing: text)
+        } catch {
+            throw CIMError(.invalidObjectPath, "\(kind.rawValue): \(error)")
+        }
+        if let host = path.server, host != ".", !CIMName.equal(host, server) {
+            throw CIMError(.invalidObjectPath, "\(kind.rawValue): the path names server \(host); this is \(server)")
+        }
+        if let other = path.namespace, CIMNamespaceName(other) != namespace {
+            throw CIMError(.invalidObjectPath, "\(kind.rawValue): the path names namespace \(other); this is \(namespace)")
+        }
+        if kind == .deleteInstance, path.isClassPath {
+            throw CIMError(.invalidParameter, "DeleteInstance: \(path.className) is a class; give the path of an instance")
+        }
+        return path
+    }
+
+    private static func className(_ text: String) throws -> CIMObjectPath {
+        if text.isEmpty { throw CIMError(.invalidParameter, "CreateInstanceEnum: the class name is NULL") }
+        guard CIMName.isValidIdentifier(text) else {
+            throw CIMError(.invalidClass, "CreateInstanceEnum: \"\(text.prefix(80))\" is not a class name")
+        }
+        return CIMObjectPath(className: text)
+    }
+
+    /// Remembers where an `a{sv}` lies, and goes past it.
+    private static func passObject(_ reader: inout BodyReader) throws -> BodyReader {
+        let place = reader
+        let start = reader.position
+        try reader.skipArray(elementAlignment: 8)
+        if reader.position - start > ObjectChecker.largestObject {
+            throw CIMError(.quotaViolation, "the object takes \(reader.position - start) bytes, more than 8 MiB")
+        }
+        return place
+    }
+
+    // MARK: - Flags
+
+    private static func checked(_ flags: OperationFlags, _ kind: Request.Kind, _ form: Form) throws -> OperationFlags {
+        var legal: OperationFlags
+        switch kind {
+        case .getObject: legal = [.useAmendedQualifiers, .directRead]
+        case .putInstance: legal = [.useAmendedQualifiers, .updateOnly, .createOnly]
+        case .deleteInstance, .execMethod: legal = []
+        case .createInstanceEnum: legal = [.useAmendedQualifiers, .directRead, .shallow]
+        }
+        switch form {
+        case .async: legal.insert(.sendStatus)
+        case .sync, .semisync:
+            legal.formUnion([.returnImmediately, .noErrorObject])
+            if kind == .createInstanceEnum { legal.insert(.forwardOnly) }
+        }
+        let wrong = flags.subtracting(legal)
+        guard wrong.isEmpty else {
+            let bits = "0x" + String(UInt32(bitPattern: wrong.rawValue), radix: 16)
+            throw CIMError(.invalidParameter, "\(kind.rawValue): flags \(bits) are not for this \(form) call")
+        }
+        if kind == .putInstance, flags.isSuperset(of: [.updateOnly, .createOnly]) {
+            throw CIMError(.invalidParameter, "PutInstance: UPDATE_ONLY and CREATE_ONLY contradict each other")
+        }
+        return flags
+    }
+
+    // MARK: - Context
+
+    private mutating func readContext(_ reader: inout BodyReader) throws {
+        let end = try reader.enterArray(elementAlignment: 8)
+        while !reader.isAtEnd(of: end) {
+            try reader.enterDictEntry()
+            let name = try reader.readString()
+            let value: DBusValue
+            do { value = try reader.readValue(Signature(verified: "v")) } catch {
+                throw CIMError(.quotaViolation, "context value \(name): \(error)")
+            }
+            guard value.depth <= Nesting.containers - 3 else {
+                throw CIMError(.quotaViolation, "context value \(name) nests more than \(Nesting.containers) containers deep")
+            }
+            guard !context.contains(where: { CIMName.equal($0.0, name) }) else {
+                throw CIMError(.invalidContext, "context value \(name) is there twice")
+            }
+            switch name {
+            case ContextKey.timeout:
+                guard let microseconds: UInt64 = value.innermost.integer(), microseconds > 0 else {
+                    throw CIMError(.invalidContext, "\(name) must be a positive number of microseconds")
+                }
+                timeout = Microseconds(clamping: min(microseconds, UInt64(Microseconds.seconds(86_400 * 365))))
+            case ContextKey.operation:
+                guard let number: UInt64 = value.innermost.integer() else {
+                    throw CIMError(.invalidContext, "\(name) must be an operation's number")
+                }
+                parent = OperationID(number)
+            case ContextKey.derivedSystemProperties:
+                if case .boolean(false) = value.innermost { derivedSystemProperties = false }
+            default:
+                if !ContextKey.brokers.contains(name) { context.append((name, value.innermost)) }
+            }
+        }
+        try reader.leaveArray(end)
+    }
+}
+
+extension DBusValue {
+    /// The value inside one variant.
+    var innermost: DBusValue { if case .variant(let value) = self { value } else { self } }
+
+    /// Containers around the deepest value, itself included.
+    var depth: Int {
+        switch self {
+        case .variant(let value): 1 + value.depth
+        case .array(_, let elements): 1 + (elements.map(\.depth).max() ?? 0)
+        case .structure(let fields): 1 + (fields.map(\.depth).max() ?? 0)
+        case .dictEntry(let key, let value): 1 + max(key.depth, value.depth)
+        case .bytes: 1
+        default: 0
+        }
+    }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import CIMBusBroker
+import DBus
+import Logging
+import ServiceLifecycle
+
+/// The CIMBus broker as a program.
+@main
+struct Cimbusd: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "cimbusd",
+        abstract: "The CIMBus broker: accepts clients' CIM operations on D-Bus and proxies them to decoupled providers.",
+        discussion: "One broker runs on each bus. SIGTERM ends every open operation with ShuttingDown and stops.",
+        version: Broker.version)
+
+    @Flag(help: "Serve the system bus (the default).") var system = false
+    @Flag(help: "Serve the session bus.") var session = false
+    @Option(help: ArgumentHelp("Serve the bus at this D-Bus address.", valueName: "address")) var address: String?
+
+    @Option(help: ArgumentHelp("How long a provider may say nothing about an open operation.", valueName: "seconds"))
+    var silence: Double = 300
+    @Option(help: ArgumentHelp("How long references may outlive a reported status.", valueName: "seconds"))
+    var leakGrace: Double = 10
+    @Option(help: ArgumentHelp("Within which time a provider that does not answer is found.", valueName: "seconds"))
+    var ping: Double = 10
+    @Option(help: ArgumentHelp("How long a client may owe credit.", valueName: "seconds"))
+    var credit: Double = 30
+    @Option(help: ArgumentHelp("How long a full enumerator waits for somebody to pull.", valueName: "seconds"))
+    var pull: Double = 60
+
+    @Option(
+        name: .customLong("allow-register"), parsing: .singleValue,
+        help: ArgumentHelp("Let this uid, too, register the provider of this name; may be given several times.", valueName: "name=uid"))
+    var allowed: [String] = []
+
+    @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
+    var logLevel: Logger.Level = .info
+
+    func validate() throws {
+        guard [system, session, address != nil].filter({ $0 }).count <= 1 else {
+            throw ValidationError("give one of --system, --session and --address")
+        }
+        for (name, value) in [
+            ("--silence", silence), ("--leak-grace", leakGrace), ("--ping", ping), ("--credit", credit), ("--pull", pull),
+        ] where !(value >= 0.001 && value <= 31_536_000) {
+            throw ValidationError("\(name) takes seconds, from 0.001 to a year")
+        }
+        for entry in allowed { _ = try Self.allowance(entry) }
+    }
+
+    private static func allowance(_ entry: String) throws -> (name: String, uid: UInt32) {
+        guard let equals = entry.lastIndex(of: "="), equals != entry.startIndex, let uid = UInt32(entry[entry.index(after: equals)...])
+        else {
+            throw ValidationError("--allow-register takes NAME=UID, not \"\(entry)\"")
+        }
+        return (String(entry[..<equals]), uid)
+    }
+
+    func run() async throws {
+        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
+        var logger = Logger(label: "cimbusd")
+        logger.logLevel = logLevel
+        var configuration = BrokerConfiguration()
+        configuration.address = session ? .session : address.map { .address($0) } ?? .system
+        configuration.limits.silence = .init(silence * 1e6)
+        configuration.limits.leakGrace = .init(leakGrace * 1e6)
+        configuration.limits.ping = .init(ping * 1e6)
+        configuration.limits.credit = .init(credit * 1e6)
+        configuration.limits.pull = .init(pull * 1e6)
+        configuration.allowedRegistrations = try allowed.map { try Self.allowance($0) }
+        configuration.logger = logger
+        do {
+            let group = ServiceGroup(
+                services: [BrokerService(configuration: configuration)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            try await group.run()
+        } catch let error as CIMBusError {
+            logger.critical("\(error)")
+            throw ExitCode.failure
+        }
+    }
+}
+
+extension Logger.Level: @retroactive ExpressibleByArgument {}
+
+/// Runs the broker until the service group stops it, or its bus goes away.
+private struct BrokerService: Service {
+    let configuration: BrokerConfiguration
+
+    func run() async throws {
+        let broker = try await Broker.start(configuration)
+        try await withGracefulShutdownHandler {
+            try await broker.untilStopped()
+        } onGracefulShutdown: {
+            Task { await broker.stop() }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+import CIM
+import Testing
+
+@testable import CIMBusCore
+
+/// Every state that events can lead to, breadth first. In each of them the witness has compared its books with the core's (safety), and both
+/// kinds of patience end everything (liveness).
+@Suite("The core, exhaustively")
+struct ExhaustiveTests {
+    @Test(
+        "L1 to L10, L12, L13, P1 to P7: every state within 7 events keeps the promise",
+        arguments: [
+            Model(name: "asynchronous", limits: Model.tightLimits, depth: 7, forms: [.async(sink: "")]),
+            Model(
+                name: "all forms, calls in line", limits: inLine, depth: 7, forms: [.async(sink: ""), .sync, .semisync], references: 1,
+                objects: 2),
+            Model(name: "nested", limits: Model.tightLimits, depth: 7, forms: [.sync], nested: true, references: 1, objects: 1),
+            Model(name: "one object", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, kind: .getObject),
+        ])
+    func everyState(_ model: Model) throws {
+        var search = Search(model: model)
+        let states = search.run()
+        print(
+            "exhaustive, \(model.name): \(states) states, \(search.transitions) transitions, \(search.reached) events deep, at most "
+                + "\(search.longest) moments until silence ends everything")
+        #expect(search.fault == nil)
+        #expect(search.reached >= 7)
+    }
+
+    /// One call at a time, so that the second operation waits for the first.
+    static var inLine: Limits {
+        var limits = Model.tightLimits
+        limits.callsPerProvider = 1
+        return limits
+    }
+}
+
+/// The search, and what it found out.
+struct Search {
+    struct Node {
+        var scene: Scene
+        var path: [ModelEvent]
+    }
+
+    let model: Model
+    var seen: Set<Fingerprint> = []
+    /// States from which silence is known to end everything, and within how many moments.
+    var ending: [Fingerprint: Int] = [:]
+    var transitions = 0
+    var reached = 0
+    var longest = 0
+    var fault: String?
+
+    init(model: Model) { self.model = model }
+
+    mutating func run() -> Int {
+        let start = model.start()
+        seen.insert(Fingerprint(of: start))
+        var frontier = [Node(scene: start, path: [])]
+        while !frontier.isEmpty, reached < model.depth, fault == nil {
+            var next: [Node] = []
+            for node in frontier {
+                expand(node, into: &next)
+                if fault != nil { return seen.count }
+            }
+            frontier = next
+            reached += 1
+        }
+        return seen.count
+    }
+
+    private mutating func expand(_ node: Node, into next: inout [Node]) {
+        for event in model.events(in: node.scene) {
+            var scene = node.scene
+            model.apply(event, to: &scene)
+            transitions += 1
+            let path = node.path + [event]
+            if let wrong = scene.witness.faults.first { return fail(wrong, path) }
+            guard seen.insert(Fingerprint(of: scene)).inserted else { continue }
+            if !endsByDeath(scene) { return fail("L6: all providers died, and an operation goes on", path) }
+            for answering in [false, true] {
+                guard let moments = endsBySilence(scene, answering: answering) else {
+                    return fail("L8: time passes, and an operation goes on (pings answered: \(answering))", path)
+                }
+                longest = max(longest, moments)
+            }
+            next.append(Node(scene: scene, path: path))
+        }
+    }
+
+    private mutating func fail(_ text: String, _ path: [ModelEvent]) {
+        fault = "\(model.name): \(text)\nafter \(path.map { "\($0)" }.joined(separator: "\n  then "))"
+    }
+
+    /// All providers die: every operation ends at once, but for objects the client has not taken; it takes them, and that is the end.
+    private func endsByDeath(_ scene: Scene) -> Bool {
+        var scene = scene
+        scene.vanish(Scene.provider)
+        scene.vanish(Scene.other)
+        for _ in 0..<8 {
+            for operation in scene.core.operations.values where operation.state != .ended {
+                guard operation.outcome != nil, !operation.delivery.queue.isEmpty else { return false }
+                if case .async(let sink) = operation.request.form { scene.acknowledge(sink: sink) }
+            }
+        }
+        return scene.core.openOperations == 0 && scene.witness.faults.isEmpty
+    }
+
+    /// Nobody does anything any more, or only answers pings: every operation ends, and then everything is forgotten.
+    private mutating func endsBySilence(_ scene: Scene, answering: Bool) -> Int? {
+        var scene = scene
+        var trail: [Fingerprint] = []
+        var moments = 0
+        while scene.core.openOperations > 0 {
+            if !answering {
+                let print = Fingerprint(of: scene)
+                if let known = ending[print] {
+                    moments += known
+                    break
+                }
+                trail.append(print)
+            }
+            guard moments < 100, scene.advance() else { return nil }
+            if answering { for peer in scene.witness.pinged { scene.pong(peer) } }
+            if !scene.witness.faults.isEmpty { return nil }
+            moments += 1
+        }
+        for (index, print) in trail.enumerated() { ending[print] = moments - index }
+        return moments
+    }
+}
+
+extension Model: CustomTestStringConvertible {
+    var testDescription: String { name }
+}

@@ -1,0 +1,107 @@
+import CIM
+
+@testable import CIMBusCore
+
+/// A state of the core without what decides nothing: operations and sinks by their rank, times relative to now, no call or payload numbers, no
+/// counters. Two scenes with equal fingerprints behave alike; 128 bits make an accident unlikely beyond all reason.
+struct Fingerprint: Hashable {
+    private var a: UInt64 = 0xcbf2_9ce4_8422_2325
+    private var b: UInt64 = 0x9e37_79b9_7f4a_7c15
+
+    private mutating func add(_ value: Int) {
+        let word = UInt64(bitPattern: Int64(value))
+        a = (a ^ word) &* 0x0000_0100_0000_01b3
+        a ^= a &>> 29
+        b = (b &+ word) &* 0xbf58_476d_1ce4_e5b9
+        b ^= b &>> 31
+    }
+
+    private mutating func add(_ flag: Bool) { add(flag ? 1 : 0) }
+
+    init(of scene: Scene) {
+        let core = scene.core
+        let now = scene.now
+        /// What is further back than every limit is just long ago.
+        func relative(_ moment: Microseconds?) -> Int {
+            guard let moment else { return .max }
+            return max(Int(moment - now), -1_000_000_000)
+        }
+        let operations = core.operations.keys.sorted()
+        let sinks = core.legs.keys.sorted()
+        func rank(_ id: OperationID?) -> Int { id.flatMap { operations.firstIndex(of: $0) } ?? -1 }
+        func rank(_ id: SinkID?) -> Int { id.flatMap { sinks.firstIndex(of: $0) } ?? -1 }
+
+        for id in operations {
+            guard let operation = core.operations[id] else { continue }
+            let delivery = operation.delivery
+            switch operation.request.form {
+            case .sync: add(-1)
+            case .semisync: add(-2)
+            case .async(let sink): add(sink.utf8.count)
+            }
+            add(operation.request.kind == .getObject)
+            add(Int(operation.request.client.number))
+            add(rank(operation.parent))
+            add(operation.state == .ended)
+            add(Int(operation.outcome?.status.rawValue ?? 7))
+            add(operation.outcome?.object != nil)
+            for waiting in delivery.queue { add((waiting.call == nil ? 100 : 200) + waiting.batch.sizes.count * 10 + rank(waiting.sink)) }
+            add(-3)
+            for bytes in delivery.unacknowledged { add(bytes) }
+            add(-4)
+            for batch in delivery.buffered { add(batch.sizes.count) }
+            add(relative(delivery.blockedSince))
+            add(delivery.progress != nil)
+            add(delivery.progressMark.map { $0 - (core.peers[operation.request.client]?.reads.read ?? 0) } ?? .max)
+            for pull in operation.pulls {
+                add(pull.kind == .result)
+                add(relative(pull.deadline))
+            }
+            add(relative(operation.expires))
+            add(relative(operation.deadline))
+            add(relative(core.agenda.times[.operation(id)]))
+        }
+        for sink in sinks {
+            guard let leg = core.legs[sink] else { continue }
+            add(rank(leg.operation))
+            add(Int(leg.peer.number))
+            switch leg.call {
+            case .queued(let since): add(relative(since))
+            case .called: add(1)
+            case .answered: add(2)
+            }
+            add(Int(leg.final?.status.rawValue ?? 7))
+            add(leg.final?.object != nil)
+            add(relative(leg.finalAt))
+            add(relative(leg.heard))
+            add(leg.withheld)
+            add(min(leg.objects, 2))
+            add(Int(leg.ledger.caller?.number ?? 0))
+            for peer in leg.ledger.counts.keys.sorted() {
+                add(Int(peer.number))
+                add(leg.ledger.counts[peer] ?? 0)
+            }
+        }
+        for id in core.peers.keys.sorted() {
+            guard let peer = core.peers[id] else { continue }
+            add(Int(id.number))
+            add(relative(peer.heard))
+            add(relative(peer.pingedAt))
+            add(peer.wantsPing)
+            add(peer.liveness == .responsive ? 0 : peer.liveness == .asked ? 1 : 2)
+            add(peer.owed)
+            add(peer.indicates)
+            add(peer.reads.unread)
+            add(peer.reads.pinged.map { $0 - peer.reads.read } ?? -1)
+            add(peer.registrations.count)
+            for sink in peer.calls.queue { add(rank(sink)) }
+            add(peer.calls.abandoned.count)
+            for sink in peer.sinks.sorted() { add(rank(sink)) }
+            add(core.credit.unread(of: peer.uid))
+            add(relative(core.agenda.times[.peer(id)]))
+        }
+        for id in core.blocked { add(rank(id)) }
+        for sink in scene.witness.calls.sorted() { add(rank(sink)) }
+        add(core.slots.isContended)
+    }
+}

@@ -1,0 +1,155 @@
+import CIM
+
+@testable import CIMBusCore
+
+/// Everything that can happen to a core, for the exhaustive test. Events name sinks and operations by their numbers.
+enum ModelEvent: Hashable {
+    case open(Request.Form)
+    case openNested(by: PeerID, in: OperationID)
+    case answer(SinkID, references: UInt32)
+    case answerWithObject(SinkID)
+    case answerError(SinkID)
+    case fail(SinkID)
+    case indicate(SinkID, PeerID)
+    case succeed(SinkID, PeerID)
+    case report(SinkID, PeerID)
+    case progress(SinkID, PeerID)
+    case addRef(SinkID, PeerID)
+    case release(SinkID, PeerID)
+    case transfer(SinkID, PeerID, PeerID)
+    case vanish(PeerID)
+    case cancel(OperationID)
+    case close(OperationID)
+    case acknowledge(String)
+    case pull(OperationID)
+    case pong(PeerID)
+    case advance
+}
+
+/// Which events a run of the exhaustive test tries, and on what core.
+struct Model {
+    var name: String
+    var limits = Limits()
+    var depth: Int
+    var forms: [Request.Form]
+    /// Operations under way at the same time.
+    var operations = 2
+    var kind = Request.Kind.createInstanceEnum
+    var nested = false
+    /// Bounds that keep the state space finite: references of one peer on one sink, and objects of one sink.
+    var references = 2
+    var objects = 2
+
+    /// Times near to each other, so that few steps lead to each, and windows of one.
+    static var tightLimits: Limits {
+        var limits = Limits()
+        limits.silence = .seconds(24)
+        limits.leakGrace = .seconds(8)
+        limits.ping = .seconds(10)
+        limits.credit = .seconds(12)
+        limits.pull = .seconds(16)
+        limits.slotWait = .seconds(20)
+        limits.retention = .seconds(28)
+        limits.longestPull = .seconds(6)
+        limits.windowBatches = 1
+        limits.indicatesPerSink = 1
+        return limits
+    }
+
+    func start() -> Scene {
+        var scene = Scene(limits)
+        if nested {
+            let first = scene.registration
+            scene.register(Scene.other, "Other")
+            scene.registration = first
+        }
+        return scene
+    }
+
+    /// What can happen next.
+    func events(in scene: Scene) -> [ModelEvent] {
+        let core = scene.core
+        var events: [ModelEvent] = []
+        if core.operations.count < operations, core.peers[Scene.client] != nil {
+            for form in forms {
+                if case .async = form {
+                    let used = core.peers[Scene.client]?.clientSinks ?? [:]
+                    events.append(.open(.async(sink: used["/a"] == nil ? "/a" : "/bb")))
+                } else {
+                    events.append(.open(form))
+                }
+            }
+        }
+        for sink in scene.witness.calls.sorted() {
+            events += [.answer(sink, references: 0), .answerError(sink)]
+            guard let leg = core.legs[sink] else { continue }
+            events += [.answer(sink, references: 1), .fail(sink)]
+            if leg.objects < objects { events.append(.answerWithObject(sink)) }
+        }
+        for sink in core.legs.keys.sorted() { events += self.events(on: sink, in: core) }
+        for peer in [Scene.provider, Scene.other, Scene.client] where core.peers[peer] != nil { events.append(.vanish(peer)) }
+        for (id, operation) in core.operations.sorted(by: { $0.key < $1.key }) {
+            if operation.state != .ended { events.append(.cancel(id)) }
+            switch operation.request.form {
+            case .semisync:
+                events.append(.close(id))
+                if operation.pulls.isEmpty { events.append(.pull(id)) }
+            case .async(let sink) where !operation.delivery.unacknowledged.isEmpty: events.append(.acknowledge(sink))
+            default: break
+            }
+        }
+        for peer in scene.witness.pinged.sorted() { events.append(.pong(peer)) }
+        if core.agenda.times.isEmpty == false { events.append(.advance) }
+        return events
+    }
+
+    private func events(on sink: SinkID, in core: BrokerCore) -> [ModelEvent] {
+        guard let leg = core.legs[sink] else { return [] }
+        var events: [ModelEvent] = []
+        for peer in [Scene.provider, Scene.other] where core.peers[peer] != nil {
+            // One that never held it is refused alike whatever it does; once is enough.
+            guard leg.ledger.counts[peer] != nil else {
+                events.append(.succeed(sink, peer))
+                continue
+            }
+            if leg.objects < objects { events.append(.indicate(sink, peer)) }
+            events += [.succeed(sink, peer), .report(sink, peer), .release(sink, peer)]
+            if leg.ledger.isHeld(by: peer), core.operations[leg.operation]?.request.wantsProgress == true {
+                events.append(.progress(sink, peer))
+            }
+            if (leg.ledger.counts[peer] ?? 0) < references { events.append(.addRef(sink, peer)) }
+            events.append(.transfer(sink, peer, peer == Scene.provider ? Scene.other : Scene.provider))
+            if nested, core.operations.count < operations, leg.ledger.isHeld(by: peer) {
+                events.append(.openNested(by: peer, in: leg.operation))
+            }
+        }
+        return events
+    }
+
+    func apply(_ event: ModelEvent, to scene: inout Scene) {
+        switch event {
+        case .open(let form): _ = try? scene.open(form, kind, progress: true)
+        case .openNested(let peer, let parent): _ = try? scene.open(.sync, kind, by: peer, in: parent)
+        case .answer(let sink, let references): scene.answer(sink, keeping: references)
+        case .answerWithObject(let sink): scene.answer(sink, objects: [1])
+        case .answerError(let sink): scene.answer(sink, .notFound)
+        case .fail(let sink): scene.fail(sink)
+        case .indicate(let sink, let peer): scene.indicate(sink, by: peer)
+        case .succeed(let sink, let peer): scene.setStatus(sink, by: peer, .noError)
+        case .report(let sink, let peer): scene.setStatus(sink, by: peer, Outcome(.accessDenied, object: scene.object()))
+        case .progress(let sink, let peer):
+            scene.progress(sink, by: peer, object: scene.object())
+            if !scene.effects.isEmpty { scene.saw(scene.core.sent(10, to: Scene.client, at: scene.now)) }
+        case .addRef(let sink, let peer): scene.addRef(sink, by: peer)
+        case .release(let sink, let peer): scene.release(sink, by: peer)
+        case .transfer(let sink, let peer, let next): scene.transfer(sink, from: peer, to: next)
+        case .vanish(let peer): scene.vanish(peer)
+        case .cancel(let id): scene.cancel(id)
+        case .close(let id): scene.close(id)
+        case .acknowledge(let sink): scene.acknowledge(sink: sink)
+        case .pull(let id): try? scene.pull(id, .next(1))
+        case .pong(let peer): scene.pong(peer)
+        case .advance: scene.advance()
+        }
+    }
+}

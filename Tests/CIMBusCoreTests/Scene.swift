@@ -1,0 +1,186 @@
+import CIM
+
+@testable import CIMBusCore
+
+/// A core with one client, one provider and one more process of the provider's user, a clock that moves when told, and a witness that checks
+/// every step.
+struct Scene {
+    static let client = PeerID(1)
+    static let provider = PeerID(2)
+    static let other = PeerID(3)
+    static let path = "/sink"
+
+    var core: BrokerCore
+    var witness = Witness()
+    var now: Microseconds = 0
+    /// What the last event caused.
+    var effects: [Effect] = []
+    var registration = RegistrationID(1)
+    var lastNumber: UInt64 = 0
+
+    init(_ limits: Limits = Limits(), silence: Microseconds? = nil, ping: Microseconds? = nil) {
+        core = BrokerCore(limits: limits)
+        core.peerAppeared(Self.client, uid: 1_000, pid: 101, at: now)
+        core.peerAppeared(Self.provider, uid: 500, pid: 102, at: now)
+        core.peerAppeared(Self.other, uid: 500, pid: 103, at: now)
+        register(Self.provider, "Provider", silence: silence, ping: ping)
+    }
+
+    mutating func register(_ peer: PeerID, _ name: String, silence: Microseconds? = nil, ping: Microseconds? = nil) {
+        guard
+            let (id, effects) = try? core.register(peer, namespace: "root/cimv2", name: name, silence: silence, ping: ping, at: now)
+        else { return witness.faults.append("\(name) was not registered") }
+        registration = id
+        saw(effects)
+    }
+
+    /// A number for a payload or a call that no other has.
+    mutating func number() -> UInt64 {
+        lastNumber += 1
+        return lastNumber
+    }
+
+    mutating func saw(_ effects: [Effect]) {
+        self.effects = effects
+        witness.watch(effects, after: core)
+    }
+
+    // MARK: - The client
+
+    mutating func open(
+        _ form: Request.Form = .async(sink: Scene.path), _ kind: Request.Kind = .createInstanceEnum, by client: PeerID = Scene.client,
+        at target: RegistrationID? = nil, progress: Bool = false, timeout: Microseconds? = nil, in parent: OperationID? = nil
+    ) throws(Refusal) -> OperationID {
+        let request = Request(
+            client: client, kind: kind, form: form, target: .provider(target ?? registration), wantsProgress: progress, timeout: timeout,
+            parent: parent)
+        let (id, effects) = try core.begin(request, at: now)
+        witness.open.insert(id)
+        if form == .semisync { witness.semisync.insert(id) }
+        saw(effects)
+        return id
+    }
+
+    mutating func cancel(_ id: OperationID) { saw(core.cancel(id, at: now)) }
+    mutating func close(_ id: OperationID) { saw(core.close(id, at: now)) }
+
+    mutating func acknowledge(_ batches: UInt32 = 1, sink: String = Scene.path) {
+        saw(core.acknowledge(sink, of: Self.client, batches: batches, at: now))
+    }
+
+    mutating func pull(_ id: OperationID, _ kind: BrokerCore.PullKind, timeout: Int32 = -1) throws(Refusal) {
+        let call = CallID(number())
+        let effects = try core.pull(id, by: Self.client, kind, timeout: timeout, call: call, at: now)
+        witness.pulls[call] = id
+        saw(effects)
+    }
+
+    // MARK: - The provider
+
+    func sink(of id: OperationID) -> SinkID { core.operations[id]?.leg ?? SinkID(0) }
+
+    mutating func batch(_ sizes: [UInt32]) -> Batch {
+        let payload = PayloadID(number())
+        witness.payloads.insert(payload)
+        return Batch(payload, sizes: sizes)
+    }
+
+    mutating func object() -> PayloadID { batch([1]).payload }
+
+    mutating func answer(_ sink: SinkID, _ status: WBEMStatus = .noError, keeping references: UInt32 = 0, objects: [UInt32]? = nil) {
+        let objects = objects.map { batch($0) }
+        witness.calls.remove(sink)
+        saw(core.answered(sink, .result(status, references: references, objects: objects), at: now))
+    }
+
+    mutating func fail(_ sink: SinkID, _ outcome: Outcome = .because(.badAnswer)) {
+        witness.calls.remove(sink)
+        saw(core.answered(sink, .failure(outcome), at: now))
+    }
+
+    @discardableResult
+    mutating func indicate(_ sink: SinkID, by peer: PeerID = Scene.provider, _ sizes: [UInt32] = [1], wantsReply: Bool = true) -> CallID {
+        let batch = batch(sizes)
+        let call = CallID(number())
+        if wantsReply { witness.indicates.insert(call) }
+        saw(core.indicate(sink, by: peer, batch, call: wantsReply ? call : nil, at: now))
+        return call
+    }
+
+    @discardableResult
+    mutating func setStatus(_ sink: SinkID, by peer: PeerID = Scene.provider, _ outcome: Outcome) -> WBEMStatus? {
+        status(sink, by: peer, .complete(outcome))
+    }
+
+    @discardableResult
+    mutating func setStatus(_ sink: SinkID, by peer: PeerID = Scene.provider, _ code: WBEMStatus = .noError) -> WBEMStatus? {
+        setStatus(sink, by: peer, Outcome(code))
+    }
+
+    @discardableResult
+    mutating func progress(_ sink: SinkID, by peer: PeerID = Scene.provider, _ number: UInt32 = 1, object: PayloadID? = nil) -> WBEMStatus?
+    {
+        status(sink, by: peer, .progress(Progress(hresult: number, text: "", object: object)))
+    }
+
+    private mutating func status(_ sink: SinkID, by peer: PeerID, _ status: Status) -> WBEMStatus? {
+        let (refusal, effects) = core.setStatus(sink, by: peer, status, at: now)
+        saw(effects)
+        return refusal
+    }
+
+    @discardableResult
+    mutating func addRef(_ sink: SinkID, by peer: PeerID = Scene.provider) -> Result<Int, WBEMStatus> {
+        let (result, effects) = core.addRef(sink, by: peer, at: now)
+        saw(effects)
+        return result
+    }
+
+    @discardableResult
+    mutating func release(_ sink: SinkID, by peer: PeerID = Scene.provider) -> Result<Int, WBEMStatus> {
+        let (result, effects) = core.release(sink, by: peer, at: now)
+        saw(effects)
+        return result
+    }
+
+    @discardableResult
+    mutating func transfer(_ sink: SinkID, from peer: PeerID = Scene.provider, to next: PeerID = Scene.other) -> Result<Int, WBEMStatus> {
+        let (result, effects) = core.transfer(sink, from: peer, to: next, at: now)
+        saw(effects)
+        return result
+    }
+
+    // MARK: - Life and time
+
+    mutating func vanish(_ peer: PeerID) {
+        witness.gone.insert(peer)
+        witness.calls = witness.calls.filter { core.slots.slots[$0]?.peer != peer }
+        saw(core.peerVanished(peer, at: now))
+        witness.pinged.remove(peer)
+    }
+
+    mutating func pong(_ peer: PeerID) {
+        guard witness.pinged.remove(peer) != nil else { return }
+        saw(core.pingAnswered(by: peer, at: now))
+    }
+
+    /// Time passes up to the next deadline, which it does what is due at. False if there is none.
+    @discardableResult
+    mutating func advance() -> Bool {
+        guard let next = core.nextDeadline else { return false }
+        now = max(now, next)
+        saw(core.advance(to: now))
+        return true
+    }
+
+    /// `seconds` pass; every ping in between is answered by those in `answering`.
+    mutating func wait(_ seconds: Microseconds, answering: Set<PeerID> = []) {
+        let end = now + .seconds(seconds)
+        for peer in witness.pinged where answering.contains(peer) { pong(peer) }
+        while let next = core.nextDeadline, next <= end {
+            advance()
+            for peer in witness.pinged where answering.contains(peer) { pong(peer) }
+        }
+        now = end
+    }
+}

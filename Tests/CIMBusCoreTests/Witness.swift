@@ -1,0 +1,132 @@
+import CIM
+
+@testable import CIMBusCore
+
+/// Keeps its own books about what the core promised, and compares them with every effect and with the core's state after every event.
+/// What it checks is the safety half of the rules; each fault names the rule.
+struct Witness {
+    /// Operations that were accepted and have not had their one end (L1).
+    var open: Set<OperationID> = []
+    /// The semisynchronous ones among all accepted; and the ended ones of them whose results are kept.
+    var semisync: Set<OperationID> = []
+    var kept: Set<OperationID> = []
+    /// How each operation ended.
+    var ends: [OperationID: Outcome] = [:]
+    /// Batches and status objects that the core has, and neither handed over nor discarded.
+    var payloads: Set<PayloadID> = []
+    /// `Indicate` calls, and calls that pull, without an answer.
+    var indicates: Set<CallID> = []
+    var pulls: [CallID: OperationID] = [:]
+    /// Peers that left the bus, and peers with a ping out.
+    var gone: Set<PeerID> = []
+    var pinged: Set<PeerID> = []
+    /// Provider calls without an answer, whether or not anybody waits for it.
+    var calls: Set<SinkID> = []
+    var faults: [String] = []
+
+    mutating func watch(_ effects: [Effect], after core: BrokerCore) {
+        for effect in effects { watch(effect, core) }
+        compare(core)
+    }
+
+    private mutating func watch(_ effect: Effect, _ core: BrokerCore) {
+        switch effect {
+        case .deliver(let id, let payload):
+            if !open.contains(id) { faults.append("L1: objects after the end of \(id.number)") }
+            settle(payload)
+        case .discard(let payload): settle(payload)
+        case .progress(let id, let progress):
+            if !open.contains(id) { faults.append("L1: progress after the end of \(id.number)") }
+            if let object = progress.object { settle(object) }
+        case .finish(let id, let outcome):
+            if open.remove(id) == nil { faults.append("L1: a second end of \(id.number)") }
+            if let object = outcome.object { settle(object) }
+            ends[id] = outcome
+            if semisync.contains(id) { kept.insert(id) }
+        case .abandon(let id):
+            if open.remove(id) == nil { faults.append("L1: abandoned \(id.number) after its end") }
+            pulls = pulls.filter { $0.value != id }
+        case .expire(let id):
+            if kept.remove(id) == nil { faults.append("expired \(id.number), which was not kept") }
+        case .answerNext(let call, _, _, _), .answerSkip(let call, _, _, _), .answerResult(let call, _, _):
+            if pulls.removeValue(forKey: call) == nil { faults.append("a pull answered twice") }
+        case .call(let sink):
+            if core.legs[sink] == nil { faults.append("a call for sink \(sink.number), which is over") }
+            if !calls.insert(sink).inserted { faults.append("sink \(sink.number) called twice") }
+        case .credit(let call, _):
+            if indicates.remove(call) == nil { faults.append("L13: an Indicate credited twice") }
+        case .ping(let peer):
+            if gone.contains(peer) { faults.append("a ping to peer \(peer.number), which is gone") }
+            if !pinged.insert(peer).inserted { faults.append("two pings to peer \(peer.number)") }
+        case .cancelCall, .registrationChanged, .note: break
+        }
+    }
+
+    private mutating func settle(_ payload: PayloadID) {
+        if payloads.remove(payload) == nil { faults.append("payload \(payload.number) handed over or discarded twice") }
+    }
+
+    private mutating func compare(_ core: BrokerCore) {
+        func fault(_ text: String) { faults.append(text) }
+        var queued = 0
+        var waitingIndicates = 0
+        var waitingPulls = 0
+        var openNow = 0
+        for (id, operation) in core.operations {
+            waitingPulls += operation.pulls.count
+            if operation.state == .ended {
+                if !kept.contains(id) { fault("operation \(id.number) ended without an end") }
+                continue
+            }
+            openNow += 1
+            if !open.contains(id) { fault("L1: operation \(id.number) is open after its end") }
+            if core.agenda.times[.operation(id)] == nil { fault("L8: nothing is scheduled for operation \(id.number)") }
+            queued += operation.delivery.queue.count + (operation.outcome?.object == nil ? 0 : 1)
+            queued += operation.delivery.progress?.object == nil ? 0 : 1
+            for waiting in operation.delivery.queue where waiting.call != nil { waitingIndicates += 1 }
+            if operation.delivery.unacknowledged.count > max(1, core.limits.windowBatches) { fault("L13: more than the window") }
+            if let parent = operation.parent, core.operations[parent].map({ $0.state == .ended }) ?? true {
+                fault("L12: \(id.number) outlives its parent")
+            }
+        }
+        if openNow != open.count { fault("L1: \(openNow) operations are open, \(open.count) have no end") }
+        if core.openOperations != open.count { fault("openOperations is \(core.openOperations), not \(open.count)") }
+        for (sink, leg) in core.legs {
+            if core.operations[leg.operation]?.leg != sink { fault("sink \(sink.number) belongs to no operation") }
+            queued += leg.final?.object == nil ? 0 : 1
+            for (peer, count) in leg.ledger.counts {
+                if count < 0, leg.ledger.caller != peer { fault("L2: sink \(sink.number) has a count of \(count)") }
+                if count > 0, gone.contains(peer) { fault("L6: dead peer \(peer.number) holds sink \(sink.number)") }
+            }
+            if case .queued = leg.call { continue }
+            if !leg.ledger.isHeld { fault("L4: sink \(sink.number) is open and nobody holds it") }
+        }
+        if queued != payloads.count { fault("\(payloads.count) payloads are due, the core has \(queued)") }
+        if waitingIndicates != indicates.count { fault("L13: \(indicates.count) Indicate calls wait, the core has \(waitingIndicates)") }
+        if waitingPulls != pulls.count { fault("\(pulls.count) pulls wait, the core has \(waitingPulls)") }
+        if Set(core.slots.slots.keys) != calls { fault("the slots are not the unanswered calls") }
+        if core.peers.values.reduce(0, { $0 + $1.indicates }) > indicates.count { fault("a peer has too many Indicate calls") }
+        compareWhenIdle(core)
+    }
+
+    /// What is left when nothing is open: nothing.
+    private mutating func compareWhenIdle(_ core: BrokerCore) {
+        guard open.isEmpty else { return }
+        if !core.legs.isEmpty { faults.append("ledger: a sink outlives its operation") }
+        if core.quota.total != kept.count { faults.append("quota: \(core.quota.total) operations are charged") }
+        if kept.isEmpty, core.quota != QuotaLedger() { faults.append("quota: bytes are charged for nothing") }
+        if core.credit.total != core.peers.values.reduce(0, { $0 + $1.reads.unread }) { faults.append("credit: unread bytes of nobody") }
+        for peer in core.peers.values {
+            if peer.owed != peer.operations.reduce(0, { $0 + (core.operations[$1]?.pulls.count ?? 0) }) || peer.indicates != 0 {
+                faults.append("peer \(peer.id.number) is owed something for nothing")
+            }
+            if !peer.sinks.isEmpty || !peer.clientSinks.isEmpty || !peer.calls.queue.isEmpty {
+                faults.append("peer \(peer.id.number) keeps a sink of nothing")
+            }
+        }
+        guard core.peers.isEmpty else { return }
+        if core.credit != CreditLedger() || core.pings.total != 0 || !core.slots.slots.isEmpty || !core.agenda.times.isEmpty {
+            faults.append("something is left of peers that are gone")
+        }
+    }
+}
