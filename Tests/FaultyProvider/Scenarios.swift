@@ -32,7 +32,7 @@ enum Scenarios {
         "never": "never",
         "misfit": "reply 0 1; misfit; setstatus 0; release",
         "huge": "reply 0 1; indicate 1 bytes 31457280; setstatus 0; release",
-        "deep": "reply 0 1; deep 30; setstatus 0; release",
+        "deep": "reply 0 1; deep 17; setstatus 0; release",
         "progress": "reply 0 1; progress 1 3; progress 2 3; progress 3 3; indicate auto; setstatus 0; release",
         "until-cancelled": "reply 0 1; cancelled; indicate 1; release",
     ]

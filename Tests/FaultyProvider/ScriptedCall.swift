@@ -97,7 +97,7 @@ struct ScriptedCall: Sendable {
         case .never:
             process.keep(call)
             emit("silent \(sink.text)")
-            await withCheckedContinuation { (_: CheckedContinuation<Void, Never>) in }
+            await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
             return "error woken up"
         case .waitFor(let word):
             await process.input.wait(for: word)
