@@ -80,6 +80,8 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(name: "CIMBusTestKit", dependencies: ["DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
+        .executableTarget(
+            name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
