@@ -151,9 +151,7 @@ extension Broker {
     private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {
         do throws(DBusEncodingError) {
             let batch = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
-            let payload = newPayload()
-            payloads[payload] = batch
-            return .broker(Outcome(.noError), answer: Batch(payload, sizes: batch.sizes))
+            return .broker(Outcome(.noError), answer: keep(.rewritten(batch)))
         } catch {
             return .broker(.stated(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)"), answer: nil)
         }

@@ -24,7 +24,7 @@ public actor Broker {
 
     // What the core knows by number.
     var records: [OperationID: OperationRecord] = [:]
-    var payloads: [PayloadID: ObjectBatch] = [:]
+    var payloads: [PayloadID: CheckedObjects] = [:]
     var statusObjects: [PayloadID: CIMInstance] = [:]
     var calls: [CallID: MethodCall] = [:]
     private var lastPayload: UInt64 = 0
