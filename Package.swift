@@ -87,5 +87,11 @@ let package = Package(
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "CIMBusWireTests", dependencies: ["CIMBusWire"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),
+        .testTarget(
+            name: "cimctlTests",
+            dependencies: ["cimctl", "CIM", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
     ]
 )
