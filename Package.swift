@@ -16,6 +16,7 @@ let package = Package(
         .library(name: "CIMMOF", targets: ["CIMMOF"]),
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
+        .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
         .executable(name: "cimbusd", targets: ["cimbusd"]),
         .executable(name: "cimctl", targets: ["cimctl"]),
     ],
@@ -80,11 +81,19 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "CIMBusTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
+        .executableTarget(
+            name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "CIMBusWireTests", dependencies: ["CIMBusWire"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),
+        .testTarget(
+            name: "cimctlTests",
+            dependencies: ["cimctl", "CIM", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
     ]
 )

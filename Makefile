@@ -1,0 +1,79 @@
+# make demo   shows CIMBus at work on this machine
+# make test   runs every test
+# make help   lists the rest
+
+SHELL := /bin/bash
+CONFIGURATION ?= debug
+BUILD_DIR ?= .build/$(CONFIGURATION)
+SWIFT ?= swift
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1	\2/p' Makefile | expand -t 24
+
+.PHONY: dependencies
+dependencies: ## install what is missing of Debian's packages (needs root, or everything to be there)
+	@Samples/install-dependencies
+
+.PHONY: build
+build: dependencies ## build the broker, cimctl and the samples
+	$(SWIFT) build --configuration $(CONFIGURATION)
+	$(SWIFT) build --configuration $(CONFIGURATION) --package-path Samples
+
+.PHONY: demo
+demo: build ## build, start a private bus, the broker and both samples; enumerate, kill a provider, see the error
+	@Samples/demo $(BUILD_DIR) Samples/.build/$(CONFIGURATION)
+
+.PHONY: check
+check: ## format, import rules, interface prose
+	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Samples
+	Tests/Scripts/check-imports --self-test
+	Tests/Scripts/check-imports
+	Tests/Scripts/check-interfaces
+
+.PHONY: test
+test: dependencies check ## run every test: unit, integration, samples, system
+	@echo "make test: unit and integration tests"
+	$(SWIFT) build --build-tests
+	$(SWIFT) build
+	$(SWIFT) test --skip-build
+	@echo "make test: the samples' tests"
+	$(SWIFT) test --package-path Samples
+	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
+	@echo "make test: the installed system, under a real systemd"
+	@Tests/System/run .build/debug; status=$$?; \
+	if [ $$status -eq 77 ]; then echo "make test: the system tests were skipped, as said above"; \
+	elif [ $$status -ne 0 ]; then exit $$status; fi
+	@echo "make test: all tests passed"
+
+.PHONY: bench
+bench: dependencies ## measure what the README claims (release builds; takes minutes)
+	$(SWIFT) build --configuration release --product cimbusd
+	cd Tests/Benchmarks && $(SWIFT) build --configuration release && .build/release/bench
+
+# Policy, activation, unit and user have to lie where the bus and systemd look for them, whatever PREFIX is; they name
+# $(BINDIR)/cimbusd. CIMBUSD, CIMCTL: other programs to install in their place.
+DESTDIR ?=
+PREFIX ?= /usr
+BINDIR ?= $(PREFIX)/bin
+BUSDIR ?= /usr/share/dbus-1
+UNITDIR ?= /usr/lib/systemd/system
+SYSUSERSDIR ?= /usr/lib/sysusers.d
+INSTALL ?= install
+CIMBUSD ?= $(BUILD_DIR)/cimbusd
+CIMCTL ?= $(BUILD_DIR)/cimctl
+
+.PHONY: install
+install: ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
+	$(INSTALL) -D -m 0755 $(CIMBUSD) $(DESTDIR)$(BINDIR)/cimbusd
+	$(INSTALL) -D -m 0755 $(CIMCTL) $(DESTDIR)$(BINDIR)/cimctl
+	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/interfaces
+	$(INSTALL) -m 0644 dbus/interfaces/*.xml $(DESTDIR)$(BUSDIR)/interfaces
+	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.conf
+	$(INSTALL) -D -m 0644 dbus/sysusers.d/cimbus.conf $(DESTDIR)$(SYSUSERSDIR)/cimbus.conf
+	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/system-services $(DESTDIR)$(UNITDIR)
+	sed 's|/usr/bin/|$(BINDIR)/|' dbus/system-services/org.cimbus1.service \
+		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service
+	sed 's|/usr/bin/|$(BINDIR)/|' dbus/systemd/cimbusd.service > $(DESTDIR)$(UNITDIR)/cimbusd.service
+	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service $(DESTDIR)$(UNITDIR)/cimbusd.service
+	@echo "install: done. Then, once: systemd-sysusers && systemctl daemon-reload && systemctl reload dbus"

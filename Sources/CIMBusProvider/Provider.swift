@@ -1,0 +1,84 @@
+import CIM
+import CIMBusWire
+
+/// What answers the calls for a class: an ``InstanceProvider``, a ``MethodProvider``, or both.
+///
+/// One value serves calls from many tasks at once, unless ``ProviderService/Options/maximumConcurrentCalls`` is 1.
+/// What it throws becomes the client's result: a `CIMError` as it is, a `CancellationError` as CallCancelled, anything else as Failed with
+/// its description.
+public protocol Provider: Sendable {}
+
+/// Provides the instances of a class (SEMANTICS C.1 to C.4). Each requirement has a default that throws ProviderNotCapable: implement what
+/// the class supports.
+public protocol InstanceProvider: Provider {
+    /// Hands every instance of exactly this class to `sink`. None is success.
+    ///
+    /// `sink.indicate` throws when the operation is over: let it pass through. The operation ends when this returns or throws.
+    func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws
+
+    /// The instance at `path`, whose keys are those of the class. Throws NotFound when there is none.
+    func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance
+
+    /// Writes an instance: ``RequestContext/putMode`` says whether it may, must or must not exist. Throws NotFound, AlreadyExists, and an
+    /// error for every property that is not NULL and cannot be written.
+    /// - Returns: the relative path of the instance when this provider chose a key, else nil.
+    func putInstance(_ instance: CIMInstance, context: RequestContext) async throws -> CIMObjectPath?
+
+    /// Deletes the instance at `path`. Throws NotFound when there is none.
+    func deleteInstance(at path: CIMObjectPath, context: RequestContext) async throws
+
+    /// Whether ``putInstance(_:context:)`` looks at ``RequestContext/putProperties``. While it is false, the default, a partial update
+    /// is refused with ProviderNotCapable (SEMANTICS C.1.3).
+    var supportsPartialPut: Bool { get }
+}
+
+extension InstanceProvider {
+    public func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
+        throw CIMError(.providerNotCapable, "the provider does not enumerate \(className)")
+    }
+
+    public func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance {
+        throw CIMError(.providerNotCapable, "the provider does not get single instances of \(path.className)")
+    }
+
+    public func putInstance(_ instance: CIMInstance, context: RequestContext) async throws -> CIMObjectPath? {
+        throw CIMError(.providerNotCapable, "instances of \(instance.className) cannot be written")
+    }
+
+    public func deleteInstance(at path: CIMObjectPath, context: RequestContext) async throws {
+        throw CIMError(.providerNotCapable, "instances of \(path.className) cannot be deleted")
+    }
+
+    public var supportsPartialPut: Bool { false }
+}
+
+/// Carries out the methods of a class (SEMANTICS C.5).
+public protocol MethodProvider: Provider {
+    /// Runs a method. The broker has checked that the class has it and that every parameter fits its declaration. Throws
+    /// MethodNotImplemented, InvalidMethodParameters, NotFound.
+    /// - Parameters:
+    ///   - path: of the instance; of the class for a static method.
+    ///   - parameters: the in parameters by name, with their declared types; an absent one is NULL.
+    func invoke(_ method: String, at path: CIMObjectPath, parameters: CIMInstance, context: RequestContext) async throws -> MethodResult
+}
+
+/// What a method gives back: its return value and its out parameters.
+public struct MethodResult: Sendable {
+    /// Nil for a method without one.
+    public var returnValue: CIMValue?
+    /// By name, in order.
+    public var parameters: [CIMInstance.Property]
+
+    public init(returnValue: CIMValue? = nil, _ parameters: KeyValuePairs<String, CIMValue> = [:]) {
+        self.returnValue = returnValue
+        self.parameters = parameters.map { CIMInstance.Property(name: $0.key, value: $0.value) }
+    }
+
+    /// The `__PARAMETERS` object; nil when there is nothing to say (R104).
+    var object: CIMInstance? {
+        if returnValue == nil, parameters.isEmpty { return nil }
+        var object = CIMInstance(className: "__PARAMETERS", parameters)
+        if let returnValue { object["ReturnValue"] = returnValue }
+        return object
+    }
+}

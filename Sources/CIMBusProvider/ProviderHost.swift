@@ -1,0 +1,232 @@
+import CIM
+import CIMBusWire
+import DBus
+import Logging
+import Synchronization
+
+/// The object that the broker calls: who may call, which calls are open, which run, who serves them.
+final class ProviderHost: Sendable {
+    private struct State {
+        /// The broker's unique name; nil while there is none.
+        var broker: UniqueName?
+        var open: [String: OpenCall] = [:]
+        var running = 0
+        /// Calls without a free place, first come first served. The broker sends no more than 4 of them.
+        var queued: [(ProviderMethod, OpenCall)] = []
+        var schema: SchemaCache?
+        var idleWaiters: [CheckedContinuation<Void, Never>] = []
+    }
+
+    let connection: Connection
+    private let providers: [CIMName: any Provider]
+    private let options: ProviderService.Options
+    private let logger: Logger
+    private let state = Mutex(State())
+
+    init(_ connection: Connection, _ providers: [CIMName: any Provider], _ options: ProviderService.Options, _ logger: Logger) {
+        self.connection = connection
+        self.providers = providers
+        self.options = options
+        self.logger = logger
+    }
+
+    /// The object to export.
+    var object: ExportedObject {
+        var methods: [String: MethodImplementation] = [:]
+        for method in ProviderMethod.allCases {
+            methods[method.rawValue] = .immediate { [self] call in receive(method, call) }
+        }
+        methods["ExecQueryAsync"] = .immediate { call in
+            call.fail(DBusError(CIMError(.providerNotCapable, "this provider leaves queries to the broker")))
+        }
+        methods["CancelAsyncCall"] = .immediate { [self] call in cancel(call) }
+        return ExportedObject([ExportedInterface(Interfaces.provider, methods: methods)])
+    }
+
+    // MARK: The broker's life
+
+    /// From now on only `broker` is listened to. What was open for another is over (L11).
+    func setBroker(_ broker: UniqueName?) {
+        let orphans: [OpenCall] = state.withLock { state in
+            guard state.broker != broker else { return [] }
+            state.broker = broker
+            state.schema = broker.map { SchemaCache(connection, BusName($0)) }
+            state.queued = []
+            return Array(state.open.values)
+        }
+        for call in orphans { call.end(CIMError(.transportFailure, "the broker is gone"), answering: false) }
+    }
+
+    /// Ends what is open, as when the service stops.
+    func endAll(_ error: CIMError) {
+        let open = state.withLock { state in
+            state.queued = []
+            return Array(state.open.values)
+        }
+        for call in open { call.end(error, answering: true) }
+    }
+
+    /// Waits until no call is open, at most for `limit`.
+    func waitUntilIdle(_ limit: Duration) async {
+        let timer = connection.loop.schedule(after: limit) { [self] in wakeIdleWaiters(evenIfBusy: true) }
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if state.open.isEmpty { return true }
+                state.idleWaiters.append(continuation)
+                return false
+            }
+            if isIdle { continuation.resume() }
+        }
+        connection.loop.cancel(timer)
+    }
+
+    private func wakeIdleWaiters(evenIfBusy: Bool) {
+        let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
+            guard evenIfBusy || state.open.isEmpty else { return [] }
+            defer { state.idleWaiters = [] }
+            return state.idleWaiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: Calls, on the loop
+
+    private func isFromBroker(_ call: MethodCall, _ broker: UniqueName?) -> Bool {
+        guard let broker, let sender = call.sender else { return false }
+        return sender == broker.text
+    }
+
+    private func receive(_ method: ProviderMethod, _ call: MethodCall) {
+        guard let broker = state.withLock({ $0.broker }), isFromBroker(call, broker) else {
+            _ = call.fail(.accessDenied, "only the owner of \(Contract.busName) may call a provider")
+            return
+        }
+        let sink: ObjectPath
+        do {
+            sink = try method.sink(of: call)
+        } catch {
+            _ = call.fail(.invalidArguments, "\(error)")
+            return
+        }
+        let open = OpenCall(call, on: connection, sink: sink, broker: BusName(broker)) { [self] call in ended(call) }
+        let mayRun = state.withLock { state in
+            state.open[sink.text] = open
+            if state.running >= max(1, options.maximumConcurrentCalls) {
+                state.queued.append((method, open))
+                return false
+            }
+            state.running += 1
+            return true
+        }
+        if mayRun { start(method, open) }
+    }
+
+    private func cancel(_ call: MethodCall) {
+        var reader = call.reader
+        let isBroker = isFromBroker(call, state.withLock { $0.broker })
+        guard isBroker, let path = try? reader.readObjectPath(), let open = state.withLock({ $0.open[path.text] }) else { return }
+        open.end(CIMError(.callCancelled, "the operation was cancelled"), answering: true)
+    }
+
+    private func start(_ method: ProviderMethod, _ open: OpenCall) {
+        connection.loop.schedule(after: OpenCall.replyDelay) { [weak open] in open?.detachIfCalling() }
+        let work: @Sendable () async -> Void = { [self] in
+            do {
+                if open.isOver { throw CancellationError() }
+                open.finish(try await perform(method, open))
+            } catch {
+                open.finish(.failed(CIMError(thrown: error)))
+            }
+            returned()
+        }
+        let executor: (any TaskExecutor)? = options.runsOnConnectionThread ? connection.loop : nil
+        open.runs(in: Task(executorPreference: executor, operation: work))
+    }
+
+    /// A provider's method has returned: the next call may run.
+    private func returned() {
+        let next: (ProviderMethod, OpenCall)? = state.withLock { state in
+            // Calls that were cancelled while they waited have had their answer.
+            state.queued.removeAll { $0.1.isOver }
+            if state.queued.isEmpty {
+                state.running -= 1
+                return nil
+            }
+            return state.queued.removeFirst()
+        }
+        if let (method, open) = next { start(method, open) }
+    }
+
+    private func ended(_ call: OpenCall) {
+        let isIdle = state.withLock { state in
+            if state.open[call.sink.text] === call { state.open[call.sink.text] = nil }
+            return state.open.isEmpty
+        }
+        if isIdle { wakeIdleWaiters(evenIfBusy: false) }
+    }
+
+    // MARK: Serving
+
+    private func perform(_ method: ProviderMethod, _ open: OpenCall) async throws -> OpenCall.Outcome {
+        var reader = open.request.reader
+        let namespace = try reader.readNamespace()
+        switch method {
+        case .getObject:
+            let path = try reader.readPath()
+            let provider = try instances(path.className)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            return .object(try await provider.getInstance(at: path, context: context))
+        case .deleteInstance:
+            let path = try reader.readPath()
+            let provider = try instances(path.className)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            try await provider.deleteInstance(at: path, context: context)
+            return .done
+        case .createInstanceEnum:
+            let name = try reader.readString()
+            let provider = try instances(name)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            try await provider.enumerateInstances(of: name, context: context, into: ObjectSink(call: open))
+            return .done
+        case .putInstance:
+            var start = reader
+            let plain = try reader.readInstance()
+            let provider = try instances(plain.className)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            if context.isPartialPut, !provider.supportsPartialPut {
+                throw CIMError(.providerNotCapable, "instances of \(plain.className) are written whole, not in part")
+            }
+            var instance = plain
+            if let layout = await schema()?.layout(of: plain.className, in: namespace) { instance = try start.readInstance(layout) }
+            let path = try await provider.putInstance(instance, context: context)
+            return path.map { .path($0.relativePath) } ?? .done
+        case .execMethod:
+            let path = try reader.readPath()
+            let name = try reader.readString()
+            guard let provider = try provider(path.className) as? any MethodProvider else {
+                throw CIMError(.methodNotImplemented, "\(path.className) has no methods here")
+            }
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            let layout = await schema()?.layout(ofParameters: name, of: path.className, in: namespace)
+            let parameters = if let layout { try reader.readInstance(layout) } else { try reader.readInstance() }
+            let result = try await provider.invoke(name, at: path, parameters: parameters, context: context)
+            return result.object.map { .object($0) } ?? .done
+        }
+    }
+
+    private func schema() -> SchemaCache? { state.withLock { $0.schema } }
+
+    private func provider(_ className: String) throws(CIMError) -> any Provider {
+        guard let provider = providers[CIMName(className)] else {
+            throw CIMError(.invalidClass, "this provider does not serve class \(className)")
+        }
+        return provider
+    }
+
+    private func instances(_ className: String) throws(CIMError) -> any InstanceProvider {
+        guard let provider = try provider(className) as? any InstanceProvider else {
+            throw CIMError(.providerNotCapable, "this provider has no instances of \(className)")
+        }
+        return provider
+    }
+}

@@ -1,0 +1,59 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// The methods of `org.cimbus1.Provider`, and how to find the sink in their arguments.
+enum ProviderMethod: String, CaseIterable {
+    case getObject = "GetObjectAsync"
+    case putInstance = "PutInstanceAsync"
+    case deleteInstance = "DeleteInstanceAsync"
+    case createInstanceEnum = "CreateInstanceEnumAsync"
+    case execMethod = "ExecMethodAsync"
+
+    /// What precedes the sink, which is the last argument.
+    var signatureBeforeSink: Signature {
+        switch self {
+        case .getObject, .deleteInstance, .createInstanceEnum: Signature(verified: "ssia{sv}")
+        case .putInstance: Signature(verified: "sa{sv}ia{sv}")
+        case .execMethod: Signature(verified: "sssia{sv}a{sv}")
+        }
+    }
+
+    func sink(of call: MethodCall) throws -> ObjectPath {
+        var reader = call.reader
+        for type in signatureBeforeSink.types { try reader.skip(type) }
+        return try reader.readObjectPath()
+    }
+}
+
+extension BodyReader {
+    mutating func readNamespace() throws -> CIMNamespaceName {
+        let text = try readString()
+        guard let namespace = CIMNamespaceName(text) else { throw CIMError(.invalidNamespace, "\"\(text)\" is no namespace") }
+        return namespace
+    }
+
+    mutating func readPath() throws -> CIMObjectPath {
+        let text = try readString()
+        do {
+            return try CIMObjectPath(parsing: text)
+        } catch {
+            throw CIMError(.invalidObjectPath, "\"\(text.prefix(300))\": \(error)", cause: error)
+        }
+    }
+
+    mutating func readContext() throws -> DBusValue { try readValue(Signature.dictionary) }
+}
+
+extension CIMError {
+    /// What a provider's own code threw, as the client shall see it.
+    init(thrown error: any Error) {
+        switch error {
+        case let error as CIMError: self = error
+        case let error as DBusError: self.init(error)
+        case let error as ObjectFault: self.init(error.status, error.description, cause: error)
+        case is CancellationError: self.init(.callCancelled, "the provider's task was cancelled")
+        default: self.init(.failed, "\(error)", cause: error)
+        }
+    }
+}

@@ -1,0 +1,142 @@
+import CIM
+import CIMBusWire
+import DBus
+import Logging
+import ServiceLifecycle
+
+/// The life of one connection: follows the broker's name, and keeps the provider registered with whoever owns it.
+struct ProviderSession {
+    private enum Event: Sendable {
+        case brokerChanged(UniqueName?)
+        case registered(UniqueName)
+        case refused(CIMError)
+        case disconnected(DBusError)
+        case shutdown
+    }
+
+    private let connection: Connection
+    private let service: ProviderService
+    private let host: ProviderHost
+    private let events: AsyncStream<Event>
+    private let post: AsyncStream<Event>.Continuation
+
+    init(_ connection: Connection, _ service: ProviderService, _ host: ProviderHost) {
+        self.connection = connection
+        self.service = service
+        self.host = host
+        (events, post) = AsyncStream.makeStream()
+    }
+
+    func run() async throws {
+        await connection.export(host.object, at: ProviderService.path)
+        connection.onDisconnected { [post] in post.yield(.disconnected($0)) }
+        try await followBroker()
+        let result: Result<Void, any Error> = await withTaskCancellationOrGracefulShutdownHandler {
+            do { return .success(try await handleEvents()) } catch { return .failure(error) }
+        } onCancelOrGracefulShutdown: { [post] in
+            post.yield(.shutdown)
+        }
+        host.endAll(CIMError(.shuttingDown, "the provider \(service.name) stops"))
+        // A round trip: what was sent before has left when it returns.
+        _ = try? await connection.nameOwner(of: BusName(Contract.busName))
+        await connection.close()
+        try result.get()
+    }
+
+    /// Subscribes first, then checks.
+    private func followBroker() async throws(DBusError) {
+        let rule = MatchRule(
+            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), arguments: [0: Contract.busName.text])
+        _ = try await connection.addMatch(rule) { [host, post] message in
+            var reader = message.reader
+            guard (try? reader.readString()) != nil, (try? reader.readString()) != nil, let new = try? reader.readString() else { return }
+            let owner = try? UniqueName(new)
+            // At once, on the loop: calls of the new broker are behind this signal.
+            host.setBroker(owner)
+            post.yield(.brokerChanged(owner))
+        }
+        if let owner = try await connection.nameOwner(of: BusName(Contract.busName)) {
+            host.setBroker(owner)
+            post.yield(.brokerChanged(owner))
+        } else {
+            service.logger.info("waiting for a broker on the bus")
+        }
+    }
+
+    private func handleEvents() async throws {
+        var registering: Task<Void, Never>?
+        var broker: UniqueName?
+        var isRegistered = false
+        defer { registering?.cancel() }
+        for await event in events {
+            switch event {
+            case .brokerChanged(let owner):
+                guard owner != broker else { continue }
+                registering?.cancel()
+                broker = owner
+                isRegistered = false
+                if let owner {
+                    registering = Task { await register(with: owner) }
+                } else {
+                    service.logger.notice("the broker is gone; waiting for it")
+                }
+            case .registered(let owner):
+                guard owner == broker else { continue }
+                isRegistered = true
+                service.logger.info("registered", metadata: ["provider": "\(service.name)", "namespace": "\(service.namespace)"])
+                service.options.onRegistered?()
+            case .refused(let error): throw error
+            case .disconnected(let error): throw CIMError(error)
+            case .shutdown:
+                if isRegistered, let broker { await unregister(from: broker) }
+                await host.waitUntilIdle(service.options.shutdownGrace)
+                return
+            }
+        }
+    }
+
+    /// Tries until it is registered, refused for good, or cancelled.
+    private func register(with broker: UniqueName) async {
+        let giveUp = ContinuousClock.now + service.options.alreadyRegisteredGrace
+        var pause = Duration.milliseconds(50)
+        while !Task.isCancelled {
+            let failure: CIMError
+            do throws(DBusError) {
+                try await callRegister(broker)
+                post.yield(.registered(broker))
+                return
+            } catch {
+                failure = CIMError(error)
+            }
+            let isTransient =
+                failure.status == .transportFailure || failure.status == .timedOut || failure.status == .callCancelled
+                || (failure.status == .providerAlreadyRegistered && ContinuousClock.now < giveUp)
+            guard isTransient else { return _ = post.yield(.refused(failure)) }
+            service.logger.debug("cannot register yet: \(failure)")
+            try? await Task.sleep(for: pause)
+            pause = min(pause * 2, .seconds(2))
+        }
+    }
+
+    private func callRegister(_ broker: UniqueName) async throws(DBusError) {
+        var context: [(String, DBusValue)] = [(ContextKey.mof, .string(service.mof))]
+        if let seconds = service.options.pingSeconds { context.append((ContextKey.pingSeconds, .uint32(seconds))) }
+        if let seconds = service.options.silenceSeconds { context.append((ContextKey.silenceSeconds, .uint32(seconds))) }
+        let message = try Message.methodCall(
+            destination: BusName(broker), path: Contract.rootPath, interface: Contract.registrar, member: MemberName(verified: "Register"),
+            values: [
+                .int32(0), .dictionary(context), .string(""), .string(""), .string(service.namespace.text), .string(service.name),
+                .objectPath(ProviderService.path),
+            ])
+        _ = try await connection.call(message)
+    }
+
+    private func unregister(from broker: UniqueName) async {
+        let message = try? Message.methodCall(
+            destination: BusName(broker), path: Contract.rootPath, interface: Contract.registrar,
+            member: MemberName(verified: "UnRegister"), values: [.string(service.namespace.text), .string(service.name)])
+        // In a task of its own: this one may be cancelled already.
+        let call = Task { if let message { _ = try? await connection.call(message, timeout: .seconds(5)) } }
+        await call.value
+    }
+}

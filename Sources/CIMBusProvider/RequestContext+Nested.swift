@@ -1,0 +1,44 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// A provider's own calls to the broker, made for the call it is serving (L12): they end with it, are charged to its client, and run with
+/// this provider's rights.
+extension RequestContext {
+    /// Calls a method of `org.cimbus1.Services` in its sync form.
+    /// - Parameter arguments: of the method; put ``forwardedContext`` where it takes a context.
+    /// - Returns: the reply. Throws what the broker answers, CallCancelled when the operation is over meanwhile.
+    public func call(_ method: String, _ arguments: [DBusValue], in namespace: CIMNamespaceName? = nil) async throws(CIMError) -> Message {
+        do throws(DBusError) {
+            let message = try Message.methodCall(
+                destination: call.brokerName, path: Contract.path(of: namespace ?? self.namespace), interface: Contract.services,
+                member: MemberName(verified: method), values: arguments)
+            return try await call.connection.call(message, timeout: nil)
+        } catch {
+            throw CIMError(error)
+        }
+    }
+
+    /// The instance at `path`. Types are those of the wire (`sint16` for `sint8`, text for a datetime).
+    public func getInstance(at path: CIMObjectPath, in namespace: CIMNamespaceName? = nil) async throws -> CIMInstance {
+        var reader = try await call("GetObject", [.string(path.relativePath), .int32(0), forwardedContext], in: namespace).reader
+        return try reader.readInstance()
+    }
+
+    /// The instances of a class and its subclasses, as far as they fit into one reply (1 MiB; QuotaViolation past it).
+    public func instances(of className: String, in namespace: CIMNamespaceName? = nil) async throws -> [CIMInstance] {
+        var reader = try await call("CreateInstanceEnum", [.string(className), .int32(0), forwardedContext], in: namespace).reader
+        return try reader.readInstances()
+    }
+
+    /// Invokes a method.
+    /// - Returns: its out parameters and ReturnValue.
+    public func invoke(
+        _ method: String, at path: CIMObjectPath, parameters: KeyValuePairs<String, CIMValue> = [:], in namespace: CIMNamespaceName? = nil
+    ) async throws -> CIMInstance {
+        let input = DBusValue(instance: CIMInstance(className: "__PARAMETERS", parameters))
+        let arguments: [DBusValue] = [.string(path.relativePath), .string(method), .int32(0), forwardedContext, input]
+        var reader = try await call("ExecMethod", arguments, in: namespace).reader
+        return try reader.readInstance()
+    }
+}

@@ -1,0 +1,85 @@
+import CIM
+import CIMBusWire
+import DBus
+import Glibc
+
+/// What a provider is told about a call, beside its arguments: who asks, how, and until when.
+public struct RequestContext: Sendable {
+    /// What a Put may do (SEMANTICS A.2.2).
+    public enum PutMode: Hashable, Sendable {
+        case createOrUpdate
+        /// NotFound when the instance does not exist.
+        case updateOnly
+        /// AlreadyExists when it does.
+        case createOnly
+    }
+
+    /// The namespace of the call.
+    public let namespace: CIMNamespaceName
+    /// The client's flags; for a Put see ``putMode``.
+    public let flags: OperationFlags
+    /// The client's context and the broker's keys, as they came.
+    public let values: [String: DBusValue]
+    /// `values` as `a{sv}`, to be handed on in calls made for this one (L12).
+    public let forwardedContext: DBusValue
+    let call: OpenCall
+
+    init(namespace: CIMNamespaceName, flags: Int32, context: DBusValue, call: OpenCall) {
+        self.namespace = namespace
+        self.flags = OperationFlags(rawValue: flags)
+        self.call = call
+        values = context.stringDictionary ?? [:]
+        forwardedContext = context
+    }
+}
+
+extension RequestContext {
+    /// The broker's number of the operation.
+    public var operationID: UInt64? { values[ContextKey.operation]?.integer() }
+
+    /// The client's unique name on the bus.
+    public var clientName: String? { values[ContextKey.clientName]?.text }
+
+    /// The direct client's user: what rights are decided by. Nil when the broker did not say; then nobody's.
+    public var clientUserID: UInt32? { values[ContextKey.clientUser]?.integer() }
+
+    /// For display only: the number may belong to another process by now.
+    public var clientProcessID: UInt32? { values[ContextKey.clientProcess]?.integer() }
+
+    /// The user of the outermost client, where providers call each other.
+    public var originUserID: UInt32? { values[ContextKey.originUser]?.integer() }
+
+    /// When the client stops waiting; nil when it gave no deadline. The task is cancelled then.
+    public var deadline: ContinuousClock.Instant? {
+        guard let microseconds: Int64 = values[ContextKey.deadline]?.integer() else { return nil }
+        var time = timespec()
+        clock_gettime(CLOCK_BOOTTIME, &time)
+        let now = Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
+        return ContinuousClock.now + .microseconds(microseconds &- now)
+    }
+
+    public var putMode: PutMode {
+        if flags.contains(.createOnly) { return .createOnly }
+        return flags.contains(.updateOnly) ? .updateOnly : .createOrUpdate
+    }
+
+    /// Whether a Put writes a part of the instance only (SEMANTICS C.1.3).
+    public var isPartialPut: Bool { values["__PUT_EXTENSIONS"]?.bool ?? false }
+
+    /// The properties a partial Put writes; nil: all of them.
+    public var putProperties: [String]? {
+        isPartialPut ? values["__PUT_EXT_PROPERTIES"]?.elements?.compactMap(\.text) : nil
+    }
+
+    /// Whether a Put writes this property.
+    public func writes(_ property: String) -> Bool { putProperties?.contains { CIMName.equal($0, property) } ?? true }
+
+    /// Whether the operation is over: what is still done for it is for nobody.
+    public var isOver: Bool { call.isOver }
+
+    /// Tells the client how far the work has come, if it asked (SEND_STATUS), and the broker that this provider is alive (L8). Costs one
+    /// message: not for every object. Nothing happens once the operation is over.
+    public func report(current: Int, of total: Int, text: String = "") {
+        call.report(current: UInt16(clamping: current), total: UInt16(clamping: total), text: text)
+    }
+}

@@ -1,0 +1,80 @@
+import ArgumentParser
+import CIMBusClient
+
+extension Command {
+    /// Rows under names: lines of JSON, or a table.
+    func write(_ rows: [[(String, CIMValue)]], _ columns: [(name: String, isNumber: Bool)], _ output: inout Output) throws {
+        if options.output == .json {
+            for row in rows {
+                var text = ""
+                JSONText.append(row, to: &text)
+                try output.write(text + "\n")
+            }
+            return
+        }
+        var table = InstanceTable(columns, terminalWidth: Output.terminalWidth)
+        for row in rows {
+            try output.write(
+                table.append(columns.map { column in row.first { $0.0 == column.name }.map { InstanceTable.cell($0.1) } ?? "" }))
+        }
+        try output.write(table.finish())
+    }
+}
+
+struct Providers: Command {
+    static let configuration = CommandConfiguration(abstract: "Lists the providers the broker knows, running or not.")
+
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        let rows = try await session.broker.registrations().map { provider -> [(String, CIMValue)] in
+            [
+                ("Name", .string(provider.name)), ("Namespace", .string(provider.namespace)), ("State", .string(provider.state)),
+                ("ProcessID", .uint32(provider.processID)), ("UserID", .uint32(provider.userID)), ("Owner", .string(provider.owner)),
+                ("OpenOperations", .uint32(provider.openOperations)), ("SinkReferences", .uint32(provider.sinkReferences)),
+                ("Operations", .uint64(provider.counters["Operations"] ?? 0)), ("Objects", .uint64(provider.counters["Objects"] ?? 0)),
+                ("Failures", .uint64(provider.counters["Failures"] ?? 0)), ("Leaks", .uint64(provider.counters["Leaks"] ?? 0)),
+                ("Classes", .strings(provider.classes)), ("LastFailure", .string(provider.lastFailure)),
+            ]
+        }
+        try write(
+            rows,
+            [
+                ("Name", false), ("Namespace", false), ("State", false), ("ProcessID", true), ("UserID", true), ("OpenOperations", true),
+                ("Operations", true), ("Objects", true), ("Failures", true), ("Classes", false), ("LastFailure", false),
+            ], &output)
+    }
+}
+
+struct Operations: Command {
+    static let configuration = CommandConfiguration(abstract: "Lists the open operations: this user's, or everybody's for root.")
+
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        let rows = try await session.broker.listOperations().map { operation -> [(String, CIMValue)] in
+            [
+                ("ID", .uint64(operation.id)), ("Kind", .string(operation.kind)), ("Target", .string(operation.target)),
+                ("Namespace", .string(operation.namespace)), ("State", .string(operation.state)), ("Client", .string(operation.client)),
+                ("ClientUID", .uint32(operation.clientUserID)), ("Objects", .uint64(operation.objectsDelivered)),
+            ]
+        }
+        try write(
+            rows,
+            [
+                ("ID", true), ("Kind", false), ("State", false), ("Objects", true), ("ClientUID", true), ("Client", false),
+                ("Namespace", false), ("Target", false),
+            ], &output)
+    }
+}
+
+struct Cancel: Command {
+    static func advice(after status: WBEMStatus) -> String? { status == .notFound ? "'cimctl operations' lists those that are open" : nil }
+
+    static let configuration = CommandConfiguration(abstract: "Cancels an open operation by the number that 'operations' shows.")
+
+    @Argument(help: "The operation's number.") var id: UInt64
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws { try await session.broker.cancelOperation(id) }
+}

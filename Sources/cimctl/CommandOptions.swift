@@ -1,0 +1,57 @@
+import ArgumentParser
+import CIMBusClient
+
+/// Which bus the broker is on.
+enum BusChoice: String, EnumerableFlag {
+    case system
+    case session
+
+    static func help(for value: BusChoice) -> ArgumentHelp? {
+        value == .system ? "The broker on the system bus (the default)." : "The broker on the session bus."
+    }
+}
+
+/// How results are written.
+enum OutputFormat: String, ExpressibleByArgument, CaseIterable, Sendable {
+    case table
+    case json
+}
+
+/// What every command takes.
+struct CommandOptions: ParsableArguments {
+    @Flag(exclusivity: .exclusive) var bus: BusChoice = .system
+
+    @Option(help: "The broker on the bus at this D-Bus address, e.g. unix:path=/run/example.")
+    var address: String?
+
+    @Option(name: [.short, .long], help: "The namespace.")
+    var namespace = "root/cimv2"
+
+    @Option(name: [.short, .long], help: "table, or json: one object per line, every property, numbers exact.")
+    var output = OutputFormat.table
+
+    @Option(help: ArgumentHelp("How long the operation may take.", valueName: "seconds"))
+    var timeout: Double?
+
+    func validate() throws {
+        if CIMNamespaceName(namespace) == nil { throw ValidationError("'\(namespace)' is not a namespace; write it like root/cimv2") }
+        if let timeout, !(timeout > 0 && timeout <= 1e9) { throw ValidationError("--timeout takes a number of seconds above 0") }
+    }
+
+    /// The bus, and the words that start a broker there.
+    var busAddress: BusAddress {
+        if let address { return .address(address) }
+        return bus == .system ? .system : .session
+    }
+
+    var brokerCommand: String {
+        if let address { return "cimbusd --address '\(address)'" }
+        return bus == .system ? "systemctl start cimbusd (or, as root, cimbusd --system)" : "cimbusd --session"
+    }
+
+    var operationOptions: OperationOptions { OperationOptions(timeout: timeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }) }
+
+    func connect() async throws(CIMError) -> Session {
+        try await Session.connect(to: busAddress, namespace: CIMNamespaceName(namespace) ?? .cimv2)
+    }
+}

@@ -1,0 +1,203 @@
+import ArgumentParser
+import CIMBusClient
+
+extension Command {
+    /// The path a user wrote, which must be one of an instance where `isInstance`.
+    static func path(_ text: String, isInstance: Bool = true) throws -> CIMObjectPath {
+        let path: CIMObjectPath
+        do throws(ObjectPathError) {
+            path = try CIMObjectPath(parsing: text)
+        } catch {
+            throw CIMError(.invalidObjectPath, "'\(text)': \(error)", cause: error)
+        }
+        if isInstance, path.isClassPath { throw CIMError(.invalidObjectPath, "'\(text)' names a class, not one of its instances") }
+        return path
+    }
+
+    static func adviceForInstances(after status: WBEMStatus) -> String? {
+        status == .notFound ? "'cimctl enumerate CLASS' lists the instances there are" : nil
+    }
+
+    /// The class a command needs to know. Throws InvalidClass when there is none.
+    func declaration(of name: String, _ session: Session) async throws(CIMError) -> CIMClass {
+        do throws(CIMError) {
+            return try await session.getClass(name)
+        } catch  where error.status == .notFound {
+            throw CIMError(.invalidClass, "class \(name) does not exist in \(session.namespace)", cause: error)
+        }
+    }
+
+    /// One object: a line of JSON, or a table of its properties downwards.
+    func write(_ instance: CIMInstance, _ declaration: CIMClass?, _ output: inout Output) throws {
+        if options.output == .json { return try output.write(JSONText.line(instance, declaration)) }
+        var table = InstanceTable([("Property", false), ("Value", false)], terminalWidth: nil)
+        let names = declaration.map { declaration in
+            declaration.keyNames + declaration.properties.filter { !$0.isKey }.map(\.name)
+        }
+        for name in names ?? instance.properties.map(\.name) {
+            try output.write(table.append([name, InstanceTable.cell(instance[name] ?? .null)]))
+        }
+        try output.write(table.finish())
+    }
+}
+
+struct Enumerate: Command {
+    static let configuration = CommandConfiguration(abstract: "Lists the instances of a class and its subclasses.")
+
+    @Argument(help: "The class.") var className: String
+    @Flag(help: "Only instances of exactly this class.") var shallow = false
+    @Option(help: ArgumentHelp("Only these properties in a table, separated by commas.", valueName: "names")) var properties: String?
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        var operation = options.operationOptions
+        if shallow { operation.flags = .shallow }
+        let declaration = try await declaration(of: className, session)
+        let selection = properties?.split(separator: ",").map(String.init) ?? []
+        for name in selection where declaration.property(named: name) == nil {
+            throw ValidationError(
+                "class \(declaration.name) has no \(name); there is \(declaration.properties.map(\.name).joined(separator: ", "))")
+        }
+        var table = InstanceTable(declaration, only: selection, terminalWidth: Output.terminalWidth)
+        var classes = [CIMName(declaration.name): declaration]
+        do {
+            for try await batch in session.enumerateInstances(of: className, options: operation).batches {
+                for instance in batch {
+                    guard options.output == .json else {
+                        try output.write(table.append(instance))
+                        continue
+                    }
+                    let name = CIMName(instance.className)
+                    if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
+                    try output.write(JSONText.line(instance, classes[name]))
+                }
+                // What has come is shown, however long the next batch takes.
+                if options.output == .json { try output.flush() }
+            }
+        } catch let error as CIMError {
+            if options.output == .table, !table.isEmpty { try output.write(table.finish()) }
+            throw error
+        }
+        guard options.output == .table else { return }
+        try output.write(table.finish())
+        if table.hiddenColumns > 0 {
+            try output.flush()
+            StandardError.write("(\(table.hiddenColumns) more properties do not fit: --properties chooses, --output json shows all)\n")
+        }
+    }
+}
+
+struct Get: Command {
+    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+
+    static let configuration = CommandConfiguration(abstract: "Shows one instance.")
+
+    @Argument(help: "The path, e.g. 'Linux_UnixProcess.Handle=\"1\"'.") var path: String
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        let instance = try await session.beginGetInstance(try Self.path(path), options: options.operationOptions).value
+        try write(instance, try await session.getClass(instance.className), &output)
+    }
+}
+
+struct Invoke: Command {
+    static let configuration = CommandConfiguration(abstract: "Runs a method of an instance, or a static one of a class.")
+
+    @Argument(help: "The path.") var path: String
+    @Argument(help: "The method.") var method: String
+    @Argument(help: ArgumentHelp("In parameters; an array as a,b or [\"a\",\"b\"] or several times.", valueName: "name=value"))
+    var parameters: [String] = []
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        let path = try Self.path(path, isInstance: false)
+        let assignments = try Assignments(parameters)
+        let declaration = try await declaration(of: path.className, session)
+        guard let described = declaration.method(named: method) else {
+            let names = declaration.methods.map(\.name).joined(separator: ", ")
+            throw CIMError(.invalidMethod, "class \(declaration.name) has no method \(method); it has \(names.isEmpty ? "none" : names)")
+        }
+        let values = try assignments.values("method \(described.name)", described.parameters.filter(\.isIn).map { ($0.name, $0.type) })
+        let given = Dictionary(values.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
+        let result = try await session.beginInvoke(path, described.name, parameters: given, options: options.operationOptions).value
+        var fields: [(String, CIMValue)] = []
+        if described.returnType != nil { fields.append(("ReturnValue", result.returnValue ?? .null)) }
+        for parameter in described.parameters where parameter.isOut { fields.append((parameter.name, result[parameter.name] ?? .null)) }
+        if options.output == .json {
+            var text = ""
+            JSONText.append(fields, to: &text)
+            return try output.write(text + "\n")
+        }
+        var table = InstanceTable([("Parameter", false), ("Value", false)], terminalWidth: nil)
+        for (name, value) in fields { try output.write(table.append([name, InstanceTable.cell(value)])) }
+        if !fields.isEmpty { try output.write(table.finish()) }
+    }
+}
+
+struct Put: Command {
+    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+
+    static let configuration = CommandConfiguration(
+        abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one.")
+
+    @Argument(help: "The path.") var path: String
+    @Argument(help: ArgumentHelp("Properties; nothing after = is NULL, or empty text.", valueName: "name=value")) var properties: [String]
+    @Flag(help: "Create it; fails when it exists. The keys come from the path.") var create = false
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        let path = try Self.path(path, isInstance: !create)
+        let assignments = try Assignments(properties)
+        var operation = options.operationOptions
+        var instance: CIMInstance
+        var declaration = try await declaration(of: path.className, session)
+        if create {
+            operation.flags = .createOnly
+            instance = CIMInstance(className: declaration.name)
+            for property in declaration.properties where !property.defaultValue.isNull { instance[property.name] = property.defaultValue }
+            if !path.isClassPath { try Self.setKeys(of: &instance, from: path, declaration) }
+        } else {
+            operation.flags = .updateOnly
+            instance = try await session.beginGetInstance(path, options: options.operationOptions).value
+            declaration = try await session.getClass(instance.className)
+        }
+        let described = declaration.properties.map { ($0.name, $0.type) }
+        for (name, value) in try assignments.values("class \(declaration.name)", described) { instance[name] = value }
+        let written = try await session.beginPutInstance(instance, options: operation).value
+        if options.output == .json {
+            var text = ""
+            JSONText.append([("__PATH", .string(written.path))], to: &text)
+            try output.write(text + "\n")
+        } else {
+            try output.write(written.path + "\n")
+        }
+    }
+
+    private static func setKeys(of instance: inout CIMInstance, from path: CIMObjectPath, _ declaration: CIMClass) throws {
+        let canonical: CIMObjectPath
+        do throws(ObjectPathError) {
+            canonical = try path.canonicalized(for: declaration)
+        } catch {
+            throw CIMError(.invalidObjectPath, "'\(path)': \(error)", cause: error)
+        }
+        guard case .keys(let keys) = canonical.keys else { return }
+        for key in keys {
+            guard let name = key.name, let type = declaration.property(named: name)?.type else { continue }
+            instance[name] = key.value.value.converted(to: type)
+        }
+    }
+}
+
+struct Delete: Command {
+    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+
+    static let configuration = CommandConfiguration(abstract: "Deletes an instance.")
+
+    @Argument(help: "The path.") var path: String
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        try await session.beginDeleteInstance(try Self.path(path), options: options.operationOptions).value
+    }
+}

@@ -1,0 +1,83 @@
+import CIMBusClient
+
+/// CIM values as JSON: integers exact whatever their width, datetimes and references as strings, NULL and what is no number as null.
+enum JSONText {
+    /// One object on one line: its class, its path if known, then its properties in the class's order, absent ones as null.
+    static func line(_ instance: CIMInstance, _ declaration: CIMClass?) -> String {
+        var text = ""
+        append(instance, declaration, to: &text)
+        text += "\n"
+        return text
+    }
+
+    static func append(_ instance: CIMInstance, _ declaration: CIMClass?, to text: inout String) {
+        var fields: [(String, CIMValue)] = [("__CLASS", .string(instance.className))]
+        if let path = instance.path { fields.append(("__PATH", .string(path.path))) }
+        if let declaration {
+            for property in declaration.properties { fields.append((property.name, instance[property.name] ?? .null)) }
+            for property in instance.properties where declaration.property(named: property.name) == nil {
+                fields.append((property.name, property.value))
+            }
+        } else {
+            for property in instance.properties { fields.append((property.name, property.value)) }
+        }
+        append(fields, to: &text)
+    }
+
+    /// An object of these fields, in this order.
+    static func append(_ fields: [(String, CIMValue)], to text: inout String) {
+        text += "{"
+        for (position, (name, value)) in fields.enumerated() {
+            if position > 0 { text += "," }
+            append(string: name, to: &text)
+            text += ":"
+            append(value, to: &text)
+        }
+        text += "}"
+    }
+
+    static func append(_ value: CIMValue, to text: inout String) {
+        switch value {
+        case .null: text += "null"
+        case .boolean(let value): text += value ? "true" : "false"
+        case .uint64(let value): text += String(value)
+        case .uint8, .sint8, .uint16, .sint16, .uint32, .sint32, .sint64: text += value.int64Value.map { String($0) } ?? "null"
+        case .real32(let value): text += value.isFinite ? value.description : "null"
+        case .real64(let value): text += value.isFinite ? value.description : "null"
+        case .char16(let unit): append(string: String(decoding: [unit], as: UTF16.self), to: &text)
+        case .string(let value): append(string: value, to: &text)
+        case .datetime(let value): append(string: value.description, to: &text)
+        case .reference(let value): append(string: value.path, to: &text)
+        case .object(let value): append(value, nil, to: &text)
+        case .array(_, let elements):
+            text += "["
+            for (position, element) in elements.enumerated() {
+                if position > 0 { text += "," }
+                append(element, to: &text)
+            }
+            text += "]"
+        }
+    }
+
+    static func append(string: String, to text: inout String) {
+        text += "\""
+        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && $0 != 0x7F }) {
+            text += string
+        } else {
+            for scalar in string.unicodeScalars {
+                switch scalar {
+                case "\"": text += "\\\""
+                case "\\": text += "\\\\"
+                case "\n": text += "\\n"
+                case "\r": text += "\\r"
+                case "\t": text += "\\t"
+                case "\u{0}"..."\u{1F}", "\u{7F}":
+                    let digits = String(scalar.value, radix: 16)
+                    text += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
+                default: text.unicodeScalars.append(scalar)
+                }
+            }
+        }
+        text += "\""
+    }
+}

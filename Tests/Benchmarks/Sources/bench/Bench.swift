@@ -1,0 +1,79 @@
+import CBaseline
+import CIMBusTestKit
+import Glibc
+
+/// Measures what the README claims, as ratios inside one run. `bench [--quick]`; it builds nothing, and expects `cimbusd` beside the
+/// project's other release programs.
+@main
+enum Bench {
+    static func main() async throws {
+        let arguments = CommandLine.arguments
+        switch arguments.dropFirst().first {
+        case "serve-c": exit(baseline_serve(arguments[2]))
+        case "provider": try await Role.provider(arguments[2], count: Int(arguments[3]) ?? 0)
+        case "enumerate": try await Role.enumerate(arguments[2])
+        case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)
+        case "stall": try await Role.stall(arguments[2])
+        case "latency":
+            try await Role.latency(
+                arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
+        default: try await Suite(quick: arguments.contains("--quick")).run()
+        }
+    }
+}
+
+/// A bus, a broker and a provider, perhaps all on one CPU.
+struct Stage {
+    let bus: PrivateBus
+    let broker: ChildProcess
+    let provider: ChildProcess
+    let direct: String
+
+    static let own = "/proc/self/exe"
+    let pinned: Bool
+
+    static func program() -> String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink(own, &buffer, 4095)
+        return String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+    }
+
+    static var broker: String {
+        if let path = getenv("CIMBUSD") { return String(cString: path) }
+        return "../../.build/release/cimbusd"
+    }
+
+    static func spawn(_ pinned: Bool, _ program: String, _ arguments: [String]) throws -> ChildProcess {
+        pinned ? try ChildProcess("taskset", ["-c", "0", program] + arguments) : try ChildProcess(program, arguments)
+    }
+
+    static func line(_ process: ChildProcess, _ what: String, within duration: Duration = .seconds(120)) async throws -> String {
+        try await withDeadline(duration, what) {
+            for await line in process.lines { return line }
+            throw BenchError("\(what): the process ended")
+        }
+    }
+
+    init(pinned: Bool, objects: Int) async throws {
+        self.pinned = pinned
+        bus = try await PrivateBus.start()
+        if pinned { _ = try await ChildProcess.output("taskset", ["-cp", "0", "\(bus.daemon.processID)"]) }
+        broker = try Self.spawn(pinned, Self.broker, ["--address", bus.address, "--log-level", "error"])
+        provider = try Self.spawn(pinned, Self.program(), ["provider", bus.address, "\(objects)"])
+        direct = String(try await Self.line(provider, "the provider to register").split(separator: " ").last ?? "")
+    }
+
+    func run(_ arguments: [String]) async throws -> [String] {
+        let process = try Self.spawn(pinned, Self.program(), arguments)
+        return try await withDeadline(.seconds(300), "bench \(arguments[0])") {
+            var lines: [String] = []
+            for await line in process.lines { lines.append(line) }
+            return lines
+        }
+    }
+
+    func end() async throws {
+        try await provider.killAndWait()
+        try await broker.killAndWait()
+    }
+}

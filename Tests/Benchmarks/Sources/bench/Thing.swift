@@ -1,0 +1,51 @@
+import CIM
+import CIMBusProvider
+import DBus
+import Glibc
+
+/// A class of 10 properties, and a provider of any number of its instances.
+enum Thing {
+    static let mof = """
+        [dynamic, provider("Bench")] class Bench_Thing {
+            [key] string Handle; string Name; string CommandLine; uint32 ParentProcessID; string UserName;
+            sint32 Priority; uint16 State; uint64 VirtualSize; uint64 WorkingSetSize; uint32 ThreadCount;
+        };
+        """
+
+    static let instances: [CIMInstance] = (0..<2048).map { index in
+        CIMInstance(
+            className: "Bench_Thing",
+            [
+                "Handle": .string("\(index)"), "Name": .string("process"), "CommandLine": .string("/usr/bin/process --number \(index)"),
+                "ParentProcessID": .uint32(1), "UserName": .string("root"), "Priority": .sint32(0), "State": .uint16(2),
+                "VirtualSize": .uint64(1 << 30), "WorkingSetSize": .uint64(UInt64(index) << 12), "ThreadCount": .uint32(4),
+            ])
+    }
+}
+
+struct ThingProvider: InstanceProvider {
+    let count: Int
+
+    func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
+        var left = count
+        while left > 0 {
+            let part = min(left, Thing.instances.count)
+            try await sink.indicate(Thing.instances[..<part])
+            left -= part
+        }
+    }
+
+    func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance { Thing.instances[7] }
+}
+
+/// The most memory a process has had, in MiB.
+func peakMemory(_ process: String = "self") -> Double {
+    guard let file = fopen("/proc/\(process)/status", "r") else { return 0 }
+    defer { fclose(file) }
+    var line = [CChar](repeating: 0, count: 256)
+    while fgets(&line, 256, file) != nil {
+        let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        if text.hasPrefix("VmHWM:") { return Double(text.split(separator: " ").dropFirst().first { Int($0) != nil } ?? "0").map { $0 / 1024 } ?? 0 }
+    }
+    return 0
+}
