@@ -112,3 +112,18 @@ extension DBusValue {
         .array(element: .dictionary, objects.map { .dictionary($0) })
     }
 }
+
+extension ProviderSink {
+    /// An `Indicate` that nobody waits for, though it may want its reply.
+    public func sendIndicate(_ objects: [[(String, DBusValue)]], wantsReply: Bool) throws {
+        let message = try Message.methodCall(
+            destination: broker, path: path, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
+            flags: wantsReply ? [] : .noReplyExpected, values: [.objects(objects)])
+        let connection = connection
+        connection.loop.execute {
+            connection.assumeIsolated { connection in
+                if wantsReply { connection.call(message, timeout: nil) { _ in } } else { try? connection.send(message) }
+            }
+        }
+    }
+}

@@ -12,6 +12,11 @@ public struct Scene: Sendable {
 
     /// - Parameter options: the broker's.
     public static func start(_ options: String..., bus: PrivateBus? = nil) async throws -> Scene {
+        try await start(options: options, bus: bus)
+    }
+
+    /// - Parameter options: the broker's.
+    public static func start(options: [String], bus: PrivateBus? = nil) async throws -> Scene {
         let bus = if let bus { bus } else { try await PrivateBus.start() }
         let broker = try await BrokerProcess.start(on: bus, options)
         return Scene(bus: bus, broker: broker, client: try await RawClient.connect(to: bus))
@@ -31,6 +36,42 @@ public struct Scene: Sendable {
         let provider = try await RawProvider.start(on: bus, name: name, className: className, things: things, context: context)
         providers.record(provider)
         return provider
+    }
+
+    // MARK: - What the broker knows
+
+    /// Asks until `condition` holds, one round trip to the broker after the other.
+    public func eventually(
+        _ awaited: String, within duration: Duration = .seconds(5), _ condition: () async throws -> Bool
+    ) async throws {
+        let deadline = ContinuousClock.now + duration
+        while try await !condition() {
+            if ContinuousClock.now > deadline { throw DeadlinePassed(awaited: awaited, duration: duration) }
+        }
+    }
+
+    /// Waits until a registration is in a state.
+    public func waitForState(_ state: String, of registration: ObjectPath) async throws {
+        try await eventually("\(registration) to be \(state)") {
+            try await client.property(registration, Contract.registration, "State").text == state
+        }
+    }
+
+    /// The states of the open operations.
+    public func operationStates() async throws -> [String] {
+        let entries = try await client.call(Contract.rootPath, Contract.broker, "ListOperations").first?.elements ?? []
+        return entries.compactMap { $0.elements?.last?.stringDictionary?["State"]?.text }
+    }
+
+    /// Waits until so many operations are open, and gives their states.
+    @discardableResult
+    public func waitForOperations(_ count: Int) async throws -> [String] {
+        var states: [String] = []
+        try await eventually("\(count) open operations") {
+            states = try await operationStates()
+            return states.count == count
+        }
+        return states
     }
 
     /// What is wrong with the broker after all operations have ended; empty when nothing is: no operation is open, no reference is held,
