@@ -114,35 +114,39 @@ extension Broker {
         guard let leg = core.legs[sink], let record = records[leg.operation], status.isSuccess else {
             return .result(status, references: references, objects: nil)
         }
-        switch check(&reader, record, bodySize: reply.bodySize) {
-        case .success(let batch): return .result(status, references: references, objects: keep(batch))
+        switch check(reader, record, reply) {
+        case .success(let objects): return .result(status, references: references, objects: keep(objects))
         case .failure(let fault): return .failure(.because(.misfit, text: fault.description))
         }
     }
 
     /// Objects of a provider, checked against their class.
-    func check(_ reader: inout BodyReader, _ record: OperationRecord, bodySize: Int) -> Result<ObjectBatch, ObjectFault> {
+    func check(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
         guard let expectation = record.expectation else { return .failure(ObjectFault("a \(record.kind.rawValue) has no objects")) }
+        let isLarge = message.bodySize > Contract.largestBatch + 64
+        let tooLarge = ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
+        if case .instances(let layout) = expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
+            if ranges.count > 1, isLarge { return .failure(tooLarge) }
+            return .success(.verbatim(message, reader, ranges))
+        }
         let namespace = record.namespace
+        var reader = reader
         var checker = ObjectChecker(expectation, derivedSystemProperties: record.derivedSystemProperties) { [schema] in
             schema.layout($0, in: namespace)
         }
         do throws(ObjectFault) {
             try checker.checkArray(&reader)
             let batch = try checker.finish()
-            guard batch.count <= 1 || bodySize <= Contract.largestBatch + 64 else {
-                throw ObjectFault("a batch of \(bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
-            }
-            return .success(batch)
+            return batch.count > 1 && isLarge ? .failure(tooLarge) : .success(.rewritten(batch))
         } catch {
             return .failure(error)
         }
     }
 
-    func keep(_ batch: ObjectBatch) -> Batch {
+    func keep(_ objects: CheckedObjects) -> Batch {
         let payload = newPayload()
-        payloads[payload] = batch
-        return Batch(payload, sizes: batch.sizes)
+        payloads[payload] = objects
+        return Batch(payload, sizes: objects.sizes)
     }
 
     /// The provider's own words about a failure, as the status object the client gets.
@@ -193,6 +197,27 @@ extension Request.Kind {
         case .getObject, .deleteInstance, .createInstanceEnum: Signature(verified: "ssia{sv}o")
         case .putInstance: Signature(verified: "sa{sv}ia{sv}o")
         case .execMethod: Signature(verified: "sssia{sv}a{sv}o")
+        }
+    }
+}
+
+/// A batch that passed the check.
+enum CheckedObjects: Sendable {
+    /// Nothing about the message's objects has to change: where they lie in its body.
+    case verbatim(Message, BodyReader, [Range<Int>])
+    case rewritten(ObjectBatch)
+
+    var sizes: [UInt32] {
+        switch self {
+        case .verbatim(_, _, let ranges): ranges.map { UInt32(clamping: $0.count + 8) }
+        case .rewritten(let batch): batch.sizes
+        }
+    }
+
+    var batch: ObjectBatch {
+        switch self {
+        case .verbatim(_, let reader, let ranges): ObjectBatch(verbatim: reader, ranges: ranges)
+        case .rewritten(let batch): batch
         }
     }
 }

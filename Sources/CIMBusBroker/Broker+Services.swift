@@ -22,7 +22,7 @@ extension Broker {
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form) {
-        guard let client = peer(of: call), let namespace = namespace(at: call.path) else { return }
+        guard let client = peer(of: call), let namespace = namespaces[call.message.path ?? ""] else { return }
         do throws(CIMError) {
             let arguments = try ServicesCall(kind, form, namespace, call.message, server: schema.server)
             var record = OperationRecord(
@@ -39,10 +39,6 @@ extension Broker {
         } catch {
             call.fail(error)
         }
-    }
-
-    private func namespace(at path: ObjectPath) -> CIMNamespaceName? {
-        schema.names.first { Contract.path(of: $0) == path }
     }
 
     private func begin(
@@ -155,9 +151,7 @@ extension Broker {
     private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {
         do throws(DBusEncodingError) {
             let batch = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
-            let payload = newPayload()
-            payloads[payload] = batch
-            return .broker(Outcome(.noError), answer: Batch(payload, sizes: batch.sizes))
+            return .broker(Outcome(.noError), answer: keep(.rewritten(batch)))
         } catch {
             return .broker(.stated(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)"), answer: nil)
         }

@@ -58,12 +58,10 @@ extension Broker {
         perform(effects)
         if let refused { return refuse(call, refused) }
         guard let leg = core.legs[sink], let record = records[leg.operation] else { return }
-        var reader = call.reader
-        switch check(&reader, record, bodySize: call.message.bodySize) {
-        case .success(let batch):
-            guard batch.count > 0 else { _ = call.reply(); return }
+        switch check(call.reader, record, call.message) {
+        case .success(let objects):
             let token = call.needsReply ? keep(call) : nil
-            perform(core.indicate(sink, by: peer, keep(batch), call: token, at: Self.now))
+            perform(core.indicate(sink, by: peer, keep(objects), call: token, at: Self.now))
         case .failure(let fault):
             call.fail(fault, "Indicate")
             // Over a size limit nothing changes; what does not fit its class ends the leg.

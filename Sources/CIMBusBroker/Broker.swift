@@ -17,13 +17,14 @@ public actor Broker {
     let configuration: BrokerConfiguration
     let logger: Logger
     let rights: RegistrationRights
-    let startedAt: Microseconds
     var core: BrokerCore
     var schema: SchemaStore
+    /// The namespace of each object path.
+    let namespaces: [String: CIMNamespaceName]
 
     // What the core knows by number.
     var records: [OperationID: OperationRecord] = [:]
-    var payloads: [PayloadID: ObjectBatch] = [:]
+    var payloads: [PayloadID: CheckedObjects] = [:]
     var statusObjects: [PayloadID: CIMInstance] = [:]
     var calls: [CallID: MethodCall] = [:]
     private var lastPayload: UInt64 = 0
@@ -55,7 +56,7 @@ public actor Broker {
         rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
         core = BrokerCore(limits: configuration.limits)
         schema = SchemaStore(server: configuration.server ?? Self.hostName())
-        startedAt = Self.now
+        namespaces = Dictionary(uniqueKeysWithValues: schema.names.map { (Contract.path(of: $0).text, $0) })
     }
 
     /// Connects, exports the contract's objects, and takes the name: from then on it serves.
@@ -183,7 +184,9 @@ public actor Broker {
     private func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let id, let payload): deliver(id, payload)
-        case .discard(let payload): payloads[payload] = nil
+        case .discard(let payload):
+            payloads[payload] = nil
+            statusObjects[payload] = nil
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
         case .abandon(let id), .expire(let id): records[id] = nil

@@ -155,6 +155,7 @@ extension BrokerCore {
         operations[id]?.outcome = .because(.cancelled)
         if let sink = operation.leg { closeLeg(sink) }
         for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
+        dismissPulls(of: id)
         discardQueue(of: id, because: .callCancelled)
         discardBuffer(of: id)
         counters.cancelled += 1

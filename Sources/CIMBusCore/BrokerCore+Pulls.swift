@@ -84,6 +84,20 @@ extension BrokerCore {
         }
     }
 
+    /// The client is gone; so that nobody keeps its calls, they are answered all the same, without objects.
+    mutating func dismissPulls(of id: OperationID) {
+        guard let operation = operations[id] else { return }
+        operations[id]?.pulls = []
+        for pull in operation.pulls {
+            peers[operation.request.client]?.owed -= 1
+            switch pull.kind {
+            case .next: effects.append(.answerNext(pull.call, id, objects: 0, status: .callCancelled))
+            case .skip: effects.append(.answerSkip(pull.call, id, objects: 0, status: .callCancelled))
+            case .result: effects.append(.answerResult(pull.call, id, ready: false))
+            }
+        }
+    }
+
     mutating func answer(_ pull: Pull, of id: OperationID, late: Bool) {
         guard let operation = operations[id] else { return }
         peers[operation.request.client]?.owed -= 1

@@ -15,6 +15,15 @@ public struct ObjectBatch: Sendable {
 
     public init() {}
 
+    /// Objects of a message body, as they are: `ranges` are from ``ObjectLayout/rangesIfVerbatim(_:)``.
+    public init(verbatim reader: BodyReader, ranges: [Range<Int>]) {
+        var reader = reader
+        reader.skipToEnd()
+        // A body starts at a multiple of 8, and so does each range in it.
+        bytes = Array(reader.bytes(from: 0))
+        self.ranges = ranges[...]
+    }
+
     /// A class as the one object of a batch.
     public init(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) throws(DBusEncodingError) {
         var writer = BodyWriter()

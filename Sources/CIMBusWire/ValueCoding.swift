@@ -176,16 +176,16 @@ extension BodyReader {
             }
         } else if signature.count == 2, signature[0] == UInt8(ascii: "a") {
             switch signature[1] {
-            case UInt8(ascii: "b"): return try readArray(.boolean) { .boolean(try $0.readBoolean()) }
-            case UInt8(ascii: "y"): return .array(of: .uint8, try readByteArray().map { .uint8($0) })
-            case UInt8(ascii: "n"): return try readArray(.sint16) { .sint16(try $0.readInt16()) }
-            case UInt8(ascii: "q"): return try readArray(.uint16) { .uint16(try $0.readUInt16()) }
-            case UInt8(ascii: "i"): return try readArray(.sint32) { .sint32(try $0.readInt32()) }
-            case UInt8(ascii: "u"): return try readArray(.uint32) { .uint32(try $0.readUInt32()) }
-            case UInt8(ascii: "x"): return try readArray(.sint64) { .sint64(try $0.readInt64()) }
-            case UInt8(ascii: "t"): return try readArray(.uint64) { .uint64(try $0.readUInt64()) }
-            case UInt8(ascii: "d"): return try readArray(.real64) { .real64(try $0.readDouble()) }
-            case UInt8(ascii: "s"), UInt8(ascii: "o"): return try readArray(.string) { .string(try $0.readString()) }
+            case UInt8(ascii: "b"): return try readArray(of: .boolean)
+            case UInt8(ascii: "y"): return try readArray(of: .uint8)
+            case UInt8(ascii: "n"): return try readArray(of: .sint16)
+            case UInt8(ascii: "q"): return try readArray(of: .uint16)
+            case UInt8(ascii: "i"): return try readArray(of: .sint32)
+            case UInt8(ascii: "u"): return try readArray(of: .uint32)
+            case UInt8(ascii: "x"): return try readArray(of: .sint64)
+            case UInt8(ascii: "t"): return try readArray(of: .uint64)
+            case UInt8(ascii: "d"): return try readArray(of: .real64)
+            case UInt8(ascii: "s"), UInt8(ascii: "o"): return try readArray(of: .string)
             default: break
             }
         } else if signature.elementsEqual("a{sv}".utf8) {
@@ -200,6 +200,23 @@ extension BodyReader {
             return .array(of: (types.first ?? .string) ?? .string, values)
         }
         throw ObjectFault("a value of D-Bus type \"\(String(decoding: signature, as: UTF8.self))\" has no CIM type")
+    }
+
+    /// The elements of an array of a known type, in the type that the wire has for it.
+    mutating func readArray(of type: CIMType) throws -> CIMValue {
+        switch type {
+        case .boolean: try readArray(.boolean) { .boolean(try $0.readBoolean()) }
+        case .uint8: .array(of: .uint8, try readByteArray().map { .uint8($0) })
+        case .sint8, .sint16: try readArray(.sint16) { .sint16(try $0.readInt16()) }
+        case .uint16, .char16: try readArray(.uint16) { .uint16(try $0.readUInt16()) }
+        case .sint32: try readArray(.sint32) { .sint32(try $0.readInt32()) }
+        case .uint32: try readArray(.uint32) { .uint32(try $0.readUInt32()) }
+        case .sint64: try readArray(.sint64) { .sint64(try $0.readInt64()) }
+        case .uint64: try readArray(.uint64) { .uint64(try $0.readUInt64()) }
+        case .real32, .real64: try readArray(.real64) { .real64(try $0.readDouble()) }
+        case .string, .datetime, .reference: try readArray(.string) { .string(try $0.readString()) }
+        case .object: .array(of: .object, try readInstances(depth: 1).map { .object($0) })
+        }
     }
 
     private mutating func readArray(_ type: CIMType, _ element: (inout BodyReader) throws -> CIMValue) throws -> CIMValue {

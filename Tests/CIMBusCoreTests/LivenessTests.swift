@@ -244,9 +244,11 @@ struct LivenessTests {
     func clientGone() throws {
         var scene = Scene()
         let first = try scene.open()
-        _ = try scene.open(.semisync)
+        let pulled = try scene.open(.semisync)
+        try scene.pull(pulled, .next(1))
         _ = try scene.open(.sync)
         scene.vanish(Scene.client)
+        #expect(scene.witness.pulls.isEmpty, "nothing is kept for a call nobody waits for")
         #expect(scene.effects.contains(.abandon(first)))
         #expect(scene.effects.contains(.cancelCall(SinkID(1), scene.registration)))
         #expect(scene.witness.ends.isEmpty)

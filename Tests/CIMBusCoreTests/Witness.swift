@@ -16,7 +16,7 @@ struct Witness {
     var payloads: Set<PayloadID> = []
     /// `Indicate` calls, and calls that pull, without an answer.
     var indicates: Set<CallID> = []
-    var pulls: [CallID: OperationID] = [:]
+    var pulls: Set<CallID> = []
     /// Peers that left the bus, and peers with a ping out.
     var gone: Set<PeerID> = []
     var pinged: Set<PeerID> = []
@@ -45,11 +45,10 @@ struct Witness {
             if semisync.contains(id) { kept.insert(id) }
         case .abandon(let id):
             if open.remove(id) == nil { faults.append("L1: abandoned \(id.number) after its end") }
-            pulls = pulls.filter { $0.value != id }
         case .expire(let id):
             if kept.remove(id) == nil { faults.append("expired \(id.number), which was not kept") }
         case .answerNext(let call, _, _, _), .answerSkip(let call, _, _, _), .answerResult(let call, _, _):
-            if pulls.removeValue(forKey: call) == nil { faults.append("a pull answered twice") }
+            if pulls.remove(call) == nil { faults.append("a pull answered twice") }
         case .call(let sink):
             if core.legs[sink] == nil { faults.append("a call for sink \(sink.number), which is over") }
             if !calls.insert(sink).inserted { faults.append("sink \(sink.number) called twice") }

@@ -7,7 +7,6 @@ import Glibc
 @main
 enum Bench {
     static func main() async throws {
-        setvbuf(stdout, nil, _IOLBF, 0)
         let arguments = CommandLine.arguments
         switch arguments.dropFirst().first {
         case "serve-c": exit(baseline_serve(arguments[2]))

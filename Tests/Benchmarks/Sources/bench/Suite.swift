@@ -7,11 +7,10 @@ struct Suite {
 
     func run() async throws {
         print("# CIMBus benchmarks\n")
-        try await latency(pinned: true)
-        try await latency(pinned: false)
-        try await throughput()
-        try await memory()
-        try await fairness()
+        for part in [{ try await latency(pinned: true) }, { try await latency(pinned: false) }, throughput, memory, fairness] {
+            try await part()
+            fflush(nil)
+        }
     }
 
     private func latency(pinned: Bool) async throws {
