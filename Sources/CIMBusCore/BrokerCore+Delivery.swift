@@ -41,7 +41,10 @@ extension BrokerCore {
                 return false
             }
             credit.charge(bytes, uid: uid)
-            operations[id]?.delivery.unacknowledged.append(bytes)
+            let parts = waiting.batch.parts
+            for part in 1...parts {
+                operations[id]?.delivery.unacknowledged.append(bytes * part / parts - bytes * (part - 1) / parts)
+            }
         case .semisync:
             let delivery = operation.delivery
             let fits =

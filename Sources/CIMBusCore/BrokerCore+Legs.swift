@@ -173,7 +173,6 @@ extension BrokerCore {
             outcome.explanation?.registration = leg.registration
             outcome.explanation?.pid = peers[leg.peer]?.pid ?? registry[leg.registration]?.pid
         }
-        if let reason = outcome.explanation?.reason { registry[leg.registration]?.lastFailure = reason.rawValue }
         conclude(leg.operation, outcome, discarding: false)
     }
 
