@@ -35,6 +35,7 @@ extension Broker {
             perform(core.answered(sink, .failure(outcome), at: Self.now))
             return
         }
+        dropInput(of: leg.operation)
         connection.assumeIsolated { connection in
             connection.call(message, timeout: nil) { [weak self] result in
                 self?.assumeIsolated { $0.answered(sink, result) }
@@ -67,25 +68,34 @@ extension Broker {
         case .failure(let error):
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
-            let failure = CIMError(error)
+            let failure = Self.bounded(error)
             var outcome = Outcome(failure.status)
             if error.name.text.hasPrefix(Contract.errorPrefix) {
                 outcome.object = keepStatus(failure)
             } else if failure.status == .providerNotCapable {
-                outcome.object = keepStatus(CIMError(.providerNotCapable, "the provider does not do this: \(error.message)"))
+                outcome.object = keepStatus(CIMError(.providerNotCapable, "the provider does not do this: \(failure.message)"))
             } else {
-                outcome = .because(.badAnswer, text: "it answered with \(error.name): \(error.message)")
+                outcome = .because(.badAnswer, text: "it answered with \(error.name.text.clipped(255)): \(failure.message)")
             }
             perform(core.answered(sink, .failure(outcome), at: Self.now))
         }
     }
 
+    /// A provider's error is as long as it likes; what goes on to the client is a status like any other.
+    private static func bounded(_ error: DBusError) -> CIMError {
+        var failure = CIMError(error)
+        failure.message = failure.message.clipped(4096)
+        if (error.reply?.bodySize ?? 0) > largestStatus { failure.extendedStatus = nil }
+        return failure
+    }
+
     /// The reply never comes. When the peer is still there (it lost a race with its own new connection), that is its failure.
     private func lost(_ sink: SinkID) {
-        guard let leg = core.legs[sink], let name = peerNames[leg.peer],
+        // The question is about nobody: its answer comes behind everything that the bus has to say.
+        guard
             let question = try? Message.methodCall(
                 destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "NameHasOwner"), values: [.string(name.text)])
+                member: MemberName(verified: "GetId"))
         else { return }
         connection.assumeIsolated { connection in
             connection.call(question, timeout: .seconds(5)) { [weak self] _ in
@@ -100,7 +110,7 @@ extension Broker {
     /// `(u hresult, u references, aa{sv} objects)`.
     private func answer(_ reply: Message, _ sink: SinkID) -> Answer {
         guard reply.hasSignature("uuaa{sv}") else {
-            return .failure(.because(.badAnswer, text: "it answered with (\(reply.signature)), not (uuaa{sv})"))
+            return .failure(.because(.badAnswer, text: "it answered with (\(reply.signature.clipped(64))), not (uuaa{sv})"))
         }
         var reader = reply.reader
         guard let hresult = try? reader.readUInt32(), let references = try? reader.readUInt32() else {
@@ -123,6 +133,9 @@ extension Broker {
     /// Objects of a provider, checked against their class.
     func check(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
         guard let expectation = record.expectation else { return .failure(ObjectFault("a \(record.kind.rawValue) has no objects")) }
+        guard message.bodySize <= ObjectChecker.largestObject + 64 else {
+            return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
+        }
         let isLarge = message.bodySize > Contract.largestBatch + 64
         let tooLarge = ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
         if case .instances(let layout) = expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {

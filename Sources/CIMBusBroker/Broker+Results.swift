@@ -92,12 +92,13 @@ extension Broker {
                 body.append(string: parameter)
                 body.append(optional: error?.extendedStatus ?? own)
             }
-            records[id] = nil
+            forget(id)
             account(size, to: record.client)
         case .sync:
-            records[id] = nil
+            forget(id)
             if let call = record.call { reply(call, record, error, parameter) }
         case .semisync:
+            dropInput(of: id)
             records[id]?.result = (outcome.status, parameter, error, error?.extendedStatus ?? own)
         }
     }

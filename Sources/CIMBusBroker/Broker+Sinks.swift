@@ -63,6 +63,10 @@ extension Broker {
             let token = call.needsReply ? keep(call) : nil
             perform(core.indicate(sink, by: peer, keep(objects), call: token, at: Self.now))
         case .failure(let fault):
+            guard call.needsReply else {
+                // Nobody would learn that the objects are lost: that it wants no reply ends the leg.
+                return perform(core.indicate(sink, by: peer, Batch(newPayload(), sizes: []), call: nil, at: Self.now))
+            }
             call.fail(fault, "Indicate")
             // Over a size limit nothing changes; what does not fit its class ends the leg.
             if fault.kind == .misfit { perform(core.misfit(sink, by: peer, fault.description, at: Self.now)) }
@@ -90,6 +94,13 @@ extension Broker {
 
     private func setStatus(_ call: MethodCall) {
         guard let (sink, peer) = sink(of: call) else { return }
+        let (stranger, earlier) = core.refusal(on: sink, by: peer, at: Self.now)
+        perform(earlier)
+        if let stranger { return refuse(call, stranger) }
+        guard call.message.bodySize <= Self.largestStatus else {
+            call.fail(CIMError(.quotaViolation, "SetStatus: \(call.message.bodySize) bytes; 64 KiB are the most"))
+            return
+        }
         var reader = call.reader
         guard let flags = try? reader.readInt32(), let hresult = try? reader.readUInt32(), let parameter = try? reader.readString() else {
             return
@@ -116,6 +127,9 @@ extension Broker {
         }
         perform(effects)
     }
+
+    /// A final status needs no credit, so that many may be on their way.
+    static let largestStatus = 64 << 10
 
     /// The object of a status, if it is one: it is the provider's own, and no class binds it. An empty one is NULL.
     private func statusObject(_ reader: inout BodyReader) -> PayloadID? {
@@ -158,9 +172,9 @@ extension Broker {
     private func transfer(_ call: MethodCall) {
         var reader = call.reader
         guard let (sink, peer) = sink(of: call), let name = try? reader.readString() else { return }
-        identify(name) { broker, other in
+        identify(name == connection.uniqueName.text ? "" : name) { broker, other in
             guard let other else {
-                call.fail(CIMError(.notFound, "Transfer: nobody on the bus is called \(name.prefix(255)); give a unique name"))
+                call.fail(CIMError(.notFound, "Transfer: nobody on the bus is called \(name.clipped()); give a unique name"))
                 return
             }
             let (result, effects) = broker.core.transfer(sink, from: peer, to: other, at: Broker.now)

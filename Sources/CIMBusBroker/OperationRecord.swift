@@ -10,6 +10,7 @@ struct OperationRecord {
     /// As in `Operation.Target`.
     let target: String
     let client: PeerID
+    let userID: UInt32
     let form: Request.Form
     let flags: OperationFlags
     /// Who was asked, if it was a provider.

@@ -10,6 +10,8 @@ struct SchemaStore: Sendable {
     }
 
     let server: String
+    /// In one namespace: a provider may bring new ones each time it registers.
+    static let mostClasses = 10_000
     private var namespaces: [CIMNamespaceName: [CIMName: Entry]] = [:]
 
     /// `root` and `root/cimv2`, with the classes that every namespace has.
@@ -75,6 +77,9 @@ struct SchemaStore: Sendable {
             }
             let resolved = try staged.resolve(local, in: namespace, line: declaration.firstLine, provider: provider)
             guard let known = staged.declaration(resolved.name, in: namespace) else {
+                guard (staged.namespaces[namespace]?.count ?? 0) < Self.mostClasses else {
+                    throw CIMError(.quotaViolation, "MOF of \(provider): \(namespace) has \(Self.mostClasses) classes already")
+                }
                 staged.insert(resolved, in: namespace)
                 change.classes.append((namespace, resolved))
                 continue
@@ -102,6 +107,10 @@ struct SchemaStore: Sendable {
     ) throws(CIMError) -> CIMClass {
         if local.name.hasPrefix("__") {
             throw CIMError(.accessDenied, "MOF of \(provider), line \(line): \(local.name) would be a system class")
+        }
+        let features = local.properties.map(\.name) + local.methods.map(\.name) + local.methods.flatMap { $0.parameters.map(\.name) }
+        if let system = features.first(where: { CIMName.isSystemName($0) }) {
+            throw CIMError(.invalidClass, "MOF of \(provider), line \(line): \(local.name).\(system) would be a system property")
         }
         let parent = local.superclass.flatMap { declaration($0, in: namespace) }
         do throws(CIMError) {

@@ -167,6 +167,15 @@ extension BrokerCore {
         return takeEffects()
     }
 
+    /// Whether the peer's user has left so many replies unread that it gets no more of those nobody needs (section 3).
+    public func hasTooManyUnreadReplies(_ peer: PeerID) -> Bool {
+        guard let uid = peers[peer]?.uid else { return false }
+        return (credit.replies[uid] ?? 0) >= limits.unreadPerUser
+    }
+
+    /// Operations of the peer's user, finished ones whose results are kept included.
+    public func operations(of peer: PeerID) -> Int { peers[peer].map { quota.operations(of: $0.uid) } ?? 0 }
+
     private func hasRoomForReply(_ operation: Operation) -> Bool {
         guard let uid = peers[operation.request.client]?.uid else { return true }
         if operation.outcome?.status.isSuccess != true { return true }

@@ -66,7 +66,7 @@ extension BodyReader {
         case .real32: return try fit(.real64(try readDouble()), slot)
         case .sint8: return try fit(.sint16(try readInt16()), slot)
         case .datetime, .reference: return try fit(.string(try readString()), slot)
-        case .object: return .object(try readInstance(depth: 1))
+        case .object: return .object(try readInstance(Depth(objects: 1, containers: 4)))
         }
     }
 
