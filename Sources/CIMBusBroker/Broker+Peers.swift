@@ -9,8 +9,13 @@ extension Broker {
     /// - Returns: whether the call was taken over.
     func admit(_ message: Message) -> Bool {
         guard let sender = message.sender else { return false }
+        if message.containsUnixFDs {
+            connection.methodCall(message).fail(.notSupported, "no member of this broker takes file descriptors")
+            return true
+        }
         if let peer = peerIDs[sender] {
-            perform(core.heard(from: peer, at: Self.now))
+            let reading = connection.assumeIsolated { $0.reading }
+            perform(core.heard(from: peer, reading: reading, at: Self.now))
             return refuseCurious(message, peer)
         }
         let isFirst = !newcomers.contains(sender)

@@ -126,7 +126,8 @@ extension Broker {
         }
         switch check(reader, record, reply) {
         case .success(let objects): return .result(status, references: references, objects: keep(objects))
-        case .failure(let fault): return .failure(.because(.misfit, text: fault.description))
+        case .failure(let fault):
+            return .failure(fault.kind == .misfit ? .because(.misfit, text: fault.description) : .stated(fault.status, fault.description))
         }
     }
 
@@ -159,7 +160,7 @@ extension Broker {
     func keep(_ objects: CheckedObjects) -> Batch {
         let payload = newPayload()
         payloads[payload] = objects
-        return Batch(payload, sizes: objects.sizes)
+        return Batch(payload, sizes: objects.sizes, parts: objects.parts)
     }
 
     /// The provider's own words about a failure, as the status object the client gets.
@@ -223,6 +224,14 @@ enum CheckedObjects: Sendable {
         switch self {
         case .verbatim(_, _, let ranges): ranges.map { UInt32(clamping: $0.count + 8) }
         case .rewritten(let batch): batch.sizes
+        }
+    }
+
+    /// How many messages it takes on the bus.
+    var parts: Int {
+        switch self {
+        case .verbatim: 1
+        case .rewritten(let batch): batch.parts(ofAtMost: Contract.largestBatch).count
         }
     }
 

@@ -26,7 +26,7 @@ extension Broker {
             // Only now: what it brings may be large.
             try request.readContext()
             let change: SchemaStore.Change? =
-                if let mof = request.mof { try schema.check(mof: mof, of: request.name, in: request.namespace) } else { nil }
+                if let mof = request.mof { try schema.check(mof: mof, of: request.name, in: request.namespace, mayServe: { rights.mayRegister($0, uid: uid) }) } else { nil }
             let registration: RegistrationID
             let effects: [Effect]
             do throws(Refusal) {
@@ -115,7 +115,7 @@ extension Broker {
         guard let path = registrationPaths[id] else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
-                ["Owner", "ProcessID", "UserID", "Classes", "State", "LastFailure"], of: Contract.registration, at: path)
+                ["Owner", "ProcessID", "UserID", "Classes", "State"], of: Contract.registration, at: path)
         }
     }
 
@@ -194,6 +194,9 @@ private struct RegisterCall {
             let scope = try reader.readString()
             let name = try reader.readString()
             provider = try reader.readObjectPath()
+            guard provider != Contract.null else {
+                throw CIMError(.invalidParameter, "Register: the provider is NULL (/); give the path of its org.cimbus1.Provider")
+            }
             guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
                 throw CIMError(.invalidNamespace, "Register: \"\(scope.clipped(80))\" is not a namespace")
             }

@@ -16,11 +16,12 @@ extension Broker {
             return
         }
         if case .verbatim(let message, _, _) = objects, message.hasSignature("aa{sv}") { return forward(message, record, sink) }
-        let batch = objects.batch
-        sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
-            let array = body.beginArray(elementAlignment: 4)
-            body.append(objects: batch)
-            body.endArray(array)
+        for part in objects.batch.parts(ofAtMost: Contract.largestBatch) {
+            sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
+                let array = body.beginArray(elementAlignment: 4)
+                body.append(objects: part)
+                body.endArray(array)
+            }
         }
     }
 

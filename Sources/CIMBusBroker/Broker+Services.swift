@@ -125,7 +125,9 @@ extension Broker {
             if declaration.isAbstract {
                 return .broker(.stated(.invalidOperation, "class \(declaration.name) is abstract and has no instances"), answer: nil)
             }
+            record.target = declaration.name
             try checkInput(arguments, .instances(of: layout), &record, "PutInstance")
+            if !record.putPath.isEmpty { record.target = record.putPath.clipped() }
         case .execMethod:
             if let failure = try resolveMethod(arguments, declaration, &record) { return .broker(failure, answer: nil) }
         }

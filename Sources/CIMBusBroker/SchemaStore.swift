@@ -56,7 +56,10 @@ struct SchemaStore: Sendable {
     /// A provider may define new classes, and change those that name it as their provider; another's class only as it is already.
     /// - Throws: the MOF error with its position; AccessDenied for another provider's class; InvalidNamespace; what a class does not
     ///   resolve with; ClassHasChildren when a change would pull the class from under another one.
-    func check(mof: String, of provider: String, in home: CIMNamespaceName) throws(CIMError) -> Change {
+    /// - Parameter mayServe: whether the caller may register a provider of this name: then it may bring classes for it too.
+    func check(
+        mof: String, of provider: String, in home: CIMNamespaceName, mayServe: (String) -> Bool
+    ) throws(CIMError) -> Change {
         let unit: MOFUnit
         do throws(MOFError) {
             unit = try MOFParser.parse(mof, file: "MOF of \(provider)")
@@ -79,6 +82,10 @@ struct SchemaStore: Sendable {
             guard let known = staged.declaration(resolved.name, in: namespace) else {
                 guard (staged.namespaces[namespace]?.count ?? 0) < Self.mostClasses else {
                     throw CIMError(.quotaViolation, "MOF of \(provider): \(namespace) has \(Self.mostClasses) classes already")
+                }
+                if let owner = resolved.providerName, !CIMName.equal(owner, provider), !mayServe(owner) {
+                    throw CIMError(
+                        .accessDenied, "MOF of \(provider), line \(declaration.firstLine): \(resolved.name) names provider \(owner.clipped())")
                 }
                 staged.insert(resolved, in: namespace)
                 change.classes.append((namespace, resolved))

@@ -40,6 +40,24 @@ public struct ObjectBatch: Sendable {
     /// What all of them take on the wire, in bytes.
     public var byteCount: Int { ranges.reduce(0) { $0 + $1.count + 8 } }
 
+    /// The objects in order, as batches of at most `bytes`, or of one object.
+    public func parts(ofAtMost limit: Int) -> [ObjectBatch] {
+        if byteCount <= limit || count <= 1 { return [self] }
+        var parts: [ObjectBatch] = []
+        var rest = self
+        while rest.count > 0 {
+            var count = 0
+            var used = 0
+            for range in rest.ranges {
+                if count > 0, used + range.count + 8 > limit { break }
+                count += 1
+                used += range.count + 8
+            }
+            parts.append(rest.removeFirst(count))
+        }
+        return parts
+    }
+
     /// Splits the first `count` objects off.
     public mutating func removeFirst(_ count: Int) -> ObjectBatch {
         var first = ObjectBatch()
