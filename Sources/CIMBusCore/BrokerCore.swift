@@ -143,8 +143,12 @@ public struct BrokerCore: Sendable {
 
     mutating func countViolation(_ sink: SinkID, _ peer: PeerID, _ text: String) {
         counters.violations += 1
-        // What a stranger tries is no violation of the provider.
-        if let leg = legs[sink], leg.peer == peer || leg.ledger.everyOwner.contains(peer) { registry[leg.registration]?.counters.violations += 1 }
+        // It is the violator's: what a stranger tries is no violation of the provider whose sink it is.
+        if let leg = legs[sink], leg.peer == peer || leg.ledger.everyOwner.contains(peer) {
+            registry[leg.registration]?.counters.violations += 1
+        } else {
+            for registration in peers[peer]?.registrations ?? [] { registry[registration]?.counters.violations += 1 }
+        }
         note(.violation, peer: peer, sink: sink, text)
     }
 }

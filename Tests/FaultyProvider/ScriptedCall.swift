@@ -75,7 +75,8 @@ struct ScriptedCall: Sendable {
             _exit(code)
         case .stop:
             emit("stopping")
-            kill(getpid(), SIGSTOP)
+            // To this thread, which then runs no further; to the process, it might send its reply first.
+            pthread_kill(pthread_self(), SIGSTOP)
             return "ok (continued)"
         case .leave:
             await process.connection.close()
