@@ -88,7 +88,7 @@ let package = Package(
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),
-        .testTarget(name: "CIMBusWireTests", dependencies: ["CIMBusWire"], swiftSettings: strict),
+        .testTarget(name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),
         .testTarget(
             name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),
         .testTarget(
