@@ -26,7 +26,9 @@ extension Broker {
             // Only now: what it brings may be large.
             try request.readContext()
             let change: SchemaStore.Change? =
-                if let mof = request.mof { try schema.check(mof: mof, of: request.name, in: request.namespace, mayServe: { rights.mayRegister($0, uid: uid) }) } else { nil }
+                if let mof = request.mof {
+                    try schema.check(mof: mof, of: request.name, in: request.namespace, mayServe: { rights.mayRegister($0, uid: uid) })
+                } else { nil }
             let registration: RegistrationID
             let effects: [Effect]
             do throws(Refusal) {

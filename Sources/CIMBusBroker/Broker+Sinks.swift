@@ -112,7 +112,8 @@ extension Broker {
         case StatusType.progress: status = .progress(Progress(hresult: hresult, text: parameter, object: statusObject(&reader)))
         case StatusType.requirements: status = .remark
         case let flags where flags & ~StatusType.logging == 0:
-            let text = String(parameter.clipped(1024).unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
+            let text = String(
+                parameter.clipped(1024).unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
             logger.info("provider \(call.sender ?? "") on \(call.path): \(text)")
             status = .remark
         default:

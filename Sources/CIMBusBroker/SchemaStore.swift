@@ -85,7 +85,8 @@ struct SchemaStore: Sendable {
                 }
                 if let owner = resolved.providerName, !CIMName.equal(owner, provider), !mayServe(owner) {
                     throw CIMError(
-                        .accessDenied, "MOF of \(provider), line \(declaration.firstLine): \(resolved.name) names provider \(owner.clipped())")
+                        .accessDenied,
+                        "MOF of \(provider), line \(declaration.firstLine): \(resolved.name) names provider \(owner.clipped())")
                 }
                 staged.insert(resolved, in: namespace)
                 change.classes.append((namespace, resolved))
