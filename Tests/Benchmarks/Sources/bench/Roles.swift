@@ -82,6 +82,19 @@ enum Role {
         }
     }
 
+    /// Asks `count` times at once for what never comes, and prints when the last of the errors was there, and what it says.
+    static func wait(_ address: String, count: Int) async throws {
+        let session = try await Session.connect(to: .address(address))
+        let pending = (0..<count).map { _ in
+            session.beginGetInstance(CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("hang"))])))
+        }
+        var last = ""
+        for one in pending {
+            do { _ = try await one.value } catch { last = "\(error)" }
+        }
+        print("\(nanoseconds()) \(last)")
+    }
+
     static func microseconds(_ duration: Duration) -> Int64 {
         duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
     }
@@ -166,7 +179,7 @@ enum Role {
         try await Task(executorPreference: loop) { try await body() }.value
     }
 
-    private static func nanoseconds() -> UInt64 {
+    static func nanoseconds() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

@@ -35,7 +35,14 @@ struct ThingProvider: InstanceProvider {
         }
     }
 
-    func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance { Thing.instances[7] }
+    func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance {
+        if path[key: "Handle"] == .string("hang") {
+            print("hangs")
+            fflush(nil)
+            try await Task.sleep(for: .seconds(1_000))
+        }
+        return Thing.instances[7]
+    }
 }
 
 /// The most memory a process has had, in MiB.
