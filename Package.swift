@@ -79,11 +79,21 @@ let package = Package(
                 .product(name: "TextTable", package: "TextTable"),
             ],
             swiftSettings: strict),
-        .target(name: "CIMBusTestKit", dependencies: ["DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
+        .target(
+            name: "CIMBusTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
+        .executableTarget(
+            name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
-        .testTarget(name: "CIMBusWireTests", dependencies: ["CIMBusWire"], swiftSettings: strict),
+        .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),
+        .testTarget(name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),
+        .testTarget(
+            name: "cimctlTests",
+            dependencies: ["cimctl", "CIM", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            swiftSettings: strict),
     ]
 )

@@ -16,7 +16,7 @@ extension Broker {
         let what = "\(record.kind.rawValue) \(record.target)"
         let message: String
         if let explanation = outcome.explanation {
-            message = "\(what): \(Self.words(explanation, who ?? "the provider", record.delivered, configuration.limits))"
+            message = "\(what): \(Self.words(explanation, who ?? "the provider", record.delivered, registration, configuration.limits))"
         } else if let text = own?["Description"]?.stringValue, !text.isEmpty {
             message = "\(what): \(text)" + (who.map { ", says \($0)" } ?? "")
         } else {
@@ -31,7 +31,8 @@ extension Broker {
                 "StatusCode": .uint32(outcome.status.rawValue), "Description": .string(message), "Operation": .string(record.kind.rawValue),
                 "ParameterInfo": .string(record.target), "ProviderName": .string(registration?.name ?? "CIMBus"),
             ])
-        if let pid = outcome.explanation?.pid ?? registration?.pid { status["ProviderProcessID"] = .uint32(pid) }
+        let isGone = outcome.explanation?.reason == .notRunning
+        if !isGone, let pid = outcome.explanation?.pid ?? registration?.pid { status["ProviderProcessID"] = .uint32(pid) }
         status["OperationID"] = .uint64(id.number)
         status["ObjectsDelivered"] = .uint64(UInt64(record.delivered))
         return CIMError(outcome.status, message, extendedStatus: status)
@@ -49,14 +50,17 @@ extension Broker {
         return status
     }
 
-    private static func words(_ explanation: Explanation, _ who: String, _ delivered: Int, _ limits: Limits) -> String {
+    private static func words(_ explanation: Explanation, _ who: String, _ delivered: Int, _ registration: Registration?, _ limits: Limits)
+        -> String
+    {
         let after = delivered == 0 ? "" : " after \(delivered) objects"
         let detail = explanation.text.isEmpty ? "" : ": \(explanation.text)"
         return switch explanation.reason {
         case .providerVanished: "\(who) left the bus\(after) before it reported a status; start it again and retry"
         case .providerUnresponsive: "\(who) does not answer on the bus\(after); resume or restart it and retry"
         case .releasedWithoutStatus: "\(who) gave back its last reference\(after) without a status, which is a defect in it"
-        case .providerSilent: "\(who) was silent for \(seconds(limits.silence))\(after); look what it is doing, or give it more time"
+        case .providerSilent:
+            "\(who) was silent for \(seconds(registration?.silence ?? limits.silence))\(after); look what it is doing, or give it more time"
         case .noCallSlot: "\(who) took no new call for \(seconds(limits.slotWait)); it has too many open"
         case .deadlinePassed: "the caller's own deadline passed\(after); allow more time"
         case .flooded: "\(who) flooded the broker\(detail); it must wait for the reply to each Indicate"

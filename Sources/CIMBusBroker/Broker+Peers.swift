@@ -9,17 +9,24 @@ extension Broker {
     /// - Returns: whether the call was taken over.
     func admit(_ message: Message) -> Bool {
         guard let sender = message.sender else { return false }
-        if let peer = peerIDs[sender] {
-            perform(core.heard(from: peer, at: Self.now))
-            return false
-        }
-        if newcomers[sender] != nil {
-            if newcomers[sender]?.count ?? 0 < 1024 { newcomers[sender]?.append(message) }
+        if message.containsUnixFDs {
+            connection.methodCall(message).fail(.notSupported, "no member of this broker takes file descriptors")
             return true
         }
-        newcomers[sender] = [message]
+        if let peer = peerIDs[sender] {
+            let reading = connection.assumeIsolated { $0.reading }
+            perform(core.heard(from: peer, reading: reading, at: Self.now))
+            return refuseCurious(message, peer)
+        }
+        let isFirst = !newcomers.contains(sender)
+        guard newcomers.append(message, of: sender) else {
+            let error = DBusError(.limitsExceeded, "too much at once from \(sender), who is not known yet; wait for the first reply")
+            connection.methodCall(message).fail(error)
+            return true
+        }
+        guard isFirst else { return true }
         identify(sender) { broker, peer in
-            for message in broker.newcomers.removeValue(forKey: sender) ?? [] {
+            for message in broker.newcomers.remove(sender) {
                 if peer == nil {
                     let error = DBusError(.accessDenied, "the bus does not say who \(sender) is")
                     broker.connection.methodCall(message).fail(error)
@@ -31,6 +38,25 @@ extension Broker {
         return true
     }
 
+    /// Answers to the curious are not held back by any operation's window: they count, about as long as they are, and stop when the peer's
+    /// user reads none of them.
+    private func refuseCurious(_ message: Message, _ peer: PeerID) -> Bool {
+        let size: Int
+        switch message.interface {
+        case InterfaceName.properties.text: size = 1 << 10
+        case InterfaceName.introspectable.text: size = 16 << 10
+        case InterfaceName.objectManager.text: size = (1 + core.registry.all.count) << 10
+        case Contract.broker.text: size = (1 + (core.peers[peer]?.uid == 0 ? core.openOperations : core.operations(of: peer))) << 10
+        default: return false
+        }
+        if core.hasTooManyUnreadReplies(peer) {
+            connection.methodCall(message).fail(CIMError(.quotaViolation, "too many replies are unread; read them first"))
+            return true
+        }
+        account(size, to: peer)
+        return false
+    }
+
     /// Asks the bus for a peer's credentials, once in its life.
     func identify(_ name: String, then: @escaping @Sendable (isolated Broker, PeerID?) -> Void) {
         if let known = peerIDs[name] { return then(self, known) }
@@ -39,6 +65,7 @@ extension Broker {
                 destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
                 member: MemberName(verified: "GetConnectionCredentials"), values: [.string(name)])
         else { return then(self, nil) }
+        asked.insert(name)
         connection.assumeIsolated { connection in
             connection.call(question, timeout: .seconds(25)) { [weak self] result in
                 self?.assumeIsolated { $0.identified(name, result, then) }
@@ -49,8 +76,10 @@ extension Broker {
     private func identified(
         _ name: String, _ result: Result<Message, DBusError>, _ then: (isolated Broker, PeerID?) -> Void
     ) {
+        // Not for one who left meanwhile: nothing would ever end it again.
+        let isThere = asked.remove(name) != nil
         if let known = peerIDs[name] { return then(self, known) }
-        guard case .success(let reply) = result, let entries = (try? reply.values())?.first?.stringDictionary,
+        guard isThere, case .success(let reply) = result, let entries = (try? reply.values())?.first?.stringDictionary,
             let uid: UInt32 = entries["UnixUserID"]?.integer()
         else { return then(self, nil) }
         let id = newPeer(name)
@@ -70,7 +99,8 @@ extension Broker {
     }
 
     func nameVanished(_ name: String) {
-        newcomers[name] = nil
+        _ = newcomers.remove(name)
+        asked.remove(name)
         if let peer = peerIDs[name] { vanished(peer) }
     }
 

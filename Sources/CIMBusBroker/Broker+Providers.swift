@@ -35,6 +35,7 @@ extension Broker {
             perform(core.answered(sink, .failure(outcome), at: Self.now))
             return
         }
+        dropInput(of: leg.operation)
         connection.assumeIsolated { connection in
             connection.call(message, timeout: nil) { [weak self] result in
                 self?.assumeIsolated { $0.answered(sink, result) }
@@ -67,25 +68,34 @@ extension Broker {
         case .failure(let error):
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
-            let failure = CIMError(error)
+            let failure = Self.bounded(error)
             var outcome = Outcome(failure.status)
             if error.name.text.hasPrefix(Contract.errorPrefix) {
                 outcome.object = keepStatus(failure)
             } else if failure.status == .providerNotCapable {
-                outcome.object = keepStatus(CIMError(.providerNotCapable, "the provider does not do this: \(error.message)"))
+                outcome.object = keepStatus(CIMError(.providerNotCapable, "the provider does not do this: \(failure.message)"))
             } else {
-                outcome = .because(.badAnswer, text: "it answered with \(error.name): \(error.message)")
+                outcome = .because(.badAnswer, text: "it answered with \(error.name.text.clipped(255)): \(failure.message)")
             }
             perform(core.answered(sink, .failure(outcome), at: Self.now))
         }
     }
 
+    /// A provider's error is as long as it likes; what goes on to the client is a status like any other.
+    private static func bounded(_ error: DBusError) -> CIMError {
+        var failure = CIMError(error)
+        failure.message = failure.message.clipped(4096)
+        if (error.reply?.bodySize ?? 0) > largestStatus { failure.extendedStatus = nil }
+        return failure
+    }
+
     /// The reply never comes. When the peer is still there (it lost a race with its own new connection), that is its failure.
     private func lost(_ sink: SinkID) {
-        guard let leg = core.legs[sink], let name = peerNames[leg.peer],
+        // The question is about nobody: its answer comes behind everything that the bus has to say.
+        guard
             let question = try? Message.methodCall(
                 destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "NameHasOwner"), values: [.string(name.text)])
+                member: MemberName(verified: "GetId"))
         else { return }
         connection.assumeIsolated { connection in
             connection.call(question, timeout: .seconds(5)) { [weak self] _ in
@@ -100,7 +110,7 @@ extension Broker {
     /// `(u hresult, u references, aa{sv} objects)`.
     private func answer(_ reply: Message, _ sink: SinkID) -> Answer {
         guard reply.hasSignature("uuaa{sv}") else {
-            return .failure(.because(.badAnswer, text: "it answered with (\(reply.signature)), not (uuaa{sv})"))
+            return .failure(.because(.badAnswer, text: "it answered with (\(reply.signature.clipped(64))), not (uuaa{sv})"))
         }
         var reader = reply.reader
         guard let hresult = try? reader.readUInt32(), let references = try? reader.readUInt32() else {
@@ -114,35 +124,43 @@ extension Broker {
         guard let leg = core.legs[sink], let record = records[leg.operation], status.isSuccess else {
             return .result(status, references: references, objects: nil)
         }
-        switch check(&reader, record, bodySize: reply.bodySize) {
-        case .success(let batch): return .result(status, references: references, objects: keep(batch))
-        case .failure(let fault): return .failure(.because(.misfit, text: fault.description))
+        switch check(reader, record, reply) {
+        case .success(let objects): return .result(status, references: references, objects: keep(objects))
+        case .failure(let fault):
+            return .failure(fault.kind == .misfit ? .because(.misfit, text: fault.description) : .stated(fault.status, fault.description))
         }
     }
 
     /// Objects of a provider, checked against their class.
-    func check(_ reader: inout BodyReader, _ record: OperationRecord, bodySize: Int) -> Result<ObjectBatch, ObjectFault> {
+    func check(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
         guard let expectation = record.expectation else { return .failure(ObjectFault("a \(record.kind.rawValue) has no objects")) }
+        guard message.bodySize <= ObjectChecker.largestObject + 64 else {
+            return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
+        }
+        let isLarge = message.bodySize > Contract.largestBatch + 64
+        let tooLarge = ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
+        if case .instances(let layout) = expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
+            if ranges.count > 1, isLarge { return .failure(tooLarge) }
+            return .success(.verbatim(message, reader, ranges))
+        }
         let namespace = record.namespace
+        var reader = reader
         var checker = ObjectChecker(expectation, derivedSystemProperties: record.derivedSystemProperties) { [schema] in
             schema.layout($0, in: namespace)
         }
         do throws(ObjectFault) {
             try checker.checkArray(&reader)
             let batch = try checker.finish()
-            guard batch.count <= 1 || bodySize <= Contract.largestBatch + 64 else {
-                throw ObjectFault("a batch of \(bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
-            }
-            return .success(batch)
+            return batch.count > 1 && isLarge ? .failure(tooLarge) : .success(.rewritten(batch))
         } catch {
             return .failure(error)
         }
     }
 
-    func keep(_ batch: ObjectBatch) -> Batch {
+    func keep(_ objects: CheckedObjects) -> Batch {
         let payload = newPayload()
-        payloads[payload] = batch
-        return Batch(payload, sizes: batch.sizes)
+        payloads[payload] = objects
+        return Batch(payload, sizes: objects.sizes, parts: objects.parts)
     }
 
     /// The provider's own words about a failure, as the status object the client gets.
@@ -159,9 +177,8 @@ extension Broker {
     // MARK: - Cancelled
 
     /// A hint, sent without wanting a reply (L9).
-    func tellCancelled(_ sink: SinkID, _ registration: RegistrationID) {
-        guard let path = providerPaths[registration], let peer = core.registry.all.first(where: { $0.id == registration })?.peer,
-            let name = peerNames[peer],
+    func tellCancelled(_ sink: SinkID, _ peer: PeerID, _ registration: RegistrationID) {
+        guard let path = providerPaths[registration], let name = peerNames[peer],
             let message = try? Message.methodCall(
                 destination: name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
                 flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: "o"),
@@ -193,6 +210,35 @@ extension Request.Kind {
         case .getObject, .deleteInstance, .createInstanceEnum: Signature(verified: "ssia{sv}o")
         case .putInstance: Signature(verified: "sa{sv}ia{sv}o")
         case .execMethod: Signature(verified: "sssia{sv}a{sv}o")
+        }
+    }
+}
+
+/// A batch that passed the check.
+enum CheckedObjects: Sendable {
+    /// Nothing about the message's objects has to change: where they lie in its body.
+    case verbatim(Message, BodyReader, [Range<Int>])
+    case rewritten(ObjectBatch)
+
+    var sizes: [UInt32] {
+        switch self {
+        case .verbatim(_, _, let ranges): ranges.map { UInt32(clamping: $0.count + 8) }
+        case .rewritten(let batch): batch.sizes
+        }
+    }
+
+    /// How many messages it takes on the bus.
+    var parts: Int {
+        switch self {
+        case .verbatim: 1
+        case .rewritten(let batch): batch.parts(ofAtMost: Contract.largestBatch).count
+        }
+    }
+
+    var batch: ObjectBatch {
+        switch self {
+        case .verbatim(_, let reader, let ranges): ObjectBatch(verbatim: reader, ranges: ranges)
+        case .rewritten(let batch): batch
         }
     }
 }

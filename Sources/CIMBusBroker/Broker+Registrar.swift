@@ -13,7 +13,7 @@ extension Broker {
     private func register(_ call: MethodCall) {
         guard let id = peer(of: call), let uid = uid(of: id) else { return }
         do throws(CIMError) {
-            let request = try RegisterCall(call.message)
+            var request = try RegisterCall(call.message)
             guard schema.has(request.namespace) else {
                 throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
             }
@@ -23,8 +23,12 @@ extension Broker {
                     "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid)"
                 )
             }
+            // Only now: what it brings may be large.
+            try request.readContext()
             let change: SchemaStore.Change? =
-                if let mof = request.mof { try schema.check(mof: mof, of: request.name, in: request.namespace) } else { nil }
+                if let mof = request.mof {
+                    try schema.check(mof: mof, of: request.name, in: request.namespace, mayServe: { rights.mayRegister($0, uid: uid) })
+                } else { nil }
             let registration: RegistrationID
             let effects: [Effect]
             do throws(Refusal) {
@@ -113,7 +117,7 @@ extension Broker {
         guard let path = registrationPaths[id] else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
-                ["Owner", "ProcessID", "UserID", "Classes", "State", "LastFailure"], of: Contract.registration, at: path)
+                ["Owner", "ProcessID", "UserID", "Classes", "State"], of: Contract.registration, at: path)
         }
     }
 
@@ -138,10 +142,23 @@ extension Broker {
             call.fail(CIMError(.notAvailable, "Ping: provider \(registration.name) is not running"))
             return
         }
+        // Strangers may ask. The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget.
+        guard pinged.count < 4, pinged.insert(peer).inserted else {
+            call.fail(CIMError(.quotaViolation, "Ping: other pings wait for their answers; try again later"))
+            return
+        }
         let asked = Self.now
         let provider = registration.name
+        let timer = loop.schedule(after: .seconds(10)) {
+            call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer"))
+        }
         connection.assumeIsolated { connection in
-            connection.call(question, timeout: .seconds(10)) { result in
+            // As long as no answer came the bus waits for one, whatever the caller was told.
+            connection.call(question, timeout: nil) { [weak self] result in
+                self?.assumeIsolated { broker in
+                    broker.pinged.remove(peer)
+                    broker.loop.cancel(timer)
+                }
                 if case .failure(let error) = result, error.reply?.sender != name.text {
                     call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
                 } else {
@@ -160,43 +177,72 @@ private struct RegisterCall {
     private(set) var mof: String?
     private(set) var silence: Microseconds?
     private(set) var ping: Microseconds?
+    private var context: BodyReader
+
+    private static let largest = 8 << 20
 
     init(_ message: Message) throws(CIMError) {
+        guard message.bodySize <= Self.largest else {
+            throw CIMError(.quotaViolation, "Register: a call of \(message.bodySize) bytes; 8 MiB are the most")
+        }
         do {
-            let values = try message.values()
-            guard values.count == 7, let context = values[1].stringDictionary, let user = values[2].text, let locale = values[3].text,
-                let scope = values[4].text, let name = values[5].text, case .objectPath(let provider) = values[6]
-            else { throw CIMError(.invalidParameter, "Register: wrong arguments") }
-            let flags: Int32 = values[0].integer() ?? -1
-            guard flags == 0 else { throw CIMError(.invalidParameter, "Register: flags must be 0") }
-            guard user.isEmpty, locale.isEmpty else {
+            var reader = message.reader
+            guard try reader.readInt32() == 0 else { throw CIMError(.invalidParameter, "Register: flags must be 0") }
+            context = reader
+            try reader.skipArray(elementAlignment: 8)
+            guard try reader.readString().isEmpty, try reader.readString().isEmpty else {
                 throw CIMError(.notSupported, "Register: registrations per user or locale are not supported yet; leave both empty")
             }
+            let scope = try reader.readString()
+            let name = try reader.readString()
+            provider = try reader.readObjectPath()
+            guard provider != Contract.null else {
+                throw CIMError(.invalidParameter, "Register: the provider is NULL (/); give the path of its org.cimbus1.Provider")
+            }
             guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
-                throw CIMError(.invalidNamespace, "Register: \"\(scope.prefix(80))\" is not a namespace")
+                throw CIMError(.invalidNamespace, "Register: \"\(scope.clipped(80))\" is not a namespace")
             }
             guard !name.isEmpty, name.utf8.count <= 120, name.utf8.allSatisfy({ $0 >= 0x20 }) else {
                 throw CIMError(.invalidParameter, "Register: a provider's name has 1 to 120 printable bytes")
             }
             self.namespace = namespace
             self.name = name
-            self.provider = provider
-            mof = context[ContextKey.mof]?.innermost.text
-            if context[ContextKey.mof] != nil, mof == nil { throw CIMError(.invalidContext, "Register: MOF must be a string") }
-            silence = try Self.seconds(context, ContextKey.silenceSeconds)
-            ping = try Self.seconds(context, ContextKey.pingSeconds)
         } catch let error as CIMError {
             throw error
         } catch {
-            throw CIMError(.quotaViolation, "Register: \(error)")
+            throw CIMError(.invalidParameter, "Register: \(error)")
         }
     }
 
-    private static func seconds(_ context: [String: DBusValue], _ key: String) throws(CIMError) -> Microseconds? {
-        guard let value = context[key]?.innermost else { return nil }
-        let seconds: Double? =
-            if case .double(let seconds) = value { seconds } else { (value.integer() as Int64?).map { Double($0) } }
-        guard let seconds, seconds > 0, seconds <= 86_400 * 365 else {
+    /// Reads the keys it knows, and passes over the others unread.
+    mutating func readContext() throws(CIMError) {
+        do {
+            let end = try context.enterArray(elementAlignment: 8)
+            while !context.isAtEnd(of: end) {
+                try context.enterDictEntry()
+                let key = try context.readString()
+                switch key {
+                case ContextKey.mof:
+                    guard let text = try context.readVariant().stringValue else {
+                        throw CIMError(.invalidContext, "Register: MOF must be a string")
+                    }
+                    mof = text
+                case ContextKey.silenceSeconds: silence = try Self.seconds(try context.readVariant(), key)
+                case ContextKey.pingSeconds: ping = try Self.seconds(try context.readVariant(), key)
+                default:
+                    let types = try context.readSignatureBytes()
+                    try context.skip(types: types)
+                }
+            }
+        } catch let error as CIMError {
+            throw error
+        } catch {
+            throw CIMError(.invalidContext, "Register: \(error)")
+        }
+    }
+
+    private static func seconds(_ value: CIMValue, _ key: String) throws(CIMError) -> Microseconds {
+        guard let seconds = value.doubleValue, seconds > 0, seconds <= 86_400 * 365 else {
             throw CIMError(.invalidContext, "Register: \(key) must be a positive number of seconds")
         }
         return Microseconds(seconds * 1e6)

@@ -9,16 +9,32 @@ extension Broker {
 
     /// A batch goes to the client's sink, or into what the broker keeps for the reply or the enumerator.
     func deliver(_ id: OperationID, _ payload: PayloadID) {
-        guard let batch = payloads.removeValue(forKey: payload), let record = records[id] else { return }
-        records[id]?.delivered += batch.count
+        guard let objects = payloads.removeValue(forKey: payload), let record = records[id] else { return }
+        records[id]?.delivered += objects.sizes.count
         guard let sink = record.sink else {
-            records[id]?.objects.append(batch)
+            records[id]?.objects.append(objects.batch)
             return
         }
-        sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
-            let array = body.beginArray(elementAlignment: 4)
-            body.append(objects: batch)
-            body.endArray(array)
+        if case .verbatim(let message, _, _) = objects, message.hasSignature("aa{sv}") { return forward(message, record, sink) }
+        for part in objects.batch.parts(ofAtMost: Contract.largestBatch) {
+            sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
+                let array = body.beginArray(elementAlignment: 4)
+                body.append(objects: part)
+                body.endArray(array)
+            }
+        }
+    }
+
+    /// The provider's `Indicate` is the client's: its body goes on as it is.
+    private func forward(_ message: Message, _ record: OperationRecord, _ sink: ObjectPath) {
+        guard let client = peerNames[record.client] else { return }
+        do throws(DBusError) {
+            send(
+                try message.forwarded(
+                    to: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
+                    flags: [.noReplyExpected, .noAutoStart]))
+        } catch {
+            logger.error("Indicate for \(record.target): \(error.message)")
         }
     }
 
@@ -77,12 +93,13 @@ extension Broker {
                 body.append(string: parameter)
                 body.append(optional: error?.extendedStatus ?? own)
             }
-            records[id] = nil
+            forget(id)
             account(size, to: record.client)
         case .sync:
-            records[id] = nil
+            forget(id)
             if let call = record.call { reply(call, record, error, parameter) }
         case .semisync:
+            dropInput(of: id)
             records[id]?.result = (outcome.status, parameter, error, error?.extendedStatus ?? own)
         }
     }

@@ -22,11 +22,12 @@ extension Broker {
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form) {
-        guard let client = peer(of: call), let namespace = namespace(at: call.path) else { return }
+        guard let client = peer(of: call), let namespace = namespaces[call.message.path ?? ""] else { return }
         do throws(CIMError) {
             let arguments = try ServicesCall(kind, form, namespace, call.message, server: schema.server)
             var record = OperationRecord(
-                kind: kind, namespace: namespace, target: arguments.target, client: client, form: arguments.requestForm,
+                kind: kind, namespace: namespace, target: arguments.target.clipped(), client: client, userID: uid(of: client) ?? 0,
+                form: arguments.requestForm,
                 flags: arguments.flags)
             record.context = arguments.context
             record.derivedSystemProperties = arguments.derivedSystemProperties
@@ -41,13 +42,16 @@ extension Broker {
         }
     }
 
-    private func namespace(at path: ObjectPath) -> CIMNamespaceName? {
-        schema.names.first { Contract.path(of: $0) == path }
-    }
-
     private func begin(
         _ arguments: ServicesCall, _ record: OperationRecord, _ target: Request.Target, _ call: MethodCall
     ) throws(CIMError) {
+        let input = record.input.byteCount
+        let uid = record.userID
+        guard inputs[uid, default: 0] + input <= max(Self.mostInput, input) else {
+            throw CIMError(
+                .quotaViolation,
+                "\(record.kind.rawValue): uid \(uid) has \(Self.mostInput >> 20) MiB of instances and parameters waiting for providers")
+        }
         let request = Request(
             client: record.client, kind: record.kind, form: record.form, target: target,
             wantsProgress: arguments.flags.contains(.sendStatus),
@@ -61,6 +65,7 @@ extension Broker {
             throw CIMError(error.status, "\(record.kind.rawValue): \(error.message)")
         }
         records[id] = record
+        if input > 0 { inputs[uid, default: 0] += input }
         // The client knows its operation before anything about it arrives.
         if arguments.form != .sync {
             call.reply(signature: Self.pathSignature) { (body) throws(DBusError) in
@@ -71,6 +76,22 @@ extension Broker {
     }
 
     private static let pathSignature = Signature(verified: "o")
+    private static let mostInput = 64 << 20
+
+    /// The client's object has gone to the provider, or never will.
+    func dropInput(of id: OperationID) {
+        guard let record = records[id], record.input.byteCount > 0 else { return }
+        let uid = record.userID
+        inputs[uid, default: 0] -= record.input.byteCount
+        if inputs[uid] ?? 0 <= 0 { inputs[uid] = nil }
+        records[id]?.input = ObjectBatch()
+    }
+
+    /// The operation is over, for its client too.
+    func forget(_ id: OperationID) {
+        dropInput(of: id)
+        records[id] = nil
+    }
 
     // MARK: - Who answers
 
@@ -86,7 +107,7 @@ extension Broker {
         guard let layout = schema.layout(className, in: arguments.namespace), let declaration = layout.declaration else {
             let isClassItself = arguments.kind == .getObject && arguments.path?.isClassPath == true
             return .broker(
-                .stated(isClassItself ? .notFound : .invalidClass, "class \(className) does not exist in \(arguments.namespace)"),
+                .stated(isClassItself ? .notFound : .invalidClass, "class \(className.clipped()) does not exist in \(arguments.namespace)"),
                 answer: nil)
         }
         record.expectation = .instances(of: layout)
@@ -98,13 +119,15 @@ extension Broker {
             do throws(ObjectPathError) {
                 record.path = try path.canonicalized(for: declaration).relativePath
             } catch {
-                return .broker(.stated(.invalidObjectPath, "\(path.relativePath): \(error.message)"), answer: nil)
+                return .broker(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), answer: nil)
             }
         case .putInstance:
             if declaration.isAbstract {
                 return .broker(.stated(.invalidOperation, "class \(declaration.name) is abstract and has no instances"), answer: nil)
             }
+            record.target = declaration.name
             try checkInput(arguments, .instances(of: layout), &record, "PutInstance")
+            if !record.putPath.isEmpty { record.target = record.putPath.clipped() }
         case .execMethod:
             if let failure = try resolveMethod(arguments, declaration, &record) { return .broker(failure, answer: nil) }
         }
@@ -155,9 +178,11 @@ extension Broker {
     private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {
         do throws(DBusEncodingError) {
             let batch = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
-            let payload = newPayload()
-            payloads[payload] = batch
-            return .broker(Outcome(.noError), answer: Batch(payload, sizes: batch.sizes))
+            guard batch.byteCount <= ObjectChecker.largestObject else {
+                return .broker(
+                    .stated(.quotaViolation, "class \(declaration.name) takes \(batch.byteCount) bytes, more than 8 MiB"), answer: nil)
+            }
+            return .broker(Outcome(.noError), answer: keep(.rewritten(batch)))
         } catch {
             return .broker(.stated(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)"), answer: nil)
         }
@@ -204,7 +229,7 @@ extension Broker {
             do throws(ObjectPathError) {
                 record.path = try path.canonicalized(for: declaration).relativePath
             } catch {
-                return .stated(.invalidObjectPath, "\(path.relativePath): \(error.message)")
+                return .stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)")
             }
         }
         record.method = method.name

@@ -58,13 +58,15 @@ extension Broker {
         perform(effects)
         if let refused { return refuse(call, refused) }
         guard let leg = core.legs[sink], let record = records[leg.operation] else { return }
-        var reader = call.reader
-        switch check(&reader, record, bodySize: call.message.bodySize) {
-        case .success(let batch):
-            guard batch.count > 0 else { _ = call.reply(); return }
+        switch check(call.reader, record, call.message) {
+        case .success(let objects):
             let token = call.needsReply ? keep(call) : nil
-            perform(core.indicate(sink, by: peer, keep(batch), call: token, at: Self.now))
+            perform(core.indicate(sink, by: peer, keep(objects), call: token, at: Self.now))
         case .failure(let fault):
+            guard call.needsReply else {
+                // Nobody would learn that the objects are lost: that it wants no reply ends the leg.
+                return perform(core.indicate(sink, by: peer, Batch(newPayload(), sizes: []), call: nil, at: Self.now))
+            }
             call.fail(fault, "Indicate")
             // Over a size limit nothing changes; what does not fit its class ends the leg.
             if fault.kind == .misfit { perform(core.misfit(sink, by: peer, fault.description, at: Self.now)) }
@@ -92,6 +94,13 @@ extension Broker {
 
     private func setStatus(_ call: MethodCall) {
         guard let (sink, peer) = sink(of: call) else { return }
+        let (stranger, earlier) = core.refusal(on: sink, by: peer, at: Self.now)
+        perform(earlier)
+        if let stranger { return refuse(call, stranger) }
+        guard call.message.bodySize <= Self.largestStatus else {
+            call.fail(CIMError(.quotaViolation, "SetStatus: \(call.message.bodySize) bytes; 64 KiB are the most"))
+            return
+        }
         var reader = call.reader
         guard let flags = try? reader.readInt32(), let hresult = try? reader.readUInt32(), let parameter = try? reader.readString() else {
             return
@@ -103,7 +112,9 @@ extension Broker {
         case StatusType.progress: status = .progress(Progress(hresult: hresult, text: parameter, object: statusObject(&reader)))
         case StatusType.requirements: status = .remark
         case let flags where flags & ~StatusType.logging == 0:
-            if parameter.utf8.count <= 1024 { logger.info("provider \(call.sender ?? "") on \(call.path): \(parameter)") }
+            let text = String(
+                parameter.clipped(1024).unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
+            logger.info("provider \(call.sender ?? "") on \(call.path): \(text)")
             status = .remark
         default:
             call.fail(CIMError(.invalidParameter, "SetStatus: flags \(flags) are not a WBEM_STATUS_TYPE"))
@@ -118,6 +129,9 @@ extension Broker {
         }
         perform(effects)
     }
+
+    /// A final status needs no credit, so that many may be on their way.
+    static let largestStatus = 64 << 10
 
     /// The object of a status, if it is one: it is the provider's own, and no class binds it. An empty one is NULL.
     private func statusObject(_ reader: inout BodyReader) -> PayloadID? {
@@ -160,9 +174,9 @@ extension Broker {
     private func transfer(_ call: MethodCall) {
         var reader = call.reader
         guard let (sink, peer) = sink(of: call), let name = try? reader.readString() else { return }
-        identify(name) { broker, other in
+        identify(name == connection.uniqueName.text ? "" : name) { broker, other in
             guard let other else {
-                call.fail(CIMError(.notFound, "Transfer: nobody on the bus is called \(name.prefix(255)); give a unique name"))
+                call.fail(CIMError(.notFound, "Transfer: nobody on the bus is called \(name.clipped()); give a unique name"))
                 return
             }
             let (result, effects) = broker.core.transfer(sink, from: peer, to: other, at: Broker.now)

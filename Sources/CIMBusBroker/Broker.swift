@@ -17,13 +17,14 @@ public actor Broker {
     let configuration: BrokerConfiguration
     let logger: Logger
     let rights: RegistrationRights
-    let startedAt: Microseconds
     var core: BrokerCore
     var schema: SchemaStore
+    /// The namespace of each object path.
+    let namespaces: [String: CIMNamespaceName]
 
     // What the core knows by number.
     var records: [OperationID: OperationRecord] = [:]
-    var payloads: [PayloadID: ObjectBatch] = [:]
+    var payloads: [PayloadID: CheckedObjects] = [:]
     var statusObjects: [PayloadID: CIMInstance] = [:]
     var calls: [CallID: MethodCall] = [:]
     private var lastPayload: UInt64 = 0
@@ -32,7 +33,13 @@ public actor Broker {
     // Peers.
     var peerIDs: [String: PeerID] = [:]
     var peerNames: [PeerID: BusName] = [:]
-    var newcomers: [String: [Message]] = [:]
+    var newcomers = Newcomers()
+    /// Names about which the bus was asked, as long as they are there.
+    var asked: Set<String> = []
+    /// Peers that an administrator's `Ping` waits for.
+    var pinged: Set<PeerID> = []
+    /// What clients sent and providers have not been given yet, in bytes by uid.
+    var inputs: [UInt32: Int] = [:]
     var processes: [PeerID: EventLoop.ProcessWatch] = [:]
     private var lastPeer: UInt64 = 0
 
@@ -55,7 +62,7 @@ public actor Broker {
         rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
         core = BrokerCore(limits: configuration.limits)
         schema = SchemaStore(server: configuration.server ?? Self.hostName())
-        startedAt = Self.now
+        namespaces = Dictionary(uniqueKeysWithValues: schema.names.map { (Contract.path(of: $0).text, $0) })
     }
 
     /// Connects, exports the contract's objects, and takes the name: from then on it serves.
@@ -66,6 +73,8 @@ public actor Broker {
         options.logger = configuration.logger
         // The core bounds what clients may leave unread far below this; reaching it means that the bus itself does not read.
         options.maximumQueuedBytes = 256 << 20
+        // A broker that stops reading reads no acknowledgement either. What it holds of messages is bounded where it holds them.
+        options.maximumReceivedBytes = 64 << 30
         let connection: Connection
         do throws(DBusError) {
             connection = try await Connection.connect(to: configuration.address, on: EventLoop(name: "cimbusd"), options: options)
@@ -74,10 +83,11 @@ public actor Broker {
         }
         let broker = Broker(connection, configuration)
         do throws(DBusError) {
-            await broker.exportObjects()
+            // Nobody is served whose end would go unnoticed.
             _ = try await connection.onNameVanished { [weak broker] name, _ in
                 broker?.assumeIsolated { $0.nameVanished(name) }
             }
+            await broker.exportObjects()
             switch try await connection.requestName(Contract.busName) {
             case .primaryOwner, .alreadyOwner: break
             case .queued, .exists:
@@ -183,16 +193,18 @@ public actor Broker {
     private func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let id, let payload): deliver(id, payload)
-        case .discard(let payload): payloads[payload] = nil
+        case .discard(let payload):
+            payloads[payload] = nil
+            statusObjects[payload] = nil
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
-        case .abandon(let id), .expire(let id): records[id] = nil
+        case .abandon(let id), .expire(let id): forget(id)
         case .answerNext(let call, let id, let objects, let status): answerNext(call, id, objects, status)
         case .answerSkip(let call, let id, let objects, let status): answerSkip(call, id, objects, status)
         case .answerResult(let call, let id, let ready): answerResult(call, id, ready)
         case .call(let sink): callProvider(sink)
         case .credit(let call, let status): creditIndicate(call, status)
-        case .cancelCall(let sink, let registration): tellCancelled(sink, registration)
+        case .cancelCall(let sink, let peer, let registration): tellCancelled(sink, peer, registration)
         case .ping(let peer): ping(peer)
         case .registrationChanged(let id): registrationChanged(id)
         case .note(let note): log(note)

@@ -8,8 +8,9 @@ struct OperationRecord {
     let kind: Request.Kind
     let namespace: CIMNamespaceName
     /// As in `Operation.Target`.
-    let target: String
+    var target: String
     let client: PeerID
+    let userID: UInt32
     let form: Request.Form
     let flags: OperationFlags
     /// Who was asked, if it was a provider.

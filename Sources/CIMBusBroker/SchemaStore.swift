@@ -10,6 +10,8 @@ struct SchemaStore: Sendable {
     }
 
     let server: String
+    /// In one namespace: a provider may bring new ones each time it registers.
+    static let mostClasses = 10_000
     private var namespaces: [CIMNamespaceName: [CIMName: Entry]] = [:]
 
     /// `root` and `root/cimv2`, with the classes that every namespace has.
@@ -54,7 +56,10 @@ struct SchemaStore: Sendable {
     /// A provider may define new classes, and change those that name it as their provider; another's class only as it is already.
     /// - Throws: the MOF error with its position; AccessDenied for another provider's class; InvalidNamespace; what a class does not
     ///   resolve with; ClassHasChildren when a change would pull the class from under another one.
-    func check(mof: String, of provider: String, in home: CIMNamespaceName) throws(CIMError) -> Change {
+    /// - Parameter mayServe: whether the caller may register a provider of this name: then it may bring classes for it too.
+    func check(
+        mof: String, of provider: String, in home: CIMNamespaceName, mayServe: (String) -> Bool
+    ) throws(CIMError) -> Change {
         let unit: MOFUnit
         do throws(MOFError) {
             unit = try MOFParser.parse(mof, file: "MOF of \(provider)")
@@ -75,6 +80,14 @@ struct SchemaStore: Sendable {
             }
             let resolved = try staged.resolve(local, in: namespace, line: declaration.firstLine, provider: provider)
             guard let known = staged.declaration(resolved.name, in: namespace) else {
+                guard (staged.namespaces[namespace]?.count ?? 0) < Self.mostClasses else {
+                    throw CIMError(.quotaViolation, "MOF of \(provider): \(namespace) has \(Self.mostClasses) classes already")
+                }
+                if let owner = resolved.providerName, !CIMName.equal(owner, provider), !mayServe(owner) {
+                    throw CIMError(
+                        .accessDenied,
+                        "MOF of \(provider), line \(declaration.firstLine): \(resolved.name) names provider \(owner.clipped())")
+                }
                 staged.insert(resolved, in: namespace)
                 change.classes.append((namespace, resolved))
                 continue
@@ -102,6 +115,10 @@ struct SchemaStore: Sendable {
     ) throws(CIMError) -> CIMClass {
         if local.name.hasPrefix("__") {
             throw CIMError(.accessDenied, "MOF of \(provider), line \(line): \(local.name) would be a system class")
+        }
+        let features = local.properties.map(\.name) + local.methods.map(\.name) + local.methods.flatMap { $0.parameters.map(\.name) }
+        if let system = features.first(where: { CIMName.isSystemName($0) }) {
+            throw CIMError(.invalidClass, "MOF of \(provider), line \(line): \(local.name).\(system) would be a system property")
         }
         let parent = local.superclass.flatMap { declaration($0, in: namespace) }
         do throws(CIMError) {

@@ -26,6 +26,10 @@ struct ServicesCall {
         self.kind = kind
         self.form = form
         self.namespace = namespace
+        // One object, its path and its context; it is measured before anything in it is looked at.
+        guard message.bodySize <= Self.largestCall else {
+            throw CIMError(.quotaViolation, "\(kind.rawValue): a call of \(message.bodySize) bytes; an object takes at most 8 MiB")
+        }
         do {
             var reader = message.reader
             switch kind {
@@ -36,6 +40,7 @@ struct ServicesCall {
                 path = try parse(reader.readString(), server)
                 method = try reader.readString()
                 if method.isEmpty { throw CIMError(.invalidParameter, "ExecMethod: the method's name is empty") }
+                if method.utf8.count > 255 { throw CIMError(.invalidParameter, "ExecMethod: the method's name is longer than 255 bytes") }
             }
             flags = try Self.checked(OperationFlags(rawValue: reader.readInt32()), kind, form)
             try readContext(&reader)
@@ -45,6 +50,9 @@ struct ServicesCall {
                 if path == Contract.null {
                     throw CIMError(.invalidParameter, "\(kind.rawValue)Async: the sink is NULL (/); give the path of an ObjectSink")
                 }
+                guard path.text.utf8.count <= Self.longestSink else {
+                    throw CIMError(.invalidParameter, "\(kind.rawValue)Async: the sink's path is longer than \(Self.longestSink) bytes")
+                }
                 sink = path
             }
         } catch let error as CIMError {
@@ -53,6 +61,10 @@ struct ServicesCall {
             throw CIMError(.marshalInvalidSignature, "\(kind.rawValue): \(error)")
         }
     }
+
+    private static let largestContext = 64 << 10
+    private static let largestCall = ObjectChecker.largestObject + (256 << 10)
+    private static let longestSink = 1024
 
     // MARK: - Paths
 
@@ -126,6 +138,10 @@ struct ServicesCall {
 
     private mutating func readContext(_ reader: inout BodyReader) throws {
         let end = try reader.enterArray(elementAlignment: 8)
+        guard end - reader.position <= Self.largestContext else {
+            throw CIMError(.quotaViolation, "a context of \(end - reader.position) bytes; 64 KiB are the most")
+        }
+        var names: Set<CIMName> = []
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()
             let name = try reader.readString()
@@ -136,10 +152,11 @@ struct ServicesCall {
             guard value.depth <= Nesting.containers - 3 else {
                 throw CIMError(.quotaViolation, "context value \(name) nests more than \(Nesting.containers) containers deep")
             }
-            guard !context.contains(where: { CIMName.equal($0.0, name) }) else {
+            guard names.insert(CIMName(name)).inserted else {
                 throw CIMError(.invalidContext, "context value \(name) is there twice")
             }
-            switch name {
+            // In any case: a provider may look names up as WMI does, and would take a client's word for the broker's.
+            switch ContextKey.brokers.first(where: { CIMName.equal($0, name) }) {
             case ContextKey.timeout:
                 guard let microseconds: UInt64 = value.innermost.integer(), microseconds > 0 else {
                     throw CIMError(.invalidContext, "\(name) must be a positive number of microseconds")
@@ -152,11 +169,24 @@ struct ServicesCall {
                 parent = OperationID(number)
             case ContextKey.derivedSystemProperties:
                 if case .boolean(false) = value.innermost { derivedSystemProperties = false }
-            default:
-                if !ContextKey.brokers.contains(name) { context.append((name, value.innermost)) }
+            case .some: break
+            case nil: context.append((name, value.innermost))
             }
         }
         try reader.leaveArray(end)
+    }
+}
+
+extension String {
+    /// At most `count` bytes of it, cut between characters of Unicode: names and texts from peers stand in what many others get.
+    func clipped(_ count: Int = 512) -> String {
+        if utf8.count <= count { return self }
+        var text = ""
+        for scalar in unicodeScalars {
+            guard text.utf8.count + UTF8.width(scalar) + 3 <= count else { break }
+            text.unicodeScalars.append(scalar)
+        }
+        return text + "…"
     }
 }
 

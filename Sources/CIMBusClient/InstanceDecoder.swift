@@ -6,9 +6,9 @@ import DBus
 struct InstanceDecoder: Sendable {
     /// The class the caller asked for, for objects that do not say theirs.
     let expectedClass: String
-    private var layouts: [CIMName: ObjectLayout] = [:]
+    private var layouts: [CIMName: KeyedLayout] = [:]
     /// Objects of one class come in a row: its name as bytes, and its layout.
-    private var last: (name: [UInt8], layout: ObjectLayout)?
+    private var last: (name: [UInt8], layout: KeyedLayout)?
 
     init(expectedClass: String) { self.expectedClass = expectedClass }
 
@@ -19,7 +19,7 @@ struct InstanceDecoder: Sendable {
     }
 
     mutating func learn(_ layout: ObjectLayout, of name: String) {
-        layouts[CIMName(name)] = layout
+        layouts[CIMName(name)] = KeyedLayout(layout)
         last = nil
     }
 
@@ -43,16 +43,16 @@ struct InstanceDecoder: Sendable {
         let layout = try layout(for: reader)
         var instance: CIMInstance
         do {
-            instance = try reader.readInstance(layout)
+            instance = try reader.readInstance(layout.layout)
         } catch let fault as ObjectFault {
-            throw Need.newerLayout(layout.className, fault)
+            throw Need.newerLayout(layout.layout.className, fault)
         }
         // The broker leaves the path out: it follows from the keys.
-        if let declaration = layout.declaration { instance.path = try? instance.path(in: declaration) }
+        instance.path = layout.path(of: instance)
         return instance
     }
 
-    private mutating func layout(for start: BodyReader) throws -> ObjectLayout {
+    private mutating func layout(for start: BodyReader) throws -> KeyedLayout {
         var reader = start
         let end = try reader.enterArray(elementAlignment: 8)
         while !reader.isAtEnd(of: end) {
@@ -71,9 +71,36 @@ struct InstanceDecoder: Sendable {
         return try found(expectedClass, bytes: [])
     }
 
-    private mutating func found(_ name: String, bytes: [UInt8]) throws -> ObjectLayout {
+    private mutating func found(_ name: String, bytes: [UInt8]) throws -> KeyedLayout {
         guard let layout = layouts[CIMName(name)] else { throw Need.layout(name) }
         if !bytes.isEmpty { last = (bytes, layout) }
         return layout
+    }
+}
+
+/// A layout, and its class's keys looked up once: what a path is made of.
+private struct KeyedLayout: Sendable {
+    let layout: ObjectLayout
+    private let keys: [String]
+    private let isSingleton: Bool
+
+    init(_ layout: ObjectLayout) {
+        self.layout = layout
+        keys = layout.declaration?.keyNames ?? []
+        isSingleton = layout.declaration?.isSingleton ?? false
+    }
+
+    /// The relative path; nil where a key is NULL, or is a text no path can hold. The values have their class's types already.
+    func path(of instance: CIMInstance) -> CIMObjectPath? {
+        if isSingleton { return CIMObjectPath(className: layout.className, keys: .singleton) }
+        guard !keys.isEmpty else { return nil }
+        var values: [CIMObjectPath.Key] = []
+        values.reserveCapacity(keys.count)
+        for name in keys {
+            guard let value = instance[name], let key = CIMObjectPath.KeyValue(value) else { return nil }
+            if case .string(let text) = key, text.utf8.contains(where: { $0 < 0x20 }) { return nil }
+            values.append(CIMObjectPath.Key(name: name, value: key))
+        }
+        return CIMObjectPath(className: layout.className, keys: .keys(values))
     }
 }

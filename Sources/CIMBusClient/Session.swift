@@ -71,8 +71,14 @@ extension Session {
         do throws(DBusError) {
             return try await link.connection.call(message, timeout: timeout)
         } catch {
-            throw CIMError(transport: error)
+            throw failure(error, at: message.path)
         }
+    }
+
+    /// A namespace without an object of its own does not exist.
+    private func failure(_ error: DBusError, at path: String?) -> CIMError {
+        guard error.code == .errorReply(.unknownObject), path == services.text else { return CIMError(transport: error) }
+        return CIMError(.invalidNamespace, "the broker has no namespace \(namespace)", cause: error)
     }
 
     /// Starts an async operation: the sink is there before the call is sent, and ends if the call is refused.
@@ -96,12 +102,12 @@ extension Session {
                     sink.finish(.failure(CIMError(.timedOut, "the broker did not end \(member) within \(timeout)")))
                 })
         }
-        link.onLoop { connection in
+        link.onLoop { [self, services] connection in
             // Cancelled before it began.
             if sink.isOver { return }
             connection.call(call, timeout: nil) { result in
                 switch result {
-                case .failure(let error): sink.finish(.failure(CIMError(transport: error)))
+                case .failure(let error): sink.finish(.failure(self.failure(error, at: services.text)))
                 case .success(let reply):
                     var reader = reply.reader
                     if reply.hasSignature("o"), let path = try? reader.readObjectPath() { sink.started(path) }

@@ -41,7 +41,10 @@ extension BrokerCore {
                 return false
             }
             credit.charge(bytes, uid: uid)
-            operations[id]?.delivery.unacknowledged.append(bytes)
+            let parts = waiting.batch.parts
+            for part in 1...parts {
+                operations[id]?.delivery.unacknowledged.append(bytes * part / parts - bytes * (part - 1) / parts)
+            }
         case .semisync:
             let delivery = operation.delivery
             let fits =
@@ -163,6 +166,15 @@ extension BrokerCore {
         askIfUnread(peer)
         return takeEffects()
     }
+
+    /// Whether the peer's user has left so many replies unread that it gets no more of those nobody needs (section 3).
+    public func hasTooManyUnreadReplies(_ peer: PeerID) -> Bool {
+        guard let uid = peers[peer]?.uid else { return false }
+        return (credit.replies[uid] ?? 0) >= limits.unreadPerUser
+    }
+
+    /// Operations of the peer's user, finished ones whose results are kept included.
+    public func operations(of peer: PeerID) -> Int { peers[peer].map { quota.operations(of: $0.uid) } ?? 0 }
 
     private func hasRoomForReply(_ operation: Operation) -> Bool {
         guard let uid = peers[operation.request.client]?.uid else { return true }

@@ -173,7 +173,6 @@ extension BrokerCore {
             outcome.explanation?.registration = leg.registration
             outcome.explanation?.pid = peers[leg.peer]?.pid ?? registry[leg.registration]?.pid
         }
-        if let reason = outcome.explanation?.reason { registry[leg.registration]?.lastFailure = reason.rawValue }
         conclude(leg.operation, outcome, discarding: false)
     }
 
@@ -192,9 +191,9 @@ extension BrokerCore {
                 peers[leg.peer]?.calls.abandoned.insert(sink)
                 suspect(leg.peer)
             }
-            if isThere(leg.peer) { effects.append(.cancelCall(sink, leg.registration)) }
+            if isThere(leg.peer) { effects.append(.cancelCall(sink, leg.peer, leg.registration)) }
         case .answered:
-            if leg.ledger.isHeld, isThere(leg.peer) { effects.append(.cancelCall(sink, leg.registration)) }
+            if leg.ledger.isHeld, isThere(leg.peer) { effects.append(.cancelCall(sink, leg.peer, leg.registration)) }
         }
     }
 

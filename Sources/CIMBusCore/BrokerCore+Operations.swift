@@ -181,7 +181,10 @@ extension BrokerCore {
             if let registration { registry[registration]?.counters.cancelled += 1 }
         } else if !outcome.status.isSuccess {
             counters.failures += 1
-            if let registration { registry[registration]?.counters.failures += 1 }
+            guard let registration else { return }
+            registry[registration]?.counters.failures += 1
+            registry[registration]?.lastFailure =
+                "\(outcome.status.hex) \(operation.request.kind.rawValue): \(outcome.explanation?.reason.rawValue ?? "reported by the provider")"
         }
     }
 

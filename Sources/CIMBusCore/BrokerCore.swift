@@ -64,8 +64,10 @@ public struct BrokerCore: Sendable {
     }
 
     /// The peer said something. Every event of a peer implies it.
-    public mutating func heard(from peer: PeerID, at moment: Microseconds) -> [Effect] {
+    /// - Parameter reading: which messages arrived together. A peer that sends many at once does not wait for the answers.
+    public mutating func heard(from peer: PeerID, reading: UInt64 = 0, at moment: Microseconds) -> [Effect] {
         now = moment
+        peers[peer]?.pace.spoke(in: reading)
         hear(peer)
         return takeEffects()
     }
@@ -141,7 +143,12 @@ public struct BrokerCore: Sendable {
 
     mutating func countViolation(_ sink: SinkID, _ peer: PeerID, _ text: String) {
         counters.violations += 1
-        if let registration = legs[sink]?.registration { registry[registration]?.counters.violations += 1 }
+        // It is the violator's: what a stranger tries is no violation of the provider whose sink it is.
+        if let leg = legs[sink], leg.peer == peer || leg.ledger.everyOwner.contains(peer) {
+            registry[leg.registration]?.counters.violations += 1
+        } else {
+            for registration in peers[peer]?.registrations ?? [] { registry[registration]?.counters.violations += 1 }
+        }
         note(.violation, peer: peer, sink: sink, text)
     }
 }

@@ -59,10 +59,13 @@ public struct Batch: Hashable, Sendable {
     /// Bytes of each object, in order.
     public var sizes: [UInt32]
     public var bytes: Int
+    /// How many `Indicate` calls it takes to hand it to a client's sink; each is one batch for the client to acknowledge.
+    public var parts: Int
 
-    public init(_ payload: PayloadID, sizes: [UInt32]) {
+    public init(_ payload: PayloadID, sizes: [UInt32], parts: Int = 1) {
         self.payload = payload
         self.sizes = sizes
+        self.parts = max(1, parts)
         bytes = sizes.reduce(0) { $0 + Int($1) }
     }
 }

@@ -32,6 +32,7 @@ public struct Peer: Sendable {
     var isGone = false
     public internal(set) var liveness = Liveness.responsive
     var reads = ReadMark()
+    var pace = Pace()
     var calls = PeerCalls()
 }
 
@@ -41,4 +42,20 @@ struct PeerCalls: Hashable, Sendable {
     var abandoned: Set<SinkID> = []
     /// Legs that wait for a slot, in order.
     var queue: [SinkID] = []
+}
+
+/// Whether a peer waits for an answer before it asks again. One that was seen sending many calls together does not, and what it says proves
+/// nothing about what it has read.
+struct Pace: Hashable, Sendable {
+    /// A library may send a few together: introspection, a subscription, and the call itself.
+    private static let mostTogether = 4
+    private var reading: UInt64 = 0
+    private var together = 0
+    private(set) var waitsForAnswers = true
+
+    mutating func spoke(in reading: UInt64) {
+        together = reading != 0 && reading == self.reading ? together + 1 : 1
+        self.reading = reading
+        if together > Self.mostTogether { waitsForAnswers = false }
+    }
 }

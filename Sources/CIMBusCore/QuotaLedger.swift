@@ -11,6 +11,8 @@ public struct QuotaLedger: Hashable, Sendable {
         total < limits.operations && (perUser[uid] ?? 0) < limits.operationsPerUser
     }
 
+    func operations(of uid: UInt32) -> Int { perUser[uid] ?? 0 }
+
     mutating func charge(_ uid: UInt32) {
         perUser[uid, default: 0] += 1
         total += 1

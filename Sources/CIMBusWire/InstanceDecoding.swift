@@ -9,14 +9,24 @@ extension BodyReader {
         let end = try enterArray(elementAlignment: 8)
         var instance = CIMInstance(className: layout.className, reservingCapacity: layout.slots.count)
         var likely = 0
+        if hasHostByteOrder {
+            // As the broker writes them: the class first, then properties in the class's order, spelling and types.
+            _ = layout.classEntry.withUnsafeBytes { skip(ifNext: $0) }
+        }
         while !isAtEnd(of: end) {
             try enterDictEntry()
+            if hasHostByteOrder, let index = layout.match(&self, from: likely) {
+                likely = index + 1
+                instance.append(name: layout.slots[index].name, value: try readValue(of: layout.slots[index]))
+                continue
+            }
             let name = try readStringBytes()
             if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
                 try readSystemProperty(name, into: &instance)
             } else if let index = layout.slot(named: name, likely: likely) {
                 likely = index + 1
-                instance.append(name: layout.slots[index].name, value: try readValue(of: layout.slots[index]))
+                let slot = layout.slots[index]
+                instance.append(name: slot.name, value: try fit(try readVariant(), slot))
             } else {
                 let name = String(decoding: name, as: UTF8.self)
                 instance.append(name: name, value: try readVariant())
@@ -38,29 +48,29 @@ extension BodyReader {
         }
     }
 
+    /// A value whose type on the wire is the slot's.
     private mutating func readValue(of slot: ObjectLayout.Slot) throws -> CIMValue {
-        if slot.isPlain, !slot.type.isArray {
-            var probe = self
-            let signature = try probe.readSignatureBytes()
-            if signature.count == 1, signature[0] == slot.type.base.wireSignature.utf8Start.pointee {
-                self = probe
-                switch slot.type.base {
-                case .boolean: return .boolean(try readBoolean())
-                case .uint8: return .uint8(try readByte())
-                case .sint16: return .sint16(try readInt16())
-                case .uint16: return .uint16(try readUInt16())
-                case .char16: return .char16(try readUInt16())
-                case .uint32: return .uint32(try readUInt32())
-                case .sint32: return .sint32(try readInt32())
-                case .uint64: return .uint64(try readUInt64())
-                case .sint64: return .sint64(try readInt64())
-                case .real64: return .real64(try readDouble())
-                case .string: return .string(try readString())
-                default: throw ObjectFault("\(slot.type) is not plain")
-                }
-            }
+        if slot.type.isArray { return try fit(try readArray(of: slot.type.base), slot) }
+        switch slot.type.base {
+        case .boolean: return .boolean(try readBoolean())
+        case .uint8: return .uint8(try readByte())
+        case .sint16: return .sint16(try readInt16())
+        case .uint16: return .uint16(try readUInt16())
+        case .char16: return .char16(try readUInt16())
+        case .uint32: return .uint32(try readUInt32())
+        case .sint32: return .sint32(try readInt32())
+        case .uint64: return .uint64(try readUInt64())
+        case .sint64: return .sint64(try readInt64())
+        case .real64: return .real64(try readDouble())
+        case .string: return .string(try readString())
+        case .real32: return try fit(.real64(try readDouble()), slot)
+        case .sint8: return try fit(.sint16(try readInt16()), slot)
+        case .datetime, .reference: return try fit(.string(try readString()), slot)
+        case .object: return .object(try readInstance(Depth(objects: 1, containers: 4)))
         }
-        let value = try readVariant()
+    }
+
+    private func fit(_ value: CIMValue, _ slot: ObjectLayout.Slot) throws -> CIMValue {
         guard let converted = value.converted(to: slot.type) else {
             throw ObjectFault("property \(slot.name) is \(slot.type); the value does not fit")
         }

@@ -119,7 +119,7 @@ public enum Interfaces {
             property("OpenOperations", "u", .none),
             property("SinkReferences", "u", .none),
             property("Counters", "a{st}", .none),
-            property("LastFailure", "s", .withValue),
+            property("LastFailure", "s", .none),
         ])
 
     public static let operation = InterfaceDescription(

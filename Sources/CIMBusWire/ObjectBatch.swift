@@ -15,6 +15,15 @@ public struct ObjectBatch: Sendable {
 
     public init() {}
 
+    /// Objects of a message body, as they are: `ranges` are from ``ObjectLayout/rangesIfVerbatim(_:)``.
+    public init(verbatim reader: BodyReader, ranges: [Range<Int>]) {
+        var reader = reader
+        reader.skipToEnd()
+        // A body starts at a multiple of 8, and so does each range in it.
+        bytes = Array(reader.bytes(from: 0))
+        self.ranges = ranges[...]
+    }
+
     /// A class as the one object of a batch.
     public init(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) throws(DBusEncodingError) {
         var writer = BodyWriter()
@@ -30,6 +39,24 @@ public struct ObjectBatch: Sendable {
 
     /// What all of them take on the wire, in bytes.
     public var byteCount: Int { ranges.reduce(0) { $0 + $1.count + 8 } }
+
+    /// The objects in order, as batches of at most `bytes`, or of one object.
+    public func parts(ofAtMost limit: Int) -> [ObjectBatch] {
+        if byteCount <= limit || count <= 1 { return [self] }
+        var parts: [ObjectBatch] = []
+        var rest = self
+        while rest.count > 0 {
+            var count = 0
+            var used = 0
+            for range in rest.ranges {
+                if count > 0, used + range.count + 8 > limit { break }
+                count += 1
+                used += range.count + 8
+            }
+            parts.append(rest.removeFirst(count))
+        }
+        return parts
+    }
 
     /// Splits the first `count` objects off.
     public mutating func removeFirst(_ count: Int) -> ObjectBatch {

@@ -34,6 +34,11 @@ public struct ObjectChecker: ~Copyable {
 
     /// The most bytes one object may take (DESIGN section 3).
     public static let largestObject = 8 << 20
+    /// The most bytes that all objects may take as they are written, system properties included: a wider type, or a key that stands in two
+    /// paths, makes an object grow, and the message bus disconnects whoever sends 32 MiB.
+    static let largestBatch = largestObject + (64 << 10)
+    /// A longer path is nobody's: none can be read again (``CIMObjectPath/maximumLength``, in UTF-8).
+    static let longestPath = 4 * CIMObjectPath.maximumLength
 
     public init(_ expectation: Expectation, derivedSystemProperties: Bool = true, lookup: @escaping Lookup) {
         self.expectation = expectation
@@ -91,12 +96,18 @@ public struct ObjectChecker: ~Copyable {
         keyValues.removeAll(keepingCapacity: true)
         keyValues.append(contentsOf: repeatElement(.null, count: layout.keys.count))
         var likely = 0
+        var hasClass = false
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()
             let name = try reader.readStringBytes()
             if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
                 let types = try reader.readSignatureBytes()
                 try reader.skip(types: types)
+                if name.count == 7, CIMName.equal(String(decoding: name, as: UTF8.self), SystemProperty.className) {
+                    // Two of them would be two classes, one for whoever reads the first and one for the others.
+                    guard !hasClass else { throw ObjectFault("__CLASS is there twice") }
+                    hasClass = true
+                }
                 continue
             }
             guard let index = layout.slot(named: name, likely: likely) else {
@@ -114,6 +125,9 @@ public struct ObjectChecker: ~Copyable {
         }
         try reader.leaveArray(end)
         appendPath(layout)
+        guard writer.count <= Self.largestBatch else {
+            throw ObjectFault("it takes \(writer.count - start) bytes in its class's types, too many for a message", kind: .tooLarge)
+        }
         ranges.append(start..<writer.count)
     }
 
@@ -132,7 +146,9 @@ public struct ObjectChecker: ~Copyable {
                 path.append(UInt8(ascii: index == 0 ? "." : ","))
                 path.append(contentsOf: layout.slots[slot].name.utf8)
                 path.append(UInt8(ascii: "="))
-                if !keyValues[index].appendKey(to: &path) { return path.removeAll(keepingCapacity: true) }
+                guard keyValues[index].appendKey(to: &path), path.count <= Self.longestPath else {
+                    return path.removeAll(keepingCapacity: true)
+                }
             }
         }
         guard derived else { return }
@@ -287,6 +303,7 @@ extension CIMValue {
             path.append(contentsOf: String(value).utf8)
             return true
         }
+        guard text.utf8.count <= ObjectChecker.longestPath else { return false }
         path.append(UInt8(ascii: "\""))
         for byte in text.utf8 {
             if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { path.append(UInt8(ascii: "\\")) }

@@ -11,6 +11,22 @@ public final class ObjectLayout: Sendable {
         var isKey: Bool
         /// The value may be copied as it is when the wire type matches: nothing about it needs parsing.
         var isPlain: Bool
+        /// How an entry of this property starts on the wire: its name, and the type of its variant.
+        var prefix: [UInt8]
+
+        init(_ name: String, _ type: CIMTypeReference, isKey: Bool = false) {
+            self.name = name
+            self.type = type
+            self.isKey = isKey
+            switch type.base {
+            case .datetime, .reference, .object, .sint8, .real32: isPlain = false
+            default: isPlain = true
+            }
+            var writer = BodyWriter()
+            writer.append(string: name)
+            writer.beginVariant(type.isArray ? type.base.wireArraySignature : type.base.wireSignature)
+            prefix = (try? writer.finish()) ?? []
+        }
     }
 
     /// Its class, or the method's `__PARAMETERS`.
@@ -20,6 +36,8 @@ public final class ObjectLayout: Sendable {
     let slots: [Slot]
     let keys: [Int]
     private let positions: [CIMName: Int]
+    /// The entry `__CLASS`, with which an object usually starts.
+    let classEntry: [UInt8]
     /// The system properties that every object of the class shares, as entries of an `a{sv}`, made for phase 0.
     let constants: [UInt8]
     /// `\\SERVER\root\cimv2:`, which precedes a relative path in `__PATH`.
@@ -29,12 +47,13 @@ public final class ObjectLayout: Sendable {
     public init(_ declaration: CIMClass, namespace: CIMNamespaceName, server: String) {
         className = declaration.name
         self.declaration = declaration
-        slots = declaration.properties.map { Slot(name: $0.name, type: $0.type, isKey: $0.isKey, isPlain: Self.isPlain($0.type)) }
+        slots = declaration.properties.map { Slot($0.name, $0.type, isKey: $0.isKey) }
         keys = declaration.properties.indices.filter { declaration.properties[$0].isKey }
         positions = Self.positions(slots)
         pathPrefix = Array("\\\\\(server)\\\(namespace.wmiText):".utf8)
+        classEntry = Self.classEntry(className)
         var writer = BodyWriter()
-        writer.append(entry: SystemProperty.className, .string(declaration.name))
+        writer.append(entry: SystemProperty.className, .string(className))
         writer.append(entry: SystemProperty.genus, .sint32(2))
         if let superclass = declaration.superclass { writer.append(entry: SystemProperty.superclass, .string(superclass)) }
         writer.append(entry: SystemProperty.dynasty, .string(declaration.dynasty))
@@ -50,12 +69,13 @@ public final class ObjectLayout: Sendable {
     public init(parameters: [CIMParameter], returns: CIMTypeReference? = nil) {
         className = "__PARAMETERS"
         declaration = nil
-        var slots = parameters.map { Slot(name: $0.name, type: $0.type, isKey: false, isPlain: Self.isPlain($0.type)) }
-        if let returns { slots.append(Slot(name: "ReturnValue", type: returns, isKey: false, isPlain: Self.isPlain(returns))) }
+        var slots = parameters.map { Slot($0.name, $0.type) }
+        if let returns { slots.append(Slot("ReturnValue", returns)) }
         self.slots = slots
         keys = []
         positions = Self.positions(slots)
         pathPrefix = []
+        classEntry = Self.classEntry(className)
         var writer = BodyWriter()
         writer.append(entry: SystemProperty.className, .string(className))
         writer.append(entry: SystemProperty.genus, .sint32(2))
@@ -63,15 +83,14 @@ public final class ObjectLayout: Sendable {
         constants = (try? writer.finish()) ?? []
     }
 
-    private static func positions(_ slots: [Slot]) -> [CIMName: Int] {
-        Dictionary(slots.enumerated().map { (CIMName($1.name), $0) }, uniquingKeysWith: { first, _ in first })
+    private static func classEntry(_ className: String) -> [UInt8] {
+        var writer = BodyWriter()
+        writer.append(entry: SystemProperty.className, .string(className))
+        return (try? writer.finish()) ?? []
     }
 
-    private static func isPlain(_ type: CIMTypeReference) -> Bool {
-        switch type.base {
-        case .datetime, .reference, .object, .sint8, .real32: false
-        default: true
-        }
+    private static func positions(_ slots: [Slot]) -> [CIMName: Int] {
+        Dictionary(slots.enumerated().map { (CIMName($1.name), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The slot of a property, `likely` being tried first.
@@ -83,5 +102,14 @@ public final class ObjectLayout: Sendable {
     static func equal(_ bytes: UnsafeRawBufferPointer, _ text: String) -> Bool {
         let utf8 = text.utf8
         return utf8.count == bytes.count && utf8.elementsEqual(bytes)
+    }
+
+    /// The slot whose entry starts at `reader`, tried from `likely` on, in the class's order; `reader` is then at the value. Nil where the
+    /// object is not in the class's own order, spelling and types; `reader` has not moved then.
+    func match(_ reader: inout BodyReader, from likely: Int) -> Int? {
+        for index in likely..<max(likely, slots.count) {
+            if slots[index].prefix.withUnsafeBytes({ reader.skip(ifNext: $0) }) { return index }
+        }
+        return nil
     }
 }

@@ -16,13 +16,18 @@ extension CIMError {
     /// What a failed D-Bus call means: a status of ours stays what it is; the transport's own failures become WMI's words for them.
     public init(_ error: DBusError) {
         let status: WBEMStatus
+        var text = error.message
         switch error.code {
         case .errorReply(let name):
             if name.text.hasPrefix(Contract.errorPrefix) {
                 let own = WBEMStatus(errorName: String(name.text.dropFirst(Contract.errorPrefix.count)))
-                // A status without a name of its own still has its number.
-                let number = error.message.hasPrefix("0x") ? UInt32(error.message.dropFirst(2).prefix(8), radix: 16) : nil
-                status = number.map { WBEMStatus(rawValue: $0) } ?? own ?? .failed
+                // A status without a name of its own still has its number. That of a success is no error's.
+                if let number = WBEMStatus(prefixOf: text) {
+                    text = String(text.dropFirst(11))
+                    status = number.isSuccess ? own ?? .failed : number
+                } else {
+                    status = own ?? .failed
+                }
             } else if name == .unknownMethod || name == .unknownInterface {
                 status = .providerNotCapable
             } else if name == .accessDenied || name == .authenticationFailed {
@@ -47,8 +52,6 @@ extension CIMError {
         case .address: status = .transportFailure
         case .notSupported: status = .notSupported
         }
-        var text = error.message
-        if text.hasPrefix("0x"), text.utf8.count > 11 { text = String(text.dropFirst(11)) }
         var extended: CIMInstance?
         if let reply = error.reply, reply.signature == "sa{sv}" {
             var reader = reply.reader
@@ -56,6 +59,18 @@ extension CIMError {
             extended = try? reader.readInstance()
         }
         self.init(status, text.isEmpty ? error.name.text : text, extendedStatus: extended, cause: error)
+    }
+}
+
+extension WBEMStatus {
+    /// The number at the start of an error's text, `0x80041002 ` with what follows.
+    fileprivate init?(prefixOf text: String) {
+        let digits = text.utf8.dropFirst(2).prefix(8)
+        guard text.hasPrefix("0x"), digits.count == 8, digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
+            text.utf8.count == 10 || text.utf8.dropFirst(10).first == UInt8(ascii: " "),
+            let number = UInt32(Substring(digits), radix: 16)
+        else { return nil }
+        self.init(rawValue: number)
     }
 }
 

@@ -1,3 +1,5 @@
+public import Glibc
+
 /// Why a body could not be read as asked.
 public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
@@ -214,5 +216,31 @@ public struct BodyReader: @unchecked Sendable {
     public func bytes(from start: Int) -> UnsafeRawBufferPointer {
         let start = max(0, min(start, cursor))
         return UnsafeRawBufferPointer(start: base + start, count: cursor - start)
+    }
+}
+
+extension BodyReader {
+    /// Whether numbers in the body are in this machine's byte order, so that its bytes may be compared and copied as they are.
+    public var hasHostByteOrder: Bool { !isSwapped }
+
+    /// Goes past `bytes` if they come next, as they are; else stays. For what is known in advance, like a name with its variant's type.
+    @inlinable
+    public mutating func skip(ifNext bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.count <= end &- cursor, let expected = bytes.baseAddress, memcmp(base + cursor, expected, bytes.count) == 0 else {
+            return false
+        }
+        cursor &+= bytes.count
+        return true
+    }
+
+    /// Goes past everything.
+    public mutating func skipToEnd() { cursor = end }
+
+    /// Goes past a number of `size` bytes: 1, 2, 4 or 8.
+    @inlinable
+    public mutating func skipFixed(_ size: Int) throws(DBusDecodingError) {
+        let start = (cursor &+ (size &- 1)) & ~(size &- 1)
+        guard start <= end &- size else { throw DBusDecodingError(.truncated, at: cursor) }
+        cursor = start &+ size
     }
 }

@@ -75,6 +75,10 @@ public actor Connection {
     /// The bytes that wait to be sent.
     public var queuedBytes: Int { link.queuedBytes }
 
+    /// Which reading the message that is being handed out belongs to: those of one reading had all arrived before the first of them was
+    /// handed out, so that none of them can be an answer to what was sent meanwhile.
+    public var reading: UInt64 { link.reading }
+
     /// Sees every method call before the exported objects do, on the loop; true takes the call over. Nil removes it.
     public func setInbound(_ inbound: (@Sendable (Message) -> Bool)?) { link.inbound = link.closure == nil ? inbound : nil }
 

@@ -229,8 +229,12 @@ final class Link: PollSource, @unchecked Sendable {
         return true
     }
 
+    /// Counts the times that messages were read: those with the same number had all arrived before any of them was handed out.
+    private(set) var reading: UInt64 = 0
+
     /// Hands out every message that has arrived, in order.
     private func receive() {
+        reading &+= 1
         while let pointer, let raw = dbus_connection_pop_message(pointer) { dispatch(Message(adopting: raw)) }
         guard let pointer, dbus_connection_get_is_connected(pointer) == 0 else { return }
         close(

@@ -69,6 +69,8 @@ struct Operations: Command {
 }
 
 struct Cancel: Command {
+    static func advice(after status: WBEMStatus) -> String? { status == .notFound ? "'cimctl operations' lists those that are open" : nil }
+
     static let configuration = CommandConfiguration(abstract: "Cancels an open operation by the number that 'operations' shows.")
 
     @Argument(help: "The operation's number.") var id: UInt64

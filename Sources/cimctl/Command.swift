@@ -8,9 +8,13 @@ protocol Command: AsyncParsableCommand {
     var options: CommandOptions { get }
     /// Does it. What it throws is reported, and makes the exit status 1; a `ValidationError` 64.
     func run(_ session: Session, _ output: inout Output) async throws
+    /// What to do after this command failed so; nil where it is the same for all commands.
+    static func advice(after status: WBEMStatus) -> String?
 }
 
 extension Command {
+    static func advice(after status: WBEMStatus) -> String? { nil }
+
     func run() async throws {
         let options = options
         let command = UncheckedCommand(self)
@@ -39,7 +43,8 @@ extension Command {
         case .done: return
         case .mistaken(let message): throw ValidationError(message)
         case .failed(let error):
-            StandardError.write(FailureReport(error, options).text)
+            let advice = Self.advice(after: error.status)
+            StandardError.write(FailureReport(error, brokerCommand: options.brokerCommand, advice: advice).text)
             throw ExitCode(1)
         }
     }

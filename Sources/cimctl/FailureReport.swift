@@ -4,20 +4,19 @@ import CIMBusClient
 struct FailureReport {
     let text: String
 
-    init(_ error: CIMError, brokerCommand: String) {
+    init(_ error: CIMError, brokerCommand: String, advice: String? = nil) {
         let name = error.status.errorName ?? error.status.name ?? "unnamed"
-        var text = "cimctl: \(error.status.hex) \(name): \(Self.printable(error.message))\n"
-        if let provider = error.providerName, !provider.isEmpty {
+        var text = "cimctl: \(error.status.hex) \(name): \(Self.printable(error.message.trimmingLines))\n"
+        // "CIMBus" stands where no provider is involved (SEMANTICS B.3.1).
+        if let provider = error.providerName, !provider.isEmpty, provider != "CIMBus" {
             text += "  provider: \(Self.printable(provider))"
             if let process = error.providerProcessID { text += " (process \(process))" }
-            if let count = error.objectsDelivered { text += ", \(count) objects delivered before" }
+            if let count = error.objectsDelivered, count > 0 { text += ", \(count) objects delivered before" }
             text += "\n"
         }
-        if let advice = Self.advice(error.status, brokerCommand) { text += "  next: \(advice)\n" }
+        if let advice = advice ?? Self.advice(error.status, brokerCommand) { text += "  next: \(advice)\n" }
         self.text = text
     }
-
-    init(_ error: CIMError, _ options: CommandOptions) { self.init(error, brokerCommand: options.brokerCommand) }
 
     private static func advice(_ status: WBEMStatus, _ brokerCommand: String) -> String? {
         switch status {
@@ -30,9 +29,7 @@ struct FailureReport {
         case .accessDenied: "ask as a user who may, e.g. with sudo"
         case .invalidClass: "'cimctl providers' lists the classes; is it another --namespace?"
         case .invalidNamespace: "the namespaces are root and root/cimv2"
-        case .notFound: "'cimctl enumerate CLASS' lists the instances there are"
         case .invalidObjectPath: "write a path like Class.Key=\"value\", quoted from the shell"
-        case .invalidMethod, .methodNotImplemented: "the class has no such method for this provider; its MOF lists those it has"
         case .quotaViolation: "too much is under way for this user; retry when less is"
         default: nil
         }
@@ -43,5 +40,14 @@ struct FailureReport {
         guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
         return String(
             String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+    }
+}
+
+extension String {
+    /// Without line ends at its end.
+    fileprivate var trimmingLines: String {
+        var text = self[...]
+        while let last = text.last, last.isNewline { text.removeLast() }
+        return String(text)
     }
 }

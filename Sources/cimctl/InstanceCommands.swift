@@ -14,6 +14,19 @@ extension Command {
         return path
     }
 
+    static func adviceForInstances(after status: WBEMStatus) -> String? {
+        status == .notFound ? "'cimctl enumerate CLASS' lists the instances there are" : nil
+    }
+
+    /// The class a command needs to know. Throws InvalidClass when there is none.
+    func declaration(of name: String, _ session: Session) async throws(CIMError) -> CIMClass {
+        do throws(CIMError) {
+            return try await session.getClass(name)
+        } catch  where error.status == .notFound {
+            throw CIMError(.invalidClass, "class \(name) does not exist in \(session.namespace)", cause: error)
+        }
+    }
+
     /// One object: a line of JSON, or a table of its properties downwards.
     func write(_ instance: CIMInstance, _ declaration: CIMClass?, _ output: inout Output) throws {
         if options.output == .json { return try output.write(JSONText.line(instance, declaration)) }
@@ -39,7 +52,7 @@ struct Enumerate: Command {
     func run(_ session: Session, _ output: inout Output) async throws {
         var operation = options.operationOptions
         if shallow { operation.flags = .shallow }
-        let declaration = try await session.getClass(className)
+        let declaration = try await declaration(of: className, session)
         let selection = properties?.split(separator: ",").map(String.init) ?? []
         for name in selection where declaration.property(named: name) == nil {
             throw ValidationError(
@@ -62,7 +75,7 @@ struct Enumerate: Command {
                 if options.output == .json { try output.flush() }
             }
         } catch let error as CIMError {
-            if options.output == .table { try output.write(table.finish()) }
+            if options.output == .table, !table.isEmpty { try output.write(table.finish()) }
             throw error
         }
         guard options.output == .table else { return }
@@ -75,6 +88,8 @@ struct Enumerate: Command {
 }
 
 struct Get: Command {
+    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+
     static let configuration = CommandConfiguration(abstract: "Shows one instance.")
 
     @Argument(help: "The path, e.g. 'Linux_UnixProcess.Handle=\"1\"'.") var path: String
@@ -98,7 +113,7 @@ struct Invoke: Command {
     func run(_ session: Session, _ output: inout Output) async throws {
         let path = try Self.path(path, isInstance: false)
         let assignments = try Assignments(parameters)
-        let declaration = try await session.getClass(path.className)
+        let declaration = try await declaration(of: path.className, session)
         guard let described = declaration.method(named: method) else {
             let names = declaration.methods.map(\.name).joined(separator: ", ")
             throw CIMError(.invalidMethod, "class \(declaration.name) has no method \(method); it has \(names.isEmpty ? "none" : names)")
@@ -121,6 +136,8 @@ struct Invoke: Command {
 }
 
 struct Put: Command {
+    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+
     static let configuration = CommandConfiguration(
         abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one.")
 
@@ -134,7 +151,7 @@ struct Put: Command {
         let assignments = try Assignments(properties)
         var operation = options.operationOptions
         var instance: CIMInstance
-        var declaration = try await session.getClass(path.className)
+        var declaration = try await declaration(of: path.className, session)
         if create {
             operation.flags = .createOnly
             instance = CIMInstance(className: declaration.name)
@@ -173,6 +190,8 @@ struct Put: Command {
 }
 
 struct Delete: Command {
+    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+
     static let configuration = CommandConfiguration(abstract: "Deletes an instance.")
 
     @Argument(help: "The path.") var path: String

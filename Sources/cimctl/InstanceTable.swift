@@ -48,6 +48,9 @@ struct InstanceTable {
 
     mutating func append(_ instance: CIMInstance) -> String { append(names.map { Self.cell(instance[$0.name] ?? .null) }) }
 
+    /// Whether there is nothing to show yet.
+    var isEmpty: Bool { columns == nil && sample.isEmpty }
+
     /// What is left to write.
     mutating func finish() -> String { columns == nil ? startTable() : "" }
 

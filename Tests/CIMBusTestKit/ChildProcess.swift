@@ -1,3 +1,4 @@
+import DBus
 import Glibc
 import Synchronization
 
@@ -10,6 +11,8 @@ public enum ProcessEnd: Hashable, Sendable {
 /// A process could not be started, or did not do what was expected of it.
 public struct ProcessError: Error, CustomStringConvertible {
     public let description: String
+
+    public init(description: String) { self.description = description }
 }
 
 /// Held while a process is started. A plain mutex: it must be allowed to stay locked across `throw`.
@@ -57,7 +60,11 @@ public final class ChildProcess: Sendable {
         let environmentPointers = Self.pointers(Self.environment(adding: environment))
         defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
         var id: pid_t = 0
-        let status = posix_spawnp(&id, "setpriv", &actions, &attributes, argumentPointers, environmentPointers)
+        let status = withUnsafeMutablePointer(to: &actions) { actions in
+            withUnsafeMutablePointer(to: &attributes) { attributes in
+                SpawnRequest(actions, attributes, argumentPointers, environmentPointers).run(&id)
+            }
+        }
         guard status == 0 else {
             close(pipeEnds[0])
             throw ProcessError(description: "cannot start setpriv \(path): errno \(status)")
@@ -153,5 +160,43 @@ public final class ChildProcess: Sendable {
                 return nil
             }, Unmanaged.passRetained(Body(body)).toOpaque())
         pthread_detach(id)
+    }
+}
+
+/// One `posix_spawnp`, on a thread that lives as long as the tests: the kernel sends a child its death signal when the *thread* that started
+/// it ends, and those of the pool come and go.
+///
+/// `@unchecked Sendable`: the caller waits until the other thread is done with it.
+private final class SpawnRequest: @unchecked Sendable {
+    private static let thread = EventLoop(name: "spawner")
+    private let actions: UnsafeMutablePointer<posix_spawn_file_actions_t>
+    private let attributes: UnsafeMutablePointer<posix_spawnattr_t>
+    private let arguments: [UnsafeMutablePointer<CChar>?]
+    private let environment: [UnsafeMutablePointer<CChar>?]
+    private var status: Int32 = 0
+    private var id: pid_t = 0
+    private var done = sem_t()
+
+    init(
+        _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ attributes: UnsafeMutablePointer<posix_spawnattr_t>,
+        _ arguments: [UnsafeMutablePointer<CChar>?], _ environment: [UnsafeMutablePointer<CChar>?]
+    ) {
+        self.actions = actions
+        self.attributes = attributes
+        self.arguments = arguments
+        self.environment = environment
+        sem_init(&done, 0, 0)
+    }
+
+    deinit { sem_destroy(&done) }
+
+    func run(_ id: inout pid_t) -> Int32 {
+        Self.thread.execute { [self] in
+            status = posix_spawnp(&self.id, "setpriv", actions, attributes, arguments, environment)
+            sem_post(&done)
+        }
+        while sem_wait(&done) != 0, errno == EINTR {}
+        id = self.id
+        return status
     }
 }

@@ -7,7 +7,6 @@ import Glibc
 @main
 enum Bench {
     static func main() async throws {
-        setvbuf(stdout, nil, _IOLBF, 0)
         let arguments = CommandLine.arguments
         switch arguments.dropFirst().first {
         case "serve-c": exit(baseline_serve(arguments[2]))
@@ -15,6 +14,7 @@ enum Bench {
         case "enumerate": try await Role.enumerate(arguments[2])
         case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)
         case "stall": try await Role.stall(arguments[2])
+        case "wait": try await Role.wait(arguments[2], count: Int(arguments[3]) ?? 1)
         case "latency":
             try await Role.latency(
                 arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
@@ -69,6 +69,8 @@ struct Stage {
         return try await withDeadline(.seconds(300), "bench \(arguments[0])") {
             var lines: [String] = []
             for await line in process.lines { lines.append(line) }
+            // Not before: the process lives as long as something refers to it.
+            _ = try await process.waitForEnd()
             return lines
         }
     }

@@ -32,7 +32,9 @@ enum Role {
         let name = connection.uniqueName.text
         var options = ProviderService.Options()
         options.runsOnConnectionThread = true
-        options.onRegistered = { print("ready \(name)"); fflush(nil) }
+        options.onRegistered = {
+            print("ready \(name)"); fflush(nil)
+        }
         var logger = Logger(label: "bench")
         logger.logLevel = .error
         try await ProviderService(
@@ -80,7 +82,22 @@ enum Role {
         }
     }
 
-    static func microseconds(_ duration: Duration) -> Int64 { duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000 }
+    /// Asks `count` times at once for what never comes, and prints when the last of the errors was there, and what it says.
+    static func wait(_ address: String, count: Int) async throws {
+        let session = try await Session.connect(to: .address(address))
+        let pending = (0..<count).map { _ in
+            session.beginGetInstance(CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("hang"))])))
+        }
+        var last = ""
+        for one in pending {
+            do { _ = try await one.value } catch { last = "\(error)" }
+        }
+        print("\(nanoseconds()) \(last)")
+    }
+
+    static func microseconds(_ duration: Duration) -> Int64 {
+        duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
+    }
 
     /// Latencies of everything that is compared, measured in turns so that noise meets all of them.
     static func latency(_ address: String, direct: String, c: String, samples: Int, rounds: Int) async throws {
@@ -123,7 +140,8 @@ enum Role {
                         destination: name, path: benchPath, interface: benchInterface, member: MemberName(verified: member),
                         signature: Signature(verified: "s")
                     ) { (body) throws(DBusError) in body.append(string: "Bench_Thing.Handle=\"7\"") }
-                    : try Message.methodCall(destination: name, path: benchPath, interface: benchInterface, member: MemberName(verified: member))
+                    : try Message.methodCall(
+                        destination: name, path: benchPath, interface: benchInterface, member: MemberName(verified: member))
                 let reply = try await connection.call(message)
                 if member == "Get" { _ = try reply.values() }
                 times.append(nanoseconds() - start)
@@ -161,7 +179,7 @@ enum Role {
         try await Task(executorPreference: loop) { try await body() }.value
     }
 
-    private static func nanoseconds() -> UInt64 {
+    static func nanoseconds() -> UInt64 {
         var time = timespec()
         clock_gettime(CLOCK_MONOTONIC, &time)
         return UInt64(time.tv_sec) * 1_000_000_000 + UInt64(time.tv_nsec)

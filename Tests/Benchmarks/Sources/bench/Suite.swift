@@ -7,18 +7,18 @@ struct Suite {
 
     func run() async throws {
         print("# CIMBus benchmarks\n")
-        try await latency(pinned: true)
-        try await latency(pinned: false)
-        try await throughput()
-        try await memory()
-        try await fairness()
+        for part in [{ try await latency(pinned: true) }, { try await latency(pinned: false) }, throughput, memory, fairness, kills] {
+            try await part()
+            fflush(nil)
+        }
     }
 
     private func latency(pinned: Bool) async throws {
         let stage = try await Stage(pinned: pinned, objects: 1)
         let c = try Stage.spawn(pinned, Stage.program(), ["serve-c", stage.bus.address])
         let name = try await Stage.line(c, "the C service")
-        let lines = try await stage.run(["latency", stage.bus.address, stage.direct, name, quick ? "1000" : "4000", quick ? "2" : "5"])
+        let lines = try await stage.run(
+            ["latency", stage.bus.address, stage.direct, name, quick ? "1000" : "4000", quick ? "2" : "5"])
         var p50: [String: Double] = [:]
         print("## Latency, \(pinned ? "all processes on one CPU" : "unpinned")\n\n| call | p50 µs | p99 µs |\n|---|---|---|")
         for line in lines {
@@ -28,7 +28,8 @@ struct Suite {
             print("| \(fields[0]) | \(fixed(median)) | \(fixed(tail)) |")
         }
         func ratio(_ a: String, _ b: String) -> String { fixed((p50[a] ?? 0) / (p50[b] ?? 1)) }
-        print("\nSwift async call / C libdbus call: **\(ratio("swift empty", "c empty"))**; brokered / direct: **\(ratio("brokered get", "direct get"))**\n")
+        print("\nSwift async call / C libdbus call: **\(ratio("swift empty", "c empty"))**")
+        print("brokered / direct: **\(ratio("brokered get", "direct get"))**\n")
         try await c.killAndWait()
         try await stage.end()
     }
@@ -45,7 +46,8 @@ struct Suite {
             firsts.append(figures.first)
         }
         print("## \(objects) instances of 10 properties over the bus\n")
-        print("median **\(Int(median(rates))) objects/s** (\(rates.map { "\(Int($0))" }.joined(separator: ", "))); first object after \(fixed(median(firsts) / 1_000)) ms\n")
+        print("median **\(Int(median(rates))) objects/s** (\(rates.map { "\(Int($0))" }.joined(separator: ", ")))")
+        print("first object after \(fixed(median(firsts) / 1_000)) ms\n")
         try await stage.end()
     }
 
@@ -86,7 +88,8 @@ struct Suite {
             try await ninth.killAndWait()
         }
         print("## Eight clients, with and without a stopped ninth\n")
-        print("alone \(Int(median(alone))) objects/s, beside a stopped client \(Int(median(beside))) objects/s: ratio **\(fixed(median(beside) / median(alone)))**\n")
+        print("alone \(Int(median(alone))) objects/s, beside a stopped client \(Int(median(beside))) objects/s")
+        print("ratio **\(fixed(median(beside) / median(alone)))**\n")
         try await stage.end()
     }
 
@@ -100,5 +103,31 @@ struct Suite {
             try await group.waitForAll()
         }
         return Double(8 * rounds * 5_000) / (Double(Role.microseconds(ContinuousClock.now - start)) / 1e6)
+    }
+
+    /// From SIGKILL to the client's error, for one operation and for a hundred.
+    private func kills() async throws {
+        print("## SIGKILL of the provider to the client's error\n")
+        for count in [1, 100] {
+            var times: [Double] = []
+            var words = ""
+            for _ in 0..<(quick ? 3 : 15) {
+                let stage = try await Stage(pinned: false, objects: 1)
+                let client = try Stage.spawn(false, Stage.program(), ["wait", stage.bus.address, "\(count)"])
+                // The broker has at most four calls unanswered at a provider; the others wait for a slot.
+                for _ in 0..<min(count, 4) { _ = try await Stage.line(stage.provider, "the provider to be called") }
+                let killed = Role.nanoseconds()
+                stage.provider.signal(SIGKILL)
+                let line = try await Stage.line(client, "the client's error")
+                let parts = line.split(separator: " ", maxSplits: 1)
+                times.append(Double((UInt64(parts[0]) ?? killed) - killed) / 1e6)
+                words = parts.count > 1 ? String(parts[1]) : ""
+                try await client.killAndWait()
+                try await stage.end()
+            }
+            print("- \(count) open: the last error after \(fixed(median(times))) ms (median of \(times.count))")
+            if count == 1 { print("  - \(words)") }
+        }
+        print("")
     }
 }

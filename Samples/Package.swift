@@ -1,0 +1,43 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// Every target is built in the Swift 6 language mode, and a warning is an error.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .treatAllWarnings(as: .error),
+]
+
+let package = Package(
+    name: "cimbus-samples",
+    products: [
+        .executable(name: "UnixProcessProvider", targets: ["UnixProcessProvider"])
+    ],
+    dependencies: [
+        .package(name: "cimbus", path: ".."),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+    ],
+    targets: [
+        .target(name: "CProcess"),
+        .target(
+            name: "UnixProcesses",
+            dependencies: [
+                "CProcess",
+                .product(name: "CIM", package: "cimbus"),
+                .product(name: "CIMBusProvider", package: "cimbus"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "UnixProcessProvider",
+            dependencies: [
+                "UnixProcesses",
+                .product(name: "CIMBusProvider", package: "cimbus"),
+                .product(name: "DBus", package: "cimbus"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "UnixProcessesTests", dependencies: ["UnixProcesses"], swiftSettings: strict),
+    ]
+)

@@ -1,0 +1,57 @@
+import CIM
+import DBus
+
+extension ObjectLayout {
+    /// Where the entries of each object of an `aa{sv}` lie in the body, if every one of them already is what a receiver gets who wants no
+    /// derived system properties: of exactly this class, in its order, spelling and types. Nil where anything differs, or needs a closer
+    /// look; ``ObjectChecker`` then says what, or mends it.
+    public func rangesIfVerbatim(_ reader: BodyReader) -> [Range<Int>]? {
+        guard reader.hasHostByteOrder else { return nil }
+        var reader = reader
+        var ranges: [Range<Int>] = []
+        do throws(DBusDecodingError) {
+            let end = try reader.enterArray(elementAlignment: 4)
+            while !reader.isAtEnd(of: end) {
+                let objectEnd = try reader.enterArray(elementAlignment: 8)
+                let start = reader.position
+                guard objectEnd - start <= ObjectChecker.largestObject, classEntry.withUnsafeBytes({ reader.skip(ifNext: $0) }) else {
+                    return nil
+                }
+                var likely = 0
+                while !reader.isAtEnd(of: objectEnd) {
+                    try reader.enterDictEntry()
+                    guard let index = match(&reader, from: likely), try skipValue(&reader, slots[index].type) else { return nil }
+                    likely = index + 1
+                }
+                try reader.leaveArray(objectEnd)
+                ranges.append(start..<objectEnd)
+            }
+            try reader.leaveArray(end)
+            return ranges
+        } catch { return nil }
+    }
+
+    /// Goes past a value that needs no parsing. Whatever does is left to the checker.
+    private func skipValue(_ reader: inout BodyReader, _ type: CIMTypeReference) throws(DBusDecodingError) -> Bool {
+        if type.isArray {
+            switch type.base {
+            case .datetime, .reference, .object, .sint8, .real32: return false
+            default:
+                try reader.skipArray(elementAlignment: type.base.wireAlignment)
+                return true
+            }
+        }
+        switch type.base {
+        case .boolean, .uint32, .sint32: try reader.skipFixed(4)
+        case .uint8: try reader.skipFixed(1)
+        case .sint16, .uint16, .char16: try reader.skipFixed(2)
+        case .uint64, .sint64, .real64: try reader.skipFixed(8)
+        case .string: _ = try reader.readStringBytes()
+        case .datetime:
+            let text = String(decoding: try reader.readStringBytes(), as: UTF8.self)
+            return CIMDateTime(text)?.description == text
+        case .reference, .object, .sint8, .real32: return false
+        }
+        return true
+    }
+}

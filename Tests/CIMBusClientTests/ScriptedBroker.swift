@@ -1,0 +1,147 @@
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Synchronization
+
+/// A broker that does what a test says: it owns the name on a private bus, answers for one class, and gives the test every async call.
+final class ScriptedBroker: Sendable {
+    /// An async call that arrived.
+    struct Call: Sendable {
+        let member: String
+        let client: String
+        let sink: String
+    }
+
+    static let declaration = CIMClass(
+        name: "T_Thing",
+        properties: [
+            CIMProperty(name: "Number", type: CIMTypeReference(.uint32), qualifiers: [CIMQualifier(name: "key")]),
+            CIMProperty(name: "Label", type: CIMTypeReference(.string)),
+        ],
+        methods: [CIMMethod(name: "Echo", returnType: CIMTypeReference(.uint32))])
+
+    let connection: Connection
+    let calls: AsyncStream<Call>
+    let cancels: AsyncStream<String>
+    /// The batches acknowledged so far.
+    let acknowledged: AsyncStream<UInt32>
+    private let reads: Counter
+
+    /// How often an object or a class was read in the sync form.
+    var readCount: Int { reads.value }
+
+    /// - Parameter fails: what every async call is refused with.
+    init(on bus: PrivateBus, refusing fails: DBusError? = nil) async throws {
+        connection = try await bus.connect()
+        let (calls, callsEnd) = AsyncStream<Call>.makeStream()
+        let (cancels, cancelsEnd) = AsyncStream<String>.makeStream()
+        let (acknowledged, acknowledgedEnd) = AsyncStream<UInt32>.makeStream()
+        self.calls = calls
+        self.cancels = cancels
+        self.acknowledged = acknowledged
+        var methods: [String: MethodImplementation] = [:]
+        methods["CancelAsyncCall"] = .immediate { call in
+            if let values = try? call.message.values(), let path = values.first?.text { cancelsEnd.yield(path) }
+            call.reply()
+        }
+        methods["Acknowledge"] = .immediate { call in
+            if let values = try? call.message.values(), let count: UInt32 = values.last?.integer() { acknowledgedEnd.yield(count) }
+            call.reply()
+        }
+        for member in ["GetObjectAsync", "PutInstanceAsync", "DeleteInstanceAsync", "ExecMethodAsync", "CreateInstanceEnumAsync"] {
+            methods[member] = .immediate { call in
+                if let fails {
+                    call.fail(fails)
+                    return
+                }
+                call.reply([.objectPath(Contract.path(ofOperation: 7))])
+                guard let values = try? call.message.values(), let sink = values.last?.text else { return }
+                callsEnd.yield(Call(member: member, client: call.sender ?? "", sink: sink))
+            }
+        }
+        let hung = Mutex<[MethodCall]>([])
+        methods["DeleteInstance"] = .immediate { call in hung.withLock { $0.append(call) } }
+        let reads = Counter()
+        self.reads = reads
+        methods["GetObject"] = .immediate { call in
+            reads.increment()
+            ScriptedBroker.answerGetObject(call)
+        }
+        let services = ExportedObject([ExportedInterface(Interfaces.services, methods: methods)])
+        _ = await connection.export(services, at: Contract.path(of: .cimv2))
+        _ = try await connection.requestName(Contract.busName)
+    }
+
+    private static func answerGetObject(_ call: MethodCall) {
+        var reader = call.reader
+        guard let path = try? reader.readString() else { return }
+        if path == "T_Thing" {
+            call.reply(signature: Signature(verified: "a{sv}")) { (writer: inout BodyWriter) throws(DBusError) in
+                writer.append(class: declaration, namespace: .cimv2, server: "test")
+            }
+        } else if path == "T_Thing.Number=1" {
+            call.reply(signature: Signature(verified: "a{sv}")) { (writer: inout BodyWriter) throws(DBusError) in
+                writer.append(instance: thing(1))
+            }
+        } else {
+            call.fail(DBusError(CIMError(.notFound, "there is no \(path)")))
+        }
+    }
+
+    static func thing(_ number: UInt32) -> CIMInstance {
+        CIMInstance(className: "T_Thing", ["Number": .uint32(number), "Label": .string("thing \(number)")])
+    }
+
+    // MARK: What the broker sends
+
+    func indicate(_ call: Call, _ instances: [CIMInstance]) async throws {
+        try await send(call, "Indicate", "aa{sv}") { (writer: inout BodyWriter) throws(DBusError) in writer.append(instances: instances) }
+    }
+
+    func setStatus(
+        _ call: Call, _ status: WBEMStatus = .noError, flags: Int32 = StatusType.complete, packed: UInt32? = nil, parameter: String = "",
+        object: CIMInstance? = nil
+    ) async throws {
+        try await send(call, "SetStatus", "iusa{sv}") { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(int32: flags)
+            writer.append(uint32: packed ?? status.rawValue)
+            writer.append(string: parameter)
+            if let object { return writer.append(instance: object) }
+            let empty = writer.beginArray(elementAlignment: 8)
+            writer.endArray(empty)
+        }
+    }
+
+    private func send(_ call: Call, _ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder) async throws {
+        try await Self.send(from: connection, call, member, signature, body)
+    }
+
+    /// Sends what only the broker may send, from whoever asks.
+    static func send(
+        from connection: Connection, _ call: Call, _ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder
+    ) async throws {
+        let message = try Message.methodCall(
+            destination: BusName(verified: call.client), path: ObjectPath(verified: call.sink), interface: Contract.objectSink,
+            member: MemberName(verified: member), flags: .noReplyExpected, signature: Signature(verified: signature), body: body)
+        try await connection.send(message)
+    }
+}
+
+final class Counter: Sendable {
+    private let count = Atomic<Int>(0)
+    var value: Int { count.load(ordering: .relaxed) }
+    func increment() { count.wrappingAdd(1, ordering: .relaxed) }
+}
+
+/// The next element, in time.
+func next<Element: Sendable>(_ stream: AsyncStream<Element>, _ awaited: String) async throws -> Element {
+    try await withDeadline(.seconds(10), awaited) {
+        for await element in stream { return element }
+        throw StreamEnded(awaited: awaited)
+    }
+}
+
+struct StreamEnded: Error {
+    let awaited: String
+}

@@ -1,0 +1,78 @@
+// A provider that misbehaves by script, to test that every accepted call ends.
+//
+//   FaultyProvider [--system | --session | --address ADDRESS] [--name NAME] [--class CLASS] [--ping SECONDS] [--silence SECONDS]
+//                  [--script SCRIPT] [--METHOD SCRIPT]…       METHOD: GetObjectAsync, CreateInstanceEnumAsync, …
+//
+// What a call does is told, in this order, by `FaultyScript` (s) in the client's context, by the key `Scenario` of its object, by
+// --METHOD, and by --script. Each may be a name out of `Scenarios` or a script; `Script.Step` is the language. What happens is printed, a line
+// per event: registered NAME, called METHOD SINK SCRIPT, step STEP -> OUTCOME, cancelled SINK, finished METHOD SINK.
+
+import CIMBusWire
+import DBus
+import Glibc
+
+var settings = FaultyProcess.Settings()
+var sinkToContinue: String?
+var method = ""
+var key = ""
+var arguments = CommandLine.arguments.dropFirst()
+
+@MainActor func next() -> String { arguments.popFirst() ?? "" }
+
+while let argument = arguments.popFirst() {
+    switch argument {
+    case "--system":
+        settings.bus = .system
+        settings.busArguments = [argument]
+    case "--session":
+        settings.bus = .session
+        settings.busArguments = [argument]
+    case "--address":
+        let address = next()
+        settings.bus = .address(address)
+        settings.busArguments = [argument, address]
+    case "--name": settings.name = next()
+    case "--class": settings.className = next()
+    case "--ping": settings.pingSeconds = UInt32(next())
+    case "--silence": settings.silenceSeconds = UInt32(next())
+    case "--script": settings.script = next()
+    case "--continue": sinkToContinue = next()
+    case "--method": method = next()
+    case "--key": key = next()
+    default:
+        let name = String(argument.dropFirst(2))
+        guard argument.hasPrefix("--"), Interfaces.provider.methods.contains(where: { $0.name.text == name }) else {
+            print("unknown argument \(argument)")
+            exit(64)
+        }
+        settings.scripts[name] = next()
+    }
+}
+
+signal(SIGPIPE, SIG_IGN)
+do {
+    let connection = try await Connection.connect(to: settings.bus)
+    let process = FaultyProcess(settings, connection)
+    process.input.start()
+    if let sinkToContinue {
+        _ = "\(connection.uniqueName)\n".withCString { write(3, $0, strlen($0)) }
+        close(3)
+        await process.input.wait(for: "go")
+        emit("continued \(sinkToContinue) by \(getpid())")
+        let call = ScriptedCall(
+            process: process, method: method, className: settings.className, key: key, call: nil, sink: try ObjectPath(sinkToContinue),
+            broker: BusName(Contract.busName))
+        await call.run(try Script(settings.script, separators: [","]))
+    } else {
+        await process.export()
+        try await process.register()
+        emit("registered \(settings.name) \(connection.uniqueName)")
+        _ = await connection.closed
+        emit("disconnected")
+        // A provider that left the bus lives on, until it is killed.
+        while true { pause() }
+    }
+} catch {
+    emit("failed \(error)")
+    exit(1)
+}
