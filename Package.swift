@@ -79,7 +79,8 @@ let package = Package(
                 .product(name: "TextTable", package: "TextTable"),
             ],
             swiftSettings: strict),
-        .target(name: "CIMBusTestKit", dependencies: ["DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
+        .target(
+            name: "CIMBusTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
         .executableTarget(
             name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),

@@ -1,0 +1,51 @@
+import CIMBusWire
+import DBus
+import Glibc
+
+/// A real `cimbusd` from the build folder, on a private bus.
+public final class BrokerProcess: Sendable {
+    public let bus: PrivateBus
+    public let process: ChildProcess
+    /// What it logs, line by line.
+    public let log = Recorder<String>()
+
+    /// Starts the broker and waits until it owns its name.
+    /// - Parameter options: as on its command line, the bus apart.
+    public static func start(on bus: PrivateBus, _ options: [String] = []) async throws -> BrokerProcess {
+        let broker = try BrokerProcess(bus, options)
+        try await broker.log.wait("cimbusd to serve or to fail") { lines in
+            lines.contains { $0.contains("serving org.cimbus1") || $0 == Self.ended }
+        }
+        if broker.log.all.contains(Self.ended) { throw ProcessError(description: "cimbusd ended:\n\(broker.text)") }
+        return broker
+    }
+
+    private static let ended = "(end of output)"
+
+    private init(_ bus: PrivateBus, _ options: [String]) throws {
+        self.bus = bus
+        // The shell gives its place to the broker; what goes to standard error is what tests read.
+        process = try ChildProcess(
+            "/bin/sh", ["-c", "exec \"$0\" \"$@\" 2>&1", BuildFolder.path(of: "cimbusd"), "--address", bus.address] + options)
+        let lines = process.lines
+        let log = log
+        Task {
+            for await line in lines { log.record(line) }
+            log.record(Self.ended)
+        }
+    }
+
+    /// The whole log.
+    public var text: String { log.all.joined(separator: "\n") }
+}
+
+/// Where the programs are that were built with the tests.
+public enum BuildFolder {
+    public static func path(of program: String) -> String {
+        var buffer = [CChar](repeating: 0, count: 4096)
+        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
+        let executable = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let folder = executable.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
+        return "\(folder)/\(program)"
+    }
+}
