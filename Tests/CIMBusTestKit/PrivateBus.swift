@@ -8,11 +8,14 @@ public final class PrivateBus: Sendable {
     private let directory: String
 
     /// Starts the daemon and waits until it listens.
-    /// - Parameter limits: lines of configuration, e.g. `<limit name="…">…</limit>`.
-    public static func start(limits: String = "") async throws -> PrivateBus {
+    /// - Parameters:
+    ///   - limits: lines of configuration, e.g. `<limit name="…">…</limit>`.
+    ///   - allUsers: whether other users than this process's may connect.
+    public static func start(limits: String = "", allUsers: Bool = false) async throws -> PrivateBus {
         var template = Array("/tmp/cimbus-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw ProcessError(description: "mkdtemp: errno \(errno)") }
         let directory = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+        if allUsers { chmod(directory, 0o711) }
         let configuration = """
             <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
              "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
@@ -24,6 +27,7 @@ public final class PrivateBus: Sendable {
                 <allow send_destination="*" eavesdrop="true"/>
                 <allow eavesdrop="true"/>
                 <allow own="*"/>
+                \(allUsers ? "<allow user=\"*\"/>" : "")
               </policy>
               \(limits)
             </busconfig>

@@ -21,6 +21,9 @@ public enum RawOperation: Sendable {
         }
     }
 
+    /// The arguments of the synchronous method.
+    public func arguments(flags: Int32 = 0, context: [(String, DBusValue)] = []) -> [DBusValue] { values(flags, context) }
+
     func values(_ flags: Int32, _ context: [(String, DBusValue)]) -> [DBusValue] {
         let common: [DBusValue] = [.int32(flags), .dictionary(context)]
         return switch self {

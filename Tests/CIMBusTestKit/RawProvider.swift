@@ -16,6 +16,7 @@ public final class RawProvider: Sendable {
     public let cancelled = Recorder<String>()
     private let scripts = Mutex<[String: Script]>([:])
     private let kept = Mutex<[MethodCall]>([])
+    private let swallowed = Shared()
     private let things: Mutex<[String: [(String, DBusValue)]]>
 
     public static let path = ObjectPath(verified: "/org/example/Provider")
@@ -159,6 +160,32 @@ public final class RawProvider: Sendable {
     }
 
     public func close() async { await connection.close() }
+
+    /// While `swallows`, no ping is answered, as if the process did not read. Pings swallowed are answered when it ends.
+    public func swallowPings(_ swallows: Bool) async {
+        let swallowed = swallowed
+        let connection = connection
+        guard swallows else {
+            await connection.setInbound(nil)
+            for call in swallowed.withLock({
+                let all = $0; $0 = []; return all
+            }) { call.reply() }
+            return
+        }
+        await connection.setInbound { [weak connection] message in
+            guard message.interface == InterfaceName.peer.text, let connection else { return false }
+            let call = connection.methodCall(message)
+            swallowed.withLock { $0.append(call) }
+            return true
+        }
+    }
+}
+
+/// Calls that wait, shared with closures.
+private final class Shared: Sendable {
+    private let calls = Mutex<[MethodCall]>([])
+
+    func withLock<Result: Sendable>(_ body: (inout [MethodCall]) -> Result) -> Result { calls.withLock { body(&$0) } }
 }
 
 extension ProviderCall {

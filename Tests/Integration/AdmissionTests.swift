@@ -21,7 +21,8 @@ extension Integration {
             Case(testDescription: "NULL path", operation: .get(""), status: .invalidParameter),
             Case(testDescription: "NULL path to delete", operation: .delete(""), status: .invalidParameter),
             Case(testDescription: "malformed path", operation: .get("Test_Thing.Name="), status: .invalidObjectPath),
-            Case(testDescription: "R121 malformed path to delete", operation: .delete("Test_Thing.Na me=\"x\""), status: .invalidObjectPath),
+            Case(
+                testDescription: "R121 malformed path to delete", operation: .delete("Test_Thing.Na me=\"x\""), status: .invalidObjectPath),
             Case(testDescription: "unclosed quote", operation: .get("Test_Thing.Name=\"x"), status: .invalidObjectPath),
             Case(testDescription: "another namespace", operation: .get("root/other:Test_Thing=\"x\""), status: .invalidObjectPath),
             Case(

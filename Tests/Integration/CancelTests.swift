@@ -30,7 +30,8 @@ extension Integration {
                 let open = try await scene.client.start(operation, .async)
                 let sink = try #require(open.sink)
                 sinks.append(sink)
-                try await provider.calls.wait("the call") { $0.count == sinks.count }
+                let count = sinks.count
+                try await provider.calls.wait("the call") { $0.count == count }
                 _ = try await scene.client.services("CancelAsyncCall", [.objectPath(sink.path)])
                 #expect(sink.events.all.count == 1)
                 #expect(try await sink.result().status == .callCancelled)

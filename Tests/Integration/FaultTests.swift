@@ -32,7 +32,8 @@ extension Integration {
                 testDescription: "L6 P4 crash after the reply", script: "crash-after-reply", status: .providerFailure, isFatal: true,
                 words: "left the bus"),
             Fault(
-                testDescription: "L6 P4 crash between two Indicates", script: "crash-between-indicates", status: .providerFailure, objects: 6,
+                testDescription: "L6 P4 crash between two Indicates", script: "crash-between-indicates", status: .providerFailure,
+                objects: 6,
                 isFatal: true, words: "after 6 objects"),
             Fault(
                 testDescription: "L6 P6 crash after SetStatus before Release", script: "crash-after-status", status: .noError, objects: 3,

@@ -1,0 +1,166 @@
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Testing
+
+extension Integration {
+    /// What a peer may send that it should not: the error DESIGN names, and nobody else notices (section 3; L13).
+    @Suite struct BadInputTests {
+        @Test("section 3: a property of 30 MiB is QuotaViolation, and nothing changes", arguments: CallForm.allCases)
+        func hugeProperty(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            let text = String(repeating: "x", count: 30 << 20)
+            for operation in [
+                RawOperation.put([("__CLASS", .string("Test_Thing")), ("Name", .string("a")), ("Text", .string(text))]),
+                .invoke(thing("a"), "Echo", [("sInArg", .string(text))]),
+            ] {
+                let status = try await scene.client.refusal {
+                    let result = try await scene.client.run(operation, form)
+                    throw DBusError(CIMError(result.status, result.message))
+                }
+                #expect(status == .quotaViolation)
+            }
+            #expect(provider.calls.all.isEmpty)
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+
+        @Test("section 3: 60 nested containers are QuotaViolation wherever they stand")
+        func nesting() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            var variants = DBusValue.int32(1)
+            for _ in 0..<56 { variants = .variant(variants) }
+            var objects = RawProvider.thing("Test_Thing", "leaf")
+            for _ in 0..<18 { objects = [("__CLASS", .string("Test_Thing")), ("Inner", .dictionary(objects))] }
+            let put: [(String, DBusValue)] = [("__CLASS", .string("Test_Thing")), ("Name", .string("a"))]
+            let client = scene.client
+            for form in CallForm.allCases {
+                for (operation, context) in [
+                    (RawOperation.get(thing("thing0")), [("Deep", variants)]), (.put(put + [("Text", variants)]), []), (.put(objects), []),
+                    (.invoke(thing("thing0"), "Echo", [("sInArg", variants)]), []),
+                ] as [(RawOperation, [(String, DBusValue)])] {
+                    let result: WBEMStatus?
+                    if form == .sync {
+                        result = try await client.run(operation, form, context: context).status
+                    } else {
+                        result = try await client.refusal { _ = try await client.start(operation, form, context: context) }
+                    }
+                    #expect(result == .quotaViolation, "\(operation.member) \(form)")
+                }
+            }
+            #expect(provider.calls.all.isEmpty)
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+
+        @Test("section 3: what is as deep as allowed comes back as it was")
+        func allowedNesting() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            var object = RawProvider.thing("Test_Thing", "leaf")
+            for _ in 0..<15 {
+                object = [("__CLASS", .string("Test_Thing")), ("Name", .string("level")), ("Inner", .dictionary(object))]
+            }
+            #expect(try await scene.client.run(.put(object)).status == .noError)
+            let sent = object
+            provider.on("GetObjectAsync") { $0.reply(.noError, references: 0, [sent]) }
+            let result = try await scene.client.run(.get(thing("level")), .async)
+            var inner: [String: DBusValue]? = result.objects.first
+            var depth = 0
+            while let next = inner?["Inner"]?.stringDictionary {
+                inner = next
+                depth += 1
+            }
+            #expect(depth == 15)
+            #expect(inner?["Name"]?.text == "leaf")
+            try await expectQuiet(scene)
+        }
+
+        @Test("section 3: wrong signatures, unknown members, unknown objects: the standard errors, everywhere")
+        func wrongSignatures() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            provider.on("GetObjectAsync") { $0.reply(references: 1) }
+            let open = try await scene.client.start(.get(thing("a")), .async)
+            let call = try await provider.calls.wait("the call") { !$0.isEmpty }[0]
+            let wrong: [DBusValue] = [.double(1), .boolean(true)]
+            let objects: [(ObjectPath, InterfaceDescription)] = [
+                (Contract.rootPath, Interfaces.broker), (Contract.rootPath, Interfaces.registrar),
+                (Contract.rootPath, Interfaces.mofCompiler),
+                (RawClient.cimv2, Interfaces.services), (provider.registrationPath, Interfaces.registration),
+                (try #require(open.path), Interfaces.operation), (call.sink.path, Interfaces.objectSink),
+                (call.sink.path, Interfaces.sinkReference),
+            ]
+            for (path, interface) in objects {
+                for member in interface.methods.map(\.name.text) + ["NoSuchMember"] {
+                    await #expect("\(path) \(member)") {
+                        _ = try await scene.client.call(path, interface.name, member, wrong)
+                    } throws: { error in
+                        guard let error = error as? DBusError else { return false }
+                        return [ErrorName.invalidArguments, .invalidSignature, .unknownMethod].contains(error.name)
+                    }
+                }
+            }
+            for path in ["/", "/org", "/org/cimbus1/operations/0", "/org/cimbus1/operations/x", "/org/cimbus1/sinks/99", "/nowhere"] {
+                await #expect("\(path)") {
+                    _ = try await scene.client.call(ObjectPath(verified: path), Contract.operation, "Cancel")
+                } throws: { error in
+                    [ErrorName.unknownObject, .unknownInterface, .unknownMethod].contains((error as? DBusError)?.name)
+                }
+            }
+            try await call.sink.setStatus(.notFound)
+            try await call.sink.release()
+            #expect(try await open.result().status == .notFound)
+            provider.on("GetObjectAsync", nil)
+            try await expectQuiet(scene, [open.sink], next: .get(thing("thing0")))
+        }
+
+        @Test("L13: a peer that floods the broker with calls disturbs nobody")
+        func floodOfCalls() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            let flooder = try await scene.bus.connect(on: EventLoop(name: "flooder"))
+            let message = try Message.methodCall(
+                destination: BusName(Contract.busName), path: RawClient.cimv2, interface: Contract.services,
+                member: MemberName(verified: "GetObject"), flags: .noReplyExpected,
+                values: RawOperation.get("Nothing.Key=\"x\"").arguments())
+            for _ in 0..<20_000 { try await flooder.send(message) }
+            var times: [Duration] = []
+            for form in CallForm.allCases + CallForm.allCases {
+                let started = ContinuousClock.now
+                #expect(try await scene.client.run(.get(thing("thing0")), form, within: .seconds(20)).status == .noError)
+                times.append(ContinuousClock.now - started)
+            }
+            print("beside a flood of 20,000 calls, a call takes at most \(times.max() ?? .zero)")
+            _ = provider
+            // The flood is over when the broker answers the flooder itself.
+            _ = try await flooder.call(
+                .methodCall(destination: BusName(Contract.busName), path: .root, interface: .peer, member: MemberName(verified: "Ping")))
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+
+        @Test("section 3: more open operations than a user may have is QuotaViolation; they end, and there is room again")
+        func tooManyOperations() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            provider.on("GetObjectAsync") { $0.abandon() }
+            let path = ObjectPath(verified: "/one/sink")
+            var accepted = 0
+            var refused: WBEMStatus?
+            let client = try await RawClient.connect(to: scene.bus)
+            while refused == nil, accepted < 3_000 {
+                let sink = client.makeSink(at: path.appending(escaping: "\(accepted)"))
+                refused = try await client.refusal { _ = try await client.start(.get(thing("a")), .async, sink: sink) }
+                if refused == nil { accepted += 1 }
+            }
+            #expect(refused == .quotaViolation)
+            #expect(accepted == 2_000)
+            await client.close()
+            try await scene.waitForOperations(0)
+            for call in provider.calls.all { call.reply() }
+            provider.on("GetObjectAsync", nil)
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+    }
+}
