@@ -170,7 +170,8 @@ extension BodyReader {
             case UInt8(ascii: "s"), UInt8(ascii: "o"): return .string(try readString())
             case UInt8(ascii: "g"): return .string(String(decoding: try readSignatureBytes(), as: UTF8.self))
             case UInt8(ascii: "v"):
-                guard depth < Nesting.containers else { throw ObjectFault("variants nest too deep", kind: .tooLarge) }
+                // An array, its entry and the entry's variant are around the first value.
+                guard depth < Nesting.containers - 3 else { throw ObjectFault("variants nest too deep", kind: .tooLarge) }
                 return try readVariant(depth: depth + 1)
             default: break
             }

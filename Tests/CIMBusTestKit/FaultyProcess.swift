@@ -11,10 +11,11 @@ public final class FaultyProcess: Sendable {
     public let name: String
 
     /// Starts it and waits until it is registered.
+    /// - Parameter userID: nil: this process's own.
     public static func start(
-        on bus: PrivateBus, name: String = "Faulty", className: String = "Faulty_Thing", _ options: [String] = []
+        on bus: PrivateBus, name: String = "Faulty", className: String = "Faulty_Thing", userID: UInt32? = nil, _ options: [String] = []
     ) async throws -> FaultyProcess {
-        let faulty = try FaultyProcess(bus, name, className, options)
+        let faulty = try FaultyProcess(bus, name, className, userID, options)
         try await faulty.lines.wait("FaultyProvider to register") { lines in
             lines.contains { $0.hasPrefix("registered ") || $0.hasPrefix("failed ") }
         }
@@ -22,10 +23,12 @@ public final class FaultyProcess: Sendable {
         return faulty
     }
 
-    private init(_ bus: PrivateBus, _ name: String, _ className: String, _ options: [String]) throws {
+    private init(_ bus: PrivateBus, _ name: String, _ className: String, _ userID: UInt32?, _ options: [String]) throws {
         self.name = name
-        process = try ChildProcess(
-            BuildFolder.path(of: "FaultyProvider"), ["--address", bus.address, "--name", name, "--class", className] + options)
+        let arguments = [BuildFolder.path(of: "FaultyProvider"), "--address", bus.address, "--name", name, "--class", className] + options
+        let prefix = userID.map { ["setpriv", "--reuid", "\($0)", "--regid", "\($0)", "--clear-groups", "--pdeathsig", "KILL"] } ?? []
+        let command = prefix + arguments
+        process = try ChildProcess(command[0], Array(command.dropFirst()))
         let (output, lines) = (process.lines, lines)
         Task { for await line in output { lines.record(line) } }
     }

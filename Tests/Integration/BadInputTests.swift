@@ -12,10 +12,8 @@ extension Integration {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
             let text = String(repeating: "x", count: 30 << 20)
-            for operation in [
-                RawOperation.put([("__CLASS", .string("Test_Thing")), ("Name", .string("a")), ("Text", .string(text))]),
-                .invoke(thing("a"), "Echo", [("sInArg", .string(text))]),
-            ] {
+            let put = RawOperation.put([("__CLASS", .string("Test_Thing")), ("Name", .string("a")), ("Text", .string(text))])
+            for operation in [put] + (form == .sync ? [.invoke(thing("a"), "Echo", [("sInArg", .string(text))])] : []) {
                 let status = try await scene.client.refusal {
                     let result = try await scene.client.run(operation, form)
                     throw DBusError(CIMError(result.status, result.message))
@@ -30,8 +28,9 @@ extension Integration {
         func nesting() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
+            // An array, its entry, the entry's variant, and these.
             var variants = DBusValue.int32(1)
-            for _ in 0..<56 { variants = .variant(variants) }
+            for _ in 0..<57 { variants = .variant(variants) }
             var objects = RawProvider.thing("Test_Thing", "leaf")
             for _ in 0..<18 { objects = [("__CLASS", .string("Test_Thing")), ("Inner", .dictionary(objects))] }
             let put: [(String, DBusValue)] = [("__CLASS", .string("Test_Thing")), ("Name", .string("a"))]
@@ -125,14 +124,14 @@ extension Integration {
                 destination: BusName(Contract.busName), path: RawClient.cimv2, interface: Contract.services,
                 member: MemberName(verified: "GetObject"), flags: .noReplyExpected,
                 values: RawOperation.get("Nothing.Key=\"x\"").arguments())
-            for _ in 0..<20_000 { try await flooder.send(message) }
+            for _ in 0..<5_000 { try await flooder.send(message) }
             var times: [Duration] = []
             for form in CallForm.allCases + CallForm.allCases {
                 let started = ContinuousClock.now
                 #expect(try await scene.client.run(.get(thing("thing0")), form, within: .seconds(20)).status == .noError)
                 times.append(ContinuousClock.now - started)
             }
-            print("beside a flood of 20,000 calls, a call takes at most \(times.max() ?? .zero)")
+            print("beside a flood of 5,000 calls, a call takes at most \(times.max() ?? .zero)")
             _ = provider
             // The flood is over when the broker answers the flooder itself.
             _ = try await flooder.call(

@@ -196,7 +196,9 @@ extension Integration {
             try await reported.value()
             scene.client.resumeReading()
             let sink = try #require(open.sink)
-            try await sink.events.wait("the newest") { _ in sink.progress.last?.0 == 50 }
+            try await sink.events.wait("the newest") { events in
+                if case .status(2, let hresult, _, _)? = events.last { hresult & 0xFFFF == 50 } else { false }
+            }
             go.send(())
             #expect(try await open.result().status == .noError)
             #expect(sink.progress.map(\.0) == [1, 50])
@@ -215,15 +217,8 @@ extension Integration {
                 try await call.sink.release()
             }
             let stopped = try await RawClient.connect(to: scene.bus)
-            var sinks: [RawSink] = []
-            for _ in 0..<12 {
-                let sink = stopped.makeSink()
-                _ = try await stopped.start(
-                    .enumerate("Test_Thing"), .async, context: [("Large", .boolean(true))], sink: sink)
-                sinks.append(sink)
-                if sinks.count == 1 { stopped.stopReading(); break }
-            }
-            // Requests go on being sent by hand while nothing is read: that is what a stopped process with a full socket looks like.
+            let open = try await stopped.start(.enumerate("Test_Thing"), .async, context: [("Large", .boolean(true))])
+            stopped.stopReading()
             var times: [Duration] = []
             for _ in 0..<50 {
                 for form in CallForm.allCases {
@@ -235,8 +230,47 @@ extension Integration {
             #expect(times.max().map { $0 < .seconds(1) } == true)
             try await provider.cancelled.wait("the slow client's end") { $0.count == 1 }
             stopped.resumeReading()
-            for sink in sinks { #expect(try await sink.result().status == .clientTooSlow) }
-            try await expectQuiet(scene, sinks, next: .enumerate("Test_Thing"))
+            #expect(try await open.result().status == .clientTooSlow)
+            try await expectQuiet(scene, [open.sink], next: .enumerate("Test_Thing"))
+        }
+
+        @Test("L13 section 3: at a user's cap its own calls still get small replies; only overdue credit ends operations")
+        func capOfUser() async throws {
+            let scene = try await Scene.start("--credit", "1")
+            let provider = try await scene.provider()
+            let go = Event<Void>("the client to stop")
+            provider.on("CreateInstanceEnumAsync") { call in
+                if call.context["Large"] == nil { return call.reply(.noError, references: 0, batch(3)) }
+                call.reply(references: 1)
+                try await go.value()
+                for index in 0..<10 { try await call.sink.indicate(batch(1, from: index, bytes: 200_000)) }
+                try await call.sink.setStatus(.noError)
+                try await call.sink.release()
+            }
+            let stopped = try await RawClient.connect(to: scene.bus)
+            var open: [RawOpenOperation] = []
+            for _ in 0..<12 {
+                open.append(try await stopped.start(.enumerate("Test_Thing"), .async, context: [("Large", .boolean(true))]))
+            }
+            stopped.stopReading()
+            go.send(())
+            // Twelve windows of 1 MiB are more than the 8 MiB of one user.
+            try await scene.eventually("the cap to be reached") {
+                let entries = try await scene.client.call(Contract.rootPath, Contract.broker, "ListOperations").first?.elements ?? []
+                let objects = entries.compactMap { $0.elements?.last?.stringDictionary?["ObjectsDelivered"]?.integer(Int.self) }
+                return objects.reduce(0, +) >= 40
+            }
+            for form in [CallForm.sync, .semisync] {
+                #expect(try await scene.client.run(.enumerate("Test_Thing"), form, within: .seconds(1)).objects.count == 3)
+            }
+            try await provider.cancelled.wait("the slow client's ends") { $0.count == 12 }
+            stopped.resumeReading()
+            for operation in open {
+                let result = try await operation.result()
+                #expect(result.status == .clientTooSlow)
+                #expect(result.objects.count <= 5)
+            }
+            try await expectQuiet(scene, open.map(\.sink), next: .enumerate("Test_Thing"))
         }
 
         @Test("section 3: a provider that has too many Indicate calls unanswered is cut off")

@@ -63,7 +63,7 @@ extension Integration {
             let client = scene.client
             let second = try await RawProvider.start(on: scene.bus, name: "Second", className: "Test_Second", registers: false)
             await #expect {
-                try await second.register(mof: "class Test_Good { [key] string A; };\nclass Test_Bad {\n  strung B;\n};")
+                try await second.register(mof: "class Test_Good { [key] string A; };\nclass Test_Bad {\n  string;\n};")
             } throws: { error in (error as? DBusError)?.message.contains("line 3") == true }
             #expect(try await client.run(.get("Test_Good")).status == .notFound)
             #expect(
@@ -185,6 +185,27 @@ extension Integration {
             #expect(result.status == .providerNotFound)
             #expect(result.message.contains("Nobody"))
             try await expectQuiet(scene)
+        }
+
+        @Test("L3: Transfer stays within one uid; the reference stays where it was")
+        func transferToAnotherUser() async throws {
+            guard getuid() == 0 else { return }
+            let bus = try await PrivateBus.start(allUsers: true)
+            let scene = try await Scene.start(options: ["--allow-register", "Foreign=65534"], bus: bus)
+            let provider = try await scene.provider()
+            let foreign = try await FaultyProcess.start(on: bus, name: "Foreign", className: "Test_Foreign", userID: 65_534)
+            #expect(try await scene.client.property(foreign.registrationPath, Contract.registration, "UserID") == .uint32(65_534))
+            let name = try #require(foreign.lines.all.first { $0.hasPrefix("registered") }?.split(separator: " ").last.map(String.init))
+            provider.on("GetObjectAsync") { call in
+                call.reply(references: 1)
+                #expect(await refusal { try await call.sink.transfer(to: name) } == .accessDenied)
+                try await call.sink.indicate([call.provider.thing("a")])
+                try await call.sink.setStatus(.noError)
+                #expect(try await call.sink.release() == 0)
+            }
+            let open = try await scene.client.start(.get(thing("a")), .async)
+            #expect(try await open.result().status == .noError)
+            try await expectQuiet(scene, [open.sink])
         }
 
         @Test("section 3: who may register: root, the broker's user, and --allow-register; others are AccessDenied")
