@@ -26,7 +26,7 @@ demo: build ## build, start a private bus, the broker and both samples; enumerat
 
 .PHONY: check
 check: ## format, import rules, interface prose
-	$(SWIFT) format lint --strict --recursive Package.swift Sources Tests Samples
+	find . -name .build -prune -o -name '*.swift' -print0 | xargs -0 $(SWIFT) format lint --strict
 	Tests/Scripts/check-imports --self-test
 	Tests/Scripts/check-imports
 	Tests/Scripts/check-interfaces
@@ -36,7 +36,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@echo "make test: unit and integration tests"
 	$(SWIFT) build --build-tests
 	$(SWIFT) build
-	$(SWIFT) test --skip-build
+	$(SWIFT) test --skip-build --filter CIMBusCoreTests
+	$(SWIFT) test --skip-build --skip CIMBusCoreTests
 	@echo "make test: the samples' tests"
 	$(SWIFT) test --package-path Samples
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py

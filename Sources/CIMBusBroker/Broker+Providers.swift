@@ -163,9 +163,8 @@ extension Broker {
     // MARK: - Cancelled
 
     /// A hint, sent without wanting a reply (L9).
-    func tellCancelled(_ sink: SinkID, _ registration: RegistrationID) {
-        guard let path = providerPaths[registration], let peer = core.registry.all.first(where: { $0.id == registration })?.peer,
-            let name = peerNames[peer],
+    func tellCancelled(_ sink: SinkID, _ peer: PeerID, _ registration: RegistrationID) {
+        guard let path = providerPaths[registration], let name = peerNames[peer],
             let message = try? Message.methodCall(
                 destination: name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
                 flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: "o"),

@@ -195,7 +195,7 @@ public actor Broker {
         case .answerResult(let call, let id, let ready): answerResult(call, id, ready)
         case .call(let sink): callProvider(sink)
         case .credit(let call, let status): creditIndicate(call, status)
-        case .cancelCall(let sink, let registration): tellCancelled(sink, registration)
+        case .cancelCall(let sink, let peer, let registration): tellCancelled(sink, peer, registration)
         case .ping(let peer): ping(peer)
         case .registrationChanged(let id): registrationChanged(id)
         case .note(let note): log(note)

@@ -192,9 +192,9 @@ extension BrokerCore {
                 peers[leg.peer]?.calls.abandoned.insert(sink)
                 suspect(leg.peer)
             }
-            if isThere(leg.peer) { effects.append(.cancelCall(sink, leg.registration)) }
+            if isThere(leg.peer) { effects.append(.cancelCall(sink, leg.peer, leg.registration)) }
         case .answered:
-            if leg.ledger.isHeld, isThere(leg.peer) { effects.append(.cancelCall(sink, leg.registration)) }
+            if leg.ledger.isHeld, isThere(leg.peer) { effects.append(.cancelCall(sink, leg.peer, leg.registration)) }
         }
     }
 

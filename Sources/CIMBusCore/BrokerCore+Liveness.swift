@@ -89,8 +89,17 @@ extension BrokerCore {
         return takeEffects()
     }
 
+    /// A peer that speaks while no call of its own waits for an answer has read its earlier ones: one that makes blocking calls and nothing
+    /// else never gets to answer a ping.
     mutating func hear(_ id: PeerID) {
         peers[id]?.heard = now
+        if let peer = peers[id], peer.owed == 0, peer.reads.unread > peer.reads.promised {
+            let read = peer.reads.unread - peer.reads.promised
+            peers[id]?.reads.read += read
+            credit.refundReply(read, uid: peer.uid)
+            creditReturned(to: peer.uid)
+            flushProgress(to: id)
+        }
         guard let liveness = peers[id]?.liveness, liveness != .responsive else { return }
         peers[id]?.liveness = .responsive
         if liveness == .unresponsive { note(.responsive, peer: id, "answers again") }

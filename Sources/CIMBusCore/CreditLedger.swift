@@ -49,7 +49,8 @@ public struct CreditLedger: Hashable, Sendable {
 }
 
 /// What one peer was sent outside its operations' windows (replies, final statuses, progress), and how much of it is known to be read.
-/// A ping is answered only after everything before it was read, so its answer moves the mark.
+/// A ping is answered only after everything before it was read, so its answer moves the mark; so does whatever the peer says while it is
+/// owed no answer.
 struct ReadMark: Hashable, Sendable {
     var sent = 0
     var read = 0

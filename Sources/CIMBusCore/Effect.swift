@@ -27,7 +27,7 @@ public enum Effect: Hashable, Sendable {
     /// Answer an `Indicate`: the reply is the credit, or the refusal.
     case credit(CallID, WBEMStatus)
     /// Tell the provider that nobody waits for this sink any more (L9).
-    case cancelCall(SinkID, RegistrationID)
+    case cancelCall(SinkID, PeerID, RegistrationID)
 
     // Liveness.
     /// Ask a peer whether it is there; what was sent to it before is read when it answers.

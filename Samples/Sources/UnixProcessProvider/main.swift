@@ -1,6 +1,8 @@
 // Serves the processes of this machine as instances of Linux_UnixProcess.
 //
-//   UnixProcessProvider [--system | --session | --address ADDRESS] [--proc FOLDER]
+//   UnixProcessProvider [--system | --session | --address ADDRESS] [--proc FOLDER] [--pace MILLISECONDS]
+//
+// --pace waits after each object of an enumeration, to watch one at work.
 
 import CIMBusProvider
 import DBus
@@ -11,6 +13,7 @@ import UnixProcesses
 
 var bus = BusAddress.system
 var root = "/proc"
+var pace = Duration.zero
 var arguments = CommandLine.arguments.dropFirst()
 while let argument = arguments.popFirst() {
     switch argument {
@@ -18,8 +21,9 @@ while let argument = arguments.popFirst() {
     case "--session": bus = .session
     case "--address": bus = .address(arguments.popFirst() ?? "")
     case "--proc": root = arguments.popFirst() ?? root
+    case "--pace": pace = .milliseconds(Int(arguments.popFirst() ?? "") ?? 0)
     default:
-        print("usage: UnixProcessProvider [--system | --session | --address ADDRESS] [--proc FOLDER]")
+        print("usage: UnixProcessProvider [--system | --session | --address ADDRESS] [--proc FOLDER] [--pace MILLISECONDS]")
         exit(argument == "--help" ? 0 : 64)
     }
 }
@@ -28,7 +32,7 @@ LoggingSystem.bootstrap(StreamLogHandler.standardError)
 let logger = Logger(label: "UnixProcessProvider")
 let service = ProviderService(
     name: LinuxUnixProcess.registration, mof: LinuxUnixProcess.mof,
-    classes: [LinuxUnixProcess.className: UnixProcessProvider(ProcessTable(root: root))], bus: bus, logger: logger)
+    classes: [LinuxUnixProcess.className: UnixProcessProvider(ProcessTable(root: root), pace: pace)], bus: bus, logger: logger)
 let group = ServiceGroup(
     configuration: .init(services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
 do {

@@ -6,9 +6,12 @@ import CIMBusProvider
 public struct UnixProcessProvider: InstanceProvider, MethodProvider {
     private let table: ProcessTable
     private let instances: ProcessInstance
+    private let pace: Duration
 
-    public init(_ table: ProcessTable = ProcessTable()) {
+    /// - Parameter pace: how long to wait after each object of an enumeration, so that a person can watch one at work.
+    public init(_ table: ProcessTable = ProcessTable(), pace: Duration = .zero) {
         self.table = table
+        self.pace = pace
         instances = ProcessInstance(table)
     }
 
@@ -17,6 +20,7 @@ public struct UnixProcessProvider: InstanceProvider, MethodProvider {
             // Processes come and go meanwhile: one that is gone is left out.
             guard let process = table.process(id) else { continue }
             try await sink.indicate(instances.instance(process))
+            if pace > .zero { try await Task.sleep(for: pace) }
         }
     }
 

@@ -9,13 +9,13 @@ private final class FakeProc {
 
     init() throws {
         var template = Array("/tmp/fake-proc-XXXXXX".utf8CString)
-        root = try #require(template.withUnsafeMutableBufferPointer { mkdtemp($0.baseAddress).map { String(cString: $0) } })
+        root = try #require(mkdtemp(&template).map { String(cString: $0) })
         try write("stat", "cpu 1 2 3\nbtime 1700000000\n")
     }
 
     deinit {
-        let remove = fdopendir(open(root, O_RDONLY | O_DIRECTORY))
-        while let entry = readdir(remove) {
+        guard let folder = opendir(root) else { return }
+        while let entry = readdir(folder) {
             let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
                 pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
             }
@@ -23,7 +23,7 @@ private final class FakeProc {
             for file in ["stat", "status", "cmdline", "exe"] { unlink("\(root)/\(name)/\(file)") }
             if unlink("\(root)/\(name)") != 0 { rmdir("\(root)/\(name)") }
         }
-        closedir(remove)
+        closedir(folder)
         rmdir(root)
     }
 

@@ -2,7 +2,8 @@ import Histogram
 
 /// Percentiles of many short times, in nanoseconds.
 struct Latency {
-    private var histogram = Histogram<UInt64>(lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
+    private var histogram = Histogram<UInt64>(
+        lowestDiscernibleValue: 1, highestTrackableValue: 60_000_000_000, numberOfSignificantValueDigits: .three)
 
     init(_ nanoseconds: some Sequence<UInt64>) {
         for time in nanoseconds { histogram.record(max(1, time)) }

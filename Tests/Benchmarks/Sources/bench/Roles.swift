@@ -32,7 +32,9 @@ enum Role {
         let name = connection.uniqueName.text
         var options = ProviderService.Options()
         options.runsOnConnectionThread = true
-        options.onRegistered = { print("ready \(name)"); fflush(nil) }
+        options.onRegistered = {
+            print("ready \(name)"); fflush(nil)
+        }
         var logger = Logger(label: "bench")
         logger.logLevel = .error
         try await ProviderService(
@@ -80,7 +82,9 @@ enum Role {
         }
     }
 
-    static func microseconds(_ duration: Duration) -> Int64 { duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000 }
+    static func microseconds(_ duration: Duration) -> Int64 {
+        duration.components.seconds * 1_000_000 + duration.components.attoseconds / 1_000_000_000_000
+    }
 
     /// Latencies of everything that is compared, measured in turns so that noise meets all of them.
     static func latency(_ address: String, direct: String, c: String, samples: Int, rounds: Int) async throws {
@@ -123,7 +127,8 @@ enum Role {
                         destination: name, path: benchPath, interface: benchInterface, member: MemberName(verified: member),
                         signature: Signature(verified: "s")
                     ) { (body) throws(DBusError) in body.append(string: "Bench_Thing.Handle=\"7\"") }
-                    : try Message.methodCall(destination: name, path: benchPath, interface: benchInterface, member: MemberName(verified: member))
+                    : try Message.methodCall(
+                        destination: name, path: benchPath, interface: benchInterface, member: MemberName(verified: member))
                 let reply = try await connection.call(message)
                 if member == "Get" { _ = try reply.values() }
                 times.append(nanoseconds() - start)

@@ -17,7 +17,8 @@ struct Suite {
         let stage = try await Stage(pinned: pinned, objects: 1)
         let c = try Stage.spawn(pinned, Stage.program(), ["serve-c", stage.bus.address])
         let name = try await Stage.line(c, "the C service")
-        let lines = try await stage.run(["latency", stage.bus.address, stage.direct, name, quick ? "1000" : "4000", quick ? "2" : "5"])
+        let lines = try await stage.run(
+            ["latency", stage.bus.address, stage.direct, name, quick ? "1000" : "4000", quick ? "2" : "5"])
         var p50: [String: Double] = [:]
         print("## Latency, \(pinned ? "all processes on one CPU" : "unpinned")\n\n| call | p50 µs | p99 µs |\n|---|---|---|")
         for line in lines {
@@ -27,7 +28,8 @@ struct Suite {
             print("| \(fields[0]) | \(fixed(median)) | \(fixed(tail)) |")
         }
         func ratio(_ a: String, _ b: String) -> String { fixed((p50[a] ?? 0) / (p50[b] ?? 1)) }
-        print("\nSwift async call / C libdbus call: **\(ratio("swift empty", "c empty"))**; brokered / direct: **\(ratio("brokered get", "direct get"))**\n")
+        print("\nSwift async call / C libdbus call: **\(ratio("swift empty", "c empty"))**")
+        print("brokered / direct: **\(ratio("brokered get", "direct get"))**\n")
         try await c.killAndWait()
         try await stage.end()
     }
@@ -44,7 +46,8 @@ struct Suite {
             firsts.append(figures.first)
         }
         print("## \(objects) instances of 10 properties over the bus\n")
-        print("median **\(Int(median(rates))) objects/s** (\(rates.map { "\(Int($0))" }.joined(separator: ", "))); first object after \(fixed(median(firsts) / 1_000)) ms\n")
+        print("median **\(Int(median(rates))) objects/s** (\(rates.map { "\(Int($0))" }.joined(separator: ", ")))")
+        print("first object after \(fixed(median(firsts) / 1_000)) ms\n")
         try await stage.end()
     }
 
@@ -85,7 +88,8 @@ struct Suite {
             try await ninth.killAndWait()
         }
         print("## Eight clients, with and without a stopped ninth\n")
-        print("alone \(Int(median(alone))) objects/s, beside a stopped client \(Int(median(beside))) objects/s: ratio **\(fixed(median(beside) / median(alone)))**\n")
+        print("alone \(Int(median(alone))) objects/s, beside a stopped client \(Int(median(beside))) objects/s")
+        print("ratio **\(fixed(median(beside) / median(alone)))**\n")
         try await stage.end()
     }
 

@@ -45,7 +45,8 @@ func peakMemory(_ process: String = "self") -> Double {
     var line = [CChar](repeating: 0, count: 256)
     while fgets(&line, 256, file) != nil {
         let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        if text.hasPrefix("VmHWM:") { return Double(text.split(separator: " ").dropFirst().first { Int($0) != nil } ?? "0").map { $0 / 1024 } ?? 0 }
+        guard text.hasPrefix("VmHWM:") else { continue }
+        return text.split { $0 == " " || $0 == "\t" }.lazy.compactMap { Double($0) }.first.map { $0 / 1024 } ?? 0
     }
     return 0
 }
