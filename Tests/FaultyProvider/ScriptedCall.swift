@@ -75,7 +75,7 @@ struct ScriptedCall: Sendable {
             _exit(code)
         case .stop:
             emit("stopping")
-            kill(getpid(), SIGSTOP)
+            raise(SIGSTOP)  // To this very thread: it stops here, and not a little later.
             return "ok (continued)"
         case .leave:
             await process.connection.close()
