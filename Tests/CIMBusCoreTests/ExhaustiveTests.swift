@@ -4,9 +4,8 @@ import Testing
 
 @testable import CIMBusCore
 
-/// Every state that events can lead to, breadth first: a few events of any kind (four for two
-/// asynchronous operations), and then those that bring something to its end. With
-/// `CIMBUS_EXHAUSTIVE=full` in the environment all seven are of any kind, which takes ten times as long.
+/// Every state that events can lead to, breadth first: three or four events of any kind, and then those that bring something
+/// to its end. With `CIMBUS_EXHAUSTIVE=full` in the environment all seven are of any kind, which takes ten times as long.
 ///
 /// In each state the witness has compared its books with the core's (safety), and every operation ends once all providers die, and once
 /// nobody does anything any more, or only answers pings (liveness).
