@@ -31,7 +31,7 @@ extension BrokerCore {
         registry[registration]?.peer = id
         registry[registration]?.uid = peer.uid
         registry[registration]?.pid = peer.pid
-        let times = (silence: bounded(silence ?? limits.silence), ping: bounded(ping ?? limits.ping))
+        let times = (silence: silence.map(bounded) ?? limits.silence, ping: ping.map(bounded) ?? limits.ping)
         registry[registration]?.silence = times.silence
         registry[registration]?.ping = times.ping
         peers[id]?.registrations.insert(registration)
