@@ -92,6 +92,14 @@ let package = Package(
         .testTarget(
             name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),
         .testTarget(
+            name: "SDKTests",
+            dependencies: [
+                "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus",
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
             name: "cimctlTests",
             dependencies: ["cimctl", "CIM", .product(name: "ArgumentParser", package: "swift-argument-parser")],
             swiftSettings: strict),

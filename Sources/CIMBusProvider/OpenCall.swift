@@ -72,8 +72,8 @@ final class OpenCall: Sendable {
     let connection: Connection
     let sink: ObjectPath
     let brokerName: BusName
-    private let ended: @Sendable (OpenCall) -> Void
-    private let state = Mutex(State())
+    let ended: @Sendable (OpenCall) -> Void
+    let state = Mutex(State())
 
     /// - Parameter ended: runs once, when the call is over.
     init(_ request: MethodCall, on connection: Connection, sink: ObjectPath, broker: BusName, ended: @escaping @Sendable (OpenCall) -> Void)
@@ -204,8 +204,25 @@ final class OpenCall: Sendable {
         for waiter in waiters { waiter.resume() }
     }
 
+    /// Ends the call from the provider's side, though its method runs on: `error` is the client's result.
+    func abandon(_ error: CIMError) {
+        let waiters: [UnsafeContinuation<Void, Never>] = state.withLock { state in
+            guard state.phase != .over else { return [] }
+            state.task?.cancel()
+            state.retained = []
+            state.sealed = []
+            _ = state.takeBatch()
+            state.failure = error
+            state.outcome = .failed(error)
+            concludeIfDone(&state)
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
     /// What an Indicate was answered with.
-    private func indicated(_ result: Result<Message, DBusError>) {
+    func indicated(_ result: Result<Message, DBusError>) {
         let waiters: [UnsafeContinuation<Void, Never>] = state.withLock { state in
             state.inFlight -= 1
             guard state.phase != .over else { return [] }
@@ -232,171 +249,5 @@ final class OpenCall: Sendable {
         becomeOver(&state)
         defer { state.waiters = [] }
         return state.waiters
-    }
-
-    // MARK: Decisions, under the lock
-
-    /// Answers the call with one reference kept, and the objects there are.
-    private func detach(_ state: inout State) {
-        state.phase = .detached
-        state.seal()
-        reply(0, references: 1, state.sealed.isEmpty ? nil : state.sealed.removeFirst(), &state)
-    }
-
-    /// Sends what there is credit for, and the end when it is due.
-    private func pump(_ state: inout State) {
-        var sent = 0
-        while sent < state.sealed.count, state.inFlight < Self.window {
-            let objects = state.sealed[sent]
-            sent += 1
-            do throws(DBusError) {
-                let message = try Message.methodCall(
-                    destination: brokerName, path: sink, interface: Contract.objectSink, member: Self.indicateMember,
-                    signature: Self.objects
-                ) { (writer: inout BodyWriter) throws(DBusError) in
-                    Self.write(objects, to: &writer)
-                }
-                state.inFlight += 1
-                send(.indicate(message), &state)
-            } catch {
-                state.failure = CIMError(.invalidObject, error.message, cause: error)
-            }
-        }
-        state.sealed.removeFirst(sent)
-        if state.outcome != nil { concludeIfDone(&state) }
-    }
-
-    private func concludeIfDone(_ state: inout State) {
-        guard state.phase != .over, state.retained.isEmpty, let outcome = state.outcome else { return }
-        var failure = state.failure
-        if case .failed(let error) = outcome, failure == nil { failure = error }
-        var path = ""
-        if case .path(let text) = outcome { path = text }
-        if state.phase == .calling {
-            if state.batchCount == 0, state.sealed.isEmpty, let failure, !failure.status.isSuccess {
-                send(.refusal(DBusError(failure)), &state)
-                return becomeOver(&state)
-            }
-            if path.isEmpty, state.sealed.isEmpty, failure?.status.isSuccess ?? true {
-                let count = state.batchCount
-                let objects = state.takeBatch()
-                reply(failure?.status.rawValue ?? 0, references: 0, count == 0 ? nil : objects, &state)
-                return becomeOver(&state)
-            }
-            detach(&state)
-            if state.phase == .over { return }
-        }
-        if state.batchCount > 0 {
-            state.seal()
-            return pump(&state)
-        }
-        guard state.sealed.isEmpty else { return }
-        var extended = failure?.extendedStatus
-        if extended == nil, let failure, !failure.status.isSuccess {
-            extended = CIMInstance(
-                className: "__ExtendedStatus", ["StatusCode": .uint32(failure.status.rawValue), "Description": .string(failure.message)])
-        }
-        let number = failure?.status.rawValue ?? 0
-        if let message = status(StatusType.complete, number, path, extended) ?? status(StatusType.complete, number, "", nil) {
-            send(.plain(message), &state)
-        }
-        let release = try? Message.methodCall(
-            destination: brokerName, path: sink, interface: Contract.sinkReference, member: Self.releaseMember, flags: .noReplyExpected)
-        if let release { send(.plain(release), &state) }
-        becomeOver(&state)
-    }
-
-    private func becomeOver(_ state: inout State) {
-        state.phase = .over
-        state.task = nil
-        state.sealed = []
-        _ = state.takeBatch()
-        connection.loop.execute { [self] in ended(self) }
-    }
-
-    private func scheduleFlush(_ state: inout State) {
-        if state.isFlushScheduled { return }
-        state.isFlushScheduled = true
-        connection.loop.schedule(after: Self.flushDelay) { [weak self] in self?.flush() }
-    }
-
-    private func flush() {
-        state.withLock { state in
-            state.isFlushScheduled = false
-            // With batches on their way, the next reply flushes.
-            guard state.phase == .detached, state.batchCount > 0, state.inFlight == 0, state.sealed.isEmpty else { return }
-            state.seal()
-            pump(&state)
-        }
-    }
-
-    // MARK: Messages
-
-    private static let indicateMember = MemberName(verified: "Indicate")
-    private static let setStatusMember = MemberName(verified: "SetStatus")
-    private static let releaseMember = MemberName(verified: "Release")
-    private static let objects = Signature(verified: "aa{sv}")
-    private static let replySignature = Signature(verified: "uuaa{sv}")
-    private static let statusSignature = Signature(verified: "iusa{sv}")
-
-    private static func write(_ objects: [UInt8]?, to writer: inout BodyWriter) {
-        let array = writer.beginArray(elementAlignment: 4)
-        objects?.withUnsafeBytes { writer.append(block: $0, phase: batchPhase) }
-        writer.endArray(array)
-    }
-
-    private func reply(_ result: UInt32, references: UInt32, _ objects: [UInt8]?, _ state: inout State) {
-        do throws(DBusError) {
-            let message = try Message.reply(to: request.message, signature: Self.replySignature) {
-                (writer: inout BodyWriter) throws(DBusError) in
-                writer.append(uint32: result)
-                writer.append(uint32: references)
-                Self.write(objects, to: &writer)
-            }
-            send(.reply(message), &state)
-        } catch {
-            // An error reply drops the reference, too: the operation is over with it.
-            let failure = CIMError(.invalidObject, error.message, cause: error)
-            state.failure = failure
-            send(.refusal(DBusError(failure)), &state)
-            if state.phase != .over { becomeOver(&state) }
-        }
-    }
-
-    private func status(_ flags: Int32, _ value: UInt32, _ text: String, _ object: CIMInstance?) -> Message? {
-        try? Message.methodCall(
-            destination: brokerName, path: sink, interface: Contract.objectSink, member: Self.setStatusMember, flags: .noReplyExpected,
-            signature: Self.statusSignature
-        ) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(int32: flags)
-            writer.append(uint32: value)
-            writer.append(string: text)
-            if let object { writer.append(instance: object) } else { writer.endArray(writer.beginArray(elementAlignment: 8)) }
-        }
-    }
-
-    private func send(_ outgoing: Outgoing, _ state: inout State) {
-        state.outbox.append(outgoing)
-        if state.isDraining { return }
-        state.isDraining = true
-        connection.loop.execute { [self] in drain() }
-    }
-
-    /// On the loop.
-    private func drain() {
-        let outbox = state.withLock { state in
-            defer { state.outbox = [] }
-            state.isDraining = false
-            return state.outbox
-        }
-        for outgoing in outbox {
-            switch outgoing {
-            case .reply(let message): request.reply(with: message)
-            case .refusal(let error): request.fail(error)
-            case .plain(let message): connection.assumeIsolated { try? $0.send(message) }
-            case .indicate(let message):
-                connection.assumeIsolated { $0.call(message, timeout: nil) { [self] result in indicated(result) } }
-            }
-        }
     }
 }

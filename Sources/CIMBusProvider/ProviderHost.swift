@@ -63,7 +63,7 @@ final class ProviderHost: Sendable {
             state.queued = []
             return Array(state.open.values)
         }
-        for call in open { call.end(error, answering: true) }
+        for call in open { call.abandon(error) }
     }
 
     /// Waits until no call is open, at most for `limit`.

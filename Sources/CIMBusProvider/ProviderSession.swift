@@ -31,12 +31,21 @@ struct ProviderSession {
         await connection.export(host.object, at: ProviderService.path)
         connection.onDisconnected { [post] in post.yield(.disconnected($0)) }
         try await followBroker()
-        let result: Result<Void, any Error> = await withTaskCancellationOrGracefulShutdownHandler {
-            do { return .success(try await handleEvents()) } catch { return .failure(error) }
+        // In a task of its own: a cancelled one could neither unregister nor wait.
+        let serving = Task { try await serve() }
+        try await withTaskCancellationOrGracefulShutdownHandler {
+            try await serving.value
         } onCancelOrGracefulShutdown: { [post] in
             post.yield(.shutdown)
         }
-        host.endAll(CIMError(.shuttingDown, "the provider \(service.name) stops"))
+    }
+
+    private func serve() async throws {
+        let result: Result<Void, any Error>
+        do { result = .success(try await handleEvents()) } catch { result = .failure(error) }
+        var reason = CIMError(.shuttingDown, "the provider \(service.name) stops")
+        if case .failure(let error as CIMError) = result { reason = error }
+        host.endAll(reason)
         // A round trip: what was sent before has left when it returns.
         _ = try? await connection.nameOwner(of: BusName(Contract.busName))
         await connection.close()
@@ -135,8 +144,6 @@ struct ProviderSession {
         let message = try? Message.methodCall(
             destination: BusName(broker), path: Contract.rootPath, interface: Contract.registrar,
             member: MemberName(verified: "UnRegister"), values: [.string(service.namespace.text), .string(service.name)])
-        // In a task of its own: this one may be cancelled already.
-        let call = Task { if let message { _ = try? await connection.call(message, timeout: .seconds(5)) } }
-        await call.value
+        if let message { _ = try? await connection.call(message, timeout: .seconds(5)) }
     }
 }

@@ -76,6 +76,20 @@ struct LedgerTests {
         expectSafe(scene)
     }
 
+    @Test("L2: a sum below zero is zero also where another peer goes on holding the sink")
+    func belowZeroAfterTransfer() throws {
+        var scene = Scene()
+        let id = try scene.open()
+        let sink = scene.sink(of: id)
+        scene.transfer(sink)
+        scene.answer(sink)
+        #expect(scene.core.counters.violations == 1)
+        #expect(scene.core.legs[sink]?.ledger.counts == [Scene.provider: 0, Scene.other: 1])
+        #expect(scene.transfer(sink, from: Scene.other, to: Scene.provider) == .success(0))
+        #expect(scene.core.legs[sink]?.ledger.isHeld(by: Scene.provider) == true)
+        expectSafe(scene)
+    }
+
     @Test("L2: objects in the reply come before the end, like one Indicate")
     func objectsInReply() throws {
         var scene = Scene()

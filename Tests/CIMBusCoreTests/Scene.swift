@@ -17,6 +17,8 @@ struct Scene {
     var effects: [Effect] = []
     var registration = RegistrationID(1)
     var lastNumber: UInt64 = 0
+    /// How often something was due at the same moment.
+    var standing = 0
 
     init(_ limits: Limits = Limits(), silence: Microseconds? = nil, ping: Microseconds? = nil) {
         core = BrokerCore(limits: limits)
@@ -167,9 +169,11 @@ struct Scene {
     /// Time passes up to the next deadline, which it does what is due at. False if there is none.
     @discardableResult
     mutating func advance() -> Bool {
-        guard let next = core.nextDeadline else { return false }
+        guard let next = core.nextDeadline, standing < 100 else { return false }
+        standing = next > now ? 0 : standing + 1
         now = max(now, next)
         saw(core.advance(to: now))
+        if standing == 100 { witness.faults.append("time stands still: what is due stays due") }
         return true
     }
 
@@ -177,8 +181,7 @@ struct Scene {
     mutating func wait(_ seconds: Microseconds, answering: Set<PeerID> = []) {
         let end = now + .seconds(seconds)
         for peer in witness.pinged where answering.contains(peer) { pong(peer) }
-        while let next = core.nextDeadline, next <= end {
-            advance()
+        while let next = core.nextDeadline, next <= end, advance() {
             for peer in witness.pinged where answering.contains(peer) { pong(peer) }
         }
         now = end

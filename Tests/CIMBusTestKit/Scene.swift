@@ -84,6 +84,7 @@ public struct Scene: Sendable {
         let references = try await client.brokerProperty("SinkReferences")
         if open != 0 { complaints.append("\(open) operations are open") }
         if references != 0 { complaints.append("\(references) references are held") }
+        complaints += broker.log.all.filter { $0.contains(" error ") || $0.contains(" critical ") || $0.contains("Fatal error") }
         for sink in sinks {
             let events = sink.events.all
             if sink.finals != 1 { complaints.append("\(sink.finals) final statuses at \(sink.path)") }

@@ -75,8 +75,7 @@ struct ScriptedCall: Sendable {
             _exit(code)
         case .stop:
             emit("stopping")
-            // To this thread, which then runs no further; to the process, it might send its reply first.
-            pthread_kill(pthread_self(), SIGSTOP)
+            raise(SIGSTOP)  // To this very thread: it stops here, and not a little later.
             return "ok (continued)"
         case .leave:
             await process.connection.close()

@@ -50,6 +50,31 @@ extension Integration {
             try await expectQuiet(scene, sinks, next: .enumerate("Test_Thing"))
         }
 
+        @Test("L9 B.9: cancel racing with the end: the first wins, and there is one final status")
+        func race() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            provider.on("CreateInstanceEnumAsync") { call in
+                call.reply(references: 1)
+                try call.sink.send(Contract.objectSink, "SetStatus", [.int32(0), .uint32(0), .string(""), .dictionary([])])
+                try call.sink.send(Contract.sinkReference, "Release", [])
+            }
+            var results: [WBEMStatus: Int] = [:]
+            var sinks: [RawSink?] = []
+            for _ in 0..<100 {
+                let open = try await scene.client.start(.enumerate("Test_Thing"), .async)
+                _ = try await scene.client.services("CancelAsyncCall", [.objectPath(#require(open.sink).path)])
+                results[try await open.result().status, default: 0] += 1
+                sinks.append(open.sink)
+            }
+            #expect(Set(results.keys).isSubset(of: [.noError, .callCancelled]))
+            print("of 100 cancels, \(results[.callCancelled] ?? 0) came before the end")
+            try await scene.eventually("the provider to have been heard") {
+                try await scene.client.property(provider.registrationPath, Contract.registration, "OpenOperations") == .uint32(0)
+            }
+            try await expectQuiet(scene, sinks, next: .enumerate("Test_Thing"))
+        }
+
         @Test("L9: Operation.Cancel in every form; objects not yet taken are discarded", arguments: CallForm.allCases)
         func operationCancel(form: CallForm) async throws {
             let scene = try await Scene.start()

@@ -114,6 +114,9 @@ extension Integration {
                 #expect(result.message.contains("provider Faulty (process \(faulty.process.processID))"))
             }
             if fault.isStopped {
+                // L8: no new calls until it answers.
+                try await scene.waitForState("unresponsive", of: faulty.registrationPath)
+                #expect(try await scene.client.run(operation, form, within: .seconds(1)).status == .providerFailure)
                 faulty.process.signal(SIGCONT)
                 _ = try await scene.client.call(faulty.registrationPath, Contract.registration, "Ping")
             }

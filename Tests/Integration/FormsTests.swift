@@ -146,6 +146,26 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test("section 3: more than 8 calls that wait for one operation are QuotaViolation")
+        func tooManyPulls() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            provider.on("CreateInstanceEnumAsync") { $0.reply(references: 1) }
+            let open = try await scene.client.start(.enumerate("Test_Thing"), .semisync)
+            let results = Recorder<WBEMStatus?>()
+            for _ in 0..<9 {
+                Task {
+                    let status = try? await scene.client.refusal { _ = try await open.next(timeout: 10_000, count: 1) }
+                    results.record(status ?? nil)
+                }
+            }
+            #expect(try await results.wait("one refusal") { !$0.isEmpty } == [.quotaViolation])
+            _ = try await scene.client.call(#require(open.path), Contract.enumerator, "Close")
+            #expect(try await results.wait("the others") { $0.count == 9 }.compactMap(\.self) == [.quotaViolation])
+            provider.on("CreateInstanceEnumAsync", nil)
+            try await expectQuiet(scene, next: .enumerate("Test_Thing"))
+        }
+
         @Test("A.6.1 L9: Close of an open enumeration cancels it at the provider")
         func closeCancels() async throws {
             let scene = try await Scene.start()

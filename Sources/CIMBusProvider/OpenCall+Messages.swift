@@ -1,0 +1,74 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// What is sent: the messages, and the way out, in order, on the connection's loop.
+extension OpenCall {
+    static let indicateMember = MemberName(verified: "Indicate")
+    static let setStatusMember = MemberName(verified: "SetStatus")
+    static let releaseMember = MemberName(verified: "Release")
+    static let objects = Signature(verified: "aa{sv}")
+    static let replySignature = Signature(verified: "uuaa{sv}")
+    static let statusSignature = Signature(verified: "iusa{sv}")
+
+    static func write(_ objects: [UInt8]?, to writer: inout BodyWriter) {
+        let array = writer.beginArray(elementAlignment: 4)
+        objects?.withUnsafeBytes { writer.append(block: $0, phase: batchPhase) }
+        writer.endArray(array)
+    }
+
+    func reply(_ result: UInt32, references: UInt32, _ objects: [UInt8]?, _ state: inout State) {
+        do throws(DBusError) {
+            let message = try Message.reply(to: request.message, signature: Self.replySignature) {
+                (writer: inout BodyWriter) throws(DBusError) in
+                writer.append(uint32: result)
+                writer.append(uint32: references)
+                Self.write(objects, to: &writer)
+            }
+            send(.reply(message), &state)
+        } catch {
+            // An error reply drops the reference, too: the operation is over with it.
+            let failure = CIMError(.invalidObject, error.message, cause: error)
+            state.failure = failure
+            send(.refusal(DBusError(failure)), &state)
+            if state.phase != .over { becomeOver(&state) }
+        }
+    }
+
+    func status(_ flags: Int32, _ value: UInt32, _ text: String, _ object: CIMInstance?) -> Message? {
+        try? Message.methodCall(
+            destination: brokerName, path: sink, interface: Contract.objectSink, member: Self.setStatusMember, flags: .noReplyExpected,
+            signature: Self.statusSignature
+        ) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(int32: flags)
+            writer.append(uint32: value)
+            writer.append(string: text)
+            if let object { writer.append(instance: object) } else { writer.endArray(writer.beginArray(elementAlignment: 8)) }
+        }
+    }
+
+    func send(_ outgoing: Outgoing, _ state: inout State) {
+        state.outbox.append(outgoing)
+        if state.isDraining { return }
+        state.isDraining = true
+        connection.loop.execute { [self] in drain() }
+    }
+
+    /// On the loop.
+    private func drain() {
+        let outbox = state.withLock { state in
+            defer { state.outbox = [] }
+            state.isDraining = false
+            return state.outbox
+        }
+        for outgoing in outbox {
+            switch outgoing {
+            case .reply(let message): request.reply(with: message)
+            case .refusal(let error): request.fail(error)
+            case .plain(let message): connection.assumeIsolated { try? $0.send(message) }
+            case .indicate(let message):
+                connection.assumeIsolated { $0.call(message, timeout: nil) { [self] result in indicated(result) } }
+            }
+        }
+    }
+}

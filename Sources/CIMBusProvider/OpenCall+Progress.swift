@@ -1,0 +1,100 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// How the call goes on, decided under the lock: from the reply to the batches to the end.
+extension OpenCall {
+    /// Answers the call with one reference kept, and the objects there are.
+    func detach(_ state: inout State) {
+        state.phase = .detached
+        state.seal()
+        reply(0, references: 1, state.sealed.isEmpty ? nil : state.sealed.removeFirst(), &state)
+    }
+
+    /// Sends what there is credit for, and the end when it is due.
+    func pump(_ state: inout State) {
+        var sent = 0
+        while sent < state.sealed.count, state.inFlight < Self.window {
+            let objects = state.sealed[sent]
+            sent += 1
+            do throws(DBusError) {
+                let message = try Message.methodCall(
+                    destination: brokerName, path: sink, interface: Contract.objectSink, member: Self.indicateMember,
+                    signature: Self.objects
+                ) { (writer: inout BodyWriter) throws(DBusError) in
+                    Self.write(objects, to: &writer)
+                }
+                state.inFlight += 1
+                send(.indicate(message), &state)
+            } catch {
+                state.failure = CIMError(.invalidObject, error.message, cause: error)
+            }
+        }
+        state.sealed.removeFirst(sent)
+        if state.outcome != nil { concludeIfDone(&state) }
+    }
+
+    func concludeIfDone(_ state: inout State) {
+        guard state.phase != .over, state.retained.isEmpty, let outcome = state.outcome else { return }
+        var failure = state.failure
+        if case .failed(let error) = outcome, failure == nil { failure = error }
+        var path = ""
+        if case .path(let text) = outcome { path = text }
+        if state.phase == .calling {
+            if state.batchCount == 0, state.sealed.isEmpty, let failure, !failure.status.isSuccess {
+                send(.refusal(DBusError(failure)), &state)
+                return becomeOver(&state)
+            }
+            if path.isEmpty, state.sealed.isEmpty, failure?.status.isSuccess ?? true {
+                let count = state.batchCount
+                let objects = state.takeBatch()
+                reply(failure?.status.rawValue ?? 0, references: 0, count == 0 ? nil : objects, &state)
+                return becomeOver(&state)
+            }
+            detach(&state)
+            if state.phase == .over { return }
+        }
+        if state.batchCount > 0 {
+            state.seal()
+            return pump(&state)
+        }
+        guard state.sealed.isEmpty else { return }
+        var extended = failure?.extendedStatus
+        if extended == nil, let failure, !failure.status.isSuccess {
+            extended = CIMInstance(
+                className: "__ExtendedStatus", ["StatusCode": .uint32(failure.status.rawValue), "Description": .string(failure.message)])
+        }
+        let number = failure?.status.rawValue ?? 0
+        if let message = status(StatusType.complete, number, path, extended) ?? status(StatusType.complete, number, "", nil) {
+            send(.plain(message), &state)
+        }
+        let release = try? Message.methodCall(
+            destination: brokerName, path: sink, interface: Contract.sinkReference, member: Self.releaseMember, flags: .noReplyExpected)
+        if let release { send(.plain(release), &state) }
+        becomeOver(&state)
+    }
+
+    func becomeOver(_ state: inout State) {
+        state.phase = .over
+        state.task = nil
+        state.sealed = []
+        _ = state.takeBatch()
+        connection.loop.execute { [self] in ended(self) }
+    }
+
+    func scheduleFlush(_ state: inout State) {
+        if state.isFlushScheduled { return }
+        state.isFlushScheduled = true
+        connection.loop.schedule(after: Self.flushDelay) { [weak self] in self?.flush() }
+    }
+
+    private func flush() {
+        state.withLock { state in
+            state.isFlushScheduled = false
+            // With batches on their way, the next reply flushes.
+            guard state.phase == .detached, state.batchCount > 0, state.inFlight == 0, state.sealed.isEmpty else { return }
+            state.seal()
+            pump(&state)
+        }
+    }
+}
