@@ -205,19 +205,22 @@ extension BodyReader {
             case UInt8(ascii: "t"): return try readArray(of: .uint64)
             case UInt8(ascii: "d"): return try readArray(of: .real64)
             case UInt8(ascii: "s"), UInt8(ascii: "o"): return try readArray(of: .string)
+            case UInt8(ascii: "v"):
+                // What dynamic languages send for a list whose type they do not know: all elements must be of one type.
+                let element = try depth.inside(2)
+                let values = try readArray(.string) { try $0.readVariant(element) }.arrayValue ?? []
+                guard let first = values.first else { return .array(of: .string, []) }
+                guard let type = first.scalarType else { throw ObjectFault("an array of arrays has no CIM type") }
+                guard values.allSatisfy({ $0.scalarType == type }) else {
+                    throw ObjectFault("an array whose elements are of several types")
+                }
+                return .array(of: type, values)
             default: break
             }
         } else if signature.elementsEqual("a{sv}".utf8) {
             return .object(try readInstance(try depth.inside(1, objects: 1)))
         } else if signature.elementsEqual("aa{sv}".utf8) {
             return .array(of: .object, try readInstances(try depth.inside(1, objects: 1)).map { .object($0) })
-        } else if signature.elementsEqual("av".utf8) {
-            // What dynamic languages send for a list whose type they do not know: all elements must be of one type.
-            let element = try depth.inside(2)
-            let values = try readArray(.string, alignment: 1) { try $0.readVariant(element) }.arrayValue ?? []
-            let types = Set(values.map(\.scalarType))
-            guard types.count <= 1 else { throw ObjectFault("an array whose elements are of several types") }
-            return .array(of: (types.first ?? .string) ?? .string, values)
         }
         throw ObjectFault("a value of D-Bus type \"\(String(decoding: signature, as: UTF8.self))\" has no CIM type")
     }
@@ -240,9 +243,9 @@ extension BodyReader {
     }
 
     private mutating func readArray(
-        _ type: CIMType, alignment: Int? = nil, _ element: (inout BodyReader) throws -> CIMValue
+        _ type: CIMType, _ element: (inout BodyReader) throws -> CIMValue
     ) throws -> CIMValue {
-        let end = try enterArray(elementAlignment: alignment ?? type.wireAlignment)
+        let end = try enterArray(elementAlignment: type.wireAlignment)
         var elements: [CIMValue] = []
         while !isAtEnd(of: end) { elements.append(try element(&self)) }
         try leaveArray(end)

@@ -78,11 +78,11 @@ struct Schema: Sendable {
 /// A class with a property of every type, and what else a class may have.
 let everyType = """
     [abstract, Description("the base") : ToSubclass DisableOverride]
-    class T_Root { [key, MaxLen(32)] string Name; };
+    class T_Root { [MaxLen(32)] string Caption; };
 
     [dynamic, provider("Tester"), Version("1.2.3"), Values{"a", "b"}]
     class T_All : T_Root {
-        [key] uint64 Number = 18446744073709551615;
+        [key, MaxLen(32)] string Name; [key] uint64 Number = 18446744073709551615;
         boolean Flag = TRUE; uint8 U8 = 255; sint8 S8 = -128; uint16 U16 = 65535; sint16 S16 = -32768;
         uint32 U32 = 4294967295; sint32 S32 = -2147483648; sint64 S64 = -9223372036854775808;
         real32 R32 = 0.5; real64 R64 = -1.25e300; char16 Letter = 'x'; datetime Born = "20260101000000.000000+000";

@@ -116,13 +116,16 @@ struct ValueTests {
             ("Letter", .string("xy")), ("Born", .string("tomorrow")), ("Other", .string("T_Root.Name=")), ("Text", .strings(["a"])),
             ("Texts", .string("a")), ("U8s", .array(element: Signature(verified: "i"), [.int32(1), .int32(256)])),
             ("Texts", .array(element: Signature(verified: "v"), [.variant(.string("a")), .variant(.int32(1))])), ("U64s", .dictionary([])),
+            ("Texts", .array(element: Signature(verified: "v"), [.variant(.strings(["a"]))])),
             ("Text", .structure([.int32(1)])), ("Text", .array(element: Signature(verified: "(i)"), [])),
         ] as [(String, DBusValue)])
     func misfits(name: String, value: DBusValue) throws {
         let fault = try #require(try schema.fault([("__CLASS", .string("T_All")), (name, value)], of: "T_All"))
         #expect(fault.status == .invalidObject)
         // A value whose type no CIM value has is refused before its property is looked at.
-        if !fault.description.contains("no CIM type"), !fault.description.contains("several types") {
+        if !fault.description.contains("no CIM type"), !fault.description.contains("several types"),
+            !fault.description.contains("array of arrays")
+        {
             #expect(fault.description.contains("property \(name) of T_All"), "\(fault)")
         }
     }
