@@ -9,7 +9,10 @@ extension Broker {
     func callProvider(_ sink: SinkID) {
         guard let leg = core.legs[sink], let record = records[leg.operation], let name = peerNames[leg.peer],
             let path = providerPaths[leg.registration]
-        else { return }
+        else {
+            // Whatever became of it meanwhile: the core hears of every call that it asked for.
+            return perform(core.answered(sink, .failure(.because(.badAnswer, text: "it could not be called")), at: Self.now))
+        }
         let context = providerContext(leg.operation, record)
         let message: Message
         do throws(DBusError) {
