@@ -15,26 +15,36 @@ extension Broker {
             records[id]?.objects.append(objects.batch)
             return
         }
-        if case .verbatim(let message, _, _) = objects, message.hasSignature("aa{sv}") { return forward(message, record, sink) }
+        if case .verbatim(let message, _, _) = objects, message.hasSignature("aa{sv}") {
+            if !forward(message, record, sink) { lost(id) }
+            return
+        }
         for part in objects.batch.parts(ofAtMost: Contract.largestBatch) {
-            sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
+            let sent = sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
                 let array = body.beginArray(elementAlignment: 4)
                 body.append(objects: part)
                 body.endArray(array)
             }
+            if sent == nil { return lost(id) }
         }
     }
 
+    /// Objects could not be sent: the operation must not end as if they had been.
+    private func lost(_ id: OperationID) {
+        perform(core.fail(id, "objects for the client could not be sent; the message bus does not take them", at: Self.now))
+    }
+
     /// The provider's `Indicate` is the client's: its body goes on as it is.
-    private func forward(_ message: Message, _ record: OperationRecord, _ sink: ObjectPath) {
-        guard let client = peerNames[record.client] else { return }
+    private func forward(_ message: Message, _ record: OperationRecord, _ sink: ObjectPath) -> Bool {
+        guard let client = peerNames[record.client] else { return true }
         do throws(DBusError) {
-            send(
+            return send(
                 try message.forwarded(
                     to: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
                     flags: [.noReplyExpected, .noAutoStart]))
         } catch {
             logger.error("Indicate for \(record.target): \(error.message)")
+            return false
         }
     }
 
@@ -53,26 +63,26 @@ extension Broker {
             body.append(string: progress.text)
             body.append(optional: object)
         }
-        account(size, to: record.client)
+        account(size ?? 0, to: record.client)
     }
 
     /// Always without wanting a reply: the broker never waits for a client.
+    /// - Returns: the bytes that were sent; nil when they could not be.
     @discardableResult
     private func sendToClient(
         _ record: OperationRecord, _ sink: ObjectPath, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
-    ) -> Int {
+    ) -> Int? {
         guard let client = peerNames[record.client] else { return 0 }
         do throws(DBusError) {
             let message = try Message.methodCall(
                 destination: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: member),
                 flags: [.noReplyExpected, .noAutoStart], signature: signature,
                 body: { (writer) throws(DBusError) in body(&writer) })
-            send(message)
-            return message.bodySize
+            return send(message) ? message.bodySize : nil
         } catch {
             logger.error("\(member) for \(record.target): \(error.message)")
-            return 0
+            return nil
         }
     }
 
@@ -94,7 +104,7 @@ extension Broker {
                 body.append(optional: error?.extendedStatus ?? own)
             }
             forget(id)
-            account(size, to: record.client)
+            account(size ?? 0, to: record.client)
         case .sync:
             forget(id)
             if let call = record.call { reply(call, record, error, parameter) }

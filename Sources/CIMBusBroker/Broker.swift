@@ -222,12 +222,15 @@ public actor Broker {
     }
 
     /// Sends a message that nobody answers. What cannot be sent is logged: the core's bounds keep the queue from filling.
-    func send(_ message: Message) {
+    @discardableResult
+    func send(_ message: Message) -> Bool {
         connection.assumeIsolated { connection in
             do throws(DBusError) {
                 try connection.send(message)
+                return true
             } catch {
                 logger.error("cannot send \(message): \(error.message)")
+                return false
             }
         }
     }

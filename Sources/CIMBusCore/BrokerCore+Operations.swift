@@ -85,6 +85,13 @@ extension BrokerCore {
         return takeEffects()
     }
 
+    /// Objects of an operation were lost on their way: it cannot end in success any more (L1).
+    public mutating func fail(_ id: OperationID, _ text: String, at moment: Microseconds) -> [Effect] {
+        now = moment
+        conclude(id, .stated(.transportFailure, text), discarding: true)
+        return takeEffects()
+    }
+
     /// The client is done with the results of a semisynchronous operation; if it is still open, that cancels it.
     public mutating func close(_ id: OperationID, at moment: Microseconds) -> [Effect] {
         now = moment

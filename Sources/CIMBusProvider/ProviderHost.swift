@@ -68,16 +68,18 @@ final class ProviderHost: Sendable {
 
     /// Waits until no call is open, at most for `limit`.
     func waitUntilIdle(_ limit: Duration) async {
-        let timer = connection.loop.schedule(after: limit) { [self] in wakeIdleWaiters(evenIfBusy: true) }
+        var timer: EventLoop.TimerToken?
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
                 if state.open.isEmpty { return true }
                 state.idleWaiters.append(continuation)
                 return false
             }
-            if isIdle { continuation.resume() }
+            if isIdle { return continuation.resume() }
+            // Only now: a short limit may be over at once.
+            timer = connection.loop.schedule(after: limit) { [self] in wakeIdleWaiters(evenIfBusy: true) }
         }
-        connection.loop.cancel(timer)
+        if let timer { connection.loop.cancel(timer) }
     }
 
     private func wakeIdleWaiters(evenIfBusy: Bool) {

@@ -1,4 +1,3 @@
-import DBus
 import Glibc
 import Synchronization
 
@@ -11,8 +10,6 @@ public enum ProcessEnd: Hashable, Sendable {
 /// A process could not be started, or did not do what was expected of it.
 public struct ProcessError: Error, CustomStringConvertible {
     public let description: String
-
-    public init(description: String) { self.description = description }
 }
 
 /// Held while a process is started. A plain mutex: it must be allowed to stay locked across `throw`.
@@ -41,47 +38,13 @@ public final class ChildProcess: Sendable {
         guard pipe(&pipeEnds) == 0 else { throw ProcessError(description: "pipe: errno \(errno)") }
         // Everything, also what the tests were started with: a child must not hold the locks and sockets of whoever runs them.
         for descriptor in Int32(3)..<1024 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        posix_spawn_file_actions_adddup2(&actions, pipeEnds[1], 1)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        var noSignals = sigset_t()
-        sigemptyset(&noSignals)
-        posix_spawnattr_setsigmask(&attributes, &noSignals)
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
-        defer {
-            posix_spawn_file_actions_destroy(&actions)
-            posix_spawnattr_destroy(&attributes)
-            close(pipeEnds[1])
-        }
-        // setpriv (util-linux) executes the program in its own place, to be killed when the tests crash: no deinit runs then.
-        let argumentPointers = Self.pointers(["setpriv", "--pdeathsig", "KILL", path] + arguments)
-        let environmentPointers = Self.pointers(Self.environment(adding: environment))
-        defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
-        var id: pid_t = 0
-        let status = withUnsafeMutablePointer(to: &actions) { actions in
-            withUnsafeMutablePointer(to: &attributes) { attributes in
-                SpawnRequest(actions, attributes, argumentPointers, environmentPointers).run(&id)
-            }
-        }
-        guard status == 0 else {
-            close(pipeEnds[0])
-            throw ProcessError(description: "cannot start setpriv \(path): errno \(status)")
-        }
-        let started = id
-        processID = started
         let end = Event<ProcessEnd>("the end of \(path)")
         self.end = end
+        processID = try Self.start(path, arguments, Self.environment(adding: environment), output: pipeEnds, end)
         let (lines, continuation) = AsyncStream<String>.makeStream()
         self.lines = lines
         let output = pipeEnds[0]
         Self.onThread { Self.readLines(output, continuation) }
-        Self.onThread {
-            var status: Int32 = 0
-            while waitpid(started, &status, 0) < 0, errno == EINTR {}
-            end.send(status & 0x7f == 0 ? .exited((status >> 8) & 0xff) : .signalled(status & 0x7f))
-        }
     }
 
     deinit { signal(SIGKILL) }
@@ -110,6 +73,67 @@ public final class ChildProcess: Sendable {
             for await line in process.lines { text += line + "\n" }
             return (text, try await process.waitForEnd())
         }
+    }
+
+    /// Starts the program from the thread that waits for its end: the kernel kills the child when that thread is gone, and those of Swift's
+    /// pool come and go.
+    private static func start(
+        _ path: String, _ arguments: [String], _ environment: [String], output: [Int32], _ end: Event<ProcessEnd>
+    ) throws -> pid_t {
+        nonisolated(unsafe) let started = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
+        sem_init(started, 0, 0)
+        defer {
+            sem_destroy(started)
+            started.deallocate()
+        }
+        let result = Outcome()
+        onThread {
+            let spawned = spawn(path, arguments, environment, output: output)
+            result.value.withLock { $0 = spawned }
+            sem_post(started)
+            guard case .success(let id) = spawned else { return }
+            var status: Int32 = 0
+            while waitpid(id, &status, 0) < 0, errno == EINTR {}
+            end.send(status & 0x7f == 0 ? .exited((status >> 8) & 0xff) : .signalled(status & 0x7f))
+        }
+        while sem_wait(started) != 0, errno == EINTR {}
+        guard let spawned = result.value.withLock({ $0 }) else { throw ProcessError(description: "cannot start \(path)") }
+        return try spawned.get()
+    }
+
+    /// What came of a start, on its way between two threads.
+    private final class Outcome: Sendable {
+        let value = Mutex<Result<pid_t, ProcessError>?>(nil)
+    }
+
+    private static func spawn(
+        _ path: String, _ arguments: [String], _ environment: [String], output: [Int32]
+    ) -> Result<pid_t, ProcessError> {
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        posix_spawn_file_actions_adddup2(&actions, output[1], 1)
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        var noSignals = sigset_t()
+        sigemptyset(&noSignals)
+        posix_spawnattr_setsigmask(&attributes, &noSignals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGMASK))
+        defer {
+            posix_spawn_file_actions_destroy(&actions)
+            posix_spawnattr_destroy(&attributes)
+            close(output[1])
+        }
+        // setpriv (util-linux) executes the program in its own place, to be killed when the tests crash: no deinit runs then.
+        let argumentPointers = Self.pointers(["setpriv", "--pdeathsig", "KILL", path] + arguments)
+        let environmentPointers = Self.pointers(environment)
+        defer { for pointer in argumentPointers + environmentPointers { free(pointer) } }
+        var id: pid_t = 0
+        let status = posix_spawnp(&id, "setpriv", &actions, &attributes, argumentPointers, environmentPointers)
+        guard status == 0 else {
+            close(output[0])
+            return .failure(ProcessError(description: "cannot start setpriv \(path): errno \(status)"))
+        }
+        return .success(id)
     }
 
     private static func pointers(_ texts: [String]) -> [UnsafeMutablePointer<CChar>?] { texts.map { strdup($0) } + [nil] }
@@ -160,43 +184,5 @@ public final class ChildProcess: Sendable {
                 return nil
             }, Unmanaged.passRetained(Body(body)).toOpaque())
         pthread_detach(id)
-    }
-}
-
-/// One `posix_spawnp`, on a thread that lives as long as the tests: the kernel sends a child its death signal when the *thread* that started
-/// it ends, and those of the pool come and go.
-///
-/// `@unchecked Sendable`: the caller waits until the other thread is done with it.
-private final class SpawnRequest: @unchecked Sendable {
-    private static let thread = EventLoop(name: "spawner")
-    private let actions: UnsafeMutablePointer<posix_spawn_file_actions_t>
-    private let attributes: UnsafeMutablePointer<posix_spawnattr_t>
-    private let arguments: [UnsafeMutablePointer<CChar>?]
-    private let environment: [UnsafeMutablePointer<CChar>?]
-    private var status: Int32 = 0
-    private var id: pid_t = 0
-    private var done = sem_t()
-
-    init(
-        _ actions: UnsafeMutablePointer<posix_spawn_file_actions_t>, _ attributes: UnsafeMutablePointer<posix_spawnattr_t>,
-        _ arguments: [UnsafeMutablePointer<CChar>?], _ environment: [UnsafeMutablePointer<CChar>?]
-    ) {
-        self.actions = actions
-        self.attributes = attributes
-        self.arguments = arguments
-        self.environment = environment
-        sem_init(&done, 0, 0)
-    }
-
-    deinit { sem_destroy(&done) }
-
-    func run(_ id: inout pid_t) -> Int32 {
-        Self.thread.execute { [self] in
-            status = posix_spawnp(&self.id, "setpriv", actions, attributes, arguments, environment)
-            sem_post(&done)
-        }
-        while sem_wait(&done) != 0, errno == EINTR {}
-        id = self.id
-        return status
     }
 }

@@ -109,12 +109,15 @@ extension SDKTests {
 
         @Test("L12: a provider that calls itself is served, and is never queued behind itself")
         func reentrant() async throws {
+            // Each of its calls waits for the next: as many must be allowed at once as may be nested.
+            var options = ProviderService.Options()
+            options.maximumConcurrentCalls = 64
             let stage = try await Stage.start(
                 ThingProvider(get: { here, context in
                     guard case .string(let text)? = here[key: "Name"], let depth = Int(text), depth > 0 else { return thing(0) }
                     let inner = try await context.getInstance(at: path("\(depth - 1)"))
                     return thing(Int(inner["Number"]?.int64Value ?? 0) + 1)
-                }))
+                }), options: options)
             #expect(try await stage.session.get(path("10"), .sync)["Number"] == .uint32(10))
             let deep = await #expect(throws: CIMError.self) { try await stage.session.get(path("40"), .sync) }
             #expect(deep?.status == .providerNotCapable)
