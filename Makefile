@@ -36,8 +36,9 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@echo "make test: unit and integration tests"
 	$(SWIFT) build --build-tests
 	$(SWIFT) build
-	$(SWIFT) test --skip-build --filter CIMBusCoreTests
-	$(SWIFT) test --skip-build --skip CIMBusCoreTests
+	@# One after the other: what starts processes shall not wait for what uses every core.
+	for group in CIMBusCoreTests Integration SDKTests; do $(SWIFT) test --skip-build --filter "^$$group\." || exit 1; done
+	$(SWIFT) test --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
 	@echo "make test: the samples' tests"
 	$(SWIFT) test --package-path Samples
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py

@@ -143,6 +143,7 @@ extension Integration {
                 _ = try await scene.client.call(putPath, Contract.callResult, "GetResultObject", [.int32(0)])
             }
             #expect(status == .invalidOperation)
+            _ = try await scene.client.call(putPath, Contract.callResult, "GetCallStatus", [.int32(-1)])
             try await expectQuiet(scene)
         }
 

@@ -14,6 +14,7 @@ enum Bench {
         case "enumerate": try await Role.enumerate(arguments[2])
         case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)
         case "stall": try await Role.stall(arguments[2])
+        case "get": try await Role.get(arguments[2], count: Int(arguments[3]) ?? 1)
         case "wait": try await Role.wait(arguments[2], count: Int(arguments[3]) ?? 1)
         case "latency":
             try await Role.latency(

@@ -82,6 +82,13 @@ enum Role {
         }
     }
 
+    /// Nothing but brokered calls, for a profiler.
+    static func get(_ address: String, count: Int) async throws {
+        let connection = try await Connection.connect(to: .address(address), on: EventLoop(name: "client"))
+        print(Latency(try await brokered(connection, count)).text)
+        await connection.close()
+    }
+
     /// Asks `count` times at once for what never comes, and prints when the last of the errors was there, and what it says.
     static func wait(_ address: String, count: Int) async throws {
         let session = try await Session.connect(to: .address(address))
