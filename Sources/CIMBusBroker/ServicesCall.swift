@@ -180,13 +180,14 @@ struct ServicesCall {
 extension String {
     /// At most `count` bytes of it, cut between characters of Unicode: names and texts from peers stand in what many others get.
     func clipped(_ count: Int = 512) -> String {
-        if utf8.count <= count { return self }
+        if utf8.count <= count, utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) { return self }
         var text = ""
         for scalar in unicodeScalars {
-            guard text.utf8.count + UTF8.width(scalar) + 3 <= count else { break }
-            text.unicodeScalars.append(scalar)
+            guard text.utf8.count + UTF8.width(scalar) + 3 <= count else { return text + "…" }
+            // A line break would begin another line of the log.
+            text.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
         }
-        return text + "…"
+        return text
     }
 }
 

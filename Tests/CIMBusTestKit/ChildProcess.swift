@@ -10,6 +10,8 @@ public enum ProcessEnd: Hashable, Sendable {
 /// A process could not be started, or did not do what was expected of it.
 public struct ProcessError: Error, CustomStringConvertible {
     public let description: String
+
+    public init(description: String) { self.description = description }
 }
 
 /// Held while a process is started. A plain mutex: it must be allowed to stay locked across `throw`.
