@@ -98,7 +98,8 @@ extension Integration {
             var faulty = try await FaultyProcess.start(on: scene.bus)
             let operation = RawOperation.enumerate("Faulty_Thing")
             let open = try await scene.client.start(operation, form, context: [("FaultyScript", .string(fault.script))])
-            let result = try await open.result(within: .seconds(5))
+            // A bound, no measure: ten thousand calls take a debug build some seconds.
+            let result = try await open.result(within: .seconds(30))
             let status = form == .sync ? fault.sync ?? fault.status : fault.status
             if fault.script == "flood", form == .sync {
                 // The bus refuses a provider's 129th unanswered call: how many objects the broker ever sees is the bus's to say.
