@@ -5,7 +5,7 @@
 SHELL := /bin/bash
 CONFIGURATION ?= debug
 BUILD_DIR ?= .build/$(CONFIGURATION)
-SWIFT ?= swift
+export SWIFT ?= swift
 
 .PHONY: help
 help: ## list the targets
@@ -37,10 +37,10 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	$(SWIFT) build --build-tests
 	$(SWIFT) build
 	@# One after the other: what starts processes shall not wait for what uses every core.
-	for group in CIMBusCoreTests Integration SDKTests; do $(SWIFT) test --skip-build --filter "^$$group\." || exit 1; done
-	$(SWIFT) test --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
+	for group in CIMBusCoreTests Integration SDKTests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
+	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
 	@echo "make test: the samples' tests"
-	$(SWIFT) test --package-path Samples
+	Tests/Scripts/run-tests --package-path Samples
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
 	@echo "make test: the installed system, under a real systemd"
 	@Tests/System/run .build/debug; status=$$?; \

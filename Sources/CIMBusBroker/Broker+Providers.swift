@@ -8,12 +8,13 @@ extension Broker {
     /// Sends a provider its call. However it ends, the core hears of it exactly once.
     func callProvider(_ sink: SinkID) {
         guard let leg = core.legs[sink], let record = records[leg.operation], let name = peerNames[leg.peer],
-            let path = providerPaths[leg.registration]
+            let path = providerPaths[leg.registration], let operation = core.operations[leg.operation],
+            let client = core.peers[record.client]
         else {
             // Whatever became of it meanwhile: the core hears of every call that it asked for.
             return perform(core.answered(sink, .failure(.because(.badAnswer, text: "it could not be called")), at: Self.now))
         }
-        let context = providerContext(leg.operation, record)
+        let clientName = peerNames[record.client]?.text ?? ""
         let message: Message
         do throws(DBusError) {
             message = try Message.methodCall(
@@ -29,7 +30,7 @@ extension Broker {
                     body.append(string: record.method)
                 }
                 body.append(int32: record.flags.subtracting(Self.brokersFlags).rawValue)
-                body.append(context: context)
+                Self.append(record.context, of: operation, client, clientName, to: &body)
                 if record.kind == .execMethod { body.append(object: record.input) }
                 body.append(objectPath: Contract.path(ofSink: sink.number))
             }
@@ -50,16 +51,37 @@ extension Broker {
     private static let brokersFlags: OperationFlags = [.returnImmediately, .forwardOnly, .noErrorObject]
 
     /// The client's context, and what the broker adds to it.
-    private func providerContext(_ id: OperationID, _ record: OperationRecord) -> [(String, DBusValue)] {
-        guard let operation = core.operations[id], let client = core.peers[record.client] else { return record.context }
-        var context = record.context
-        context.append((ContextKey.operation, .uint64(id.number)))
-        context.append((ContextKey.clientName, .string(peerNames[record.client]?.text ?? "")))
-        context.append((ContextKey.clientUser, .uint32(client.uid)))
-        if let pid = client.pid { context.append((ContextKey.clientProcess, .uint32(pid))) }
-        context.append((ContextKey.originUser, .uint32(operation.origin)))
-        if let deadline = operation.deadline { context.append((ContextKey.deadline, .uint64(UInt64(clamping: deadline)))) }
-        return context
+    private static func append(
+        _ context: [(String, DBusValue)], of operation: Operation, _ client: Peer, _ clientName: String, to body: inout BodyWriter
+    ) {
+        let array = body.beginArray(elementAlignment: 8)
+        for (name, value) in context {
+            body.beginDictEntry()
+            body.append(string: name)
+            body.append(.variant(value))
+        }
+        func entry(_ name: String, _ type: StaticString) {
+            body.beginDictEntry()
+            body.append(string: name)
+            body.beginVariant(type)
+        }
+        entry(ContextKey.operation, "t")
+        body.append(uint64: operation.id.number)
+        entry(ContextKey.clientName, "s")
+        body.append(string: clientName)
+        entry(ContextKey.clientUser, "u")
+        body.append(uint32: client.uid)
+        if let pid = client.pid {
+            entry(ContextKey.clientProcess, "u")
+            body.append(uint32: pid)
+        }
+        entry(ContextKey.originUser, "u")
+        body.append(uint32: operation.origin)
+        if let deadline = operation.deadline {
+            entry(ContextKey.deadline, "t")
+            body.append(uint64: UInt64(clamping: deadline))
+        }
+        body.endArray(array)
     }
 
     // MARK: - Its answer
@@ -188,19 +210,6 @@ extension Broker {
                 body: { (body) throws(DBusError) in body.append(objectPath: Contract.path(ofSink: sink.number)) })
         else { return }
         send(message)
-    }
-}
-
-extension BodyWriter {
-    /// A context as `a{sv}`.
-    mutating func append(context: [(String, DBusValue)]) {
-        let array = beginArray(elementAlignment: 8)
-        for (name, value) in context {
-            beginDictEntry()
-            append(string: name)
-            append(.variant(value))
-        }
-        endArray(array)
     }
 }
 

@@ -47,20 +47,35 @@ extension OpenCall {
         }
     }
 
-    func send(_ outgoing: Outgoing, _ state: inout State) {
-        state.outbox.append(outgoing)
-        if state.isDraining { return }
-        state.isDraining = true
-        connection.loop.execute { [self] in drain() }
+    func send(_ outgoing: Outgoing, _ state: inout State) { state.outbox.append(outgoing) }
+
+    /// Decides under the lock, and sends what was decided: on the connection's loop at once, from elsewhere soon.
+    func change<Result: Sendable>(_ decide: (inout State) -> Result) -> Result {
+        let isOnLoop = connection.loop.isOnLoop
+        let (result, outbox) = state.withLock { state -> (Result, [Outgoing]) in
+            let result = decide(&state)
+            if state.outbox.isEmpty { return (result, []) }
+            if isOnLoop { return (result, state.takeOutbox()) }
+            if !state.isDraining {
+                state.isDraining = true
+                connection.loop.execute { [self] in drain() }
+            }
+            return (result, [])
+        }
+        send(outbox)
+        return result
+    }
+
+    private func drain() {
+        send(
+            state.withLock { state in
+                state.isDraining = false
+                return state.takeOutbox()
+            })
     }
 
     /// On the loop.
-    private func drain() {
-        let outbox = state.withLock { state in
-            defer { state.outbox = [] }
-            state.isDraining = false
-            return state.outbox
-        }
+    private func send(_ outbox: [Outgoing]) {
         for outgoing in outbox {
             switch outgoing {
             case .reply(let message): request.reply(with: message)
@@ -68,7 +83,16 @@ extension OpenCall {
             case .plain(let message): connection.assumeIsolated { try? $0.send(message) }
             case .indicate(let message):
                 connection.assumeIsolated { $0.call(message, timeout: nil) { [self] result in indicated(result) } }
+            case .end: host.ended(self)
             }
         }
+    }
+}
+
+extension OpenCall.State {
+    fileprivate mutating func takeOutbox() -> [OpenCall.Outgoing] {
+        var taken: [OpenCall.Outgoing] = []
+        swap(&taken, &outbox)
+        return taken
     }
 }

@@ -79,7 +79,7 @@ extension OpenCall {
         state.task = nil
         state.sealed = []
         _ = state.takeBatch()
-        connection.loop.execute { [self] in ended(self) }
+        send(.end, &state)
     }
 
     func scheduleFlush(_ state: inout State) {
@@ -89,7 +89,7 @@ extension OpenCall {
     }
 
     private func flush() {
-        state.withLock { state in
+        change { state in
             state.isFlushScheduled = false
             // With batches on their way, the next reply flushes.
             guard state.phase == .detached, state.batchCount > 0, state.inFlight == 0, state.sealed.isEmpty else { return }

@@ -27,11 +27,13 @@ final class OpenCall: Sendable {
         case over
     }
 
-    enum Outgoing {
+    enum Outgoing: Sendable {
         case reply(Message)
         case refusal(DBusError)
         case indicate(Message)
         case plain(Message)
+        /// Nothing follows.
+        case end
     }
 
     struct State: ~Copyable {
@@ -72,22 +74,23 @@ final class OpenCall: Sendable {
     let connection: Connection
     let sink: ObjectPath
     let brokerName: BusName
-    let ended: @Sendable (OpenCall) -> Void
+    let host: ProviderHost
     let state = Mutex(State())
 
-    /// - Parameter ended: runs once, when the call is over.
-    init(_ request: MethodCall, on connection: Connection, sink: ObjectPath, broker: BusName, ended: @escaping @Sendable (OpenCall) -> Void)
-    {
+    init(_ request: MethodCall, on connection: Connection, sink: ObjectPath, broker: BusName, host: ProviderHost) {
         self.request = request
         self.connection = connection
         self.sink = sink
         brokerName = broker
-        self.ended = ended
+        self.host = host
     }
 
     // MARK: The provider's side
 
     var isOver: Bool { state.withLock { $0.phase == .over } }
+
+    /// Whether the broker has its reply, or waits for none.
+    var isAnswered: Bool { state.withLock { $0.phase != .calling } }
 
     /// The task that runs the provider's method, to be cancelled with the call.
     func runs(in task: Task<Void, Never>) {
@@ -101,7 +104,7 @@ final class OpenCall: Sendable {
     /// Puts an object into the batch.
     /// - Returns: whether the caller must wait for credit before the next.
     func append(_ instance: CIMInstance) throws -> Bool {
-        let result: Result<Bool, CIMError> = state.withLock { state in
+        let result: Result<Bool, CIMError> = change { state in
             if let refusal = state.refusal(forCaller: true) { return .failure(refusal) }
             do throws(CIMError) {
                 try state.append(instance)
@@ -135,7 +138,7 @@ final class OpenCall: Sendable {
 
     /// Sends a report on the way; nothing when the operation is over.
     func report(current: UInt16, total: UInt16, text: String) {
-        state.withLock { state in
+        change { state in
             guard state.phase != .over else { return }
             let value = UInt32(total) << 16 | UInt32(current)
             if let message = status(StatusType.progress, value, text, nil) { send(.plain(message), &state) }
@@ -143,7 +146,7 @@ final class OpenCall: Sendable {
     }
 
     func retain() throws -> UInt64 {
-        let result: Result<UInt64, CIMError> = state.withLock { state in
+        let result: Result<UInt64, CIMError> = change { state in
             if let refusal = state.refusal(forCaller: true) { return .failure(refusal) }
             state.lastRetained &+= 1
             state.retained.insert(state.lastRetained)
@@ -154,7 +157,7 @@ final class OpenCall: Sendable {
 
     /// Gives one of the references back. Nothing happens when it was.
     func release(_ number: UInt64, _ error: CIMError?) {
-        state.withLock { state in
+        change { state in
             guard state.retained.remove(number) != nil else { return }
             if let error, state.failure == nil { state.failure = error }
             concludeIfDone(&state)
@@ -163,7 +166,7 @@ final class OpenCall: Sendable {
 
     /// The provider's method has returned.
     func finish(_ outcome: Outcome) {
-        state.withLock { state in
+        change { state in
             guard state.phase != .over, state.outcome == nil else { return }
             state.task = nil
             var outcome = outcome
@@ -188,7 +191,7 @@ final class OpenCall: Sendable {
 
     /// The broker waits no longer for the reply: the provider works on with a reference. Nothing happens when it was sent.
     func detachIfCalling() {
-        state.withLock { state in
+        change { state in
             guard state.phase == .calling, state.outcome == nil else { return }
             detach(&state)
         }
@@ -196,7 +199,7 @@ final class OpenCall: Sendable {
 
     /// Ends the call from the broker's side: it was cancelled, or the broker is gone.
     func end(_ error: CIMError, answering: Bool) {
-        let waiters: [UnsafeContinuation<Void, Never>] = state.withLock { state in
+        let waiters: [UnsafeContinuation<Void, Never>] = change { state in
             guard state.phase != .over else { return [] }
             if answering, state.phase == .calling { send(.refusal(DBusError(error)), &state) }
             return end(&state, error)
@@ -206,7 +209,7 @@ final class OpenCall: Sendable {
 
     /// Ends the call from the provider's side, though its method runs on: `error` is the client's result.
     func abandon(_ error: CIMError) {
-        let waiters: [UnsafeContinuation<Void, Never>] = state.withLock { state in
+        let waiters: [UnsafeContinuation<Void, Never>] = change { state in
             guard state.phase != .over else { return [] }
             state.task?.cancel()
             state.retained = []
@@ -223,7 +226,7 @@ final class OpenCall: Sendable {
 
     /// What an Indicate was answered with.
     func indicated(_ result: Result<Message, DBusError>) {
-        let waiters: [UnsafeContinuation<Void, Never>] = state.withLock { state in
+        let waiters: [UnsafeContinuation<Void, Never>] = change { state in
             state.inFlight -= 1
             guard state.phase != .over else { return [] }
             if case .failure(let failure) = result {

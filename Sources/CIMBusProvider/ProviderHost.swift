@@ -13,6 +13,11 @@ final class ProviderHost: Sendable {
         var running = 0
         /// Calls without a free place, first come first served. The broker sends no more than 4 of them.
         var queued: [(ProviderMethod, OpenCall)] = []
+        /// Methods that gave up their place while they asked another provider, and have their answer. They go first.
+        var returning: [CheckedContinuation<Void, Never>] = []
+        /// Calls by the time at which they are answered though their method runs on.
+        var unanswered: [(due: ContinuousClock.Instant, call: OpenCall)] = []
+        var isDetachScheduled = false
         var schema: SchemaCache?
         var idleWaiters: [CheckedContinuation<Void, Never>] = []
     }
@@ -110,7 +115,7 @@ final class ProviderHost: Sendable {
             _ = call.fail(.invalidArguments, "\(error)")
             return
         }
-        let open = OpenCall(call, on: connection, sink: sink, broker: BusName(broker)) { [self] call in ended(call) }
+        let open = OpenCall(call, on: connection, sink: sink, broker: BusName(broker), host: self)
         let mayRun = state.withLock { state in
             state.open[sink.text] = open
             if state.running >= max(1, options.maximumConcurrentCalls) {
@@ -131,7 +136,6 @@ final class ProviderHost: Sendable {
     }
 
     private func start(_ method: ProviderMethod, _ open: OpenCall) {
-        connection.loop.schedule(after: OpenCall.replyDelay) { [weak open] in open?.detachIfCalling() }
         let work: @Sendable () async -> Void = { [self] in
             do {
                 if open.isOver { throw CancellationError() }
@@ -141,25 +145,81 @@ final class ProviderHost: Sendable {
             }
             returned()
         }
-        let executor: (any TaskExecutor)? = options.runsOnConnectionThread ? connection.loop : nil
-        open.runs(in: Task(executorPreference: executor, operation: work))
+        if options.runsOnConnectionThread, connection.loop.isOnLoop {
+            open.runs(in: Task.immediate(executorPreference: connection.loop, operation: work))
+        } else {
+            open.runs(in: Task(executorPreference: options.runsOnConnectionThread ? connection.loop : nil, operation: work))
+        }
+        if !open.isAnswered { detachLater(open) }
     }
 
-    /// A provider's method has returned: the next call may run.
+    /// A call whose method takes longer is answered with a reference kept. One timer serves them all.
+    private func detachLater(_ open: OpenCall) {
+        let mustSchedule = state.withLock { state in
+            state.unanswered.append((ContinuousClock.now + OpenCall.replyDelay, open))
+            defer { state.isDetachScheduled = true }
+            return !state.isDetachScheduled
+        }
+        if mustSchedule { connection.loop.schedule(after: OpenCall.replyDelay) { [weak self] in self?.detachOverdue() } }
+    }
+
+    private func detachOverdue() {
+        let now = ContinuousClock.now
+        let (overdue, next): ([OpenCall], ContinuousClock.Instant?) = state.withLock { state in
+            let overdue = state.unanswered.prefix { $0.due <= now || $0.call.isAnswered }.map(\.call)
+            state.unanswered.removeFirst(overdue.count)
+            state.isDetachScheduled = !state.unanswered.isEmpty
+            return (overdue, state.unanswered.first?.due)
+        }
+        for call in overdue { call.detachIfCalling() }
+        if let next { connection.loop.schedule(at: next) { [weak self] in self?.detachOverdue() } }
+    }
+
+    // MARK: Places
+
+    /// A provider's method has returned, or waits for another provider: the next call may run.
     private func returned() {
-        let next: (ProviderMethod, OpenCall)? = state.withLock { state in
+        enum Next { case method(CheckedContinuation<Void, Never>), call(ProviderMethod, OpenCall) }
+        let next: Next? = state.withLock { state in
+            if !state.returning.isEmpty { return .method(state.returning.removeFirst()) }
             // Calls that were cancelled while they waited have had their answer.
             state.queued.removeAll { $0.1.isOver }
             if state.queued.isEmpty {
                 state.running -= 1
                 return nil
             }
-            return state.queued.removeFirst()
+            let (method, call) = state.queued.removeFirst()
+            return .call(method, call)
         }
-        if let (method, open) = next { start(method, open) }
+        switch next {
+        case .method(let continuation): continuation.resume()
+        case .call(let method, let call): start(method, call)
+        case nil: break
+        }
     }
 
-    private func ended(_ call: OpenCall) {
+    /// Lets other calls run while `body` waits for what may lead back to this provider, so that one that serves one call at a time may ask
+    /// for its own classes (R13).
+    func givingUpPlace<Result: Sendable>(_ body: () async throws(DBusError) -> Result) async throws(DBusError) -> Result {
+        returned()
+        let result: Swift.Result<Result, DBusError>
+        do throws(DBusError) { result = .success(try await body()) } catch { result = .failure(error) }
+        await withCheckedContinuation { continuation in
+            let mayRun = state.withLock { state in
+                if state.running >= max(1, options.maximumConcurrentCalls) {
+                    state.returning.append(continuation)
+                    return false
+                }
+                state.running += 1
+                return true
+            }
+            if mayRun { continuation.resume() }
+        }
+        return try result.get()
+    }
+
+    /// Nothing more is owed for this call.
+    func ended(_ call: OpenCall) {
         let isIdle = state.withLock { state in
             if state.open[call.sink.text] === call { state.open[call.sink.text] = nil }
             return state.open.isEmpty
@@ -176,25 +236,25 @@ final class ProviderHost: Sendable {
         case .getObject:
             let path = try reader.readPath()
             let provider = try instances(path.className)
-            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             return .object(try await provider.getInstance(at: path, context: context))
         case .deleteInstance:
             let path = try reader.readPath()
             let provider = try instances(path.className)
-            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             try await provider.deleteInstance(at: path, context: context)
             return .done
         case .createInstanceEnum:
             let name = try reader.readString()
             let provider = try instances(name)
-            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             try await provider.enumerateInstances(of: name, context: context, into: ObjectSink(call: open))
             return .done
         case .putInstance:
             var start = reader
             let plain = try reader.readInstance()
             let provider = try instances(plain.className)
-            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             if context.isPartialPut, !provider.supportsPartialPut {
                 throw CIMError(.providerNotCapable, "instances of \(plain.className) are written whole, not in part")
             }
@@ -208,7 +268,7 @@ final class ProviderHost: Sendable {
             guard let provider = try provider(path.className) as? any MethodProvider else {
                 throw CIMError(.methodNotImplemented, "\(path.className) has no methods here")
             }
-            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.readContext(), call: open)
+            let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             let layout = await schema()?.layout(ofParameters: name, of: path.className, in: namespace)
             let parameters = if let layout { try reader.readInstance(layout) } else { try reader.readInstance() }
             let result = try await provider.invoke(name, at: path, parameters: parameters, context: context)

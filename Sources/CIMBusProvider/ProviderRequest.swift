@@ -42,7 +42,12 @@ extension BodyReader {
         }
     }
 
-    mutating func readContext() throws -> DBusValue { try readValue(Signature.dictionary) }
+    /// Remembers where the context lies, and goes past it: few providers look at it.
+    mutating func passContext() throws -> BodyReader {
+        let context = self
+        try skipArray(elementAlignment: 8)
+        return context
+    }
 }
 
 extension CIMError {

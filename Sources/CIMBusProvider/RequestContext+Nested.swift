@@ -3,7 +3,8 @@ import CIMBusWire
 import DBus
 
 /// A provider's own calls to the broker, made for the call it is serving (L12): they end with it, are charged to its client, and run with
-/// this provider's rights.
+/// this provider's rights. While one waits, its method gives up its place: a provider that serves one call at a time is asked other things
+/// meanwhile, and may be asked by itself.
 extension RequestContext {
     /// Calls a method of `org.cimbus1.Services` in its sync form.
     /// - Parameter arguments: of the method; put ``forwardedContext`` where it takes a context.
@@ -13,7 +14,7 @@ extension RequestContext {
             let message = try Message.methodCall(
                 destination: call.brokerName, path: Contract.path(of: namespace ?? self.namespace), interface: Contract.services,
                 member: MemberName(verified: method), values: arguments)
-            return try await call.connection.call(message, timeout: nil)
+            return try await call.host.givingUpPlace { () throws(DBusError) in try await call.connection.call(message, timeout: nil) }
         } catch {
             throw CIMError(error)
         }

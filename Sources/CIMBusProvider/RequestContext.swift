@@ -18,40 +18,61 @@ public struct RequestContext: Sendable {
     public let namespace: CIMNamespaceName
     /// The client's flags; for a Put see ``putMode``.
     public let flags: OperationFlags
-    /// The client's context and the broker's keys, as they came.
-    public let values: [String: DBusValue]
-    /// `values` as `a{sv}`, to be handed on in calls made for this one (L12).
-    public let forwardedContext: DBusValue
+    private let context: BodyReader
     let call: OpenCall
 
-    init(namespace: CIMNamespaceName, flags: Int32, context: DBusValue, call: OpenCall) {
+    init(namespace: CIMNamespaceName, flags: Int32, context: BodyReader, call: OpenCall) {
         self.namespace = namespace
         self.flags = OperationFlags(rawValue: flags)
+        self.context = context
         self.call = call
-        values = context.stringDictionary ?? [:]
-        forwardedContext = context
+    }
+
+    /// The client's context and the broker's keys, as they came. Read from the message each time.
+    public var values: [String: DBusValue] { forwardedContext.stringDictionary ?? [:] }
+
+    /// ``values`` as `a{sv}`, to be handed on in calls made for this one (L12).
+    public var forwardedContext: DBusValue {
+        var reader = context
+        return (try? reader.readValue(Signature.dictionary)) ?? .dictionary([])
+    }
+
+    /// One of ``values``, without reading the others.
+    private subscript(key: String) -> DBusValue? {
+        var reader = context
+        do {
+            let end = try reader.enterArray(elementAlignment: 8)
+            while !reader.isAtEnd(of: end) {
+                try reader.enterDictEntry()
+                let name = try reader.readStringBytes()
+                let isWanted = name.elementsEqual(key.utf8)
+                if isWanted, case .variant(let value) = try reader.readValue(Signature(verified: "v")) { return value }
+                try reader.skip(types: reader.readSignatureBytes())
+            }
+        } catch {}
+        return nil
     }
 }
 
 extension RequestContext {
     /// The broker's number of the operation.
-    public var operationID: UInt64? { values[ContextKey.operation]?.integer() }
+    public var operationID: UInt64? { self[ContextKey.operation]?.integer() }
 
     /// The client's unique name on the bus.
-    public var clientName: String? { values[ContextKey.clientName]?.text }
+    public var clientName: String? { self[ContextKey.clientName]?.text }
 
     /// The direct client's user: what rights are decided by. Nil when the broker did not say; then nobody's.
-    public var clientUserID: UInt32? { values[ContextKey.clientUser]?.integer() }
+    public var clientUserID: UInt32? { self[ContextKey.clientUser]?.integer() }
 
     /// For display only: the number may belong to another process by now.
-    public var clientProcessID: UInt32? { values[ContextKey.clientProcess]?.integer() }
+    public var clientProcessID: UInt32? { self[ContextKey.clientProcess]?.integer() }
 
     /// The user of the outermost client, where providers call each other.
-    public var originUserID: UInt32? { values[ContextKey.originUser]?.integer() }
+    public var originUserID: UInt32? { self[ContextKey.originUser]?.integer() }
 
     /// When the client stops waiting; nil when it gave no deadline. The task is cancelled then.
     public var deadline: ContinuousClock.Instant? {
-        guard let microseconds: Int64 = values[ContextKey.deadline]?.integer() else { return nil }
+        guard let microseconds: Int64 = self[ContextKey.deadline]?.integer() else { return nil }
         var time = timespec()
         clock_gettime(CLOCK_BOOTTIME, &time)
         let now = Int64(time.tv_sec) &* 1_000_000 &+ Int64(time.tv_nsec) / 1000
@@ -64,11 +85,11 @@ extension RequestContext {
     }
 
     /// Whether a Put writes a part of the instance only (SEMANTICS C.1.3).
-    public var isPartialPut: Bool { values["__PUT_EXTENSIONS"]?.bool ?? false }
+    public var isPartialPut: Bool { self["__PUT_EXTENSIONS"]?.bool ?? false }
 
     /// The properties a partial Put writes; nil: all of them.
     public var putProperties: [String]? {
-        isPartialPut ? values["__PUT_EXT_PROPERTIES"]?.elements?.compactMap(\.text) : nil
+        isPartialPut ? self["__PUT_EXT_PROPERTIES"]?.elements?.compactMap(\.text) : nil
     }
 
     /// Whether a Put writes this property.

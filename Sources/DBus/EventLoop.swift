@@ -222,6 +222,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         while let due = timers.popDue(at: now) { due() }
     }
 
+    /// Runs what is there, and what that gives rise to, for a few rounds: then sources and timers have their turn.
     private func runWork() {
         inbox.withLock { inbox in
             if !inbox.work.isEmpty {
@@ -229,19 +230,20 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
                 inbox.work.removeAll(keepingCapacity: true)
             }
         }
-        if local.isEmpty { return }
-        var batch: [Work] = []
-        swap(&batch, &local)
-        for work in batch {
-            switch work {
-            case .job(let job): job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
-            case .action(let action): action()
-            }
-        }
-        // Keeps the memory of the batch for the next one.
-        if local.isEmpty {
-            batch.removeAll(keepingCapacity: true)
+        for _ in 0..<8 where !local.isEmpty {
+            var batch: [Work] = []
             swap(&batch, &local)
+            for work in batch {
+                switch work {
+                case .job(let job): job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+                case .action(let action): action()
+                }
+            }
+            // Keeps the memory of the batch for the next one.
+            if local.isEmpty {
+                batch.removeAll(keepingCapacity: true)
+                swap(&batch, &local)
+            }
         }
     }
 

@@ -88,6 +88,12 @@ final class Link: PollSource, @unchecked Sendable {
                 guard let data else { return }
                 Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().loop.wake()
             }, me, nil)
+        dbus_connection_set_dispatch_status_function(
+            pointer,
+            { _, status, data in
+                guard status == DBUS_DISPATCH_DATA_REMAINS, let data else { return }
+                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().hasArrivals = true
+            }, me, nil)
         if ok == 0 { return close(DBusError(code: .outOfMemory, "no memory to watch a connection")) }
         loop.add(self)
     }
@@ -99,6 +105,7 @@ final class Link: PollSource, @unchecked Sendable {
         loop.remove(self)
         if let pointer {
             dbus_connection_set_watch_functions(pointer, nil, nil, nil, nil, nil)
+            dbus_connection_set_dispatch_status_function(pointer, nil, nil, nil)
             dbus_connection_close(pointer)
             dbus_connection_unref(pointer)
         }
@@ -221,10 +228,11 @@ final class Link: PollSource, @unchecked Sendable {
         receive()
     }
 
+    /// Whether messages arrived beside ``isReady(_:)``: while it wrote, or before it was attached.
+    private var hasArrivals = true
+
     func process() -> Bool {
-        guard let pointer else { return false }
-        guard dbus_connection_get_dispatch_status(pointer) == DBUS_DISPATCH_DATA_REMAINS || dbus_connection_get_is_connected(pointer) == 0
-        else { return false }
+        guard hasArrivals, pointer != nil else { return false }
         receive()
         return true
     }
@@ -235,12 +243,19 @@ final class Link: PollSource, @unchecked Sendable {
     /// Hands out every message that has arrived, in order.
     private func receive() {
         reading &+= 1
-        while let pointer, let raw = dbus_connection_pop_message(pointer) { dispatch(Message(adopting: raw)) }
-        guard let pointer, dbus_connection_get_is_connected(pointer) == 0 else { return }
-        close(
-            dbus_connection_get_is_authenticated(pointer) == 0
-                ? DBusError(code: .authentication, "the server hung up before it let this process in")
-                : DBusError(code: .disconnected, "the connection was lost"))
+        while let pointer, let raw = dbus_connection_pop_message(pointer) {
+            // libdbus's own word, which no peer can send.
+            if dbus_message_is_signal(raw, DBUS_INTERFACE_LOCAL, "Disconnected") != 0 {
+                dbus_message_unref(raw)
+                close(
+                    dbus_connection_get_is_authenticated(pointer) == 0
+                        ? DBusError(code: .authentication, "the server hung up before it let this process in")
+                        : DBusError(code: .disconnected, "the connection was lost"))
+                return
+            }
+            dispatch(Message(adopting: raw, arrived: true))
+        }
+        hasArrivals = false
     }
 
     private func dispatch(_ message: Message) {

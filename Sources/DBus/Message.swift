@@ -23,13 +23,31 @@ public final class Message: @unchecked Sendable {
         public static let allowInteractiveAuthorization = Flags(rawValue: 4)
     }
 
+    /// What is asked for again and again of a message that arrived, as Swift strings.
+    private struct Route {
+        let path: String?
+        let interface: String?
+        let member: String?
+        let sender: String?
+
+        init(_ pointer: OpaquePointer) {
+            path = dbus_message_get_path(pointer).map(String.init(cString:))
+            interface = dbus_message_get_interface(pointer).map(String.init(cString:))
+            member = dbus_message_get_member(pointer).map(String.init(cString:))
+            sender = dbus_message_get_sender(pointer).map(String.init(cString:))
+        }
+    }
+
     let pointer: OpaquePointer
     private let cache: Mutex<MarshalledBytes?>
+    private let route: Route?
 
     /// Takes over one reference.
-    init(adopting pointer: OpaquePointer, bytes: MarshalledBytes? = nil) {
+    /// - Parameter arrived: whether its header is worth reading once for all.
+    init(adopting pointer: OpaquePointer, bytes: MarshalledBytes? = nil, arrived: Bool = false) {
         self.pointer = pointer
         cache = Mutex(bytes)
+        route = arrived ? Route(pointer) : nil
         // One of these two is absent from every message, and asking for an absent field fills libdbus's cache of the header.
         _ = dbus_message_get_reply_serial(pointer)
         _ = dbus_message_get_path(pointer)
@@ -50,12 +68,12 @@ public final class Message: @unchecked Sendable {
     public var serial: UInt32 { dbus_message_get_serial(pointer) }
     /// The serial of the call it answers; 0 for calls and signals.
     public var replySerial: UInt32 { dbus_message_get_reply_serial(pointer) }
-    public var path: String? { dbus_message_get_path(pointer).map(String.init(cString:)) }
-    public var interface: String? { dbus_message_get_interface(pointer).map(String.init(cString:)) }
-    public var member: String? { dbus_message_get_member(pointer).map(String.init(cString:)) }
+    public var path: String? { (route ?? Route(pointer)).path }
+    public var interface: String? { (route ?? Route(pointer)).interface }
+    public var member: String? { (route ?? Route(pointer)).member }
     public var errorName: String? { dbus_message_get_error_name(pointer).map(String.init(cString:)) }
     /// The unique name of the sender, as the bus states it; absent on private connections.
-    public var sender: String? { dbus_message_get_sender(pointer).map(String.init(cString:)) }
+    public var sender: String? { (route ?? Route(pointer)).sender }
     public var destination: String? { dbus_message_get_destination(pointer).map(String.init(cString:)) }
     public var signature: String { dbus_message_get_signature(pointer).map(String.init(cString:)) ?? "" }
     public var isNoReplyExpected: Bool { dbus_message_get_no_reply(pointer) != 0 }

@@ -107,20 +107,31 @@ extension SDKTests {
             withExtendedLifetime(shelves) {}
         }
 
-        @Test("L12: a provider that calls itself is served, and is never queued behind itself")
+        @Test("R13, L12: a serial provider that asks for its own class is served, and never waits for itself")
         func reentrant() async throws {
-            // Each of its calls waits for the next: as many must be allowed at once as may be nested.
+            let running = Recorder<Int>()
             var options = ProviderService.Options()
-            options.maximumConcurrentCalls = 64
+            options.maximumConcurrentCalls = 1
             let stage = try await Stage.start(
                 ThingProvider(get: { here, context in
                     guard case .string(let text)? = here[key: "Name"], let depth = Int(text), depth > 0 else { return thing(0) }
+                    running.record(1)
+                    running.record(-1)
                     let inner = try await context.getInstance(at: path("\(depth - 1)"))
+                    running.record(1)
+                    await Task.yield()
+                    running.record(-1)
                     return thing(Int(inner["Number"]?.int64Value ?? 0) + 1)
                 }), options: options)
             #expect(try await stage.session.get(path("10"), .sync)["Number"] == .uint32(10))
             let deep = await #expect(throws: CIMError.self) { try await stage.session.get(path("40"), .sync) }
             #expect(deep?.status == .providerNotCapable)
+            // Never two at once, but while one waits for another.
+            var count = 0
+            for change in running.all {
+                count += change
+                #expect((0...1).contains(count))
+            }
             try await stage.expectQuiet()
         }
     }
