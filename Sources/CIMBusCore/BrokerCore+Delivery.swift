@@ -56,8 +56,12 @@ extension BrokerCore {
             }
             quota.buffer(bytes, for: uid)
             operations[id]?.delivery.buffered.append(.init(sizes: waiting.batch.sizes[...]))
+        case .part:
+            // Its conductor waits for its own client: that is no fault of anybody's.
+            guard operation.delivery.unacknowledged.count < limits.windowBatches else { return false }
+            operations[id]?.delivery.unacknowledged.append(bytes)
         case .sync:
-            if operation.request.kind == .createInstanceEnum, operation.delivery.outstanding + bytes > limits.replyBytes {
+            if operation.request.kind.isEnumeration, operation.delivery.outstanding + bytes > limits.replyBytes {
                 conclude(
                     id, .because(.resultTooLarge, text: "more than \(limits.replyBytes >> 20) MiB in one reply; use semisync or async"),
                     discarding: true)
@@ -75,6 +79,7 @@ extension BrokerCore {
             registry[registration]?.counters.objects += UInt64(waiting.batch.sizes.count)
         }
         effects.append(.deliver(id, waiting.batch.payload))
+        touch(id)
         answer(waiting, .noError)
         if operation.request.form == .semisync { pumpPulls(id) }
         return true
@@ -115,7 +120,10 @@ extension BrokerCore {
     /// What the broker keeps for a reply, or for `Next`, goes.
     mutating func discardBuffer(of id: OperationID) {
         guard let operation = operations[id] else { return }
-        if case .async = operation.request.form { return }
+        switch operation.request.form {
+        case .async, .part: return
+        case .sync, .semisync: break
+        }
         if let uid = peers[operation.request.client]?.uid { quota.buffer(-operation.delivery.outstanding, for: uid) }
         operations[id]?.delivery.buffered = []
         operations[id]?.delivery.outstanding = 0

@@ -24,7 +24,7 @@ extension BrokerCore {
         lastSink += 1
         let sink = SinkID(lastSink)
         let leg = Leg(
-            sink: sink, operation: id, registration: registrationID, peer: provider, nested: operation.parent != nil,
+            sink: sink, operation: id, registration: registrationID, peer: provider, nested: operation.isNested,
             call: .queued(since: now), heard: now)
         legs[sink] = leg
         operations[id]?.leg = sink

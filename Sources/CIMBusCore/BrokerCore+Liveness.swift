@@ -17,6 +17,8 @@ extension BrokerCore {
             conclude(id, .because(.clientTooSlow), discarding: true)
         } else if let sink = operation.leg, let leg = legs[sink] {
             review(leg)
+        } else if let limit = conductorsTime(operation), limit <= now {
+            conclude(id, .stated(.failed, "the broker did not go on with it"), discarding: false)
         }
         reschedule(id)
     }
@@ -56,6 +58,7 @@ extension BrokerCore {
         if operation.state != .ended {
             if operation.outcome == nil, let deadline = operation.deadline { at(deadline) }
             if let since = operation.delivery.blockedSince { at(since + patience(operation)) }
+            if operation.conductedAt != nil { at(conductorsTime(operation) ?? now + limits.silence) }
             if let leg = operation.leg.flatMap({ legs[$0] }) {
                 if case .queued(let since) = leg.call {
                     at(since + limits.slotWait)

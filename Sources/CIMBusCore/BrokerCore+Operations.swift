@@ -14,7 +14,7 @@ extension BrokerCore {
         let origin = parent?.origin ?? uid
         operations[id] = Operation(
             id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
-            deadline: request.timeout.map { later($0) }, state: .running)
+            deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .running)
         quota.charge(origin)
         openOperations += 1
         counters.operations += 1
@@ -23,16 +23,24 @@ extension BrokerCore {
         switch request.form {
         case .async(let sink): peers[request.client]?.clientSinks[sink] = id
         case .sync: peers[request.client]?.owed += 1
-        case .semisync: break
+        case .semisync, .part: break
         }
         if let deadline = operations[id]?.deadline { agenda.schedule(.operation(id), at: deadline) }
-        switch request.target {
+        dispatch(id, to: request.target)
+        return (id, takeEffects())
+    }
+
+    /// Whoever is to answer is asked.
+    mutating func dispatch(_ id: OperationID, to target: Request.Target) {
+        switch target {
         case .broker(let outcome, let answer):
             if let answer { accept(answer, for: id, call: nil, sink: nil, peer: nil) }
             conclude(id, outcome, discarding: false)
         case .provider(let registration): openLeg(id, registration)
+        case .conducted:
+            effects.append(.conduct(id))
+            touch(id)
         }
-        return (id, takeEffects())
     }
 
     private func admit(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Operation?) {
@@ -216,13 +224,14 @@ extension BrokerCore {
             let bytes = operations[operation.id]?.delivery.outstanding ?? 0
             discardBuffer(of: operation.id)
             if operations[operation.id]?.outcome?.status.isSuccess == true { promise(bytes, to: client) }
-        case .semisync: break
+        case .semisync, .part: break
         }
     }
 
     /// A provider that waited for a nested operation has its own time again (L8).
     private mutating func childEnded(_ id: OperationID, of parent: OperationID) {
         operations[parent]?.children.remove(id)
+        touch(parent)
         guard let sink = operations[parent]?.leg, let leg = legs[sink], leg.final == nil else { return }
         legs[sink]?.heard = now
         agenda.schedule(.operation(parent), at: now + silence(of: leg))
@@ -231,7 +240,7 @@ extension BrokerCore {
     private mutating func forget(_ id: OperationID) {
         guard let operation = operations.removeValue(forKey: id) else { return }
         if !blocked.isEmpty { blocked.removeAll { $0 == id } }
-        quota.refund(operation.origin)
+        if operation.request.form != .part { quota.refund(operation.origin) }
         peers[operation.request.client]?.operations.remove(id)
         agenda.remove(.operation(id))
     }

@@ -21,6 +21,9 @@ public enum Effect: Hashable, Sendable {
     /// The results of a finished operation are no longer kept.
     case expire(OperationID)
 
+    /// Conduct the operation. A ``finish(_:_:)`` or ``abandon(_:)`` that comes before the conductor is done dismisses it.
+    case conduct(OperationID)
+
     // Towards a provider.
     /// Send the provider its call.
     case call(SinkID)

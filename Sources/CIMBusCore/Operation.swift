@@ -8,6 +8,13 @@ public struct Request: Hashable, Sendable {
         case deleteInstance = "DeleteInstance"
         case createInstanceEnum = "CreateInstanceEnum"
         case execMethod = "ExecMethod"
+        case execQuery = "ExecQuery"
+        case putClass = "PutClass"
+        case deleteClass = "DeleteClass"
+        case createClassEnum = "CreateClassEnum"
+
+        /// Whether its result is any number of objects, and not one or none.
+        public var isEnumeration: Bool { self == .createInstanceEnum || self == .execQuery || self == .createClassEnum }
     }
 
     /// How the result reaches the client (SEMANTICS A.1).
@@ -18,6 +25,8 @@ public struct Request: Hashable, Sendable {
         case semisync
         /// The client's own sink.
         case async(sink: String)
+        /// The broker itself takes the objects: a part of an operation that it conducts.
+        case part
     }
 
     /// Who answers.
@@ -26,6 +35,9 @@ public struct Request: Hashable, Sendable {
         case provider(RegistrationID)
         /// The broker itself, with an object or with a failure that belongs in the sink (A.5: "reported through the sink").
         case broker(Outcome, answer: Batch?)
+        /// The broker conducts it: it asks providers in parts (``BrokerCore/beginPart(of:kind:target:at:)``) and its own repository, supplies
+        /// the objects, and says how it ended.
+        case conducted
     }
 
     public var client: PeerID
@@ -93,12 +105,16 @@ public struct Operation: Sendable {
     /// The user of the outermost client: who is charged, and `__ORIGIN_UID`.
     public let origin: UInt32
     public let deadline: Microseconds?
+    /// Whether it was asked for by a provider in a call of its own, so that it is never queued behind that (L12).
+    let isNested: Bool
     public internal(set) var state: State
     /// The open provider call, if there is one.
     public internal(set) var leg: SinkID?
     public internal(set) var children: Set<OperationID> = []
     /// Decided, and perhaps not delivered yet.
     public internal(set) var outcome: Outcome?
+    /// When its conductor last did something, if it has one.
+    var conductedAt: Microseconds?
     var delivery = Delivery()
     var pulls: [Pull] = []
     /// When an ended semisynchronous operation's results go.

@@ -37,6 +37,7 @@ struct Fingerprint: Hashable {
             switch operation.request.form {
             case .sync: add(-1)
             case .semisync: add(-2)
+            case .part: add(-3)
             case .async(let sink): add(sink.utf8.count)
             }
             add(operation.request.kind == .getObject)

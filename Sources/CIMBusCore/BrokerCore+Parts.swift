@@ -1,0 +1,77 @@
+import CIM
+
+/// Operations that the broker conducts itself: their parts, what it supplies, and their end. A part is an operation like any other, with the
+/// limits of L1 to L13, but its objects go to the conductor, and it ends with the operation it is a part of.
+extension BrokerCore {
+    /// Opens a part of a conducted operation, charged to nobody: it runs on its whole's account, with its whole's deadline.
+    ///
+    /// - Throws: CallCancelled when the whole has ended, or has been decided.
+    public mutating func beginPart(
+        of whole: OperationID, kind: Request.Kind, target: Request.Target, at moment: Microseconds
+    ) throws(Refusal) -> (OperationID, [Effect]) {
+        now = moment
+        guard let parent = operations[whole], parent.outcome == nil, parent.request.target == .conducted else {
+            throw Refusal(.callCancelled, "operation \(whole.number) has ended")
+        }
+        lastOperation += 1
+        let id = OperationID(lastOperation)
+        operations[id] = Operation(
+            id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
+            parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested, state: .running)
+        openOperations += 1
+        counters.operations += 1
+        peers[parent.request.client]?.operations.insert(id)
+        operations[whole]?.children.insert(id)
+        touch(whole)
+        if let deadline = parent.deadline { agenda.schedule(.operation(id), at: deadline) }
+        dispatch(id, to: target)
+        return (id, takeEffects())
+    }
+
+    /// The conductor has taken a batch of a part: there is room for another.
+    public mutating func consumed(_ id: OperationID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        guard let bytes = operations[id]?.delivery.unacknowledged.first else { return takeEffects() }
+        operations[id]?.delivery.unacknowledged.removeFirst()
+        operations[id]?.delivery.outstanding -= bytes
+        pump(id)
+        return takeEffects()
+    }
+
+    /// Objects for the client of a conducted operation. `call` is answered, by ``Effect/credit(_:_:)``, once they are handed over; with
+    /// CallCancelled when nobody wants them any more.
+    public mutating func supply(_ id: OperationID, _ batch: Batch, call: CallID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        guard let operation = operations[id], operation.outcome == nil, operation.request.target == .conducted else {
+            effects.append(.discard(batch.payload))
+            effects.append(.credit(call, .callCancelled))
+            return takeEffects()
+        }
+        touch(id)
+        accept(batch, for: id, call: call, sink: nil, peer: nil)
+        return takeEffects()
+    }
+
+    /// The conductor did something. One that does nothing, while it waits for no part and for no client, is judged like a silent provider:
+    /// whatever goes wrong in the broker itself, the client hears of it (L1).
+    mutating func touch(_ id: OperationID) {
+        guard operations[id]?.request.target == .conducted else { return }
+        operations[id]?.conductedAt = now
+        agenda.schedule(.operation(id), at: now + limits.silence)
+    }
+
+    /// When the conductor has been silent for too long; nil while it waits for others.
+    func conductorsTime(_ operation: Operation) -> Microseconds? {
+        guard let at = operation.conductedAt, operation.outcome == nil, operation.delivery.queue.isEmpty, operation.children.isEmpty else {
+            return nil
+        }
+        return at + limits.silence
+    }
+
+    /// The conductor is done. Nothing happens when the operation has ended otherwise.
+    public mutating func conducted(_ id: OperationID, _ outcome: Outcome, at moment: Microseconds) -> [Effect] {
+        now = moment
+        if operations[id]?.outcome == nil { conclude(id, outcome, discarding: false) } else { discard(outcome.object) }
+        return takeEffects()
+    }
+}
