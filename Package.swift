@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "DBus", targets: ["DBus"]),
         .library(name: "CIM", targets: ["CIM"]),
         .library(name: "CIMMOF", targets: ["CIMMOF"]),
+        .library(name: "CIMRepository", targets: ["CIMRepository"]),
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
         .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
@@ -25,12 +26,17 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/ordo-one/TextTable", from: "0.0.2"),
     ],
     targets: [
         .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
         .target(name: "CIM", swiftSettings: strict),
         .target(name: "CIMMOF", dependencies: ["CIM"], swiftSettings: strict),
+        .target(
+            name: "CIMRepository",
+            dependencies: ["CIM", "CIMMOF", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict),
         .target(
             name: "CIMBusCore",
             dependencies: [
@@ -83,8 +89,13 @@ let package = Package(
             name: "CIMBusTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
         .executableTarget(
             name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
+        .executableTarget(
+            name: "RepositoryWriter", dependencies: ["CIM", "CIMRepository"], path: "Tests/RepositoryWriter", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMRepositoryTests",
+            dependencies: ["CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),

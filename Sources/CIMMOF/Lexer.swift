@@ -1,24 +1,42 @@
 import CIM
 
 /// Cuts MOF text into tokens, left to right, each byte once.
+///
+/// It never fails: what cannot be read is noted in `faults`, and reading goes on behind it.
 struct Lexer {
-    /// The longest text, in bytes.
-    static let maximumLength = 16 << 20
+    /// Why a piece of text is no token, and where.
+    struct Fault {
+        var status: WBEMStatus
+        var message: String
+        var place: Token.Place
+    }
+
+    /// A comment as it stands in the text.
+    struct Comment {
+        var range: Range<Int>
+        var line: Int
+    }
 
     let bytes: [UInt8]
     let file: String
     var position = 0
+
+    /// What was wrong since somebody last took note.
+    var faults: [Fault] = []
+
+    /// The comments before the last token; kept only when asked for.
+    var comments: [Comment] = []
+
+    /// How many tokens were cut.
+    private(set) var steps = 0
+    private let keepsComments: Bool
     private var line = 1
     private var lineStart = 0
     private var columnMark = (lineStart: 0, offset: 0, column: 1)
 
-    init(_ text: String, file: String) throws(MOFError) {
+    init(_ text: String, file: String, keepsComments: Bool = false) {
         self.file = file
-        guard text.utf8.count <= Lexer.maximumLength else {
-            throw MOFError(
-                file: file, line: 1, column: 1, status: .quotaViolation,
-                message: "expected at most \(Lexer.maximumLength) bytes, found \(text.utf8.count)")
-        }
+        self.keepsComments = keepsComments
         bytes = Array(text.utf8)
         if bytes.starts(with: [0xEF, 0xBB, 0xBF]) {
             position = 3
@@ -31,54 +49,90 @@ struct Lexer {
 
     var place: Token.Place { Token.Place(offset: position, line: line, lineStart: lineStart) }
 
-    func failure(_ status: WBEMStatus, _ message: String, at place: Token.Place) -> MOFError {
-        let end = min(place.offset, bytes.count)
-        let before = bytes[min(place.lineStart, end)..<end]
-        let column = before.reduce(1) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
-        return MOFError(file: file, line: place.line, column: column, status: status, message: message)
+    mutating func note(_ status: WBEMStatus, _ message: String, at place: Token.Place) {
+        faults.append(Fault(status: status, message: message, place: place))
     }
 
-    mutating func next() throws(MOFError) -> Token {
-        try skipBlanks()
-        let start = place
-        return Token(kind: try kind(from: start), place: start, column: column(at: start))
+    /// From here on there are no more tokens.
+    mutating func finish() {
+        position = bytes.count
+        faults = []
     }
 
-    private mutating func kind(from start: Token.Place) throws(MOFError) -> Token.Kind {
+    /// From 1, in Unicode scalars. Counted on from the last place asked for where that is on the same line, so that a long line costs no more
+    /// than a short one.
+    mutating func column(at place: Token.Place) -> Int {
+        if columnMark.lineStart != place.lineStart || columnMark.offset > place.offset {
+            columnMark = (place.lineStart, place.lineStart, 1)
+        }
+        for byte in bytes[columnMark.offset..<max(columnMark.offset, min(place.offset, bytes.count))] where byte & 0xC0 != 0x80 {
+            columnMark.column += 1
+        }
+        columnMark.offset = place.offset
+        return columnMark.column
+    }
+
+    mutating func next() -> Token {
+        steps += 1
+        if keepsComments { comments = [] }
+        while true {
+            skipBlanks()
+            let start = place
+            if let kind = kind(from: start) { return Token(kind: kind, place: start) }
+        }
+    }
+
+    /// Nil for bytes that start no token: they are noted and passed.
+    private mutating func kind(from start: Token.Place) -> Token.Kind? {
         guard let first = byte() else { return .end }
         switch first {
         case _ where Lexer.isIdentifierStart(first):
             return .identifier(identifier())
         case 0x30...0x39, 0x2B, 0x2D, 0x2E:
-            return try number(from: start)
+            return number(from: start)
         case UInt8(ascii: "\""):
-            return .string(try string(from: start))
+            return string(from: start)
         case UInt8(ascii: "'"):
-            return .character(try character(from: start))
+            return character(from: start)
         case UInt8(ascii: "$"), UInt8(ascii: "#"):
             position += 1
             guard let letter = byte(), Lexer.isIdentifierStart(letter) else {
-                throw failure(
+                note(
                     first == UInt8(ascii: "$") ? .mofExpectedAliasName : .mofInvalidPragma,
                     "expected a name after '\(Unicode.Scalar(first))'", at: start)
+                return .broken
             }
             let name = identifier()
             return first == UInt8(ascii: "$") ? .alias(name) : .directive(name)
-        case _ where "[](){},;:=".utf8.contains(first):
+        case _ where Lexer.isPunctuation(first):
             position += 1
             return .punctuation(first)
         default:
-            throw failure(.mofUnrecognizedToken, "expected a token, found '\(Unicode.Scalar(first))'", at: start)
+            note(.mofUnrecognizedToken, "expected a token, found \(Lexer.spelling(first))", at: start)
+            repeat { position += 1 } while byte().map(Lexer.startsNothing) ?? false
+            return nil
         }
     }
 
-    /// The column of a token that starts on or behind the last one: counted on from there, so that a long line costs no more than a short
-    /// one.
-    private mutating func column(at start: Token.Place) -> Int {
-        if columnMark.lineStart != start.lineStart { columnMark = (start.lineStart, start.lineStart, 1) }
-        let passed = bytes[columnMark.offset..<start.offset]
-        columnMark = (start.lineStart, start.offset, passed.reduce(columnMark.column) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 })
-        return columnMark.column
+    private static func spelling(_ byte: UInt8) -> String {
+        if byte >= 0x20, byte < 0x7F { return "'\(Unicode.Scalar(byte))'" }
+        return "the character U+00\(byte < 16 ? "0" : "")\(String(byte, radix: 16, uppercase: true))"
+    }
+
+    private static func isPunctuation(_ byte: UInt8) -> Bool {
+        switch byte {
+        case UInt8(ascii: "["), UInt8(ascii: "]"), UInt8(ascii: "("), UInt8(ascii: ")"), UInt8(ascii: "{"), UInt8(ascii: "}"),
+            UInt8(ascii: ","), UInt8(ascii: ";"), UInt8(ascii: ":"), UInt8(ascii: "="):
+            true
+        default: false
+        }
+    }
+
+    private static func startsNothing(_ byte: UInt8) -> Bool {
+        switch byte {
+        case 0x09...0x0D, 0x20, 0x22...0x24, 0x27, 0x2B, 0x2D...0x2F: false
+        default: !Lexer.isIdentifierByte(byte) && !isPunctuation(byte)
+        }
     }
 
     static func isIdentifierStart(_ byte: UInt8) -> Bool { (byte | 0x20) &- 0x61 < 26 || byte == 0x5F || byte >= 0x80 }
@@ -87,35 +141,37 @@ struct Lexer {
 
     private mutating func identifier() -> String {
         let start = position
-        while let byte = byte(), Lexer.isIdentifierByte(byte) { position += 1 }
+        while position < bytes.count, Lexer.isIdentifierByte(bytes[position]) { position += 1 }
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
     /// White space and comments.
-    private mutating func skipBlanks() throws(MOFError) {
-        while let next = byte() {
-            switch next {
+    private mutating func skipBlanks() {
+        while position < bytes.count {
+            let start = position
+            let startLine = line
+            switch bytes[position] {
             case 0x20, 0x09, 0x0B, 0x0C, 0x0A, 0x0D:
                 step()
+                continue
             case UInt8(ascii: "/") where byte(ahead: 1) == UInt8(ascii: "/"):
-                while let byte = byte(), byte != 0x0A, byte != 0x0D { position += 1 }
+                while position < bytes.count, bytes[position] != 0x0A, bytes[position] != 0x0D { position += 1 }
             case UInt8(ascii: "/") where byte(ahead: 1) == UInt8(ascii: "*"):
-                let start = place
+                let opening = place
                 position += 2
-                while byte() != UInt8(ascii: "*") || byte(ahead: 1) != UInt8(ascii: "/") {
-                    guard byte() != nil else { throw failure(.mofUnrecognizedToken, "expected '*/', found the end of the text", at: start) }
-                    step()
-                }
-                position += 2
+                while position < bytes.count, bytes[position] != UInt8(ascii: "*") || byte(ahead: 1) != UInt8(ascii: "/") { step() }
+                if position >= bytes.count { note(.mofUnrecognizedToken, "expected '*/', found the end of the text", at: opening) }
+                position = min(position + 2, bytes.count)
             default:
                 return
             }
+            if keepsComments { comments.append(Comment(range: start..<position, line: startLine)) }
         }
     }
 
     /// Past one byte, counting lines: LF, CR LF, or CR alone.
     private mutating func step() {
-        guard let byte = byte() else { return }
+        let byte = bytes[position]
         position += 1
         if byte == 0x0A || (byte == 0x0D && self.byte() != 0x0A) {
             line += 1

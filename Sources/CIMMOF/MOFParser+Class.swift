@@ -2,58 +2,85 @@ import CIM
 
 extension MOFParser {
     /// What follows `class`, to the semicolon.
-    mutating func classDeclaration(qualifiers: [CIMQualifier]) throws(MOFError) -> CIMClass {
-        var declared = CIMClass(
-            name: try name("a class name", .mofExpectedClassName, tooWide: .classNameTooWide), qualifiers: qualifiers)
-        _ = try alias()
-        if try skip(":") { declared.superclass = try name("the name of the superclass", .mofExpectedClassName, tooWide: .classNameTooWide) }
-        try expect("{", .mofExpectedOpenBrace)
-        var propertyNames: Set<CIMName> = []
-        var methodNames: Set<CIMName> = []
+    mutating func classDeclaration(qualifiers: [UsedQualifier], firstLine: Int) throws(MOFError) {
+        var declared = CIMClass(name: try className())
+        let alias = try self.alias()
+        if skip(":") { declared.superclass = try name("the name of the superclass", .mofExpectedClassName, tooWide: .classNameTooWide) }
+        declared.qualifiers = take(qualifiers, on: MOFParser.scope(of: qualifiers, hasSuperclass: declared.superclass != nil))
+        try open(.body)
+        let level = braces.count
+        var features = Features()
         while !token.isPunctuation("}") {
-            guard token.kind != .end else { throw unexpected(.mofExpectedCloseBrace, expected: "a property, a method or '}'") }
-            try feature(of: &declared, propertyNames: &propertyNames, methodNames: &methodNames)
+            if token.kind == .end || startsDeclaration() {
+                let error = unexpected(.mofExpectedCloseBrace, expected: "a property, a method or '}'")
+                if !isFaulty { record(error) }
+                isAbandoned = true
+                throw error
+            }
+            do throws(MOFError) { try feature(of: &declared, &features) } catch { try recover(from: error, level: level) }
         }
-        try advance()
-        try expect(";", .mofExpectedSemi)
-        return declared
+        try close()
+        try semicolon()
+        append(.class(declared), flags: classFlags, alias: alias, references: features.references, firstLine: firstLine)
     }
 
-    private mutating func feature(
-        of declared: inout CIMClass, propertyNames: inout Set<CIMName>, methodNames: inout Set<CIMName>
-    ) throws(MOFError) {
+    private struct Features {
+        var propertyNames: Set<CIMName> = []
+        var methodNames: Set<CIMName> = []
+        var references: [MOFAliasReference] = []
+    }
+
+    /// A class below another may inherit that it is an association or an indication.
+    private static func scope(of qualifiers: [UsedQualifier], hasSuperclass: Bool) -> CIMQualifierScope {
+        let plain = qualifiers.map(\.qualifier)
+        if plain.isTrue("association") { return .association }
+        if plain.isTrue("indication") { return .indication }
+        return hasSuperclass ? [.class, .association, .indication] : .class
+    }
+
+    private mutating func feature(of declared: inout CIMClass, _ features: inout Features) throws(MOFError) {
         let qualifiers = try qualifierList()
-        let isVoid = try skipKeyword("void")
+        let isVoid = skipKeyword("void")
         var type = isVoid ? CIMTypeReference(.string) : try self.type(qualifiers: qualifiers)
         let place = token.place
         let name = try self.name("the name of a property or method", .mofExpectedPropertyName, tooWide: .propertyNameTooWide)
         let isArray = try arraySuffix(&type)
         if token.isPunctuation("(") {
-            guard !isArray else {
-                throw failure(.mofNoArraysReturned, "expected one value as the result of \(name), found an array", at: place)
+            if isArray {
+                report(
+                    failure(.mofNoArraysReturned, "expected one value as the result of \(Token.brief(name)), found an array", at: place))
             }
-            guard methodNames.insert(CIMName(name)).inserted else {
-                throw failure(.mofInvalidClassDeclaration, "expected each method once, found '\(name)' again", at: place)
+            if !features.methodNames.insert(CIMName(name)).inserted {
+                report(failure(.mofInvalidClassDeclaration, "expected each method once, found '\(Token.brief(name))' again", at: place))
             }
+            let local = take(qualifiers, on: .method)
             declared.methods.append(
                 CIMMethod(
-                    name: name, returnType: isVoid ? nil : type, parameters: try parameters(), qualifiers: qualifiers, origin: declared.name
-                ))
+                    name: name, returnType: isVoid ? nil : type, parameters: try parameters(), qualifiers: local, origin: declared.name))
         } else {
             guard !isVoid else { throw unexpected(.mofExpectedOpenParen, expected: "'(', because only a method may be void") }
-            guard propertyNames.insert(CIMName(name)).inserted else {
-                throw failure(.mofDuplicateProperty, "expected each property once, found '\(name)' again", at: place)
+            if !features.propertyNames.insert(CIMName(name)).inserted {
+                report(failure(.mofDuplicateProperty, "expected each property once, found '\(Token.brief(name))' again", at: place))
             }
-            let value = try skip("=") ? try literal(of: type) : .null
+            let local = take(qualifiers, on: type.base == .reference ? .reference : .property)
+            let value = skip("=") ? try defaultValue(of: type, name, &features) : .null
             declared.properties.append(
-                CIMProperty(name: name, type: type, defaultValue: value, qualifiers: qualifiers, origin: declared.name))
+                CIMProperty(name: name, type: type, defaultValue: value, qualifiers: local, origin: declared.name))
         }
-        try expect(";", .mofExpectedSemi)
+        try semicolon()
+    }
+
+    /// A literal, or the alias of what a reference refers to.
+    private mutating func defaultValue(of type: CIMTypeReference, _ name: String, _ features: inout Features) throws(MOFError) -> CIMValue {
+        guard case .alias(let alias) = token.kind, type.base == .reference, !type.isArray else { return try literal(of: type) }
+        features.references.append(aliasReference(alias, property: name))
+        advance()
+        return .null
     }
 
     private mutating func parameters() throws(MOFError) -> [CIMParameter] {
         try expect("(", .mofExpectedOpenParen)
-        if try skip(")") { return [] }
+        if skip(")") { return [] }
         var parameters: [CIMParameter] = []
         var names: Set<CIMName> = []
         repeat {
@@ -61,26 +88,31 @@ extension MOFParser {
             var type = try self.type(qualifiers: qualifiers)
             let place = token.place
             let name = try self.name("the name of a parameter", .mofExpectedPropertyName, tooWide: .propertyNameTooWide)
-            guard names.insert(CIMName(name)).inserted else {
-                throw failure(.invalidDuplicateParameter, "expected each parameter once, found '\(name)' again", at: place)
+            if !names.insert(CIMName(name)).inserted {
+                report(failure(.invalidDuplicateParameter, "expected each parameter once, found '\(Token.brief(name))' again", at: place))
             }
             _ = try arraySuffix(&type)
-            parameters.append(CIMParameter(name: name, type: type, qualifiers: qualifiers))
-        } while try skip(",")
+            parameters.append(CIMParameter(name: name, type: type, qualifiers: take(qualifiers, on: .parameter)))
+        } while skip(",")
         try expect(")", .mofExpectedCloseParen)
         return parameters
     }
+}
 
+// MARK: - Types
+
+extension MOFParser {
     /// `[]` or `[n]`, or nothing.
-    private mutating func arraySuffix(_ type: inout CIMTypeReference) throws(MOFError) -> Bool {
-        guard try skip("[") else { return false }
+    mutating func arraySuffix(_ type: inout CIMTypeReference) throws(MOFError) -> Bool {
+        guard skip("[") else { return false }
         type.isArray = true
         if case .integer(let size) = token.kind {
-            guard let size = Int32(exactly: size), size > 0 else {
-                throw unexpected(.mofOutOfRange, expected: "an array size from 1 to \(Int32.max)")
+            if let size = Int32(exactly: size), size > 0 {
+                type.arraySize = Int(size)
+            } else {
+                report(unexpected(.mofOutOfRange, expected: "an array size from 1 to \(Int32.max)"))
             }
-            type.arraySize = Int(size)
-            try advance()
+            advance()
         }
         try expect("]", .mofExpectedCloseBracket)
         return true
@@ -88,35 +120,48 @@ extension MOFParser {
 
     /// A basic type, `Class ref`, `object ref`, `object`, `object:Class`, or `Class` for an embedded object of a class. A string with the
     /// qualifier EmbeddedInstance or EmbeddedObject is an embedded object.
-    private mutating func type(qualifiers: [CIMQualifier]) throws(MOFError) -> CIMTypeReference {
+    private mutating func type(qualifiers: [UsedQualifier]) throws(MOFError) -> CIMTypeReference {
         guard case .identifier(let word) = token.kind else { throw unexpected(.mofExpectedTypeIdentifier, expected: "a type") }
-        guard word.utf8.count <= 255 else { throw failure(.classNameTooWide, "expected a type of at most 255 bytes") }
+        if word.utf8.count > 255 { report(failure(.classNameTooWide, "expected a type of at most 255 bytes")) }
         let place = token.place
-        try advance()
+        advance()
         switch CIMType(mofName: word) {
         case .string?:
-            if let embedded = qualifiers.named("EmbeddedInstance")?.value {
-                guard let className = embedded.stringValue, CIMName.isValidIdentifier(className) else {
-                    throw failure(
-                        .mofUnsupportedCimv22QualValue, "expected EmbeddedInstance to name a class, found \(embedded.briefDescription)",
-                        at: place)
-                }
-                return CIMTypeReference(.object, className: className)
-            }
-            return CIMTypeReference(qualifiers.isTrue("EmbeddedObject") ? .object : .string)
+            return embeddedType(qualifiers.map(\.qualifier), at: place)
         case .reference?:
             throw failure(.mofExpectedTypeIdentifier, "expected a class before 'ref'", at: place)
         case .object?:
-            if try skip(":") {
-                return CIMTypeReference(.object, className: try name("a class name", .mofExpectedClassName, tooWide: .classNameTooWide))
-            }
-            return CIMTypeReference(try skipKeyword("ref") ? .reference : .object)
+            if skip(":") { return CIMTypeReference(.object, className: try className()) }
+            return CIMTypeReference(skipReferenceWord() ? .reference : .object)
         case let basic?:
             return CIMTypeReference(basic)
         case nil:
-            if try skipKeyword("ref") { return CIMTypeReference(.reference, className: word) }
-            guard case .identifier = token.kind else { throw failure(.mofUnrecognizedType, "expected a type, found '\(word)'", at: place) }
+            if skipReferenceWord() { return CIMTypeReference(.reference, className: word) }
+            guard case .identifier = token.kind else {
+                throw failure(.mofUnrecognizedType, "expected a type, found '\(Token.brief(word))'", at: place)
+            }
             return CIMTypeReference(.object, className: word)
         }
+    }
+
+    private mutating func embeddedType(_ qualifiers: [CIMQualifier], at place: Token.Place) -> CIMTypeReference {
+        guard let embedded = qualifiers.named("EmbeddedInstance")?.value, !embedded.isNull else {
+            return CIMTypeReference(qualifiers.isTrue("EmbeddedObject") ? .object : .string)
+        }
+        guard let className = embedded.stringValue, CIMName.isValidIdentifier(className) else {
+            report(
+                failure(
+                    .mofUnsupportedCimv22QualValue, "expected EmbeddedInstance to name a class, found \(embedded.briefDescription)",
+                    at: place))
+            return CIMTypeReference(.object)
+        }
+        return CIMTypeReference(.object, className: className)
+    }
+
+    /// `ref`, unless it is itself the name of what is declared.
+    private mutating func skipReferenceWord() -> Bool {
+        guard isKeyword("ref"), case .identifier = peek().kind else { return false }
+        advance()
+        return true
     }
 }

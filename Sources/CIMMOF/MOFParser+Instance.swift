@@ -3,12 +3,12 @@ import CIM
 extension MOFParser {
     /// What follows `instance`, to the semicolon.
     mutating func instanceDeclaration() throws(MOFError) -> MOFInstance {
-        guard try skipKeyword("of") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'of'") }
-        let className = try name("a class name", .mofExpectedClassName, tooWide: .classNameTooWide)
+        guard skipKeyword("of") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'of'") }
+        let className = try className()
         let alias = try self.alias()
-        var references: [MOFInstance.AliasReference] = []
+        var references: [MOFAliasReference] = []
         let instance = try instanceBody(className: className, depth: 0, references: &references)
-        try expect(";", .mofExpectedSemi)
+        try semicolon()
         return MOFInstance(instance: instance, alias: alias, aliasReferences: references)
     }
 
@@ -18,51 +18,76 @@ extension MOFParser {
             throw failure(.quotaViolation, "expected at most \(MOFParser.maximumNesting) nested instances")
         }
         let place = token.place
-        try advance()
-        guard try skipKeyword("of") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'of'") }
-        let className = try name("a class name", .mofExpectedClassName, tooWide: .classNameTooWide)
-        var references: [MOFInstance.AliasReference] = []
+        advance()
+        guard skipKeyword("of") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'of'") }
+        let className = try className()
+        var references: [MOFAliasReference] = []
         let instance = try instanceBody(className: className, depth: depth + 1, references: &references)
-        guard references.isEmpty else { throw failure(.mofAliasesInEmbedded, "expected no alias in an embedded instance", at: place) }
+        if !references.isEmpty { report(failure(.mofAliasesInEmbedded, "expected no alias in an embedded instance", at: place)) }
         return instance
     }
 
     /// `as $Name`, or nothing.
     mutating func alias() throws(MOFError) -> String? {
-        guard try skipKeyword("as") else { return nil }
+        guard skipKeyword("as") else { return nil }
         guard case .alias(let name) = token.kind else { throw unexpected(.mofExpectedDollar, expected: "'$' and a name") }
-        guard aliases.insert(CIMName(name)).inserted else {
-            throw failure(.mofMultipleAliases, "expected each alias once, found '$\(name)' again")
+        if !aliases.insert(CIMName(name)).inserted {
+            report(failure(.mofMultipleAliases, "expected each alias once, found '$\(Token.brief(name))' again"))
         }
-        try advance()
+        advance()
         return name
     }
 
+    /// The alias that is the next token.
+    mutating func aliasReference(_ alias: String, property: String, index: Int? = nil) -> MOFAliasReference {
+        MOFAliasReference(
+            property: property, index: index, alias: alias, line: token.place.line, column: lexer.column(at: token.place))
+    }
+
     private mutating func instanceBody(
-        className: String, depth: Int, references: inout [MOFInstance.AliasReference]
+        className: String, depth: Int, references: inout [MOFAliasReference]
     ) throws(MOFError) -> CIMInstance {
-        try expect("{", .mofExpectedOpenBrace)
+        try open(.body)
+        let level = braces.count
         var instance = CIMInstance(className: className)
         var names: Set<CIMName> = []
         while !token.isPunctuation("}") {
-            _ = try qualifierList()
-            let place = token.place
-            let name = try self.name("a property name or '}'", .mofExpectedPropertyName, tooWide: .propertyNameTooWide)
-            guard names.insert(CIMName(name)).inserted else {
-                throw failure(.mofDuplicateProperty, "expected each property once, found '\(name)' again", at: place)
+            if token.kind == .end || startsDeclaration() {
+                let error = unexpected(.mofExpectedCloseBrace, expected: "a property name or '}'")
+                if !isFaulty { record(error) }
+                isAbandoned = true
+                throw error
             }
-            guard try skip("=") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'='") }
-            if case .alias(let alias) = token.kind {
-                references.append(
-                    MOFInstance.AliasReference(property: name, alias: alias, line: token.place.line, column: token.column))
-                try advance()
-                instance.append(name: name, value: .null)
-            } else {
-                instance.append(name: name, value: try literal(depth: depth))
-            }
-            try expect(";", .mofExpectedSemi)
+            do throws(MOFError) {
+                try propertyValue(of: &instance, &names, depth: depth, references: &references)
+            } catch { try recover(from: error, level: level) }
         }
-        try advance()
+        try close()
         return instance
+    }
+
+    /// `name = value;`, with qualifiers or without.
+    private mutating func propertyValue(
+        of instance: inout CIMInstance, _ names: inout Set<CIMName>, depth: Int, references: inout [MOFAliasReference]
+    ) throws(MOFError) {
+        if let first = try qualifierList().first { warn("qualifiers of a value are not kept", at: first.place) }
+        let place = token.place
+        let name = try self.name("a property name or '}'", .mofExpectedPropertyName, tooWide: .propertyNameTooWide)
+        if !names.insert(CIMName(name)).inserted {
+            report(failure(.mofDuplicateProperty, "expected each property once, found '\(Token.brief(name))' again", at: place))
+        }
+        guard skip("=") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'='") }
+        let value: CIMValue
+        if case .alias(let alias) = token.kind {
+            references.append(aliasReference(alias, property: name))
+            advance()
+            value = .null
+        } else if token.isPunctuation("{") {
+            value = try arrayLiteral(depth: depth, of: name, references: &references)
+        } else {
+            value = try scalarLiteral(depth: depth)
+        }
+        instance.append(name: name, value: value)
+        try semicolon()
     }
 }

@@ -1,95 +1,138 @@
 import CIM
 
 extension MOFParser {
-    /// A literal or an array of literals, by itself: integers are the narrowest of sint32, sint64 and uint64 that fits.
-    mutating func literal(depth: Int) throws(MOFError) -> CIMValue {
-        token.isPunctuation("{") ? try arrayLiteral(depth: depth) : try scalarLiteral(depth: depth)
-    }
-
-    /// A literal that must fit `type`.
+    /// A literal that must fit `type`; a misfit is reported, and the value is NULL.
     mutating func literal(of type: CIMTypeReference) throws(MOFError) -> CIMValue {
         let place = token.place
-        if token.isPunctuation("{"), !type.isArray {
-            throw failure(.mofUnexpectedArrayInit, "expected one \(type.cimType), found an array")
+        let isArray = token.isPunctuation("{")
+        let value = isArray ? try arrayLiteral(depth: 0) : try scalarLiteral(depth: 0)
+        if isArray, !type.isArray {
+            report(failure(.mofUnexpectedArrayInit, "expected one \(type.cimType), found an array", at: place))
+            return .null
         }
-        let value = try literal(depth: 0)
-        guard let fitted = value.converted(to: type) else {
-            throw failure(.mofTypeMismatch, "expected a value of type \(type), found \(value.briefDescription)", at: place)
+        if let fitted = value.converted(to: type) { return fitted }
+        if type.base == .object, !type.isArray, let text = value.stringValue, let instance = MOFParser.embeddedInstance(in: text) {
+            return .object(instance)
         }
-        return fitted
+        report(failure(.mofTypeMismatch, "expected a value of type \(type), found \(value.briefDescription)", at: place))
+        return .null
     }
 
+    /// An instance that is written in a string, as DSP0004 does for embedded instances; nil when the text is anything else.
+    private static func embeddedInstance(in text: String) -> CIMInstance? {
+        guard let unit = try? parse(text), unit.declarations.count == 1, let only = unit.instances.first, only.aliasReferences.isEmpty
+        else { return nil }
+        return only.instance
+    }
+
+    /// A literal that is no array, by itself: an integer is the narrowest of sint32, sint64 and uint64 that fits.
     mutating func scalarLiteral(depth: Int) throws(MOFError) -> CIMValue {
         switch token.kind {
         case .string:
-            return .string(try concatenatedString())
+            return .string(concatenatedString())
         case .integer(let value):
-            try advance()
+            advance()
             return CIMValue(integer: value)
         case .real(let value):
-            try advance()
+            advance()
             return .real64(value)
         case .character(let unit):
-            try advance()
+            advance()
             return .char16(unit)
         case .identifier:
-            if try skipKeyword("true") { return .boolean(true) }
-            if try skipKeyword("false") { return .boolean(false) }
-            if try skipKeyword("null") { return .null }
+            if skipKeyword("true") { return .boolean(true) }
+            if skipKeyword("false") { return .boolean(false) }
+            if skipKeyword("null") { return .null }
             if isKeyword("instance") { return .object(try embeddedInstance(depth: depth)) }
             throw unexpected(.mofIllegalConstantValue, expected: "a value")
         case .alias:
-            throw failure(.mofUnexpectedAlias, "expected a value, found an alias: only a property of an instance may be one")
-        case .directive, .punctuation, .end:
+            report(failure(.mofUnexpectedAlias, "expected a value, found an alias: only a reference may be one"))
+            advance()
+            return .null
+        case .directive, .punctuation, .broken, .end:
             throw unexpected(.mofIllegalConstantValue, expected: "a value")
         }
     }
 
     /// `{ a, b }`, all of one type; integers widen to the widest among them.
     mutating func arrayLiteral(depth: Int) throws(MOFError) -> CIMValue {
-        try expect("{", .mofExpectedOpenBrace)
-        if try skip("}") { return .array(of: .string, []) }
-        let place = token.place
-        var elements: [CIMValue] = []
-        var minimum: Int128 = 0
-        var maximum: Int128 = 0
-        repeat {
-            let elementPlace = token.place
-            if case .integer(let value) = token.kind {
-                minimum = min(minimum, value)
-                maximum = max(maximum, value)
-            }
-            let element = try scalarLiteral(depth: depth)
-            if element.isNull { throw failure(.mofNullArrayElem, "expected a value, found NULL in an array", at: elementPlace) }
-            elements.append(element)
-        } while try skip(",")
-        try expect("}", .mofExpectedCloseBrace)
-        let base: CIMType
-        if elements.allSatisfy({ $0.scalarType?.isInteger ?? false }) {
-            base = minimum >= Int128(Int32.min) && maximum <= Int128(Int32.max) ? .sint32 : maximum <= Int128(Int64.max) ? .sint64 : .uint64
-        } else if elements.allSatisfy({ $0.doubleValue != nil }) {
-            base = .real64
-        } else {
-            base = elements.first?.scalarType ?? .string
-        }
-        var fitted: [CIMValue] = []
-        fitted.reserveCapacity(elements.count)
-        for element in elements {
-            guard let value = element.converted(toScalar: base) else {
-                throw failure(.mofTypeMismatch, "expected elements of type \(base.mofName), found \(element.briefDescription)", at: place)
-            }
-            fitted.append(value)
-        }
-        return .array(of: base, fitted)
+        var references: [MOFAliasReference] = []
+        return try arrayLiteral(depth: depth, of: nil, references: &references)
     }
 
-    /// Strings side by side are one string.
-    mutating func concatenatedString() throws(MOFError) -> String {
-        var text = ""
-        while case .string(let piece) = token.kind {
-            text += piece
-            try advance()
+    /// - Parameter property: the property that has the array, whose elements may be aliases; nil where they may not.
+    mutating func arrayLiteral(
+        depth: Int, of property: String?, references: inout [MOFAliasReference]
+    ) throws(MOFError) -> CIMValue {
+        try open(.array)
+        let place = token.place
+        var elements = ArrayElements()
+        if token.isPunctuation("}") {
+            try close()
+            return .array(of: .string, [])
         }
-        return text
+        repeat {
+            if case .alias(let alias) = token.kind, let property {
+                references.append(aliasReference(alias, property: property, index: elements.values.count))
+                advance()
+                elements.append(.reference(CIMObjectPath(className: "$" + alias)))
+                continue
+            }
+            let elementPlace = token.place
+            let known = errors.count
+            let element = try scalarLiteral(depth: depth)
+            if !element.isNull {
+                elements.append(element)
+            } else if errors.count == known {
+                report(failure(.mofNullArrayElem, "expected a value, found NULL in an array", at: elementPlace))
+            }
+        } while skip(",")
+        try close()
+        if let misfit = elements.misfit {
+            report(
+                failure(
+                    .mofTypeMismatch, "expected elements of type \(elements.base.mofName), found \(misfit.briefDescription)", at: place))
+            return .null
+        }
+        return elements.array
     }
+}
+
+/// The elements of an array, and the one type they can all have.
+private struct ArrayElements {
+    private(set) var values: [CIMValue] = []
+    private var isInteger = true
+    private var isNumber = true
+    private var hasCharacter = false
+    private var hasReference = false
+    private var isSint32 = true
+    private var isSint64 = true
+
+    mutating func append(_ value: CIMValue) {
+        values.append(value)
+        switch value {
+        case .sint32: break
+        case .sint64: isSint32 = false
+        case .uint64:
+            isSint32 = false
+            isSint64 = false
+        default:
+            isInteger = false
+            if value.doubleValue == nil { isNumber = false }
+        }
+        if case .char16 = value { hasCharacter = true }
+        if case .reference = value { hasReference = true }
+    }
+
+    var base: CIMType {
+        if isInteger { return isSint32 ? .sint32 : isSint64 ? .sint64 : .uint64 }
+        if isNumber { return .real64 }
+        if hasCharacter { return .char16 }
+        if hasReference { return .reference }
+        return values.first?.scalarType ?? .string
+    }
+
+    var misfit: CIMValue? { values.first { $0.converted(toScalar: base) == nil } }
+
+    var array: CIMValue { .array(of: base, values.compactMap { $0.converted(toScalar: base) }) }
 }

@@ -1,144 +1,165 @@
 import CIM
 
-/// Reads MOF (DSP0004, and WMI's dialect of it).
+/// Reads MOF (DSP0004 2.x, and WMI's dialect of it).
 ///
-/// Read today: class and instance declarations with all their parts, `#pragma namespace`, comments. Other pragmas are accepted with a
-/// warning; qualifiers of instances and of their properties are dropped. Qualifier type declarations are NotSupported. The flavor
-/// `Translatable` has no number in WMI and is dropped. A qualifier without a flavor has none of WMI's bits: it does not propagate, and
-/// may be overridden.
+/// Where the declaration of a qualifier is known, a use takes its type, implied value and flavor from there; elsewhere WMI's rule holds: the
+/// type of the literal, TRUE, and no flavor but what the use says. The flavor `Translatable` has no number in WMI and is dropped, and so are
+/// qualifiers of instances, with a warning. An include reads as if its text stood there: what a pragma in it says holds behind it too.
 public struct MOFParser {
     /// How deep instances may hold instances.
     public static let maximumNesting = 64
 
+    /// The longest text that `parse(_:file:)` reads, in bytes.
+    public static let maximumLength = 16 << 20
+
     var lexer: Lexer
     var token: Token
 
+    /// What the token before was, for recovery; nil at the start of a text.
+    var previous: Token.Kind?
+
     /// The line of the last token consumed.
     var lastLine = 1
+
+    /// The texts that include this one, the outermost first.
+    var including: [(lexer: Lexer, token: Token)] = []
+
+    let context: MOFContext
     var namespace: CIMNamespaceName?
+    var classFlags: MOFUpdateFlags
+    var instanceFlags: MOFUpdateFlags
     var unit = MOFUnit()
     var aliases: Set<CIMName> = []
+    var types: QualifierTypes
+    var bytes: Int
 
-    /// Reads a whole text.
+    var errors: [MOFError] = []
+
+    /// The braces that are open, from the outside in.
+    var braces: [Brace] = []
+
+    /// Whether this declaration has an error already: then what is missing at its end is not worth another.
+    var isFaulty = false
+
+    /// Whether the error being thrown was reported and ends the declaration.
+    var isAbandoned = false
+
+    /// Tokens cut in texts that are finished, and those looked at ahead.
+    var finishedSteps = 0
+
+    /// Reads a whole text that includes nothing.
     ///
     /// - Throws: the first error, with its place: text longer than 16 MiB (QuotaViolation), instances nested deeper than 64
-    ///   (QuotaViolation), anything that is not MOF (WBEMMOF_E_…), qualifier types (NotSupported). Nothing is half read: there is a unit or
-    ///   an error.
+    ///   (QuotaViolation), anything that is not MOF (WBEMMOF_E_…). Nothing is half read: there is a unit or an error.
     /// - Parameter file: what errors call the text.
     ///
     /// Time is linear in the length of the text.
     public static func parse(_ text: String, file: String = "<buffer>") throws(MOFError) -> MOFUnit {
-        var parser = try MOFParser(lexer: Lexer(text, file: file))
-        while parser.token.kind != .end { try parser.declaration() }
-        return parser.unit
+        var limits = MOFLimits()
+        limits.errors = 1
+        limits.bytes = maximumLength
+        let compilation = MOFCompilation(MOFSource(file: file, text: text), in: MOFContext(limits: limits))
+        if let first = compilation.errors.first { throw first }
+        return compilation.unit
     }
 
-    init(lexer: Lexer) throws(MOFError) {
-        self.lexer = lexer
-        token = try self.lexer.next()
-    }
-}
-
-// MARK: - Tokens
-
-extension MOFParser {
-    mutating func advance() throws(MOFError) {
-        lastLine = token.place.line
-        token = try lexer.next()
+    /// Reads a text and what it includes.
+    ///
+    /// - Throws: all that is wrong, up to `limits.errors`. Nothing is half read: there is a unit or there are errors.
+    ///
+    /// Time is linear in the length of the texts, each counted as often as it is included.
+    public static func parse(_ source: MOFSource, in context: MOFContext) throws(MOFErrors) -> MOFUnit {
+        let compilation = MOFCompilation(source, in: context)
+        if let errors = MOFErrors(compilation.errors, isTruncated: compilation.errors.count >= context.limits.errors) { throw errors }
+        return compilation.unit
     }
 
-    func failure(_ status: WBEMStatus, _ message: String, at place: Token.Place? = nil) -> MOFError {
-        lexer.failure(status, message, at: place ?? token.place)
-    }
-
-    func unexpected(_ status: WBEMStatus, expected: String) -> MOFError {
-        failure(status, "expected \(expected), found \(token.text)")
-    }
-
-    func isKeyword(_ word: String) -> Bool {
-        if case .identifier(let name) = token.kind { return CIMName.equal(name, word) }
-        return false
-    }
-
-    mutating func skip(_ scalar: Unicode.Scalar) throws(MOFError) -> Bool {
-        guard token.isPunctuation(scalar) else { return false }
-        try advance()
-        return true
-    }
-
-    mutating func skipKeyword(_ word: String) throws(MOFError) -> Bool {
-        guard isKeyword(word) else { return false }
-        try advance()
-        return true
-    }
-
-    mutating func expect(_ scalar: Unicode.Scalar, _ status: WBEMStatus) throws(MOFError) {
-        guard try skip(scalar) else { throw unexpected(status, expected: "'\(scalar)'") }
-    }
-
-    mutating func name(
-        _ what: String, _ status: WBEMStatus, tooWide: WBEMStatus
-    ) throws(MOFError) -> String {
-        guard case .identifier(let name) = token.kind else { throw unexpected(status, expected: what) }
-        guard name.utf8.count <= 255 else { throw failure(tooWide, "expected \(what) of at most 255 bytes, found \(name.utf8.count)") }
-        try advance()
-        return name
-    }
-}
-
-// MARK: - Declarations
-
-extension MOFParser {
-    mutating func declaration() throws(MOFError) {
-        if case .directive(let name) = token.kind {
-            try directive(name)
-            return
+    init(_ source: MOFSource, in context: MOFContext) {
+        self.context = context
+        classFlags = context.classFlags
+        instanceFlags = context.instanceFlags
+        types = QualifierTypes(outside: context.qualifierType)
+        bytes = source.text.utf8.count
+        lexer = Lexer(bytes <= context.limits.bytes ? source.text : "", file: source.file)
+        token = Token(kind: .end, place: lexer.place)
+        if bytes > context.limits.bytes {
+            report(
+                MOFError(
+                    file: source.file, line: 1, column: 1, status: .quotaViolation,
+                    message: "expected at most \(context.limits.bytes) bytes, found \(bytes)"))
         }
+        advance()
+        previous = nil
+    }
+
+    /// Reads to the end of everything.
+    mutating func run() {
+        while true {
+            if token.kind == .end {
+                guard let outer = including.popLast() else { break }
+                finishedSteps += lexer.steps
+                lexer = outer.lexer
+                token = outer.token
+                previous = nil
+                continue
+            }
+            isFaulty = false
+            isAbandoned = false
+            braces = []
+            do throws(MOFError) { try declaration() } catch {
+                guard !isAbandoned else { continue }
+                record(error)
+                _ = resynchronize(level: 0)
+            }
+        }
+        finishedSteps += lexer.steps
+    }
+
+    /// A directive, or a declaration with its qualifiers.
+    private mutating func declaration() throws(MOFError) {
+        if case .directive(let name) = token.kind { return try directive(name) }
         let firstLine = token.place.line
         let qualifiers = try qualifierList()
-        let content: MOFDeclaration.Content
-        if try skipKeyword("class") {
-            content = .class(try classDeclaration(qualifiers: qualifiers))
-        } else if try skipKeyword("instance") {
-            content = .instance(try instanceDeclaration())
-        } else if isKeyword("qualifier") {
-            throw failure(.notSupported, "qualifier type declarations are not supported yet")
+        if skipKeyword("class") {
+            try classDeclaration(qualifiers: qualifiers, firstLine: firstLine)
+        } else if skipKeyword("instance") {
+            if let first = qualifiers.first { warn("qualifiers of an instance are not kept", at: first.place) }
+            let declared = try instanceDeclaration()
+            append(.instance(declared), flags: instanceFlags, alias: declared.alias, firstLine: firstLine)
+        } else if isKeyword("qualifier"), qualifiers.isEmpty {
+            advance()
+            let declared = try qualifierTypeDeclaration()
+            types.declare(declared, in: namespace ?? context.namespace)
+            append(.qualifierType(declared), firstLine: firstLine)
         } else {
-            throw unexpected(.mofUnrecognizedToken, expected: "'class', 'instance' or '#pragma'")
+            throw unexpected(.mofUnrecognizedToken, expected: "'class', 'instance', 'qualifier' or '#pragma'")
         }
-        unit.declarations.append(MOFDeclaration(content: content, namespace: namespace, firstLine: firstLine, lastLine: lastLine))
     }
 
-    private mutating func directive(_ name: String) throws(MOFError) {
-        let start = token
-        guard CIMName.equal(name, "pragma") else { throw unexpected(.mofInvalidPragma, expected: "'#pragma'") }
-        try advance()
-        let pragma = try self.name("the name of a pragma", .mofInvalidPragma, tooWide: .mofInvalidPragma)
-        guard CIMName.equal(pragma, "namespace") else {
-            if token.isPunctuation("(") {
-                while !token.isPunctuation(")") {
-                    guard token.kind != .end else { throw unexpected(.mofExpectedCloseParen, expected: "')'") }
-                    try advance()
-                }
-                try advance()
-            }
-            unit.warnings.append(MOFWarning(line: start.place.line, column: start.column, message: "#pragma \(pragma) has no effect"))
-            return
-        }
-        try expect("(", .mofExpectedOpenParen)
-        let textPlace = token.place
-        guard case .string = token.kind else { throw unexpected(.mofInvalidNamespaceSyntax, expected: "a namespace in double quotes") }
-        let text = try concatenatedString()
-        guard let named = MOFParser.localNamespace(text) else {
-            throw failure(.mofInvalidNamespaceSyntax, "expected a namespace of this machine, found \"\(text.prefix(64))\"", at: textPlace)
-        }
-        try expect(")", .mofExpectedCloseParen)
-        namespace = named
+    mutating func append(
+        _ content: MOFDeclaration.Content, flags: MOFUpdateFlags = [], alias: String? = nil, references: [MOFAliasReference] = [],
+        firstLine: Int
+    ) {
+        unit.declarations.append(
+            MOFDeclaration(
+                content: content, namespace: namespace, flags: flags, alias: alias, aliasReferences: references, file: lexer.file,
+                firstLine: firstLine, lastLine: lastLine))
     }
+}
 
-    /// `\\.\root\cimv2`, with either slash, with or without the machine.
-    private static func localNamespace(_ text: String) -> CIMNamespaceName? {
-        let slashed = String(decoding: text.utf8.map { $0 == 0x5C ? 0x2F : $0 }, as: UTF8.self)
-        return CIMNamespaceName(slashed.hasPrefix("//./") ? String(slashed.dropFirst(4)) : slashed)
+/// What came of reading a text: a unit, or errors and what could be read in spite of them.
+struct MOFCompilation {
+    var unit: MOFUnit
+    var errors: [MOFError]
+
+    /// How many tokens were cut: what the time is proportional to.
+    var steps: Int
+
+    init(_ source: MOFSource, in context: MOFContext) {
+        var parser = MOFParser(source, in: context)
+        parser.run()
+        unit = parser.unit
+        errors = parser.errors
+        steps = parser.finishedSteps
     }
 }

@@ -6,7 +6,7 @@ import Testing
 let sampleMOF = #"""
     // A disk and what belongs to it
     #pragma namespace("\\\\.\\ROOT\\cimv2")
-    #pragma autorecover
+    #pragma nonlocal("x")
     /* a block
        comment */
     [dynamic, provider("CIMBus|Disk|1.0"): ToInstance, Description("A "

@@ -1,0 +1,114 @@
+import CIM
+
+/// What the repository says about a provider: its instance of `__Win32Provider` (or of a class below it) and the registrations that
+/// refer to it (SEMANTICS D.1 to D.3).
+public struct ProviderDefinition: Hashable, Sendable {
+    /// What a provider of instances, or of classes, says it can do.
+    public struct Support: Hashable, Sendable {
+        public var get = false
+        public var put = false
+        public var delete = false
+        public var enumeration = false
+
+        /// `WQL:UnarySelect` and the like; empty: the broker filters (SEMANTICS I.7).
+        public var queries: [String] = []
+    }
+
+    public var name: String
+    public var namespace: CIMNamespaceName
+
+    /// The class of the definition: `__Win32Provider`, `MSFT_DecoupledProvider`.
+    public var className: String
+
+    /// As written; nil means "NetworkServiceHostOrSelfHost" (SEMANTICS D.2).
+    public var hostingModel: String?
+
+    /// FALSE: its classes answer ProviderDisabled.
+    public var isEnabled: Bool
+
+    /// The name on the bus that starts it; nil when nothing does.
+    public var busName: String?
+
+    /// Who may register, from `SecurityDescriptor`, which CIMBus reads as words `uid:1000` and `gid:100` (SEMANTICS D.5).
+    public var allowedUserIDs: [UInt32]
+    public var allowedGroupIDs: [UInt32]
+
+    /// `SecurityDescriptor` as written; nil: the default rule holds.
+    public var securityDescriptor: String?
+
+    /// The instance registration; nil when it has none.
+    public var instances: Support?
+
+    /// Whether it has a method registration.
+    public var providesMethods: Bool
+
+    /// The queries of its event registration; nil when it has none.
+    public var eventQueries: [String]?
+
+    /// A decoupled provider: a process of its own that registers (SEMANTICS D.5).
+    public var isDecoupled: Bool { hostingModel?.foldedName.hasPrefix("decoupled:") ?? false }
+}
+
+extension ProviderDefinition {
+    /// The classes whose instances are read here.
+    static let classNames = ["__Provider", "__ProviderRegistration"]
+
+    /// Whether instances of the class, or of a subclass, are part of definitions.
+    static func isDefined(by declaration: CIMClass) -> Bool { classNames.contains { declaration.isSameOrDerived(from: $0) } }
+
+    /// The definition that an instance of `__Win32Provider` is; nil for an instance without a name. Registrations are added later.
+    init?(_ provider: CIMInstance, in namespace: CIMNamespaceName) {
+        guard let name = provider["Name"]?.stringValue else { return nil }
+        self.name = name
+        self.namespace = namespace
+        className = provider.className
+        hostingModel = provider["HostingModel"]?.stringValue
+        isEnabled = provider["Enabled"]?.boolValue ?? true
+        busName = provider["BusName"]?.stringValue
+        securityDescriptor = provider["SecurityDescriptor"]?.stringValue
+        let words = (securityDescriptor ?? "").split(whereSeparator: { " ,;".contains($0) })
+        allowedUserIDs = words.compactMap { $0.hasPrefix("uid:") ? UInt32($0.dropFirst(4)) : nil }
+        allowedGroupIDs = words.compactMap { $0.hasPrefix("gid:") ? UInt32($0.dropFirst(4)) : nil }
+        instances = nil
+        providesMethods = false
+        eventQueries = nil
+    }
+
+    /// The definitions in a namespace, by name, from the instances of ``classNames`` and below. A registration that names no provider of
+    /// the namespace counts for nothing.
+    static func all(from instances: [CIMInstance], in namespace: CIMNamespaceName) -> [CIMName: ProviderDefinition] {
+        var definitions: [CIMName: ProviderDefinition] = [:]
+        for instance in instances {
+            if let definition = ProviderDefinition(instance, in: namespace) { definitions[CIMName(definition.name)] = definition }
+        }
+        for instance in instances {
+            guard case .reference(let path)? = instance["provider"], let name = path.providerName else { continue }
+            definitions[CIMName(name)]?.add(registration: instance)
+        }
+        return definitions
+    }
+
+    private mutating func add(registration: CIMInstance) {
+        switch registration.className.foldedName {
+        case "__instanceproviderregistration":
+            var support = Support()
+            support.get = registration["SupportsGet"]?.boolValue ?? false
+            support.put = registration["SupportsPut"]?.boolValue ?? false
+            support.delete = registration["SupportsDelete"]?.boolValue ?? false
+            support.enumeration = registration["SupportsEnumeration"]?.boolValue ?? false
+            support.queries = registration["QuerySupportLevels"]?.stringArrayValue ?? []
+            instances = support
+        case "__methodproviderregistration": providesMethods = true
+        case "__eventproviderregistration": eventQueries = registration["EventQueryList"]?.stringArrayValue ?? []
+        default: break
+        }
+    }
+}
+
+extension CIMObjectPath {
+    /// The one key of a path to a provider.
+    fileprivate var providerName: String? {
+        guard case .keys(let keys) = keys, let key = keys.first, case .string(let name) = key.value else { return nil }
+        return name
+    }
+}

@@ -1,0 +1,131 @@
+import CIM
+import GRDB
+import Synchronization
+
+/// The durable store of namespaces, classes, qualifier types and static instances, on SQLite, with its schema in memory.
+///
+/// A failed unit of changes changes nothing. A unit that was answered is on the disk, and survives a kill and a power cut. A file that is not
+/// what was written is refused, with an error that names it: at opening, or, for a single instance, when it is read. After an error
+/// of the disk every call fails until the repository is opened again, since nobody knows what is on it.
+///
+/// All work is done on a queue of its own, one call after the other, never on the caller's thread. A call that was made is carried out,
+/// also when the calling task is cancelled. The repository is closed with the last reference to it.
+public final class Repository: Sendable {
+    private struct State {
+        var schema: Schema
+        var failure: CIMError?
+    }
+
+    /// The path of the file; nil in memory.
+    public let path: String?
+    private let database: DatabaseQueue
+    private let state: Mutex<State>
+    private let lock: RepositoryLock?
+
+    private init(path: String?, database: DatabaseQueue, schema: Schema, lock: RepositoryLock?) {
+        self.path = path
+        self.database = database
+        self.lock = lock
+        state = Mutex(State(schema: schema))
+    }
+
+    /// Opens the file, or creates it with `root` and `root/cimv2`. Reads and checks all of it: a second for many thousand classes.
+    ///
+    /// - Throws: ConnectionFailed when the file, or its directory, cannot be opened or written; BackupRestoreWinmgmtRunning when another
+    ///   process has it open; DatabaseVerMismatch; CriticalError when it is damaged or no repository; OutOfDiskSpace. The file is then as
+    ///   it was, but for a transaction that a crash left half done, which is undone.
+    /// - Parameter maximumBytes: how large the file may become; past it a change is OutOfDiskSpace.
+    public static func open(_ path: String, maximumBytes: Int? = nil) async throws(CIMError) -> Repository {
+        let lock = try RepositoryLock(path)
+        try RepositoryFile.createIfAbsent(path, maximumBytes: maximumBytes)
+        return try load(path, lock: lock) {
+            try DatabaseQueue(path: path, configuration: RepositoryFile.configuration(maximumBytes: maximumBytes))
+        }
+    }
+
+    /// A repository that lives as long as the reference to it.
+    public static func inMemory() async throws(CIMError) -> Repository {
+        try load(nil, lock: nil) {
+            let queue = try DatabaseQueue(configuration: RepositoryFile.configuration(maximumBytes: nil))
+            try queue.writeWithoutTransaction { database in try RepositoryFile.initialize(Storage(database: database, place: "in memory")) }
+            return queue
+        }
+    }
+
+    private static func load(
+        _ path: String?, lock: RepositoryLock?, _ connect: () throws -> DatabaseQueue
+    ) throws(CIMError) -> Repository {
+        let place = path ?? "in memory"
+        do {
+            let queue = try connect()
+            let schema = try queue.writeWithoutTransaction { database in
+                let storage = Storage(database: database, place: place)
+                try RepositoryFile.check(storage)
+                return try Schema(reading: storage)
+            }
+            return Repository(path: path, database: queue, schema: schema, lock: lock)
+        } catch let error as CIMError {
+            throw error
+        } catch let error as DatabaseError {
+            throw RepositoryFile.error(error, place: place)
+        } catch {
+            throw CIMError(.criticalError, "repository \(place): \(error)")
+        }
+    }
+
+    /// What is stored now, apart from instances: a snapshot, at no cost.
+    public var schema: Schema { state.withLock { $0.schema } }
+
+    /// Carries out the changes in order, all or none, durably; the schema after them.
+    ///
+    /// - Throws: the error of the first change that cannot be, with its position in `failedChange`; OutOfDiskSpace, ConnectionFailed,
+    ///   CriticalError of the whole. Nothing is changed then.
+    ///
+    /// A class may refer to one that a later change brings; one that none brings is InvalidClass of the change that refers to it.
+    @discardableResult
+    public func commit(_ changes: [RepositoryChange]) async throws(CIMError) -> Schema {
+        try await perform { repository, storage throws(CIMError) in
+            var transaction = Transaction(storage, schema: repository.schema)
+            try storage.run { try storage.database.beginTransaction(.immediate) }
+            do throws(CIMError) {
+                try transaction.apply(changes)
+            } catch {
+                repository.rollBack(storage)
+                throw error
+            }
+            do throws(CIMError) {
+                try storage.run { try storage.database.commit() }
+            } catch {
+                repository.rollBack(storage)
+                if error.status != .outOfDiskSpace { repository.state.withLock { $0.failure = error } }
+                throw error
+            }
+            repository.state.withLock { $0.schema = transaction.schema }
+            return transaction.schema
+        }
+    }
+
+    private func rollBack(_ storage: Storage) {
+        do {
+            if storage.database.isInsideTransaction { try storage.database.rollback() }
+        } catch {
+            state.withLock { $0.failure = CIMError(.criticalError, "repository \(storage.place): cannot undo a transaction: \(error)") }
+        }
+    }
+
+    /// Does work on the repository's queue; an error of the disk, or of what is on it, ends the repository's service.
+    func perform<Value: Sendable>(
+        _ work: @escaping @Sendable (Repository, Storage) throws(CIMError) -> Value
+    ) async throws(CIMError) -> Value {
+        let result: Result<Value, CIMError> = await withCheckedContinuation { continuation in
+            database.asyncWriteWithoutTransaction { database in
+                continuation.resume(
+                    returning: Result { () throws(CIMError) in
+                        if let failure = self.state.withLock({ $0.failure }) { throw failure }
+                        return try work(self, Storage(database: database, place: self.path ?? "in memory"))
+                    })
+            }
+        }
+        return try result.get()
+    }
+}

@@ -1,0 +1,49 @@
+import CIM
+
+/// One change of what is stored. A list of them is one unit: see ``Repository/commit(_:)``.
+public enum RepositoryChange: Hashable, Sendable {
+    /// Creates a qualifier type, or replaces the one of that name.
+    case putQualifierType(CIMQualifierType, in: CIMNamespaceName)
+    case deleteQualifierType(String, in: CIMNamespaceName)
+
+    /// Creates or changes a class: as declared, or resolved. See ``Schema/putClass(_:in:flags:hasInstances:)``.
+    case putClass(CIMClass, in: CIMNamespaceName, flags: ChangeFlags = [])
+
+    /// Deletes a class, all its subclasses and their static instances.
+    case deleteClass(String, in: CIMNamespaceName)
+
+    /// Creates or replaces a static instance; one of `__NAMESPACE` creates the namespace. With `only`, the other properties of an
+    /// instance that is there keep their values.
+    case putInstance(CIMInstance, in: CIMNamespaceName, flags: ChangeFlags = [], only: [String]? = nil)
+
+    /// Deletes a static instance; one of `__NAMESPACE` with everything in it and below.
+    case deleteInstance(CIMObjectPath, in: CIMNamespaceName)
+    case createNamespace(CIMNamespaceName, flags: ChangeFlags = [])
+
+    /// Deletes a namespace with everything in it and below.
+    case deleteNamespace(CIMNamespaceName)
+}
+
+/// Which of several changes failed: the cause of the error that ``Repository/commit(_:)`` throws.
+public struct FailedChange: Error, Hashable, Sendable {
+    /// The position in the list, from 0.
+    public var index: Int
+}
+
+extension CIMError {
+    /// The position, in the list given to ``Repository/commit(_:)``, of the change that failed; nil when the failure is of none.
+    public var failedChange: Int? { (cause as? FailedChange)?.index }
+
+    func failed(at index: Int) -> CIMError {
+        var copy = self
+        copy.cause = FailedChange(index: index)
+        return copy
+    }
+
+    /// The same error, said of something in particular.
+    func of(_ place: String) -> CIMError {
+        var copy = self
+        copy.message = "\(place): \(message)"
+        return copy
+    }
+}

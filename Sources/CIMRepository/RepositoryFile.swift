@@ -1,0 +1,162 @@
+import CIM
+import GRDB
+import Glibc
+
+/// The file of a repository: who may open it, whether it is one, and whether it is whole.
+///
+/// The journal is a rollback journal, emptied at each commit, with synchronous = EXTRA. All that was answered is then in the one file, which
+/// integrity checks cover: a write-ahead log with a damaged frame would end there without a word, and its later transactions be gone.
+enum RepositoryFile {
+    static func configuration(maximumBytes: Int?) -> Configuration {
+        var configuration = Configuration()
+        configuration.label = "CIMRepository"
+        configuration.prepareDatabase { database in
+            try database.execute(
+                sql: """
+                    PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = EXTRA;
+                    PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;
+                    """)
+            if let maximumBytes {
+                let size = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
+                try database.execute(sql: "PRAGMA max_page_count = \(max(1, maximumBytes / size))")
+            }
+        }
+        return configuration
+    }
+
+    /// Creates a repository at `path`, unless there is a file: complete under another name first, so that a file of that name is always
+    /// whole, and an empty one is a damaged one.
+    ///
+    /// - Throws: ConnectionFailed when it cannot be made; CriticalError when a journal was left behind by a file that is gone.
+    static func createIfAbsent(_ path: String, maximumBytes: Int?) throws(CIMError) {
+        if access(path, F_OK) == 0 { return }
+        guard errno == ENOENT else { throw systemError("open", path) }
+        guard size(of: path + "-journal") ?? 0 == 0 else {
+            throw CIMError(
+                .criticalError, "repository \(path) is gone, but its journal \(path)-journal is not: put the file back, or remove both")
+        }
+        let new = path + ".new"
+        for leftover in [new, new + "-journal"] { unlink(leftover) }
+        do {
+            let queue = try DatabaseQueue(path: new, configuration: configuration(maximumBytes: maximumBytes))
+            try queue.writeWithoutTransaction { database in try initialize(Storage(database: database, place: path)) }
+            try queue.close()
+        } catch let error as CIMError {
+            throw error
+        } catch let error as DatabaseError {
+            throw RepositoryFile.error(error, place: path)
+        } catch {
+            throw CIMError(.criticalError, "repository \(path): \(error)")
+        }
+        unlink(new + "-journal")
+        guard rename(new, path) == 0 else { throw systemError("create", path) }
+        try syncDirectory(of: path)
+    }
+
+    /// The tables, `root`, `root/cimv2` and the singletons of `root`, in one transaction.
+    static func initialize(_ storage: Storage) throws(CIMError) {
+        try storage.run { try storage.database.beginTransaction(.immediate) }
+        try storage.createTables()
+        try storage.insert(namespace: CIMNamespaceName.root.text)
+        var transaction = Transaction(storage, schema: try Schema())
+        try transaction.apply(
+            [.createNamespace(.cimv2)] + SystemClasses.rootInstances.map { .putInstance(CIMInstance(className: $0), in: .root) })
+        try storage.run { try storage.database.commit() }
+    }
+
+    /// Takes the file for this process alone and checks that it is a whole repository of this version.
+    static func check(_ storage: Storage) throws(CIMError) {
+        let database = storage.database
+        let (application, version) = try storage.run {
+            (try Int32.fetchOne(database, sql: "PRAGMA application_id"), try Int.fetchOne(database, sql: "PRAGMA user_version"))
+        }
+        guard application == Storage.applicationID else {
+            throw CIMError(
+                .criticalError,
+                "\(storage.place) is no repository of CIMBus (nothing was changed in it): give another path, or move it away")
+        }
+        guard version == Storage.version else {
+            throw CIMError(
+                .databaseVerMismatch,
+                "repository \(storage.place) has version \(version ?? 0), this is for version \(Storage.version): use the CIMBus that wrote it, "
+                    + "or move it away and compile the MOF files again")
+        }
+        try storage.run {
+            try database.beginTransaction(.exclusive)
+            try database.commit()
+        }
+        let problem = try storage.run { try String.fetchOne(database, sql: "PRAGMA integrity_check(1)") }
+        guard problem == "ok" else { throw storage.corrupt(problem ?? "it cannot be checked") }
+        try storage.checkDigest()
+    }
+
+    // MARK: - Errors
+
+    /// What SQLite's error means for the repository.
+    static func error(_ error: DatabaseError, place: String) -> CIMError {
+        let text = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
+        switch error.resultCode {
+        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+            return CIMError(
+                .criticalError,
+                "repository \(place) is damaged, or no repository: \(text); nothing of it is served. Put back a copy of the file, or move it "
+                    + "away and compile the MOF files again")
+        case .SQLITE_FULL:
+            return CIMError(.outOfDiskSpace, "repository \(place): no space left (\(text)); nothing was changed. Make room and retry")
+        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+            return CIMError(.connectionFailed, "repository \(place) cannot be written (\(text)): give its owner write permission")
+        case .SQLITE_BUSY, .SQLITE_LOCKED:
+            return CIMError(.backupRestoreWinmgmtRunning, "repository \(place) is in use by another program: end it first")
+        case .SQLITE_CANTOPEN:
+            return CIMError(
+                .connectionFailed, "repository \(place) cannot be opened (\(text)): check that its directory is there and writable")
+        case .SQLITE_IOERR:
+            return CIMError(.connectionFailed, "repository \(place): the disk failed (\(text)); restart when it is sound again")
+        default:
+            return CIMError(.criticalError, "repository \(place): \(text)")
+        }
+    }
+
+    static func systemError(_ what: String, _ path: String) -> CIMError {
+        CIMError(
+            .connectionFailed,
+            "cannot \(what) repository \(path): \(String(cString: strerror(errno))); check that its directory is there and writable")
+    }
+
+    private static func size(of path: String) -> Int? {
+        var information = stat()
+        return stat(path, &information) == 0 ? Int(information.st_size) : nil
+    }
+
+    private static func syncDirectory(of path: String) throws(CIMError) {
+        let end = path.utf8.lastIndex(of: 0x2F)
+        let directory = end.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let descriptor = Glibc.open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw systemError("open the directory of", path) }
+        defer { close(descriptor) }
+        guard fsync(descriptor) == 0 else { throw systemError("make durable", path) }
+    }
+}
+
+/// Held while a process has a repository open: an exclusive lock on a file beside it, which ends with the process.
+final class RepositoryLock: Sendable {
+    private let descriptor: Int32
+
+    /// - Throws: BackupRestoreWinmgmtRunning when another process, or this one, holds it; ConnectionFailed.
+    init(_ path: String) throws(CIMError) {
+        descriptor = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw RepositoryFile.systemError("lock", path) }
+        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
+            let error = errno
+            close(descriptor)
+            guard error == EWOULDBLOCK else {
+                errno = error
+                throw RepositoryFile.systemError("lock", path)
+            }
+            throw CIMError(
+                .backupRestoreWinmgmtRunning, "repository \(path) is in use by another broker: end that one, or give another directory")
+        }
+    }
+
+    deinit { close(descriptor) }
+}

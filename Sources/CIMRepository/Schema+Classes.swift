@@ -1,0 +1,176 @@
+import CIM
+
+extension Schema {
+    /// What putting a class did.
+    struct ClassEffect {
+        /// The classes to store: the one put, and those below it that had to give way. Empty when nothing changed.
+        var stored: [StoredClass] = []
+    }
+
+    /// Creates a class, or changes the one of its name (SEMANTICS A.2.2, A.4 PutClass).
+    ///
+    /// - Throws: InvalidParameter; InvalidNamespace; AccessDenied for a system class; AlreadyExists, NotFound (the flags);
+    ///   InvalidClass for a feature with a system name; QuotaViolation; InvalidAssociation; what `CIMClass.resolved(with:)` throws, for
+    ///   the class, or for one below it; ClassHasChildren, ClassHasInstances. The schema is then as it was.
+    /// - Parameters:
+    ///   - declared: with its own features only, or resolved: what it inherits unchanged is not taken for its own.
+    ///   - hasInstances: whether one of these classes of the namespace has a static instance.
+    ///
+    /// A put of what is there already changes nothing and always succeeds. A change of nothing but qualifiers that only describe is always
+    /// allowed. Any other change needs a class without instances; in the compatible mode also without subclasses. In the safe mode every
+    /// subclass must resolve with the change; in the force mode, local qualifiers of subclasses that are in its way are deleted. A class
+    /// with instances is changed in no mode: nothing here destroys instances but a deletion.
+    mutating func putClass(
+        _ declared: CIMClass, in namespace: CIMNamespaceName, flags: ChangeFlags,
+        hasInstances: ([CIMName]) throws(CIMError) -> Bool
+    ) throws(CIMError) -> ClassEffect {
+        try flags.check()
+        let place = try self.namespace(namespace)
+        let name = CIMName(declared.name)
+        let old = place.classes[name]
+        try Schema.checkMayPut(declared, old: old)
+        try flags.check(exists: old != nil, "class \(declared.name)")
+        let parent = declared.superclass.flatMap { place.classes[CIMName($0)] }
+        if let parent, parent.isSystem, CIMName.equal(parent.resolved.name, "__NAMESPACE") {
+            throw CIMError(.invalidSuperclass, "class \(declared.name) cannot derive from __NAMESPACE")
+        }
+        let new = try StoredClass(declared.declared(changedFrom: parent?.resolved), parent: parent)
+        guard let old else {
+            guard place.classes.count < Schema.maximumClasses else {
+                throw CIMError(.quotaViolation, "\(namespace) has \(Schema.maximumClasses) classes already")
+            }
+            namespaces[namespace]?.insert(new)
+            return ClassEffect(stored: [new])
+        }
+        if new.resolved == old.resolved, new.resolved.name == old.resolved.name { return ClassEffect() }
+        let below = place.descendants(of: declared.name)
+        if new.resolved.withoutDescriptions != old.resolved.withoutDescriptions {
+            guard below.isEmpty || !flags.isDisjoint(with: [.safeMode, .forceMode]) else {
+                throw CIMError(
+                    .classHasChildren,
+                    "class \(declared.name) cannot change: \(below[0]) derives from it; use UPDATE_SAFE_MODE, or UPDATE_FORCE_MODE")
+            }
+            if try hasInstances([name] + below) {
+                throw CIMError(.classHasInstances, "class \(declared.name) cannot change while it, or a class below it, has instances")
+            }
+        }
+        var changed = [name: new]
+        var effect = ClassEffect(stored: [new])
+        for descendant in below {
+            guard let was = place.classes[descendant], let parent = was.resolved.superclass.flatMap({ changed[CIMName($0)] }) else {
+                throw CIMError(.criticalError, "class \(descendant) is not where its superclass says")
+            }
+            var local = was.resolved.declared()
+            let gaveWay = flags.contains(.forceMode) && local.removeQualifiers(lockedBy: parent.resolved)
+            let stored = try Schema.resolve(local, below: declared.name, parent: parent)
+            changed[descendant] = stored
+            if gaveWay { effect.stored.append(stored) }
+        }
+        namespaces[namespace]?.insert(new)
+        for descendant in below {
+            if let stored = changed[descendant] { namespaces[namespace]?.insert(stored) }
+        }
+        return effect
+    }
+
+    /// Deletes a class and all below it; the names of all of them.
+    ///
+    /// - Throws: InvalidNamespace; InvalidClass when it is not there; InvalidOperation for a system class.
+    mutating func deleteClass(_ name: String, in namespace: CIMNamespaceName) throws(CIMError) -> [CIMName] {
+        let place = try self.namespace(namespace)
+        let stored = try place.stored(name, in: namespace)
+        guard !stored.isSystem else { throw CIMError(.invalidOperation, "\(stored.resolved.name) is a system class: it cannot be deleted") }
+        let names = [CIMName(stored.resolved.name)] + place.descendants(of: name)
+        for name in names.reversed() { namespaces[namespace]?.remove(name) }
+        return names
+    }
+
+    /// Throws InvalidClass when a reference of the class names a class that is not there.
+    ///
+    /// Asked when a unit of changes ends, so that classes may refer to each other whatever their order.
+    func checkReferences(of name: String, in namespace: CIMNamespaceName) throws(CIMError) {
+        guard let place = namespaces[namespace], let stored = place.classes[CIMName(name)] else { return }
+        let declared = stored.resolved
+        for property in declared.properties where property.type.base == .reference {
+            try Schema.check(property.type, of: "\(declared.name).\(property.name)", in: place)
+        }
+        for method in declared.methods {
+            for parameter in method.parameters where parameter.type.base == .reference {
+                try Schema.check(parameter.type, of: "\(declared.name).\(method.name)(\(parameter.name))", in: place)
+            }
+        }
+    }
+
+    private static func check(_ type: CIMTypeReference, of what: String, in place: Namespace) throws(CIMError) {
+        guard let target = type.className, !CIMName.equal(target, "object"), place.classes[CIMName(target)] == nil else { return }
+        throw CIMError(.invalidClass, "\(what) refers to class \(target), which is not there")
+    }
+
+    private static func checkMayPut(_ declared: CIMClass, old: StoredClass?) throws(CIMError) {
+        if CIMName.isSystemName(declared.name) || old?.isSystem ?? false {
+            throw CIMError(.accessDenied, "\(declared.name) \(old == nil ? "would be" : "is") a system class, which nobody may put")
+        }
+        let names =
+            declared.properties.lazy.map(\.name) + declared.methods.lazy.map(\.name)
+            + declared.methods.lazy.flatMap { $0.parameters.map(\.name) }
+        if let system = names.first(where: { CIMName.isSystemName($0) }) {
+            throw CIMError(.invalidClass, "\(declared.name).\(system): a name that starts with __ is the system's")
+        }
+    }
+
+    private static func resolve(_ local: CIMClass, below changed: String, parent: StoredClass) throws(CIMError) -> StoredClass {
+        do throws(CIMError) {
+            return try StoredClass(local, parent: parent)
+        } catch {
+            throw error.of("class \(changed) cannot change, because of \(local.name) below it")
+        }
+    }
+}
+
+extension CIMClass {
+    /// The qualifiers that change what a class or its feature is (SEMANTICS H.5). All others only describe.
+    private static let importantQualifiers: Set<CIMName> = [
+        "abstract", "terminal", "singleton", "dynamic", "provider", "DynProps", "PropertyContext", "ClassContext", "key", "implemented",
+        "static", "disabled", "Bypass_GetObject", "constructor", "destructor", "ID", "optional", "in", "out", "CIMTYPE", "SubType",
+        "Indication", "Association", "EmbeddedInstance", "EmbeddedObject",
+    ]
+
+    fileprivate var withoutDescriptions: CIMClass {
+        func important(_ qualifiers: [CIMQualifier]) -> [CIMQualifier] {
+            qualifiers.filter { CIMClass.importantQualifiers.contains(CIMName($0.name)) }
+        }
+        var bare = self
+        bare.qualifiers = important(qualifiers)
+        for index in bare.properties.indices { bare.properties[index].qualifiers = important(properties[index].qualifiers) }
+        for index in bare.methods.indices {
+            bare.methods[index].qualifiers = important(methods[index].qualifiers)
+            for position in bare.methods[index].parameters.indices {
+                bare.methods[index].parameters[position].qualifiers = important(methods[index].parameters[position].qualifiers)
+            }
+        }
+        return bare
+    }
+
+    /// Removes the qualifiers that `parent` hands down as not overridable and this declaration overrides; whether there was one.
+    fileprivate mutating func removeQualifiers(lockedBy parent: CIMClass) -> Bool {
+        var removed = CIMClass.remove(from: &qualifiers, lockedBy: parent.qualifiers)
+        for index in properties.indices {
+            guard let theirs = parent.property(named: properties[index].name) else { continue }
+            removed = CIMClass.remove(from: &properties[index].qualifiers, lockedBy: theirs.qualifiers) || removed
+        }
+        for index in methods.indices {
+            guard let theirs = parent.method(named: methods[index].name) else { continue }
+            removed = CIMClass.remove(from: &methods[index].qualifiers, lockedBy: theirs.qualifiers) || removed
+        }
+        return removed
+    }
+
+    private static func remove(from qualifiers: inout [CIMQualifier], lockedBy parent: [CIMQualifier]) -> Bool {
+        let count = qualifiers.count
+        qualifiers.removeAll { mine in
+            guard let theirs = parent.named(mine.name) else { return false }
+            return theirs.flavor.contains(.disableOverride) && theirs.value != mine.value
+        }
+        return qualifiers.count < count
+    }
+}

@@ -1,0 +1,175 @@
+import CIM
+
+/// An instance that passed every check and can be stored.
+struct StaticInstance: Sendable {
+    /// All properties of its class, in the class's order and types.
+    var instance: CIMInstance
+
+    /// What no two instances of a hierarchy share: see ``Schema/scope(of:in:)``.
+    var key: String
+}
+
+extension Schema {
+    /// Checks an instance against its class and gives it the class's types (SEMANTICS C.1).
+    ///
+    /// - Throws: InvalidNamespace; InvalidClass; InvalidOperation for an abstract or dynamic class; InvalidProperty; InvalidObject for a
+    ///   property given twice; TypeMismatch; NoKey when a key is absent or NULL, or the class has none; InvalidObjectPath; QuotaViolation
+    ///   for objects nested too deep.
+    /// - Parameter stored: the instance that is there already, of which `only` names the properties that may change.
+    ///
+    /// A property that is absent has the class's default; NULL stays NULL. System properties are not stored.
+    func checked(
+        _ instance: CIMInstance, in namespace: CIMNamespaceName, only: [String]? = nil, over stored: CIMInstance? = nil
+    ) throws(CIMError) -> StaticInstance {
+        let declaration = try self.namespace(namespace).stored(instance.className, in: namespace).resolved
+        guard !declaration.isAbstract else {
+            throw CIMError(.invalidOperation, "class \(declaration.name) is abstract: it has no instances")
+        }
+        guard !declaration.isDynamic else {
+            throw CIMError(.invalidOperation, "the instances of \(declaration.name) come from its provider: they are not stored")
+        }
+        var fitted = try fit(instance, to: declaration, in: namespace, depth: 0)
+        if let only, let stored {
+            for name in only where declaration.property(named: name) == nil {
+                throw CIMError(.invalidProperty, "class \(declaration.name) has no property \(name)")
+            }
+            for property in stored.properties where !only.contains(where: { CIMName.equal($0, property.name) }) {
+                fitted[property.name] = property.value
+            }
+        }
+        let path = try fitted.path(in: declaration)
+        fitted.path = nil
+        return StaticInstance(instance: fitted, key: try key(of: path, in: namespace))
+    }
+
+    /// What a key is unique in: the topmost class above, or the class itself, that has the keys; for a singleton the topmost that is one and
+    /// not abstract. Two instances below it with the same keys are the same instance (SEMANTICS C.1.1); nil when the class has no keys.
+    func scope(of declaration: CIMClass, in namespace: CIMNamespaceName) -> String? {
+        let line = [declaration] + declaration.derivation.compactMap { self.class($0, in: namespace) }
+        if declaration.isSingleton { return line.last { $0.isSingleton && !$0.isAbstract }?.name }
+        return line.last { !$0.keyProperties.isEmpty }?.name
+    }
+
+    /// The text under which the instance with this path is stored: that of the path in its scope, in lower case, since paths compare
+    /// without regard to case (SEMANTICS H.1).
+    ///
+    /// - Throws: InvalidNamespace; InvalidClass; InvalidObjectPath when the path does not fit its class.
+    func key(of path: CIMObjectPath, in namespace: CIMNamespaceName) throws(CIMError) -> String {
+        let declaration = try self.namespace(namespace).stored(path.className, in: namespace).resolved
+        guard !path.isClassPath else {
+            throw CIMError(.invalidObjectPath, "'\(path.relativePath)' names a class: an instance's path has its keys")
+        }
+        guard var canonical = canonical(path, for: declaration, in: namespace, depth: 0) else {
+            do {
+                _ = try path.canonicalized(for: declaration)
+            } catch {
+                throw CIMError(.invalidObjectPath, error.message, cause: error)
+            }
+            throw CIMError(.invalidObjectPath, "'\(path.relativePath)' does not fit class \(declaration.name)")
+        }
+        guard let scope = scope(of: declaration, in: namespace) else {
+            throw CIMError(.invalidObjectPath, "class \(declaration.name) has no key of its own: '\(path.relativePath)' names nothing")
+        }
+        canonical.className = scope
+        return canonical.relativePath.foldedName
+    }
+
+    /// The one form of a path, also of those in its keys: no server where it is this one, no namespace where it is this one, keys as the
+    /// class declares them. Nil when it does not fit the class.
+    private func canonical(
+        _ path: CIMObjectPath, for declaration: CIMClass, in namespace: CIMNamespaceName, depth: Int
+    ) -> CIMObjectPath? {
+        guard depth <= CIMObjectPath.maximumNesting, var result = try? path.canonicalized(for: declaration) else { return nil }
+        result.server = nil
+        result.namespace = nil
+        guard case .keys(var keys) = result.keys else { return result }
+        for index in keys.indices {
+            guard case .reference(let target) = keys[index].value else { continue }
+            keys[index].value = .reference(canonical(target, seenFrom: namespace, depth: depth + 1))
+        }
+        result.keys = .keys(keys)
+        return result
+    }
+
+    private func canonical(_ target: CIMObjectPath, seenFrom namespace: CIMNamespaceName, depth: Int) -> CIMObjectPath {
+        var plain = target
+        if plain.server == "." { plain.server = nil }
+        let place = plain.namespace.flatMap { CIMNamespaceName($0) } ?? namespace
+        plain.namespace = plain.server == nil && place == namespace ? nil : place.text
+        guard plain.server == nil, let declaration = self.class(plain.className, in: place),
+            let fitted = canonical(plain, for: declaration, in: place, depth: depth)
+        else { return plain }
+        var result = fitted
+        result.namespace = plain.namespace
+        return result
+    }
+
+    // MARK: - Values
+
+    private func fit(
+        _ instance: CIMInstance, to declaration: CIMClass, in namespace: CIMNamespaceName, depth: Int
+    ) throws(CIMError) -> CIMInstance {
+        guard depth < Schema.maximumNesting else {
+            throw CIMError(.quotaViolation, "objects in objects more than \(Schema.maximumNesting) deep")
+        }
+        if let twice = instance.duplicateName { throw CIMError(.invalidObject, "\(declaration.name).\(twice) is given twice") }
+        var given: [CIMName: CIMValue] = [:]
+        for property in instance.properties where !CIMName.isSystemName(property.name) { given[CIMName(property.name)] = property.value }
+        var result = CIMInstance(className: declaration.name, reservingCapacity: declaration.properties.count)
+        for property in declaration.properties {
+            let value = given.removeValue(forKey: CIMName(property.name)) ?? property.defaultValue
+            let what = "\(declaration.name).\(property.name)"
+            result.append(name: property.name, value: try fit(value, to: property.type, of: what, in: namespace, depth: depth))
+        }
+        if let unknown = instance.properties.first(where: { given[CIMName($0.name)] != nil }) {
+            throw CIMError(.invalidProperty, "class \(declaration.name) has no property \(unknown.name)")
+        }
+        result.path = depth == 0 ? nil : instance.path
+        return result
+    }
+
+    private func fit(
+        _ value: CIMValue, to type: CIMTypeReference, of what: String, in namespace: CIMNamespaceName, depth: Int
+    ) throws(CIMError) -> CIMValue {
+        guard let converted = value.converted(to: type) else {
+            throw CIMError(.typeMismatch, "\(what) is \(type), got \(value.briefDescription)")
+        }
+        switch converted {
+        case .object(let embedded):
+            return .object(try fit(embedded: embedded, to: type, of: what, in: namespace, depth: depth))
+        case .array(.object, let elements):
+            var fitted: [CIMValue] = []
+            for element in elements {
+                guard case .object(let embedded) = element else {
+                    throw CIMError(.typeMismatch, "\(what) has an element that is no object")
+                }
+                fitted.append(.object(try fit(embedded: embedded, to: type, of: what, in: namespace, depth: depth)))
+            }
+            return .array(of: .object, fitted)
+        default:
+            return converted
+        }
+    }
+
+    private func fit(
+        embedded: CIMInstance, to type: CIMTypeReference, of what: String, in namespace: CIMNamespaceName, depth: Int
+    ) throws(CIMError) -> CIMInstance {
+        guard let declaration = self.class(embedded.className, in: namespace) else {
+            throw CIMError(.invalidClass, "\(what) holds an object of class \(embedded.className), which is not there")
+        }
+        if let wanted = type.className, !CIMName.equal(wanted, "object"), !declaration.isSameOrDerived(from: wanted) {
+            throw CIMError(.typeMismatch, "\(what) holds a \(declaration.name), which is no \(wanted)")
+        }
+        return try fit(embedded, to: declaration, in: namespace, depth: depth + 1)
+    }
+
+    /// How deep objects may hold objects (DESIGN 3, Objects).
+    static let maximumNesting = 16
+}
+
+extension String {
+    /// In lower case (ASCII), as names are compared.
+    var foldedName: String {
+        String(decoding: utf8.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }, as: UTF8.self)
+    }
+}

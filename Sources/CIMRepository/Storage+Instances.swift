@@ -1,0 +1,91 @@
+import CIM
+import GRDB
+
+extension Storage {
+    /// An instance as stored, verified and read.
+    struct InstanceRow {
+        var id: Int64
+        var instance: CIMInstance
+        var record: [UInt8]
+    }
+
+    private static let columns = "SELECT id, class, key, checksum, body FROM instance"
+
+    private func read(_ row: Row, in namespace: String) throws(CIMError) -> InstanceRow {
+        let record = try run { try row.withUnsafeData(atIndex: 4) { $0.map { [UInt8]($0) } ?? [] } }
+        guard let id = Int64.fromDatabaseValue(row[0]), let className = String.fromDatabaseValue(row[1]),
+            let key = String.fromDatabaseValue(row[2]),
+            Int64.fromDatabaseValue(row[3]) == Int64(Checksum.ofRow([namespace, className, key], record))
+        else { throw corrupt("an instance of \(namespace)") }
+        do throws(RecordError) {
+            return InstanceRow(id: id, instance: try RecordReader.readInstance(record), record: record)
+        } catch {
+            throw corrupt("an instance of \(className) in \(namespace) (\(error))")
+        }
+    }
+
+    func instance(key: String, in namespace: String) throws(CIMError) -> InstanceRow? {
+        let row = try run {
+            try Row.fetchOne(
+                database.cachedStatement(sql: "\(Storage.columns) WHERE namespace = ? AND key = ?"), arguments: [namespace, key])
+        }
+        guard let row else { return nil }
+        return try read(row, in: namespace)
+    }
+
+    /// Instances of exactly this class with an id above `after`, in the order of their ids: as many as fit.
+    func instances(
+        of className: String, in namespace: String, after: Int64, most: Int, bytes: Int
+    ) throws(CIMError) -> (rows: [InstanceRow], isComplete: Bool) {
+        try run {
+            let sql = "\(Storage.columns) WHERE namespace = ? AND class = ? AND id > ? ORDER BY id"
+            let found = try Row.fetchCursor(
+                database.cachedStatement(sql: sql), arguments: [namespace, className.foldedName, after])
+            var rows: [InstanceRow] = []
+            var size = 0
+            while let row = try found.next() {
+                guard rows.count < most, size < bytes else { return (rows, false) }
+                let next = try read(row, in: namespace)
+                size += next.record.count
+                rows.append(next)
+            }
+            return (rows, true)
+        }
+    }
+
+    func count(of className: String, in namespace: String) throws(CIMError) -> Int {
+        try run {
+            try Int.fetchOne(
+                database.cachedStatement(sql: "SELECT count(*) FROM instance WHERE namespace = ? AND class = ?"),
+                arguments: [namespace, className.foldedName]) ?? 0
+        }
+    }
+
+    func hasInstances(of classes: [CIMName], in namespace: String) throws(CIMError) -> Bool {
+        let any = try run { try Int.fetchOne(database, sql: "SELECT 1 FROM instance WHERE namespace = ? LIMIT 1", arguments: [namespace]) }
+        guard any != nil else { return false }
+        return try run {
+            let statement = try database.cachedStatement(sql: "SELECT 1 FROM instance WHERE namespace = ? AND class = ? LIMIT 1")
+            for name in classes where try Int.fetchOne(statement, arguments: [namespace, name.text.foldedName]) != nil { return true }
+            return false
+        }
+    }
+
+    func insert(_ record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) {
+        let className = className.foldedName
+        try execute(
+            "INSERT INTO instance (namespace, class, key, checksum, body) VALUES (?, ?, ?, ?, ?)",
+            [namespace, className, key, Int64(Checksum.ofRow([namespace, className, key], record)), DatabaseValue.blob(record)])
+    }
+
+    func update(_ id: Int64, to record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) {
+        let checksum = Int64(Checksum.ofRow([namespace, className.foldedName, key], record))
+        try execute("UPDATE instance SET checksum = ?, body = ? WHERE id = ?", [checksum, DatabaseValue.blob(record), id])
+    }
+
+    func delete(instance id: Int64) throws(CIMError) { try execute("DELETE FROM instance WHERE id = ?", [id]) }
+
+    func deleteInstances(of className: String, in namespace: String) throws(CIMError) {
+        try execute("DELETE FROM instance WHERE namespace = ? AND class = ?", [namespace, className.foldedName])
+    }
+}

@@ -1,0 +1,83 @@
+import CIM
+
+/// A class in a schema, with everything it inherits. Shared by all snapshots that hold it.
+final class StoredClass: Sendable {
+    let resolved: CIMClass
+
+    /// One of CIMBus's own, which nobody changes.
+    let isSystem: Bool
+    let isAssociation: Bool
+
+    /// Resolves a declaration; what it inherits unchanged shares its memory with the parent.
+    ///
+    /// - Throws: what ``CIMClass/resolved(with:)`` throws, and InvalidAssociation.
+    init(_ declared: CIMClass, parent: StoredClass?, isSystem: Bool = false) throws(CIMError) {
+        var resolved = try declared.resolved(with: parent?.resolved)
+        if let parent = parent?.resolved {
+            for (index, property) in parent.properties.enumerated()
+            where index < resolved.properties.count && resolved.properties[index] == property {
+                resolved.properties[index] = property
+            }
+            for (index, method) in parent.methods.enumerated()
+            where index < resolved.methods.count && resolved.methods[index] == method {
+                resolved.methods[index] = method
+            }
+            if parent.isAssociation, !resolved.isAssociation {
+                throw CIMError(.invalidAssociation, "class \(resolved.name) must be an association, because \(parent.name) is")
+            }
+        }
+        isAssociation = resolved.isAssociation
+        if isAssociation {
+            let references = resolved.properties.count { $0.type.base == .reference && !$0.type.isArray }
+            guard references >= 2 else {
+                throw CIMError(
+                    .invalidAssociation, "association \(resolved.name) has \(references) references: it needs at least two")
+            }
+        }
+        self.resolved = resolved
+        self.isSystem = isSystem
+    }
+}
+
+extension CIMClass {
+    /// The class as it was declared: without what `resolved(with:)` adds. Resolving it with the same parent gives this class again.
+    ///
+    /// - Parameter parent: given when the class comes from outside: a feature that claims another origin and is not what `parent` hands
+    ///   down has been changed, and counts as declared here.
+    func declared(changedFrom parent: CIMClass? = nil) -> CIMClass {
+        var declared = self
+        declared.derivation = []
+        declared.qualifiers = qualifiers.filter(\.isLocal)
+        declared.properties = []
+        for property in properties where isOwn(property.origin) || (parent?.handsDown(property) == false) {
+            var own = property
+            own.qualifiers = property.qualifiers.filter(\.isLocal)
+            own.origin = name
+            declared.properties.append(own)
+        }
+        declared.methods = []
+        for method in methods where isOwn(method.origin) || (parent?.handsDown(method) == false) {
+            var own = method
+            own.qualifiers = method.qualifiers.filter(\.isLocal)
+            own.origin = name
+            declared.methods.append(own)
+        }
+        return declared
+    }
+
+    private func isOwn(_ origin: String) -> Bool { origin.isEmpty || CIMName.equal(origin, name) }
+
+    private func handsDown(_ property: CIMProperty) -> Bool {
+        guard let mine = self.property(named: property.name) else { return false }
+        return mine.type == property.type && mine.defaultValue == property.defaultValue && property.qualifiers.allSatisfy { !$0.isLocal }
+    }
+
+    private func handsDown(_ method: CIMMethod) -> Bool {
+        guard let mine = self.method(named: method.name) else { return false }
+        return mine.hasSameSignature(as: method) && method.qualifiers.allSatisfy { !$0.isLocal }
+    }
+}
+
+extension CIMQualifier {
+    fileprivate var isLocal: Bool { !flavor.contains(.originPropagated) }
+}
