@@ -14,6 +14,7 @@ let package = Package(
         .library(name: "DBus", targets: ["DBus"]),
         .library(name: "CIM", targets: ["CIM"]),
         .library(name: "CIMMOF", targets: ["CIMMOF"]),
+        .library(name: "CIMQuery", targets: ["CIMQuery"]),
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
         .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
@@ -31,6 +32,7 @@ let package = Package(
         .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
         .target(name: "CIM", swiftSettings: strict),
         .target(name: "CIMMOF", dependencies: ["CIM"], swiftSettings: strict),
+        .target(name: "CIMQuery", dependencies: ["CIM"], swiftSettings: strict),
         .target(
             name: "CIMBusCore",
             dependencies: [
@@ -85,6 +87,7 @@ let package = Package(
             name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
+        .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),
