@@ -15,6 +15,7 @@ let package = Package(
         .library(name: "CIM", targets: ["CIM"]),
         .library(name: "CIMMOF", targets: ["CIMMOF"]),
         .library(name: "CIMRepository", targets: ["CIMRepository"]),
+        .library(name: "CIMQuery", targets: ["CIMQuery"]),
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
         .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
@@ -33,6 +34,7 @@ let package = Package(
         .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
         .target(name: "CIM", swiftSettings: strict),
         .target(name: "CIMMOF", dependencies: ["CIM"], swiftSettings: strict),
+        .target(name: "CIMQuery", dependencies: ["CIM"], swiftSettings: strict),
         .target(
             name: "CIMRepository",
             dependencies: ["CIM", "CIMMOF", .product(name: "GRDB", package: "GRDB.swift")],
@@ -96,6 +98,7 @@ let package = Package(
         .testTarget(
             name: "CIMRepositoryTests",
             dependencies: ["CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter"], swiftSettings: strict),
+        .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),

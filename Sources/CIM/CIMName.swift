@@ -34,7 +34,7 @@ extension CIMName {
 
     /// The lower-case form of an ASCII letter, every other byte unchanged.
     @inlinable
-    static func fold(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
+    public static func fold(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 
     /// Feeds the folded bytes to the hasher, eight at a time.
     static func hash(_ text: String, into hasher: inout Hasher) {
@@ -69,9 +69,9 @@ extension CIMName {
     /// Whether `text` starts with `__`, as no class or property of a user may (SEMANTICS H.4).
     public static func isSystemName(_ text: String) -> Bool { text.utf8.starts(with: [0x5F, 0x5F]) }
 
-    static func isIdentifierStart(_ byte: UInt8) -> Bool { fold(byte) &- 0x61 < 26 || byte == 0x5F || byte >= 0x80 }
+    package static func isIdentifierStart(_ byte: UInt8) -> Bool { fold(byte) &- 0x61 < 26 || byte == 0x5F || byte >= 0x80 }
 
-    static func isIdentifierByte(_ byte: UInt8) -> Bool { isIdentifierStart(byte) || byte &- 0x30 < 10 }
+    package static func isIdentifierByte(_ byte: UInt8) -> Bool { isIdentifierStart(byte) || byte &- 0x30 < 10 }
 }
 
 extension CIMName: Comparable {

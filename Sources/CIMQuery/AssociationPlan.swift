@@ -1,0 +1,148 @@
+import CIM
+
+/// Who is asked for the associations of an object, and which of their ends are results (SEMANTICS I.4). A value that the broker carries out.
+///
+/// ASSOCIATORS OF and REFERENCES OF are never sent to a provider as such: each leg is an ordinary query over an association class, with the
+/// source's path in the properties that can refer to it (I.7, E.2).
+public struct AssociationPlan: Hashable, Sendable {
+    public struct Leg: Hashable, Sendable {
+        public var source: QuerySource
+
+        /// The properties that may refer to the query's source, spelled as declared.
+        public var roles: [String]
+
+        /// The properties that may refer to a result; empty in REFERENCES.
+        public var resultRoles: [String]
+        public var request: QueryPlan.Request
+    }
+
+    public let query: AssociationQuery
+
+    /// The source, in the canonical form of its class, without server and namespace.
+    public let source: CIMObjectPath
+    public let legs: [Leg]
+
+    /// With SchemaOnly: the classes that are the results, each once.
+    public let classes: [String]
+    private let comparand: ReferenceComparand
+
+    /// Plans a query.
+    ///
+    /// - Throws: InvalidClass when the source's class, AssocClass or ResultClass is not there; InvalidObjectPath when the path does not fit its
+    ///   class, or is in another namespace or on another machine.
+    public init(_ query: AssociationQuery, schema: some AssociationSchema, location: QueryLocation = QueryLocation()) throws(QueryError) {
+        func find(_ name: String) throws(QueryError) -> CIMClass {
+            guard let declaration = schema.resolvedClass(named: name) else {
+                throw QueryError(.invalidClass, "there is no class \(name)", at: query.place)
+            }
+            return declaration
+        }
+        guard location.isHere(query.source.server), query.source.namespace.map({ CIMNamespaceName($0) == location.namespace }) ?? true
+        else {
+            throw QueryError(
+                .invalidObjectPath, "expected an object of namespace \(location.namespace), found \(query.source)", at: query.place)
+        }
+        let sourceClass = try find(query.source.className)
+        for name in [query.associationClass, query.resultClass] {
+            if let name { _ = try find(name.text) }
+        }
+        var source: CIMObjectPath
+        do throws(ObjectPathError) {
+            source = try query.source.canonicalized(for: sourceClass)
+        } catch {
+            throw QueryError(.invalidObjectPath, error.message, at: query.place)
+        }
+        source.server = nil
+        source.namespace = nil
+        self.query = query
+        self.source = source
+        comparand = ReferenceComparand(source, in: location)
+        let ends = AssociationEnds(query, sourceClass: sourceClass, schema: schema)
+        guard query.form != .schemaOnly else {
+            legs = []
+            classes = ends.resultClasses
+            return
+        }
+        classes = []
+        let path = source.relativePath
+        legs = schema.associationSources.compactMap { source in
+            guard let (roles, resultRoles) = ends.roles(in: source.declaration) else { return nil }
+            return Leg(
+                source: source, roles: roles, resultRoles: resultRoles,
+                request: AssociationPlan.request(source, roles: roles, path: path))
+        }
+    }
+
+    private static func request(_ source: QuerySource, roles: [String], path: String) -> QueryPlan.Request {
+        let conditions = roles.map { role in
+            WQLCondition.comparison(WQLCondition.Comparison(PropertyPath(CIMName(role)), .compare(.equal, .string(path))))
+        }
+        if source.supportsUnarySelect {
+            let condition = conditions.count > 1 ? WQLCondition.or(conditions) : conditions.first
+            return .query(SelectQuery(from: CIMName(source.declaration.name), where: condition))
+        }
+        return source.supportsEnumeration ? .enumerate : .notCapable
+    }
+
+    /// Whether an association object is one of the source's. Every row of a leg that enumerated has to be asked.
+    public func includes(_ association: CIMInstance, of leg: Leg) -> Bool {
+        leg.roles.contains { refersToSource(association[$0]) }
+    }
+
+    private func refersToSource(_ value: CIMValue?) -> Bool {
+        if case .reference(let path) = value { comparand.refers(to: path) } else { false }
+    }
+
+    /// The other ends of an association object, in declaration order, each once; none when the object is not one of the source's. An
+    /// endpoint is a result once for each association that leads to it, so the broker does not look for it among earlier ones.
+    public func endpoints(of association: CIMInstance, in leg: Leg) -> [CIMObjectPath] {
+        var endpoints: [CIMObjectPath] = []
+        for resultRole in leg.resultRoles {
+            guard case .reference(let path) = association[resultRole],
+                leg.roles.contains(where: { !CIMName.equal($0, resultRole) && refersToSource(association[$0]) }),
+                !endpoints.contains(path)
+            else { continue }
+            endpoints.append(path)
+        }
+        return endpoints
+    }
+
+    /// Whether an endpoint of that class is a result: its class is ResultClass or derived from it, and has RequiredQualifier.
+    public func accepts(endpointClass declaration: CIMClass) -> Bool {
+        guard query.kind == .associators else { return true }
+        return query.resultClass.map { declaration.isSameOrDerived(from: $0.text) } ?? true
+            && query.requiredQualifier.map { declaration.qualifier(named: $0.text) != nil } ?? true
+    }
+}
+
+extension AssociationPlan: CustomStringConvertible {
+    /// What goes to whom and what is filtered where, one line each.
+    public var lines: [String] {
+        var lines: [String] = []
+        if query.form == .schemaOnly { return classes.isEmpty ? ["no class"] : classes.map { "class \($0) from the schema" } }
+        for leg in legs {
+            let name = leg.source.declaration.name
+            switch leg.request {
+            case .query(let query):
+                lines.append("send to \(leg.source.who): \(query)")
+                if leg.source.supportsEnumeration { lines.append("  if it is not capable: enumerate \(name), filter here") }
+            case .notCapable: lines.append("\(leg.source.who) can neither enumerate nor query \(name): ProviderNotCapable")
+            case .get, .enumerate:
+                let roles = leg.roles.joined(separator: " or ")
+                lines.append("enumerate \(name) from \(leg.source.who), filter here: \(roles) refers to \(source.relativePath)")
+            }
+            if query.kind == .associators { lines.append("  results: what \(leg.resultRoles.joined(separator: " or ")) refers to") }
+        }
+        if lines.isEmpty { return ["nothing is asked: no association fits"] }
+        if query.kind == .associators {
+            if let name = query.resultClass { lines.append("keep results of class \(name) or derived from it") }
+            if let name = query.requiredQualifier { lines.append("keep results whose class has the qualifier \(name)") }
+            if query.form == .objects { lines.append("get each result") }
+        }
+        if query.form == .keysOnly { lines.append("keep the keys only") }
+        if query.form == .classDefinitionsOnly { lines.append("return the classes of the results") }
+        return lines
+    }
+
+    public var description: String { lines.joined(separator: "\n") }
+}

@@ -1,0 +1,39 @@
+import CIM
+
+/// Finds a class of the namespace, resolved; nil when there is none.
+public typealias ClassLookup = @Sendable (String) -> CIMClass?
+
+/// A condition checked against a class: constants have the types of their properties, and NOT has been carried down to the comparisons.
+///
+/// Carrying NOT down leaves SEMANTICS I.2 exactly: a comparison whose property is NULL does not hold, negated or not, which is what
+/// three-valued logic gives when "unknown" counts as false at the end.
+indirect enum CheckedCondition: Hashable, Sendable {
+    case all([CheckedCondition])
+    case any([CheckedCondition])
+    case leaf(Leaf)
+
+    struct Leaf: Hashable, Sendable {
+        /// The place of the property in `ConditionChecker.properties`.
+        var property: Int
+
+        /// The way from there into embedded objects.
+        var steps: [Step]
+        var test: Test
+    }
+
+    enum Step: Hashable, Sendable {
+        case property(String)
+        case system(SystemProperty)
+    }
+
+    enum Test: Hashable, Sendable {
+        case compare(RelationalOperator, Comparand)
+        case like(LikePattern, negated: Bool)
+        case isa(String, negated: Bool)
+        case isNull
+        case isNotNull
+
+        /// A comparison with the constant NULL.
+        case never
+    }
+}

@@ -1,0 +1,104 @@
+import CIM
+
+/// A constant made ready to be compared with the values of a property.
+enum Comparand: Hashable, Sendable {
+    case boolean(Bool)
+    case integer(Int128)
+    case real(Double)
+    case text(FoldedText)
+    case character(UInt16)
+
+    /// Microseconds since 1970.
+    case timestamp(Int64)
+
+    /// Microseconds.
+    case interval(UInt64)
+    case path(ReferenceComparand)
+
+    /// For a property whose type is not known before its value is: the first that fits the value counts.
+    case anyOf([Comparand])
+
+    /// How `value` stands to the constant; nil when that is unknown: NULL, or a value of another type.
+    func order(of value: CIMValue) -> Order? {
+        switch self {
+        case .text(let text):
+            guard case .string(let string) = value else { return nil }
+            return text.order(of: string)
+        case .integer(let number):
+            return Comparand.order(of: value, to: number)
+        case .real(let number):
+            return Comparand.order(of: value, to: number)
+        case .boolean(let flag):
+            guard case .boolean(let other) = value else { return nil }
+            return flag == other ? .equal : .unordered
+        case .character(let unit):
+            guard let other = value.int64Value else { return nil }
+            return Comparand.order(other, Int64(unit))
+        case .timestamp(let microseconds):
+            guard case .datetime(let time) = value else { return nil }
+            return time.microsecondsSince1970.map { Comparand.order($0, microseconds) } ?? .unordered
+        case .interval(let microseconds):
+            guard case .datetime(let time) = value else { return nil }
+            return time.intervalMicroseconds.map { Comparand.order($0, microseconds) } ?? .unordered
+        case .path(let path):
+            guard case .reference(let other) = value else { return nil }
+            return path.refers(to: other) ? .equal : .unordered
+        case .anyOf(let comparands):
+            for comparand in comparands {
+                if let order = comparand.order(of: value) { return order }
+            }
+            return nil
+        }
+    }
+
+    @inline(__always)
+    private static func order<Value: Comparable>(_ left: Value, _ right: Value) -> Order {
+        left == right ? .equal : left < right ? .less : .greater
+    }
+
+    private static func order(of value: CIMValue, to number: Int128) -> Order? {
+        switch value {
+        case .char16: return nil
+        case .uint64(let other): return order(Int128(other), number)
+        case .real32(let other): return order(number, exactlyTo: Double(other)).mirrored
+        case .real64(let other): return order(number, exactlyTo: other).mirrored
+        default: return value.int64Value.map { order(Int128($0), number) }
+        }
+    }
+
+    private static func order(of value: CIMValue, to number: Double) -> Order? {
+        switch value {
+        case .char16: return nil
+        case .uint64(let other): return order(Int128(other), exactlyTo: number)
+        case .real32(let other): return order(ofReal: Double(other), to: number)
+        case .real64(let other): return order(ofReal: other, to: number)
+        default: return value.int64Value.map { order(Int128($0), exactlyTo: number) }
+        }
+    }
+
+    private static func order(ofReal left: Double, to right: Double) -> Order {
+        left.isNaN || right.isNaN ? .unordered : order(left, right)
+    }
+
+    /// Without rounding the integer to a real.
+    private static func order(_ integer: Int128, exactlyTo real: Double) -> Order {
+        if real.isNaN { return .unordered }
+        let floor = real.rounded(.down)
+        guard floor < 0x1p100 else { return .less }
+        guard floor > -0x1p100 else { return .greater }
+        let whole = Int128(floor)
+        guard integer == whole else { return integer < whole ? .less : .greater }
+        return real > floor ? .less : .equal
+    }
+}
+
+extension Order {
+    /// How the right stands to the left.
+    var mirrored: Order {
+        switch self {
+        case .less: .greater
+        case .greater: .less
+        case .equal, .unordered: self
+        }
+    }
+}

@@ -1,0 +1,33 @@
+import CIM
+
+/// Which properties the results of a query keep (SEMANTICS I.2): those listed, and always the system properties. An embedded object is kept
+/// whole, also when only a property of it is listed (I.5).
+public struct Projection: Hashable, Sendable {
+    /// The names of the kept properties, without system properties, in the order of the class; nil for all.
+    public let kept: [String]?
+    private let names: Set<CIMName>
+
+    /// - Throws: InvalidQuery and PropertyNotAnObject, as for properties in WHERE.
+    init(_ list: SelectQuery.List, checkedBy checker: ConditionChecker) throws(QueryError) {
+        guard case .properties(let properties) = list else {
+            self.init(kept: nil)
+            return
+        }
+        var names: Set<CIMName> = []
+        for property in properties { names.insert(CIMName(try checker.type(of: property).name)) }
+        self.init(kept: checker.declaration.properties.map(\.name).filter { names.contains(CIMName($0)) })
+    }
+
+    init(kept: [String]?) {
+        self.kept = kept
+        names = Set((kept ?? []).map { CIMName($0) })
+    }
+
+    /// The instance with what is kept: the class, the path, the listed properties and the system properties.
+    public func applied(to instance: CIMInstance) -> CIMInstance {
+        guard kept != nil else { return instance }
+        var result = instance
+        result.properties.removeAll { !CIMName.isSystemName($0.name) && !names.contains(CIMName($0.name)) }
+        return result
+    }
+}

@@ -1,0 +1,29 @@
+import CIM
+
+/// One who has instances of a class: a provider, or the repository.
+public struct QuerySource: Hashable, Sendable {
+    /// The class whose instances it has, resolved.
+    public var declaration: CIMClass
+
+    /// The name of the registration; nil for the repository.
+    public var provider: String?
+    public var supportsGet: Bool
+    public var supportsEnumeration: Bool
+
+    /// Whether it declares `WQL:UnarySelect` (SEMANTICS I.7).
+    public var supportsUnarySelect: Bool
+
+    public init(
+        _ declaration: CIMClass, provider: String? = nil, supportsGet: Bool = true, supportsEnumeration: Bool = true,
+        supportsUnarySelect: Bool = false
+    ) {
+        self.declaration = declaration
+        self.provider = provider
+        self.supportsGet = supportsGet
+        self.supportsEnumeration = supportsEnumeration
+        self.supportsUnarySelect = supportsUnarySelect
+    }
+
+    /// "provider NAME" or "the repository".
+    var who: String { provider.map { "provider \($0)" } ?? "the repository" }
+}
