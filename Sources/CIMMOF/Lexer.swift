@@ -15,6 +15,7 @@ struct Lexer {
     struct Comment {
         var range: Range<Int>
         var line: Int
+        var lastLine: Int
     }
 
     let bytes: [UInt8]
@@ -165,7 +166,7 @@ struct Lexer {
             default:
                 return
             }
-            if keepsComments { comments.append(Comment(range: start..<position, line: startLine)) }
+            if keepsComments { comments.append(Comment(range: start..<position, line: startLine, lastLine: line)) }
         }
     }
 

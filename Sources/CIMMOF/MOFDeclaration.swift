@@ -62,6 +62,14 @@ public struct MOFAliasReference: Hashable, Sendable {
     public var alias: String
     public var line: Int
     public var column: Int
+
+    public init(property: String, index: Int? = nil, alias: String, line: Int = 1, column: Int = 1) {
+        self.property = property
+        self.index = index
+        self.alias = alias
+        self.line = line
+        self.column = column
+    }
 }
 
 /// An instance as written: values by literal, not yet fitted to the types of its class.

@@ -1,6 +1,9 @@
 /// Everything that is wrong with a MOF text, up to the limit of its compilation.
 public struct MOFErrors: Error, Hashable, Sendable, CustomStringConvertible {
-    /// At least one, in the order they were found.
+    /// The error that was found first.
+    public let first: MOFError
+
+    /// All of them, in the order they were found.
     public let errors: [MOFError]
 
     /// Whether there may be more: the compiler stopped at its limit.
@@ -13,9 +16,6 @@ public struct MOFErrors: Error, Hashable, Sendable, CustomStringConvertible {
         self.errors = errors
         self.isTruncated = isTruncated
     }
-
-    /// The error that was found first.
-    public let first: MOFError
 
     /// One line for each.
     public var description: String { errors.map(\.description).joined(separator: "\n") }

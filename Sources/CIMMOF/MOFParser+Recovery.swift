@@ -58,7 +58,7 @@ extension MOFParser {
                 pass()
                 if braces.count <= level { return true }
             case .punctuation(UInt8(ascii: "{")):
-                braces.append(isOperandBefore ? .body : .array)
+                braces.append(isValueNext ? .array : .body)
                 pass()
             case .punctuation(UInt8(ascii: "}")):
                 if braces.count > level {
@@ -75,11 +75,9 @@ extension MOFParser {
         }
     }
 
-    private var isOperandBefore: Bool {
-        switch previous {
-        case .identifier, .alias: true
-        default: false
-        }
+    private var isValueNext: Bool {
+        guard case .punctuation(let byte) = previous else { return false }
+        return byte == UInt8(ascii: "=") || byte == UInt8(ascii: "(") || byte == UInt8(ascii: ",") || byte == UInt8(ascii: "{")
     }
 
     private var isStatementBefore: Bool {

@@ -1,38 +1,77 @@
 import CIM
 
 /// Writes MOF that `MOFParser` reads back to the same value.
+///
+/// What MOF has no literal for does not come back: reals that are not finite; where the declaration of a qualifier is not known, its values of
+/// other integer types than sint32, sint64 and uint64 as they need (they come back in the narrowest) and its empty arrays (as strings); in an
+/// instance, which does not know its types, everything that is no string, boolean, character, instance, real64 or such an integer.
 public enum MOFWriter {
+    /// The declaration of a qualifier that whoever reads the text will know; nil when they will know none.
+    public typealias KnownTypes = (_ name: String) -> CIMQualifierType?
+
     /// The declaration of a class: its local features (their origin is the class, or not set) and qualifiers that were not inherited.
     ///
-    /// Reading it back gives the class as declared, unless it holds what MOF has no literal for: reals that are not finite, qualifiers of
-    /// other integer types than sint32 (they come back in the narrowest type), empty arrays in qualifiers (they come back as strings).
-    public static func write(_ declared: CIMClass) -> String {
-        var text = qualifierList(declared.qualifiers, separator: "\n")
-        text += "class \(declared.name)"
-        if let superclass = declared.superclass { text += " : \(superclass)" }
-        text += "\n{\n"
-        for property in declared.properties where isLocal(property.origin, in: declared) {
-            text += "    \(qualifierList(property.qualifiers))\(typeName(property.type, qualifiers: property.qualifiers)) \(property.name)"
-            text += arraySuffix(property.type)
-            if !property.defaultValue.isNull { text += " = \(property.defaultValue)" }
-            text += ";\n"
-        }
-        for method in declared.methods where isLocal(method.origin, in: declared) {
-            let type = method.returnType.map { typeName($0, qualifiers: method.qualifiers) } ?? "void"
-            text += "    \(qualifierList(method.qualifiers))\(type) \(method.name)("
-            text += method.parameters.map { parameter in
-                qualifierList(parameter.qualifiers) + typeName(parameter.type, qualifiers: parameter.qualifiers) + " \(parameter.name)"
-                    + arraySuffix(parameter.type)
-            }.joined(separator: ", ")
-            text += ");\n"
-        }
-        return text + "};\n"
+    /// - Parameter types: with a known type only those flavors are written that differ from its own; without one, those that are set.
+    public static func write(_ declared: CIMClass, knowing types: KnownTypes = { _ in nil }) -> String {
+        write(declared, alias: nil, references: [], knowing: types)
     }
 
     /// The declaration of an instance.
     public static func write(_ instance: CIMInstance) -> String {
-        var text = "instance of \(instance.className)\n{\n"
-        for property in instance.properties { text += "    \(property.name) = \(property.value);\n" }
+        write(MOFInstance(instance: instance))
+    }
+
+    /// The declaration of an instance with its alias and those it refers to.
+    public static func write(_ declared: MOFInstance) -> String {
+        let alias = declared.alias.map { " as $\($0)" } ?? ""
+        let aliases = Aliases(declared.aliasReferences)
+        return "instance of \(declared.instance.className)\(alias)\n{\n" + properties(declared.instance, aliases, indent: 4) + "};\n"
+    }
+
+    /// The declaration of a qualifier, with every flavor that matters in words.
+    public static func write(_ type: CIMQualifierType) -> String {
+        var text = "Qualifier \(type.name) : \(type.type.base.mofName)\(arraySuffix(type.type))"
+        if !type.defaultValue.isNull { text += " = " + literal(type.defaultValue, indent: 4) }
+        let scope = type.scope == .any ? ["any"] : type.scope.words.isEmpty ? ["schema"] : type.scope.words
+        let words = [
+            type.flavor.contains(.disableOverride) ? "DisableOverride" : "EnableOverride",
+            type.flavor.contains(.toSubclass) ? "ToSubclass" : "Restricted",
+        ]
+        let more = [(CIMFlavor.toInstance, "ToInstance"), (.amended, "Amended")].filter { type.flavor.contains($0.0) }.map(\.1)
+        return text + ",\n    Scope(\(scope.joined(separator: ", "))),\n    Flavor(\((words + more).joined(separator: ", ")));\n"
+    }
+
+    static func write(
+        _ declared: CIMClass, alias: String?, references: [MOFAliasReference], knowing types: KnownTypes
+    ) -> String {
+        let aliases = Aliases(references)
+        var text = qualifierList(declared.qualifiers, indent: 0, onOwnLine: true, types)
+        text += "class \(declared.name)"
+        if let alias { text += " as $\(alias)" }
+        if let superclass = declared.superclass { text += " : \(superclass)" }
+        text += "\n{\n"
+        for property in declared.properties where isLocal(property.origin, in: declared) {
+            text +=
+                "    \(qualifierList(property.qualifiers, indent: 4, types))\(typeName(property.type, property.qualifiers)) \(property.name)"
+            text += arraySuffix(property.type)
+            if let alias = aliases.alias(of: property.name) {
+                text += " = $\(alias)"
+            } else if !property.defaultValue.isNull {
+                text += " = " + literal(property.defaultValue, indent: 8)
+            }
+            text += ";\n"
+        }
+        for method in declared.methods where isLocal(method.origin, in: declared) {
+            let type = method.returnType.map { typeName($0, method.qualifiers) } ?? "void"
+            text += "    \(qualifierList(method.qualifiers, indent: 4, types))\(type) \(method.name)("
+            let parameters = method.parameters.map { parameter in
+                qualifierList(parameter.qualifiers, indent: 8, types) + typeName(parameter.type, parameter.qualifiers)
+                    + " \(parameter.name)" + arraySuffix(parameter.type)
+            }
+            let isShort = parameters.reduce(0) { $0 + $1.utf8.count } <= 80
+            text += isShort ? parameters.joined(separator: ", ") : "\n        " + parameters.joined(separator: ",\n        ")
+            text += ");\n"
+        }
         return text + "};\n"
     }
 
@@ -40,40 +79,76 @@ public enum MOFWriter {
         origin.isEmpty || CIMName.equal(origin, declared.name)
     }
 
-    private static func qualifierList(_ qualifiers: [CIMQualifier], separator: String = " ") -> String {
-        let local = qualifiers.filter { !$0.flavor.contains(.originPropagated) }
-        guard !local.isEmpty else { return "" }
-        return "[\(local.map(qualifier).joined(separator: ", "))]\(separator)"
-    }
-
-    private static func qualifier(_ qualifier: CIMQualifier) -> String {
-        var text = qualifier.name
-        switch qualifier.value {
-        case .boolean(true): break
-        case .array: text += qualifier.value.description
-        default: text += "(\(qualifier.value))"
-        }
-        let flavors: [(CIMFlavor, String)] = [
-            (.toInstance, "ToInstance"), (.toSubclass, "ToSubclass"), (.disableOverride, "DisableOverride"), (.amended, "Amended"),
-        ]
-        let words = flavors.filter { qualifier.flavor.contains($0.0) }.map(\.1)
-        return words.isEmpty ? text : "\(text) : \(words.joined(separator: " "))"
-    }
-
     private static func arraySuffix(_ type: CIMTypeReference) -> String {
         guard type.isArray else { return "" }
         return "[\(type.arraySize.map(String.init) ?? "")]"
     }
 
-    private static func typeName(_ type: CIMTypeReference, qualifiers: [CIMQualifier]) -> String {
+    /// The word for a type. `string` for an embedded object only where a qualifier that is written says what it is.
+    private static func typeName(_ type: CIMTypeReference, _ qualifiers: [CIMQualifier]) -> String {
         switch type.base {
         case .reference:
             return "\(type.className ?? "object") ref"
         case .object:
-            let isString = qualifiers.named("EmbeddedInstance") != nil || qualifiers.isTrue("EmbeddedObject")
-            return isString ? "string" : type.className ?? "object"
+            let local = qualifiers.filter { !$0.flavor.contains(.originPropagated) }
+            let isString: Bool
+            if let embedded = local.named("EmbeddedInstance")?.value, !embedded.isNull {
+                isString = type.className != nil && embedded.stringValue == type.className
+            } else {
+                isString = type.className == nil && local.isTrue("EmbeddedObject")
+            }
+            if isString { return "string" }
+            guard let className = type.className else { return "object" }
+            let isReserved = CIMType(mofName: className) != nil || CIMName.equal(className, "void")
+            return isReserved ? "object:\(className)" : className
         default:
             return type.base.mofName
         }
+    }
+}
+
+// MARK: - Qualifiers
+
+extension MOFWriter {
+    private static func qualifierList(
+        _ qualifiers: [CIMQualifier], indent: Int, onOwnLine: Bool = false, _ types: KnownTypes
+    ) -> String {
+        let local = qualifiers.filter { !$0.flavor.contains(.originPropagated) }
+        guard !local.isEmpty else { return "" }
+        let margin = "\n" + String(repeating: " ", count: indent)
+        let written = local.map { qualifier($0, indent: indent + 4, type: types($0.name)) }
+        let line = "[" + written.joined(separator: ", ") + "]"
+        if line.utf8.count <= 100, !line.utf8.contains(0x0A) { return line + (onOwnLine ? margin : " ") }
+        return "[\(margin)    " + written.joined(separator: ",\(margin)    ") + "]" + margin
+    }
+
+    private static func qualifier(_ qualifier: CIMQualifier, indent: Int, type: CIMQualifierType?) -> String {
+        var text = qualifier.name
+        // A comma before a bare word that is a flavor would make it one.
+        let isImplied = type.map { $0.type == CIMTypeReference(.boolean) } ?? true
+        switch qualifier.value {
+        case .boolean(true) where isImplied && FlavorWord(qualifier.name) == nil: break
+        case .array: text += literal(qualifier.value, indent: indent + 4)
+        default: text += "(\(literal(qualifier.value, indent: indent + 4)))"
+        }
+        let words = flavorWords(qualifier.flavor, over: type?.flavor.subtracting(.amended) ?? [])
+        return words.isEmpty ? text : "\(text) : \(words.joined(separator: " "))"
+    }
+
+    /// What a use must say to have `flavor` where it has `given` without a word.
+    private static func flavorWords(_ flavor: CIMFlavor, over given: CIMFlavor) -> [String] {
+        var words: [String] = []
+        let changed = flavor.symmetricDifference(given)
+        if changed.contains(.toSubclass) {
+            words.append(flavor.contains(.toSubclass) ? "ToSubclass" : flavor.contains(.toInstance) ? "NotToSubclass" : "Restricted")
+        }
+        if changed.contains(.toInstance), words != ["Restricted"] {
+            words.append(flavor.contains(.toInstance) ? "ToInstance" : "NotToInstance")
+        }
+        if changed.contains(.disableOverride) {
+            words.append(flavor.contains(.disableOverride) ? "DisableOverride" : "EnableOverride")
+        }
+        if flavor.contains(.amended) { words.append("Amended") }
+        return words
     }
 }

@@ -1,0 +1,50 @@
+import CIM
+
+extension MOFWriter {
+    /// A whole unit in order, with the pragmas that give each declaration its namespace and flags.
+    ///
+    /// Files, lines and warnings are not written. A declaration without a namespace cannot follow one that has one: it gets that one.
+    /// - Parameter types: the declarations of qualifiers that whoever reads the text will know; those in the unit are known behind their place.
+    public static func write(_ unit: MOFUnit, knowing types: @escaping MOFContext.QualifierTypes = { _, _ in nil }) -> String {
+        var known = QualifierTypes(outside: types)
+        var namespace: CIMNamespaceName?
+        var classFlags: MOFUpdateFlags = []
+        var instanceFlags: MOFUpdateFlags = []
+        var text = unit.isAutorecovered ? "#pragma autorecover\n" : ""
+        for declaration in unit.declarations {
+            if let named = declaration.namespace, named != namespace {
+                namespace = named
+                text += "#pragma namespace(\(CIMValue.stringLiteral("\\\\.\\" + named.wmiText)))\n"
+            }
+            if !text.isEmpty { text += "\n" }
+            switch declaration.content {
+            case .class(let declared):
+                if declaration.flags != classFlags {
+                    classFlags = declaration.flags
+                    text += flags("classflags", classFlags, MOFUpdateFlags.classWords)
+                }
+                text += write(declared, alias: declaration.alias, references: declaration.aliasReferences) { name in
+                    known.type(named: name, in: namespace)
+                }
+            case .instance(let declared):
+                if declaration.flags != instanceFlags {
+                    instanceFlags = declaration.flags
+                    text += flags("instanceflags", instanceFlags, MOFUpdateFlags.instanceWords)
+                }
+                text += write(declared)
+            case .qualifierType(let declared):
+                known.declare(declared, in: namespace)
+                text += write(declared)
+            case .deleteClass(let name, let mustExist):
+                text += "#pragma deleteclass(\"\(name)\", \(mustExist ? "FAIL" : "NOFAIL"))\n"
+            case .deleteInstance(let path, let mustExist):
+                text += "#pragma deleteinstance(\(CIMValue.stringLiteral(path.path)), \(mustExist ? "FAIL" : "NOFAIL"))\n"
+            }
+        }
+        return text
+    }
+
+    private static func flags(_ pragma: String, _ flags: MOFUpdateFlags, _ words: [(name: String, flag: MOFUpdateFlags)]) -> String {
+        "#pragma \(pragma)(\(words.filter { flags.contains($0.flag) }.map { "\"\($0.name)\"" }.joined(separator: ", ")))\n"
+    }
+}
