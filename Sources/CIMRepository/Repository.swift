@@ -9,7 +9,7 @@ import Synchronization
 /// of the disk every call fails until the repository is opened again, since nobody knows what is on it.
 ///
 /// All work is done on a queue of its own, one call after the other, never on the caller's thread. A call that was made is carried out,
-/// also when the calling task is cancelled. The repository is closed with the last reference to it.
+/// also when the calling task is cancelled. ``close()`` ends it; without, that is some time after the last reference is gone.
 public final class Repository: Sendable {
     private struct State {
         var schema: Schema
@@ -60,7 +60,7 @@ public final class Repository: Sendable {
             let queue = try connect()
             let schema = try queue.writeWithoutTransaction { database in
                 let storage = Storage(database: database, place: place)
-                try RepositoryFile.check(storage)
+                try RepositoryFile.check(storage, file: path)
                 return try Schema(reading: storage)
             }
             return Repository(path: path, database: queue, schema: schema, lock: lock)
@@ -103,6 +103,17 @@ public final class Repository: Sendable {
             repository.state.withLock { $0.schema = transaction.schema }
             return transaction.schema
         }
+    }
+
+    /// Ends what was begun, then closes the file, so that it can be opened again. What is called later is ShuttingDown.
+    public func close() async {
+        let place = path ?? "in memory"
+        _ = try? await perform { repository, _ throws(CIMError) in
+            repository.state.withLock { $0.failure = CIMError(.shuttingDown, "repository \(place) was closed") }
+        }
+        // With a statement still open, SQLite closes it when that is done.
+        try? database.close()
+        lock?.release()
     }
 
     private func rollBack(_ storage: Storage) {

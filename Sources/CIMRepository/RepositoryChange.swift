@@ -9,15 +9,15 @@ public enum RepositoryChange: Hashable, Sendable {
     /// Creates or changes a class: as declared, or resolved. See ``Schema/putClass(_:in:flags:hasInstances:)``.
     case putClass(CIMClass, in: CIMNamespaceName, flags: ChangeFlags = [])
 
-    /// Deletes a class, all its subclasses and their static instances.
-    case deleteClass(String, in: CIMNamespaceName)
+    /// Deletes a class, all its subclasses and their static instances. When it is not there, that is an error only if it must exist.
+    case deleteClass(String, in: CIMNamespaceName, mustExist: Bool = true)
 
     /// Creates or replaces a static instance; one of `__NAMESPACE` creates the namespace. With `only`, the other properties of an
     /// instance that is there keep their values.
     case putInstance(CIMInstance, in: CIMNamespaceName, flags: ChangeFlags = [], only: [String]? = nil)
 
     /// Deletes a static instance; one of `__NAMESPACE` with everything in it and below.
-    case deleteInstance(CIMObjectPath, in: CIMNamespaceName)
+    case deleteInstance(CIMObjectPath, in: CIMNamespaceName, mustExist: Bool = true)
     case createNamespace(CIMNamespaceName, flags: ChangeFlags = [])
 
     /// Deletes a namespace with everything in it and below.

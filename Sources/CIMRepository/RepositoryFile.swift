@@ -65,7 +65,9 @@ enum RepositoryFile {
     }
 
     /// Takes the file for this process alone and checks that it is a whole repository of this version.
-    static func check(_ storage: Storage) throws(CIMError) {
+    ///
+    /// - Parameter file: its path; nil in memory.
+    static func check(_ storage: Storage, file: String?) throws(CIMError) {
         let database = storage.database
         let (application, version) = try storage.run {
             (try Int32.fetchOne(database, sql: "PRAGMA application_id"), try Int.fetchOne(database, sql: "PRAGMA user_version"))
@@ -86,6 +88,12 @@ enum RepositoryFile {
             try database.commit()
         }
         let problem = try storage.run { try String.fetchOne(database, sql: "PRAGMA integrity_check(1)") }
+        if problem == "ok", let path = file, let size = size(of: path) {
+            let pages = try storage.run {
+                (try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0, try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0)
+            }
+            guard size >= pages.0 * pages.1, size % max(1, pages.1) == 0 else { throw storage.corrupt("its end is missing") }
+        }
         guard problem == "ok" else { throw storage.corrupt(problem ?? "it cannot be checked") }
         try storage.checkDigest()
     }
@@ -136,27 +144,4 @@ enum RepositoryFile {
         defer { close(descriptor) }
         guard fsync(descriptor) == 0 else { throw systemError("make durable", path) }
     }
-}
-
-/// Held while a process has a repository open: an exclusive lock on a file beside it, which ends with the process.
-final class RepositoryLock: Sendable {
-    private let descriptor: Int32
-
-    /// - Throws: BackupRestoreWinmgmtRunning when another process, or this one, holds it; ConnectionFailed.
-    init(_ path: String) throws(CIMError) {
-        descriptor = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw RepositoryFile.systemError("lock", path) }
-        guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-            let error = errno
-            close(descriptor)
-            guard error == EWOULDBLOCK else {
-                errno = error
-                throw RepositoryFile.systemError("lock", path)
-            }
-            throw CIMError(
-                .backupRestoreWinmgmtRunning, "repository \(path) is in use by another broker: end that one, or give another directory")
-        }
-    }
-
-    deinit { close(descriptor) }
 }

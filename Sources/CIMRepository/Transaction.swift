@@ -54,12 +54,17 @@ struct Transaction {
             catalogChanged = true
         case .putClass(let declared, let namespace, let flags):
             try put(declared, in: namespace, flags: flags, index: index)
-        case .deleteClass(let name, let namespace):
+        case .deleteClass(let name, let namespace, let mustExist):
+            if !mustExist, schema.hasNamespace(namespace), schema.class(name, in: namespace) == nil { return }
             try delete(class: name, in: namespace)
         case .putInstance(let instance, let namespace, let flags, let only):
             try put(instance, in: namespace, flags: flags, only: only)
-        case .deleteInstance(let path, let namespace):
-            try delete(path, in: namespace)
+        case .deleteInstance(let path, let namespace, let mustExist):
+            do throws(CIMError) {
+                try delete(path, in: namespace)
+            } catch  where !mustExist && (error.status == .notFound || error.status == .invalidClass) {
+                return
+            }
         case .createNamespace(let name, let flags):
             try create(name, flags: flags)
         case .deleteNamespace(let name):

@@ -10,19 +10,18 @@ import Glibc
 @main
 struct RepositoryWriter {
     static func main() async {
-        setvbuf(stdout, nil, _IOLBF, 0)
         let arguments = CommandLine.arguments
         guard arguments.count > 1 else { exit(2) }
         if arguments.count > 2, let user = UInt32(arguments[2]), setgid(user) != 0 || setuid(user) != 0 { exit(2) }
         do throws(CIMError) {
-            try await write(to: arguments[1])
+            try await fill(arguments[1])
         } catch {
-            print("error \(error)")
+            say("error \(error)")
             exit(1)
         }
     }
 
-    static func write(to path: String) async throws(CIMError) {
+    static func fill(_ path: String) async throws(CIMError) {
         let repository = try await Repository.open(path)
         let integer = CIMTypeReference(.uint32)
         let key = [CIMQualifier(name: "key")]
@@ -48,7 +47,7 @@ struct RepositoryWriter {
         } catch  where error.status == .notFound {
             number = 0
         }
-        print("open \(number)")
+        say("open \(number)")
         while true {
             number += 1
             let text = CIMValue.string(String(repeating: "\(number) ", count: Int(number % 300)))
@@ -60,7 +59,13 @@ struct RepositoryWriter {
             if number % 4 == 0 { changes.append(.putClass(CIMClass(name: "Class_\(number)", superclass: "Pair"), in: .cimv2)) }
             changes.append(.putInstance(CIMInstance(className: "Counter", ["Value": .uint32(number)]), in: .cimv2))
             try await repository.commit(changes)
-            print("done \(number)")
+            say("done \(number)")
         }
+    }
+
+    /// Unbuffered: what is said is said before the next unit begins.
+    private static func say(_ text: String) {
+        let line = Array((text + "\n").utf8)
+        _ = write(1, line, line.count)
     }
 }
