@@ -77,10 +77,9 @@ public struct AssociationPlan: Hashable, Sendable {
         let conditions = roles.map { role in
             WQLCondition.comparison(WQLCondition.Comparison(PropertyPath(CIMName(role)), .compare(.equal, .string(path))))
         }
-        if source.supportsUnarySelect {
-            let condition = conditions.count > 1 ? WQLCondition.or(conditions) : conditions.first
-            return .query(SelectQuery(from: CIMName(source.declaration.name), where: condition))
-        }
+        let condition = conditions.count > 1 ? WQLCondition.or(conditions) : conditions.first
+        let select = SelectQuery(from: CIMName(source.declaration.name), where: condition)
+        if source.supportsUnarySelect, select.isReadable { return .query(select) }
         return source.supportsEnumeration ? .enumerate : .notCapable
     }
 
