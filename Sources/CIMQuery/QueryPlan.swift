@@ -49,18 +49,12 @@ public struct QueryPlan: Hashable, Sendable {
         let named = isShallow ? query.declaration.name : QueryPlan.requiredClass(conjuncts)
         onlyClass = named
         var asked = sources.filter { $0.declaration.isSameOrDerived(from: query.declaration.name) }
-        if let named {
-            // A source of an ancestor has a share in the object, or has the object itself.
-            asked = asked.filter { source in
-                CIMName.equal(source.declaration.name, named)
-                    || sources.contains {
-                        CIMName.equal($0.declaration.name, named) && $0.declaration.isDerived(from: source.declaration.name)
-                    }
-                    || !sources.contains { CIMName.equal($0.declaration.name, named) }
-            }
+        if let named, let exact = sources.first(where: { CIMName.equal($0.declaration.name, named) }) {
+            // A source of an ancestor has a share in the object. Where the class has no source of its own, any may have it.
+            asked = asked.filter { exact.declaration.isSameOrDerived(from: $0.declaration.name) }
         }
         if query.condition?.isNeverTrue ?? false { asked = [] }
-        merges = asked.contains { one in asked.contains { $0.declaration.isDerived(from: one.declaration.name) } }
+        merges = asked.overlap
         let key = KeyLookup(query)
         steps = asked.map { [merges] in QueryPlan.step(query, conjuncts, source: $0, key: key, merges: merges) }
     }

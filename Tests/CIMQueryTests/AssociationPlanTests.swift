@@ -51,7 +51,7 @@ struct AssociationPlanTests {
                 #"enumerate Mirrors from the repository, filter here: Left or Right refers to Disk.Id="c""#,
                 "  results: what Left or Right refers to",
                 #"enumerate UsesFast from provider F, filter here: Used refers to Disk.Id="c""#, "  results: what User refers to",
-                "get each result",
+                "count each association once, by its path", "get each result",
             ])
     }
 

@@ -29,6 +29,13 @@ struct DataQueryTests {
         #expect(error?.place.column == column, "\(condition): \(error?.description ?? "") \(error?.place.column ?? 0)")
     }
 
+    @Test("An error tells its operation what and where")
+    func description() {
+        let error = #expect(throws: QueryError.self) { try Disks.query("SELECT * FROM Disk\nWHERE Bogus = 1") }
+        #expect(error?.description == "WQL, line 2, column 7: class Disk has no property Bogus")
+        #expect(error?.cimError.status == .invalidQuery && error?.cimError.message == error?.description)
+    }
+
     @Test("WITHIN and GROUP belong to event queries", arguments: ["SELECT * FROM Disk WITHIN 1", "SELECT * FROM Disk GROUP WITHIN 5"])
     func eventClauses(text: String) {
         let error = #expect(throws: QueryError.self) { try Disks.query(text) }
