@@ -1,6 +1,7 @@
 import CIM
-import CIMQuery
 import Testing
+
+@testable import CIMQuery
 
 @Suite("Random queries")
 struct RandomQueryTests {
@@ -47,5 +48,66 @@ struct RandomQueryTests {
             for instance in instances where predicate.matches(instance) { Issue.record("\(condition)\nholds for \(instance)") }
         }
         #expect(found > 100)
+    }
+
+    /// Carries out one step over rows as a source would.
+    private func answer(_ step: QueryPlan.Step, _ rows: [CIMInstance]) throws -> [CIMInstance] {
+        switch step.request {
+        case .get(let path):
+            let id = try #require(path[key: "Id"])
+            return rows.filter { $0["Id"].flatMap { CIMObjectPath.KeyValue($0) } == id }
+        case .query(let select):
+            let query = try Disks.query(select.description)
+            let predicate = query.predicate(classes: Disks.lookup)
+            return rows.filter { predicate.matches($0) }.map { query.projection.applied(to: $0) }
+        case .enumerate: return rows
+        case .notCapable: return []
+        }
+    }
+
+    @Test("I.7: 2,000 random queries give the same rows by every plan as by filtering everything")
+    func plans() throws {
+        var generator = ConditionGenerator(random: SeededGenerator(seed: 4))
+        let rows = ["", "a", "ab", "b", "ä", "Ä", "a_", "[a]"].map { id in
+            var row = generator.instance()
+            row.className = generator.random.pick(["Disk", "FastDisk"])
+            row["Id"] = .string(id)
+            return row
+        }
+        let sources = [
+            QuerySource(Disks.disk, provider: "P"), QuerySource(Disks.disk, provider: "Q", supportsUnarySelect: true),
+            QuerySource(Disks.disk, provider: "R", supportsGet: false, supportsEnumeration: false, supportsUnarySelect: true),
+        ]
+        var requests: Set<String> = []
+        var found = 0
+        for _ in 0..<2_000 {
+            var conditions = [generator.condition(depth: 2)]
+            if generator.random.below(3) == 0 {
+                let id = WQLLiteral.string(generator.random.pick(ConditionGenerator.strings))
+                conditions.append(.comparison(WQLCondition.Comparison("id", .compare(.equal, id))))
+            }
+            if generator.random.below(6) == 0 {
+                conditions.append(.comparison(WQLCondition.Comparison("__CLASS", .compare(.equal, .string("disk")))))
+            }
+            let list: SelectQuery.List = generator.random.below(2) == 0 ? .all : .properties(["Level", "Inner.Maker"])
+            let query = try DataQuery(
+                SelectQuery(list, from: "Disk", where: .all(conditions)), checkedAgainst: Disks.disk, classes: Disks.lookup)
+            let predicate = query.predicate(classes: Disks.lookup)
+            let expected = rows.filter { predicate.matches($0) }.map { query.projection.applied(to: $0) }
+            found += expected.count
+            for source in sources {
+                let plan = QueryPlan(query, sources: [source])
+                var actual: [CIMInstance] = []
+                for step in plan.steps {
+                    requests.insert(String(step.source.who.prefix(10) + " " + String(describing: step.request).prefix(4)))
+                    actual += try answer(step, rows).filter { step.isExact || predicate.matches($0) }
+                }
+                if let only = plan.onlyClass { actual.removeAll { !CIMName.equal($0.className, only) } }
+                if actual.map({ query.projection.applied(to: $0) }) != expected {
+                    Issue.record("\(query.query)\n\(plan)\nexpected \(expected)\ngot \(actual)")
+                }
+            }
+        }
+        #expect(requests.count >= 5 && found > 1_000, "\(requests) \(found)")
     }
 }
