@@ -20,7 +20,9 @@ extension CIMObjectPath {
 struct ObjectPathParser {
     let bytes: [UInt8]
     var position = 0
-    var hasNestedPath = false
+
+    /// Bytes looked at ahead of `position`, as a measure of the work done.
+    private(set) var lookedAhead = 0
 
     init(bytes: [UInt8]) { self.bytes = bytes }
 
@@ -40,8 +42,9 @@ struct ObjectPathParser {
     mutating func wholePath() throws(ObjectPathError) -> CIMObjectPath {
         let path = try self.path(depth: 0)
         guard position == bytes.count else { throw failure("the end of the path") }
-        if hasNestedPath, path.isTooLong {
-            throw ObjectPathError(offset: 0, "expected at most \(CIMObjectPath.maximumLength) characters once nested paths are quoted")
+        // Writing it can take more: nested paths are quoted, quotes in single quotes escaped, hexadecimal numbers become decimal.
+        if path.isTooLong {
+            throw ObjectPathError(offset: 0, "expected at most \(CIMObjectPath.maximumLength) characters in canonical form")
         }
         return path
     }
@@ -82,9 +85,10 @@ struct ObjectPathParser {
     }
 
     /// Where the ':' behind a namespace is, when there is one before anything a namespace cannot hold.
-    private func namespaceEnd() -> Int? {
+    private mutating func namespaceEnd() -> Int? {
         var index = position
         while index < bytes.count, CIMName.isIdentifierByte(bytes[index]) || isSeparator(bytes[index]) { index += 1 }
+        lookedAhead += index - position
         return index < bytes.count && bytes[index] == 0x3A ? index : nil
     }
 
@@ -133,7 +137,6 @@ struct ObjectPathParser {
         if first &- 0x30 < 10 || first == 0x2D || first == 0x2B { return try number() }
         if let flag = boolean() { return .boolean(flag) }
         guard CIMName.isIdentifierStart(first) || isSeparator(first) else { throw failure("a value") }
-        hasNestedPath = true
         return .reference(try path(depth: depth + 1))
     }
 
@@ -162,6 +165,7 @@ struct ObjectPathParser {
     private mutating func boolean() -> Bool? {
         var end = position
         while end < bytes.count, CIMName.isIdentifierByte(bytes[end]) { end += 1 }
+        lookedAhead += end - position
         guard end == bytes.count || bytes[end] == 0x2C, end - position <= 5 else { return nil }
         let word = String(decoding: bytes[position..<end], as: UTF8.self)
         let flag: Bool

@@ -40,10 +40,8 @@ extension CIMObjectPath: CustomStringConvertible {
         isTooLong ? "longer than \(CIMObjectPath.maximumLength) characters" : reasonForText
     }
 
-    /// Whether `path` has more characters than a path may have. Nests that would be huge once quoted are found without writing them.
-    var isTooLong: Bool {
-        measure().total > 4 * CIMObjectPath.maximumLength || path.utf16.count > CIMObjectPath.maximumLength
-    }
+    /// Whether `path` has more characters than a path may have, found without writing it: nests can be huge once quoted.
+    var isTooLong: Bool { measure().total > CIMObjectPath.maximumLength }
 
     private var reasonForText: String? {
         guard case .keys(let keys) = keys else { return nil }
@@ -85,7 +83,7 @@ extension CIMObjectPath {
         text += "\""
     }
 
-    /// About how long `path` is, without writing it: each level of nesting doubles the characters that need an escape. Saturates, so that a
+    /// How long `path` is, without writing it: each level of nesting doubles the characters that need an escape. Saturates, so that a
     /// hostile nest cannot overflow it.
     struct Measure {
         var plain = 0
@@ -98,34 +96,47 @@ extension CIMObjectPath {
                 if unit == 0x22 || unit == 0x5C { special += 1 } else { plain += 1 }
             }
         }
+
+        /// The text in quotes, its own quotes and backslashes escaped.
+        mutating func addQuoted(_ inner: Measure) {
+            plain = min(plain + inner.plain, 1 << 40)
+            special = min(special + 2 * inner.special + 2, 1 << 40)
+        }
     }
 
     func measure() -> Measure {
         var measure = Measure()
         measure.add(className)
         if let namespace {
-            measure.plain += 1
             measure.add(namespace)
-            measure.special += 16
-            if let server { measure.add(server) }
-        }
-        guard case .keys(let keys) = keys else {
-            measure.plain += 2
-            return measure
-        }
-        for key in keys {
-            measure.plain += 2
-            if let name = key.name { measure.add(name) }
-            var inner = Measure()
-            switch key.value {
-            case .string(let text): inner.add(text)
-            case .reference(let path): inner = path.measure()
-            case .integer, .unsigned, .boolean:
-                measure.plain += 20
-                continue
+            // Written with backslashes, and a ':' behind it.
+            let slashes = namespace.utf8.count { $0 == 0x2F }
+            measure.plain += 1 - slashes
+            measure.special += slashes
+            if let server {
+                measure.add(server)
+                measure.special += 3
             }
-            measure.plain = min(measure.plain + inner.plain, 1 << 40)
-            measure.special = min(measure.special + 2 * inner.special + 2, 1 << 40)
+        }
+        switch keys {
+        case .none: break
+        case .singleton: measure.plain += 2
+        case .keys(let keys):
+            for (position, key) in keys.enumerated() {
+                // '=', and '.' before the first name or ',' before another key.
+                measure.plain += position > 0 || key.name != nil ? 2 : 1
+                if let name = key.name { measure.add(name) }
+                switch key.value {
+                case .string(let text):
+                    var inner = Measure()
+                    inner.add(text)
+                    measure.addQuoted(inner)
+                case .reference(let path): measure.addQuoted(path.measure())
+                case .integer(let value): measure.plain += value.description.utf8.count
+                case .unsigned(let value): measure.plain += value.description.utf8.count
+                case .boolean(let value): measure.plain += value ? 4 : 5
+                }
+            }
         }
         return measure
     }

@@ -22,6 +22,9 @@ public struct AssociationPlan: Hashable, Sendable {
     public let source: CIMObjectPath
     public let legs: [Leg]
 
+    /// Whether several sources may report one association, to be counted once: they are told apart by their paths.
+    public let merges: Bool
+
     /// With SchemaOnly: the classes that are the results, each once.
     public let classes: [String]
     private let comparand: ReferenceComparand
@@ -60,6 +63,7 @@ public struct AssociationPlan: Hashable, Sendable {
         let ends = AssociationEnds(query, sourceClass: sourceClass, schema: schema)
         guard query.form != .schemaOnly else {
             legs = []
+            merges = false
             classes = ends.resultClasses
             return
         }
@@ -71,16 +75,16 @@ public struct AssociationPlan: Hashable, Sendable {
                 source: source, roles: roles, resultRoles: resultRoles,
                 request: AssociationPlan.request(source, roles: roles, path: path))
         }
+        merges = legs.map(\.source).overlap
     }
 
     private static func request(_ source: QuerySource, roles: [String], path: String) -> QueryPlan.Request {
         let conditions = roles.map { role in
             WQLCondition.comparison(WQLCondition.Comparison(PropertyPath(CIMName(role)), .compare(.equal, .string(path))))
         }
-        if source.supportsUnarySelect {
-            let condition = conditions.count > 1 ? WQLCondition.or(conditions) : conditions.first
-            return .query(SelectQuery(from: CIMName(source.declaration.name), where: condition))
-        }
+        let condition = conditions.count > 1 ? WQLCondition.or(conditions) : conditions.first
+        let select = SelectQuery(from: CIMName(source.declaration.name), where: condition)
+        if source.supportsUnarySelect, select.isReadable { return .query(select) }
         return source.supportsEnumeration ? .enumerate : .notCapable
     }
 
@@ -134,6 +138,7 @@ extension AssociationPlan: CustomStringConvertible {
             if query.kind == .associators { lines.append("  results: what \(leg.resultRoles.joined(separator: " or ")) refers to") }
         }
         if lines.isEmpty { return ["nothing is asked: no association fits"] }
+        if merges { lines.append("count each association once, by its path") }
         if query.kind == .associators {
             if let name = query.resultClass { lines.append("keep results of class \(name) or derived from it") }
             if let name = query.requiredQualifier { lines.append("keep results whose class has the qualifier \(name)") }

@@ -12,13 +12,17 @@ struct ConditionChecker {
     /// The properties asked, system properties included, each once, spelled as declared.
     private(set) var properties: [String] = []
     private var positions: [CIMName: Int] = [:]
+    private let declared: [CIMName: CIMProperty]
 
     init(_ declaration: CIMClass, classes: @escaping ClassLookup, location: QueryLocation, allowsClassISA: Bool = false) {
         self.declaration = declaration
         self.classes = classes
         self.location = location
         self.allowsClassISA = allowsClassISA
+        declared = Dictionary(declaration.properties.map { (CIMName($0.name), $0) }) { first, _ in first }
     }
+
+    func declaredProperty(named name: CIMName) -> CIMProperty? { declared[name] }
 
     mutating func check(_ condition: WQLCondition, negated: Bool = false) throws(QueryError) -> CheckedCondition {
         switch condition {

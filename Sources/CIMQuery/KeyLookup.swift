@@ -25,12 +25,15 @@ struct KeyLookup {
         isWholeCondition = conjuncts.count == keys.count
     }
 
-    /// The key a source looks for; nil where another value would compare equal too, such as the same instant in another time zone.
+    /// The key a source looks for; nil where another value would compare equal too, such as the same instant in
+    /// another time zone, or a reference with and without its namespace.
     private static func value(_ literal: WQLLiteral, of key: CIMProperty) -> CIMObjectPath.KeyValue? {
         let value: CIMValue
         switch literal {
-        case .string(let text) where key.type.base == .string || key.type.base == .reference || key.type.base == .char16:
-            value = .string(text)
+        case .string(let text) where key.type.base == .string || key.type.base == .char16: value = .string(text)
+        case .string(let text) where key.type.base.isInteger:
+            guard let number = Int128(text) else { return nil }
+            value = CIMValue(integer: number)
         case .integer(let number) where key.type.base.isInteger || key.type.base == .char16: value = CIMValue(integer: number)
         case .integer(let number) where key.type.base == .boolean: value = .boolean(number != 0)
         case .boolean(let flag): value = .boolean(flag)

@@ -19,7 +19,7 @@ public struct QueryError: Error, Sendable {
 extension QueryError: CustomStringConvertible {
     /// "WQL, line 1, column 8: expected …".
     public var description: String {
-        let where_ = place.description
-        return where_.isEmpty ? "WQL: \(message)" : "WQL, \(where_): \(message)"
+        let position = place.description
+        return position.isEmpty ? "WQL: \(message)" : "WQL, \(position): \(message)"
     }
 }

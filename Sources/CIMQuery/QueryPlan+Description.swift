@@ -10,7 +10,7 @@ extension QueryPlan: CustomStringConvertible {
             case .get(let path): lines.append("get \(path.relativePath) from \(who)")
             case .query(let query):
                 lines.append("send to \(who): \(query)")
-                if step.source.supportsEnumeration {
+                if step.fallback != nil {
                     lines.append("  if it is not capable: enumerate \(step.source.declaration.name), filter here")
                 }
             case .enumerate: lines.append("enumerate \(step.source.declaration.name) from \(who)")

@@ -18,14 +18,19 @@ public struct QueryPlan: Hashable, Sendable {
     public struct Step: Hashable, Sendable {
         public var source: QuerySource
         public var request: Request
+
+        /// Whether the rows fulfil the condition as they come. Rows of `fallback` never do by themselves.
+        public var isExact: Bool
+
+        /// What to ask instead when the source answers a query with ProviderNotCapable or NotSupported; nil where nothing is left.
+        public var fallback: Request?
     }
 
     /// In the order of the sources. Empty: there is no row, and nobody is asked.
     public let steps: [Step]
 
-    /// Whether the condition has to be evaluated over the rows. False when every step's query says all of it; rows of a step that fell back to
-    /// enumeration need it nevertheless.
-    public let filters: Bool
+    /// Whether some rows have to be filtered even when no step falls back.
+    public var filters: Bool { query.condition != nil && !steps.allSatisfy(\.isExact) }
 
     /// Whether rows of several sources are one object, to be merged by key before they are filtered (C.4).
     public let merges: Bool
@@ -44,48 +49,33 @@ public struct QueryPlan: Hashable, Sendable {
         let named = isShallow ? query.declaration.name : QueryPlan.requiredClass(conjuncts)
         onlyClass = named
         var asked = sources.filter { $0.declaration.isSameOrDerived(from: query.declaration.name) }
-        if let named {
-            // A source of an ancestor has a share in the object, or has the object itself.
-            asked = asked.filter { source in
-                CIMName.equal(source.declaration.name, named)
-                    || sources.contains {
-                        CIMName.equal($0.declaration.name, named) && $0.declaration.isDerived(from: source.declaration.name)
-                    }
-                    || !sources.contains { CIMName.equal($0.declaration.name, named) }
-            }
+        if let named, let exact = sources.first(where: { CIMName.equal($0.declaration.name, named) }) {
+            // A source of an ancestor has a share in the object. Where the class has no source of its own, any may have it.
+            asked = asked.filter { exact.declaration.isSameOrDerived(from: $0.declaration.name) }
         }
         if query.condition?.isNeverTrue ?? false { asked = [] }
-        merges = asked.contains { one in asked.contains { $0.declaration.isDerived(from: one.declaration.name) } }
+        merges = asked.overlap
         let key = KeyLookup(query)
-        var steps: [Step] = []
-        var filters = false
-        for source in asked {
-            let step = QueryPlan.step(query, conjuncts, source: source, key: key, merges: merges, hasClassTest: named != nil)
-            steps.append(Step(source: source, request: step.request))
-            filters = filters || !step.isComplete
-        }
-        self.steps = steps
-        self.filters = filters && query.condition != nil
+        steps = asked.map { [merges] in QueryPlan.step(query, conjuncts, source: $0, key: key, merges: merges) }
     }
 
     private static func step(
-        _ query: DataQuery, _ conjuncts: [WQLCondition], source: QuerySource, key: KeyLookup?, merges: Bool, hasClassTest: Bool
-    ) -> (request: Request, isComplete: Bool) {
+        _ query: DataQuery, _ conjuncts: [WQLCondition], source: QuerySource, key: KeyLookup?, merges: Bool
+    ) -> Step {
         if let key, source.supportsGet, let path = key.path(in: source.declaration) {
-            return (.get(path), key.isWholeCondition)
+            return Step(source: source, request: .get(path), isExact: key.isWholeCondition)
         }
-        if source.supportsUnarySelect, !merges || !source.supportsEnumeration {
+        let fallback: Request? = source.supportsEnumeration ? .enumerate : nil
+        if source.supportsUnarySelect, !merges || fallback == nil {
             let pushed = merges ? [] : conjuncts.filter(\.isForProviders)
-            let needed = query.neededProperties.map { names in
-                SelectQuery.List.properties(names.map { PropertyPath(CIMName($0)) })
-            }
-            let list = needed.map { $0 == .properties([]) ? .all : $0 } ?? .all
-            let pushedQuery = SelectQuery(list, from: CIMName(source.declaration.name), where: .all(pushed))
-            if !pushed.isEmpty || needed != nil || !source.supportsEnumeration {
-                return (.query(pushedQuery), pushed.count == conjuncts.count)
+            let needed = query.neededProperties ?? []
+            let list = needed.isEmpty ? SelectQuery.List.all : .properties(needed.map { PropertyPath(CIMName($0)) })
+            let select = SelectQuery(list, from: CIMName(source.declaration.name), where: .all(pushed))
+            if fallback == nil || (select.isReadable && (!pushed.isEmpty || !needed.isEmpty)) {
+                return Step(source: source, request: .query(select), isExact: pushed.count == conjuncts.count, fallback: fallback)
             }
         }
-        return (source.supportsEnumeration ? .enumerate : .notCapable, conjuncts.isEmpty)
+        return Step(source: source, request: fallback ?? .notCapable, isExact: conjuncts.isEmpty)
     }
 
     /// The class in `__CLASS = "C"` where that has to hold.
@@ -95,6 +85,11 @@ public struct QueryPlan: Hashable, Sendable {
         }
         return nil
     }
+}
+
+extension SelectQuery {
+    /// Whether the text of the query reads back: not when a property or class has the name of a keyword, or the text is too long.
+    var isReadable: Bool { (try? WQLQuery(parsing: description)) == .select(self) }
 }
 
 extension WQLCondition {

@@ -27,3 +27,11 @@ public struct QuerySource: Hashable, Sendable {
     /// "provider NAME" or "the repository".
     var who: String { provider.map { "provider \($0)" } ?? "the repository" }
 }
+
+extension [QuerySource] {
+    /// Whether one has instances of an ancestor of another's class: the two may have parts of one object.
+    var overlap: Bool {
+        let names = Set(map { CIMName($0.declaration.name) })
+        return contains { $0.declaration.derivation.contains { names.contains(CIMName($0)) } }
+    }
+}

@@ -29,7 +29,7 @@ extension ConditionChecker {
             typed = TypedProperty(name: SystemProperty.className.rawValue, type: CIMTypeReference(.string), isClass: true)
         } else if let system = SystemProperty(first) {
             typed = TypedProperty(name: system.rawValue, type: system.type, isClass: system == .className)
-        } else if let declared = declaration.property(named: first.text) {
+        } else if let declared = declaredProperty(named: first) {
             typed = TypedProperty(name: declared.name)
             typed.take(declared)
         } else {

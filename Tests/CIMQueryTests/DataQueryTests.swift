@@ -1,0 +1,139 @@
+import CIM
+import CIMQuery
+import Testing
+
+@Suite("A query checked against its class (SEMANTICS I.2, I.9, G.2)")
+struct DataQueryTests {
+    @Test(
+        "What does not fit the class is refused, with WMI's code and the place",
+        arguments: [
+            ("Bogus = 1", 28, WBEMStatus.invalidQuery), ("__BOGUS = 1", 28, .invalidQuery), ("Size = 'x'", 35, .typeMismatch),
+            ("Size = TRUE", 35, .typeMismatch), ("Size = '5 '", 35, .typeMismatch), ("Id = 5", 33, .typeMismatch),
+            ("Id = TRUE", 33, .typeMismatch),
+            ("IsOn = 2", 35, .typeMismatch), ("IsOn = 'TRUE'", 35, .typeMismatch), ("IsOn < TRUE", 28, .invalidOperator),
+            ("Letter = 'ab'", 37, .typeMismatch), ("Letter = ''", 37, .typeMismatch), ("Letter = 65536", 37, .typeMismatch),
+            ("Since = 5", 36, .typeMismatch), ("Since = '01/02/2026'", 36, .invalidQuery), ("Since = '2026-01-01'", 36, .invalidQuery),
+            ("Since = '20260101******.000000+000'", 36, .invalidQuery), ("Since = '2026-13-01 00:00:00:000'", 36, .invalidQuery),
+            ("UpTime = '20260101000000.000000+000'", 37, .typeMismatch), ("Twin < 'Disk'", 28, .invalidOperator),
+            ("Twin = 'no path'", 35, .typeMismatch),
+            ("Tags = 'x'", 28, .invalidQuery), ("Tags IS NULL", 28, .invalidQuery), ("__DERIVATION = 'x'", 28, .invalidQuery),
+            ("Inner = 'x'", 28, .invalidOperator), ("Size LIKE 'x'", 28, .invalidOperator), ("Twin LIKE 'x'", 28, .invalidOperator),
+            ("Id LIKE '[x'", 36, .invalidQuery), ("Size ISA 'Disk'", 28, .invalidOperator), ("__CLASS ISA 'Disk'", 28, .invalidOperator),
+            ("__this ISA 'Disk'", 28, .invalidQuery), ("Size.x = 1", 28, .propertyNotAnObject),
+            ("Inner.Maker.x = 1", 28, .propertyNotAnObject),
+            ("Tags.x = 1", 28, .propertyNotAnObject), ("__CLASS = 5", 38, .typeMismatch), ("Inner.Maker = 5", 42, .typeMismatch),
+        ])
+    func refused(condition: String, column: Int, status: WBEMStatus) {
+        let error = #expect(throws: QueryError.self) { try Disks.query("SELECT * FROM Disk   WHERE \(condition)") }
+        #expect(error?.status == status, "\(condition): \(error?.description ?? "")")
+        #expect(error?.place.column == column, "\(condition): \(error?.description ?? "") \(error?.place.column ?? 0)")
+    }
+
+    @Test("An error tells its operation what and where")
+    func description() {
+        let error = #expect(throws: QueryError.self) { try Disks.query("SELECT * FROM Disk\nWHERE Bogus = 1") }
+        #expect(error?.description == "WQL, line 2, column 7: class Disk has no property Bogus")
+        #expect(error?.cimError.status == .invalidQuery && error?.cimError.message == error?.description)
+    }
+
+    @Test("WITHIN and GROUP belong to event queries", arguments: ["SELECT * FROM Disk WITHIN 1", "SELECT * FROM Disk GROUP WITHIN 5"])
+    func eventClauses(text: String) {
+        let error = #expect(throws: QueryError.self) { try Disks.query(text) }
+        #expect(error?.status == .invalidQuery)
+    }
+
+    @Test("I.2: results keep the listed properties and the system properties, embedded objects whole")
+    func projection() throws {
+        let query = try Disks.query("SELECT SIZE, Inner.Maker, __PATH, size FROM Disk WHERE Level = 1")
+        #expect(query.projection.kept == ["Size", "Inner"])
+        #expect(query.neededProperties == ["Id", "Size", "Level", "Inner"])
+        let instance = CIMInstance(className: "Disk", ["Id": "x", "__SUPERCLASS": "Part", "Size": .uint64(1), "Level": 1])
+        #expect(query.projection.applied(to: instance) == CIMInstance(className: "Disk", ["__SUPERCLASS": "Part", "Size": .uint64(1)]))
+        let all = try Disks.query("SELECT * FROM Disk WHERE Level = 1")
+        #expect(all.projection.kept == nil && all.neededProperties == nil)
+        #expect(try Disks.query("SELECT __CLASS FROM Disk").projection.kept == [])
+        for list in ["Bogus", "Size.x"] {
+            #expect(throws: QueryError.self) { try Disks.query("SELECT \(list) FROM Disk") }
+        }
+    }
+}
+
+@Suite("Event and schema queries (SEMANTICS I.5, I.6)")
+struct EventAndSchemaQueryTests {
+    private static let event = CIMClass(name: "__Event")
+    private static let creation = CIMClass(
+        name: "Creation", superclass: "__Event", derivation: ["__Event"],
+        properties: [
+            Disks.property("TargetInstance", .object), Disks.property("Count", .uint32),
+            CIMProperty(name: "Tags", type: .array(of: .string)),
+        ])
+
+    private static let lookup: ClassLookup = { name in
+        CIMName.equal(name, "Creation") ? creation : Disks.lookup(name)
+    }
+
+    private func event(_ text: String, _ declaration: CIMClass = Self.creation) throws(QueryError) -> EventQuery {
+        guard case .select(let query) = try WQLQuery(parsing: text) else { throw QueryError(.failed, "not an event query", at: .none) }
+        return try EventQuery(query, checkedAgainst: declaration, classes: Self.lookup)
+    }
+
+    @Test(
+        "I.5: what an event query may not be, with WMI's codes",
+        arguments: [
+            ("SELECT * FROM Creation GROUP WITHIN 5 BY TargetInstance", WBEMStatus.aggregatingByObject),
+            ("SELECT * FROM Creation GROUP WITHIN 5 BY Count.x", .propertyNotAnObject),
+            ("SELECT * FROM Creation GROUP WITHIN 5 BY Bogus", .invalidQuery),
+            ("SELECT * FROM Creation GROUP WITHIN 5 BY Tags", .invalidQuery),
+            ("SELECT * FROM Creation WHERE Bogus = 1", .invalidQuery), ("SELECT * FROM Other", .invalidClass),
+        ])
+    func refused(text: String, status: WBEMStatus) {
+        let error = #expect(throws: QueryError.self) { try event(text) }
+        #expect(error?.status == status)
+    }
+
+    @Test("A.4: a class that is no event class, and polling without WITHIN")
+    func classAndPolling() throws {
+        let error = #expect(throws: QueryError.self) { try event("SELECT * FROM Disk", Disks.disk) }
+        #expect(error?.status == .notEventClass)
+        let query = try event("SELECT * FROM Creation")
+        #expect(throws: Never.self) { try query.checkPolling(isNeeded: false) }
+        let polling = #expect(throws: QueryError.self) { try query.checkPolling(isNeeded: true) }
+        #expect(polling?.status == .registrationTooPrecise)
+        #expect(throws: Never.self) { try event("SELECT * FROM Creation WITHIN 1").checkPolling(isNeeded: true) }
+    }
+
+    @Test("I.5: ISA of the target and of the event; a listed part of an object keeps it whole")
+    func evaluation() throws {
+        let query = try event(
+            "SELECT TargetInstance.Id FROM Creation WHERE TargetInstance ISA 'Part' AND __CLASS ISA '__Event' AND TargetInstance.Size > 5")
+        #expect(query.projection.kept == ["TargetInstance"])
+        let predicate = query.predicate(classes: Self.lookup)
+        func creation(_ size: UInt64) -> CIMInstance {
+            CIMInstance(className: "Creation", ["TargetInstance": .object(CIMInstance(className: "FastDisk", ["Size": .uint64(size)]))])
+        }
+        #expect(predicate.matches(creation(6)) && !predicate.matches(creation(5)))
+    }
+
+    @Test(
+        "I.6: the five conditions, joined and negated",
+        arguments: [
+            ("", ["Part", "Disk", "FastDisk"], "all classes"), ("__this ISA 'Disk'", ["Disk", "FastDisk"], "class Disk and all below it"),
+            ("__Class = 'DISK'", ["Disk"], "class DISK"),
+            ("__Dynasty = 'part'", ["Part", "Disk", "FastDisk"], "class part and all below it"),
+            ("__Superclass = 'Disk'", ["FastDisk"], "the direct subclasses of Disk"),
+            ("__Superclass IS NULL", ["Part"], "the classes without a superclass"), ("NOT __this ISA 'Disk'", ["Part"], "all classes"),
+            ("__this ISA 'Part' AND __Class = 'Disk'", ["Disk"], "class Disk"), ("__Superclass <> 'Part'", ["FastDisk"], "all classes"),
+            ("__Class = 'Part' OR __Superclass = 'Disk'", ["Part", "FastDisk"], "all classes"),
+        ])
+    func schema(condition: String, expected: [String], scope: String) throws {
+        let text = "SELECT * FROM Meta_Class" + (condition.isEmpty ? "" : " WHERE \(condition)")
+        guard case .schema(let query) = try WQLQuery(parsing: text) else {
+            Issue.record("not a schema query")
+            return
+        }
+        let matches = try query.matcher(classes: Disks.lookup)
+        #expect([Disks.part, Disks.disk, Disks.fast].filter(matches).map(\.name) == expected)
+        #expect(query.scope.description == scope)
+        #expect(try WQLQuery(parsing: query.description) == .schema(query))
+    }
+}

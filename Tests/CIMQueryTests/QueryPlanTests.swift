@@ -1,0 +1,128 @@
+import CIM
+import CIMQuery
+import Testing
+
+@Suite("Plans of data queries (SEMANTICS I.7, C.4)")
+struct QueryPlanTests {
+    private let plain = QuerySource(Disks.disk, provider: "P")
+    private let selecting = QuerySource(Disks.disk, provider: "Q", supportsUnarySelect: true)
+
+    private func lines(_ text: String, _ sources: [QuerySource], isShallow: Bool = false) throws -> [String] {
+        QueryPlan(try Disks.query(text), sources: sources, isShallow: isShallow).lines
+    }
+
+    @Test("A condition that fixes the key asks for one object; what else it says is filtered")
+    func keys() throws {
+        #expect(try lines("SELECT * FROM Disk WHERE ID = 'C:'", [plain]) == [#"get Disk.Id="C:" from provider P"#])
+        #expect(
+            try lines("SELECT Size FROM Disk WHERE Level > 2 AND 'C:' = Id", [selecting]) == [
+                #"get Disk.Id="C:" from provider Q"#, #"filter here: Level > 2 AND Id = "C:""#, "keep the properties: Size",
+            ])
+        for condition in ["Id = 'C:' OR Level = 1", "NOT Id = 'C:'", "Id LIKE 'C:'", "Id > 'C:'", "Inner.Id = 'C:'"] {
+            #expect(try lines("SELECT * FROM Disk WHERE \(condition)", [plain]).first == "enumerate Disk from provider P", "\(condition)")
+        }
+        let noGet = QuerySource(Disks.disk, provider: "P", supportsGet: false)
+        #expect(try lines("SELECT * FROM Disk WHERE Id = 'C:'", [noGet]).first == "enumerate Disk from provider P")
+    }
+
+    @Test("Two keys need two equalities; times and references are no key lookup, since one value has many texts")
+    func severalKeys() throws {
+        let both = Disks.resolve(
+            CIMClass(name: "Both", properties: [Disks.property("A", .uint8, key: true), Disks.property("B", .char16, key: true)]), nil)
+        func plan(_ condition: String) throws -> [String] {
+            QueryPlan(try Disks.query("SELECT * FROM Both WHERE \(condition)", against: both), sources: [QuerySource(both)]).lines
+        }
+        #expect(try plan("B = 'x' AND '5' = A") == ["get Both.A=5,B=120 from the repository"])
+        #expect(try plan("A = 5") == ["enumerate Both from the repository", "filter here: A = 5"])
+        #expect(try plan("B = 'x' AND A = 256").first == "enumerate Both from the repository")
+        let timed = Disks.resolve(CIMClass(name: "Timed", properties: [Disks.property("At", .datetime, key: true)]), nil)
+        let query = try Disks.query("SELECT * FROM Timed WHERE At = '20260101000000.000000+000'", against: timed)
+        #expect(QueryPlan(query, sources: [QuerySource(timed)]).steps.map(\.request) == [.enumerate])
+        let linked = Disks.resolve(CIMClass(name: "Linked", properties: [Disks.property("To", .reference, key: true)]), nil)
+        let link = try Disks.query("SELECT * FROM Linked WHERE To = 'X.k=1'", against: linked)
+        #expect(QueryPlan(link, sources: [QuerySource(linked)]).steps.map(\.request) == [.enumerate])
+    }
+
+    @Test("I.8: what cannot be written as WQL is not sent: names that are keywords, texts that grow past the limit")
+    func unwritable() throws {
+        let named = Disks.resolve(
+            CIMClass(name: "Named", properties: [Disks.property("Group", .string, key: true), Disks.property("Size", .uint8)]), nil)
+        let source = QuerySource(named, provider: "Q", supportsUnarySelect: true)
+        let query = try Disks.query("SELECT Size FROM Named WHERE Size = 5", against: named)
+        #expect(QueryPlan(query, sources: [source]).steps.map(\.request) == [.enumerate])
+        let quotes = String(repeating: "\"", count: 10_000)
+        let long = try Disks.query("SELECT * FROM Disk WHERE Maker = '\(quotes)'")
+        #expect(QueryPlan(long, sources: [selecting]).steps.map(\.request) == [.enumerate])
+    }
+
+    @Test("I.7: each step says whether its rows are exact, and what to ask when the provider is not capable")
+    func fallback() throws {
+        let plan = QueryPlan(try Disks.query("SELECT * FROM Disk WHERE Level = 1"), sources: [selecting])
+        #expect(plan.steps.map(\.isExact) == [true] && plan.steps.map(\.fallback) == [.enumerate] && !plan.filters)
+        let partial = QueryPlan(try Disks.query("SELECT * FROM Disk WHERE Level = 1 AND __GENUS = 2"), sources: [selecting])
+        #expect(partial.steps.map(\.isExact) == [false] && partial.filters)
+    }
+
+    @Test("I.7: a provider that takes queries gets what it can be asked; classes, dots and ISA stay here")
+    func pushDown() throws {
+        #expect(
+            try lines("SELECT * FROM Disk WHERE Size > 5 AND (Level = 1 OR Id LIKE 'a%')", [selecting]) == [
+                #"send to provider Q: SELECT * FROM Disk WHERE Size > 5 AND (Level = 1 OR Id LIKE "a%")"#,
+                "  if it is not capable: enumerate Disk, filter here",
+            ])
+        #expect(
+            try lines("SELECT Size FROM Disk WHERE Level = 1 AND Inner.Maker = 'x' AND __PATH LIKE '%y'", [selecting]) == [
+                "send to provider Q: SELECT Id, Size, Level, Inner FROM Disk WHERE Level = 1",
+                "  if it is not capable: enumerate Disk, filter here",
+                #"filter here: Level = 1 AND Inner.Maker = "x" AND __PATH LIKE "%y""#, "keep the properties: Size",
+            ])
+        #expect(try lines("SELECT * FROM Disk", [selecting]) == ["enumerate Disk from provider Q"])
+        let queryOnly = QuerySource(Disks.disk, provider: "Q", supportsEnumeration: false, supportsUnarySelect: true)
+        #expect(try lines("SELECT * FROM Disk", [queryOnly]) == ["send to provider Q: SELECT * FROM Disk"])
+        let nothing = QuerySource(Disks.disk, provider: "N", supportsGet: false, supportsEnumeration: false)
+        #expect(try lines("SELECT * FROM Disk", [nothing]) == ["provider N can neither enumerate nor query Disk: ProviderNotCapable"])
+    }
+
+    @Test("C.4: sources of a class and of its descendant make up one object, so conditions wait until they are merged")
+    func merging() throws {
+        let fast = QuerySource(Disks.fast, provider: "F", supportsUnarySelect: true)
+        #expect(
+            try lines("SELECT * FROM Disk WHERE Level = 1", [selecting, fast]) == [
+                "enumerate Disk from provider Q", "enumerate FastDisk from provider F", "merge by key, the most derived class first",
+                "filter here: Level = 1",
+            ])
+        let other = QuerySource(Disks.resolve(CIMClass(name: "SlowDisk", superclass: "Disk"), Disks.disk), provider: "S")
+        let plan = QueryPlan(try Disks.query("SELECT * FROM Disk WHERE Level = 1"), sources: [fast, other])
+        #expect(!plan.merges && plan.steps.map(\.source.provider) == ["F", "S"] && plan.filters)
+    }
+
+    @Test("I.2: __CLASS = narrows the sources; SHALLOW does too")
+    func classes() throws {
+        let fast = QuerySource(Disks.fast, provider: "F")
+        let slow = QuerySource(Disks.resolve(CIMClass(name: "SlowDisk", superclass: "Disk"), Disks.disk), provider: "S")
+        let plan = QueryPlan(try Disks.query("SELECT * FROM Disk WHERE __CLASS = 'fastdisk'"), sources: [plain, fast, slow])
+        #expect(plan.steps.map(\.source.provider) == ["P", "F"] && plan.onlyClass == "fastdisk")
+        let shallow = QueryPlan(try Disks.query("SELECT * FROM Disk"), sources: [plain, fast, slow], isShallow: true)
+        #expect(shallow.steps.map(\.source.provider) == ["P"] && shallow.onlyClass == "Disk" && !shallow.filters)
+        let above = QueryPlan(try Disks.query("SELECT * FROM Disk WHERE __CLASS = 'HiddenDisk'"), sources: [plain])
+        #expect(above.steps.count == 1)
+    }
+
+    @Test(
+        "A condition that is never true asks nobody",
+        arguments: [
+            "Size = NULL", "Size = 1 AND Size = 2", "Size > 5 AND Size < 3", "Size > 5 AND Size <= 5", "Size = 5 AND Size <> 5",
+            "Id = 'a' AND Id = 'b'", "Size IS NULL AND Size = 1", "IsOn = TRUE AND IsOn = FALSE", "(Size = 1 AND Size = 2) OR Level = NULL",
+            "NOT (Size = 1 OR Size <> 1)", "Since < '20260101000000.000000+000' AND Since > '20260101000000.000000-060'",
+        ])
+    func contradictions(condition: String) throws {
+        #expect(try lines("SELECT * FROM Disk WHERE \(condition)", [plain]) == ["nothing is asked: the condition is never true"])
+    }
+
+    @Test(
+        "A condition that can be true asks",
+        arguments: ["Size = 1 OR Size = 2", "Size >= 5 AND Size <= 5", "Id = 'a' AND Id = 'A'", "Size <> 1"])
+    func satisfiable(condition: String) throws {
+        #expect(try !QueryPlan(Disks.query("SELECT * FROM Disk WHERE \(condition)"), sources: [plain]).steps.isEmpty)
+    }
+}
