@@ -54,7 +54,7 @@ let package = Package(
         .target(
             name: "CIMBusBroker",
             dependencies: [
-                "CIM", "CIMMOF", "CIMBusCore", "CIMBusWire", "DBus",
+                "CIM", "CIMMOF", "CIMQuery", "CIMRepository", "CIMBusCore", "CIMBusWire", "DBus",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),

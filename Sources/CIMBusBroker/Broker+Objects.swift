@@ -8,25 +8,22 @@ extension Broker {
     func exportObjects() {
         let root = ExportedObject(
             [brokerInterface(), registrarInterface(), mofCompilerInterface()], isObjectManager: true, isManaged: false)
-        let services = ExportedObject([servicesInterface()])
         let sink = ExportedObject([objectSinkInterface(), sinkReferenceInterface()], isManaged: false)
         let operation = operationInterface()
         let enumerator = ExportedObject([operation, enumeratorInterface()], isManaged: false)
         let callResult = ExportedObject([operation, callResultInterface()], isManaged: false)
         let plain = ExportedObject([operation], isManaged: false)
         let folder = ExportedObject([], isManaged: false)
-        let names = schema.names
         connection.assumeIsolated { connection in
             connection.setInbound { [weak self] message in self?.assumeIsolated { $0.admit(message) } ?? false }
             connection.export(root, at: Contract.rootPath)
-            for name in names { connection.export(services, at: Contract.path(of: name)) }
             connection.exportSubtree(
                 ObjectSubtree(isManaged: false) { [weak self] path, sender in
                     if path == Contract.operationsPath { return folder }
                     return self?.assumeIsolated { broker in
                         guard let operation = broker.visibleOperation(path, sender) else { return nil }
                         guard operation.request.form == .semisync else { return plain }
-                        return operation.request.kind == .createInstanceEnum ? enumerator : callResult
+                        return operation.request.kind.isEnumeration ? enumerator : callResult
                     }
                 } childNames: { [weak self] path, sender in
                     guard path == Contract.operationsPath else { return [] }
@@ -49,6 +46,7 @@ extension Broker {
                     } ?? []
                 }, at: Contract.sinksPath)
         }
+        adopt(repository.schema)
     }
 
     /// One's own operations; root sees all.
@@ -92,17 +90,6 @@ extension Broker {
                 "SinkReferences": property { .uint32(UInt32(clamping: $0.core.sinkReferences)) },
                 "Registrations": property { .uint32(UInt32(clamping: $0.core.registry.all.count)) },
                 "Counters": property { $0.core.counters.wire },
-            ])
-    }
-
-    /// Reserved: a provider brings its MOF with `Register`.
-    private nonisolated func mofCompilerInterface() -> ExportedInterface {
-        ExportedInterface(
-            Interfaces.mofCompiler,
-            methods: [
-                "CompileBuffer": method { _, call in
-                    call.fail(CIMError(.notSupported, "CompileBuffer is not supported yet; bring the MOF in Register's context"))
-                }
             ])
     }
 

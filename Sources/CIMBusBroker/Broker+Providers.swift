@@ -24,6 +24,10 @@ extension Broker {
                 body.append(string: record.namespace.text)
                 switch record.kind {
                 case .getObject, .deleteInstance, .createInstanceEnum: body.append(string: record.path)
+                case .putClass, .deleteClass, .createClassEnum: break
+                case .execQuery:
+                    body.append(string: "WQL")
+                    body.append(string: record.path)
                 case .putInstance: body.append(object: record.input)
                 case .execMethod:
                     body.append(string: record.path)
@@ -156,26 +160,31 @@ extension Broker {
         }
     }
 
+    /// Objects of the broker's own, with what a client wants to see of them.
+    func checkedObjects(_ reader: inout BodyReader, _ record: OperationRecord) throws(ObjectFault) -> ObjectBatch {
+        guard let expectation = record.expectation else { throw ObjectFault("a \(record.kind.rawValue) has no objects") }
+        let namespace = record.namespace
+        var checker = ObjectChecker(expectation, derivedSystemProperties: record.derivedSystemProperties) { [schema] in
+            schema.layout($0, in: namespace)
+        }
+        try checker.checkArray(&reader)
+        return try checker.finish()
+    }
+
     /// Objects of a provider, checked against their class.
     func check(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
-        guard let expectation = record.expectation else { return .failure(ObjectFault("a \(record.kind.rawValue) has no objects")) }
         guard message.bodySize <= ObjectChecker.largestObject + 64 else {
             return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
         }
         let isLarge = message.bodySize > Contract.largestBatch + 64
         let tooLarge = ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
-        if case .instances(let layout) = expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
+        if case .instances(let layout)? = record.expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
             if ranges.count > 1, isLarge { return .failure(tooLarge) }
             return .success(.verbatim(message, reader, ranges))
         }
-        let namespace = record.namespace
         var reader = reader
-        var checker = ObjectChecker(expectation, derivedSystemProperties: record.derivedSystemProperties) { [schema] in
-            schema.layout($0, in: namespace)
-        }
         do throws(ObjectFault) {
-            try checker.checkArray(&reader)
-            let batch = try checker.finish()
+            let batch = try checkedObjects(&reader, record)
             return batch.count > 1 && isLarge ? .failure(tooLarge) : .success(.rewritten(batch))
         } catch {
             return .failure(error)
@@ -189,7 +198,7 @@ extension Broker {
     }
 
     /// The provider's own words about a failure, as the status object the client gets.
-    private func keepStatus(_ error: CIMError) -> PayloadID {
+    func keepStatus(_ error: CIMError) -> PayloadID {
         let payload = newPayload()
         statusObjects[payload] =
             error.extendedStatus
@@ -222,6 +231,9 @@ extension Request.Kind {
         case .getObject, .deleteInstance, .createInstanceEnum: Signature(verified: "ssia{sv}o")
         case .putInstance: Signature(verified: "sa{sv}ia{sv}o")
         case .execMethod: Signature(verified: "sssia{sv}a{sv}o")
+        case .execQuery: Signature(verified: "sssia{sv}o")
+        // Never a provider's.
+        case .putClass, .deleteClass, .createClassEnum: .empty
         }
     }
 }

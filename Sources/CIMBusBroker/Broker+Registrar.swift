@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 import DBus
 
 /// How providers come and go (`org.cimbus1.DecoupledRegistrar`, `org.cimbus1.Registration`).
@@ -25,31 +26,69 @@ extension Broker {
             }
             // Only now: what it brings may be large.
             try request.readContext()
-            let change: SchemaStore.Change? =
-                if let mof = request.mof {
-                    try schema.check(mof: mof, of: request.name, in: request.namespace, mayServe: { rights.mayRegister($0, uid: uid) })
-                } else { nil }
-            let registration: RegistrationID
-            let effects: [Effect]
-            do throws(Refusal) {
-                (registration, effects) = try core.register(
-                    id, namespace: request.namespace.text, name: request.name, silence: request.silence, ping: request.ping, at: Self.now)
-            } catch {
-                throw CIMError(error.status, "Register: \(error.message)")
+            guard let mof = request.mof else { return try complete(request, call, id) }
+            try checkFree(request, id)
+            let accepted = request
+            Task(executorPreference: loop) { [self] in
+                do throws(CIMError) {
+                    try await self.storeMOF(mof, of: accepted.name, in: accepted.namespace, uid: uid)
+                    try await self.complete(accepted, call, id)
+                } catch {
+                    self.refuse(call, error)
+                }
             }
-            if let change { schema.apply(change) }
-            providerPaths[registration] = request.provider
-            let path = Contract.path(ofProvider: core.registry.find(registration)?.name ?? request.name, in: request.namespace)
-            registrationPaths[registration] = path
-            watchProcess(of: id)
-            export(registration, at: path)
-            call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
-            perform(effects)
-            logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
         } catch {
-            logger.info("a registration is refused: \(error)")
-            call.fail(error)
+            refuse(call, error)
         }
+    }
+
+    private nonisolated func refuse(_ call: MethodCall, _ error: CIMError) {
+        logger.info("a registration is refused: \(error)")
+        call.fail(error)
+    }
+
+    /// Before anything is stored for it.
+    private func checkFree(_ request: RegisterCall, _ id: PeerID) throws(CIMError) {
+        do throws(Refusal) {
+            try core.checkRegister(id, namespace: request.namespace.text, name: request.name)
+        } catch {
+            throw CIMError(error.status, "Register: \(error.message)")
+        }
+    }
+
+    /// The registration comes to life.
+    private func complete(_ request: RegisterCall, _ call: MethodCall, _ id: PeerID) throws(CIMError) {
+        let registration: RegistrationID
+        let effects: [Effect]
+        do throws(Refusal) {
+            (registration, effects) = try core.register(
+                id, namespace: request.namespace.text, name: request.name, silence: request.silence, ping: request.ping, at: Self.now)
+        } catch {
+            throw CIMError(error.status, "Register: \(error.message)")
+        }
+        providerPaths[registration] = request.provider
+        let path = show(registration, request.name, in: request.namespace)
+        watchProcess(of: id)
+        call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
+        perform(effects)
+        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
+    }
+
+    /// The registration's object is on the bus.
+    private func show(_ registration: RegistrationID, _ name: String, in namespace: CIMNamespaceName) -> ObjectPath {
+        if let path = registrationPaths[registration] { return path }
+        let path = Contract.path(ofProvider: core.registry.find(registration)?.name ?? name, in: namespace)
+        registrationPaths[registration] = path
+        export(registration, at: path)
+        return path
+    }
+
+    /// A provider that is stored as one is shown, though no process serves it yet.
+    func define(_ definition: ProviderDefinition) {
+        guard let id = core.define(namespace: definition.namespace.text, name: definition.name, uid: rights.broker) else {
+            return logger.warning("provider \(definition.name) in \(definition.namespace) is one definition too many; it is not served")
+        }
+        _ = show(id, definition.name, in: definition.namespace)
     }
 
     private func unregister(_ call: MethodCall) {
@@ -170,7 +209,7 @@ extension Broker {
 }
 
 /// The arguments of `Register`, checked as far as they say it themselves.
-private struct RegisterCall {
+struct RegisterCall: Sendable {
     let namespace: CIMNamespaceName
     let name: String
     let provider: ObjectPath

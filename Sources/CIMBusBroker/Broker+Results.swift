@@ -11,6 +11,11 @@ extension Broker {
     func deliver(_ id: OperationID, _ payload: PayloadID) {
         guard let objects = payloads.removeValue(forKey: payload), let record = records[id] else { return }
         records[id]?.delivered += objects.sizes.count
+        if record.form == .part {
+            inboxes[id]?.batches.append(objects)
+            inboxes[id]?.wake()
+            return
+        }
         guard let sink = record.sink else {
             records[id]?.objects.append(objects.batch)
             return
@@ -108,6 +113,9 @@ extension Broker {
         case .sync:
             forget(id)
             if let call = record.call { reply(call, record, error, parameter) }
+        case .part:
+            forget(id)
+            endPart(id, error.map { .failure($0) } ?? .success(parameter))
         case .semisync:
             dropInput(of: id)
             records[id]?.result = (outcome.status, parameter, error, error?.extendedStatus ?? own)
@@ -124,8 +132,8 @@ extension Broker {
                 }
             case .putInstance:
                 call.reply(signature: Self.textSignature) { (body) throws(DBusError) in body.append(string: parameter) }
-            case .deleteInstance: call.reply()
-            case .createInstanceEnum:
+            case .deleteInstance, .putClass, .deleteClass: call.reply()
+            case .createInstanceEnum, .createClassEnum, .execQuery:
                 call.reply(signature: Self.objectsSignature) { (body) throws(DBusError) in
                     let array = body.beginArray(elementAlignment: 4)
                     for batch in objects { body.append(objects: batch) }

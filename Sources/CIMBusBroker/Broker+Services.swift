@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 import DBus
 
 /// `org.cimbus1.Services`: one namespace's operations, in their three forms.
@@ -95,9 +96,15 @@ extension Broker {
 
     // MARK: - Who answers
 
-    /// Finds the class and its provider, and checks what the client sends against the class. Failures that belong in the sink come back
+    /// Finds the class and who answers for it, and checks what the client sends against the class. Failures that belong in the sink come back
     /// as a target (A.5); wrong arguments are thrown (R54, R111).
     private func resolve(_ arguments: ServicesCall, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
+        switch arguments.kind {
+        case .putClass, .deleteClass, .createClassEnum: return try resolveClass(arguments, &record)
+        case .execQuery:
+            throw CIMError(.notSupported, "ExecQuery is not supported yet")
+        case .getObject, .putInstance, .deleteInstance, .createInstanceEnum, .execMethod: break
+        }
         let className: String
         if arguments.kind == .putInstance {
             className = try Self.className(of: arguments.object)
@@ -113,7 +120,9 @@ extension Broker {
         record.expectation = .instances(of: layout)
         switch arguments.kind {
         case .getObject where arguments.path?.isClassPath == true: return answer(with: declaration, arguments.namespace)
-        case .createInstanceEnum: record.path = declaration.name
+        case .createInstanceEnum:
+            record.path = declaration.name
+            return enumerate(layout, arguments, &record)
         case .getObject, .deleteInstance:
             guard let path = arguments.path else { break }
             do throws(ObjectPathError) {
@@ -130,14 +139,34 @@ extension Broker {
             if !record.putPath.isEmpty { record.target = record.putPath.clipped() }
         case .execMethod:
             if let failure = try resolveMethod(arguments, declaration, &record) { return .broker(failure, answer: nil) }
+        default: break
         }
-        return provider(of: declaration, in: arguments.namespace)
+        let target = provider(of: declaration, in: arguments.namespace, for: arguments.kind)
+        if case .conducted = target { try resolveStored(arguments, layout, &record) }
+        return target
     }
 
-    private func provider(of declaration: CIMClass, in namespace: CIMNamespaceName) -> Request.Target {
+    /// One provider's enumeration goes straight through; anything else is conducted.
+    private func enumerate(_ layout: ObjectLayout, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
+        let isShallow = !arguments.flags.isDisjoint(with: [.shallow, .directRead])
+        let sources = sources(of: layout, in: arguments.namespace, shallow: isShallow)
+        if sources.count == 1, case .provider(let registration, let served) = sources[0], served === layout { return .provider(registration) }
+        if sources.count == 1, case .failure(let outcome) = sources[0] { return .broker(outcome, answer: nil) }
+        record.work = .enumerate(sources)
+        return .conducted
+    }
+
+    /// Who answers for a class: its provider, or, for a static class, the broker itself.
+    func provider(of declaration: CIMClass, in namespace: CIMNamespaceName, for kind: Request.Kind) -> Request.Target {
         guard let name = declaration.providerName else {
-            return .broker(
-                .stated(.notSupported, "class \(declaration.name) is static; stored instances are not supported yet"), answer: nil)
+            if kind == .execMethod {
+                return .broker(.stated(.methodNotImplemented, "class \(declaration.name) names no provider for its methods"), answer: nil)
+            }
+            return .conducted
+        }
+        if !declaration.isDynamic, kind != .execMethod { return .conducted }
+        if let definition = schema.schema.provider(name, in: namespace), let failure = Self.refusal(of: definition, declaration, kind) {
+            return .broker(failure, answer: nil)
         }
         guard let registration = core.registry.find(namespace: namespace.text, name: name) else {
             return .broker(
@@ -145,6 +174,86 @@ extension Broker {
                 answer: nil)
         }
         return .provider(registration.id)
+    }
+
+    /// What a provider's definition says it does not do is not asked of it (SEMANTICS D.3).
+    private static func refusal(of definition: ProviderDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
+        guard definition.isEnabled else {
+            return .stated(.providerDisabled, "provider \(definition.name) of class \(declaration.name) is disabled by its definition")
+        }
+        let isSupported =
+            switch kind {
+            case .getObject: definition.instances?.get ?? true
+            case .putInstance: definition.instances?.put ?? true
+            case .deleteInstance: definition.instances?.delete ?? true
+            case .createInstanceEnum: definition.instances?.enumeration ?? true
+            case .execMethod: definition.providesMethods || definition.instances == nil
+            default: true
+            }
+        return isSupported
+            ? nil
+            : .stated(
+                .providerNotCapable, "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), says its registration")
+    }
+
+    // MARK: - What is stored
+
+    /// An operation on a static class.
+    private func resolveStored(_ arguments: ServicesCall, _ layout: ObjectLayout, _ record: inout OperationRecord) throws(CIMError) {
+        switch arguments.kind {
+        case .getObject:
+            if let path = try? CIMObjectPath(parsing: record.path) { record.work = .instance(path) }
+        case .putInstance:
+            try checkMayWrite(arguments.kind, record)
+            guard var reader = arguments.object else { return }
+            var instance: CIMInstance
+            do {
+                instance = try reader.readInstance(layout)
+            } catch {
+                throw CIMError(.invalidObject, "PutInstance: \(error)")
+            }
+            // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2).
+            for property in layout.declaration?.properties ?? [] where instance[property.name] == nil { instance[property.name] = .null }
+            instance = try schema.schema.withGeneratedKeys(instance, in: arguments.namespace)
+            let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection([.updateOnly, .createOnly])
+            record.work = .commit([.putInstance(instance, in: arguments.namespace, flags: flags)])
+        case .deleteInstance:
+            try checkMayWrite(arguments.kind, record)
+            if let path = try? CIMObjectPath(parsing: record.path) {
+                record.work = .commit([.deleteInstance(path, in: arguments.namespace)])
+            }
+        default: break
+        }
+    }
+
+    /// An operation on classes themselves (SEMANTICS A.4).
+    private func resolveClass(_ arguments: ServicesCall, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
+        let name = arguments.path?.className ?? ""
+        switch arguments.kind {
+        case .putClass:
+            try checkMayWrite(arguments.kind, record)
+            guard var reader = arguments.object else { break }
+            let declaration: CIMClass
+            do {
+                declaration = try reader.readClass()
+            } catch {
+                throw CIMError(.invalidObject, "PutClass: \(error)")
+            }
+            record.target = declaration.name.clipped()
+            let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection(.all)
+            record.work = .commit([.putClass(declaration, in: arguments.namespace, flags: flags)])
+        case .deleteClass:
+            try checkMayWrite(arguments.kind, record)
+            record.work = .commit([.deleteClass(name, in: arguments.namespace)])
+        default:
+            do throws(CIMError) {
+                let isDeep = !arguments.flags.contains(.shallow)
+                record.work = .classes(try schema.schema.subclasses(of: name, deep: isDeep, in: arguments.namespace))
+            } catch {
+                return .broker(.stated(error.status, error.message), answer: nil)
+            }
+        }
+        return .conducted
     }
 
     private static func className(of object: BodyReader?) throws(CIMError) -> String {
@@ -273,6 +382,8 @@ extension ServicesCall {
         switch kind {
         case .putInstance: "instance"
         case .execMethod: "\(path?.relativePath ?? ""):\(method)"
+        case .putClass: "class"
+        case .execQuery: query
         default: path?.relativePath ?? ""
         }
     }

@@ -75,6 +75,7 @@ extension Broker {
 
     /// The answer that is the provider's credit.
     func creditIndicate(_ id: CallID, _ status: WBEMStatus) {
+        if wasSupplied(id, status) { return }
         guard let call = calls.removeValue(forKey: id) else { return }
         if status.isSuccess { call.reply() } else { refuse(call, status) }
     }

@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 import DBus
 import Glibc
 import Logging
@@ -18,15 +19,20 @@ public actor Broker {
     let logger: Logger
     let rights: RegistrationRights
     var core: BrokerCore
-    var schema: SchemaStore
+    let schema: SchemaStore
+    let repository: Repository
     /// The namespace of each object path.
-    let namespaces: [String: CIMNamespaceName]
+    var namespaces: [String: CIMNamespaceName]
 
     // What the core knows by number.
     var records: [OperationID: OperationRecord] = [:]
     var payloads: [PayloadID: CheckedObjects] = [:]
     var statusObjects: [PayloadID: CIMInstance] = [:]
     var calls: [CallID: MethodCall] = [:]
+    /// Peers for whom a text is being compiled.
+    var compiling: Set<PeerID> = []
+    var inboxes: [OperationID: PartInbox] = [:]
+    private var supplies: [CallID: UnsafeContinuation<WBEMStatus, Never>] = [:]
     private var lastPayload: UInt64 = 0
     private var lastCall: UInt64 = 0
 
@@ -54,20 +60,21 @@ public actor Broker {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private init(_ connection: Connection, _ configuration: BrokerConfiguration) {
+    private init(_ connection: Connection, _ configuration: BrokerConfiguration, _ repository: Repository) {
         self.connection = connection
         self.configuration = configuration
         loop = connection.loop
         logger = configuration.logger
         rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
         core = BrokerCore(limits: configuration.limits)
-        schema = SchemaStore(server: configuration.server ?? Self.hostName())
-        namespaces = Dictionary(uniqueKeysWithValues: schema.names.map { (Contract.path(of: $0).text, $0) })
+        self.repository = repository
+        schema = SchemaStore(repository.schema, server: configuration.server ?? Self.hostName())
+        namespaces = [:]
     }
 
     /// Connects, exports the contract's objects, and takes the name: from then on it serves.
     ///
-    /// - Throws: ``CIMBusError``: no bus, or no right to the name, or another broker has it.
+    /// - Throws: ``CIMBusError``: no bus, or no right to the name, or another broker has it; a repository that cannot be opened.
     public static func start(_ configuration: BrokerConfiguration) async throws(CIMBusError) -> Broker {
         var options = ConnectionOptions()
         options.logger = configuration.logger
@@ -75,13 +82,19 @@ public actor Broker {
         options.maximumQueuedBytes = 256 << 20
         // A broker that stops reading reads no acknowledgement either. What it holds of messages is bounded where it holds them.
         options.maximumReceivedBytes = 64 << 30
+        let repository: Repository
+        do throws(CIMError) {
+            repository = if let path = configuration.repository { try await .open(path) } else { try await .inMemory() }
+        } catch {
+            throw CIMBusError(.noRepository, error.message)
+        }
         let connection: Connection
         do throws(DBusError) {
             connection = try await Connection.connect(to: configuration.address, on: EventLoop(name: "cimbusd"), options: options)
         } catch {
             throw CIMBusError(.noBus, "no message bus at \(configuration.address): \(error.message); is dbus-daemon running?")
         }
-        let broker = Broker(connection, configuration)
+        let broker = Broker(connection, configuration, repository)
         do throws(DBusError) {
             // Nobody is served whose end would go unnoticed.
             _ = try await connection.onNameVanished { [weak broker] name, _ in
@@ -116,6 +129,7 @@ public actor Broker {
         try? await connection.releaseName(Contract.busName)
         // The bus answers only after it has read what was sent before: nothing of it is lost.
         await connection.close()
+        await repository.close()
         logger.info("stopped")
     }
 
@@ -171,6 +185,20 @@ public actor Broker {
         return id
     }
 
+    /// The token of a conductor that waits for its objects to be handed over.
+    func keep(_ continuation: UnsafeContinuation<WBEMStatus, Never>) -> CallID {
+        lastCall += 1
+        supplies[CallID(lastCall)] = continuation
+        return CallID(lastCall)
+    }
+
+    /// Whether the credit was a conductor's.
+    func wasSupplied(_ id: CallID, _ status: WBEMStatus) -> Bool {
+        guard let continuation = supplies.removeValue(forKey: id) else { return false }
+        continuation.resume(returning: status)
+        return true
+    }
+
     /// Carries effects out, in order, those that they cause after them.
     func perform(_ effects: [Effect]) {
         if isPerforming {
@@ -198,7 +226,10 @@ public actor Broker {
             statusObjects[payload] = nil
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
-        case .abandon(let id), .expire(let id): forget(id)
+        case .abandon(let id), .expire(let id):
+            forget(id)
+            endPart(id, .failure(Self.isOver(id)))
+        case .conduct(let id): conduct(id)
         case .answerNext(let call, let id, let objects, let status): answerNext(call, id, objects, status)
         case .answerSkip(let call, let id, let objects, let status): answerSkip(call, id, objects, status)
         case .answerResult(let call, let id, let ready): answerResult(call, id, ready)

@@ -9,6 +9,8 @@ public struct BrokerConfiguration: Sendable {
     public var limits = Limits()
     /// Names that others than root and the broker's own user may register (DESIGN section 3).
     public var allowedRegistrations: [(name: String, uid: UInt32)] = []
+    /// The file that keeps classes, static instances and definitions; nil: they live as long as the broker.
+    public var repository: String?
     /// What `__SERVER` says; nil: the machine's host name.
     public var server: String?
     public var logger = Logger(label: "cimbusd")
@@ -23,6 +25,8 @@ public struct CIMBusError: Error, Sendable, CustomStringConvertible {
         case noBus
         /// The bus does not let this user own `org.cimbus1`, or another broker has it (one broker per bus).
         case noName
+        /// The repository cannot be opened: it is damaged, in use, or not to be written.
+        case noRepository
         /// The bus went away.
         case busLost
     }

@@ -35,6 +35,8 @@ struct OperationRecord {
     var sink: ObjectPath?
     /// Synchronous and semisynchronous: what came, and was not handed over.
     var objects: [ObjectBatch] = []
+    /// What the broker itself does for it.
+    var work: Work?
     /// Semisynchronous, after the end.
     var result: (status: WBEMStatus, parameter: String, error: CIMError?, extended: CIMInstance?)?
 

@@ -13,6 +13,8 @@ struct ServicesCall {
     let namespace: CIMNamespaceName
     private(set) var path: CIMObjectPath?
     private(set) var method = ""
+    /// Of a query; its language has been checked.
+    private(set) var query = ""
     private(set) var flags: OperationFlags = []
     private(set) var context: [(String, DBusValue)] = []
     private(set) var timeout: Microseconds?
@@ -34,8 +36,14 @@ struct ServicesCall {
             var reader = message.reader
             switch kind {
             case .getObject, .deleteInstance: path = try parse(reader.readString(), server)
-            case .createInstanceEnum: path = try Self.className(reader.readString())
-            case .putInstance: object = try Self.passObject(&reader)
+            case .createInstanceEnum: path = try Self.className(reader.readString(), "CreateInstanceEnum")
+            case .putInstance, .putClass: object = try Self.passObject(&reader)
+            case .deleteClass: path = try Self.className(reader.readString(), "DeleteClass")
+            // The classes of no superclass are the topmost ones.
+            case .createClassEnum:
+                let text = try reader.readString()
+                path = text.isEmpty ? CIMObjectPath(className: "") : try Self.className(text, "CreateClassEnum")
+            case .execQuery: query = try Self.query(language: reader.readString(), text: reader.readString())
             case .execMethod:
                 path = try parse(reader.readString(), server)
                 method = try reader.readString()
@@ -88,12 +96,21 @@ struct ServicesCall {
         return path
     }
 
-    private static func className(_ text: String) throws -> CIMObjectPath {
-        if text.isEmpty { throw CIMError(.invalidParameter, "CreateInstanceEnum: the class name is NULL") }
+    private static func className(_ text: String, _ what: String) throws -> CIMObjectPath {
+        if text.isEmpty { throw CIMError(.invalidParameter, "\(what): the class name is NULL") }
         guard CIMName.isValidIdentifier(text) else {
-            throw CIMError(.invalidClass, "CreateInstanceEnum: \"\(text.prefix(80))\" is not a class name")
+            throw CIMError(.invalidClass, "\(what): \"\(text.clipped(80))\" is not a class name")
         }
         return CIMObjectPath(className: text)
+    }
+
+    /// SEMANTICS A.4, A.5: the language is told from the text before anything else is looked at.
+    private static func query(language: String, text: String) throws -> String {
+        guard CIMName.equal(language, "WQL") else {
+            throw CIMError(.invalidQueryType, "ExecQuery: the language is \"\(language.clipped(40))\"; WQL is spoken here")
+        }
+        if text.isEmpty { throw CIMError(.invalidParameter, "ExecQuery: the query is NULL") }
+        return text
     }
 
     /// Remembers where an `a{sv}` lies, and goes past it.
@@ -116,20 +133,27 @@ struct ServicesCall {
         case .putInstance: legal = [.useAmendedQualifiers, .updateOnly, .createOnly]
         case .deleteInstance, .execMethod: legal = []
         case .createInstanceEnum: legal = [.useAmendedQualifiers, .directRead, .shallow]
+        case .execQuery: legal = [.useAmendedQualifiers, .directRead, .ensureLocatable, .prototype]
+        case .putClass: legal = [.useAmendedQualifiers, .updateOnly, .createOnly, .safeUpdate, .forceUpdate, .ownerUpdate]
+        case .deleteClass: legal = [.ownerUpdate]
+        case .createClassEnum: legal = [.useAmendedQualifiers, .shallow]
         }
         switch form {
         case .async: legal.insert(.sendStatus)
         case .sync, .semisync:
             legal.formUnion([.returnImmediately, .noErrorObject])
-            if kind == .createInstanceEnum { legal.insert(.forwardOnly) }
+            if kind.isEnumeration { legal.insert(.forwardOnly) }
         }
         let wrong = flags.subtracting(legal)
         guard wrong.isEmpty else {
             let bits = "0x" + String(UInt32(bitPattern: wrong.rawValue), radix: 16)
             throw CIMError(.invalidParameter, "\(kind.rawValue): flags \(bits) are not for this \(form) call")
         }
-        if kind == .putInstance, flags.isSuperset(of: [.updateOnly, .createOnly]) {
-            throw CIMError(.invalidParameter, "PutInstance: UPDATE_ONLY and CREATE_ONLY contradict each other")
+        if kind == .putInstance || kind == .putClass, flags.isSuperset(of: [.updateOnly, .createOnly]) {
+            throw CIMError(.invalidParameter, "\(kind.rawValue): UPDATE_ONLY and CREATE_ONLY contradict each other")
+        }
+        if kind == .putClass, flags.isSuperset(of: [.safeUpdate, .forceUpdate]) {
+            throw CIMError(.invalidParameter, "PutClass: UPDATE_SAFE_MODE and UPDATE_FORCE_MODE contradict each other")
         }
         return flags
     }

@@ -12,22 +12,10 @@ extension BrokerCore {
     ) throws(Refusal) -> (RegistrationID, [Effect]) {
         now = moment
         hear(id)
-        guard let peer = peers[id], !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
-        let registration: RegistrationID
-        if let known = registry.find(namespace: namespace, name: name) {
-            if known.peer != nil {
-                let owner = known.pid.map { ", process \($0)" } ?? ""
-                throw Refusal(
-                    .providerAlreadyRegistered,
-                    "provider \(known.name) is registered in \(namespace) already\(owner); stop that process or choose another name")
-            }
-            registration = known.id
-        } else {
-            guard registry.all.count < limits.registrations, registry.definitions(of: peer.uid) < limits.registrationsPerUser else {
-                throw Refusal(.quotaViolation, "too many provider registrations; unregister some before you add \(name)")
-            }
-            registration = registry.define(namespace: namespace, name: name, uid: peer.uid)
-        }
+        try checkRegister(id, namespace: namespace, name: name)
+        guard let peer = peers[id] else { throw Refusal(.shuttingDown, "the provider has left") }
+        let registration =
+            registry.find(namespace: namespace, name: name)?.id ?? registry.define(namespace: namespace, name: name, uid: peer.uid)
         registry[registration]?.peer = id
         registry[registration]?.uid = peer.uid
         registry[registration]?.pid = peer.pid
@@ -37,6 +25,32 @@ extension BrokerCore {
         peers[id]?.registrations.insert(registration)
         effects.append(.registrationChanged(registration))
         return (registration, takeEffects())
+    }
+
+    /// Whether the peer may have this name now; it throws what ``register(_:namespace:name:silence:ping:at:)`` would.
+    public func checkRegister(_ id: PeerID, namespace: String, name: String) throws(Refusal) {
+        guard let peer = peers[id], !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
+        if let known = registry.find(namespace: namespace, name: name) {
+            guard known.peer != nil else { return }
+            let owner = known.pid.map { ", process \($0)" } ?? ""
+            throw Refusal(
+                .providerAlreadyRegistered,
+                "provider \(known.name) is registered in \(namespace) already\(owner); stop that process or choose another name")
+        }
+        guard registry.all.count < limits.registrations, registry.definitions(of: peer.uid) < limits.registrationsPerUser else {
+            throw Refusal(.quotaViolation, "too many provider registrations; unregister some before you add \(name)")
+        }
+    }
+
+    /// A provider that is defined, and has no process: calls to it are ProviderLoadFailure until it registers (SEMANTICS G.3). Nothing happens
+    /// when the name is known. Nil past the number of definitions.
+    public mutating func define(namespace: String, name: String, uid: UInt32) -> RegistrationID? {
+        if let known = registry.find(namespace: namespace, name: name) { return known.id }
+        guard registry.all.count < limits.registrations else { return nil }
+        let id = registry.define(namespace: namespace, name: name, uid: uid)
+        registry[id]?.silence = limits.silence
+        registry[id]?.ping = limits.ping
+        return id
     }
 
     /// A provider's own limit, not so short that the broker does nothing but ask, nor so long that a sum overflows.

@@ -82,6 +82,9 @@ public struct RegistrationRights: Hashable, Sendable {
         for entry in allowed { self.allowed[CIMName(entry.name), default: []].insert(entry.uid) }
     }
 
+    /// Who may change classes, static instances and namespaces (SEMANTICS D.9.1).
+    public func mayWrite(uid: UInt32) -> Bool { uid == 0 || uid == broker }
+
     public func mayRegister(_ name: String, uid: UInt32) -> Bool {
         uid == 0 || uid == broker || allowed[CIMName(name)]?.contains(uid) == true
     }

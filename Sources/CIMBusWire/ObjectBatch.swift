@@ -58,6 +58,15 @@ public struct ObjectBatch: Sendable {
         return parts
     }
 
+    /// Adds the objects of another batch behind these.
+    public mutating func append(_ other: ObjectBatch) {
+        let padding = (8 - bytes.count % 8) % 8
+        bytes.append(contentsOf: repeatElement(0, count: padding))
+        let start = bytes.count
+        bytes += other.bytes
+        ranges += other.ranges.map { $0.lowerBound + start..<$0.upperBound + start }
+    }
+
     /// Splits the first `count` objects off.
     public mutating func removeFirst(_ count: Int) -> ObjectBatch {
         var first = ObjectBatch()

@@ -58,6 +58,11 @@ extension Repository {
             namespace: namespace, classes: [declaration.name] + (deep ? schema.descendants(of: declaration.name, in: namespace) : []))
     }
 
+    /// Where an enumeration of exactly these classes begins, whatever their subclasses. A class that is not there has no instances.
+    public func instances(ofExactly names: [String], in namespace: CIMNamespaceName) -> InstanceCursor? {
+        names.isEmpty ? nil : InstanceCursor(namespace: namespace, classes: names[...])
+    }
+
     /// The next instances, at most `limit` and about 256 KiB.
     ///
     /// - Throws: CriticalError when what is stored is damaged.

@@ -116,6 +116,16 @@ public final class Repository: Sendable {
         lock?.release()
     }
 
+    /// Whether ``commit(_:)`` would succeed; nothing changes. It throws what that would.
+    public func check(_ changes: [RepositoryChange]) async throws(CIMError) {
+        try await perform { repository, storage throws(CIMError) in
+            var transaction = Transaction(storage, schema: repository.schema)
+            try storage.run { try storage.database.beginTransaction(.immediate) }
+            defer { repository.rollBack(storage) }
+            try transaction.apply(changes)
+        }
+    }
+
     private func rollBack(_ storage: Storage) {
         do {
             if storage.database.isInsideTransaction { try storage.database.rollback() }

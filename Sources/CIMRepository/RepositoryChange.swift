@@ -34,7 +34,8 @@ extension CIMError {
     /// The position, in the list given to ``Repository/commit(_:)``, of the change that failed; nil when the failure is of none.
     public var failedChange: Int? { (cause as? FailedChange)?.index }
 
-    func failed(at index: Int) -> CIMError {
+    /// The same error, said of the change at this position.
+    public func failed(at index: Int) -> CIMError {
         var copy = self
         copy.cause = FailedChange(index: index)
         return copy

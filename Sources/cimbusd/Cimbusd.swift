@@ -1,6 +1,7 @@
 import ArgumentParser
 import CIMBusBroker
 import DBus
+import Glibc
 import Logging
 import ServiceLifecycle
 
@@ -16,6 +17,12 @@ struct Cimbusd: AsyncParsableCommand {
     @Flag(help: "Serve the system bus (the default).") var system = false
     @Flag(help: "Serve the session bus.") var session = false
     @Option(help: ArgumentHelp("Serve the bus at this D-Bus address.", valueName: "address")) var address: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Keep classes, static instances and definitions in this directory. Without it (and without systemd's STATE_DIRECTORY) they live as long as the broker.",
+            valueName: "directory"))
+    var state: String?
 
     @Option(help: ArgumentHelp("How long a provider may say nothing about an open operation.", valueName: "seconds"))
     var silence: Double = 300
@@ -68,6 +75,8 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.limits.credit = .init(credit * 1e6)
         configuration.limits.pull = .init(pull * 1e6)
         configuration.allowedRegistrations = try allowed.map { try Self.allowance($0) }
+        let directory = state ?? SystemdEnvironment.stateDirectory
+        configuration.repository = directory.map { $0 + "/repository.sqlite" }
         configuration.logger = logger
         do {
             let group = ServiceGroup(
@@ -77,6 +86,14 @@ struct Cimbusd: AsyncParsableCommand {
             logger.critical("\(error)")
             throw ExitCode.failure
         }
+    }
+}
+
+private enum SystemdEnvironment {
+    /// Where systemd lets the service keep its state (`StateDirectory=`); the first of several.
+    static var stateDirectory: String? {
+        guard let value = getenv("STATE_DIRECTORY") else { return nil }
+        return String(cString: value).split(separator: ":").first.map(String.init)
     }
 }
 

@@ -57,7 +57,7 @@ struct Witness {
         case .ping(let peer):
             if gone.contains(peer) { faults.append("a ping to peer \(peer.number), which is gone") }
             if !pinged.insert(peer).inserted { faults.append("two pings to peer \(peer.number)") }
-        case .cancelCall, .registrationChanged, .note: break
+        case .conduct, .cancelCall, .registrationChanged, .note: break
         }
     }
 

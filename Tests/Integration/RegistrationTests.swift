@@ -64,7 +64,7 @@ extension Integration {
             let second = try await RawProvider.start(on: scene.bus, name: "Second", className: "Test_Second", registers: false)
             await #expect {
                 try await second.register(mof: "class Test_Good { [key] string A; };\nclass Test_Bad {\n  string;\n};")
-            } throws: { error in (error as? DBusError)?.message.contains("line 3") == true }
+            } throws: { error in (error as? DBusError)?.message.contains("Second:3:") == true }
             #expect(try await client.run(.get("Test_Good")).status == .notFound)
             #expect(
                 try await client.refusal { try await second.register(mof: "[provider(\"Second\")] class Test_Thing { [key] string X; };") }

@@ -149,7 +149,7 @@ extension SDKTests {
 
             let broken = RunningService(ThingProvider(), named: "Broken", mof: "class {", on: stage.bus)
             let error = try #require(try await broken.end.value() as? CIMError)
-            #expect(error.message.contains("line 1"), "\(error)")
+            #expect(error.message.contains("Broken:1:"), "\(error)")
 
             let foreign = RunningService(
                 ThingProvider(), named: "Foreign", mof: Things.mof.replacing("uint32 Number", with: "uint64 Number"), on: stage.bus)

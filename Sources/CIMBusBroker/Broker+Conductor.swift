@@ -1,0 +1,173 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import CIMRepository
+import DBus
+
+/// What the broker does itself for an operation that it conducts.
+enum Work: Sendable {
+    /// Changes what is stored: all or nothing.
+    case commit([RepositoryChange])
+    /// One stored instance.
+    case instance(CIMObjectPath)
+    /// These classes, as objects.
+    case classes([CIMClass])
+    /// The instances that these have, all at once.
+    case enumerate([InstanceSource])
+}
+
+/// The objects of a part on their way to its conductor.
+struct PartInbox {
+    let whole: OperationID
+    var batches: [CheckedObjects] = []
+    /// Its parameter, or why it failed. After the last batch.
+    var end: Result<String, CIMError>?
+    var waiter: UnsafeContinuation<Void, Never>?
+
+    mutating func wake() {
+        waiter?.resume()
+        waiter = nil
+    }
+}
+
+/// Conducted operations: the broker asks in parts, and supplies what comes of it. Whatever happens to the whole meanwhile reaches its conductor
+/// as an error of the next thing it does.
+extension Broker {
+    func conduct(_ id: OperationID) {
+        guard let work = records[id]?.work else {
+            return perform(core.conducted(id, .stated(.failed, "there is nothing to conduct"), at: Self.now))
+        }
+        // On the loop, so that nothing changes threads.
+        Task(executorPreference: loop) { [self] in await self.conduct(id, work) }
+    }
+
+    private func conduct(_ id: OperationID, _ work: Work) async {
+        let outcome: Outcome
+        do throws(CIMError) {
+            outcome = Outcome(.noError, parameter: try await carryOut(work, of: id))
+        } catch {
+            outcome =
+                error.extendedStatus == nil ? .stated(error.status, error.message) : Outcome(error.status, object: keepStatus(error))
+        }
+        perform(core.conducted(id, outcome, at: Self.now))
+        // Parts that nobody listens to any more have ended with it.
+        for (part, inbox) in inboxes where inbox.whole == id { inboxes[part] = nil }
+    }
+
+    /// Returns the status's parameter.
+    private func carryOut(_ work: Work, of id: OperationID) async throws(CIMError) -> String {
+        switch work {
+        case .commit(let changes): return try await commit(changes, of: id)
+        case .instance(let path):
+            guard let record = records[id] else { throw Self.isOver(id) }
+            try await supply([try await repository.instance(at: path, in: record.namespace)], to: id)
+        case .classes(let classes): try await supply(classes, to: id)
+        case .enumerate(let sources): try await enumerate(sources, for: id)
+        }
+        return ""
+    }
+
+    static func isOver(_ id: OperationID) -> CIMError { CIMError(.callCancelled, "operation \(id.number) has ended") }
+
+    // MARK: - Parts
+
+    /// Opens a part of a conducted operation, whose record `configure` completes.
+    ///
+    /// - Throws: CallCancelled when the whole has ended.
+    func openPart(
+        of whole: OperationID, _ kind: Request.Kind, _ target: Request.Target, _ configure: (inout OperationRecord) -> Void
+    ) throws(CIMError) -> OperationID {
+        guard let record = records[whole] else { throw Self.isOver(whole) }
+        var part = OperationRecord(
+            kind: kind, namespace: record.namespace, target: record.target, client: record.client, userID: record.userID, form: .part,
+            flags: record.flags)
+        part.context = record.context
+        part.derivedSystemProperties = record.derivedSystemProperties
+        if case .provider(let registration) = target { part.registration = registration }
+        configure(&part)
+        let id: OperationID
+        let effects: [Effect]
+        do throws(Refusal) {
+            (id, effects) = try core.beginPart(of: whole, kind: kind, target: target, at: Self.now)
+        } catch {
+            throw CIMError(error.status, error.message)
+        }
+        records[id] = part
+        inboxes[id] = PartInbox(whole: whole)
+        perform(effects)
+        return id
+    }
+
+    /// The next batch of a part; nil at its end. Throws what it failed with.
+    func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? {
+        while let inbox = inboxes[part] {
+            if let batch = inbox.batches.first {
+                inboxes[part]?.batches.removeFirst()
+                perform(core.consumed(part, at: Self.now))
+                return batch
+            }
+            if let end = inbox.end {
+                inboxes[part] = nil
+                _ = try end.get()
+                return nil
+            }
+            await withUnsafeContinuation { inboxes[part]?.waiter = $0 }
+        }
+        return nil
+    }
+
+    func endPart(_ id: OperationID, _ result: Result<String, CIMError>) {
+        inboxes[id]?.end = result
+        inboxes[id]?.wake()
+    }
+
+    // MARK: - Supply
+
+    /// Hands objects to the client, and waits until they are on their way.
+    ///
+    /// - Throws: CallCancelled when nobody wants them any more.
+    func supply(_ objects: CheckedObjects, to id: OperationID) async throws(CIMError) {
+        if objects.sizes.isEmpty { return }
+        let status = await withUnsafeContinuation { continuation in
+            perform(core.supply(id, keep(objects), call: keep(continuation), at: Self.now))
+        }
+        if !status.isSuccess { throw Self.isOver(id) }
+    }
+
+    /// The same for instances that are not on the wire yet.
+    func supply(_ instances: [CIMInstance], to id: OperationID) async throws(CIMError) {
+        guard !instances.isEmpty, let record = records[id] else { return }
+        var writer = BodyWriter()
+        let array = writer.beginArray(elementAlignment: 4)
+        for instance in instances { writer.append(instance: instance) }
+        writer.endArray(array)
+        let batch: ObjectBatch
+        do {
+            let bytes = try writer.finish()
+            var reader = bytes.withUnsafeBytes { BodyReader(copying: $0) }
+            batch = try checkedObjects(&reader, record)
+        } catch {
+            throw CIMError(.invalidObject, "a stored object of \(record.target) cannot be sent: \(error)")
+        }
+        try await supply(.rewritten(batch), to: id)
+    }
+
+    private func supply(_ classes: [CIMClass], to id: OperationID) async throws(CIMError) {
+        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        var batch = ObjectBatch()
+        for declaration in classes {
+            let one: ObjectBatch
+            do throws(DBusEncodingError) {
+                one = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
+            } catch {
+                throw CIMError(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)")
+            }
+            if batch.count > 0, batch.byteCount + one.byteCount > Contract.largestBatch {
+                try await supply(.rewritten(batch), to: id)
+                batch = ObjectBatch()
+            }
+            batch.append(one)
+        }
+        try await supply(.rewritten(batch), to: id)
+    }
+}

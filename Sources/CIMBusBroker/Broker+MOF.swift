@@ -1,0 +1,221 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import CIMMOF
+import CIMRepository
+import DBus
+
+/// MOF that comes over the bus: a provider's own (`Register`), and an administrator's (`org.cimbus1.MofCompiler`).
+///
+/// Texts are read on a thread of their own, and stored in one transaction each.
+extension Broker {
+    /// A text that was read: what it declares, and what that changes, declaration by declaration.
+    struct CompiledMOF: Sendable {
+        var unit: MOFUnit
+        var changes: [RepositoryChange]
+    }
+
+    /// Why a text could not be compiled. It changed nothing.
+    struct MOFFailure: Error {
+        /// `WBEM_COMPILE_STATUS_INFO.lPhaseError`: 2, the text is not MOF; 3, it cannot be stored.
+        enum Phase: Int32 { case syntax = 2, store = 3 }
+
+        var phase: Phase
+        var error: CIMError
+        /// Its number, from 1, and the lines of the declaration, where it is one's fault.
+        var declaration = 0
+        var lines = 0...0
+    }
+
+    private static func compile(
+        _ text: String, _ file: String, in home: CIMNamespaceName, _ schema: Schema, classFlags: MOFUpdateFlags = [],
+        instanceFlags: MOFUpdateFlags = []
+    ) async throws(MOFFailure) -> CompiledMOF {
+        // Detached: what is nonisolated here would run on the loop.
+        let result = await Task.detached { () -> Result<CompiledMOF, MOFFailure> in
+            var context = MOFContext(namespace: home, qualifierType: { schema.qualifierType($0, in: $1 ?? home) })
+            context.classFlags = classFlags
+            context.instanceFlags = instanceFlags
+            let unit: MOFUnit
+            do throws(MOFErrors) {
+                unit = try MOFParser.parse(MOFSource(file: file, text: text), in: context)
+            } catch {
+                let first = error.first
+                return .failure(
+                    MOFFailure(
+                        phase: .syntax, error: CIMError(first.status, error.description, cause: first), lines: first.line...first.line))
+            }
+            do throws(CIMError) {
+                return .success(CompiledMOF(unit: unit, changes: try unit.changes(in: home, schema: schema)))
+            } catch {
+                return .failure(failure(error, in: unit))
+            }
+        }.value
+        return try result.get()
+    }
+
+    /// What could not be stored, with the place of its declaration.
+    private static func failure(_ error: CIMError, in unit: MOFUnit) -> MOFFailure {
+        guard let index = error.failedChange, unit.declarations.indices.contains(index) else {
+            return MOFFailure(phase: .store, error: error)
+        }
+        let declaration = unit.declarations[index]
+        var positioned = error
+        positioned.message = "\(declaration.file), line \(declaration.firstLine): \(error.message)"
+        return MOFFailure(
+            phase: .store, error: positioned, declaration: index + 1,
+            lines: declaration.firstLine...max(declaration.firstLine, declaration.lastLine))
+    }
+
+    // MARK: - A provider's own
+
+    /// Stores what a provider brings with it. Without instances that define it, it is defined as what its classes need.
+    ///
+    /// - Throws: the MOF errors with their positions; AccessDenied for what is not the provider's to change; what the repository refuses.
+    func storeMOF(_ text: String, of provider: String, in home: CIMNamespaceName, uid: UInt32) async throws(CIMError) {
+        do throws(MOFFailure) {
+            let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, schema.schema)
+            for (index, declaration) in compiled.unit.declarations.enumerated() {
+                do throws(CIMError) {
+                    try checkMayBring(declaration, compiled.changes[index], provider, in: home, uid: uid)
+                } catch {
+                    throw Self.failure(error.failed(at: index), in: compiled.unit)
+                }
+            }
+            do throws(CIMError) {
+                try await commit(compiled.changes + impliedDefinition(of: provider, compiled.unit, in: home))
+            } catch {
+                throw Self.failure(error, in: compiled.unit)
+            }
+        } catch {
+            throw error.error
+        }
+    }
+
+    /// A provider may define new classes, for itself and for others it may serve; it may change those that name it, and define itself. What
+    /// is another's is changed by nobody's `Register`; anything else takes the right to write.
+    private func checkMayBring(
+        _ declaration: MOFDeclaration, _ change: RepositoryChange, _ provider: String, in home: CIMNamespaceName, uid: UInt32
+    ) throws(CIMError) {
+        let namespace = declaration.namespace ?? home
+        switch change {
+        case .putClass(let declared, _, _):
+            if let known = schema.declaration(declared.name, in: namespace) {
+                let parent = declared.superclass.flatMap { schema.declaration($0, in: namespace) }
+                if let same = try? declared.resolved(with: parent), same == known { return }
+                guard let owner = known.providerName, CIMName.equal(owner, provider) else {
+                    throw CIMError(
+                        .accessDenied, "class \(known.name) is there already and is not of provider \(provider); choose another name")
+                }
+            }
+            if let owner = declared.providerName, !CIMName.equal(owner, provider), !rights.mayRegister(owner, uid: uid) {
+                throw CIMError(.accessDenied, "\(declared.name) names provider \(owner.clipped()), which uid \(uid) may not register")
+            }
+        case .putInstance(let instance, _, _, _):
+            guard let layout = schema.layout(instance.className, in: namespace)?.declaration else { return }
+            var name: String?
+            if layout.isSameOrDerived(from: "__Win32Provider") { name = instance["Name"]?.stringValue }
+            if layout.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.stringValue,
+                case .keys(let keys)? = (try? CIMObjectPath(parsing: path))?.keys, case .string(let text)? = keys.first?.value
+            {
+                name = text
+            }
+            guard rights.mayWrite(uid: uid) || name.map({ CIMName.equal($0, provider) || rights.mayRegister($0, uid: uid) }) ?? false else {
+                throw CIMError(.accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
+            }
+        default:
+            guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }
+        }
+    }
+
+    /// DESIGN section 3: a MOF without registration instances implies them, with every Supports* TRUE.
+    private func impliedDefinition(of provider: String, _ unit: MOFUnit, in home: CIMNamespaceName) -> [RepositoryChange] {
+        let defines = unit.instances.contains { instance in
+            schema.declaration(instance.instance.className, in: home)?.isSameOrDerived(from: "__Win32Provider") ?? false
+        }
+        guard !defines, schema.schema.provider(provider, in: home) == nil else { return [] }
+        let path = CIMObjectPath(className: "__Win32Provider", keys: .keys([.init(name: "Name", value: .string(provider))]))
+        let reference = CIMValue.reference(path)
+        return [
+            CIMInstance(className: "__Win32Provider", ["Name": .string(provider), "HostingModel": "Decoupled:DBus", "Enabled": true]),
+            CIMInstance(
+                className: "__InstanceProviderRegistration",
+                [
+                    "provider": reference, "SupportsGet": true, "SupportsPut": true, "SupportsDelete": true, "SupportsEnumeration": true,
+                ]),
+            CIMInstance(className: "__MethodProviderRegistration", ["provider": reference]),
+        ].map { .putInstance($0, in: home) }
+    }
+
+    // MARK: - org.cimbus1.MofCompiler
+
+    nonisolated func mofCompilerInterface() -> ExportedInterface {
+        ExportedInterface(Interfaces.mofCompiler, methods: ["CompileBuffer": method { $0.compileBuffer($1) }])
+    }
+
+    private static let largestBuffer = 16 << 20
+    private static let checkOnly: Int32 = 1
+    /// AUTORECOVER, WMI_CHECK, CONSOLE_PRINT, DONT_ADD_TO_LIST and STORE_FILE mean nothing here; they are accepted (SEMANTICS A.2.5).
+    private static let compilerOptions: Int32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
+
+    private func compileBuffer(_ call: MethodCall) {
+        guard let peer = peer(of: call), let uid = uid(of: peer) else { return }
+        var reader = call.reader
+        guard let text = try? reader.readString(), let scope = try? reader.readString(), let options = try? reader.readInt32(),
+            let classFlags = try? reader.readInt32(), let instanceFlags = try? reader.readInt32()
+        else { return }
+        do throws(CIMError) {
+            guard text.utf8.count <= Self.largestBuffer else {
+                throw CIMError(.quotaViolation, "CompileBuffer: \(text.utf8.count) bytes; \(Self.largestBuffer >> 20) MiB are the most")
+            }
+            guard let home = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
+                throw CIMError(.invalidNamespace, "CompileBuffer: \"\(scope.clipped(80))\" is not a namespace")
+            }
+            guard options & ~Self.compilerOptions == 0, classFlags & ~ChangeFlags.all.rawValue == 0,
+                instanceFlags & ~(ChangeFlags.createOnly.rawValue | ChangeFlags.updateOnly.rawValue) == 0
+            else { throw CIMError(.invalidParameter, "CompileBuffer: flags that are not WBEM_COMPILER_OPTIONS or WBEM_CHANGE_FLAG_TYPE") }
+            let isCheck = options & Self.checkOnly != 0
+            guard isCheck || rights.mayWrite(uid: uid) else {
+                throw CIMError(.accessDenied, "CompileBuffer: uid \(uid) may not change what is stored; root and the broker's user may")
+            }
+            guard compiling.count < Self.mostCompilations, compiling.insert(peer).inserted else {
+                throw CIMError(.serverTooBusy, "CompileBuffer: other texts are being compiled; wait for their end")
+            }
+            Task(executorPreference: loop) { [self] in
+                await self.compileBuffer(
+                    call, text, home, isCheck, MOFUpdateFlags(rawValue: UInt32(bitPattern: classFlags)),
+                    MOFUpdateFlags(rawValue: UInt32(bitPattern: instanceFlags)))
+                await self.compiled(for: peer)
+            }
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    private static let mostCompilations = 4
+
+    private func compiled(for peer: PeerID) { compiling.remove(peer) }
+
+    private func compileBuffer(
+        _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: MOFUpdateFlags,
+        _ instanceFlags: MOFUpdateFlags
+    ) async {
+        do throws(MOFFailure) {
+            let compiled = try await Self.compile(
+                text, "<buffer>", in: home, schema.schema, classFlags: classFlags, instanceFlags: instanceFlags)
+            do throws(CIMError) {
+                if isCheck { try await repository.check(compiled.changes) } else { try await commit(compiled.changes) }
+            } catch {
+                throw Self.failure(error, in: compiled.unit)
+            }
+            let warnings = compiled.unit.warnings.map(\.description).joined(separator: "\n")
+            call.reply([.int32(0), .uint32(0), .int32(0), .int32(0), .int32(0), .string(warnings)])
+        } catch {
+            call.reply([
+                .int32(error.phase.rawValue), .uint32(error.error.status.rawValue), .int32(Int32(clamping: error.declaration)),
+                .int32(Int32(clamping: error.lines.lowerBound)), .int32(Int32(clamping: error.lines.upperBound)),
+                .string(error.error.message),
+            ])
+        }
+    }
+}
