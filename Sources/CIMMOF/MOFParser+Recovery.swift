@@ -61,7 +61,7 @@ extension MOFParser {
             case .punctuation(UInt8(ascii: "}")):
                 if braces.count > level {
                     braces.removeLast()
-                } else if level > 0 {
+                } else if level > 0, !peek().isPunctuation("]") {
                     return true
                 }
                 pass()
