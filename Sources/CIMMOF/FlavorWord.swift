@@ -11,7 +11,7 @@ enum FlavorWord: String, CaseIterable {
 
     private static let byName: [CIMName: FlavorWord] = Dictionary(uniqueKeysWithValues: allCases.map { (CIMName($0.rawValue), $0) })
 
-    func apply(to flavor: inout CIMFlavor) {
+    private func apply(to flavor: inout CIMFlavor) {
         switch self {
         case .toInstance: flavor.insert(.toInstance)
         case .toSubclass: flavor.insert(.toSubclass)
@@ -23,6 +23,12 @@ enum FlavorWord: String, CaseIterable {
         case .enableOverride: flavor.remove(.disableOverride)
         case .translatable: break
         }
+    }
+
+    /// All of them, in an order that does not matter: `restricted` is the least particular.
+    static func apply(_ words: [FlavorWord], to flavor: inout CIMFlavor) {
+        if words.contains(.restricted) { FlavorWord.restricted.apply(to: &flavor) }
+        for word in words where word != .restricted { word.apply(to: &flavor) }
     }
 
     var opposites: [FlavorWord] {

@@ -6,11 +6,14 @@ public struct MOFAliases {
     private static let maximumChain = CIMObjectPath.maximumNesting
 
     private let unit: MOFUnit
+    private let home: CIMNamespaceName?
     private let declared: [CIMName: Int]
     private var paths: [CIMName: CIMObjectPath] = [:]
 
-    public init(_ unit: MOFUnit) {
+    /// - Parameter home: the namespace of declarations that name none.
+    public init(_ unit: MOFUnit, home: CIMNamespaceName? = nil) {
         self.unit = unit
+        self.home = home
         declared = Dictionary(
             unit.declarations.enumerated().compactMap { index, declaration in declaration.alias.map { (CIMName($0), index) } },
             uniquingKeysWith: { first, _ in first })
@@ -74,7 +77,8 @@ public struct MOFAliases {
         }
         let target = unit.declarations[index]
         var path = try path(of: target, alias: reference.alias, chain: chain, classNamed: classNamed)
-        if target.namespace != declaration.namespace { path.namespace = target.namespace?.text }
+        let namespace = target.namespace ?? home
+        if namespace != declaration.namespace ?? home { path.namespace = namespace?.text }
         return path
     }
 

@@ -1,31 +1,5 @@
 import CIM
 
-/// A MOF text and what errors call it.
-public struct MOFSource: Hashable, Sendable {
-    /// The name, the same for the same file: cycles of includes are found by it.
-    public var file: String
-    public var text: String
-
-    public init(file: String, text: String) {
-        self.file = file
-        self.text = text
-    }
-}
-
-/// How much a compilation may take, so that no text can take everything.
-public struct MOFLimits: Hashable, Sendable {
-    /// The bytes of all texts together, each counted as often as it is included.
-    public var bytes = 64 << 20
-
-    /// How deep files may include files.
-    public var includeDepth = 32
-
-    /// After how many errors the compiler stops.
-    public var errors = 20
-
-    public init() {}
-}
-
 /// What a compilation knows of the world outside its text. The compiler itself does no I/O.
 public struct MOFContext {
     /// Finds an included file: the name in the pragma, the file that has the pragma.
@@ -59,30 +33,4 @@ public struct MOFContext {
         self.instanceFlags = instanceFlags
         self.limits = limits
     }
-}
-
-/// How a class or an instance is stored (SEMANTICS A.2.2, WBEM_CHANGE_FLAG_TYPE, with its numbers).
-public struct MOFUpdateFlags: OptionSet, Hashable, Sendable {
-    public let rawValue: UInt32
-    public init(rawValue: UInt32) { self.rawValue = rawValue }
-
-    /// It must exist already.
-    public static let updateOnly = MOFUpdateFlags(rawValue: 0x1)
-
-    /// It must not exist yet.
-    public static let createOnly = MOFUpdateFlags(rawValue: 0x2)
-
-    /// A class with subclasses may change where no subclass conflicts.
-    public static let safeUpdate = MOFUpdateFlags(rawValue: 0x20)
-
-    /// A class with subclasses may change, and conflicting qualifiers of the subclasses give way.
-    public static let forceUpdate = MOFUpdateFlags(rawValue: 0x40)
-
-    /// The words of `#pragma classflags`.
-    static let classWords: [(name: String, flag: MOFUpdateFlags)] = [
-        ("createonly", .createOnly), ("updateonly", .updateOnly), ("safeupdate", .safeUpdate), ("forceupdate", .forceUpdate),
-    ]
-
-    /// The words of `#pragma instanceflags`.
-    static let instanceWords: [(name: String, flag: MOFUpdateFlags)] = [("createonly", .createOnly), ("updateonly", .updateOnly)]
 }

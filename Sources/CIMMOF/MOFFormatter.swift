@@ -4,7 +4,9 @@ import CIM
 /// blank lines.
 public struct MOFFormatter {
     /// How far a line is indented at most, so that deep nesting cannot blow up the text.
-    private static let maximumIndent = 128
+    private static let maximumIndent = 64
+
+    private static let blanks: [UInt8] = Array(repeating: 0x20, count: maximumIndent)
 
     /// A brace, bracket or parenthesis that is open.
     private struct Open {
@@ -127,6 +129,7 @@ public struct MOFFormatter {
         switch byte {
         case UInt8(ascii: ";"):
             isInStatement = false
+            isInPragma = false
             mustBreak = true
         case UInt8(ascii: "{"), UInt8(ascii: "["), UInt8(ascii: "("):
             opens.append(Open(isBody: isBody, indent: lineIndent, isInStatement: isInStatement))
@@ -150,7 +153,7 @@ public struct MOFFormatter {
 
     private mutating func breakLine(_ count: Int, indent: Int) {
         output += repeatElement(0x0A, count: count)
-        output += repeatElement(0x20, count: indent)
+        output += MOFFormatter.blanks.prefix(indent)
         lineIndent = indent
     }
 

@@ -60,7 +60,7 @@ extension MOFParser {
             value = .boolean(true)
         }
         var flavor = type?.flavor.subtracting(.amended) ?? []
-        if skip(":") { for word in try flavors() { word.apply(to: &flavor) } }
+        if skip(":") { FlavorWord.apply(try flavors(), to: &flavor) }
         return UsedQualifier(qualifier: CIMQualifier(name: name, value: value, flavor: flavor), place: place, scope: type?.scope)
     }
 
@@ -95,72 +95,5 @@ extension MOFParser {
                         + scope.words.joined(separator: " or "), at: one.place))
         }
         return used.map(\.qualifier)
-    }
-}
-
-// MARK: - Declarations of qualifiers
-
-extension MOFParser {
-    /// What follows `qualifier`, to the semicolon.
-    mutating func qualifierTypeDeclaration() throws(MOFError) -> CIMQualifierType {
-        let name = try self.name("a qualifier name", .mofExpectedQualifierName, tooWide: .qualifierNameTooWide)
-        try expect(":", .mofInvalidQualifierSyntax)
-        guard case .identifier(let word) = token.kind else { throw unexpected(.mofExpectedTypeIdentifier, expected: "a type") }
-        guard let base = CIMType(mofName: word), base != .reference, base != .object else {
-            throw unexpected(.mofUnrecognizedType, expected: "a type that a qualifier may have")
-        }
-        advance()
-        var declared = CIMQualifierType(name: name, type: CIMTypeReference(base))
-        _ = try arraySuffix(&declared.type)
-        if skip("=") { declared.defaultValue = try literal(of: declared.type) }
-        var hasScope = false
-        var words: [FlavorWord] = []
-        while skip(",") {
-            if !hasScope, skipKeyword("scope") {
-                hasScope = true
-                declared.scope = []
-                try expect("(", .mofInvalidQualifierSyntax)
-                repeat { declared.scope.formUnion(try scopeWord()) } while skip(",")
-                try expect(")", .mofExpectedCloseParen)
-            } else if words.isEmpty, skipKeyword("flavor") {
-                try expect("(", .mofInvalidQualifierSyntax)
-                repeat { try flavor(&words) } while skip(",")
-                try expect(")", .mofExpectedCloseParen)
-            } else {
-                throw unexpected(.mofInvalidQualifierSyntax, expected: "'Scope' or 'Flavor', each once")
-            }
-        }
-        for word in words { word.apply(to: &declared.flavor) }
-        try semicolon()
-        return declared
-    }
-
-    private mutating func scopeWord() throws(MOFError) -> CIMQualifierScope {
-        guard case .identifier(let word) = token.kind, let scope = CIMQualifierScope(mofName: word) else {
-            throw unexpected(.mofInvalidQualifierSyntax, expected: "one of \(CIMQualifierScope.any.words.joined(separator: ", ")), any")
-        }
-        advance()
-        return scope
-    }
-}
-
-extension CIMQualifierScope {
-    private static let byWord: [(word: String, scope: CIMQualifierScope)] = [
-        ("class", .class), ("association", .association), ("indication", .indication), ("property", .property), ("reference", .reference),
-        ("method", .method), ("parameter", .parameter),
-    ]
-
-    /// What MOF calls each of them.
-    var words: [String] { CIMQualifierScope.byWord.filter { contains($0.scope) }.map(\.word) }
-
-    /// One of the words or `any`; `schema` and `qualifier`, which earlier versions have, stand for nothing that is kept.
-    init?(mofName: String) {
-        switch CIMName(mofName) {
-        case "any": self = .any
-        case "schema", "qualifier": self = []
-        case let name:
-            guard let scope = CIMQualifierScope.byWord.first(where: { CIMName($0.word) == name })?.scope else { return nil }
-            self = scope
-        }
     }
 }

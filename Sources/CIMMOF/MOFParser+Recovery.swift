@@ -24,12 +24,10 @@ extension MOFParser {
             if case .identifier(let next) = peek().kind { return CIMName.equal(next, "of") }
             return false
         case 9 where CIMName.equal(word, "qualifier"):
-            guard case .identifier = peek().kind else { return false }
-            var ahead = self
-            ahead.advance()
-            let isDeclared = ahead.peek().isPunctuation(":")
+            var ahead = lexer
+            guard case .identifier = ahead.next().kind else { return false }
             finishedSteps += 2
-            return isDeclared
+            return ahead.next().isPunctuation(":")
         default: return false
         }
     }
@@ -63,7 +61,7 @@ extension MOFParser {
             case .punctuation(UInt8(ascii: "}")):
                 if braces.count > level {
                     braces.removeLast()
-                } else if level > 0 {
+                } else if level > 0, !peek().isPunctuation("]") {
                     return true
                 }
                 pass()
@@ -73,6 +71,12 @@ extension MOFParser {
                 pass()
             }
         }
+    }
+
+    /// To the next declaration, past the ends of what was left open.
+    mutating func resynchronizeAtTop() {
+        _ = resynchronize(level: 0)
+        while token.isPunctuation("}") || token.isPunctuation(";") { pass() }
     }
 
     private var isValueNext: Bool {

@@ -18,8 +18,9 @@ extension MOFParser {
         return .null
     }
 
-    /// An instance that is written in a string, as DSP0004 does for embedded instances; nil when the text is anything else.
-    private static func embeddedInstance(in text: String) -> CIMInstance? {
+    /// The instance that is written in a string, as DSP0004 does for the values of embedded instances; nil when the text is anything but
+    /// one instance without aliases.
+    public static func embeddedInstance(in text: String) -> CIMInstance? {
         guard let unit = try? parse(text), unit.declarations.count == 1, let only = unit.instances.first, only.aliasReferences.isEmpty
         else { return nil }
         return only.instance

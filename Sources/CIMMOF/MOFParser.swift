@@ -4,7 +4,7 @@ import CIM
 ///
 /// Where the declaration of a qualifier is known, a use takes its type, implied value and flavor from there; elsewhere WMI's rule holds: the
 /// type of the literal, TRUE, and no flavor but what the use says. The flavor `Translatable` has no number in WMI and is dropped, and so are
-/// qualifiers of instances, with a warning. An include reads as if its text stood there: what a pragma in it says holds behind it too.
+/// qualifiers of instances and WMI's defaults of parameters, with a warning. An include reads as if its text stood there: what a pragma in it says holds behind it too.
 public struct MOFParser {
     /// How deep instances may hold instances.
     public static let maximumNesting = 64
@@ -109,7 +109,7 @@ public struct MOFParser {
             do throws(MOFError) { try declaration() } catch {
                 guard !isAbandoned else { continue }
                 record(error)
-                _ = resynchronize(level: 0)
+                resynchronizeAtTop()
             }
         }
         finishedSteps += lexer.steps
@@ -144,22 +144,5 @@ public struct MOFParser {
             MOFDeclaration(
                 content: content, namespace: namespace, flags: flags, alias: alias, aliasReferences: references, file: lexer.file,
                 firstLine: firstLine, lastLine: lastLine))
-    }
-}
-
-/// What came of reading a text: a unit, or errors and what could be read in spite of them.
-struct MOFCompilation {
-    var unit: MOFUnit
-    var errors: [MOFError]
-
-    /// How many tokens were cut: what the time is proportional to.
-    var steps: Int
-
-    init(_ source: MOFSource, in context: MOFContext) {
-        var parser = MOFParser(source, in: context)
-        parser.run()
-        unit = parser.unit
-        errors = parser.errors
-        steps = parser.finishedSteps
     }
 }

@@ -81,6 +81,8 @@ struct MOFFormatterTests {
         let errors = #expect(throws: MOFErrors.self) { try MOFFormatter.format("class \"a\n\"b\n") }
         #expect(errors?.errors.map(\.line) == [1, 2])
         #expect(try MOFFormatter.format("}a{b c;]") == "} a {\n    b c;\n]\n")
+        let broken = try MOFFormatter.format("#pragma c;d(\"e\")\nclass")
+        #expect(try MOFFormatter.format(broken) == broken)
         #expect(try MOFFormatter.format("") == "" && MOFFormatter.format("// a") == "// a\n")
     }
 }

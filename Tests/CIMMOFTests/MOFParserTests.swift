@@ -152,4 +152,29 @@ struct MOFParserTests {
         let error = #expect(throws: MOFError.self) { try MOFParser.parse("//a\r\n\r\n//b\r//c\n  ß %") }
         #expect(error?.line == 5 && error?.column == 3)
     }
+
+    @Test("DSP0004: an embedded instance may be written in a string")
+    func embeddedText() throws {
+        let text = #"class A { [EmbeddedInstance("B")] string b = "instance of B { c = \"d\"; };"; };"#
+        let value = try MOFParser.parse(text).classes[0].properties[0].defaultValue
+        #expect(value == .object(CIMInstance(className: "B", ["c": "d"])))
+        #expect(MOFParser.embeddedInstance(in: "class B {};") == nil)
+        #expect(throws: MOFError.self) { try MOFParser.parse(#"class A { [EmbeddedObject] string b = "B"; };"#) }
+    }
+
+    @Test("Names that are words of MOF elsewhere are names where a name stands")
+    func wordsAsNames() throws {
+        let unit = try MOFParser.parse(
+            "class A { object ref; X ref class; uint8 null; X ref(); }; instance of A { instance = 1; class = 2; qualifier = 3; };")
+        #expect(unit.classes[0].properties.map(\.type) == [.init(.object), .init(.reference, className: "X"), .init(.uint8)])
+        #expect(unit.classes[0].methods[0].returnType == .init(.object, className: "X"))
+        #expect(unit.instances[0].instance.properties.map(\.name) == ["instance", "class", "qualifier"])
+    }
+
+    @Test("What is read and not kept is warned about, once each")
+    func warnings() throws {
+        let text = "[q] instance of A { [r] a = 1; }; class B { void m([in] uint8 a = 1); };\n#pragma amendment(\"MS_409\", x)"
+        let warnings = try MOFParser.parse(text, file: "w").warnings
+        #expect(warnings.map { "\($0.file):\($0.line):\($0.column)" } == ["w:1:2", "w:1:22", "w:1:65", "w:2:1"])
+    }
 }

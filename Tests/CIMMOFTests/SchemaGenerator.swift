@@ -138,15 +138,15 @@ struct SchemaGenerator {
     private mutating func qualifiers() -> [CIMQualifier] {
         var names: Set<CIMName> = []
         return (0..<Int.random(in: 0..<4, using: &random)).map { _ in
-            var qualifier = CIMQualifier(name: unique(&names), value: chance(10) ? .null : plainValue(depth: 0), flavor: flavor())
+            var name = unique(&names)
             if !types.isEmpty, chance(50) {
-                let type = pick(types)
-                guard names.insert(CIMName(type.name)).inserted else { return qualifier }
-                qualifier = CIMQualifier(name: type.name, value: value(of: type.type), flavor: flavor())
-            } else if let type = types.first(where: { CIMName.equal($0.name, qualifier.name) }) {
-                qualifier.value = value(of: type.type)
+                let known = pick(types).name
+                if names.insert(CIMName(known)).inserted { name = known }
             }
-            return qualifier
+            if let type = types.first(where: { CIMName.equal($0.name, name) }) {
+                return CIMQualifier(name: name, value: value(of: type.type), flavor: flavor())
+            }
+            return CIMQualifier(name: name, value: chance(10) ? .null : plainValue(depth: 0), flavor: flavor())
         }
     }
 
