@@ -95,7 +95,10 @@ let package = Package(
         .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
         .testTarget(
             name: "CIMRepositoryTests",
-            dependencies: ["CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter"], swiftSettings: strict),
+            dependencies: [
+                "CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),
