@@ -4,8 +4,8 @@ extension CIMClass {
 
     /// The class with everything it inherits from `superclass`, which must be resolved itself; nil at the top.
     ///
-    /// - Throws: InvalidSuperclass when the parent is absent, another one, or terminal; CircularReference; CannotBeAbstract (abstract below
-    ///   concrete, or together with terminal); InvalidClass (below a dynamic class without `dynamic`, a feature declared twice, a
+    /// - Throws: InvalidSuperclass when the parent is absent, another one, or terminal; CircularReference; CannotBeAbstract (together with
+    ///   terminal); InvalidClass (below a dynamic class without `dynamic`, a feature declared twice, a
     ///   feature without a valid name); CannotBeSingleton; CannotBeKey; CannotChangeKeyInheritance; UpdateTypeMismatch;
     ///   UpdatePropagatedMethod; UpdateOverrideNotAllowed; TypeMismatch (a default that does not fit); TooManyProperties; the four
     ///   NameTooWide codes.
@@ -59,9 +59,6 @@ extension CIMClass {
             throw CIMError(.circularReference, "class \(name) would be its own ancestor through \(parent.name)")
         }
         if parent.isTerminal { throw CIMError(.invalidSuperclass, "class \(parent.name) is terminal: \(name) cannot derive from it") }
-        if isAbstract, !parent.isAbstract {
-            throw CIMError(.cannotBeAbstract, "class \(name) is abstract, but its parent \(parent.name) is not")
-        }
     }
 
     private func resolvedProperties(parent: CIMClass?) throws(CIMError) -> [CIMProperty] {

@@ -214,7 +214,7 @@ extension Broker {
             }
             // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2).
             for property in layout.declaration?.properties ?? [] where instance[property.name] == nil { instance[property.name] = .null }
-            instance = try schema.schema.withGeneratedKeys(instance, in: arguments.namespace)
+            instance = schema.schema.withGeneratedKeys(instance, in: arguments.namespace)
             let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection([.updateOnly, .createOnly])
             record.work = .commit([.putInstance(instance, in: arguments.namespace, flags: flags)])
         case .deleteInstance:

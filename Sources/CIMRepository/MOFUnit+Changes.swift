@@ -13,11 +13,8 @@ extension MOFUnit {
         var aliases = MOFAliases(self)
         var staged = schema
         if declarations.contains(where: \.usesAliases) {
-            for declaration in declarations {
-                // What cannot be put is reported by the commit.
-                guard case .class(let declared) = declaration.content else { continue }
-                _ = try? staged.putClass(declared, in: declaration.namespace ?? home, flags: []) { _ in false }
-            }
+            // What cannot be put is reported by the commit.
+            for declaration in declarations { try? staged.stage(declaration, in: declaration.namespace ?? home) }
         }
         var changes: [RepositoryChange] = []
         changes.reserveCapacity(declarations.count)
@@ -31,6 +28,19 @@ extension MOFUnit {
             changes.append(resolved.change(in: home))
         }
         return changes
+    }
+}
+
+extension Schema {
+    /// Takes in the classes and namespaces that instances of the same unit may belong to.
+    fileprivate mutating func stage(_ declaration: MOFDeclaration, in namespace: CIMNamespaceName) throws(CIMError) {
+        switch declaration.content {
+        case .class(let declared):
+            _ = try putClass(declared, in: namespace, flags: .forceMode) { _ in false }
+        case .instance(let declared) where CIMName.equal(declared.instance.className, "__NAMESPACE"):
+            _ = try createNamespace(try self.namespace(named: declared.instance["Name"], in: namespace), flags: [])
+        default: break
+        }
     }
 }
 

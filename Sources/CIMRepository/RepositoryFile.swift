@@ -49,6 +49,8 @@ enum RepositoryFile {
             throw CIMError(.criticalError, "repository \(path): \(error)")
         }
         unlink(new + "-journal")
+        // What the namespaces' rights protect, the file must not give away. The journal gets the same mode.
+        guard chmod(new, 0o600) == 0 else { throw systemError("create", path) }
         guard rename(new, path) == 0 else { throw systemError("create", path) }
         try syncDirectory(of: path)
     }

@@ -158,8 +158,9 @@ extension CIMClass {
             guard let theirs = parent.property(named: properties[index].name) else { continue }
             removed = CIMClass.remove(from: &properties[index].qualifiers, lockedBy: theirs.qualifiers) || removed
         }
+        let methodsAbove = Dictionary(parent.methods.map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
         for index in methods.indices {
-            guard let theirs = parent.method(named: methods[index].name) else { continue }
+            guard let theirs = methodsAbove[CIMName(methods[index].name)] else { continue }
             removed = CIMClass.remove(from: &methods[index].qualifiers, lockedBy: theirs.qualifiers) || removed
         }
         return removed
@@ -167,10 +168,10 @@ extension CIMClass {
 
     private static func remove(from qualifiers: inout [CIMQualifier], lockedBy parent: [CIMQualifier]) -> Bool {
         let count = qualifiers.count
-        qualifiers.removeAll { mine in
-            guard let theirs = parent.named(mine.name) else { return false }
-            return theirs.flavor.contains(.disableOverride) && theirs.value != mine.value
-        }
+        let locked = Dictionary(
+            parent.lazy.filter { $0.flavor.contains(.disableOverride) }.map { (CIMName($0.name), $0.value) },
+            uniquingKeysWith: { first, _ in first })
+        qualifiers.removeAll { mine in locked[CIMName(mine.name)].map { $0 != mine.value } ?? false }
         return qualifiers.count < count
     }
 }

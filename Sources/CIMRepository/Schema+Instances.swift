@@ -30,16 +30,45 @@ extension Schema {
         }
         var fitted = try fit(instance, to: declaration, in: namespace, depth: 0)
         if let only, let stored {
-            for name in only where declaration.property(named: name) == nil {
+            let names = Set(only.map { CIMName($0) })
+            for name in names where declaration.property(named: name.text) == nil {
                 throw CIMError(.invalidProperty, "class \(declaration.name) has no property \(name)")
             }
-            for property in stored.properties where !only.contains(where: { CIMName.equal($0, property.name) }) {
-                fitted[property.name] = property.value
-            }
+            for property in stored.properties where !names.contains(CIMName(property.name)) { fitted[property.name] = property.value }
         }
         let path = try fitted.path(in: declaration)
         fitted.path = nil
         return StaticInstance(instance: fitted, key: try key(of: path, in: namespace))
+    }
+
+    /// The instance with a new GUID for each key of type string that is NULL or absent, as the service gives a stored instance one when
+    /// the client leaves it open (SEMANTICS C.1.2); unchanged when its class is unknown, or a singleton.
+    ///
+    /// Nothing else does this: without it, an instance without its key is NoKey.
+    public func withGeneratedKeys(_ instance: CIMInstance, in namespace: CIMNamespaceName) -> CIMInstance {
+        var result = instance
+        for property in self.class(instance.className, in: namespace)?.keyProperties ?? [] {
+            guard property.type.base == .string, instance[property.name]?.isNull ?? true else { continue }
+            result[property.name] = .string(Schema.newGUID())
+        }
+        return result
+    }
+
+    /// A random GUID, version 4, as WMI writes it: "{01234567-89AB-4DEF-8123-456789ABCDEF}".
+    private static func newGUID() -> String {
+        var generator = SystemRandomNumberGenerator()
+        let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
+        let low = generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
+        let digits = [high, low].map { number in
+            let text = String(number, radix: 16, uppercase: true)
+            return String(repeating: "0", count: 16 - text.utf8.count) + text
+        }.joined()
+        var text = "{"
+        for (position, digit) in digits.enumerated() {
+            if [8, 12, 16, 20].contains(position) { text += "-" }
+            text.append(digit)
+        }
+        return text + "}"
     }
 
     /// What a key is unique in: the topmost class above, or the class itself, that has the keys; for a singleton the topmost that is one and

@@ -49,14 +49,20 @@ extension CIMClass {
         declared.derivation = []
         declared.qualifiers = qualifiers.filter(\.isLocal)
         declared.properties = []
-        for property in properties where isOwn(property.origin) || (parent?.handsDown(property) == false) {
+        let inheritedProperties = Dictionary(
+            (parent?.properties ?? []).map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        for property in properties
+        where isOwn(property.origin) || parent != nil && !property.isHandedDown(by: inheritedProperties[CIMName(property.name)]) {
             var own = property
             own.qualifiers = property.qualifiers.filter(\.isLocal)
             own.origin = name
             declared.properties.append(own)
         }
         declared.methods = []
-        for method in methods where isOwn(method.origin) || (parent?.handsDown(method) == false) {
+        let inheritedMethods = Dictionary(
+            (parent?.methods ?? []).map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        for method in methods
+        where isOwn(method.origin) || parent != nil && !method.isHandedDown(by: inheritedMethods[CIMName(method.name)]) {
             var own = method
             own.qualifiers = method.qualifiers.filter(\.isLocal)
             own.origin = name
@@ -66,15 +72,21 @@ extension CIMClass {
     }
 
     private func isOwn(_ origin: String) -> Bool { origin.isEmpty || CIMName.equal(origin, name) }
+}
 
-    private func handsDown(_ property: CIMProperty) -> Bool {
-        guard let mine = self.property(named: property.name) else { return false }
-        return mine.type == property.type && mine.defaultValue == property.defaultValue && property.qualifiers.allSatisfy { !$0.isLocal }
+extension CIMProperty {
+    /// Whether the property is what a subclass inherits of `theirs`.
+    fileprivate func isHandedDown(by theirs: CIMProperty?) -> Bool {
+        guard let theirs else { return false }
+        return theirs.type == type && theirs.defaultValue == defaultValue && qualifiers.allSatisfy { !$0.isLocal }
     }
+}
 
-    private func handsDown(_ method: CIMMethod) -> Bool {
-        guard let mine = self.method(named: method.name) else { return false }
-        return mine.hasSameSignature(as: method) && method.qualifiers.allSatisfy { !$0.isLocal }
+extension CIMMethod {
+    /// Whether the method is what a subclass inherits of `theirs`.
+    fileprivate func isHandedDown(by theirs: CIMMethod?) -> Bool {
+        guard let theirs else { return false }
+        return theirs.hasSameSignature(as: self) && qualifiers.allSatisfy { !$0.isLocal }
     }
 }
 

@@ -1,6 +1,7 @@
 import CIM
 import CIMBusTestKit
 import CIMRepository
+import GRDB
 import Glibc
 import Testing
 
@@ -71,6 +72,36 @@ import Testing
             try ScratchFolder.write(damaged, to: bad)
             let failure = try await status { _ = try await content(try await Repository.open(bad)) }
             #expect(failure == .criticalError, "\(text)")
+        }
+    }
+
+    @Test("Rows that are lost, moved or changed from outside are noticed: at opening, an instance when it is read")
+    func rows() async throws {
+        let folder = try ScratchFolder()
+        let good = folder.file("good.db")
+        _ = try await sample(good)
+        let bytes = try ScratchFolder.read(good)
+        let bad = folder.file("bad.db")
+        for change in [
+            "DELETE FROM class WHERE name = 'b'", "DELETE FROM qualifierType", "DELETE FROM namespace WHERE name = 'root/cimv2'",
+            "UPDATE class SET name = 'c' WHERE name = 'b'", "UPDATE class SET namespace = 'root'",
+            "UPDATE class SET body = (SELECT body FROM class WHERE name = 'a') WHERE name = 'b'",
+            "UPDATE namespace SET name = 'root/other' WHERE name = 'root/cimv2'",
+            "UPDATE instance SET key = 'a.name=\"six\"' WHERE class = 'a'",
+            "UPDATE instance SET body = x'01' WHERE class = 'a'", "UPDATE instance SET checksum = NULL WHERE class = 'a'",
+            "UPDATE instance SET class = 'a' WHERE class = 'b'", "DROP TABLE qualifierType",
+            "DROP INDEX instanceOfClass; DROP TABLE instance",
+        ] {
+            try ScratchFolder.write(bytes, to: bad)
+            let queue = try DatabaseQueue(path: bad)
+            do {
+                try await queue.writeWithoutTransaction { try $0.execute(sql: change) }
+            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
+                continue
+            }
+            try queue.close()
+            let failure = try await status { _ = try await content(try await Repository.open(bad)) }
+            #expect(failure == .criticalError, "\(change)")
         }
     }
 

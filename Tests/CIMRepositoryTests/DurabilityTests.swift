@@ -46,11 +46,11 @@ import Testing
         let path = folder.file()
         var generator = SeededGenerator(seed: UInt64(getpid()))
         var answered: UInt32 = 0
-        for round in 0..<16 {
+        for round in 0..<40 {
             let child = try ChildProcess(BuildFolder.path(of: "RepositoryWriter"), [path])
             // From the first instant, when the file is being made, to some units later.
-            let units = round < 3 ? 0 : Int.random(in: 1...12, using: &generator)
-            let pause = Int.random(in: 0..<(round < 3 ? 3000 : 300), using: &generator)
+            let units = round < 6 ? 0 : Int.random(in: 1...12, using: &generator)
+            let pause = Int.random(in: 0..<(round < 6 ? 3000 : 300), using: &generator)
             let last = answered
             let said = try await withDeadline(.seconds(20), "the writer's lines") {
                 var said = last

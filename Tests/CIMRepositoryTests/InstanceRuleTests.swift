@@ -85,6 +85,17 @@ import Testing
         #expect(try await put(repository, "A", ["Name": "x"], only: ["Nothing"]) == .invalidProperty)
     }
 
+    @Test("C.1.2: who wants a key of the service's making gets a GUID; given keys stay")
+    func generatedKeys() async throws {
+        let repository = try await repository()
+        let filled = repository.schema.withGeneratedKeys(CIMInstance(className: "B", ["Big": 1]), in: .cimv2)
+        let name = try #require(filled["Name"]?.stringValue)
+        #expect(name.utf8.count == 38 && name.hasPrefix("{") && Array(name)[15] == "4" && Array(name)[9] == "-")
+        #expect(try await status { try await repository.commit([.putInstance(filled, in: .cimv2, flags: .createOnly)]) } == nil)
+        let given = CIMInstance(className: "A", ["Name": "x"])
+        #expect(repository.schema.withGeneratedKeys(given, in: .cimv2) == given)
+    }
+
     @Test("H.1: a singleton is one, at =@")
     func singleton() async throws {
         let repository = try await repository()

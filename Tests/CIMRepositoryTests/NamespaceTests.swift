@@ -49,6 +49,25 @@ import Testing
         #expect(repository.schema.class("A", in: two) == nil)
     }
 
+    @Test("One unit may make a namespace, fill it, and refer to what it has put there")
+    func inOneUnit() async throws {
+        let repository = try await Repository.inMemory()
+        try await repository.compile(
+            """
+            #pragma namespace("root")
+            instance of __NAMESPACE { Name = "made"; };
+            #pragma namespace("root/made")
+            class A { [key] string Name; };
+            class R { [key] A ref To; };
+            instance of A as $A { Name = "x"; };
+            instance of R { To = $A; };
+            #pragma deleteclass("Nothing", nofail)
+            """)
+        let made = try #require(CIMNamespaceName("root/made"))
+        let stored = try await repository.all("R", in: made)
+        #expect(stored.first?["To"]?.referenceValue?.relativePath == "A.Name=\"x\"")
+    }
+
     @Test("What is no namespace, and what has no parent, is refused")
     func refused() async throws {
         let repository = try await Repository.inMemory()
