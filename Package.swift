@@ -97,7 +97,10 @@ let package = Package(
         .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
         .testTarget(
             name: "CIMRepositoryTests",
-            dependencies: ["CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter"], swiftSettings: strict),
+            dependencies: [
+                "CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
