@@ -14,6 +14,13 @@ enum Work: Sendable {
     case classes([CIMClass])
     /// The instances that these have, all at once.
     case enumerate([InstanceSource])
+    /// The instances of a hierarchy whose providers complete each other; of one class alone, if it is named.
+    case enumerateMerging(ClassHierarchy, onlyClass: String?)
+    case get(CIMObjectPath, ClassHierarchy)
+    case put(CIMInstance, ClassHierarchy)
+    case delete(CIMObjectPath, ClassHierarchy)
+    /// A method of the instance's real class.
+    case invoke(CIMObjectPath, ClassHierarchy)
 }
 
 /// The objects of a part on their way to its conductor.
@@ -63,6 +70,11 @@ extension Broker {
             try await supply([try await repository.instance(at: path, in: record.namespace)], to: id)
         case .classes(let classes): try await supply(classes, to: id)
         case .enumerate(let sources): try await enumerate(sources, for: id)
+        case .enumerateMerging(let hierarchy, let onlyClass): try await enumerateMerging(hierarchy, for: id, onlyClass: onlyClass)
+        case .get(let path, let hierarchy): try await get(path, hierarchy, for: id)
+        case .put(let instance, let hierarchy): return try await put(instance, hierarchy, for: id)
+        case .delete(let path, let hierarchy): try await delete(path, hierarchy, for: id)
+        case .invoke(let path, let hierarchy): try await invoke(path, hierarchy, for: id)
         }
         return ""
     }
@@ -93,27 +105,38 @@ extension Broker {
             throw CIMError(error.status, error.message)
         }
         records[id] = part
+        if part.input.byteCount > 0 { inputs[part.userID, default: 0] += part.input.byteCount }
         inboxes[id] = PartInbox(whole: whole)
         perform(effects)
         return id
     }
 
-    /// The next batch of a part; nil at its end. Throws what it failed with.
-    func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? {
+    /// What comes next of a part: its objects, batch by batch, then its end with the status's parameter. Throws what it failed with.
+    private func step(of part: OperationID) async throws(CIMError) -> (batch: CheckedObjects?, parameter: String) {
         while let inbox = inboxes[part] {
             if let batch = inbox.batches.first {
                 inboxes[part]?.batches.removeFirst()
                 perform(core.consumed(part, at: Self.now))
-                return batch
+                return (batch, "")
             }
             if let end = inbox.end {
                 inboxes[part] = nil
-                _ = try end.get()
-                return nil
+                return (nil, try end.get())
             }
             await withUnsafeContinuation { inboxes[part]?.waiter = $0 }
         }
-        return nil
+        return (nil, "")
+    }
+
+    /// The next batch of a part; nil at its end. Throws what it failed with.
+    func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? { try await step(of: part).batch }
+
+    /// Waits for the end of a part whose objects nobody wants; its parameter.
+    func result(of part: OperationID) async throws(CIMError) -> String {
+        while true {
+            let (batch, parameter) = try await step(of: part)
+            if batch == nil { return parameter }
+        }
     }
 
     func endPart(_ id: OperationID, _ result: Result<String, CIMError>) {

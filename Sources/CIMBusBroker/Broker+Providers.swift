@@ -178,7 +178,8 @@ extension Broker {
         }
         let isLarge = message.bodySize > Contract.largestBatch + 64
         let tooLarge = ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
-        if case .instances(let layout)? = record.expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
+        if case .instances(let layout)? = record.expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader)
+        {
             if ranges.count > 1, isLarge { return .failure(tooLarge) }
             return .success(.verbatim(message, reader, ranges))
         }

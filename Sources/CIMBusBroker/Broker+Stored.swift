@@ -23,7 +23,8 @@ extension Broker {
         guard rights.mayWrite(uid: record.userID) else {
             throw CIMError(
                 .accessDenied,
-                "\(kind.rawValue): uid \(record.userID) may not change what is stored in \(record.namespace); root and the broker's user may")
+                "\(kind.rawValue): uid \(record.userID) may not change what is stored in \(record.namespace); root and the broker's user may"
+            )
         }
     }
 
@@ -63,36 +64,7 @@ extension Broker {
 
     /// Where the instances of a class are: its own and, unless only those are asked for, those of every class below it.
     func sources(of layout: ObjectLayout, in namespace: CIMNamespaceName, shallow: Bool) -> [InstanceSource] {
-        guard let top = layout.declaration else { return [] }
-        let snapshot = schema.schema
-        var sources: [InstanceSource] = []
-        var stored: [String] = []
-        func visit(_ declaration: CIMClass, above: String?) {
-            let provider = declaration.isDynamic ? declaration.providerName : nil
-            if let provider {
-                // The provider of a class answers for the classes below it that it serves, too.
-                if above.map({ !CIMName.equal($0, provider) }) ?? true { sources.append(source(of: declaration, in: namespace)) }
-            } else if !declaration.isAbstract {
-                stored.append(declaration.name)
-            }
-            if shallow { return }
-            for child in snapshot.children(of: declaration.name, in: namespace) {
-                if let child = snapshot.class(child, in: namespace) { visit(child, above: provider) }
-            }
-        }
-        visit(top, above: nil)
-        if !stored.isEmpty { sources.append(.stored(classes: stored)) }
-        return sources
-    }
-
-    private func source(of declaration: CIMClass, in namespace: CIMNamespaceName) -> InstanceSource {
-        switch provider(of: declaration, in: namespace, for: .createInstanceEnum) {
-        case .provider(let registration):
-            guard let layout = schema.layout(declaration.name, in: namespace) else { return .stored(classes: []) }
-            return .provider(registration, layout)
-        case .broker(let outcome, _): return .failure(outcome)
-        case .conducted: return .stored(classes: [declaration.name])
-        }
+        hierarchy(of: layout, in: namespace, for: .createInstanceEnum, above: false, below: !shallow).sources
     }
 
     /// All sources at once; the first that fails ends it (SEMANTICS C.4).
