@@ -93,6 +93,22 @@ struct PartTests {
         #expect(scene.witness.faults.isEmpty)
     }
 
+    @Test("R46: a part's progress is the whole's, if its client asked for it")
+    func progress() throws {
+        for wants in [true, false] {
+            var scene = Scene()
+            let request = Request(
+                client: Scene.client, kind: .putInstance, form: .async(sink: "/s"), target: .conducted, wantsProgress: wants)
+            let (whole, effects) = try scene.core.begin(request, at: scene.now)
+            scene.witness.open.insert(whole)
+            scene.saw(effects)
+            let part = try scene.part(of: whole)
+            scene.progress(scene.sink(of: part), 5)
+            #expect(scene.effects.contains(.progress(whole, Progress(hresult: 5, text: ""))) == wants)
+            #expect(scene.witness.faults.isEmpty)
+        }
+    }
+
     @Test("L8: a conductor that does nothing ends like a silent provider, so that whatever goes wrong in the broker the client hears of it")
     func silence() throws {
         var scene = Scene()
