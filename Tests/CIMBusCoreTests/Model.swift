@@ -35,7 +35,8 @@ enum ModelEvent: Hashable {
         switch self {
         case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude:
             true
-        case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer: false
+        case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer:
+            false
         }
     }
 }
