@@ -29,7 +29,7 @@ extension Broker {
             var record = OperationRecord(
                 kind: kind, namespace: namespace, target: arguments.target.clipped(), client: client, userID: uid(of: client) ?? 0,
                 form: arguments.requestForm,
-                flags: arguments.flags)
+                flags: arguments.providerFlags)
             record.context = arguments.context
             record.derivedSystemProperties = arguments.derivedSystemProperties
             record.method = arguments.method
@@ -101,8 +101,7 @@ extension Broker {
     private func resolve(_ arguments: ServicesCall, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
         switch arguments.kind {
         case .putClass, .deleteClass, .createClassEnum: return try resolveClass(arguments, &record)
-        case .execQuery:
-            throw CIMError(.notSupported, "ExecQuery is not supported yet")
+        case .execQuery: return try resolveQuery(arguments, &record)
         case .getObject, .putInstance, .deleteInstance, .createInstanceEnum, .execMethod: break
         }
         let className: String
@@ -150,8 +149,10 @@ extension Broker {
     private func enumerate(_ layout: ObjectLayout, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
         let isShallow = !arguments.flags.isDisjoint(with: [.shallow, .directRead])
         let sources = sources(of: layout, in: arguments.namespace, shallow: isShallow)
-        if sources.count == 1, case .provider(let registration, let served) = sources[0], served === layout { return .provider(registration) }
-        if sources.count == 1, case .failure(let outcome) = sources[0] { return .broker(outcome, answer: nil) }
+        if sources.count == 1, case .provider(let registration, let served) = sources[0], served === layout {
+            return .provider(registration)
+        }
+        if sources.count == 1, case .failure(let outcome, _) = sources[0] { return .broker(outcome, answer: nil) }
         record.work = .enumerate(sources)
         return .conducted
     }
@@ -193,7 +194,8 @@ extension Broker {
         return isSupported
             ? nil
             : .stated(
-                .providerNotCapable, "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), says its registration")
+                .providerNotCapable,
+                "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), says its registration")
     }
 
     // MARK: - What is stored
@@ -376,6 +378,9 @@ extension ServicesCall {
         case .async: .async(sink: sink?.text ?? "")
         }
     }
+
+    /// What of the flags concerns whoever is asked: a query's result is the broker's to make (SEMANTICS E.2).
+    var providerFlags: OperationFlags { kind == .execQuery ? flags.subtracting([.ensureLocatable, .prototype]) : flags }
 
     /// As in `Operation.Target`.
     var target: String {
