@@ -21,6 +21,10 @@ enum Work: Sendable {
     case delete(CIMObjectPath, ClassHierarchy)
     /// A method of the instance's real class.
     case invoke(CIMObjectPath, ClassHierarchy)
+    /// A data query: what each source is asked.
+    case query([QueryShare])
+    /// The associations of an object, or what is at their other ends.
+    case associations(AssociationWork)
 }
 
 /// The objects of a part on their way to its conductor.
@@ -75,11 +79,53 @@ extension Broker {
         case .put(let instance, let hierarchy): return try await put(instance, hierarchy, for: id)
         case .delete(let path, let hierarchy): try await delete(path, hierarchy, for: id)
         case .invoke(let path, let hierarchy): try await invoke(path, hierarchy, for: id)
+        case .query(let shares): try await query(shares, for: id)
+        case .associations(let work): try await associate(work, for: id)
         }
         return ""
     }
 
     static func isOver(_ id: OperationID) -> CIMError { CIMError(.callCancelled, "operation \(id.number) has ended") }
+
+    // MARK: - Several things at once
+
+    /// Does the same with each element, so many at once; the first that fails ends it, and everything that is open of the operation
+    /// (SEMANTICS C.4).
+    func each<Element: Sendable>(
+        of elements: [Element], atMost limit: Int = .max, for id: OperationID,
+        _ body: @escaping @Sendable (isolated Broker, Element) async throws(CIMError) -> Void
+    ) async throws(CIMError) {
+        let failure = await withTaskGroup(of: CIMError?.self) { group in
+            var open = 0
+            for element in elements {
+                if open >= limit, let finished = await group.next() {
+                    open -= 1
+                    if let failure = finished { return abandon(id, &group, failure) }
+                }
+                open += 1
+                group.addTask(executorPreference: loop) { [self] in
+                    do throws(CIMError) {
+                        try await body(self, element)
+                        return nil
+                    } catch {
+                        return error
+                    }
+                }
+            }
+            for await finished in group {
+                if let failure = finished { return abandon(id, &group, failure) }
+            }
+            return nil
+        }
+        if let failure { throw failure }
+    }
+
+    /// The others find that the whole has ended.
+    private func abandon(_ id: OperationID, _ group: inout TaskGroup<CIMError?>, _ failure: CIMError) -> CIMError? {
+        group.cancelAll()
+        for (part, inbox) in inboxes where inbox.whole == id { perform(core.cancel(part, at: Self.now)) }
+        return failure
+    }
 
     // MARK: - Parts
 
@@ -89,7 +135,7 @@ extension Broker {
     func openPart(
         of whole: OperationID, _ kind: Request.Kind, _ target: Request.Target, _ configure: (inout OperationRecord) -> Void
     ) throws(CIMError) -> OperationID {
-        guard let record = records[whole] else { throw Self.isOver(whole) }
+        guard let record = records[whole], !Task.isCancelled else { throw Self.isOver(whole) }
         var part = OperationRecord(
             kind: kind, namespace: record.namespace, target: record.target, client: record.client, userID: record.userID, form: .part,
             flags: record.flags)
@@ -157,25 +203,38 @@ extension Broker {
         if !status.isSuccess { throw Self.isOver(id) }
     }
 
-    /// The same for instances that are not on the wire yet.
+    /// The same for instances that are not on the wire yet, as far as the operation's filter lets them pass.
     func supply(_ instances: [CIMInstance], to id: OperationID) async throws(CIMError) {
         guard !instances.isEmpty, let record = records[id] else { return }
+        try await supply(filtered(try encoded(instances, record), record), to: id)
+    }
+
+    /// What the operation's filter leaves of objects.
+    func filtered(_ objects: CheckedObjects, _ record: OperationRecord) throws(CIMError) -> CheckedObjects {
+        guard let filter = record.filter else { return objects }
+        do throws(ObjectFault) {
+            return try filter.applied(to: objects) { [schema] in schema.layout($0, in: record.namespace) }
+        } catch {
+            throw CIMError(error.status, error.description)
+        }
+    }
+
+    /// Instances of the broker's own, as any receiver gets them.
+    func encoded(_ instances: [CIMInstance], _ record: OperationRecord) throws(CIMError) -> CheckedObjects {
         var writer = BodyWriter()
         let array = writer.beginArray(elementAlignment: 4)
         for instance in instances { writer.append(instance: instance) }
         writer.endArray(array)
-        let batch: ObjectBatch
         do {
             let bytes = try writer.finish()
             var reader = bytes.withUnsafeBytes { BodyReader(copying: $0) }
-            batch = try checkedObjects(&reader, record)
+            return .rewritten(try checkedObjects(&reader, record))
         } catch {
             throw CIMError(.invalidObject, "a stored object of \(record.target) cannot be sent: \(error)")
         }
-        try await supply(.rewritten(batch), to: id)
     }
 
-    private func supply(_ classes: [CIMClass], to id: OperationID) async throws(CIMError) {
+    func supply(_ classes: [CIMClass], to id: OperationID) async throws(CIMError) {
         guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
         var batch = ObjectBatch()
         for declaration in classes {

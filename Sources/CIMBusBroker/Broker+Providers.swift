@@ -15,14 +15,15 @@ extension Broker {
             return perform(core.answered(sink, .failure(.because(.badAnswer, text: "it could not be called")), at: Self.now))
         }
         let clientName = peerNames[record.client]?.text ?? ""
+        let kind = record.asked ?? record.kind
         let message: Message
         do throws(DBusError) {
             message = try Message.methodCall(
-                destination: name, path: path, interface: Contract.provider, member: record.kind.providerMember, flags: .noAutoStart,
-                signature: record.kind.providerSignature
+                destination: name, path: path, interface: Contract.provider, member: kind.providerMember, flags: .noAutoStart,
+                signature: kind.providerSignature
             ) { (body) throws(DBusError) in
                 body.append(string: record.namespace.text)
-                switch record.kind {
+                switch kind {
                 case .getObject, .deleteInstance, .createInstanceEnum: body.append(string: record.path)
                 case .putClass, .deleteClass, .createClassEnum: break
                 case .execQuery:
@@ -35,7 +36,7 @@ extension Broker {
                 }
                 body.append(int32: record.flags.subtracting(Self.brokersFlags).rawValue)
                 Self.append(record.context, of: operation, client, clientName, to: &body)
-                if record.kind == .execMethod { body.append(object: record.input) }
+                if kind == .execMethod { body.append(object: record.input) }
                 body.append(objectPath: Contract.path(ofSink: sink.number))
             }
         } catch {
@@ -164,22 +165,29 @@ extension Broker {
     func checkedObjects(_ reader: inout BodyReader, _ record: OperationRecord) throws(ObjectFault) -> ObjectBatch {
         guard let expectation = record.expectation else { throw ObjectFault("a \(record.kind.rawValue) has no objects") }
         let namespace = record.namespace
-        var checker = ObjectChecker(expectation, derivedSystemProperties: record.derivedSystemProperties) { [schema] in
+        var checker = ObjectChecker(expectation, derivedSystemProperties: record.writesSystemProperties) { [schema] in
             schema.layout($0, in: namespace)
         }
         try checker.checkArray(&reader)
         return try checker.finish()
     }
 
-    /// Objects of a provider, checked against their class.
+    /// Objects of a provider, checked against their class, and what its operation's filter leaves of them.
     func check(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
+        let checked = checkAll(reader, record, message)
+        guard let filter = record.filter else { return checked }
+        return checked.flatMap { objects in
+            Result { () throws(ObjectFault) in try filter.applied(to: objects) { [schema] in schema.layout($0, in: record.namespace) } }
+        }
+    }
+
+    private func checkAll(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
         guard message.bodySize <= ObjectChecker.largestObject + 64 else {
             return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
         }
         let isLarge = message.bodySize > Contract.largestBatch + 64
         let tooLarge = ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
-        if case .instances(let layout)? = record.expectation, !record.derivedSystemProperties, let ranges = layout.rangesIfVerbatim(reader)
-        {
+        if case .instances(let layout)? = record.expectation, !record.writesSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
             if ranges.count > 1, isLarge { return .failure(tooLarge) }
             return .success(.verbatim(message, reader, ranges))
         }

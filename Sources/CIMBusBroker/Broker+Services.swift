@@ -29,7 +29,7 @@ extension Broker {
             var record = OperationRecord(
                 kind: kind, namespace: namespace, target: arguments.target.clipped(), client: client, userID: uid(of: client) ?? 0,
                 form: arguments.requestForm,
-                flags: arguments.flags)
+                flags: arguments.providerFlags)
             record.context = arguments.context
             record.derivedSystemProperties = arguments.derivedSystemProperties
             record.method = arguments.method
@@ -101,8 +101,7 @@ extension Broker {
     private func resolve(_ arguments: ServicesCall, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
         switch arguments.kind {
         case .putClass, .deleteClass, .createClassEnum: return try resolveClass(arguments, &record)
-        case .execQuery:
-            throw CIMError(.notSupported, "ExecQuery is not supported yet")
+        case .execQuery: return try resolveQuery(arguments, &record)
         case .getObject, .putInstance, .deleteInstance, .createInstanceEnum, .execMethod: break
         }
         let className: String
@@ -168,7 +167,7 @@ extension Broker {
         if sources.count == 1 {
             switch sources[0] {
             case .provider(let registration, let served) where served === layout: return .provider(registration)
-            case .failure(let outcome): return .broker(outcome, answer: nil)
+            case .failure(let outcome, _): return .broker(outcome, answer: nil)
             default: break
             }
         }
@@ -474,6 +473,9 @@ extension ServicesCall {
         case .async: .async(sink: sink?.text ?? "")
         }
     }
+
+    /// What of the flags concerns whoever is asked: a query's result is the broker's to make (SEMANTICS E.2).
+    var providerFlags: OperationFlags { kind == .execQuery ? flags.subtracting([.ensureLocatable, .prototype]) : flags }
 
     /// As in `Operation.Target`.
     var target: String {

@@ -111,7 +111,9 @@ extension Broker {
         case StatusType.complete:
             status = .complete(Outcome(WBEMStatus(rawValue: hresult), parameter: parameter, object: statusObject(&reader)))
         case StatusType.progress: status = .progress(Progress(hresult: hresult, text: parameter, object: statusObject(&reader)))
-        case StatusType.requirements: status = .remark
+        case StatusType.requirements:
+            if let leg = core.legs[sink] { records[leg.operation]?.filter?.require(hresult) }
+            status = .remark
         case let flags where flags & ~StatusType.logging == 0:
             let text = String(
                 parameter.clipped(1024).unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })

@@ -11,7 +11,7 @@ enum InstanceSource: Sendable {
     /// The repository.
     case stored(classes: [String])
     /// A class that cannot be asked for.
-    case failure(Outcome)
+    case failure(Outcome, of: CIMClass)
 }
 
 /// What is stored: classes, static instances, namespaces.
@@ -63,58 +63,62 @@ extension Broker {
     // MARK: - Where instances are
 
     /// Where the instances of a class are: its own and, unless only those are asked for, those of every class below it.
-    func sources(of layout: ObjectLayout, in namespace: CIMNamespaceName, shallow: Bool) -> [InstanceSource] {
-        hierarchy(of: layout, in: namespace, for: .createInstanceEnum, above: false, below: !shallow).sources
+    func sources(
+        of layout: ObjectLayout, in namespace: CIMNamespaceName, shallow: Bool, for kind: Request.Kind = .createInstanceEnum
+    ) -> [InstanceSource] {
+        hierarchy(of: layout, in: namespace, for: kind, above: false, below: !shallow).sources
     }
 
-    /// All sources at once; the first that fails ends it (SEMANTICS C.4).
-    func enumerate(_ sources: [InstanceSource], for id: OperationID) async throws(CIMError) {
-        let result = await withTaskGroup(of: CIMError?.self) { group in
-            for source in sources {
-                group.addTask(executorPreference: loop) { [self] in
-                    do throws(CIMError) {
-                        try await self.enumerate(source, for: id)
-                        return nil
-                    } catch {
-                        return error
-                    }
-                }
-            }
-            for await error in group {
-                guard let error else { continue }
-                // The others find that the whole has ended.
-                abandonParts(of: id)
-                return error as CIMError?
-            }
-            return nil
+    func source(of declaration: CIMClass, in namespace: CIMNamespaceName, for kind: Request.Kind) -> InstanceSource {
+        switch provider(of: declaration, in: namespace, for: kind) {
+        case .provider(let registration):
+            guard let layout = schema.layout(declaration.name, in: namespace) else { return .stored(classes: []) }
+            return .provider(registration, layout)
+        case .broker(let outcome, _): return .failure(outcome, of: declaration)
+        case .conducted: return .stored(classes: [declaration.name])
         }
-        if let result { throw result }
+    }
+
+    /// All sources at once.
+    func enumerate(_ sources: [InstanceSource], for id: OperationID) async throws(CIMError) {
+        try await each(of: sources, for: id) { broker, source throws(CIMError) in try await broker.enumerate(source, for: id) }
     }
 
     private func enumerate(_ source: InstanceSource, for id: OperationID) async throws(CIMError) {
         switch source {
         case .provider(let registration, let layout):
-            let part = try openPart(of: id, .createInstanceEnum, .provider(registration)) { part in
-                part.path = layout.className
-                part.target = layout.className
-                part.expectation = .instances(of: layout)
-            }
+            let part = try openEnumeration(of: id, registration, layout)
             while let batch = try await next(of: part) { try await supply(batch, to: id) }
         case .stored(let classes):
-            guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
-            var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
-            while let at = cursor {
-                let page = try await repository.page(at: at)
-                try await supply(page.instances, to: id)
-                cursor = page.next
-            }
-        case .failure(let outcome):
+            try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
+        case .failure(let outcome, _):
             throw CIMError(outcome.status, outcome.explanation?.text ?? "")
         }
     }
 
-    /// Ends what is still open of an operation that has failed already.
-    private func abandonParts(of id: OperationID) {
-        for (part, inbox) in inboxes where inbox.whole == id { perform(core.cancel(part, at: Self.now)) }
+    /// A part that asks a provider for its instances of a class.
+    func openEnumeration(
+        of id: OperationID, _ registration: RegistrationID, _ layout: ObjectLayout, filter: RowFilter? = nil
+    ) throws(CIMError) -> OperationID {
+        try openPart(of: id, .createInstanceEnum, .provider(registration)) { part in
+            part.path = layout.className
+            part.target = layout.className
+            part.expectation = .instances(of: layout)
+            part.derivedSystemProperties = records[id]?.writesSystemProperties ?? true
+            part.filter = filter
+        }
+    }
+
+    /// The stored instances of exactly these classes, page by page.
+    func pages(
+        of classes: [String], for id: OperationID, _ body: (isolated Broker, [CIMInstance]) async throws(CIMError) -> Void
+    ) async throws(CIMError) {
+        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
+        while let at = cursor {
+            let page = try await repository.page(at: at)
+            try await body(self, page.instances)
+            cursor = page.next
+        }
     }
 }

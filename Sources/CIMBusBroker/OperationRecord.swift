@@ -25,6 +25,10 @@ struct OperationRecord {
     var context: [(String, DBusValue)] = []
     /// What the provider's objects must be; nil where it cannot send any that a client would see.
     var expectation: ObjectChecker.Expectation?
+    /// What becomes of the provider's objects on their way; nil: nothing.
+    var filter: RowFilter?
+    /// What the provider is asked for, if it is not the operation itself: a query may be an enumeration to it.
+    var asked: Request.Kind?
     /// Whether the client wants the system properties that follow from the class.
     var derivedSystemProperties = true
     /// A put's path, as far as its keys say it.
@@ -39,6 +43,9 @@ struct OperationRecord {
     var work: Work?
     /// Semisynchronous, after the end.
     var result: (status: WBEMStatus, parameter: String, error: CIMError?, extended: CIMInstance?)?
+
+    /// Whether objects are written with all their system properties, for the client or for the filter.
+    var writesSystemProperties: Bool { derivedSystemProperties || filter?.needsPaths ?? false }
 
     /// The first `count` objects, taken out.
     mutating func take(_ count: Int) -> [ObjectBatch] {

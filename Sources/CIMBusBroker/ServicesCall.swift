@@ -20,6 +20,8 @@ struct ServicesCall {
     private(set) var timeout: Microseconds?
     private(set) var parent: OperationID?
     private(set) var derivedSystemProperties = true
+    /// Whether a query is to be explained, and not run.
+    private(set) var explains = false
     private(set) var sink: ObjectPath?
     /// Where the instance of a put, or the in parameters, lie in the message.
     private(set) var object: BodyReader?
@@ -194,6 +196,9 @@ struct ServicesCall {
                 parent = OperationID(number)
             case ContextKey.derivedSystemProperties:
                 if case .boolean(false) = value.innermost { derivedSystemProperties = false }
+            case ContextKey.explain:
+                guard case .boolean(let flag) = value.innermost else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
+                explains = flag
             case .some: break
             case nil: context.append((name, value.innermost))
             }

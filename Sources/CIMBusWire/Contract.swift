@@ -101,9 +101,12 @@ public enum ContextKey {
     /// FALSE: the client holds the class and wants no system property that follows from it and from the keys (b).
     public static let derivedSystemProperties = "__DERIVED_SYSTEM_PROPERTIES"
 
+    /// TRUE on ExecQuery: nothing is run, and the result says what would be (b).
+    public static let explain = "__EXPLAIN"
+
     /// What only the broker may set; a client's own values are stripped.
     public static let brokers: Set<String> = [
-        operation, clientName, clientUser, clientProcess, originUser, deadline, derivedSystemProperties, timeout,
+        operation, clientName, clientUser, clientProcess, originUser, deadline, derivedSystemProperties, timeout, explain,
     ]
 
     /// In Register's ctx: the provider's MOF, and its own limits in seconds.

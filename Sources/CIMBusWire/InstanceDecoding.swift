@@ -49,7 +49,7 @@ extension BodyReader {
     }
 
     /// A value whose type on the wire is the slot's.
-    private mutating func readValue(of slot: ObjectLayout.Slot) throws -> CIMValue {
+    mutating func readValue(of slot: ObjectLayout.Slot) throws -> CIMValue {
         if slot.type.isArray { return try fit(try readArray(of: slot.type.base), slot) }
         switch slot.type.base {
         case .boolean: return .boolean(try readBoolean())

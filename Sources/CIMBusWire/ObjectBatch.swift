@@ -34,6 +34,11 @@ public struct ObjectBatch: Sendable {
 
     public var count: Int { ranges.count }
 
+    /// A reader of the objects' bytes, and where each object's entries lie in them.
+    public var contents: (reader: BodyReader, ranges: [Range<Int>]) {
+        (bytes.withUnsafeBytes { BodyReader(copying: $0) }, Array(ranges))
+    }
+
     /// What each object takes on the wire, in bytes.
     public var sizes: [UInt32] { ranges.map { UInt32(clamping: $0.count + 8) } }
 

@@ -33,6 +33,9 @@ public final class ObjectLayout: Sendable {
     public let className: String
     /// The class; nil for the parameters of a method.
     public let declaration: CIMClass?
+    /// Where its objects are, as `__SERVER` and `__NAMESPACE` say it; nowhere for parameters.
+    public let server: String
+    public let namespace: CIMNamespaceName
     let slots: [Slot]
     let keys: [Int]
     private let positions: [CIMName: Int]
@@ -40,6 +43,8 @@ public final class ObjectLayout: Sendable {
     let classEntry: [UInt8]
     /// The system properties that every object of the class shares, as entries of an `a{sv}`, made for phase 0.
     let constants: [UInt8]
+    /// The entries `__SERVER` and `__NAMESPACE` alone, made for phase 0.
+    let location: [UInt8]
     /// `\\SERVER\root\cimv2:`, which precedes a relative path in `__PATH`.
     let pathPrefix: [UInt8]
 
@@ -47,6 +52,8 @@ public final class ObjectLayout: Sendable {
     public init(_ declaration: CIMClass, namespace: CIMNamespaceName, server: String) {
         className = declaration.name
         self.declaration = declaration
+        self.server = server
+        self.namespace = namespace
         slots = declaration.properties.map { Slot($0.name, $0.type, isKey: $0.isKey) }
         keys = declaration.properties.indices.filter { declaration.properties[$0].isKey }
         positions = Self.positions(slots)
@@ -62,6 +69,10 @@ public final class ObjectLayout: Sendable {
         writer.append(entry: SystemProperty.server, .string(server))
         writer.append(entry: SystemProperty.namespace, .string(namespace.wmiText))
         constants = (try? writer.finish()) ?? []
+        var place = BodyWriter()
+        place.append(entry: SystemProperty.server, .string(server))
+        place.append(entry: SystemProperty.namespace, .string(namespace.wmiText))
+        location = (try? place.finish()) ?? []
     }
 
     /// The layout of a method's in or out parameters: an instance of `__PARAMETERS` (SEMANTICS C.5, R100, R104).
@@ -69,12 +80,15 @@ public final class ObjectLayout: Sendable {
     public init(parameters: [CIMParameter], returns: CIMTypeReference? = nil) {
         className = "__PARAMETERS"
         declaration = nil
+        server = ""
+        namespace = .root
         var slots = parameters.map { Slot($0.name, $0.type) }
         if let returns { slots.append(Slot("ReturnValue", returns)) }
         self.slots = slots
         keys = []
         positions = Self.positions(slots)
         pathPrefix = []
+        location = []
         classEntry = Self.classEntry(className)
         var writer = BodyWriter()
         writer.append(entry: SystemProperty.className, .string(className))
@@ -98,6 +112,12 @@ public final class ObjectLayout: Sendable {
         if likely < slots.count, Self.equal(name, slots[likely].name) { return likely }
         return positions[CIMName(String(decoding: name, as: UTF8.self))]
     }
+
+    /// The slot of a property, in any case of its name.
+    public func slot(named name: String) -> Int? { positions[CIMName(name)] }
+
+    /// Whether each slot is a key, in the order of the slots.
+    public var isKey: [Bool] { slots.map(\.isKey) }
 
     static func equal(_ bytes: UnsafeRawBufferPointer, _ text: String) -> Bool {
         let utf8 = text.utf8

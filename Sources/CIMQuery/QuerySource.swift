@@ -29,9 +29,11 @@ public struct QuerySource: Hashable, Sendable {
 }
 
 extension [QuerySource] {
-    /// Whether one has instances of an ancestor of another's class: the two may have parts of one object.
+    /// Whether a provider has instances of an ancestor of another's class: the two may have parts of one object. What the repository has is
+    /// whole, and nobody else's.
     var overlap: Bool {
-        let names = Set(map { CIMName($0.declaration.name) })
-        return contains { $0.declaration.derivation.contains { names.contains(CIMName($0)) } }
+        let providers = filter { $0.provider != nil }
+        let names = Set(providers.map { CIMName($0.declaration.name) })
+        return providers.contains { $0.declaration.derivation.contains { names.contains(CIMName($0)) } }
     }
 }

@@ -12,6 +12,11 @@ public struct QueryLocation: Hashable, Sendable {
         self.server = server
     }
 
+    /// Whether a path leads to an object of this namespace.
+    public func contains(_ path: CIMObjectPath) -> Bool {
+        isHere(path.server) && path.namespace.map { CIMNamespaceName($0) == namespace } ?? true
+    }
+
     /// Whether `name` is this machine.
     func isHere(_ name: String?) -> Bool { name.map { $0 == "." || CIMName.equal($0, server) } ?? true }
 }

@@ -77,7 +77,7 @@ extension SystemClasses {
         };
         """
 
-    /// What a final status may carry, and the parameters of methods (SEMANTICS B.3.1, C.5; L6).
+    /// What a final status may carry, the parameters of methods (SEMANTICS B.3.1, C.5; L6), and what an explained query gives.
     static let statusMOF = """
         [abstract] class __NotifyStatus { uint32 StatusCode; };
         class __ExtendedStatus : __NotifyStatus
@@ -94,6 +94,7 @@ extension SystemClasses {
             uint64 ObjectsDelivered;
         };
         [abstract] class __PARAMETERS {};
+        class CIMBus_QueryPlan { string Lines[]; };
         """
 
     /// Events, timers, and permanent subscriptions (SEMANTICS J).

@@ -242,6 +242,16 @@ extension BodyReader {
     /// Goes past everything.
     public mutating func skipToEnd() { cursor = end }
 
+    /// Goes to a position it has been at before; past the end, to the end.
+    @inlinable
+    public mutating func move(to position: Int) { cursor = max(0, min(position, end)) }
+
+    /// These bytes of the body, as far as it has them, in place. They live as long as the message or a copy of this reader.
+    public func bytes(in range: Range<Int>) -> UnsafeRawBufferPointer {
+        let range = range.clamped(to: 0..<end)
+        return UnsafeRawBufferPointer(start: base + range.lowerBound, count: range.count)
+    }
+
     /// Goes past a number of `size` bytes: 1, 2, 4 or 8.
     @inlinable
     public mutating func skipFixed(_ size: Int) throws(DBusDecodingError) {

@@ -8,7 +8,7 @@ public struct ProviderCall: Sendable {
     public let call: MethodCall
     public let method: String
     public let namespace: String
-    /// The path, the class, or nothing for a put.
+    /// The path, the class, the query, or nothing for a put.
     public let target: String
     /// The method to invoke.
     public let invoked: String
@@ -28,11 +28,12 @@ public struct ProviderCall: Sendable {
         namespace = values[0].text ?? ""
         sink = ProviderSink(connection: provider.connection, broker: BusName(verified: sender), path: ObjectPath(verified: path))
         let isMethod = method == "ExecMethodAsync"
-        target = values[1].text ?? ""
+        let isQuery = method == "ExecQueryAsync"
+        target = values[isQuery ? 2 : 1].text ?? ""
         invoked = isMethod ? values[2].text ?? "" : ""
-        flags = values[isMethod ? 3 : 2].integer() ?? -1
-        context = values[isMethod ? 4 : 3].stringDictionary ?? [:]
-        input = (isMethod ? values[5] : values[1]).stringDictionary ?? [:]
+        flags = values[isMethod || isQuery ? 3 : 2].integer() ?? -1
+        context = values[isMethod || isQuery ? 4 : 3].stringDictionary ?? [:]
+        input = (isMethod ? values[5] : values[isQuery ? 4 : 1]).stringDictionary ?? [:]
     }
 
     /// `(hresult, references, objects)`.

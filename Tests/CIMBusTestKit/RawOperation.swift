@@ -8,6 +8,7 @@ public enum RawOperation: Sendable {
     case put([(String, DBusValue)])
     case delete(String)
     case enumerate(String)
+    case query(String)
     case invoke(String, String, [(String, DBusValue)] = [])
 
     /// The name of the synchronous method.
@@ -17,7 +18,16 @@ public enum RawOperation: Sendable {
         case .put: "PutInstance"
         case .delete: "DeleteInstance"
         case .enumerate: "CreateInstanceEnum"
+        case .query: "ExecQuery"
         case .invoke: "ExecMethod"
+        }
+    }
+
+    /// Whether its result is any number of objects.
+    var isEnumeration: Bool {
+        switch self {
+        case .enumerate, .query: true
+        case .get, .put, .delete, .invoke: false
         }
     }
 
@@ -28,6 +38,7 @@ public enum RawOperation: Sendable {
         let common: [DBusValue] = [.int32(flags), .dictionary(context)]
         return switch self {
         case .get(let path), .delete(let path), .enumerate(let path): [.string(path)] + common
+        case .query(let text): [.string("WQL"), .string(text)] + common
         case .put(let instance): [.dictionary(instance)] + common
         case .invoke(let path, let method, let parameters): [.string(path), .string(method)] + common + [.dictionary(parameters)]
         }

@@ -110,7 +110,7 @@ public final class RawProvider: Sendable {
 
     private func export() async {
         var methods: [String: MethodImplementation] = [:]
-        for method in Interfaces.provider.methods.map(\.name.text) where method != "ExecQueryAsync" {
+        for method in Interfaces.provider.methods.map(\.name.text) {
             methods[method] = .task { [weak self] call in try await self?.serve(method, call) }
         }
         methods["CancelAsyncCall"] = .immediate { [weak self] call in

@@ -1,0 +1,269 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import CIMQuery
+import Synchronization
+
+/// An association query to be carried out.
+struct AssociationWork: Sendable {
+    /// The associations of one source.
+    struct Share: Sendable {
+        let leg: AssociationPlan.Leg
+        let source: InstanceSource
+    }
+
+    let plan: AssociationPlan
+    let shares: [Share]
+}
+
+/// A namespace as an association query sees it: the associations that may lead to one class, and who has them.
+private struct AssociationSurroundings: AssociationSchema {
+    let classes: ClassLookup
+    let associationClasses: [CIMClass]
+    let associationSources: [QuerySource]
+
+    func resolvedClass(named name: String) -> CIMClass? { classes(name) }
+}
+
+/// ASSOCIATORS OF and REFERENCES OF (SEMANTICS I.4).
+extension Broker {
+    /// How many sources of associations are asked at once, and how many objects each of them then gets at once.
+    private static let openSources = 4
+    private static let openObjects = 4
+    /// How many associations of several sources are told apart by their paths.
+    private static let mostAssociations = 100_000
+
+    func resolve(_ query: AssociationQuery, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
+        let namespace = arguments.namespace
+        let (location, classes) = surroundings(of: namespace)
+        let associations = schema.schema.associations(to: query.source.className, in: namespace).compactMap { classes($0) }
+        let sources = associationSources(associations, query, namespace)
+        let surroundings = AssociationSurroundings(
+            classes: classes, associationClasses: associations, associationSources: sources.map(\.1))
+        let plan: AssociationPlan
+        do throws(QueryError) {
+            plan = try AssociationPlan(query, schema: surroundings, location: location)
+        } catch {
+            return .broker(.stated(error.status, error.description), answer: nil)
+        }
+        if arguments.explains { return explain(plan.lines, record) }
+        if arguments.flags.contains(.prototype) { return .broker(Outcome(.noError), answer: nil) }
+        if query.form == .schemaOnly {
+            record.work = .classes(plan.classes.compactMap { classes($0) })
+            return .conducted
+        }
+        var filter = RowFilter(arguments, classes: classes)
+        if query.form == .keysOnly { filter.kept = .keys }
+        if plan.merges { filter.makePaths(arguments) }
+        record.filter = filter
+        let shares = plan.legs.compactMap { leg in
+            sources.first { $0.1 == leg.source }.map { AssociationWork.Share(leg: leg, source: $0.0) }
+        }
+        record.work = .associations(AssociationWork(plan: plan, shares: shares))
+        return .conducted
+    }
+
+    /// Who has instances of the associations that the query asks for. The provider of a class answers for the classes below it that it
+    /// serves, too.
+    private func associationSources(
+        _ associations: [CIMClass], _ query: AssociationQuery, _ namespace: CIMNamespaceName
+    ) -> [(InstanceSource, QuerySource)] {
+        let asked = associations.filter { declaration in
+            query.associationConstraint.map { declaration.isSameOrDerived(from: $0.text) } ?? true
+                && query.associationQualifierConstraint.map { declaration.qualifier(named: $0.text) != nil } ?? true
+        }
+        let providers = Dictionary(
+            asked.compactMap { declaration in declaration.isDynamic ? declaration.providerName.map { (CIMName(declaration.name), $0) } : nil
+            },
+            uniquingKeysWith: { first, _ in first })
+        return asked.compactMap { declaration in
+            let source: InstanceSource
+            if let provider = providers[CIMName(declaration.name)] {
+                if let above = declaration.superclass.flatMap({ providers[CIMName($0)] }), CIMName.equal(above, provider) { return nil }
+                source = self.source(of: declaration, in: namespace, for: .execQuery)
+            } else if declaration.isAbstract {
+                return nil
+            } else {
+                source = .stored(classes: [declaration.name])
+            }
+            return (source, querySource(source, declaration, namespace))
+        }
+    }
+
+    // MARK: - Running it
+
+    /// - Throws: NotFound when the query's source is not there; the first failure of anybody who is asked.
+    func associate(_ work: AssociationWork, for id: OperationID) async throws(CIMError) {
+        try await checkSource(of: work.plan, for: id)
+        let found = AssociationsFound()
+        try await each(of: work.shares, atMost: Self.openSources, for: id) { broker, share throws(CIMError) in
+            try await broker.associate(share, work.plan, found, for: id)
+        }
+        guard work.plan.query.form == .classDefinitionsOnly, let record = records[id] else { return }
+        let (_, classes) = surroundings(of: record.namespace)
+        try await supply(found.classes.compactMap { classes($0.text) }, to: id)
+    }
+
+    /// As in WMI, there is no result without a source; one whose provider cannot say whether it is there counts as there.
+    private func checkSource(of plan: AssociationPlan, for id: OperationID) async throws(CIMError) {
+        do throws(CIMError) {
+            if try await object(at: plan.source, for: id) == nil {
+                throw CIMError(.notFound, "there is no \(plan.source.relativePath)")
+            }
+        } catch {
+            if !error.isIncapability { throw error }
+        }
+    }
+
+    /// The object at a path, from whoever has it; nil when there is none.
+    private func object(at path: CIMObjectPath, for id: OperationID) async throws(CIMError) -> CheckedObjects? {
+        guard let record = records[id] else { throw Self.isOver(id) }
+        guard let declaration = schema.declaration(path.className, in: record.namespace) else { return nil }
+        return try await object(at: path, from: source(of: declaration, in: record.namespace, for: .getObject), for: id)
+    }
+
+    private func associate(
+        _ share: AssociationWork.Share, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
+    ) async throws(CIMError) {
+        let (leg, name) = (share.leg, share.leg.source.declaration.name)
+        switch (share.source, leg.request) {
+        case (.failure(let outcome, _), _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+        case (.stored(let classes), _):
+            try await pages(of: classes, for: id) { broker, instances throws(CIMError) in
+                guard var record = broker.records[id] else { throw Self.isOver(id) }
+                record.expectation = broker.schema.layout(name, in: record.namespace).map { .instances(of: $0) }
+                if instances.isEmpty { return }
+                try await broker.take(try broker.encoded(instances, record), leg, plan, found, for: id)
+            }
+        case (_, .notCapable):
+            throw CIMError(
+                .providerNotCapable,
+                "provider \(leg.source.provider ?? "") can neither enumerate nor query \(name), says its registration")
+        case (.provider(let registration, let layout), .query(let query)):
+            var hasBegun = false
+            do throws(CIMError) {
+                let part = try openPart(of: id, .execQuery, .provider(registration)) { part in
+                    part.path = query.description
+                    part.target = query.description.clipped()
+                    part.expectation = .instances(of: layout)
+                    part.derivedSystemProperties = records[id]?.writesSystemProperties ?? true
+                }
+                while let batch = try await next(of: part) {
+                    hasBegun = true
+                    try await take(batch, leg, plan, found, for: id)
+                }
+            } catch {
+                guard error.isIncapability, !hasBegun, leg.source.supportsEnumeration else { throw error }
+                try await enumerate(registration, layout, leg, plan, found, for: id)
+            }
+        case (.provider(let registration, let layout), _):
+            try await enumerate(registration, layout, leg, plan, found, for: id)
+        }
+    }
+
+    private func enumerate(
+        _ registration: RegistrationID, _ layout: ObjectLayout, _ leg: AssociationPlan.Leg, _ plan: AssociationPlan,
+        _ found: AssociationsFound, for id: OperationID
+    ) async throws(CIMError) {
+        let part = try openEnumeration(of: id, registration, layout)
+        while let batch = try await next(of: part) { try await take(batch, leg, plan, found, for: id) }
+    }
+
+    // MARK: - What comes
+
+    /// Association objects of one source: those of the query's own object are results, or lead to them.
+    private func take(
+        _ objects: CheckedObjects, _ leg: AssociationPlan.Leg, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
+    ) async throws(CIMError) {
+        guard let record = records[id] else { throw Self.isOver(id) }
+        let names = Array(Set((leg.roles + leg.resultRoles).map { CIMName($0) }))
+        var own: [Range<Int>] = []
+        var endpoints: [CIMObjectPath] = []
+        var isFull = false
+        let references: CheckedObjects
+        do throws(ObjectFault) {
+            let layouts: ObjectChecker.Lookup = { [schema] in schema.layout($0, in: record.namespace) }
+            let prepare = { (layout: ObjectLayout) in names.compactMap { name in layout.slot(named: name.text).map { (name.text, $0) } } }
+            try objects.forEach(layouts, prepare: prepare) { row, range, slots in
+                var association = CIMInstance(className: row.layout.className, reservingCapacity: slots.count)
+                for (name, slot) in slots { association.append(name: name, value: row.value(ofSlot: slot)) }
+                guard plan.includes(association, of: leg) else { return }
+                if plan.merges, let path = row.relativePath.stringValue {
+                    guard found.count < Self.mostAssociations else { return isFull = true }
+                    guard found.isNew(path) else { return }
+                }
+                own.append(range)
+                if plan.query.kind == .associators {
+                    endpoints += plan.endpoints(of: association, in: leg)
+                } else if plan.query.form == .classDefinitionsOnly {
+                    found.add(row.layout.className)
+                }
+            }
+            references = try objects.keeping(own)
+        } catch {
+            throw CIMError(error.status, error.description)
+        }
+        if isFull {
+            throw CIMError(
+                .quotaViolation, "more than \(Self.mostAssociations) associations of several providers; ask for one class of them at a time"
+            )
+        }
+        if plan.query.form == .classDefinitionsOnly, plan.query.kind == .references { return }
+        guard plan.query.kind == .associators else { return try await supply(try filtered(references, record), to: id) }
+        try await each(of: endpoints, atMost: Self.openObjects, for: id) { broker, path throws(CIMError) in
+            try await broker.take(endpoint: path, plan, found, for: id)
+        }
+    }
+
+    /// The object at the other end of an association. One that is gone, or elsewhere, is left out.
+    private func take(
+        endpoint path: CIMObjectPath, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
+    ) async throws(CIMError) {
+        guard let record = records[id] else { throw Self.isOver(id) }
+        let (location, classes) = surroundings(of: record.namespace)
+        guard location.contains(path), let declaration = classes(path.className), var canonical = try? path.canonicalized(for: declaration)
+        else { return }
+        canonical.server = nil
+        canonical.namespace = nil
+        switch plan.query.form {
+        case .objects:
+            guard let object = try await object(at: canonical, for: id) else { return }
+            guard let actual = classes(object.firstClassName), plan.accepts(endpointClass: actual) else { return }
+            try await supply(try filtered(object, record), to: id)
+        case .keysOnly:
+            guard plan.accepts(endpointClass: declaration), let layout = schema.layout(declaration.name, in: record.namespace) else {
+                return
+            }
+            var record = record
+            record.expectation = .instances(of: layout)
+            try await supply(try filtered(try encoded([CIMInstance(keysOf: canonical)], record), record), to: id)
+        case .classDefinitionsOnly: if plan.accepts(endpointClass: declaration) { found.add(declaration.name) }
+        case .schemaOnly: break
+        }
+    }
+}
+
+/// What the sources of an association query have found so far; only the broker's loop touches it.
+private final class AssociationsFound: Sendable {
+    private let state = Mutex((paths: Set<String>(), classes: [CIMName](), known: Set<CIMName>()))
+
+    var count: Int { state.withLock { $0.paths.count } }
+
+    /// In the order in which they were found.
+    var classes: [CIMName] { state.withLock { $0.classes } }
+
+    func isNew(_ path: String) -> Bool { state.withLock { $0.paths.insert(path).inserted } }
+
+    func add(_ className: String) {
+        state.withLock { if $0.known.insert(CIMName(className)).inserted { $0.classes.append(CIMName(className)) } }
+    }
+}
+
+extension CIMInstance {
+    /// Nothing but the keys that its path says.
+    fileprivate init(keysOf path: CIMObjectPath) {
+        self.init(className: path.className)
+        guard case .keys(let keys) = path.keys else { return }
+        for key in keys { append(name: key.name ?? "", value: key.value.value) }
+    }
+}

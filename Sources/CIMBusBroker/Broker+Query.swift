@@ -1,0 +1,258 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import CIMQuery
+import CIMRepository
+
+/// What one source is asked for a data query.
+struct QueryShare: Sendable {
+    let source: InstanceSource
+    let step: QueryPlan.Step
+}
+
+/// Queries, from their text to who is asked what (SEMANTICS I).
+extension Broker {
+    /// Reads and checks a query. What is wrong with its text is thrown, with the place; a class that is not there, or an object path that
+    /// fits none, belongs in the sink (A.5).
+    func resolveQuery(_ arguments: ServicesCall, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
+        do throws(QueryError) {
+            switch try WQLQuery(parsing: arguments.query) {
+            case .select(let query): return try resolve(query, arguments, &record)
+            case .schema(let query): return try resolve(query, arguments, &record)
+            case .association(let query): return resolve(query, arguments, &record)
+            }
+        } catch {
+            throw CIMError(error.status, "ExecQuery: \(error.description)")
+        }
+    }
+
+    /// Where the queries of a namespace run, and its classes as they are now.
+    func surroundings(of namespace: CIMNamespaceName) -> (location: QueryLocation, classes: ClassLookup) {
+        let snapshot = schema.schema
+        return (QueryLocation(namespace: namespace, server: schema.server), { snapshot.class($0, in: namespace) })
+    }
+
+    // MARK: - Instances
+
+    private func resolve(
+        _ query: SelectQuery, _ arguments: ServicesCall, _ record: inout OperationRecord
+    ) throws(QueryError) -> Request.Target {
+        let namespace = arguments.namespace
+        guard let layout = schema.layout(query.className.text, in: namespace), let declaration = layout.declaration else {
+            return .broker(
+                .stated(.invalidClass, "class \(query.className.text.clipped()) does not exist in \(namespace)"), answer: nil)
+        }
+        if declaration.isIndication || declaration.isSameOrDerived(from: "__Event") {
+            throw QueryError(
+                .invalidQuery, "expected a class that has instances, found the event class \(declaration.name)", at: query.classPlace)
+        }
+        let (location, classes) = surroundings(of: namespace)
+        let checked = try DataQuery(query, checkedAgainst: declaration, location: location, classes: classes)
+        let (plan, shares) = plan(checked, layout, arguments)
+        record.expectation = .instances(of: layout)
+        record.filter = RowFilter(plan, arguments, classes: classes)
+        if arguments.explains { return explain(plan.lines, record) }
+        if arguments.flags.contains(.prototype) {
+            record.filter?.isActive = false
+            record.filter?.onlyClass = nil
+            return answer(with: [CIMInstance(className: declaration.name)], record)
+        }
+        return target(shares, &record)
+    }
+
+    private func plan(_ query: DataQuery, _ layout: ObjectLayout, _ arguments: ServicesCall) -> (QueryPlan, [QueryShare]) {
+        let sources = sources(
+            of: layout, in: arguments.namespace, shallow: arguments.flags.contains(.directRead), for: .execQuery
+        ).map { ($0, querySource($0, query.declaration, arguments.namespace)) }
+        let plan = QueryPlan(query, sources: sources.map(\.1))
+        let shares = plan.steps.compactMap { step in
+            sources.first { $0.1.provider == step.source.provider && $0.1.declaration.name == step.source.declaration.name }
+                .map { QueryShare(source: $0.0, step: step) }
+        }
+        return (plan, shares)
+    }
+
+    /// A source, with what its registration says it can do. Instances in the repository count as those of `top`.
+    func querySource(_ source: InstanceSource, _ top: CIMClass, _ namespace: CIMNamespaceName) -> QuerySource {
+        switch source {
+        case .provider(let registration, let layout):
+            let name = core.registry.find(registration)?.name ?? ""
+            let support = schema.schema.provider(name, in: namespace)?.instances
+            return QuerySource(
+                layout.declaration ?? top, provider: name, supportsGet: support?.get ?? true,
+                supportsEnumeration: support?.enumeration ?? true,
+                supportsUnarySelect: support?.queries.contains { CIMName.equal($0, "WQL:UnarySelect") } ?? false)
+        case .stored: return QuerySource(top)
+        case .failure(_, let declaration): return QuerySource(declaration, provider: declaration.providerName ?? "")
+        }
+    }
+
+    /// What one provider answers goes straight through its filter; anything else is conducted.
+    private func target(_ shares: [QueryShare], _ record: inout OperationRecord) -> Request.Target {
+        for share in shares {
+            if case .failure(let outcome, _) = share.source { return .broker(outcome, answer: nil) }
+        }
+        guard let first = shares.first else { return .broker(Outcome(.noError), answer: nil) }
+        if shares.count == 1, case .provider(let registration, let layout) = first.source {
+            switch first.step.request {
+            case .enumerate:
+                record.asked = .createInstanceEnum
+                record.path = layout.className
+                record.expectation = .instances(of: layout)
+                return .provider(registration)
+            case .query(let query) where first.step.fallback == nil:
+                record.path = query.description
+                record.expectation = .instances(of: layout)
+                record.filter?.isExact = first.step.isExact
+                record.filter?.isActive = !first.step.isExact
+                return .provider(registration)
+            case .get, .query, .notCapable: break
+            }
+        }
+        record.work = .query(shares)
+        return .conducted
+    }
+
+    // MARK: - Classes
+
+    private func resolve(
+        _ query: SchemaQuery, _ arguments: ServicesCall, _ record: inout OperationRecord
+    ) throws(QueryError) -> Request.Target {
+        let namespace = arguments.namespace
+        let snapshot = schema.schema
+        let matches = try query.matcher { snapshot.class($0, in: namespace) }
+        if arguments.explains {
+            let filter = query.condition.map { ["filter here: \($0)"] } ?? []
+            return explain(["\(query.scope) from the schema"] + filter, record)
+        }
+        if arguments.flags.contains(.prototype) { return .broker(Outcome(.noError), answer: nil) }
+        let names =
+            switch query.scope {
+            case .named(let name): [name.text]
+            case .topLevel: snapshot.children(of: "", in: namespace)
+            case .children(let name): name.text.isEmpty ? [] : snapshot.children(of: name.text, in: namespace)
+            case .subtree(let name): name.text.isEmpty ? [] : [name.text] + snapshot.descendants(of: name.text, in: namespace)
+            case .all: snapshot.descendants(of: "", in: namespace)
+            }
+        record.work = .classes(names.compactMap { snapshot.class($0, in: namespace) }.filter(matches))
+        return .conducted
+    }
+
+    // MARK: - What is answered at once
+
+    /// What would be done, as an object of `CIMBus_QueryPlan`.
+    func explain(_ lines: [String], _ record: OperationRecord) -> Request.Target {
+        guard let layout = schema.layout("CIMBus_QueryPlan", in: record.namespace) else { return .broker(Outcome(.noError), answer: nil) }
+        var record = record
+        record.expectation = .instances(of: layout)
+        record.filter = nil
+        return answer(with: [CIMInstance(className: layout.className, ["Lines": .strings(lines)])], record)
+    }
+
+    /// The broker's own objects.
+    func answer(with instances: [CIMInstance], _ record: OperationRecord) -> Request.Target {
+        do throws(CIMError) {
+            return .broker(Outcome(.noError), answer: keep(try filtered(try encoded(instances, record), record)))
+        } catch {
+            return .broker(.stated(error.status, error.message), answer: nil)
+        }
+    }
+
+    // MARK: - Running it
+
+    /// Asks all sources at once.
+    func query(_ shares: [QueryShare], for id: OperationID) async throws(CIMError) {
+        try await each(of: shares, for: id) { broker, share throws(CIMError) in try await broker.query(share, for: id) }
+    }
+
+    private func query(_ share: QueryShare, for id: OperationID) async throws(CIMError) {
+        switch (share.source, share.step.request) {
+        case (.failure(let outcome, _), _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+        case (_, .get(let path)):
+            do throws(CIMError) {
+                guard let objects = try await object(at: path, from: share.source, for: id) else { return }
+                guard let record = records[id] else { throw Self.isOver(id) }
+                try await supply(try filtered(objects, record), to: id)
+            } catch {
+                // What cannot get one object may still be able to enumerate.
+                guard error.isIncapability, share.step.source.supportsEnumeration,
+                    case .provider(let registration, let layout) = share.source
+                else { throw error }
+                try await enumerate(registration, layout, for: id)
+            }
+        case (.stored(let classes), _):
+            try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
+        case (.provider(let registration, let layout), .query(let query)):
+            try await ask(query, share.step, registration, layout, for: id)
+        case (.provider(let registration, let layout), .enumerate): try await enumerate(registration, layout, for: id)
+        case (.provider, .notCapable):
+            throw CIMError(
+                .providerNotCapable,
+                "provider \(share.step.source.provider ?? "") can neither enumerate nor query \(share.step.source.declaration.name), says its registration"
+            )
+        }
+    }
+
+    private func enumerate(_ registration: RegistrationID, _ layout: ObjectLayout, for id: OperationID) async throws(CIMError) {
+        let part = try openEnumeration(of: id, registration, layout, filter: records[id]?.filter)
+        while let batch = try await next(of: part) { try await supply(batch, to: id) }
+    }
+
+    /// A provider that cannot take the query after all is asked for everything (SEMANTICS I.7).
+    private func ask(
+        _ query: SelectQuery, _ step: QueryPlan.Step, _ registration: RegistrationID, _ layout: ObjectLayout, for id: OperationID
+    ) async throws(CIMError) {
+        let filter = records[id]?.filter
+        let part = try openPart(of: id, .execQuery, .provider(registration)) { part in
+            part.path = query.description
+            part.target = query.description.clipped()
+            part.expectation = .instances(of: layout)
+            part.filter = filter
+            part.filter?.isExact = step.isExact
+            part.filter?.isActive = !step.isExact
+        }
+        var hasBegun = false
+        do throws(CIMError) {
+            while let batch = try await next(of: part) {
+                hasBegun = true
+                try await supply(batch, to: id)
+            }
+        } catch {
+            guard error.isIncapability, !hasBegun, step.fallback == .enumerate else { throw error }
+            try await enumerate(registration, layout, for: id)
+        }
+    }
+
+    /// The object at a path; nil when there is none. Nothing is filtered.
+    func object(at path: CIMObjectPath, from source: InstanceSource, for id: OperationID) async throws(CIMError) -> CheckedObjects? {
+        guard var record = records[id] else { throw Self.isOver(id) }
+        do throws(CIMError) {
+            switch source {
+            case .failure(let outcome, _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+            case .stored:
+                let instance = try await repository.instance(at: path, in: record.namespace)
+                guard let layout = schema.layout(instance.className, in: record.namespace) else { return nil }
+                record.expectation = .instances(of: layout)
+                return try encoded([instance], record)
+            case .provider(let registration, let layout):
+                let part = try openPart(of: id, .getObject, .provider(registration)) { part in
+                    part.path = path.relativePath
+                    part.target = path.relativePath.clipped()
+                    part.expectation = .instances(of: layout)
+                    part.derivedSystemProperties = record.writesSystemProperties
+                }
+                var object: CheckedObjects?
+                while let batch = try await next(of: part) { object = batch }
+                return object
+            }
+        } catch {
+            if error.status == .notFound { return nil }
+            throw error
+        }
+    }
+}
+
+extension CIMError {
+    /// Whether a provider says that it does not do this: another way may work (SEMANTICS I.7).
+    var isIncapability: Bool { status == .providerNotCapable || status == .notSupported }
+}

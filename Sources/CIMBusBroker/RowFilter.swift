@@ -1,0 +1,212 @@
+import CIM
+import CIMBusWire
+import CIMQuery
+import DBus
+
+/// What of a batch's objects goes on to a client: those that fulfil a condition, with the properties it asked for.
+///
+/// Objects are looked at where they lie: only what the condition needs is decoded, and a batch of which nothing has to go stays as it is.
+struct RowFilter: Sendable {
+    /// The properties that stay, system properties apart.
+    enum Kept: Sendable {
+        case all
+        case names([String])
+        case keys
+    }
+
+    fileprivate let classes: ClassLookup
+    /// Nil: every object stays.
+    var condition: Predicate?
+    /// The class whose own objects alone stay.
+    var onlyClass: String?
+    var kept = Kept.all
+    var system = ObjectRow.SystemProperties.all
+    /// Whether objects need their paths here, although the client may want none.
+    var needsPaths = false
+    /// Whether the condition is evaluated: not for what a provider says is the exact result.
+    var isActive = true
+    /// Whether the provider was asked for the exact result; it may ask for more itself (SEMANTICS I.7, START_POSTFILTER).
+    var isExact = false
+
+    /// No condition; a client that wants no derived system properties is given the location where it asked for that alone.
+    init(_ arguments: ServicesCall, classes: @escaping ClassLookup) {
+        self.classes = classes
+        let wantsLocation = arguments.flags.contains(.ensureLocatable) && !arguments.derivedSystemProperties
+        if wantsLocation { system = .location }
+        needsPaths = wantsLocation
+    }
+
+    /// What a data query asks for.
+    init(_ plan: QueryPlan, _ arguments: ServicesCall, classes: @escaping ClassLookup) {
+        self.init(arguments, classes: classes)
+        let predicate = plan.query.predicate(classes: classes)
+        condition = predicate.acceptsEverything ? nil : predicate
+        onlyClass = plan.onlyClass
+        if let names = plan.query.projection.kept { kept = .names(names) }
+        for name in predicate.properties
+        where [SystemProperty.path, SystemProperty.relativePath].contains(where: { CIMName.equal($0, name) }) {
+            makePaths(arguments)
+        }
+    }
+
+    /// Objects have their paths here, and lose them again where the client wants none.
+    mutating func makePaths(_ arguments: ServicesCall) {
+        needsPaths = true
+        if !arguments.derivedSystemProperties, system == .all { system = .onlyClass }
+    }
+
+    /// WBEM_PROVIDER_REQUIREMENTS_TYPE: from now on everything is filtered here, or nothing is.
+    mutating func require(_ requirement: UInt32) {
+        if requirement == 0 { isActive = true }
+        if requirement == 1, isExact { isActive = false }
+    }
+
+    private var evaluated: Predicate? { isActive ? condition : nil }
+
+    private var changesObjects: Bool {
+        if case .all = kept { system != .all } else { true }
+    }
+
+    /// The objects that stay. They have been checked.
+    func applied(to objects: CheckedObjects, _ layouts: ObjectChecker.Lookup) throws(ObjectFault) -> CheckedObjects {
+        guard evaluated != nil || onlyClass != nil || changesObjects else { return objects }
+        var selection = ObjectSelection()
+        var passed: [Range<Int>] = []
+        let isCut = changesObjects
+        try objects.forEach(layouts, prepare: { FilterShape($0, self) }) { object, range, shape in
+            guard shape.isWanted, evaluated?.matches(FilterRow(object: object, shape: shape)) ?? true else { return }
+            if isCut { selection.append(object, keeping: shape.kept, system: system) } else { passed.append(range) }
+        }
+        if isCut { return .rewritten(try selection.finish()) }
+        return try objects.keeping(passed)
+    }
+}
+
+extension CheckedObjects {
+    /// A reader of the objects' bytes, and where each object's entries lie in them.
+    var contents: (reader: BodyReader, ranges: [Range<Int>]) {
+        switch self {
+        case .verbatim(_, let reader, let ranges): (reader, ranges)
+        case .rewritten(let batch): batch.contents
+        }
+    }
+
+    /// Of an answer with one object.
+    var firstClassName: String {
+        let (reader, ranges) = contents
+        return ranges.first.map { ObjectRow.className(at: $0, in: reader) } ?? ""
+    }
+
+    /// Goes to each object, where it lies; `prepare` makes what is the same for all objects of a class.
+    func forEach<Shape>(
+        _ layouts: ObjectChecker.Lookup, prepare: (ObjectLayout) -> Shape, _ body: (borrowing ObjectRow, Range<Int>, Shape) -> Void
+    ) throws(ObjectFault) {
+        let (reader, ranges) = contents
+        var known: [CIMName: (row: ObjectRow, shape: Shape)] = [:]
+        var current: (row: ObjectRow, shape: Shape)?
+        for range in ranges {
+            if current?.row.read(range) != true {
+                let name = ObjectRow.className(at: range, in: reader)
+                if let last = current { known[CIMName(last.row.layout.className)] = last }
+                current = known[CIMName(name)] ?? layouts(name).map { (ObjectRow($0, in: reader), prepare($0)) }
+                guard current?.row.read(range) == true else { throw ObjectFault("an object of class \(name) cannot be read again") }
+            }
+            if let current { body(current.row, range, current.shape) }
+        }
+    }
+
+    /// Some of the objects, by where their entries lie.
+    func keeping(_ kept: [Range<Int>]) throws(ObjectFault) -> CheckedObjects {
+        let (reader, ranges) = contents
+        if kept.count == ranges.count { return self }
+        var selection = ObjectSelection()
+        for range in kept { selection.append(whole: range, of: reader) }
+        return .rewritten(try selection.finish())
+    }
+}
+
+/// What a filter knows of a class.
+private struct FilterShape {
+    enum Column {
+        case slot(Int)
+        case constant(CIMValue)
+        case relativePath
+        case path
+    }
+
+    let isWanted: Bool
+    /// The slots that stay; nil: all.
+    let kept: [Bool]?
+    let columns: [Column]
+    let types: ObjectTypes
+
+    init(_ layout: ObjectLayout, _ filter: RowFilter) {
+        isWanted = filter.onlyClass.map { CIMName.equal($0, layout.className) } ?? true
+        columns = (filter.condition?.properties ?? []).map { Self.column($0, layout) }
+        types = ObjectTypes(classes: filter.classes)
+        switch filter.kept {
+        case .all: kept = nil
+        case .keys: kept = layout.isKey
+        case .names(let names):
+            var slots = [Bool](repeating: false, count: layout.isKey.count)
+            for slot in names.compactMap({ layout.slot(named: $0) }) { slots[slot] = true }
+            kept = slots
+        }
+    }
+
+    private static func column(_ name: String, _ layout: ObjectLayout) -> Column {
+        if let slot = layout.slot(named: name) { return .slot(slot) }
+        guard let declaration = layout.declaration else { return .constant(.null) }
+        switch name.uppercased() {
+        case SystemProperty.className: return .constant(.string(declaration.name))
+        case SystemProperty.genus: return .constant(.sint32(2))
+        case SystemProperty.superclass: return .constant(declaration.superclass.map { .string($0) } ?? .null)
+        case SystemProperty.dynasty: return .constant(.string(declaration.dynasty))
+        case SystemProperty.propertyCount: return .constant(.sint32(Int32(clamping: declaration.properties.count)))
+        case SystemProperty.derivation: return .constant(.strings(declaration.derivation))
+        case SystemProperty.server: return .constant(.string(layout.server))
+        case SystemProperty.namespace: return .constant(.string(layout.namespace.wmiText))
+        case SystemProperty.relativePath: return .relativePath
+        case SystemProperty.path: return .path
+        default: return .constant(.null)
+        }
+    }
+}
+
+/// An object as a condition sees it.
+private struct FilterRow: QueryRow {
+    let object: ObjectRow
+    let shape: FilterShape
+
+    func value(at index: Int) -> CIMValue {
+        guard index < shape.columns.count else { return .null }
+        switch shape.columns[index] {
+        case .slot(let slot):
+            let value = object.value(ofSlot: slot)
+            if case .object(let inner) = value { return .object(shape.types.typed(inner)) }
+            return value
+        case .constant(let value): return value
+        case .relativePath: return object.relativePath
+        case .path: return object.path
+        }
+    }
+}
+
+/// Gives what is inside embedded objects the types of its classes: on the wire a date is text.
+private struct ObjectTypes {
+    let classes: ClassLookup
+
+    func typed(_ object: CIMInstance, depth: Int = 0) -> CIMInstance {
+        guard depth < Nesting.objects, let declaration = classes(object.className) else { return object }
+        var typed = object
+        for index in typed.properties.indices {
+            let value = typed.properties[index].value
+            if case .object(let inner) = value {
+                typed.properties[index].value = .object(self.typed(inner, depth: depth + 1))
+            } else if let type = declaration.property(named: typed.properties[index].name)?.type {
+                typed.properties[index].value = value.converted(to: type) ?? value
+            }
+        }
+        return typed
+    }
+}

@@ -1,0 +1,192 @@
+import CIM
+import DBus
+
+/// A checked object of one class as it lies on the wire: where its properties are. A value is decoded when it is asked for, and no other is.
+///
+/// One row serves many objects, one after the other, so that nothing is allocated for each of them.
+public struct ObjectRow {
+    public let layout: ObjectLayout
+    private var reader: BodyReader
+    private var end = 0
+    /// Where the entries start, in order, with the slot of each or one of the numbers below.
+    private var entries: [(start: Int, slot: Int)] = []
+    /// Where the value of each slot starts; 0 where it is NULL, since no value stands there.
+    private var values: [Int]
+    private var relativePathAt = 0
+    private var pathAt = 0
+
+    private enum Entry {
+        /// `__CLASS`, perhaps with the other constants of the class.
+        static let head = -1
+        static let path = -2
+        static let other = -3
+    }
+
+    /// - Parameter reader: of the bytes in which the objects lie.
+    public init(_ layout: ObjectLayout, in reader: BodyReader) {
+        self.layout = layout
+        self.reader = reader
+        values = Array(repeating: 0, count: layout.slots.count)
+    }
+
+    /// The class that the checked object at `range` says it is of: its first entry.
+    public static func className(at range: Range<Int>, in reader: BodyReader) -> String {
+        var reader = reader
+        reader.move(to: range.lowerBound)
+        guard (try? reader.readStringBytes()) != nil, (try? reader.readSignatureBytes()) != nil else { return "" }
+        return (try? reader.readString()) ?? ""
+    }
+
+    /// Goes to the object whose entries lie at `range`. False when it is of another class, or not as the checker leaves objects; the row is
+    /// then of no use.
+    public mutating func read(_ range: Range<Int>) -> Bool {
+        reader.move(to: range.lowerBound)
+        end = range.upperBound
+        entries.removeAll(keepingCapacity: true)
+        for index in values.indices { values[index] = 0 }
+        relativePathAt = 0
+        pathAt = 0
+        guard
+            layout.constants.withUnsafeBytes({ reader.skip(ifNext: $0) }) || layout.classEntry.withUnsafeBytes({ reader.skip(ifNext: $0) })
+        else { return false }
+        entries.append((range.lowerBound, Entry.head))
+        do {
+            var likely = 0
+            while !reader.isAtEnd(of: end) {
+                try reader.enterDictEntry()
+                let start = reader.position
+                if let slot = layout.match(&reader, from: likely) {
+                    entries.append((start, slot))
+                    values[slot] = reader.position
+                    try skipValue(layout.slots[slot].type)
+                    likely = slot + 1
+                } else {
+                    likely = try readOther(start, likely)
+                }
+            }
+            return true
+        } catch {
+            return false
+        }
+    }
+
+    /// A system property, or a property out of the class's order. Returns the slot that likely comes next.
+    private mutating func readOther(_ start: Int, _ likely: Int) throws(DBusDecodingError) -> Int {
+        let name = try reader.readStringBytes()
+        let types = try reader.readSignatureBytes()
+        let at = reader.position
+        if ObjectLayout.equal(name, SystemProperty.relativePath) {
+            relativePathAt = at
+            entries.append((start, Entry.path))
+        } else if ObjectLayout.equal(name, SystemProperty.path) {
+            pathAt = at
+            entries.append((start, Entry.path))
+        } else if let slot = layout.slot(named: name, likely: likely) {
+            entries.append((start, slot))
+            values[slot] = at
+            try skipValue(layout.slots[slot].type)
+            return slot + 1
+        } else {
+            entries.append((start, Entry.other))
+        }
+        try reader.skip(types: types)
+        return likely
+    }
+
+    private mutating func skipValue(_ type: CIMTypeReference) throws(DBusDecodingError) {
+        if type.isArray { return try reader.skipArray(elementAlignment: type.base.wireAlignment) }
+        switch type.base {
+        case .boolean, .uint32, .sint32: try reader.skipFixed(4)
+        case .uint8: try reader.skipFixed(1)
+        case .sint8, .sint16, .uint16, .char16: try reader.skipFixed(2)
+        case .uint64, .sint64, .real32, .real64: try reader.skipFixed(8)
+        case .string, .datetime, .reference: _ = try reader.readStringBytes()
+        case .object: try reader.skipArray(elementAlignment: 8)
+        }
+    }
+
+    // MARK: - Values
+
+    /// The value of a slot in the class's type; NULL where there is none. What is inside an embedded object has the types of the wire.
+    public func value(ofSlot slot: Int) -> CIMValue {
+        guard slot < values.count, values[slot] > 0 else { return .null }
+        var reader = reader
+        reader.move(to: values[slot])
+        return (try? reader.readValue(of: layout.slots[slot])) ?? .null
+    }
+
+    /// `__RELPATH`; NULL where the object has none, or was written without.
+    public var relativePath: CIMValue { text(at: relativePathAt) }
+
+    /// `__PATH`; NULL where the object has none, or was written without.
+    public var path: CIMValue { text(at: pathAt) }
+
+    private func text(at position: Int) -> CIMValue {
+        guard position > 0 else { return .null }
+        var reader = reader
+        reader.move(to: position)
+        return (try? reader.readString()).map { .string($0) } ?? .null
+    }
+
+    // MARK: - What is kept
+
+    /// Which system properties an object keeps.
+    public enum SystemProperties: Hashable, Sendable {
+        /// Those it has.
+        case all
+        case onlyClass
+        /// Those that say what it is and where: `__CLASS`, `__SERVER`, `__NAMESPACE`, `__RELPATH`, `__PATH`.
+        case location
+    }
+
+    /// Writes the object with the slots that are kept; nil keeps all.
+    fileprivate func write(keeping kept: [Bool]?, _ system: SystemProperties, to writer: inout BodyWriter) {
+        func append(_ bytes: UnsafeRawBufferPointer) {
+            writer.beginDictEntry()
+            writer.append(block: bytes, phase: 0)
+        }
+        for (index, entry) in entries.enumerated() {
+            let isKept =
+                switch entry.slot {
+                case Entry.head, Entry.other: system == .all
+                case Entry.path: system != .onlyClass
+                default: kept.map { entry.slot < $0.count && $0[entry.slot] } ?? true
+                }
+            if isKept {
+                append(reader.bytes(in: entry.start..<(index + 1 < entries.count ? entries[index + 1].start : end)))
+            } else if entry.slot == Entry.head {
+                layout.classEntry.withUnsafeBytes { append($0) }
+                if system == .location { layout.location.withUnsafeBytes { append($0) } }
+            }
+        }
+    }
+}
+
+/// Some objects of a batch, whole or in part, copied without being decoded.
+public struct ObjectSelection: ~Copyable {
+    private var writer = BodyWriter()
+    private var ranges: [Range<Int>] = []
+
+    public init() {}
+
+    /// The object whose entries lie at `range`.
+    public mutating func append(whole range: Range<Int>, of reader: BodyReader) {
+        writer.beginStruct()
+        let start = writer.count
+        writer.append(block: reader.bytes(in: range), phase: 0)
+        ranges.append(start..<writer.count)
+    }
+
+    /// The object a row is at, with the slots that are kept; nil keeps all.
+    public mutating func append(_ row: ObjectRow, keeping kept: [Bool]?, system: ObjectRow.SystemProperties) {
+        writer.beginStruct()
+        let start = writer.count
+        row.write(keeping: kept, system, to: &writer)
+        ranges.append(start..<writer.count)
+    }
+
+    public consuming func finish() throws(ObjectFault) -> ObjectBatch {
+        let ranges = ranges
+        do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault("\(error)", kind: .tooLarge) }
+    }
+}
