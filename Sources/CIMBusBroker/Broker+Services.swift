@@ -214,7 +214,13 @@ extension Broker {
             }
             // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2).
             for property in layout.declaration?.properties ?? [] where instance[property.name] == nil { instance[property.name] = .null }
-            instance = schema.schema.withGeneratedKeys(instance, in: arguments.namespace)
+            if !CIMName.equal(layout.className, "__NAMESPACE") {
+                instance = schema.schema.withGeneratedKeys(instance, in: arguments.namespace)
+            }
+            if record.putPath.isEmpty, let path = layout.declaration.flatMap({ try? instance.path(in: $0) }) {
+                record.putPath = path.relativePath
+                record.target = record.putPath.clipped()
+            }
             let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection([.updateOnly, .createOnly])
             record.work = .commit([.putInstance(instance, in: arguments.namespace, flags: flags)])
         case .deleteInstance:
