@@ -112,16 +112,19 @@ extension Broker {
                 throw CIMError(.accessDenied, "\(declared.name) names provider \(owner.clipped()), which uid \(uid) may not register")
             }
         case .putInstance(let instance, _, _, _):
-            guard let layout = schema.layout(instance.className, in: namespace)?.declaration else { return }
+            // A class that the same text brings is nobody's to trust: it may derive from what defines providers.
             var name: String?
-            if layout.isSameOrDerived(from: "__Win32Provider") { name = instance["Name"]?.stringValue }
-            if layout.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.stringValue,
-                case .keys(let keys)? = (try? CIMObjectPath(parsing: path))?.keys, case .string(let text)? = keys.first?.value
-            {
-                name = text
+            if let known = schema.declaration(instance.className, in: namespace) {
+                if known.isSameOrDerived(from: "__Win32Provider") { name = instance["Name"]?.stringValue }
+                if known.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.referenced,
+                    case .keys(let keys) = path.keys, case .string(let text)? = keys.first?.value
+                {
+                    name = text
+                }
             }
             guard rights.mayWrite(uid: uid) || name.map({ CIMName.equal($0, provider) || rights.mayRegister($0, uid: uid) }) ?? false else {
-                throw CIMError(.accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
+                throw CIMError(
+                    .accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
             }
         default:
             guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }
@@ -218,4 +221,9 @@ extension Broker {
             ])
         }
     }
+}
+
+extension CIMValue {
+    /// The path in a reference, or in the text that will be one.
+    fileprivate var referenced: CIMObjectPath? { referenceValue ?? stringValue.flatMap { try? CIMObjectPath(parsing: $0) } }
 }
