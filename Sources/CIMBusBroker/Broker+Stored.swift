@@ -48,6 +48,7 @@ extension Broker {
         schema.schema = new
         let names = Set(new.namespaceNames)
         let services = ExportedObject([servicesInterface()])
+        let known = Set(namespaces.values)
         for name in names where namespaces[Contract.path(of: name).text] == nil {
             namespaces[Contract.path(of: name).text] = name
             connection.assumeIsolated { _ = $0.export(services, at: Contract.path(of: name)) }
@@ -55,6 +56,9 @@ extension Broker {
         for (path, name) in namespaces where !names.contains(name) {
             namespaces[path] = nil
             connection.assumeIsolated { $0.unexport(at: Contract.path(of: name)) }
+        }
+        if names != known {
+            connection.assumeIsolated { $0.emitPropertiesChanged(["Namespaces"], of: Contract.broker, at: Contract.rootPath) }
         }
         for name in names { for definition in new.providers(in: name) where definition.isDecoupled { define(definition) } }
     }
@@ -110,7 +114,8 @@ extension Broker {
             }
             for await error in group {
                 guard let error else { continue }
-                // The others find that the whole has ended.
+                // The others stop at their next batch: what they have handed over already comes before the failure.
+                group.cancelAll()
                 abandonParts(of: id)
                 return error as CIMError?
             }
@@ -120,6 +125,7 @@ extension Broker {
     }
 
     private func enumerate(_ source: InstanceSource, for id: OperationID) async throws(CIMError) {
+        if Task.isCancelled { return }
         switch source {
         case .provider(let registration, let layout):
             let part = try openPart(of: id, .createInstanceEnum, .provider(registration)) { part in
@@ -127,11 +133,11 @@ extension Broker {
                 part.target = layout.className
                 part.expectation = .instances(of: layout)
             }
-            while let batch = try await next(of: part) { try await supply(batch, to: id) }
+            while let batch = try await next(of: part), !Task.isCancelled { try await supply(batch, to: id) }
         case .stored(let classes):
             guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
             var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
-            while let at = cursor {
+            while let at = cursor, !Task.isCancelled {
                 let page = try await repository.page(at: at)
                 try await supply(page.instances, to: id)
                 cursor = page.next
