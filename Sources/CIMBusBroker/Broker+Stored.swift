@@ -23,7 +23,8 @@ extension Broker {
         guard rights.mayWrite(uid: record.userID) else {
             throw CIMError(
                 .accessDenied,
-                "\(kind.rawValue): uid \(record.userID) may not change what is stored in \(record.namespace); root and the broker's user may")
+                "\(kind.rawValue): uid \(record.userID) may not change what is stored in \(record.namespace); root and the broker's user may"
+            )
         }
     }
 
@@ -42,9 +43,10 @@ extension Broker {
         adopt(repository.schema)
     }
 
-    /// From now on this is the schema: namespaces that are new get their object, those that are gone lose it, and providers that are defined
-    /// are shown.
+    /// From now on this is the schema: namespaces that are new get their object, those that are gone lose it, and so do definitions of
+    /// providers.
     func adopt(_ new: Schema) {
+        let old = schema.schema
         schema.schema = new
         let names = Set(new.namespaceNames)
         let services = ExportedObject([servicesInterface()])
@@ -61,6 +63,11 @@ extension Broker {
             connection.assumeIsolated { $0.emitPropertiesChanged(["Namespaces"], of: Contract.broker, at: Contract.rootPath) }
         }
         for name in names { for definition in new.providers(in: name) where definition.isDecoupled { define(definition) } }
+        for name in old.namespaceNames {
+            for definition in old.providers(in: name) where !(new.provider(definition.name, in: name)?.isDecoupled ?? false) {
+                undefine(definition)
+            }
+        }
     }
 
     // MARK: - Where instances are
