@@ -104,7 +104,7 @@ let package = Package(
         .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
-        .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),
+        .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),
         .testTarget(name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),
         .testTarget(
             name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),

@@ -33,9 +33,9 @@ public struct RawOpenOperation: Sendable {
             var result = OperationResult(status: .noError)
             switch operation {
             case .get, .invoke: result.objects = [values.first?.stringDictionary ?? [:]]
-            case .enumerate: result.objects = (values.first?.elements ?? []).compactMap(\.stringDictionary)
+            case .enumerate, .classes: result.objects = (values.first?.elements ?? []).compactMap(\.stringDictionary)
             case .put: result.parameter = values.first?.text ?? ""
-            case .delete: break
+            case .delete, .putClass, .deleteClass: break
             }
             return result
         } catch let error as DBusError {
@@ -49,7 +49,7 @@ public struct RawOpenOperation: Sendable {
     private func pulled() async throws -> OperationResult {
         guard let path else { throw ProcessError(description: "no operation") }
         var result = OperationResult(status: .sTimedOut)
-        if case .enumerate = operation {
+        if operation.isEnumeration {
             while result.status == .sTimedOut || result.status == .noError {
                 let (status, objects) = try await next(timeout: 5_000, count: 1_000)
                 result.status = status
@@ -70,7 +70,7 @@ public struct RawOpenOperation: Sendable {
                 case .put:
                     let values = try await client.call(path, Contract.callResult, "GetResultString", [.int32(0)])
                     result.parameter = values[1].text ?? ""
-                case .delete, .enumerate: break
+                default: break
                 }
             }
         }

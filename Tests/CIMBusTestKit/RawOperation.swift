@@ -9,6 +9,10 @@ public enum RawOperation: Sendable {
     case delete(String)
     case enumerate(String)
     case invoke(String, String, [(String, DBusValue)] = [])
+    case putClass(DBusValue)
+    case deleteClass(String)
+    /// `CreateClassEnum` of a superclass.
+    case classes(String)
 
     /// The name of the synchronous method.
     public var member: String {
@@ -18,6 +22,17 @@ public enum RawOperation: Sendable {
         case .delete: "DeleteInstance"
         case .enumerate: "CreateInstanceEnum"
         case .invoke: "ExecMethod"
+        case .putClass: "PutClass"
+        case .deleteClass: "DeleteClass"
+        case .classes: "CreateClassEnum"
+        }
+    }
+
+    /// Whether its semisynchronous form is pulled from an enumerator.
+    var isEnumeration: Bool {
+        switch self {
+        case .enumerate, .classes: true
+        default: false
         }
     }
 
@@ -27,7 +42,8 @@ public enum RawOperation: Sendable {
     func values(_ flags: Int32, _ context: [(String, DBusValue)]) -> [DBusValue] {
         let common: [DBusValue] = [.int32(flags), .dictionary(context)]
         return switch self {
-        case .get(let path), .delete(let path), .enumerate(let path): [.string(path)] + common
+        case .get(let name), .delete(let name), .enumerate(let name), .deleteClass(let name), .classes(let name): [.string(name)] + common
+        case .putClass(let declaration): [declaration] + common
         case .put(let instance): [.dictionary(instance)] + common
         case .invoke(let path, let method, let parameters): [.string(path), .string(method)] + common + [.dictionary(parameters)]
         }
