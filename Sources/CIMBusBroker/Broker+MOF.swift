@@ -112,13 +112,15 @@ extension Broker {
                 throw CIMError(.accessDenied, "\(declared.name) names provider \(owner.clipped()), which uid \(uid) may not register")
             }
         case .putInstance(let instance, _, _, _):
-            guard let layout = schema.layout(instance.className, in: namespace)?.declaration else { return }
+            // A class that the same text brings is nobody's to trust: it may derive from what defines providers.
             var name: String?
-            if layout.isSameOrDerived(from: "__Win32Provider") { name = instance["Name"]?.stringValue }
-            if layout.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.stringValue,
-                case .keys(let keys)? = (try? CIMObjectPath(parsing: path))?.keys, case .string(let text)? = keys.first?.value
-            {
-                name = text
+            if let known = schema.declaration(instance.className, in: namespace) {
+                if known.isSameOrDerived(from: "__Win32Provider") { name = instance["Name"]?.stringValue }
+                if known.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.referenced,
+                    case .keys(let keys) = path.keys, case .string(let text)? = keys.first?.value
+                {
+                    name = text
+                }
             }
             guard rights.mayWrite(uid: uid) || name.map({ CIMName.equal($0, provider) || rights.mayRegister($0, uid: uid) }) ?? false else {
                 throw CIMError(
@@ -219,4 +221,9 @@ extension Broker {
             ])
         }
     }
+}
+
+extension CIMValue {
+    /// The path in a reference, or in the text that will be one.
+    fileprivate var referenced: CIMObjectPath? { referenceValue ?? stringValue.flatMap { try? CIMObjectPath(parsing: $0) } }
 }

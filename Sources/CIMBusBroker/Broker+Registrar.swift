@@ -91,6 +91,13 @@ extension Broker {
         _ = show(id, definition.name, in: definition.namespace)
     }
 
+    /// A provider is stored no more: unless it is registered, it is not there.
+    func undefine(_ definition: ProviderDefinition) {
+        guard let id = core.undefine(namespace: definition.namespace.text, name: definition.name) else { return }
+        providerPaths[id] = nil
+        if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
+    }
+
     private func unregister(_ call: MethodCall) {
         var reader = call.reader
         guard let id = peer(of: call), let scope = try? reader.readString(), let name = try? reader.readString() else { return }

@@ -223,8 +223,13 @@ extension Broker {
         if only == nil {
             for property in layout.declaration?.properties ?? [] where instance[property.name] == nil { instance[property.name] = .null }
         }
-        instance = schema.schema.withGeneratedKeys(instance, in: record.namespace)
-        if let path = layout.declaration.flatMap({ try? instance.path(in: $0) }) { record.putPath = path.relativePath }
+        if !CIMName.equal(layout.className, "__NAMESPACE") {
+            instance = schema.schema.withGeneratedKeys(instance, in: record.namespace)
+        }
+        if record.putPath.isEmpty, let path = layout.declaration.flatMap({ try? instance.path(in: $0) }) {
+            record.putPath = path.relativePath
+            record.target = record.putPath.clipped()
+        }
         let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection([.updateOnly, .createOnly])
         record.work = .commit([.putInstance(instance, in: record.namespace, flags: flags, only: only)])
         return .conducted

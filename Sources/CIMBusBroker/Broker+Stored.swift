@@ -43,12 +43,14 @@ extension Broker {
         adopt(repository.schema)
     }
 
-    /// From now on this is the schema: namespaces that are new get their object, those that are gone lose it, and providers that are defined
-    /// are shown.
+    /// From now on this is the schema: namespaces that are new get their object, those that are gone lose it, and so do definitions of
+    /// providers.
     func adopt(_ new: Schema) {
+        let old = schema.schema
         schema.schema = new
         let names = Set(new.namespaceNames)
         let services = ExportedObject([servicesInterface()])
+        let known = Set(namespaces.values)
         for name in names where namespaces[Contract.path(of: name).text] == nil {
             namespaces[Contract.path(of: name).text] = name
             connection.assumeIsolated { _ = $0.export(services, at: Contract.path(of: name)) }
@@ -57,7 +59,15 @@ extension Broker {
             namespaces[path] = nil
             connection.assumeIsolated { $0.unexport(at: Contract.path(of: name)) }
         }
+        if names != known {
+            connection.assumeIsolated { $0.emitPropertiesChanged(["Namespaces"], of: Contract.broker, at: Contract.rootPath) }
+        }
         for name in names { for definition in new.providers(in: name) where definition.isDecoupled { define(definition) } }
+        for name in old.namespaceNames {
+            for definition in old.providers(in: name) where !(new.provider(definition.name, in: name)?.isDecoupled ?? false) {
+                undefine(definition)
+            }
+        }
     }
 
     // MARK: - Where instances are
@@ -85,10 +95,11 @@ extension Broker {
     }
 
     private func enumerate(_ source: InstanceSource, for id: OperationID) async throws(CIMError) {
+        if Task.isCancelled { return }
         switch source {
         case .provider(let registration, let layout):
             let part = try openEnumeration(of: id, registration, layout)
-            while let batch = try await next(of: part) { try await supply(batch, to: id) }
+            while let batch = try await next(of: part), !Task.isCancelled { try await supply(batch, to: id) }
         case .stored(let classes):
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
         case .failure(let outcome, _):
@@ -115,7 +126,7 @@ extension Broker {
     ) async throws(CIMError) {
         guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
         var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
-        while let at = cursor {
+        while let at = cursor, !Task.isCancelled {
             let page = try await repository.page(at: at)
             try await body(self, page.instances)
             cursor = page.next

@@ -54,6 +54,14 @@ extension BrokerCore {
         return id
     }
 
+    /// A definition is gone: a name that no process serves is forgotten, and calls to it are ProviderNotFound. Nothing happens to a provider
+    /// that is registered, or has open operations; nil then.
+    public mutating func undefine(namespace: String, name: String) -> RegistrationID? {
+        guard let known = registry.find(namespace: namespace, name: name), known.peer == nil, known.open.isEmpty else { return nil }
+        registry.remove(known.id)
+        return known.id
+    }
+
     /// A provider's own limit, not so short that the broker does nothing but ask, nor so long that a sum overflows.
     private func bounded(_ limit: Microseconds) -> Microseconds {
         min(max(limit, min(.seconds(1), limits.ping)), .seconds(Microseconds(Int32.max)))

@@ -67,6 +67,11 @@ public struct ProviderRegistry: Sendable {
         return id
     }
 
+    mutating func remove(_ id: RegistrationID) {
+        guard let known = byID.removeValue(forKey: id) else { return }
+        byName[Key(namespace: known.namespace, name: CIMName(known.name))] = nil
+    }
+
     func definitions(of uid: UInt32) -> Int { byID.values.reduce(0) { $0 + ($1.uid == uid ? 1 : 0) } }
 }
 

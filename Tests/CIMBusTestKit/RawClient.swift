@@ -115,9 +115,9 @@ public final class RawClient: Sendable {
     /// Starts an operation and waits for its end.
     public func run(
         _ operation: RawOperation, _ form: CallForm = .sync, flags: Int32 = 0, context: [(String, DBusValue)] = [],
-        within duration: Duration = .seconds(10)
+        namespace: ObjectPath = RawClient.cimv2, within duration: Duration = .seconds(10)
     ) async throws -> OperationResult {
-        let open = try await start(operation, form, flags: flags, context: context)
+        let open = try await start(operation, form, flags: flags, context: context, namespace: namespace)
         return try await open.result(within: duration)
     }
 

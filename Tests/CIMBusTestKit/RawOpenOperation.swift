@@ -33,9 +33,9 @@ public struct RawOpenOperation: Sendable {
             var result = OperationResult(status: .noError)
             switch operation {
             case .get, .invoke: result.objects = [values.first?.stringDictionary ?? [:]]
-            case .enumerate, .query: result.objects = (values.first?.elements ?? []).compactMap(\.stringDictionary)
+            case .enumerate, .query, .classes: result.objects = (values.first?.elements ?? []).compactMap(\.stringDictionary)
             case .put: result.parameter = values.first?.text ?? ""
-            case .delete: break
+            case .delete, .putClass, .deleteClass: break
             }
             return result
         } catch let error as DBusError {
@@ -70,7 +70,7 @@ public struct RawOpenOperation: Sendable {
                 case .put:
                     let values = try await client.call(path, Contract.callResult, "GetResultString", [.int32(0)])
                     result.parameter = values[1].text ?? ""
-                case .delete, .enumerate, .query: break
+                default: break
                 }
             }
         }

@@ -10,6 +10,10 @@ public enum RawOperation: Sendable {
     case enumerate(String)
     case query(String)
     case invoke(String, String, [(String, DBusValue)] = [])
+    case putClass(DBusValue)
+    case deleteClass(String)
+    /// `CreateClassEnum` of a superclass.
+    case classes(String)
 
     /// The name of the synchronous method.
     public var member: String {
@@ -20,14 +24,17 @@ public enum RawOperation: Sendable {
         case .enumerate: "CreateInstanceEnum"
         case .query: "ExecQuery"
         case .invoke: "ExecMethod"
+        case .putClass: "PutClass"
+        case .deleteClass: "DeleteClass"
+        case .classes: "CreateClassEnum"
         }
     }
 
-    /// Whether its result is any number of objects.
+    /// Whether its semisynchronous form is pulled from an enumerator.
     var isEnumeration: Bool {
         switch self {
-        case .enumerate, .query: true
-        case .get, .put, .delete, .invoke: false
+        case .enumerate, .query, .classes: true
+        default: false
         }
     }
 
@@ -37,8 +44,9 @@ public enum RawOperation: Sendable {
     func values(_ flags: Int32, _ context: [(String, DBusValue)]) -> [DBusValue] {
         let common: [DBusValue] = [.int32(flags), .dictionary(context)]
         return switch self {
-        case .get(let path), .delete(let path), .enumerate(let path): [.string(path)] + common
+        case .get(let name), .delete(let name), .enumerate(let name), .deleteClass(let name), .classes(let name): [.string(name)] + common
         case .query(let text): [.string("WQL"), .string(text)] + common
+        case .putClass(let declaration): [declaration] + common
         case .put(let instance): [.dictionary(instance)] + common
         case .invoke(let path, let method, let parameters): [.string(path), .string(method)] + common + [.dictionary(parameters)]
         }
