@@ -103,6 +103,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
+        .testTarget(name: "CIMBusBrokerTests", dependencies: ["CIM", "CIMBusBroker"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "Integration", dependencies: ["CIM", "CIMBusWire", "DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),

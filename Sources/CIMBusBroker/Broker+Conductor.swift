@@ -16,8 +16,17 @@ enum Work: Sendable {
     case enumerate([InstanceSource])
     /// A data query: what each source is asked.
     case query([QueryShare])
+    /// The same over a hierarchy whose providers complete each other: the objects at these paths, the most derived class first, or all.
+    case queryMerging(ClassHierarchy, lookups: [CIMObjectPath])
     /// The associations of an object, or what is at their other ends.
     case associations(AssociationWork)
+    /// The instances of a hierarchy whose providers complete each other; of one class alone, if it is named.
+    case enumerateMerging(ClassHierarchy, onlyClass: String?)
+    case get(CIMObjectPath, ClassHierarchy)
+    case put(CIMInstance, ClassHierarchy)
+    case delete(CIMObjectPath, ClassHierarchy)
+    /// A method of the instance's real class.
+    case invoke(CIMObjectPath, ClassHierarchy)
 }
 
 /// The objects of a part on their way to its conductor.
@@ -68,7 +77,13 @@ extension Broker {
         case .classes(let classes): try await supply(classes, to: id)
         case .enumerate(let sources): try await enumerate(sources, for: id)
         case .query(let shares): try await query(shares, for: id)
+        case .queryMerging(let hierarchy, let lookups): try await queryMerging(hierarchy, lookups, for: id)
         case .associations(let work): try await associate(work, for: id)
+        case .enumerateMerging(let hierarchy, let onlyClass): try await enumerateMerging(hierarchy, for: id, onlyClass: onlyClass)
+        case .get(let path, let hierarchy): try await get(path, hierarchy, for: id)
+        case .put(let instance, let hierarchy): return try await put(instance, hierarchy, for: id)
+        case .delete(let path, let hierarchy): try await delete(path, hierarchy, for: id)
+        case .invoke(let path, let hierarchy): try await invoke(path, hierarchy, for: id)
         }
         return ""
     }
@@ -128,7 +143,7 @@ extension Broker {
             kind: kind, namespace: record.namespace, target: record.target, client: record.client, userID: record.userID, form: .part,
             flags: record.flags)
         part.context = record.context
-        part.derivedSystemProperties = record.derivedSystemProperties
+        part.derivedSystemProperties = record.writesSystemProperties
         if case .provider(let registration) = target { part.registration = registration }
         configure(&part)
         let id: OperationID
@@ -139,27 +154,38 @@ extension Broker {
             throw CIMError(error.status, error.message)
         }
         records[id] = part
+        if part.input.byteCount > 0 { inputs[part.userID, default: 0] += part.input.byteCount }
         inboxes[id] = PartInbox(whole: whole)
         perform(effects)
         return id
     }
 
-    /// The next batch of a part; nil at its end. Throws what it failed with.
-    func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? {
+    /// What comes next of a part: its objects, batch by batch, then its end with the status's parameter. Throws what it failed with.
+    private func step(of part: OperationID) async throws(CIMError) -> (batch: CheckedObjects?, parameter: String) {
         while let inbox = inboxes[part] {
             if let batch = inbox.batches.first {
                 inboxes[part]?.batches.removeFirst()
                 perform(core.consumed(part, at: Self.now))
-                return batch
+                return (batch, "")
             }
             if let end = inbox.end {
                 inboxes[part] = nil
-                _ = try end.get()
-                return nil
+                return (nil, try end.get())
             }
             await withUnsafeContinuation { inboxes[part]?.waiter = $0 }
         }
-        return nil
+        return (nil, "")
+    }
+
+    /// The next batch of a part; nil at its end. Throws what it failed with.
+    func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? { try await step(of: part).batch }
+
+    /// Waits for the end of a part whose objects nobody wants; its parameter.
+    func result(of part: OperationID) async throws(CIMError) -> String {
+        while true {
+            let (batch, parameter) = try await step(of: part)
+            if batch == nil { return parameter }
+        }
     }
 
     func endPart(_ id: OperationID, _ result: Result<String, CIMError>) {
@@ -196,8 +222,12 @@ extension Broker {
         }
     }
 
-    /// Instances of the broker's own, as any receiver gets them.
+    /// Instances of the broker's own, as any receiver gets them; all of one class, where the operation is not about one.
     func encoded(_ instances: [CIMInstance], _ record: OperationRecord) throws(CIMError) -> CheckedObjects {
+        var record = record
+        if record.expectation == nil, let name = instances.first?.className {
+            record.expectation = schema.layout(name, in: record.namespace).map { .instances(of: $0) }
+        }
         var writer = BodyWriter()
         let array = writer.beginArray(elementAlignment: 4)
         for instance in instances { writer.append(instance: instance) }

@@ -121,7 +121,8 @@ extension Broker {
                 name = text
             }
             guard rights.mayWrite(uid: uid) || name.map({ CIMName.equal($0, provider) || rights.mayRegister($0, uid: uid) }) ?? false else {
-                throw CIMError(.accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
+                throw CIMError(
+                    .accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
             }
         default:
             guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }

@@ -117,6 +117,7 @@ extension Broker {
                 answer: nil)
         }
         record.expectation = .instances(of: layout)
+        let isDirect = arguments.flags.contains(.directRead)
         switch arguments.kind {
         case .getObject where arguments.path?.isClassPath == true: return answer(with: declaration, arguments.namespace)
         case .createInstanceEnum:
@@ -124,11 +125,15 @@ extension Broker {
             return enumerate(layout, arguments, &record)
         case .getObject, .deleteInstance:
             guard let path = arguments.path else { break }
+            let canonical: CIMObjectPath
             do throws(ObjectPathError) {
-                record.path = try path.canonicalized(for: declaration).relativePath
+                canonical = try path.canonicalized(for: declaration)
             } catch {
                 return .broker(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), answer: nil)
             }
+            record.path = canonical.relativePath
+            if arguments.kind == .getObject { return get(canonical, layout, isDirect: isDirect, &record) }
+            return try delete(canonical, layout, &record)
         case .putInstance:
             if declaration.isAbstract {
                 return .broker(.stated(.invalidOperation, "class \(declaration.name) is abstract and has no instances"), answer: nil)
@@ -136,24 +141,92 @@ extension Broker {
             record.target = declaration.name
             try checkInput(arguments, .instances(of: layout), &record, "PutInstance")
             if !record.putPath.isEmpty { record.target = record.putPath.clipped() }
+            return try put(arguments, layout, &record)
         case .execMethod:
             if let failure = try resolveMethod(arguments, declaration, &record) { return .broker(failure, answer: nil) }
+            return invoke(arguments, declaration, &record)
         default: break
         }
-        let target = provider(of: declaration, in: arguments.namespace, for: arguments.kind)
-        if case .conducted = target { try resolveStored(arguments, layout, &record) }
-        return target
+        return .broker(.stated(.notSupported, "\(arguments.kind.rawValue) is not supported"), answer: nil)
     }
 
-    /// One provider's enumeration goes straight through; anything else is conducted.
+    /// A single provider's answer goes straight through; anything else is conducted.
     private func enumerate(_ layout: ObjectLayout, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
-        let isShallow = !arguments.flags.isDisjoint(with: [.shallow, .directRead])
-        let sources = sources(of: layout, in: arguments.namespace, shallow: isShallow)
-        if sources.count == 1, case .provider(let registration, let served) = sources[0], served === layout {
-            return .provider(registration)
+        let isDirect = arguments.flags.contains(.directRead)
+        let isShallow = isDirect || arguments.flags.contains(.shallow)
+        let hierarchy = hierarchy(
+            of: layout, in: arguments.namespace, for: .createInstanceEnum, above: !isDirect, below: !isShallow)
+        // A provider of classes below, too, may give instances of those.
+        let mustFilter =
+            arguments.flags.contains(.shallow) && !schema.schema.children(of: layout.className, in: arguments.namespace).isEmpty
+        if hierarchy.needsMerge || mustFilter && !hierarchy.served.isEmpty {
+            record.work = .enumerateMerging(hierarchy, onlyClass: mustFilter ? layout.className : nil)
+            return .conducted
         }
-        if sources.count == 1, case .failure(let outcome, _) = sources[0] { return .broker(outcome, answer: nil) }
+        let sources = hierarchy.sources
+        if sources.count == 1 {
+            switch sources[0] {
+            case .provider(let registration, let served) where served === layout: return .provider(registration)
+            case .failure(let outcome, _): return .broker(outcome, answer: nil)
+            default: break
+            }
+        }
         record.work = .enumerate(sources)
+        return .conducted
+    }
+
+    private func get(_ path: CIMObjectPath, _ layout: ObjectLayout, isDirect: Bool, _ record: inout OperationRecord) -> Request.Target {
+        let isServed = layout.declaration.map { $0.isDynamic && $0.providerName != nil } ?? false
+        let hierarchy = hierarchy(
+            of: layout, in: record.namespace, for: .getObject, above: !isDirect, below: !isServed && !isDirect)
+        if hierarchy.served.isEmpty {
+            record.work = .instance(path)
+        } else if hierarchy.served.count == 1, isServed {
+            return hierarchy.served[0].requestTarget
+        } else {
+            record.work = .get(path, hierarchy)
+        }
+        return .conducted
+    }
+
+    private func delete(_ path: CIMObjectPath, _ layout: ObjectLayout, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
+        let hierarchy = hierarchy(of: layout, in: record.namespace, for: .deleteInstance)
+        if hierarchy.served.isEmpty {
+            try checkMayWrite(.deleteInstance, record)
+            record.work = .commit([.deleteInstance(path, in: record.namespace)])
+        } else if hierarchy.served.count == 1, hierarchy.stored.isEmpty, hierarchy.served[0].layout === layout {
+            return hierarchy.served[0].requestTarget
+        } else {
+            record.work = .delete(path, hierarchy)
+        }
+        return .conducted
+    }
+
+    private func put(_ arguments: ServicesCall, _ layout: ObjectLayout, _ record: inout OperationRecord) throws(CIMError) -> Request.Target
+    {
+        let hierarchy = hierarchy(of: layout, in: record.namespace, for: .putInstance, below: false)
+        if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return hierarchy.served[0].requestTarget }
+        guard var reader = arguments.object else { throw CIMError(.invalidObject, "PutInstance: no instance") }
+        var instance: CIMInstance
+        do {
+            instance = try reader.readInstance(layout)
+        } catch {
+            throw CIMError(.invalidObject, "PutInstance: \(error)")
+        }
+        guard hierarchy.served.isEmpty else {
+            record.work = .put(instance, hierarchy)
+            return .conducted
+        }
+        try checkMayWrite(.putInstance, record)
+        let only = arguments.partialPut
+        // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2).
+        if only == nil {
+            for property in layout.declaration?.properties ?? [] where instance[property.name] == nil { instance[property.name] = .null }
+        }
+        instance = schema.schema.withGeneratedKeys(instance, in: record.namespace)
+        if let path = layout.declaration.flatMap({ try? instance.path(in: $0) }) { record.putPath = path.relativePath }
+        let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection([.updateOnly, .createOnly])
+        record.work = .commit([.putInstance(instance, in: record.namespace, flags: flags, only: only)])
         return .conducted
     }
 
@@ -200,34 +273,6 @@ extension Broker {
 
     // MARK: - What is stored
 
-    /// An operation on a static class.
-    private func resolveStored(_ arguments: ServicesCall, _ layout: ObjectLayout, _ record: inout OperationRecord) throws(CIMError) {
-        switch arguments.kind {
-        case .getObject:
-            if let path = try? CIMObjectPath(parsing: record.path) { record.work = .instance(path) }
-        case .putInstance:
-            try checkMayWrite(arguments.kind, record)
-            guard var reader = arguments.object else { return }
-            var instance: CIMInstance
-            do {
-                instance = try reader.readInstance(layout)
-            } catch {
-                throw CIMError(.invalidObject, "PutInstance: \(error)")
-            }
-            // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2).
-            for property in layout.declaration?.properties ?? [] where instance[property.name] == nil { instance[property.name] = .null }
-            instance = schema.schema.withGeneratedKeys(instance, in: arguments.namespace)
-            let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection([.updateOnly, .createOnly])
-            record.work = .commit([.putInstance(instance, in: arguments.namespace, flags: flags)])
-        case .deleteInstance:
-            try checkMayWrite(arguments.kind, record)
-            if let path = try? CIMObjectPath(parsing: record.path) {
-                record.work = .commit([.deleteInstance(path, in: arguments.namespace)])
-            }
-        default: break
-        }
-    }
-
     /// An operation on classes themselves (SEMANTICS A.4).
     private func resolveClass(_ arguments: ServicesCall, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
         let name = arguments.path?.className ?? ""
@@ -235,13 +280,14 @@ extension Broker {
         case .putClass:
             try checkMayWrite(arguments.kind, record)
             guard var reader = arguments.object else { break }
-            let declaration: CIMClass
+            var declaration: CIMClass
             do {
                 declaration = try reader.readClass()
             } catch {
                 throw CIMError(.invalidObject, "PutClass: \(error)")
             }
             record.target = declaration.name.clipped()
+            if arguments.flags.contains(.useAmendedQualifiers) { declaration.removeAmendedQualifiers() }
             let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection(.all)
             record.work = .commit([.putClass(declaration, in: arguments.namespace, flags: flags)])
         case .deleteClass:
@@ -351,6 +397,55 @@ extension Broker {
         }
         record.expectation = .parameters(ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType))
         return nil
+    }
+
+    /// Who runs it: the provider of the class that implements it (C.5: a subclass inherits methods with their implementation). Where the
+    /// instance may be of a class below that overrides it, the broker finds out first.
+    private func invoke(_ arguments: ServicesCall, _ declaration: CIMClass, _ record: inout OperationRecord) -> Request.Target {
+        guard let method = declaration.method(named: record.method), let layout = schema.layout(declaration.name, in: record.namespace)
+        else {
+            return .broker(.stated(.invalidMethod, "class \(declaration.name) has no method \(record.method)"), answer: nil)
+        }
+        let hasChildren = !schema.schema.children(of: declaration.name, in: record.namespace).isEmpty
+        if arguments.path?.isClassPath == false, hasChildren, !method.bypassesGetObject,
+            let path = try? CIMObjectPath(parsing: record.path)
+        {
+            record.work = .invoke(path, hierarchy(of: layout, in: record.namespace, for: .getObject, above: false))
+            return .conducted
+        }
+        return implementer(of: method, declaration, &record)
+    }
+
+    private func implementer(of method: CIMMethod, _ declaration: CIMClass, _ record: inout OperationRecord) -> Request.Target {
+        guard let origin = schema.declaration(method.origin, in: record.namespace), let name = origin.providerName,
+            !(declaration.providerName.map { CIMName.equal($0, name) } ?? false)
+        else { return provider(of: declaration, in: record.namespace, for: .execMethod) }
+        if var path = try? CIMObjectPath(parsing: record.path) {
+            path.className = origin.name
+            record.path = path.relativePath
+        }
+        return provider(of: origin, in: record.namespace, for: .execMethod)
+    }
+
+    /// The method of the class that the instance really has.
+    func invoke(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
+        let name = try await realClass(of: path, hierarchy, for: id)
+        guard var record = records[id], let declaration = schema.declaration(name, in: record.namespace),
+            let method = declaration.method(named: record.method)
+        else { throw Self.isOver(id) }
+        if method.isDisabled { throw CIMError(.methodDisabled, "method \(name).\(method.name) is disabled") }
+        var real = path
+        real.className = declaration.name
+        record.path = real.relativePath
+        let target = implementer(of: method, declaration, &record)
+        let part = try openPart(of: id, .execMethod, target) { part in
+            part.path = record.path
+            part.target = record.target
+            part.method = method.name
+            part.input = record.input
+            part.expectation = record.expectation
+        }
+        while let batch = try await next(of: part) { try await supply(batch, to: id) }
     }
 
     // MARK: - Cancel and credit

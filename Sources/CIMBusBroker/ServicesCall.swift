@@ -54,6 +54,7 @@ struct ServicesCall {
             }
             flags = try Self.checked(OperationFlags(rawValue: reader.readInt32()), kind, form)
             try readContext(&reader)
+            settleExtensions()
             if kind == .execMethod { object = try Self.passObject(&reader) }
             if form == .async {
                 let path = try reader.readObjectPath()
@@ -203,6 +204,27 @@ struct ServicesCall {
             }
         }
         try reader.leaveArray(end)
+    }
+
+    /// A provider's nested call does not inherit what its client asked of a put or a read, unless it says that it asks itself (SEMANTICS
+    /// C.1.3); that word is for the broker.
+    private mutating func settleExtensions() {
+        for (all, request) in [("__PUT_EXT", "__PUT_EXT_CLIENT_REQUEST"), ("__GET_EXT", "__GET_EXT_CLIENT_REQUEST")] {
+            let isOwn = parent == nil || self[request] == .boolean(true)
+            context.removeAll { name, _ in
+                CIMName.equal(name, request)
+                    || !isOwn && name.utf8.count >= all.utf8.count && CIMName.equal(String(name.prefix(all.count)), all)
+            }
+        }
+    }
+
+    /// A value of the context, in any case of its name.
+    private subscript(name: String) -> DBusValue? { context.first { CIMName.equal($0.0, name) }?.1 }
+
+    /// The properties that a put writes, if it is a partial one.
+    var partialPut: [String]? {
+        guard self["__PUT_EXTENSIONS"] == .boolean(true) else { return nil }
+        return self["__PUT_EXT_PROPERTIES"]?.elements?.compactMap(\.text)
     }
 }
 

@@ -258,6 +258,8 @@ extension BrokerCore {
 
     /// Reaches the client only if it asked; of what it has not read, only the newest is kept (SEMANTICS B.3; R46, R47).
     mutating func report(_ progress: Progress, _ id: OperationID) {
+        // What a part has to say is said of the whole.
+        if let operation = operations[id], operation.request.form == .part, let whole = operation.parent { return report(progress, whole) }
         guard let operation = operations[id], operation.request.wantsProgress, case .async = operation.request.form else {
             return discard(progress.object)
         }

@@ -68,6 +68,9 @@ extension BrokerCore {
                     at(now + silence(of: leg))
                 } else if leg.withheld == 0 {
                     at(leg.heard + silence(of: leg))
+                } else if operation.request.form == .part {
+                    // Its conductor's time is limited.
+                    at(now + silence(of: leg))
                 }
             }
         }

@@ -17,7 +17,8 @@ extension BrokerCore {
         let id = OperationID(lastOperation)
         operations[id] = Operation(
             id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
-            parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested, state: .running)
+            parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested, state: .running
+        )
         openOperations += 1
         counters.operations += 1
         peers[parent.request.client]?.operations.insert(id)

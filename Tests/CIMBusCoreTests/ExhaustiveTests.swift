@@ -24,6 +24,9 @@ struct ExhaustiveTests {
             Model(
                 name: "nested", limits: Model.tightLimits, depth: 7, forms: [.sync], nested: true, references: 1, objects: 1, fewer: true),
             Model(
+                name: "conducted", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, conducted: true,
+                references: 1, objects: 1, fewer: true),
+            Model(
                 name: "one object", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, kind: .getObject,
                 opening: 3),
         ])
@@ -110,6 +113,11 @@ struct Search {
         var scene = scene
         scene.vanish(Scene.provider)
         scene.vanish(Scene.other)
+        // A conductor hears of it, and ends what it conducts.
+        for operation in scene.core.operations.values.sorted(by: { $0.id < $1.id }) where operation.request.target == .conducted {
+            for part in operation.children.sorted() { while scene.core.operations[part] != nil { scene.consume(part) } }
+            scene.conclude(operation.id)
+        }
         for _ in 0..<8 {
             for operation in scene.core.operations.values where operation.state != .ended {
                 guard operation.outcome != nil, !operation.delivery.queue.isEmpty else { return false }

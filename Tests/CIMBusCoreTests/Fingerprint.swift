@@ -41,6 +41,8 @@ struct Fingerprint: Hashable {
             case .async(let sink): add(sink.utf8.count)
             }
             add(operation.request.kind == .getObject)
+            add(operation.request.target == .conducted)
+            add(relative(operation.conductedAt))
             add(Int(operation.request.client.number))
             add(rank(operation.parent))
             add(operation.state == .ended)

@@ -5,6 +5,11 @@ import CIM
 /// Everything that can happen to a core, for the exhaustive test. Events name sinks and operations by their numbers.
 enum ModelEvent: Hashable {
     case open(Request.Form)
+    case conduct(Request.Form)
+    case part(OperationID)
+    case supply(OperationID)
+    case consume(OperationID)
+    case conclude(OperationID)
     case openNested(by: PeerID, in: OperationID)
     case answer(SinkID, references: UInt32)
     case answerWithObject(SinkID)
@@ -28,8 +33,10 @@ enum ModelEvent: Hashable {
     /// Whether it gives something back, or lets something end.
     var isClosing: Bool {
         switch self {
-        case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance: true
-        case .open, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer: false
+        case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude:
+            true
+        case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer:
+            false
         }
     }
 }
@@ -44,6 +51,8 @@ struct Model {
     var operations = 2
     var kind = Request.Kind.createInstanceEnum
     var nested = false
+    /// Whether the broker conducts what clients ask for.
+    var conducted = false
     /// Bounds that keep the state space finite: references of one peer on one sink, and objects of one sink.
     var references = 2
     var objects = 2
@@ -95,9 +104,15 @@ struct Model {
                     let used = core.peers[Scene.client]?.clientSinks ?? [:]
                     events.append(.open(.async(sink: used["/a"] == nil ? "/a" : "/bb")))
                 } else {
-                    events.append(.open(form))
+                    events.append(conducted ? .conduct(form) : .open(form))
                 }
             }
+        }
+        for (id, operation) in core.operations.sorted(by: { $0.key < $1.key }) where operation.request.target == .conducted {
+            events.append(.conclude(id))
+            if operation.state != .ended, operation.delivery.queue.isEmpty { events.append(.supply(id)) }
+            if operation.children.isEmpty { events.append(.part(id)) }
+            for part in operation.children.sorted() { events.append(.consume(part)) }
         }
         for sink in scene.witness.calls.sorted() {
             events += [.answer(sink, references: 0), .answerError(sink)]
@@ -150,6 +165,11 @@ struct Model {
     func apply(_ event: ModelEvent, to scene: inout Scene) {
         switch event {
         case .open(let form): _ = try? scene.open(form, kind, progress: true)
+        case .conduct(let form): _ = try? scene.conduct(form, kind)
+        case .part(let id): _ = try? scene.part(of: id)
+        case .supply(let id): scene.supply(id)
+        case .consume(let id): scene.consume(id)
+        case .conclude(let id): scene.conclude(id)
         case .openNested(let peer, let parent): _ = try? scene.open(.sync, kind, by: peer, in: parent)
         case .answer(let sink, let references): scene.answer(sink, keeping: references)
         case .answerWithObject(let sink): scene.answer(sink, objects: [1])

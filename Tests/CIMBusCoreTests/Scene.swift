@@ -63,6 +63,39 @@ struct Scene {
         return id
     }
 
+    // MARK: - The conductor
+
+    /// An operation that the broker conducts.
+    mutating func conduct(
+        _ form: Request.Form = .async(sink: Scene.path), _ kind: Request.Kind = .createInstanceEnum, timeout: Microseconds? = nil
+    ) throws(Refusal) -> OperationID {
+        let request = Request(client: Self.client, kind: kind, form: form, target: .conducted, timeout: timeout)
+        let (id, effects) = try core.begin(request, at: now)
+        witness.open.insert(id)
+        if form == .semisync { witness.semisync.insert(id) }
+        saw(effects)
+        return id
+    }
+
+    mutating func part(of whole: OperationID) throws(Refusal) -> OperationID {
+        let (id, effects) = try core.beginPart(of: whole, kind: .createInstanceEnum, target: .provider(registration), at: now)
+        witness.open.insert(id)
+        saw(effects)
+        return id
+    }
+
+    @discardableResult
+    mutating func supply(_ id: OperationID, _ sizes: [UInt32] = [1]) -> CallID {
+        let call = CallID(number())
+        witness.indicates.insert(call)
+        saw(core.supply(id, batch(sizes), call: call, at: now))
+        return call
+    }
+
+    mutating func consume(_ part: OperationID) { saw(core.consumed(part, at: now)) }
+
+    mutating func conclude(_ id: OperationID, _ outcome: Outcome = Outcome(.noError)) { saw(core.conducted(id, outcome, at: now)) }
+
     mutating func cancel(_ id: OperationID) { saw(core.cancel(id, at: now)) }
     mutating func close(_ id: OperationID) { saw(core.close(id, at: now)) }
 

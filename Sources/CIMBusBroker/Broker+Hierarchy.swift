@@ -1,0 +1,291 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import CIMRepository
+import DBus
+
+/// Operations on a class hierarchy that several providers serve (SEMANTICS C.1 to C.4). A provider's death is its part's failure (P8).
+extension Broker {
+    // MARK: - Get
+
+    /// What each provider from the class up says about the instance, put together (C.3). Of a class without a provider, the instance may be
+    /// of any class below it.
+    func get(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
+        try await supply(try await find(path, hierarchy, for: id), to: id)
+    }
+
+    /// The one object of ``get(_:_:for:)``.
+    func find(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> CheckedObjects {
+        let line = hierarchy.served.indices.filter {
+            hierarchy.served[$0].isAncestor || hierarchy.served[$0].layout.className == path.className
+        }
+        if let last = line.last, !hierarchy.served[last].isAncestor {
+            return .rewritten(ObjectBatch(objects: [try await merged(path, line.map { hierarchy.served[$0] }, for: id)]))
+        }
+        guard let record = records[id] else { throw Self.isOver(id) }
+        do throws(CIMError) {
+            return try encoded([try await repository.instance(at: path, in: record.namespace)], record)
+        } catch  where error.status == .notFound {}
+        for index in hierarchy.served.indices where !hierarchy.served[index].isAncestor {
+            var line = [hierarchy.served[index]]
+            var above = hierarchy.served[index].above
+            while let next = above {
+                line.insert(hierarchy.served[next], at: 0)
+                above = hierarchy.served[next].above
+            }
+            do throws(CIMError) {
+                return .rewritten(ObjectBatch(objects: [try await merged(path, line, for: id)]))
+            } catch  where error.status == .notFound || error.status == .providerNotCapable {}
+        }
+        throw CIMError(.notFound, "no provider of \(path.className), or of a class below it, has this instance")
+    }
+
+    /// The most derived class first: when its provider does not know the key, nobody else is asked.
+    private func merged(_ path: CIMObjectPath, _ line: [ServedClass], for id: OperationID) async throws(CIMError) -> [UInt8] {
+        var objects: [(served: ServedClass, bytes: [UInt8])] = []
+        for served in line.reversed() {
+            do throws(CIMError) {
+                let part = try openPart(of: id, .getObject, target(served)) { part in
+                    part.path = Self.path(path, of: served.layout)
+                    part.target = part.path.clipped()
+                    part.expectation = .instances(of: served.layout)
+                }
+                var object: [UInt8]?
+                while let batch = try await next(of: part) { batch.batch.forEachObject { object = Array($0) } }
+                if let object { objects.append((served, object)) }
+            } catch  where error.status == .providerNotCapable && !objects.isEmpty {}
+        }
+        guard var result = objects.popLast() else { throw CIMError(.notFound, "no provider has this instance") }
+        while let derived = objects.popLast() {
+            result = (derived.served, Self.merge(derived.bytes, derived.served.layout, result.bytes, result.served.layout))
+        }
+        return result.bytes
+    }
+
+    private static func merge(_ derived: [UInt8], _ layout: ObjectLayout, _ ancestor: [UInt8], _ above: ObjectLayout) -> [UInt8] {
+        guard let mine = layout.declaration, let theirs = above.declaration else { return derived }
+        let merge = ObjectMerge(of: mine, with: theirs)
+        return derived.withUnsafeBytes { derived in ancestor.withUnsafeBytes { merge.merged(derived, $0) } }
+    }
+
+    private func target(_ served: ServedClass) throws(CIMError) -> Request.Target {
+        switch served.target {
+        case .provider(let registration): return .provider(registration)
+        case .failure(let outcome): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+        }
+    }
+
+    /// The path of the instance as one of another class in its line.
+    private static func path(_ path: CIMObjectPath, of layout: ObjectLayout) -> String {
+        var path = path
+        path.className = layout.className
+        if let declaration = layout.declaration, let canonical = try? path.canonicalized(for: declaration) { path = canonical }
+        return path.relativePath
+    }
+
+    // MARK: - Enumerate
+
+    /// What the providers of a hierarchy have, each instance once (C.4): those of the ancestors are gathered, those of the classes without
+    /// one below them stream past and take the inherited properties along.
+    func enumerateMerging(_ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?) async throws(CIMError) {
+        var tables: [Int: MergeTable] = [:]
+        for (index, served) in hierarchy.served.enumerated() {
+            let isInner = hierarchy.served.contains { $0.above == index }
+            let table = isInner ? MergeTable() : nil
+            tables[index] = table
+            do throws(CIMError) {
+                let part = try openPart(of: id, .createInstanceEnum, target(served)) { part in
+                    part.path = served.layout.className
+                    part.target = served.layout.className
+                    part.expectation = .instances(of: served.layout)
+                }
+                let above = served.above.flatMap { place in tables[place].map { ($0, hierarchy.served[place].layout) } }
+                while let batch = try await next(of: part) {
+                    let objects = try merge(batch.batch, served.layout, above, into: table)
+                    if !served.isAncestor { try await supply(objects, to: id, onlyClass: onlyClass) }
+                }
+            } catch  where error.status == .providerNotCapable && isInner {
+                // Its properties stay NULL (C.3).
+            }
+        }
+        // What no class below has.
+        for (index, served) in hierarchy.served.enumerated() where !served.isAncestor {
+            guard let table = tables[index] else { continue }
+            while true {
+                var objects: [[UInt8]] = []
+                var size = 0
+                while size < Contract.largestBatch / 2, let object = try table.removeAny() {
+                    size += object.count
+                    objects.append(object)
+                }
+                if objects.isEmpty { break }
+                try await supply(objects, to: id, onlyClass: onlyClass)
+            }
+        }
+        if !hierarchy.stored.isEmpty, onlyClass == nil { try await enumerate([.stored(classes: hierarchy.stored)], for: id) }
+    }
+
+    /// Each object with what its ancestor's provider said about it; into the table, if there are classes below, else returned.
+    private func merge(
+        _ batch: ObjectBatch, _ layout: ObjectLayout, _ above: (table: MergeTable, layout: ObjectLayout)?, into table: MergeTable?
+    ) throws(CIMError) -> [[UInt8]] {
+        var objects: [[UInt8]] = []
+        var failure: CIMError?
+        let merge = above.flatMap { above in
+            layout.declaration.flatMap { mine in above.layout.declaration.map { ObjectMerge(of: mine, with: $0) } }
+        }
+        batch.forEachObject { object in
+            guard failure == nil else { return }
+            do throws(CIMError) {
+                let key = layout.key(of: object)
+                var bytes: [UInt8]
+                if let key, let merge, let theirs = try above?.table.remove(key) {
+                    bytes = theirs.withUnsafeBytes { merge.merged(object, $0) }
+                } else {
+                    bytes = Array(object)
+                }
+                if let key, let table { try table.insert(bytes, at: key) } else { objects.append(bytes) }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        return objects
+    }
+
+    private func supply(_ objects: [[UInt8]], to id: OperationID, onlyClass: String?) async throws(CIMError) {
+        var objects = objects
+        if let onlyClass { objects.removeAll { object in !object.withUnsafeBytes { ObjectLayout.isOf(class: onlyClass, $0) } } }
+        guard !objects.isEmpty, let record = records[id] else { return }
+        try await supply(try filtered(.rewritten(ObjectBatch(objects: objects)), record), to: id)
+    }
+
+    /// One provider's objects of exactly one class, where it also has some of classes below.
+    func enumerate(only served: ServedClass, for id: OperationID) async throws(CIMError) {
+        try await enumerateMerging(ClassHierarchy(served: [served]), for: id, onlyClass: served.layout.className)
+    }
+
+    // MARK: - Put
+
+    /// Every provider of the line, from the top down; the first failure stops it and is the result, with its class named (C.1, R62 to R65).
+    /// What those above have written stays written.
+    func put(_ instance: CIMInstance, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
+        var instance = instance
+        var path = ""
+        for served in hierarchy.served {
+            guard let declaration = served.layout.declaration else { continue }
+            var upcast = CIMInstance(className: declaration.name, reservingCapacity: declaration.properties.count)
+            for property in declaration.properties {
+                if let value = instance[property.name] { upcast.append(name: property.name, value: value) }
+            }
+            do throws(CIMError) {
+                let input = try encode(upcast, served.layout, id)
+                let part = try openPart(of: id, .putInstance, target(served)) { part in
+                    part.target = declaration.name
+                    part.expectation = .instances(of: served.layout)
+                    part.input = input
+                    part.putPath = (try? upcast.path(in: declaration).relativePath) ?? ""
+                }
+                path = try await result(of: part)
+            } catch {
+                throw Self.named(error, declaration.name)
+            }
+            // A key that the topmost provider chose is everybody's.
+            if let chosen = try? CIMObjectPath(parsing: path), case .keys(let keys) = chosen.keys {
+                for key in keys {
+                    guard let name = key.name ?? declaration.keyNames.first else { continue }
+                    if instance[name]?.isNull ?? true { instance[name] = key.value.value }
+                }
+            }
+        }
+        return path
+    }
+
+    private func encode(_ instance: CIMInstance, _ layout: ObjectLayout, _ id: OperationID) throws(CIMError) -> ObjectBatch {
+        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        var writer = BodyWriter()
+        writer.append(instance: instance)
+        do {
+            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
+            var checker = ObjectChecker(.instances(of: layout)) { [schema] in schema.layout($0, in: namespace) }
+            try checker.checkObject(&reader)
+            return try checker.finish()
+        } catch {
+            throw CIMError(.invalidObject, "\(instance.className): \(error)")
+        }
+    }
+
+    /// The failure of one class's provider, which says which class it was.
+    private static func named(_ error: CIMError, _ className: String) -> CIMError {
+        var named = error
+        named.message = "class \(className): \(error.message)"
+        if var status = error.extendedStatus {
+            status["ParameterInfo"] = .string(className)
+            named.extendedStatus = status
+        } else {
+            named.extendedStatus = CIMInstance(
+                className: "__ExtendedStatus",
+                [
+                    "StatusCode": .uint32(error.status.rawValue), "Description": .string(error.message),
+                    "ParameterInfo": .string(className),
+                    "ProviderName": "CIMBus",
+                ])
+        }
+        return named
+    }
+
+    // MARK: - Delete
+
+    /// Every concrete class of the hierarchy, above and below, each with the path as its own; those that are concrete below no concrete class
+    /// decide, and one success among them is enough (C.2, R136). The others' failures are nobody's.
+    func delete(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
+        guard let record = records[id] else { throw Self.isOver(id) }
+        var decisive: CIMError?
+        var hasSucceeded = false
+        for served in hierarchy.served where served.isConcrete {
+            do throws(CIMError) {
+                let part = try openPart(of: id, .deleteInstance, target(served)) { part in
+                    part.path = Self.path(path, of: served.layout)
+                    part.target = part.path.clipped()
+                }
+                _ = try await result(of: part)
+                if served.isTopmost { hasSucceeded = true }
+            } catch {
+                // A whole that has ended asks nobody else.
+                if records[id] == nil { throw error }
+                if served.isTopmost, decisive == nil { decisive = error }
+            }
+        }
+        if !hierarchy.stored.isEmpty, rights.mayWrite(uid: record.userID) {
+            do throws(CIMError) {
+                try await commit([.deleteInstance(path, in: record.namespace)])
+                hasSucceeded = true
+            } catch {
+                if error.status != .notFound || !hierarchy.served.contains(where: \.isTopmost) { decisive = decisive ?? error }
+            }
+        }
+        if hasSucceeded { return }
+        throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")
+    }
+
+    // MARK: - Methods
+
+    /// The class of the instance that a path names, where it may be one below the path's class (C.5: a path of a parent class invokes the
+    /// override of the instance's class).
+    func realClass(of path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
+        guard let record = records[id], let layout = schema.layout(path.className, in: record.namespace) else { throw Self.isOver(id) }
+        for served in hierarchy.served.reversed() where !served.isAncestor {
+            do throws(CIMError) {
+                let part = try openPart(of: id, .getObject, target(served)) { part in
+                    part.path = Self.path(path, of: served.layout)
+                    part.target = part.path.clipped()
+                    part.expectation = .instances(of: served.layout)
+                }
+                var name: String?
+                while let batch = try await next(of: part) { batch.batch.forEachObject { name = ObjectLayout.className(of: $0) } }
+                if let name { return name }
+            } catch  where error.status == .notFound || error.status == .providerNotCapable {}
+        }
+        return layout.className
+    }
+}

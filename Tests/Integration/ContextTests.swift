@@ -1,0 +1,117 @@
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Testing
+
+extension Integration {
+    /// IWbemContext: what reaches a provider, and what a nested call loses (SEMANTICS C.1.3; DESIGN L12).
+    @Suite struct ContextTests {
+        private static let partial: [(String, DBusValue)] = [
+            ("__PUT_EXTENSIONS", .boolean(true)), ("__PUT_EXT_PROPERTIES", .strings(["Text"])), ("__PUT_EXT_STRICT_NULLS", .boolean(true)),
+            ("__PUT_EXT_ATOMIC", .boolean(true)), ("__PUT_EXT_CLIENT_REQUEST", .boolean(true)), ("Special", .uint32(7)),
+        ]
+
+        @Test("R52 R68 R69 R71 R72 R73 R97 R124: a context reaches the provider as it is, but for CLIENT_REQUEST and the broker's own keys")
+        func passedOn() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            let thing = provider.thing("thing0", 5)
+            let context = Self.partial + [("__CLIENT_UID", .uint32(4711)), ("__client_name", .string("somebody else"))]
+            for operation in [
+                RawOperation.put(thing), .delete("Test_Thing.Name=\"thing0\""),
+                .invoke("Test_Thing.Name=\"thing1\"", "Echo", [("sInArg", .string("x"))]),
+                .get("Test_Thing.Name=\"thing1\""), .enumerate("Test_Thing"),
+            ] {
+                #expect(try await scene.client.run(operation, context: context).status == .noError)
+                let seen = try #require(provider.calls.all.last?.context)
+                #expect(seen["__PUT_EXTENSIONS"] == .boolean(true), "\(operation)")
+                #expect(seen["__PUT_EXT_PROPERTIES"]?.elements?.compactMap(\.text) == ["Text"])
+                #expect(seen["__PUT_EXT_STRICT_NULLS"] == .boolean(true))
+                #expect(seen["__PUT_EXT_ATOMIC"] == .boolean(true))
+                #expect(seen["Special"] == .uint32(7))
+                #expect(seen["__PUT_EXT_CLIENT_REQUEST"] == nil)
+                #expect(seen["__CLIENT_UID"] != .uint32(4711))
+                #expect(seen["__client_name"] == nil)
+            }
+            try await expectQuiet(scene)
+        }
+
+        @Test("C.1.3: a nested call loses the put's and the read's extensions, unless it says that they are its own")
+        func nested() async throws {
+            let scene = try await Scene.start()
+            let outer = try await scene.provider()
+            let inner = try await RawProvider.start(on: scene.bus, name: "Inner", className: "Test_Inner")
+            for claims in [false, true] {
+                outer.on("GetObjectAsync") { call in
+                    var context = call.context.map { ($0.key, $0.value) }
+                    if claims {
+                        context.append(("__PUT_EXT_CLIENT_REQUEST", .boolean(true)))
+                        context.append(("__GET_EXT_CLIENT_REQUEST", .boolean(true)))
+                    }
+                    let message = try Message.methodCall(
+                        destination: BusName(Contract.busName), path: RawClient.cimv2, interface: Contract.services,
+                        member: MemberName(verified: "GetObject"),
+                        values: [.string("Test_Inner.Name=\"thing0\""), .int32(0), .dictionary(context)])
+                    _ = try await call.provider.connection.call(message)
+                    call.reply(.noError, [call.provider.thing("thing0")])
+                }
+                let context: [(String, DBusValue)] = [
+                    ("__PUT_EXTENSIONS", .boolean(true)), ("__PUT_EXT_PROPERTIES", .strings(["Text"])), ("Special", .uint32(7)),
+                    ("__GET_EXT_KEYS_ONLY", .boolean(true)),
+                ]
+                #expect(try await scene.client.run(.get("Test_Thing.Name=\"thing0\""), context: context).status == .noError)
+                let seen = try #require(inner.calls.all.last?.context)
+                #expect(seen["Special"] == .uint32(7))
+                #expect((seen["__PUT_EXTENSIONS"] != nil) == claims)
+                #expect((seen["__PUT_EXT_PROPERTIES"] != nil) == claims)
+                #expect((seen["__GET_EXT_KEYS_ONLY"] != nil) == claims)
+                #expect(seen["__PUT_EXT_CLIENT_REQUEST"] == nil)
+            }
+            try await expectQuiet(scene)
+        }
+
+        @Test(
+            "R45 R74 R75 R76: a provider's refusal of a flag, a property or a partial put is the client's result, as it is",
+            arguments: CallForm.allCases)
+        func refusals(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            for status in [WBEMStatus.providerNotCapable, .unsupportedParameter, .unsupportedPutExtension, .accessDenied] {
+                provider.on("PutInstanceAsync") { $0.fail(status, "refused in so many words") }
+                let result = try await scene.client.run(.put(provider.thing("thing0")), form, context: Self.partial)
+                #expect(result.status == status)
+                #expect(result.message.contains("refused in so many words"))
+            }
+            try await expectQuiet(scene)
+        }
+
+        @Test("R50 R51 R71: a put of a stored instance writes every property; a partial one only those it names")
+        func stored() async throws {
+            let scene = try await Scene.start()
+            let client = scene.client
+            let compiler = try await client.call(
+                Contract.rootPath, Contract.mofCompiler, "CompileBuffer",
+                [
+                    .string("class Test_Stored { [key] string Name; string A = \"default\"; string B; };"), .string(""), .int32(0),
+                    .int32(0), .int32(0),
+                ])
+            #expect(compiler.first == .int32(0), "\(compiler)")
+            func put(_ values: [(String, DBusValue)], _ context: [(String, DBusValue)] = []) async throws -> [String?] {
+                let written = try await client.run(
+                    .put([("__CLASS", .string("Test_Stored")), ("Name", .string("n"))] + values), context: context)
+                #expect(written.status == .noError, "\(written.message)")
+                let read = try await client.run(.get("Test_Stored.Name=\"n\"")).objects.first
+                return [read?["A"]?.text, read?["B"]?.text]
+            }
+            #expect(try await put([("A", .string("a")), ("B", .string("b"))]) == ["a", "b"])
+            #expect(
+                try await put(
+                    [("A", .string("x")), ("B", .string("y"))],
+                    [("__PUT_EXTENSIONS", .boolean(true)), ("__PUT_EXT_PROPERTIES", .strings(["b"]))]) == ["a", "y"])
+            // Absent is NULL.
+            #expect(try await put([("B", .string("z"))]) == [nil, "z"])
+            try await expectQuiet(scene)
+        }
+    }
+}

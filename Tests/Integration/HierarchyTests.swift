@@ -1,0 +1,281 @@
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Testing
+
+extension Integration {
+    /// A class hierarchy that several providers serve (SEMANTICS C.1 to C.5).
+    @Suite struct HierarchyTests {
+        /// `Test_A`, below it `Test_B`, below it `Test_C` and `Test_D`: each of a provider of its own.
+        struct Family {
+            let scene: Scene
+            let a: RawProvider
+            let b: RawProvider
+            let c: RawProvider
+            let d: RawProvider
+            var all: [RawProvider] { [a, b, c, d] }
+
+            static func start(abstract: String = "") async throws -> Family {
+                let scene = try await Scene.start()
+                func provider(_ letter: String, _ parent: String) async throws -> RawProvider {
+                    let provider = try await RawProvider.start(
+                        on: scene.bus, name: "Provider\(letter)", className: "Test_\(letter)", registers: false)
+                    let isAbstract = abstract.contains(letter) ? "Abstract, " : ""
+                    let key = parent.isEmpty ? "[key] string Name;" : ""
+                    try await provider.register(
+                        mof: """
+                            [\(isAbstract)dynamic, provider("Provider\(letter)")]
+                            class Test_\(letter)\(parent.isEmpty ? "" : " : Test_\(parent)")
+                            {
+                                \(key)
+                                string From\(letter);
+                                [Implemented] string Who();
+                            };
+                            """)
+                    return provider
+                }
+                let a = try await provider("A", "")
+                let b = try await provider("B", "A")
+                return Family(scene: scene, a: a, b: b, c: try await provider("C", "B"), d: try await provider("D", "B"))
+            }
+
+            /// Every provider has the instances of its class with these names, and says who it is.
+            func have(_ names: [String: [String]]) {
+                for provider in all {
+                    let letter = String(provider.className.suffix(1))
+                    let mine = names[letter] ?? []
+                    @Sendable func object(_ name: String) -> [(String, DBusValue)] {
+                        [
+                            ("__CLASS", .string(provider.className)), ("Name", .string(name)),
+                            ("From\(letter)", .string("\(letter) of \(name)")),
+                        ]
+                    }
+                    provider.on("CreateInstanceEnumAsync") { $0.reply(.noError, mine.map(object)) }
+                    provider.on("GetObjectAsync") { call in
+                        guard let path = try? CIMObjectPath(parsing: call.target), let name = path[key: "Name"]?.value.stringValue,
+                            mine.contains(name)
+                        else { return call.fail(.notFound, "not mine") }
+                        call.reply(.noError, [object(name)])
+                    }
+                }
+            }
+
+            /// Calls that were made, as `letter method target`.
+            func calls() -> [String] {
+                all.flatMap { provider in
+                    provider.calls.all.map {
+                        "\(provider.className.suffix(1)) \($0.method.dropLast(5)) \($0.input["__CLASS"]?.text ?? $0.target)"
+                    }
+                }
+            }
+        }
+
+        private func merged(_ object: [String: DBusValue]) -> String {
+            ["__CLASS", "Name", "FromA", "FromB", "FromC", "FromD"].compactMap { object[$0]?.text }.joined(separator: ", ")
+        }
+
+        // MARK: - Put
+
+        @Test(
+            "C.1 R38 R62 R63: a put goes to every ancestor's provider as its own class, and succeeds when all did",
+            arguments: CallForm.allCases)
+        func put(form: CallForm) async throws {
+            let family = try await Family.start()
+            for provider in family.all { provider.on("PutInstanceAsync") { $0.reply() } }
+            let result = try await family.scene.client.run(
+                .put([("__CLASS", .string("Test_C")), ("Name", .string("n")), ("FromA", .string("a")), ("FromC", .string("c"))]), form)
+            #expect(result.status == .noError, "\(result.message)")
+            #expect(result.parameter == "Test_C.Name=\"n\"")
+            #expect(family.calls() == ["A PutInstance Test_A", "B PutInstance Test_B", "C PutInstance Test_C"])
+            #expect(family.a.calls.all.first?.input["FromA"]?.text == "a")
+            #expect(family.a.calls.all.first?.input["FromC"] == nil)
+            #expect(family.c.calls.all.first?.input["FromA"]?.text == "a")
+            try await expectQuiet(family.scene)
+        }
+
+        @Test("C.1 R64 R65: the first failure stops a put, is the client's result, and names its class")
+        func putFails() async throws {
+            let family = try await Family.start()
+            for provider in family.all { provider.on("PutInstanceAsync") { $0.reply() } }
+            family.b.on("PutInstanceAsync") { $0.fail(.accessDenied, "not today") }
+            let result = try await family.scene.client.run(.put([("__CLASS", .string("Test_C")), ("Name", .string("n"))]), .async)
+            #expect(result.status == .accessDenied)
+            #expect(result.details["ParameterInfo"]?.text == "Test_B")
+            #expect(result.message.contains("not today"))
+            #expect(family.calls() == ["A PutInstance Test_A", "B PutInstance Test_B"])
+            try await expectQuiet(family.scene)
+        }
+
+        @Test("P8: a provider that dies in a put of several is that class's failure")
+        func putDeath() async throws {
+            let family = try await Family.start()
+            for provider in family.all { provider.on("PutInstanceAsync") { $0.reply() } }
+            family.b.on("PutInstanceAsync") { call in
+                call.abandon()
+                await call.provider.close()
+            }
+            let result = try await family.scene.client.run(.put([("__CLASS", .string("Test_C")), ("Name", .string("n"))]), .async)
+            #expect(result.status == .providerFailure)
+            #expect(result.details["ParameterInfo"]?.text == "Test_B")
+            #expect(result.details["ProviderName"]?.text == "ProviderB")
+            #expect(family.c.calls.all.isEmpty)
+            try await expectQuiet(family.scene)
+        }
+
+        @Test("R66: a key that the topmost provider chose is the whole instance's")
+        func putKey() async throws {
+            let family = try await Family.start()
+            for provider in family.all { provider.on("PutInstanceAsync") { $0.reply() } }
+            family.a.on("PutInstanceAsync") { call in
+                call.reply(.noError, references: 1, [])
+                try await call.sink.setStatus(.noError, parameter: "Test_A.Name=\"chosen\"")
+                try await call.sink.release()
+            }
+            let result = try await family.scene.client.run(.put([("__CLASS", .string("Test_B"))]), .async)
+            #expect(result.status == .noError, "\(result.message)")
+            #expect(result.parameter == "Test_B.Name=\"chosen\"")
+            #expect(family.b.calls.all.first?.input["Name"]?.text == "chosen")
+        }
+
+        // MARK: - Delete
+
+        @Test("C.2 R136: a delete goes to every concrete class with the path as its own, and the topmost one decides")
+        func delete() async throws {
+            let family = try await Family.start()
+            for provider in [family.b, family.c, family.d] { provider.on("DeleteInstanceAsync") { $0.fail(.notFound, "not mine") } }
+            family.a.on("DeleteInstanceAsync") { $0.reply() }
+            let result = try await family.scene.client.run(.delete("Test_B.Name=\"n\""))
+            #expect(result.status == .noError, "\(result.message)")
+            #expect(
+                Set(family.calls())
+                    == ["A", "B", "C", "D"].reduce(into: Set<String>()) { $0.insert("\($1) DeleteInstance Test_\($1).Name=\"n\"") })
+            family.a.on("DeleteInstanceAsync") { $0.fail(.vetoDelete, "stays") }
+            for provider in [family.b, family.c, family.d] { provider.on("DeleteInstanceAsync") { $0.reply() } }
+            let refused = try await family.scene.client.run(.delete("Test_B.Name=\"n\""))
+            #expect(refused.status == .vetoDelete)
+            #expect(refused.message.contains("stays"))
+            try await expectQuiet(family.scene)
+        }
+
+        @Test("C.2 P8: below abstract classes several are topmost; one success is enough, a death counts as its failure")
+        func deleteBelowAbstract() async throws {
+            let family = try await Family.start(abstract: "AB")
+            family.c.on("DeleteInstanceAsync") { call in
+                call.abandon()
+                await call.provider.close()
+            }
+            family.d.on("DeleteInstanceAsync") { $0.reply() }
+            #expect(try await family.scene.client.run(.delete("Test_B.Name=\"n\"")).status == .noError)
+            #expect(family.a.calls.all.isEmpty && family.b.calls.all.isEmpty)
+            family.d.on("DeleteInstanceAsync") { $0.fail(.notFound, "no") }
+            #expect(try await family.scene.client.run(.delete("Test_B.Name=\"n\"")).status != .noError)
+            try await expectQuiet(family.scene)
+        }
+
+        // MARK: - Get
+
+        @Test("C.3: a get is put together from the providers of the class and its ancestors", arguments: CallForm.allCases)
+        func get(form: CallForm) async throws {
+            let family = try await Family.start()
+            family.have(["A": ["n"], "B": ["n"], "C": ["n"]])
+            let result = try await family.scene.client.run(.get("Test_C.Name=\"n\""), form)
+            #expect(result.objects.map(merged) == ["Test_C, n, A of n, B of n, C of n"], "\(result.message)")
+            #expect(result.objects.first?["__PATH"]?.text?.hasSuffix("Test_C.Name=\"n\"") == true)
+            try await expectQuiet(family.scene)
+        }
+
+        @Test(
+            "C.3: unknown to the most derived is NotFound; a parent that cannot leaves NULL; any other parent's error fails; DIRECT_READ asks one"
+        )
+        func getRules() async throws {
+            let family = try await Family.start()
+            let client = family.scene.client
+            family.have(["A": ["n", "m"], "B": ["n", "m"], "C": ["n"]])
+            #expect(try await client.run(.get("Test_C.Name=\"m\"")).status == .notFound)
+            let direct = try await client.run(.get("Test_C.Name=\"n\""), flags: 0x200)
+            #expect(direct.objects.map(merged) == ["Test_C, n, C of n"])
+            family.a.on("GetObjectAsync") { $0.fail(.providerNotCapable, "no gets") }
+            #expect(try await client.run(.get("Test_C.Name=\"n\"")).objects.map(merged) == ["Test_C, n, B of n, C of n"])
+            family.a.on("GetObjectAsync") { $0.fail(.accessDenied, "secret") }
+            #expect(try await client.run(.get("Test_C.Name=\"n\"")).status == .accessDenied)
+            try await expectQuiet(family.scene)
+        }
+
+        // MARK: - Enumerate
+
+        @Test("C.4: a deep enumeration has each instance once, as its most derived class, complete", arguments: CallForm.allCases)
+        func deep(form: CallForm) async throws {
+            let family = try await Family.start()
+            family.have(["A": ["a", "b", "c", "d"], "B": ["b", "c", "d"], "C": ["c"], "D": ["d"]])
+            let result = try await family.scene.client.run(.enumerate("Test_A"), form)
+            #expect(result.status == .noError, "\(result.message)")
+            #expect(
+                Set(result.objects.map(merged)) == [
+                    "Test_A, a, A of a", "Test_B, b, A of b, B of b", "Test_C, c, A of c, B of c, C of c",
+                    "Test_D, d, A of d, B of d, D of d",
+                ])
+            #expect(result.objects.count == 4)
+            let below = try await family.scene.client.run(.enumerate("Test_C"), form)
+            #expect(below.objects.map(merged) == ["Test_C, c, A of c, B of c, C of c"])
+            try await expectQuiet(family.scene)
+        }
+
+        @Test("C.4 R1: SHALLOW has only objects of exactly this class; DIRECT_READ only this provider's")
+        func shallow() async throws {
+            let family = try await Family.start()
+            family.have(["A": ["a", "b"], "B": ["b"]])
+            let client = family.scene.client
+            family.b.on("CreateInstanceEnumAsync") { call in
+                call.reply(
+                    .noError,
+                    [
+                        [("__CLASS", .string("Test_B")), ("Name", .string("b"))], [("__CLASS", .string("Test_C")), ("Name", .string("c"))],
+                    ])
+            }
+            let shallow = try await client.run(.enumerate("Test_B"), flags: 1)
+            #expect(shallow.objects.map(merged) == ["Test_B, b, A of b"])
+            let direct = try await client.run(.enumerate("Test_A"), flags: 0x200)
+            #expect(direct.objects.count == 2)
+            #expect(family.calls().filter { $0.hasPrefix("C") || $0.hasPrefix("D") }.isEmpty)
+            try await expectQuiet(family.scene)
+        }
+
+        @Test("C.4: an ancestor's provider that cannot enumerate leaves NULL; any other error ends the enumeration with it")
+        func enumerationErrors() async throws {
+            let family = try await Family.start()
+            family.have(["B": ["b"]])
+            family.a.on("CreateInstanceEnumAsync") { $0.fail(.providerNotCapable, "no") }
+            #expect(try await family.scene.client.run(.enumerate("Test_B")).objects.map(merged) == ["Test_B, b, B of b"])
+            family.c.on("CreateInstanceEnumAsync") { call in
+                call.abandon()
+                await call.provider.close()
+            }
+            let dead = try await family.scene.client.run(.enumerate("Test_B"), .async)
+            #expect(dead.status == .providerFailure)
+            #expect(dead.details["ProviderName"]?.text == "ProviderC")
+            try await expectQuiet(family.scene)
+        }
+
+        // MARK: - Methods
+
+        @Test(
+            "C.5: a method of a parent class's path runs the override of the instance's class; an inherited one runs where it is implemented"
+        )
+        func methods() async throws {
+            let family = try await Family.start()
+            family.have(["B": ["n"], "C": ["n"]])
+            for provider in family.all {
+                let letter = String(provider.className.suffix(1))
+                provider.on("ExecMethodAsync") { call in
+                    call.reply(.noError, [[("__CLASS", .string("__PARAMETERS")), ("ReturnValue", .string("\(letter) \(call.target)"))]])
+                }
+            }
+            let result = try await family.scene.client.run(.invoke("Test_B.Name=\"n\"", "Who"))
+            #expect(result.objects.first?["ReturnValue"]?.text == "C Test_C.Name=\"n\"", "\(result.message)")
+            let leaf = try await family.scene.client.run(.invoke("Test_D.Name=\"n\"", "Who"))
+            #expect(leaf.objects.first?["ReturnValue"]?.text == "D Test_D.Name=\"n\"")
+            try await expectQuiet(family.scene)
+        }
+    }
+}

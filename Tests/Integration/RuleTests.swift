@@ -1,0 +1,170 @@
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Testing
+
+extension Integration {
+    /// Rules of the seeds that no other suite is about (SEMANTICS K.3 to K.5).
+    @Suite struct RuleTests {
+        private static let mof = """
+            [dynamic, provider("Raw")] class Test_Thing
+            {
+                [key] string Name;
+                uint32 Number;
+                [Implemented, Static] uint32 Count();
+                [Implemented, Static] uint32 Sum([in, ID(1)] uint32 B, [in, ID(0)] uint32 A, [out, ID(2)] string Words);
+            };
+            [dynamic, provider("Raw")] class Test_Other
+            {
+                [key] string Name;
+                [Implemented, Static] uint32 Count();
+            };
+            """
+
+        private func start() async throws -> (Scene, RawProvider) {
+            let scene = try await Scene.start()
+            let provider = try await RawProvider.start(on: scene.bus, registers: false)
+            try await provider.register(mof: Self.mof)
+            return (scene, provider)
+        }
+
+        @Test("R39 R53 R89 R107 R120 R125 R133: what is confirmed, and what fails later, comes to the caller's sink, by one SetStatus")
+        func sinks() async throws {
+            let (scene, provider) = try await start()
+            for operation in [
+                RawOperation.put(provider.thing("thing0")), .delete("Test_Thing.Name=\"thing0\""), .invoke("Test_Thing", "Count"),
+            ] {
+                for failure in [nil, WBEMStatus.accessDenied] {
+                    provider.onEverything { call in
+                        if let failure { call.fail(failure, "no") } else { call.reply() }
+                    }
+                    let sink = scene.client.makeSink()
+                    let open = try await scene.client.start(operation, .async, sink: sink)
+                    #expect(try await open.result().status == failure ?? .noError)
+                    try await expectQuiet(scene, [sink])
+                    #expect(sink.finals == 1)
+                }
+            }
+        }
+
+        @Test("R40: what a client sent is the broker's own copy, whatever becomes of the client's")
+        func copies() async throws {
+            let (scene, provider) = try await start()
+            var instance = provider.thing("thing9", 1)
+            let open = try await scene.client.start(.put(instance), .async)
+            instance[2].1 = .uint32(2)
+            #expect(try await open.result().status == .noError)
+            #expect(provider.calls.all.last?.input["Number"] == .uint32(1))
+        }
+
+        @Test("R48 R49: with USE_AMENDED_QUALIFIERS a put stores no amended qualifier, without it all of them")
+        func amended() async throws {
+            let scene = try await Scene.start()
+            func qualifier(_ name: String, _ flavor: UInt32) -> DBusValue {
+                .dictionary([("Name", .string(name)), ("Value", .variant(.string("text"))), ("Flavor", .uint32(flavor))])
+            }
+            for (name, flags) in [("Test_Plain", Int32(0)), ("Test_Localized", 0x20000)] {
+                let declaration: [(String, DBusValue)] = [
+                    ("__CLASS", .string(name)), ("__GENUS", .int32(1)),
+                    ("__QUALIFIERS", .array(element: .dictionary, [qualifier("Description", 0x80), qualifier("Other", 0)])),
+                ]
+                _ = try await scene.client.services("PutClass", [.dictionary(declaration), .int32(flags), .dictionary([])])
+                let read = try await scene.client.run(.get(name)).objects.first
+                let names = read?["__QUALIFIERS"]?.elements?.compactMap { $0.stringDictionary?["Name"]?.text } ?? []
+                #expect(names == (flags == 0 ? ["Description", "Other"] : ["Other"]))
+            }
+        }
+
+        @Test("R59 R132: an operation of a client whose connection is lost waits for nobody: its provider is told, nothing stays open")
+        func remote() async throws {
+            let (scene, provider) = try await start()
+            provider.onEverything { $0.abandon() }
+            for operation in [RawOperation.put(provider.thing("thing0")), .delete("Test_Thing.Name=\"thing0\"")] {
+                let client = try await RawClient.connect(to: scene.bus)
+                _ = try await client.start(operation, .async)
+                let calls = provider.cancelled.all.count
+                await client.close()
+                try await provider.cancelled.wait("the cancellation") { $0.count > calls }
+            }
+            try await expectQuiet(scene)
+        }
+
+        @Test("R61 R135: a put's or a delete's provider may send objects before the status; the client's sink gets them")
+        func objectsOfPut() async throws {
+            let (scene, provider) = try await start()
+            provider.on("PutInstanceAsync") { call in
+                call.reply(.noError, references: 1, [])
+                try await call.sink.indicate([call.provider.thing("thing0", 8)])
+                try await call.sink.setStatus(.noError)
+                try await call.sink.release()
+            }
+            let result = try await scene.client.run(.put(provider.thing("thing0")), .async)
+            #expect(result.status == .noError, "\(result.message)")
+            #expect(result.objects.first?["Number"] == .uint32(8))
+        }
+
+        @Test("R67: a stored instance with a NULL key gets one that no other has, and its path says it", arguments: CallForm.allCases)
+        func generatedKey(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            _ = try await scene.client.call(
+                Contract.rootPath, Contract.mofCompiler, "CompileBuffer",
+                [.string("class Test_Keyed { [key] string ID; };"), .string(""), .int32(0), .int32(0), .int32(0)])
+            var paths: Set<String> = []
+            for _ in 0..<3 {
+                let result = try await scene.client.run(.put([("__CLASS", .string("Test_Keyed"))]), form)
+                #expect(result.status == .noError, "\(result.message)")
+                paths.insert(result.parameter)
+            }
+            #expect(paths.count == 3)
+            #expect(try await scene.client.run(.enumerate("Test_Keyed")).objects.count == 3)
+        }
+
+        @Test("R79 R115 R140: the semisynchronous form, which the pages recommend, is there for every operation, with the same result")
+        func semisynchronous() async throws {
+            let (scene, provider) = try await start()
+            for operation in [
+                RawOperation.put(provider.thing("thing0")), .invoke("Test_Thing", "Count"), .delete("Test_Thing.Name=\"thing0\""),
+            ] {
+                #expect(try await scene.client.run(operation, .semisync).status == .noError)
+            }
+        }
+
+        @Test("R90 R109: a method runs in a provider, never in the broker; one provider serves many classes")
+        func providers() async throws {
+            let (scene, provider) = try await start()
+            for name in ["Test_Thing", "Test_Other"] {
+                #expect(try await scene.client.run(.invoke(name, "Count")).status == .noError)
+                #expect(provider.calls.all.last?.target == name)
+            }
+            await provider.close()
+            try await scene.waitForState("absent", of: provider.registrationPath)
+            #expect(try await scene.client.run(.invoke("Test_Thing", "Count")).status == .providerLoadFailure)
+        }
+
+        @Test(
+            "R94 R98 R101 R110 R118: the name selects the method; NULL in parameters where it has none; IDs are no matter; one object comes back"
+        )
+        func parameters() async throws {
+            let (scene, provider) = try await start()
+            provider.on("ExecMethodAsync") { call in
+                call.reply(
+                    .noError,
+                    [[("__CLASS", .string("__PARAMETERS")), ("Words", .string(call.invoked)), ("ReturnValue", .uint32(3))]])
+            }
+            let none = try await scene.client.run(.invoke("Test_Thing", "Sum", [("A", .uint32(1)), ("B", .uint32(2))]))
+            #expect(none.objects.count == 1)
+            #expect(none.objects.first?["ReturnValue"] == .uint32(3))
+            #expect(none.objects.first?["Words"]?.text == "Sum")
+            #expect(none.objects.first?["__CLASS"]?.text == "__PARAMETERS")
+            let input = try #require(provider.calls.all.last?.input)
+            #expect(Set(input.keys.filter { !$0.hasPrefix("__") }) == ["A", "B"])
+            provider.on("ExecMethodAsync") { $0.reply() }
+            #expect(try await scene.client.run(.invoke("Test_Thing", "Count")).status == .noError)
+            #expect(provider.calls.all.last?.invoked == "Count")
+            // No parameters and no return value: nothing to indicate.
+            #expect(try await scene.client.run(.invoke("Test_Thing", "Count"), .async).objects.isEmpty)
+            try await expectQuiet(scene)
+        }
+    }
+}
