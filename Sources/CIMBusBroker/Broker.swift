@@ -53,6 +53,7 @@ public actor Broker {
     var providerPaths: [RegistrationID: ObjectPath] = [:]
     var registrationPaths: [RegistrationID: ObjectPath] = [:]
 
+    private var trace: TraceWriter?
     private var alarm: (token: EventLoop.TimerToken, at: Microseconds)?
     private var pending: [Effect] = []
     private var isPerforming = false
@@ -95,6 +96,12 @@ public actor Broker {
             throw CIMBusError(.noBus, "no message bus at \(configuration.address): \(error.message); is dbus-daemon running?")
         }
         let broker = Broker(connection, configuration, repository)
+        do throws(CIMBusError) {
+            try await broker.startTrace()
+        } catch {
+            await connection.close()
+            throw error
+        }
         do throws(DBusError) {
             // Nobody is served whose end would go unnoticed.
             _ = try await connection.onNameVanished { [weak broker] name, _ in
@@ -112,6 +119,12 @@ public actor Broker {
         }
         configuration.logger.info("serving \(Contract.busName) on \(configuration.address) as \(connection.uniqueName)")
         return broker
+    }
+
+    private func startTrace() throws(CIMBusError) {
+        guard let path = configuration.trace else { return }
+        trace = try TraceWriter(path, configuration.limits)
+        core.trace = []
     }
 
     /// Suspends until the bus is lost or the broker was stopped. Throws when it was the bus.
@@ -216,6 +229,7 @@ public actor Broker {
         pending.removeAll(keepingCapacity: true)
         isPerforming = false
         setAlarm()
+        if let trace { trace.write(core.takeTrace()) }
     }
 
     private func perform(_ effect: Effect) {

@@ -11,6 +11,8 @@ public struct BrokerConfiguration: Sendable {
     public var allowedRegistrations: [(name: String, uid: UInt32)] = []
     /// The file that keeps classes, static instances and definitions; nil: they live as long as the broker.
     public var repository: String?
+    /// A file to write every event of the core to, for finding faults; nil: none.
+    public var trace: String?
     /// What `__SERVER` says; nil: the machine's host name.
     public var server: String?
     public var logger = Logger(label: "cimbusd")
@@ -27,6 +29,8 @@ public struct CIMBusError: Error, Sendable, CustomStringConvertible {
         case noName
         /// The repository cannot be opened: it is damaged, in use, or not to be written.
         case noRepository
+        /// The trace cannot be written.
+        case noTrace
         /// The bus went away.
         case busLost
     }

@@ -133,7 +133,7 @@ extension BrokerCore {
 
     /// The client has taken `batches` of an operation's objects. A silent no-op where nothing is open.
     public mutating func acknowledge(_ sink: String, of peer: PeerID, batches: UInt32, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.acknowledge(sink, peer, batches: batches), at: moment)
         hear(peer)
         guard let id = peers[peer]?.clientSinks[sink], let operation = operations[id], let uid = peers[peer]?.uid else {
             return takeEffects()
@@ -162,7 +162,7 @@ extension BrokerCore {
 
     /// The broker sent `bytes` to a client outside any window: a reply, a final status, progress.
     public mutating func sent(_ bytes: Int, to peer: PeerID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.sent(bytes, to: peer), at: moment)
         guard let known = peers[peer], bytes > 0 else { return takeEffects() }
         let uid = known.uid
         let promised = min(bytes, known.reads.promised)

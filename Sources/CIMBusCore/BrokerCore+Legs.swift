@@ -1,7 +1,7 @@
 import CIM
 
 /// What a provider's call came back with.
-public enum Answer: Hashable, Sendable {
+public enum Answer: Hashable, Sendable, Codable {
     /// The contract's `(hresult, references, objects)`.
     case result(WBEMStatus, references: UInt32, objects: Batch?)
     /// A D-Bus error, or a reply that is not the contract's: it counts as an error result.
@@ -87,7 +87,7 @@ extension BrokerCore {
 
     /// The provider answered its call (L2).
     public mutating func answered(_ sink: SinkID, _ answer: Answer, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.answered(sink, answer), at: moment)
         guard let provider = slots.free(sink) else { return takeEffects() }
         peers[provider]?.calls.abandoned.remove(sink)
         hear(provider)

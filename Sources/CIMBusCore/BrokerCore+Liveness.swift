@@ -81,7 +81,7 @@ extension BrokerCore {
 
     /// The outstanding ping was answered: the peer is alive, and what was sent before the ping is read.
     public mutating func pingAnswered(by id: PeerID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.pingAnswered(id), at: moment)
         guard let peer = peers[id], peer.pingedAt != nil else { return takeEffects() }
         peers[id]?.pingedAt = nil
         pings.answered(uid: peer.uid)

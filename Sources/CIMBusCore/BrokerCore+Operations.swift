@@ -6,7 +6,7 @@ extension BrokerCore {
     /// - Throws: what the D-Bus error reply will say.
     /// - Returns: the operation, and what to do. The client learns of the operation before any of the effects.
     public mutating func begin(_ request: Request, at moment: Microseconds) throws(Refusal) -> (OperationID, [Effect]) {
-        now = moment
+        began(.begin(request), at: moment)
         hear(request.client)
         let (uid, parent) = try admit(request)
         lastOperation += 1
@@ -80,29 +80,30 @@ extension BrokerCore {
 
     /// The client's `CancelAsyncCall`: a silent no-op where nothing is open (L9).
     public mutating func cancelSink(_ sink: String, of peer: PeerID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.cancelSink(sink, peer), at: moment)
         hear(peer)
         guard let id = peers[peer]?.clientSinks[sink] else { return takeEffects() }
-        return cancel(id, at: moment)
+        conclude(id, .because(.cancelled), discarding: true)
+        return takeEffects()
     }
 
     /// One final status (CallCancelled) at once, without waiting for the provider (L9). A silent no-op after the end.
     public mutating func cancel(_ id: OperationID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.cancel(id), at: moment)
         conclude(id, .because(.cancelled), discarding: true)
         return takeEffects()
     }
 
     /// Objects of an operation were lost on their way: it cannot end in success any more (L1).
     public mutating func fail(_ id: OperationID, _ text: String, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.fail(id, text), at: moment)
         conclude(id, .stated(.transportFailure, text), discarding: true)
         return takeEffects()
     }
 
     /// The client is done with the results of a semisynchronous operation; if it is still open, that cancels it.
     public mutating func close(_ id: OperationID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.close(id), at: moment)
         guard let operation = operations[id], operation.request.form == .semisync else { return takeEffects() }
         conclude(id, .because(.cancelled), discarding: true)
         expire(id)

@@ -9,7 +9,7 @@ extension BrokerCore {
     public mutating func beginPart(
         of whole: OperationID, kind: Request.Kind, target: Request.Target, at moment: Microseconds
     ) throws(Refusal) -> (OperationID, [Effect]) {
-        now = moment
+        began(.beginPart(whole, kind, target), at: moment)
         guard let parent = operations[whole], parent.outcome == nil, parent.request.target == .conducted else {
             throw Refusal(.callCancelled, "operation \(whole.number) has ended")
         }
@@ -31,7 +31,7 @@ extension BrokerCore {
 
     /// The conductor has taken a batch of a part: there is room for another.
     public mutating func consumed(_ id: OperationID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.consumed(id), at: moment)
         guard let bytes = operations[id]?.delivery.unacknowledged.first else { return takeEffects() }
         operations[id]?.delivery.unacknowledged.removeFirst()
         operations[id]?.delivery.outstanding -= bytes
@@ -42,7 +42,7 @@ extension BrokerCore {
     /// Objects for the client of a conducted operation. `call` is answered, by ``Effect/credit(_:_:)``, once they are handed over; with
     /// CallCancelled when nobody wants them any more.
     public mutating func supply(_ id: OperationID, _ batch: Batch, call: CallID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.supply(id, batch, call), at: moment)
         guard let operation = operations[id], operation.outcome == nil, operation.request.target == .conducted else {
             effects.append(.discard(batch.payload))
             effects.append(.credit(call, .callCancelled))
@@ -71,7 +71,7 @@ extension BrokerCore {
 
     /// The conductor is done. Nothing happens when the operation has ended otherwise.
     public mutating func conducted(_ id: OperationID, _ outcome: Outcome, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.conducted(id, outcome), at: moment)
         if operations[id]?.outcome == nil { conclude(id, outcome, discarding: false) } else { discard(outcome.object) }
         return takeEffects()
     }

@@ -2,7 +2,7 @@ import CIM
 
 /// How a client waits for the results of a semisynchronous operation (SEMANTICS A.6).
 extension BrokerCore {
-    public enum PullKind: Hashable, Sendable {
+    public enum PullKind: Hashable, Sendable, Codable {
         case next(UInt32)
         case skip(UInt32)
         /// `GetCallStatus`, `GetResultObject`, `GetResultString`.
@@ -16,7 +16,7 @@ extension BrokerCore {
     public mutating func pull(
         _ id: OperationID, by peer: PeerID, _ kind: PullKind, timeout: Int32, call: CallID, at moment: Microseconds
     ) throws(Refusal) -> [Effect] {
-        now = moment
+        began(.pull(id, peer, kind, timeout: timeout, call), at: moment)
         hear(peer)
         guard let operation = operations[id], operation.request.form == .semisync else {
             throw Refusal(.notFound, "operation \(id.number) has no results; they are kept 5 minutes")

@@ -10,7 +10,7 @@ extension BrokerCore {
     public mutating func register(
         _ id: PeerID, namespace: String, name: String, silence: Microseconds?, ping: Microseconds?, at moment: Microseconds
     ) throws(Refusal) -> (RegistrationID, [Effect]) {
-        now = moment
+        began(.register(id, namespace: namespace, name: name, silence: silence, ping: ping), at: moment)
         hear(id)
         try checkRegister(id, namespace: namespace, name: name)
         guard let peer = peers[id] else { throw Refusal(.shuttingDown, "the provider has left") }
@@ -45,6 +45,7 @@ extension BrokerCore {
     /// A provider that is defined, and has no process: calls to it are ProviderLoadFailure until it registers (SEMANTICS G.3). Nothing happens
     /// when the name is known. Nil past the number of definitions.
     public mutating func define(namespace: String, name: String, uid: UInt32) -> RegistrationID? {
+        began(.define(namespace: namespace, name: name, uid: uid), at: now)
         if let known = registry.find(namespace: namespace, name: name) { return known.id }
         guard registry.all.count < limits.registrations else { return nil }
         let id = registry.define(namespace: namespace, name: name, uid: uid)
@@ -64,7 +65,7 @@ extension BrokerCore {
     public mutating func unregister(
         _ id: PeerID, namespace: String, name: String, at moment: Microseconds
     ) throws(Refusal) -> [Effect] {
-        now = moment
+        began(.unregister(id, namespace: namespace, name: name), at: moment)
         hear(id)
         guard let known = registry.find(namespace: namespace, name: name), known.peer == id else {
             throw Refusal(.providerNotRegistered, "provider \(name) is not registered in \(namespace) by this connection")
@@ -81,6 +82,7 @@ extension BrokerCore {
 
     /// New calls to it are answered ProviderSuspended, open ones run on.
     public mutating func suspend(_ id: RegistrationID) -> [Effect] {
+        began(.suspend(id), at: now)
         if registry[id]?.peer != nil, registry[id]?.isSuspended == false {
             registry[id]?.isSuspended = true
             effects.append(.registrationChanged(id))
@@ -89,6 +91,7 @@ extension BrokerCore {
     }
 
     public mutating func resume(_ id: RegistrationID) -> [Effect] {
+        began(.resume(id), at: now)
         if registry[id]?.isSuspended == true {
             registry[id]?.isSuspended = false
             effects.append(.registrationChanged(id))

@@ -1,7 +1,7 @@
 import CIM
 
 /// What the owner of a service sink sent.
-public enum Status: Hashable, Sendable {
+public enum Status: Hashable, Sendable, Codable {
     /// Flags 0: the final status.
     case complete(Outcome)
     /// `WBEM_STATUS_PROGRESS`.
@@ -21,7 +21,7 @@ extension BrokerCore {
 
     /// Whether `peer` may use the sink now: nil, or the status its call is answered with. Violations are counted, and change nothing (L9, L10).
     public mutating func refusal(on sink: SinkID, by peer: PeerID, at moment: Microseconds) -> (status: WBEMStatus?, effects: [Effect]) {
-        now = moment
+        began(.refusal(sink, peer), at: moment)
         hear(peer)
         let status = refusal(on: sink, by: peer)
         return (status, takeEffects())
@@ -43,7 +43,7 @@ extension BrokerCore {
     /// A batch of objects, checked against their class by the broker. `call` is answered with a `credit` effect, now or when the client has
     /// taken earlier batches; nil when the provider wants no reply, which is no way to send objects.
     public mutating func indicate(_ sink: SinkID, by peer: PeerID, _ batch: Batch, call: CallID?, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.indicate(sink, peer, batch, call), at: moment)
         hear(peer)
         if let refused = refusal(on: sink, by: peer) {
             effects.append(.discard(batch.payload))
@@ -82,7 +82,7 @@ extension BrokerCore {
 
     /// An object did not fit its class: that ends the leg (section 3), if it came from a holder. The call itself was answered by the broker.
     public mutating func misfit(_ sink: SinkID, by peer: PeerID, _ text: String, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.misfit(sink, peer, text), at: moment)
         hear(peer)
         guard refusal(on: sink, by: peer) == nil else { return takeEffects() }
         countViolation(sink, peer, text)
@@ -96,7 +96,7 @@ extension BrokerCore {
     public mutating func setStatus(
         _ sink: SinkID, by peer: PeerID, _ status: Status, at moment: Microseconds
     ) -> (refusal: WBEMStatus?, effects: [Effect]) {
-        now = moment
+        began(.setStatus(sink, peer, status), at: moment)
         hear(peer)
         if let refused = refusal(on: sink, by: peer) {
             switch status {
@@ -122,19 +122,21 @@ extension BrokerCore {
 
     /// `AddRef`: the caller's count afterwards, or the refusal.
     public mutating func addRef(_ sink: SinkID, by peer: PeerID, at moment: Microseconds) -> (Result<Int, WBEMStatus>, [Effect]) {
-        change(sink, by: peer, at: moment) { ledger throws(SinkLedger.Violation) in try ledger.retain(by: peer) }
+        began(.addRef(sink, peer), at: moment)
+        return change(sink, by: peer) { ledger throws(SinkLedger.Violation) in try ledger.retain(by: peer) }
     }
 
     /// `Release`: the caller's count afterwards, or the refusal. The last reference ends a leg (L4, L5).
     public mutating func release(_ sink: SinkID, by peer: PeerID, at moment: Microseconds) -> (Result<Int, WBEMStatus>, [Effect]) {
-        change(sink, by: peer, at: moment) { ledger throws(SinkLedger.Violation) in try ledger.release(by: peer) }
+        began(.release(sink, peer), at: moment)
+        return change(sink, by: peer) { ledger throws(SinkLedger.Violation) in try ledger.release(by: peer) }
     }
 
     /// `Transfer`: one of the caller's references becomes `other`'s, a peer that exists. Only within one uid (L3).
     public mutating func transfer(
         _ sink: SinkID, from peer: PeerID, to other: PeerID, at moment: Microseconds
     ) -> (Result<Int, WBEMStatus>, [Effect]) {
-        now = moment
+        began(.transfer(sink, from: peer, to: other), at: moment)
         hear(peer)
         guard let leg = legs[sink] else { return (.failure(.callCancelled), takeEffects()) }
         guard leg.ledger.isHeld(by: peer) else {
@@ -143,7 +145,7 @@ extension BrokerCore {
         }
         guard let target = peers[other] else { return (.failure(.notFound), takeEffects()) }
         guard target.uid == peers[peer]?.uid else { return (.failure(.accessDenied), takeEffects()) }
-        let (result, effects) = change(sink, by: peer, at: moment) { ledger throws(SinkLedger.Violation) in
+        let (result, effects) = change(sink, by: peer) { ledger throws(SinkLedger.Violation) in
             try ledger.transfer(from: peer, to: other)
             return 0
         }
@@ -156,9 +158,8 @@ extension BrokerCore {
     }
 
     private mutating func change(
-        _ sink: SinkID, by peer: PeerID, at moment: Microseconds, _ body: (inout SinkLedger) throws(SinkLedger.Violation) -> Int
+        _ sink: SinkID, by peer: PeerID, _ body: (inout SinkLedger) throws(SinkLedger.Violation) -> Int
     ) -> (Result<Int, WBEMStatus>, [Effect]) {
-        now = moment
         hear(peer)
         guard var ledger = legs[sink]?.ledger else { return (.failure(.callCancelled), takeEffects()) }
         do throws(SinkLedger.Violation) {

@@ -28,6 +28,8 @@ public struct BrokerCore: Sendable {
     /// The event being worked on: when it happened, and what it has caused so far.
     var now: Microseconds = 0
     var effects: [Effect] = []
+    /// Every event since ``takeTrace()``; nil: none is noted.
+    public var trace: [TracedEvent]?
 
     public init(limits: Limits = Limits()) {
         self.limits = limits
@@ -59,14 +61,14 @@ public struct BrokerCore: Sendable {
 
     /// A peer that spoke for the first time, with the credentials its connection vouches for. Must precede every other event of it.
     public mutating func peerAppeared(_ id: PeerID, uid: UInt32, pid: UInt32?, at moment: Microseconds) {
-        now = moment
+        began(.peerAppeared(id, uid: uid, pid: pid), at: moment)
         if peers[id] == nil { peers[id] = Peer(id: id, uid: uid, pid: pid, heard: moment) }
     }
 
     /// The peer said something. Every event of a peer implies it.
     /// - Parameter reading: which messages arrived together. A peer that sends many at once does not wait for the answers.
     public mutating func heard(from peer: PeerID, reading: UInt64 = 0, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.heard(peer, reading: reading), at: moment)
         peers[peer]?.pace.spoke(in: reading)
         hear(peer)
         return takeEffects()
@@ -74,7 +76,7 @@ public struct BrokerCore: Sendable {
 
     /// The peer left the bus, or its process ended: it holds nothing any more, at once, on every sink (L6, P3).
     public mutating func peerVanished(_ id: PeerID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.peerVanished(id), at: moment)
         guard let peer = peers[id] else { return takeEffects() }
         peers[id]?.isGone = true
         for operation in peer.operations.sorted(by: >) { abandon(operation) }
@@ -102,7 +104,7 @@ public struct BrokerCore: Sendable {
 
     /// The broker stops: every open operation ends (SEMANTICS G.3).
     public mutating func shutDown(at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.shutDown, at: moment)
         isShuttingDown = true
         // Outermost last, so that each is told the reason itself and not that its parent ended.
         for id in operations.keys.sorted(by: >) { conclude(id, .because(.shuttingDown), discarding: true) }
@@ -113,7 +115,7 @@ public struct BrokerCore: Sendable {
 
     /// Does what is due.
     public mutating func advance(to moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.advance, at: moment)
         for subject in agenda.due(at: moment) {
             switch subject {
             case .operation(let id): review(id)

@@ -43,7 +43,7 @@ public enum Effect: Hashable, Sendable {
 }
 
 /// One intermediate `SetStatus(WBEM_STATUS_PROGRESS)`.
-public struct Progress: Hashable, Sendable {
+public struct Progress: Hashable, Sendable, Codable {
     public var hresult: UInt32
     public var text: String
     public var object: PayloadID?

@@ -7,41 +7,41 @@ extension Microseconds {
 }
 
 /// A process on the far side of a connection, as the ledger knows it. Never reused: a restarted provider is another peer (DESIGN 5).
-public struct PeerID: Hashable, Sendable, Comparable {
+public struct PeerID: Hashable, Sendable, Codable, Comparable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
     public static func < (a: PeerID, b: PeerID) -> Bool { a.number < b.number }
 }
 
 /// One client request. Never reused while the broker runs.
-public struct OperationID: Hashable, Sendable, Comparable {
+public struct OperationID: Hashable, Sendable, Codable, Comparable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
     public static func < (a: OperationID, b: OperationID) -> Bool { a.number < b.number }
 }
 
 /// One service sink: the broker's end of one provider call. Never reused while the broker runs.
-public struct SinkID: Hashable, Sendable, Comparable {
+public struct SinkID: Hashable, Sendable, Codable, Comparable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
     public static func < (a: SinkID, b: SinkID) -> Bool { a.number < b.number }
 }
 
 /// A registration definition; it outlives the process that brings it to life.
-public struct RegistrationID: Hashable, Sendable, Comparable {
+public struct RegistrationID: Hashable, Sendable, Codable, Comparable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
     public static func < (a: RegistrationID, b: RegistrationID) -> Bool { a.number < b.number }
 }
 
 /// Something the broker keeps for the core: a batch of objects, or one object. The core orders them and never looks inside.
-public struct PayloadID: Hashable, Sendable {
+public struct PayloadID: Hashable, Sendable, Codable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
 }
 
 /// A call that a peer made and the broker has not answered yet: an `Indicate` waiting for credit, or a `Next` waiting for objects.
-public struct CallID: Hashable, Sendable {
+public struct CallID: Hashable, Sendable, Codable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
 }

@@ -1,5 +1,5 @@
 /// Every number the core decides with, in one place. The defaults are those of DESIGN.md, L7, L8, L12 and section 3.
-public struct Limits: Hashable, Sendable {
+public struct Limits: Hashable, Sendable, Codable {
     /// How long a provider may say nothing about an open operation (P1, L8).
     public var silence: Microseconds = .seconds(300)
     /// How long references may outlive a reported status (P2, L7).

@@ -1,8 +1,8 @@
 import CIM
 
 /// What a client asked for, as far as decisions need it. The broker keeps the arguments themselves.
-public struct Request: Hashable, Sendable {
-    public enum Kind: String, Hashable, Sendable, CaseIterable {
+public struct Request: Hashable, Sendable, Codable {
+    public enum Kind: String, Hashable, Sendable, Codable, CaseIterable {
         case getObject = "GetObject"
         case putInstance = "PutInstance"
         case deleteInstance = "DeleteInstance"
@@ -18,7 +18,7 @@ public struct Request: Hashable, Sendable {
     }
 
     /// How the result reaches the client (SEMANTICS A.1).
-    public enum Form: Hashable, Sendable {
+    public enum Form: Hashable, Sendable, Codable {
         /// The reply to the call is the result.
         case sync
         /// The broker owns the sink and the client pulls.
@@ -30,7 +30,7 @@ public struct Request: Hashable, Sendable {
     }
 
     /// Who answers.
-    public enum Target: Hashable, Sendable {
+    public enum Target: Hashable, Sendable, Codable {
         /// This provider.
         case provider(RegistrationID)
         /// The broker itself, with an object or with a failure that belongs in the sink (A.5: "reported through the sink").
@@ -66,7 +66,7 @@ public struct Request: Hashable, Sendable {
 }
 
 /// A batch of objects as the core sees it: an id, and how large each object is.
-public struct Batch: Hashable, Sendable {
+public struct Batch: Hashable, Sendable, Codable {
     public var payload: PayloadID
     /// Bytes of each object, in order.
     public var sizes: [UInt32]

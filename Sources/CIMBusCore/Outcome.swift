@@ -1,7 +1,7 @@
 import CIM
 
 /// What an operation ended with: the four values of one final `SetStatus` (SEMANTICS B.3).
-public struct Outcome: Hashable, Sendable {
+public struct Outcome: Hashable, Sendable, Codable {
     public var status: WBEMStatus
     /// `strParam`; for a put, the path of the instance that was written.
     public var parameter: String
@@ -29,8 +29,8 @@ public struct Outcome: Hashable, Sendable {
 }
 
 /// Why the broker ended an operation, as data. The broker turns it into the words and the `CIMBus_ExtendedStatus` a client sees.
-public struct Explanation: Hashable, Sendable {
-    public enum Reason: String, Hashable, Sendable, CaseIterable {
+public struct Explanation: Hashable, Sendable, Codable {
+    public enum Reason: String, Hashable, Sendable, Codable, CaseIterable {
         /// The provider left the bus, or its process ended (L6, P3, P4).
         case providerVanished
         /// The provider did not answer a ping (L8).

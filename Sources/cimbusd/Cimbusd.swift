@@ -40,6 +40,11 @@ struct Cimbusd: AsyncParsableCommand {
         help: ArgumentHelp("Let this uid, too, register the provider of this name; may be given several times.", valueName: "name=uid"))
     var allowed: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Write every event of the broker's core to this file, to be replayed in a test. It grows without bound.", valueName: "file"))
+    var record: String?
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: Logger.Level = .info
 
@@ -77,6 +82,7 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.allowedRegistrations = try allowed.map { try Self.allowance($0) }
         let directory = state ?? SystemdEnvironment.stateDirectory
         configuration.repository = directory.map { $0 + "/repository.sqlite" }
+        configuration.trace = record
         configuration.logger = logger
         do {
             let group = ServiceGroup(

@@ -1,0 +1,37 @@
+import CIMBusCore
+import FoundationEssentials
+import Glibc
+
+/// Writes what the core is told to a file, one JSON object a line: first the limits it works with, then every event.
+///
+/// It is there to find a fault in the broker: `cimbusd --record FILE`, and a test that replays the file. Objects are not in it, only their
+/// sizes; names of clients' sinks, providers and the words of failures are. It writes on the broker's own thread, and the file grows.
+final class TraceWriter {
+    private let descriptor: Int32
+    private let encoder = JSONEncoder()
+
+    /// Throws ``CIMBusError`` when the file cannot be written.
+    init(_ path: String, _ limits: Limits) throws(CIMBusError) {
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
+        guard descriptor >= 0 else { throw CIMBusError(.noTrace, "cannot record to \(path): \(String(cString: strerror(errno)))") }
+        write(limits)
+    }
+
+    deinit { close(descriptor) }
+
+    func write(_ events: [TracedEvent]) { for event in events { write(event) } }
+
+    private func write(_ value: some Encodable) {
+        guard var line = try? encoder.encode(value) else { return }
+        line.append(UInt8(ascii: "\n"))
+        line.withUnsafeBytes { bytes in
+            var done = 0
+            while done < bytes.count {
+                let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
+                if count < 0, errno == EINTR { continue }
+                if count <= 0 { return }
+                done += count
+            }
+        }
+    }
+}
