@@ -80,7 +80,12 @@ extension Broker {
             let source: InstanceSource
             if let provider = providers[CIMName(declaration.name)] {
                 if let above = declaration.superclass.flatMap({ providers[CIMName($0)] }), CIMName.equal(above, provider) { return nil }
-                source = self.source(of: declaration, in: namespace, for: .execQuery)
+                guard let layout = schema.layout(declaration.name, in: namespace) else { return nil }
+                switch self.provider(of: declaration, in: namespace, for: .execQuery) {
+                case .provider(let registration): source = .provider(registration, layout)
+                case .broker(let outcome, _): source = .failure(outcome, of: layout)
+                case .conducted: return nil
+                }
             } else if declaration.isAbstract {
                 return nil
             } else {
@@ -115,13 +120,6 @@ extension Broker {
         }
     }
 
-    /// The object at a path, from whoever has it; nil when there is none.
-    private func object(at path: CIMObjectPath, for id: OperationID) async throws(CIMError) -> CheckedObjects? {
-        guard let record = records[id] else { throw Self.isOver(id) }
-        guard let declaration = schema.declaration(path.className, in: record.namespace) else { return nil }
-        return try await object(at: path, from: source(of: declaration, in: record.namespace, for: .getObject), for: id)
-    }
-
     private func associate(
         _ share: AssociationWork.Share, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
     ) async throws(CIMError) {
@@ -130,8 +128,7 @@ extension Broker {
         case (.failure(let outcome, _), _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
         case (.stored(let classes), _):
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in
-                guard var record = broker.records[id] else { throw Self.isOver(id) }
-                record.expectation = broker.schema.layout(name, in: record.namespace).map { .instances(of: $0) }
+                guard let record = broker.records[id] else { throw Self.isOver(id) }
                 if instances.isEmpty { return }
                 try await broker.take(try broker.encoded(instances, record), leg, plan, found, for: id)
             }
@@ -146,7 +143,6 @@ extension Broker {
                     part.path = query.description
                     part.target = query.description.clipped()
                     part.expectation = .instances(of: layout)
-                    part.derivedSystemProperties = records[id]?.writesSystemProperties ?? true
                 }
                 while let batch = try await next(of: part) {
                     hasBegun = true

@@ -14,6 +14,12 @@ enum Work: Sendable {
     case classes([CIMClass])
     /// The instances that these have, all at once.
     case enumerate([InstanceSource])
+    /// A data query: what each source is asked.
+    case query([QueryShare])
+    /// The same over a hierarchy whose providers complete each other: the objects at these paths, the most derived class first, or all.
+    case queryMerging(ClassHierarchy, lookups: [CIMObjectPath])
+    /// The associations of an object, or what is at their other ends.
+    case associations(AssociationWork)
     /// The instances of a hierarchy whose providers complete each other; of one class alone, if it is named.
     case enumerateMerging(ClassHierarchy, onlyClass: String?)
     case get(CIMObjectPath, ClassHierarchy)
@@ -21,10 +27,6 @@ enum Work: Sendable {
     case delete(CIMObjectPath, ClassHierarchy)
     /// A method of the instance's real class.
     case invoke(CIMObjectPath, ClassHierarchy)
-    /// A data query: what each source is asked.
-    case query([QueryShare])
-    /// The associations of an object, or what is at their other ends.
-    case associations(AssociationWork)
 }
 
 /// The objects of a part on their way to its conductor.
@@ -74,13 +76,14 @@ extension Broker {
             try await supply([try await repository.instance(at: path, in: record.namespace)], to: id)
         case .classes(let classes): try await supply(classes, to: id)
         case .enumerate(let sources): try await enumerate(sources, for: id)
+        case .query(let shares): try await query(shares, for: id)
+        case .queryMerging(let hierarchy, let lookups): try await queryMerging(hierarchy, lookups, for: id)
+        case .associations(let work): try await associate(work, for: id)
         case .enumerateMerging(let hierarchy, let onlyClass): try await enumerateMerging(hierarchy, for: id, onlyClass: onlyClass)
         case .get(let path, let hierarchy): try await get(path, hierarchy, for: id)
         case .put(let instance, let hierarchy): return try await put(instance, hierarchy, for: id)
         case .delete(let path, let hierarchy): try await delete(path, hierarchy, for: id)
         case .invoke(let path, let hierarchy): try await invoke(path, hierarchy, for: id)
-        case .query(let shares): try await query(shares, for: id)
-        case .associations(let work): try await associate(work, for: id)
         }
         return ""
     }
@@ -140,7 +143,7 @@ extension Broker {
             kind: kind, namespace: record.namespace, target: record.target, client: record.client, userID: record.userID, form: .part,
             flags: record.flags)
         part.context = record.context
-        part.derivedSystemProperties = record.derivedSystemProperties
+        part.derivedSystemProperties = record.writesSystemProperties
         if case .provider(let registration) = target { part.registration = registration }
         configure(&part)
         let id: OperationID
@@ -219,8 +222,12 @@ extension Broker {
         }
     }
 
-    /// Instances of the broker's own, as any receiver gets them.
+    /// Instances of the broker's own, as any receiver gets them; all of one class, where the operation is not about one.
     func encoded(_ instances: [CIMInstance], _ record: OperationRecord) throws(CIMError) -> CheckedObjects {
+        var record = record
+        if record.expectation == nil, let name = instances.first?.className {
+            record.expectation = schema.layout(name, in: record.namespace).map { .instances(of: $0) }
+        }
         var writer = BodyWriter()
         let array = writer.beginArray(elementAlignment: 4)
         for instance in instances { writer.append(instance: instance) }

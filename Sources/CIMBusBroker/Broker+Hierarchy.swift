@@ -11,16 +11,20 @@ extension Broker {
     /// What each provider from the class up says about the instance, put together (C.3). Of a class without a provider, the instance may be
     /// of any class below it.
     func get(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
+        try await supply(try await find(path, hierarchy, for: id), to: id)
+    }
+
+    /// The one object of ``get(_:_:for:)``.
+    func find(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> CheckedObjects {
         let line = hierarchy.served.indices.filter {
             hierarchy.served[$0].isAncestor || hierarchy.served[$0].layout.className == path.className
         }
         if let last = line.last, !hierarchy.served[last].isAncestor {
-            let object = try await merged(path, line.map { hierarchy.served[$0] }, for: id)
-            return try await supply(.rewritten(ObjectBatch(objects: [object])), to: id)
+            return .rewritten(ObjectBatch(objects: [try await merged(path, line.map { hierarchy.served[$0] }, for: id)]))
         }
-        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        guard let record = records[id] else { throw Self.isOver(id) }
         do throws(CIMError) {
-            return try await supply([try await repository.instance(at: path, in: namespace)], to: id)
+            return try encoded([try await repository.instance(at: path, in: record.namespace)], record)
         } catch  where error.status == .notFound {}
         for index in hierarchy.served.indices where !hierarchy.served[index].isAncestor {
             var line = [hierarchy.served[index]]
@@ -30,8 +34,7 @@ extension Broker {
                 above = hierarchy.served[next].above
             }
             do throws(CIMError) {
-                let object = try await merged(path, line, for: id)
-                return try await supply(.rewritten(ObjectBatch(objects: [object])), to: id)
+                return .rewritten(ObjectBatch(objects: [try await merged(path, line, for: id)]))
             } catch  where error.status == .notFound || error.status == .providerNotCapable {}
         }
         throw CIMError(.notFound, "no provider of \(path.className), or of a class below it, has this instance")
@@ -153,7 +156,8 @@ extension Broker {
     private func supply(_ objects: [[UInt8]], to id: OperationID, onlyClass: String?) async throws(CIMError) {
         var objects = objects
         if let onlyClass { objects.removeAll { object in !object.withUnsafeBytes { ObjectLayout.isOf(class: onlyClass, $0) } } }
-        if !objects.isEmpty { try await supply(.rewritten(ObjectBatch(objects: objects)), to: id) }
+        guard !objects.isEmpty, let record = records[id] else { return }
+        try await supply(try filtered(.rewritten(ObjectBatch(objects: objects)), record), to: id)
     }
 
     /// One provider's objects of exactly one class, where it also has some of classes below.

@@ -48,22 +48,45 @@ extension Broker {
         }
         let (location, classes) = surroundings(of: namespace)
         let checked = try DataQuery(query, checkedAgainst: declaration, location: location, classes: classes)
-        let (plan, shares) = plan(checked, layout, arguments)
+        let isDirect = arguments.flags.contains(.directRead)
+        let hierarchy = hierarchy(of: layout, in: namespace, for: .execQuery, above: !isDirect, below: !isDirect)
+        let (plan, shares) = plan(checked, hierarchy, namespace)
         record.expectation = .instances(of: layout)
         record.filter = RowFilter(plan, arguments, classes: classes)
-        if arguments.explains { return explain(plan.lines, record) }
+        if arguments.explains {
+            let completion =
+                hierarchy.needsMerge && !plan.merges ? ["complete each object with what providers of its superclasses say"] : []
+            return explain(plan.lines + completion, record)
+        }
         if arguments.flags.contains(.prototype) {
             record.filter?.isActive = false
             record.filter?.onlyClass = nil
             return answer(with: [CIMInstance(className: declaration.name)], record)
         }
-        return target(shares, &record)
+        guard hierarchy.needsMerge, !shares.isEmpty else { return target(shares, &record) }
+        let lookups = shares.compactMap { share in if case .get(let path) = share.step.request { path } else { nil } }
+        record.work = .queryMerging(
+            self.hierarchy(of: layout, in: namespace, for: .createInstanceEnum),
+            lookups: lookups.count == shares.count ? lookups.reversed() : [])
+        return .conducted
     }
 
-    private func plan(_ query: DataQuery, _ layout: ObjectLayout, _ arguments: ServicesCall) -> (QueryPlan, [QueryShare]) {
-        let sources = sources(
-            of: layout, in: arguments.namespace, shallow: arguments.flags.contains(.directRead), for: .execQuery
-        ).map { ($0, querySource($0, query.declaration, arguments.namespace)) }
+    private func plan(
+        _ query: DataQuery, _ hierarchy: ClassHierarchy, _ namespace: CIMNamespaceName
+    ) -> (QueryPlan, [QueryShare]) {
+        let onlyClass = QueryPlan(query, sources: []).onlyClass
+        let sources = hierarchy.sources.compactMap { source -> (InstanceSource, QuerySource)? in
+            guard case .stored(let classes) = source, let onlyClass else {
+                var known = querySource(source, query.declaration, namespace)
+                // A condition that one provider decides may hold of an object that another one completes.
+                if hierarchy.needsMerge { known.supportsUnarySelect = false }
+                return (source, known)
+            }
+            guard classes.contains(where: { CIMName.equal($0, onlyClass) }), let only = schema.declaration(onlyClass, in: namespace) else {
+                return nil
+            }
+            return (.stored(classes: [only.name]), QuerySource(only))
+        }
         let plan = QueryPlan(query, sources: sources.map(\.1))
         let shares = plan.steps.compactMap { step in
             sources.first { $0.1.provider == step.source.provider && $0.1.declaration.name == step.source.declaration.name }
@@ -83,7 +106,9 @@ extension Broker {
                 supportsEnumeration: support?.enumeration ?? true,
                 supportsUnarySelect: support?.queries.contains { CIMName.equal($0, "WQL:UnarySelect") } ?? false)
         case .stored: return QuerySource(top)
-        case .failure(_, let declaration): return QuerySource(declaration, provider: declaration.providerName ?? "")
+        case .failure(_, let layout):
+            let declaration = layout.declaration ?? top
+            return QuerySource(declaration, provider: declaration.providerName ?? "")
         }
     }
 
@@ -193,6 +218,30 @@ extension Broker {
         }
     }
 
+    /// Objects that several providers complete are filtered when they are complete.
+    func queryMerging(_ hierarchy: ClassHierarchy, _ lookups: [CIMObjectPath], for id: OperationID) async throws(CIMError) {
+        if lookups.isEmpty { return try await enumerateMerging(hierarchy, for: id, onlyClass: nil) }
+        for path in lookups {
+            guard let object = try await object(at: path, for: id) else { continue }
+            guard let record = records[id] else { throw Self.isOver(id) }
+            return try await supply(try filtered(object, record), to: id)
+        }
+    }
+
+    /// The object at a path, as GetObject would give it; nil when there is none. Nothing is filtered.
+    func object(at path: CIMObjectPath, for id: OperationID) async throws(CIMError) -> CheckedObjects? {
+        guard let record = records[id] else { throw Self.isOver(id) }
+        guard let layout = schema.layout(path.className, in: record.namespace), let declaration = layout.declaration else { return nil }
+        let isServed = declaration.isDynamic && declaration.providerName != nil
+        let hierarchy = hierarchy(of: layout, in: record.namespace, for: .getObject, below: !isServed)
+        do throws(CIMError) {
+            return try await find(path, hierarchy, for: id)
+        } catch {
+            if error.status == .notFound { return nil }
+            throw error
+        }
+    }
+
     private func enumerate(_ registration: RegistrationID, _ layout: ObjectLayout, for id: OperationID) async throws(CIMError) {
         let part = try openEnumeration(of: id, registration, layout, filter: records[id]?.filter)
         while let batch = try await next(of: part) { try await supply(batch, to: id) }
@@ -223,23 +272,20 @@ extension Broker {
         }
     }
 
-    /// The object at a path; nil when there is none. Nothing is filtered.
-    func object(at path: CIMObjectPath, from source: InstanceSource, for id: OperationID) async throws(CIMError) -> CheckedObjects? {
-        guard var record = records[id] else { throw Self.isOver(id) }
+    /// The object at a path that one source has; nil when there is none. Nothing is filtered.
+    private func object(at path: CIMObjectPath, from source: InstanceSource, for id: OperationID) async throws(CIMError) -> CheckedObjects?
+    {
+        guard let record = records[id] else { throw Self.isOver(id) }
         do throws(CIMError) {
             switch source {
             case .failure(let outcome, _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
             case .stored:
-                let instance = try await repository.instance(at: path, in: record.namespace)
-                guard let layout = schema.layout(instance.className, in: record.namespace) else { return nil }
-                record.expectation = .instances(of: layout)
-                return try encoded([instance], record)
+                return try encoded([try await repository.instance(at: path, in: record.namespace)], record)
             case .provider(let registration, let layout):
                 let part = try openPart(of: id, .getObject, .provider(registration)) { part in
                     part.path = path.relativePath
                     part.target = path.relativePath.clipped()
                     part.expectation = .instances(of: layout)
-                    part.derivedSystemProperties = record.writesSystemProperties
                 }
                 var object: CheckedObjects?
                 while let batch = try await next(of: part) { object = batch }

@@ -11,7 +11,7 @@ enum InstanceSource: Sendable {
     /// The repository.
     case stored(classes: [String])
     /// A class that cannot be asked for.
-    case failure(Outcome, of: CIMClass)
+    case failure(Outcome, of: ObjectLayout)
 }
 
 /// What is stored: classes, static instances, namespaces.
@@ -72,23 +72,6 @@ extension Broker {
 
     // MARK: - Where instances are
 
-    /// Where the instances of a class are: its own and, unless only those are asked for, those of every class below it.
-    func sources(
-        of layout: ObjectLayout, in namespace: CIMNamespaceName, shallow: Bool, for kind: Request.Kind = .createInstanceEnum
-    ) -> [InstanceSource] {
-        hierarchy(of: layout, in: namespace, for: kind, above: false, below: !shallow).sources
-    }
-
-    func source(of declaration: CIMClass, in namespace: CIMNamespaceName, for kind: Request.Kind) -> InstanceSource {
-        switch provider(of: declaration, in: namespace, for: kind) {
-        case .provider(let registration):
-            guard let layout = schema.layout(declaration.name, in: namespace) else { return .stored(classes: []) }
-            return .provider(registration, layout)
-        case .broker(let outcome, _): return .failure(outcome, of: declaration)
-        case .conducted: return .stored(classes: [declaration.name])
-        }
-    }
-
     /// All sources at once.
     func enumerate(_ sources: [InstanceSource], for id: OperationID) async throws(CIMError) {
         try await each(of: sources, for: id) { broker, source throws(CIMError) in try await broker.enumerate(source, for: id) }
@@ -115,7 +98,6 @@ extension Broker {
             part.path = layout.className
             part.target = layout.className
             part.expectation = .instances(of: layout)
-            part.derivedSystemProperties = records[id]?.writesSystemProperties ?? true
             part.filter = filter
         }
     }

@@ -41,7 +41,7 @@ struct ClassHierarchy: Sendable {
         let providers = served.filter { !$0.isAncestor }.compactMap { served -> InstanceSource? in
             switch served.target {
             case .provider(let registration): .provider(registration, served.layout)
-            case .failure(let outcome): served.layout.declaration.map { .failure(outcome, of: $0) }
+            case .failure(let outcome): .failure(outcome, of: served.layout)
             }
         }
         return stored.isEmpty ? providers : providers + [.stored(classes: stored)]

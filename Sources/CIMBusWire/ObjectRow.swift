@@ -8,8 +8,8 @@ public struct ObjectRow {
     public let layout: ObjectLayout
     private var reader: BodyReader
     private var end = 0
-    /// Where the entries start, in order, with the slot of each or one of the numbers below.
-    private var entries: [(start: Int, slot: Int)] = []
+    /// Where the entries lie, in order, with the slot of each or one of the numbers below.
+    private var entries: [(range: Range<Int>, slot: Int)] = []
     /// Where the value of each slot starts; 0 where it is NULL, since no value stands there.
     private var values: [Int]
     private var relativePathAt = 0
@@ -49,16 +49,16 @@ public struct ObjectRow {
         guard
             layout.constants.withUnsafeBytes({ reader.skip(ifNext: $0) }) || layout.classEntry.withUnsafeBytes({ reader.skip(ifNext: $0) })
         else { return false }
-        entries.append((range.lowerBound, Entry.head))
+        entries.append((range.lowerBound..<reader.position, Entry.head))
         do {
             var likely = 0
             while !reader.isAtEnd(of: end) {
                 try reader.enterDictEntry()
                 let start = reader.position
                 if let slot = layout.match(&reader, from: likely) {
-                    entries.append((start, slot))
                     values[slot] = reader.position
                     try skipValue(layout.slots[slot].type)
+                    entries.append((start..<reader.position, slot))
                     likely = slot + 1
                 } else {
                     likely = try readOther(start, likely)
@@ -75,21 +75,21 @@ public struct ObjectRow {
         let name = try reader.readStringBytes()
         let types = try reader.readSignatureBytes()
         let at = reader.position
+        try reader.skip(types: types)
+        let range = start..<reader.position
         if ObjectLayout.equal(name, SystemProperty.relativePath) {
             relativePathAt = at
-            entries.append((start, Entry.path))
+            entries.append((range, Entry.path))
         } else if ObjectLayout.equal(name, SystemProperty.path) {
             pathAt = at
-            entries.append((start, Entry.path))
+            entries.append((range, Entry.path))
         } else if let slot = layout.slot(named: name, likely: likely) {
-            entries.append((start, slot))
             values[slot] = at
-            try skipValue(layout.slots[slot].type)
+            entries.append((range, slot))
             return slot + 1
         } else {
-            entries.append((start, Entry.other))
+            entries.append((range, Entry.other))
         }
-        try reader.skip(types: types)
         return likely
     }
 
@@ -145,7 +145,7 @@ public struct ObjectRow {
             writer.beginDictEntry()
             writer.append(block: bytes, phase: 0)
         }
-        for (index, entry) in entries.enumerated() {
+        for entry in entries {
             let isKept =
                 switch entry.slot {
                 case Entry.head, Entry.other: system == .all
@@ -153,7 +153,7 @@ public struct ObjectRow {
                 default: kept.map { entry.slot < $0.count && $0[entry.slot] } ?? true
                 }
             if isKept {
-                append(reader.bytes(in: entry.start..<(index + 1 < entries.count ? entries[index + 1].start : end)))
+                append(reader.bytes(in: entry.range))
             } else if entry.slot == Entry.head {
                 layout.classEntry.withUnsafeBytes { append($0) }
                 if system == .location { layout.location.withUnsafeBytes { append($0) } }

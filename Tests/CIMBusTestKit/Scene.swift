@@ -38,6 +38,9 @@ public struct Scene: Sendable {
         return provider
     }
 
+    /// Keeps a provider as long as the scene.
+    public func keep(_ provider: RawProvider) { providers.record(provider) }
+
     // MARK: - What the broker knows
 
     /// Asks until `condition` holds, one round trip to the broker after the other.

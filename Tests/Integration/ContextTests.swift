@@ -19,7 +19,8 @@ extension Integration {
             let thing = provider.thing("thing0", 5)
             let context = Self.partial + [("__CLIENT_UID", .uint32(4711)), ("__client_name", .string("somebody else"))]
             for operation in [
-                RawOperation.put(thing), .delete("Test_Thing.Name=\"thing0\""), .invoke("Test_Thing.Name=\"thing1\"", "Echo", [("sInArg", .string("x"))]),
+                RawOperation.put(thing), .delete("Test_Thing.Name=\"thing0\""),
+                .invoke("Test_Thing.Name=\"thing1\"", "Echo", [("sInArg", .string("x"))]),
                 .get("Test_Thing.Name=\"thing1\""), .enumerate("Test_Thing"),
             ] {
                 #expect(try await scene.client.run(operation, context: context).status == .noError)

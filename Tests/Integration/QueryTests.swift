@@ -37,6 +37,7 @@ extension Integration {
             try await scene.compile(classes + instances.joined())
             let provider = try await RawProvider.start(on: scene.bus, className: "Test_Dynamic", things: things, registers: false)
             try await provider.register(mof: dynamicClass + extra)
+            scene.keep(provider)
             return (scene, provider)
         }
 

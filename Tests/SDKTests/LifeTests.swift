@@ -26,7 +26,9 @@ extension SDKTests {
                 })
         }
 
-        @Test("L11 R60 R108 R134: killed with everything open: every operation ends with TransportFailure, sinks are dropped, and both come back")
+        @Test(
+            "L11 R60 R108 R134: killed with everything open: every operation ends with TransportFailure, sinks are dropped, and both come back"
+        )
         func brokerKilled() async throws {
             let started = Recorder<String>()
             let cancelled = Recorder<String>()
