@@ -11,7 +11,9 @@ extension Broker {
     /// What each provider from the class up says about the instance, put together (C.3). Of a class without a provider, the instance may be
     /// of any class below it.
     func get(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
-        try await supply(try await find(path, hierarchy, for: id), to: id)
+        let object = try await find(path, hierarchy, for: id)
+        guard let record = records[id] else { throw Self.isOver(id) }
+        try await supply(try filtered(object, record), to: id)
     }
 
     /// The one object of ``get(_:_:for:)``.

@@ -117,6 +117,9 @@ extension Broker {
                 answer: nil)
         }
         record.expectation = .instances(of: layout)
+        if let kept = arguments.partialRead, arguments.kind == .getObject || arguments.kind == .createInstanceEnum {
+            record.filter = RowFilter(keeping: kept, arguments, declaration, classes: surroundings(of: arguments.namespace).1)
+        }
         let isDirect = arguments.flags.contains(.directRead)
         switch arguments.kind {
         case .getObject where arguments.path?.isClassPath == true: return answer(with: declaration, arguments.namespace)

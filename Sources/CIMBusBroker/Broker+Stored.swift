@@ -81,7 +81,7 @@ extension Broker {
         if Task.isCancelled { return }
         switch source {
         case .provider(let registration, let layout):
-            let part = try openEnumeration(of: id, registration, layout)
+            let part = try openEnumeration(of: id, registration, layout, filter: records[id]?.filter)
             while let batch = try await next(of: part), !Task.isCancelled { try await supply(batch, to: id) }
         case .stored(let classes):
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }

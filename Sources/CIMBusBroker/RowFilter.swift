@@ -36,6 +36,12 @@ struct RowFilter: Sendable {
         needsPaths = wantsLocation
     }
 
+    /// What a read's context asks for: a provider may give it alone, and need not.
+    init(keeping kept: Kept, _ arguments: ServicesCall, _ declaration: CIMClass, classes: @escaping ClassLookup) {
+        self.init(arguments, classes: classes)
+        if case .names(let names) = kept { self.kept = .names(names + declaration.keyNames) } else { self.kept = kept }
+    }
+
     /// What a data query asks for.
     init(_ plan: QueryPlan, _ arguments: ServicesCall, classes: @escaping ClassLookup) {
         self.init(arguments, classes: classes)

@@ -221,6 +221,13 @@ struct ServicesCall {
     /// A value of the context, in any case of its name.
     private subscript(name: String) -> DBusValue? { context.first { CIMName.equal($0.0, name) }?.1 }
 
+    /// What a read asks for less than everything: the keys, or these properties and the keys (SEMANTICS C.1.3).
+    var partialRead: RowFilter.Kept? {
+        guard self["__GET_EXTENSIONS"] == .boolean(true) else { return nil }
+        if self["__GET_EXT_KEYS_ONLY"] == .boolean(true) { return .keys }
+        return (self["__GET_EXT_PROPERTIES"]?.elements?.compactMap(\.text)).map { .names($0) }
+    }
+
     /// The properties that a put writes, if it is a partial one.
     var partialPut: [String]? {
         guard self["__PUT_EXTENSIONS"] == .boolean(true) else { return nil }

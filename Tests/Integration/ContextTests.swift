@@ -86,6 +86,30 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test(
+            "C.1.3: a read of keys only, or of some properties, has no more than those, whatever the provider gives",
+            arguments: CallForm.allCases)
+        func partialReads(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            func names(_ operation: RawOperation, _ context: [(String, DBusValue)]) async throws -> Set<String> {
+                let result = try await scene.client.run(operation, form, context: [("__GET_EXTENSIONS", .boolean(true))] + context)
+                #expect(result.status == .noError, "\(result.message)")
+                return Set(result.objects.flatMap { $0.keys.filter { !$0.hasPrefix("__") } })
+            }
+            for operation in [RawOperation.get("Test_Thing.Name=\"thing1\""), .enumerate("Test_Thing")] {
+                #expect(try await names(operation, [("__GET_EXT_KEYS_ONLY", .boolean(true))]) == ["Name"])
+                #expect(try await names(operation, [("__GET_EXT_PROPERTIES", .strings(["number", "Text"]))]) == ["Name", "Number"])
+                #expect(
+                    try await names(
+                        operation, [("__GET_EXT_PROPERTIES", .strings(["Number"])), ("__GET_EXT_KEYS_ONLY", .boolean(true))]) == ["Name"])
+                #expect(try await names(operation, []) == ["Name", "Number"])
+            }
+            // The provider is told, and may do less.
+            #expect(provider.calls.all.contains { $0.context["__GET_EXT_KEYS_ONLY"] == .boolean(true) })
+            try await expectQuiet(scene)
+        }
+
         @Test("R50 R51 R71: a put of a stored instance writes every property; a partial one only those it names")
         func stored() async throws {
             let scene = try await Scene.start()
