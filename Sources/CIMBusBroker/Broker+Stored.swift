@@ -99,6 +99,7 @@ extension Broker {
         var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
         while let at = cursor {
             let page = try await repository.page(at: at)
+            if Task.isCancelled { throw Self.isOver(id) }
             try await body(self, page.instances)
             cursor = page.next
         }
