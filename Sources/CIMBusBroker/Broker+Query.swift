@@ -64,10 +64,11 @@ extension Broker {
             return answer(with: [CIMInstance(className: declaration.name)], record)
         }
         guard hierarchy.needsMerge, !shares.isEmpty else { return target(shares, &record) }
-        let lookups = shares.compactMap { share in if case .get(let path) = share.step.request { path } else { nil } }
+        // The most derived class first, and what is stored last.
+        let ordered = shares.reversed().filter { $0.step.source.provider != nil } + shares.filter { $0.step.source.provider == nil }
+        let lookups = ordered.compactMap { share in if case .get(let path) = share.step.request { path } else { nil } }
         record.work = .queryMerging(
-            self.hierarchy(of: layout, in: namespace, for: .createInstanceEnum),
-            lookups: lookups.count == shares.count ? lookups.reversed() : [])
+            self.hierarchy(of: layout, in: namespace, for: .createInstanceEnum), lookups: lookups.count == shares.count ? lookups : [])
         return .conducted
     }
 
@@ -220,12 +221,18 @@ extension Broker {
 
     /// Objects that several providers complete are filtered when they are complete.
     func queryMerging(_ hierarchy: ClassHierarchy, _ lookups: [CIMObjectPath], for id: OperationID) async throws(CIMError) {
-        if lookups.isEmpty { return try await enumerateMerging(hierarchy, for: id, onlyClass: nil) }
-        for path in lookups {
-            guard let object = try await object(at: path, for: id) else { continue }
-            guard let record = records[id] else { throw Self.isOver(id) }
-            return try await supply(try filtered(object, record), to: id)
+        do throws(CIMError) {
+            for path in lookups {
+                guard let object = try await object(at: path, for: id) else { continue }
+                guard let record = records[id] else { throw Self.isOver(id) }
+                return try await supply(try filtered(object, record), to: id)
+            }
+            if !lookups.isEmpty { return }
+        } catch {
+            // What cannot get one object may still be able to enumerate.
+            if !error.isIncapability { throw error }
         }
+        try await enumerateMerging(hierarchy, for: id, onlyClass: nil)
     }
 
     /// The object at a path, as GetObject would give it; nil when there is none. Nothing is filtered.

@@ -110,6 +110,7 @@ extension Broker {
         var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
         while let at = cursor, !Task.isCancelled {
             let page = try await repository.page(at: at)
+            if Task.isCancelled { throw Self.isOver(id) }
             try await body(self, page.instances)
             cursor = page.next
         }

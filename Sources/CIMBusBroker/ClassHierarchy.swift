@@ -38,7 +38,7 @@ struct ClassHierarchy: Sendable {
 
     /// Where the instances are, each source for itself.
     var sources: [InstanceSource] {
-        let providers = served.filter { !$0.isAncestor }.compactMap { served -> InstanceSource? in
+        let providers = served.filter { !$0.isAncestor }.map { served -> InstanceSource in
             switch served.target {
             case .provider(let registration): .provider(registration, served.layout)
             case .failure(let outcome): .failure(outcome, of: served.layout)

@@ -2,7 +2,7 @@ import CBaseline
 import CIMBusTestKit
 import Glibc
 
-/// Measures what the README claims, as ratios inside one run. `bench [--quick]`; it builds nothing, and expects `cimbusd` beside the
+/// Measures what the README claims, as ratios inside one run. `bench [--quick] [--only PART]`; it builds nothing, and expects `cimbusd` beside the
 /// project's other release programs.
 @main
 enum Bench {
@@ -12,6 +12,7 @@ enum Bench {
         case "serve-c": exit(baseline_serve(arguments[2]))
         case "provider": try await Role.provider(arguments[2], count: Int(arguments[3]) ?? 0)
         case "enumerate": try await Role.enumerate(arguments[2])
+        case "query": try await QueryRole.run(arguments[2], count: Int(arguments[3]) ?? 0, rounds: Int(arguments[4]) ?? 1)
         case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)
         case "stall": try await Role.stall(arguments[2])
         case "get": try await Role.get(arguments[2], count: Int(arguments[3]) ?? 1)
@@ -19,7 +20,9 @@ enum Bench {
         case "latency":
             try await Role.latency(
                 arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
-        default: try await Suite(quick: arguments.contains("--quick")).run()
+        default:
+            let only = arguments.firstIndex(of: "--only").flatMap { arguments.dropFirst($0 + 1).first }
+            try await Suite(quick: arguments.contains("--quick"), only: only).run()
         }
     }
 }

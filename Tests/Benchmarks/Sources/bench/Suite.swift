@@ -4,11 +4,17 @@ import Glibc
 /// Everything that is measured, printed as Markdown.
 struct Suite {
     let quick: Bool
+    /// The one part to run; nil: all.
+    let only: String?
 
     func run() async throws {
         print("# CIMBus benchmarks\n")
-        for part in [{ try await latency(pinned: true) }, { try await latency(pinned: false) }, throughput, memory, fairness, kills] {
-            try await part()
+        let parts: [(name: String, run: () async throws -> Void)] = [
+            ("latency", { try await latency(pinned: true) }), ("latency", { try await latency(pinned: false) }), ("throughput", throughput),
+            ("query", query), ("memory", memory), ("fairness", fairness), ("kills", kills),
+        ]
+        for part in parts where only.map({ $0 == part.name }) ?? true {
+            try await part.run()
             fflush(nil)
         }
     }
@@ -56,6 +62,22 @@ struct Suite {
         let fields = lines.last?.split(separator: " ").compactMap { Double($0) } ?? []
         guard fields.count == 4 else { throw BenchError("enumerate said \(lines)") }
         return (Int(fields[0]), fields[1], fields[2], fields[3])
+    }
+
+    private func query() async throws {
+        let objects = 100_000
+        let stage = try await Stage(pinned: false, objects: objects)
+        let lines = try await stage.run(["query", stage.bus.address, "\(objects)", quick ? "3" : "7"])
+        print("## \(objects) instances, enumerated and filtered by a WHERE of three conditions\n\n| | ms | ratio |\n|---|---|---|")
+        var unfiltered = 0.0
+        for line in lines {
+            let fields = line.split(separator: "\t")
+            guard fields.count == 2, let microseconds = Double(fields[1]) else { continue }
+            if unfiltered == 0 { unfiltered = microseconds }
+            print("| \(fields[0]) | \(fixed(microseconds / 1_000)) | **\(fixed(microseconds / unfiltered))** |")
+        }
+        print("")
+        try await stage.end()
     }
 
     private func memory() async throws {

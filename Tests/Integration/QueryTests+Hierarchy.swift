@@ -1,0 +1,36 @@
+import CIM
+import CIMBusTestKit
+import DBus
+import Testing
+
+extension Integration {
+    /// Queries over classes whose instances several providers complete (SEMANTICS C.3, C.4).
+    @Suite struct HierarchyQueryTests {
+        @Test("C.4: a condition sees the whole object, whoever said what of it", arguments: CallForm.allCases)
+        func merged(form: CallForm) async throws {
+            let family = try await HierarchyTests.Family.start()
+            family.have(["A": ["x", "y"], "B": ["x"], "C": ["x"], "D": ["z"]])
+            let query = "SELECT FromA, FromC FROM Test_A WHERE FromA = 'A of x' AND FromB = 'B of x' AND FromC IS NOT NULL"
+            let result = try await family.scene.client.run(.query(query), form)
+            #expect(result.status == .noError, "\(result.message)")
+            #expect(result.objects.map { $0["__CLASS"]?.text } == ["Test_C"])
+            #expect(result.objects.first?["FromA"]?.text == "A of x" && result.objects.first?["FromB"] == nil)
+            let own = try await family.scene.client.run(.query("SELECT * FROM Test_A WHERE __CLASS = 'Test_A'"), form)
+            #expect(own.objects.compactMap { $0["Name"]?.text } == ["y"])
+            try await expectQuiet(family.scene)
+        }
+
+        @Test("I.7 C.3: a key lookup gets the most derived object, complete", arguments: CallForm.allCases)
+        func lookup(form: CallForm) async throws {
+            let family = try await HierarchyTests.Family.start()
+            family.have(["A": ["x", "y"], "B": ["x"], "C": ["x"], "D": []])
+            let result = try await family.scene.client.run(.query("SELECT * FROM Test_A WHERE Name = 'x'"), form)
+            #expect(result.objects.map { $0["__CLASS"]?.text } == ["Test_C"], "\(result.message)")
+            #expect(result.objects.first?["FromA"]?.text == "A of x" && result.objects.first?["FromC"]?.text == "C of x")
+            #expect(family.all.allSatisfy { $0.calls.all.allSatisfy { $0.method == "GetObjectAsync" } })
+            let not = try await family.scene.client.run(.query("SELECT * FROM Test_A WHERE Name = 'x' AND FromB = 'no'"), form)
+            #expect(not.status == .noError && not.objects.isEmpty)
+            try await expectQuiet(family.scene)
+        }
+    }
+}
