@@ -78,7 +78,9 @@ extension Broker {
         let snapshot = schema.schema
         var sources: [InstanceSource] = []
         var stored: [String] = []
-        func visit(_ declaration: CIMClass, above: String?) {
+        // A list and no recursion: nothing bounds how deep classes derive.
+        var left: [(declaration: CIMClass, above: String?)] = [(top, nil)]
+        while let (declaration, above) = left.popLast() {
             let provider = declaration.isDynamic ? declaration.providerName : nil
             if let provider {
                 // The provider of a class answers for the classes below it that it serves, too.
@@ -86,12 +88,11 @@ extension Broker {
             } else if !declaration.isAbstract {
                 stored.append(declaration.name)
             }
-            if shallow { return }
-            for child in snapshot.children(of: declaration.name, in: namespace) {
-                if let child = snapshot.class(child, in: namespace) { visit(child, above: provider) }
+            if shallow { break }
+            for child in snapshot.children(of: declaration.name, in: namespace).reversed() {
+                if let child = snapshot.class(child, in: namespace) { left.append((child, provider)) }
             }
         }
-        visit(top, above: nil)
         if !stored.isEmpty { sources.append(.stored(classes: stored)) }
         return sources
     }
