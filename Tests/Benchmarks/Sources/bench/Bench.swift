@@ -2,7 +2,7 @@ import CBaseline
 import CIMBusTestKit
 import Glibc
 
-/// Measures what the README claims, as ratios inside one run. `bench [--quick]`; it builds nothing, and expects `cimbusd` beside the
+/// Measures what the README claims, as ratios inside one run. `bench [--quick]`, or `bench schema [--quick]` for that part alone; it builds nothing, and expects `cimbusd` beside the
 /// project's other release programs.
 @main
 enum Bench {
@@ -19,6 +19,9 @@ enum Bench {
         case "latency":
             try await Role.latency(
                 arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
+        case "compile": try await Role.compile(arguments[2], arguments[3])
+        case "read-class": try await Role.readClass(arguments[2], count: Int(arguments[3]) ?? 1)
+        case "schema": try await Suite(quick: arguments.contains("--quick")).schema()
         default: try await Suite(quick: arguments.contains("--quick")).run()
         }
     }

@@ -7,7 +7,9 @@ struct Suite {
 
     func run() async throws {
         print("# CIMBus benchmarks\n")
-        for part in [{ try await latency(pinned: true) }, { try await latency(pinned: false) }, throughput, memory, fairness, kills] {
+        for part in [
+            { try await latency(pinned: true) }, { try await latency(pinned: false) }, throughput, memory, fairness, kills, schema,
+        ] {
             try await part()
             fflush(nil)
         }
