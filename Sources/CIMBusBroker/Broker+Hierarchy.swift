@@ -91,8 +91,9 @@ extension Broker {
     /// one below them stream past and take the inherited properties along.
     func enumerateMerging(_ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?) async throws(CIMError) {
         var tables: [Int: MergeTable] = [:]
+        let inner = Set(hierarchy.served.compactMap(\.above))
         for (index, served) in hierarchy.served.enumerated() {
-            let isInner = hierarchy.served.contains { $0.above == index }
+            let isInner = inner.contains(index)
             let table = isInner ? MergeTable() : nil
             tables[index] = table
             do throws(CIMError) {

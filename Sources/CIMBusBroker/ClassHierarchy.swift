@@ -106,13 +106,15 @@ extension Broker {
         if !isServed, !named.isAbstract { result.stored.append(named.name) }
         guard below else { return result }
 
-        // Everything below it. The class of a unit is its first one.
-        func descend(_ declaration: CIMClass, _ unit: Int?) {
-            for child in snapshot.children(of: declaration.name, in: namespace) {
+        // Everything below it. The class of a unit is its first one. A list and no recursion: nothing bounds how deep classes derive.
+        var left: [(declaration: CIMClass, unit: Int?)] = [(named, isServed ? unit : nil)]
+        while let (declaration, unit) = left.popLast() {
+            let mine = provider(declaration)
+            for child in snapshot.children(of: declaration.name, in: namespace).reversed() {
                 guard let child = snapshot.class(child, in: namespace) else { continue }
                 var childUnit = unit
                 if let name = provider(child) {
-                    if let unit, let mine = provider(declaration), CIMName.equal(mine, name) {
+                    if let unit, let mine, CIMName.equal(mine, name) {
                         join(child, unit)
                     } else {
                         childUnit = add(child, isAncestor: false, above: unit)
@@ -120,10 +122,9 @@ extension Broker {
                 } else if !child.isAbstract {
                     result.stored.append(child.name)
                 }
-                descend(child, childUnit)
+                left.append((child, childUnit))
             }
         }
-        descend(named, isServed ? unit : nil)
         return result
     }
 }

@@ -2,8 +2,8 @@ import CBaseline
 import CIMBusTestKit
 import Glibc
 
-/// Measures what the README claims, as ratios inside one run. `bench [--quick] [--only PART]`; it builds nothing, and expects `cimbusd` beside the
-/// project's other release programs.
+/// Measures what the README claims, as ratios inside one run. `bench [--quick] [--only PART]`; it builds nothing, and expects `cimbusd` beside
+/// the project's other release programs.
 @main
 enum Bench {
     static func main() async throws {
@@ -20,6 +20,8 @@ enum Bench {
         case "latency":
             try await Role.latency(
                 arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
+        case "compile": try await Role.compile(arguments[2], arguments[3])
+        case "read-class": try await Role.readClass(arguments[2], count: Int(arguments[3]) ?? 1)
         default:
             let only = arguments.firstIndex(of: "--only").flatMap { arguments.dropFirst($0 + 1).first }
             try await Suite(quick: arguments.contains("--quick"), only: only).run()

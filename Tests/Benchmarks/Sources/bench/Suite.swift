@@ -11,7 +11,7 @@ struct Suite {
         print("# CIMBus benchmarks\n")
         let parts: [(name: String, run: () async throws -> Void)] = [
             ("latency", { try await latency(pinned: true) }), ("latency", { try await latency(pinned: false) }), ("throughput", throughput),
-            ("query", query), ("memory", memory), ("fairness", fairness), ("kills", kills),
+            ("query", query), ("memory", memory), ("fairness", fairness), ("kills", kills), ("schema", schema),
         ]
         for part in parts where only.map({ $0 == part.name }) ?? true {
             try await part.run()
