@@ -65,7 +65,8 @@ struct ClassDelete: Command {
     }
 
     static let configuration = CommandConfiguration(
-        commandName: "delete", abstract: "Deletes a class with its instances. Others may not derive from it.")
+        commandName: "delete", abstract: "Deletes a class, with all classes derived from it and all their stored instances.",
+        discussion: "'cimctl classes CLASS' lists those that go with it.")
 
     @Argument(help: "The class.") var className: String
     @OptionGroup var options: CommandOptions

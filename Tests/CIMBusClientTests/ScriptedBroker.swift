@@ -74,7 +74,14 @@ final class ScriptedBroker: Sendable {
         }
         for member in ["PutClass", "DeleteClass"] { methods[member] = .immediate { $0.reply() } }
         methods["ExecQuery"] = .immediate { ScriptedBroker.explain($0) }
-        let compiler = ExportedInterface(Interfaces.mofCompiler, methods: ["CompileBuffer": .immediate { ScriptedBroker.compile($0) }])
+        let compiler = ExportedInterface(
+            Interfaces.mofCompiler,
+            methods: [
+                "CompileBuffer": .immediate { call in
+                    // One that is dropped is answered.
+                    if !ScriptedBroker.compile(call) { hung.withLock { $0.append(call) } }
+                }
+            ])
         _ = await connection.export(ExportedObject([compiler]), at: Contract.rootPath)
         let services = ExportedObject([ExportedInterface(Interfaces.services, methods: methods)])
         _ = await connection.export(services, at: Contract.path(of: .cimv2))
@@ -110,14 +117,15 @@ final class ScriptedBroker: Sendable {
     }
 
     /// A text that says "never" hangs, one that says "bad" cannot be stored, any other is stored with a warning.
-    private static func compile(_ call: MethodCall) {
+    private static func compile(_ call: MethodCall) -> Bool {
         let text = (try? call.message.values())?.first?.text ?? ""
-        if text == "never" { return }
+        if text == "never" { return false }
         if text == "bad" {
             call.reply([.int32(3), .uint32(WBEMStatus.invalidSuperclass.rawValue), .int32(2), .int32(5), .int32(7), .string("no parent")])
         } else {
             call.reply([.int32(0), .uint32(0), .int32(0), .int32(0), .int32(0), .string("<buffer>:1:1: warning: so what")])
         }
+        return true
     }
 
     static func thing(_ number: UInt32) -> CIMInstance {
