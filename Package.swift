@@ -82,7 +82,7 @@ let package = Package(
         .executableTarget(
             name: "cimctl",
             dependencies: [
-                "CIM", "CIMBusClient", "DBus",
+                "CIM", "CIMBusClient", "CIMMOF", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "TextTable", package: "TextTable"),
             ],
@@ -120,7 +120,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "cimctlTests",
-            dependencies: ["cimctl", "CIM", .product(name: "ArgumentParser", package: "swift-argument-parser")],
+            dependencies: [
+                "cimctl", "CIM", "CIMBusTestKit", "CIMMOF", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
             swiftSettings: strict),
     ]
 )

@@ -15,7 +15,7 @@ final class BrokerLink: Sendable {
         var lastNumber: UInt64 = 0
         /// Set once the connection is lost or closed; nothing opens after it.
         var closure: CIMError?
-        /// Counts the brokers seen, so that what was learnt from one is not believed of the next.
+        /// Counts the brokers seen and the changes made to classes, so that what was learnt before one is not believed after it.
         var generation = 0
     }
 
@@ -74,6 +74,9 @@ final class BrokerLink: Sendable {
     }
 
     var generation: Int { guarded.withLock(\.generation) }
+
+    /// After classes may have changed: every session of this connection reads them anew.
+    func forgetClasses() { guarded.withLock { $0.generation += 1 } }
 
     /// The broker to send to. Throws TransportFailure while there is none, FatalTransportError once the connection is lost.
     func destination() throws(CIMError) -> BusName {

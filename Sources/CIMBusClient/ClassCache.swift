@@ -2,7 +2,8 @@ import CIM
 import CIMBusWire
 import Synchronization
 
-/// The classes of one namespace, as far as this session has met them, prepared for decoding. Emptied when another broker comes.
+/// The classes of one namespace, as far as this session has met them, prepared for decoding. Emptied when another broker comes, and when a
+/// class was changed over this connection.
 final class ClassCache: Sendable {
     private struct Guarded {
         var generation = -1
@@ -17,11 +18,11 @@ final class ClassCache: Sendable {
 
     func keep(_ layout: ObjectLayout, generation: Int) {
         guarded.withLock { guarded in
+            // One that was asked for before the last change may be what it was then.
+            guard generation >= guarded.generation else { return }
             if guarded.generation != generation { guarded.layouts = [:] }
             guarded.generation = generation
             guarded.layouts[CIMName(layout.className)] = layout
         }
     }
-
-    func forget(_ name: String) { guarded.withLock { _ = $0.layouts.removeValue(forKey: CIMName(name)) } }
 }

@@ -10,7 +10,19 @@ struct InstanceDecoder: Sendable {
     /// Objects of one class come in a row: its name as bytes, and its layout.
     private var last: (name: [UInt8], layout: KeyedLayout)?
 
-    init(expectedClass: String) { self.expectedClass = expectedClass }
+    /// Whether objects may turn out to be classes, which is then an error.
+    private let expectsClasses: Bool
+
+    init(expectedClass: String) {
+        self.expectedClass = expectedClass
+        expectsClasses = false
+    }
+
+    /// For the instances of a query, which may be one for classes.
+    init() {
+        expectedClass = ""
+        expectsClasses = true
+    }
 
     /// The class of an object that nobody has given the layout of yet, or whose layout it did not fit.
     enum Need: Error {
@@ -38,8 +50,40 @@ struct InstanceDecoder: Sendable {
         return instances
     }
 
+    /// All objects of an `aa{sv}`, instances and classes.
+    mutating func readObjects(_ message: Message) throws -> [CIMObject] {
+        var reader = message.reader
+        let end = try reader.enterArray(elementAlignment: 4)
+        var objects: [CIMObject] = []
+        while !reader.isAtEnd(of: end) {
+            objects.append(try Self.isClass(reader) ? .class(try reader.readClass()) : .instance(try readInstance(&reader)))
+        }
+        try reader.leaveArray(end)
+        return objects
+    }
+
+    /// Whether the object's `__GENUS` is that of a class. The system properties are its first entries.
+    private static func isClass(_ start: BodyReader) throws -> Bool {
+        var reader = start
+        let end = try reader.enterArray(elementAlignment: 8)
+        while !reader.isAtEnd(of: end) {
+            try reader.enterDictEntry()
+            let key = try reader.readStringBytes()
+            guard key.starts(with: "__".utf8) else { return false }
+            guard key.elementsEqual(SystemProperty.genus.utf8) else {
+                try reader.skip(types: try reader.readSignatureBytes())
+                continue
+            }
+            return try reader.readVariant().int64Value == 1
+        }
+        return false
+    }
+
     /// One `a{sv}`.
     mutating func readInstance(_ reader: inout BodyReader) throws -> CIMInstance {
+        if expectsClasses, try Self.isClass(reader) {
+            throw CIMError(.invalidQuery, "the query gives classes, not instances: ask with execQueryForObjects")
+        }
         let layout = try layout(for: reader)
         var instance: CIMInstance
         do {

@@ -18,9 +18,9 @@ public actor InstanceEnumerator {
     private var decoder: InstanceDecoder
     private var isAtEnd = false
 
-    init(_ object: SemisyncObject, _ className: String) {
+    init(_ object: SemisyncObject, _ decoder: InstanceDecoder) {
         self.object = object
-        decoder = InstanceDecoder(expectedClass: className)
+        self.decoder = decoder
     }
 
     /// The next instances, at most `count`. Throws how the enumeration failed, after everything that came before.

@@ -24,15 +24,30 @@ extension Session {
         of className: String, options: OperationOptions = OperationOptions(), onInstance: @escaping @Sendable (CIMInstance) -> Void,
         completion: @escaping @Sendable (Result<Void, CIMError>) -> Void
     ) -> Operation {
-        let sequence = enumerateInstances(of: className, options: options)
+        Self.deliver(enumerateInstances(of: className, options: options), onInstance, completion)
+    }
+
+    /// Queries with callbacks: `onInstance` for each, then `completion` exactly once.
+    @discardableResult
+    public func execQuery(
+        _ query: String, options: OperationOptions = OperationOptions(), onInstance: @escaping @Sendable (CIMInstance) -> Void,
+        completion: @escaping @Sendable (Result<Void, CIMError>) -> Void
+    ) -> Operation {
+        Self.deliver(execQuery(query, options: options), onInstance, completion)
+    }
+
+    private static func deliver<Element: Sendable>(
+        _ sequence: ResultSequence<Element>, _ onElement: @escaping @Sendable (Element) -> Void,
+        _ completion: @escaping @Sendable (Result<Void, CIMError>) -> Void
+    ) -> Operation {
         let operation = sequence.operation
         Task {
             do throws(CIMError) {
                 for try await batch in sequence.batches {
-                    for instance in batch {
+                    for element in batch {
                         // The client may cancel from within a callback.
                         if operation.isCancelled { break }
-                        onInstance(instance)
+                        onElement(element)
                     }
                 }
                 completion(.success(()))

@@ -3,8 +3,12 @@ import CIMBusWire
 import DBus
 
 extension Session {
-    /// A class by name, with its inherited features. Kept for the session's life; ask with `refreshing` to read it anew.
-    /// Throws NotFound or InvalidClass when there is none.
+    /// A class by name, with its inherited features. Throws NotFound or InvalidClass when there is none.
+    ///
+    /// It is kept: asked again, the same is given without asking the broker. Every class is read anew once a put or delete of a class, a
+    /// compilation of MOF, or a delete of a namespace over this connection has ended, however it ended, and when another broker comes. What
+    /// somebody else changes, and what a put that was given up (cancelled, TimedOut) does later, is seen with `refreshing`, and when an
+    /// instance does not fit.
     public func getClass(_ name: String, refreshing: Bool = false) async throws(CIMError) -> CIMClass {
         guard let declaration = try await layout(of: name, refreshing: refreshing).declaration else {
             throw CIMError(.invalidClass, "\(name) is not a class")

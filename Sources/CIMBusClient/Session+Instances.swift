@@ -25,12 +25,11 @@ public struct MethodResult: Hashable, Sendable {
 extension Session {
     /// The instances of a class and of its subclasses (CreateInstanceEnum; R20, R28); with ``OperationFlags/shallow`` of exactly this class.
     public func enumerateInstances(of className: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
-
         let sink = start("CreateInstanceEnum", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
             writer.append(string: className)
             writer.append(options, extraFlags: options.progressFlag)
         }
-        return InstanceSequence(Operation(sink), self, className)
+        return InstanceSequence(Operation(sink), .instances(of: className, self))
     }
 
     /// One instance. Throws NotFound when there is none, InvalidObjectPath when `path` is of a class: see ``getClass(_:refreshing:)``.

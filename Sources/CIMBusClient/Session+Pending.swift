@@ -63,6 +63,27 @@ extension Session {
         }
     }
 
+    /// As ``Session/putClass(_:mode:options:)``, and cancellable. A cancelled one may have had its effect.
+    public func beginPutClass(
+        _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
+    ) -> PendingResult<Void> {
+        let mode = mode.union(options.progressFlag)
+        return changingClasses(start("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options)))
+    }
+
+    /// As ``Session/deleteClass(_:options:)``, and cancellable. A cancelled one may have had its effect.
+    public func beginDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
+        changingClasses(start("DeleteClass", "sia{sv}", options, Self.body(name: name, options, extraFlags: options.progressFlag)))
+    }
+
+    private func changingClasses(_ sink: ClientSink) -> PendingResult<Void> {
+        PendingResult(Operation(sink)) { [self] in
+            let result = await collect(sink) { (_, _) async throws(CIMError) in () }
+            link.forgetClasses()
+            return result
+        }
+    }
+
     /// Takes everything to the end, then reads the result.
     private func collect<Value: Sendable>(
         _ sink: ClientSink, _ read: (_ objects: [Message], _ final: FinalStatus) async throws(CIMError) -> Value

@@ -13,7 +13,16 @@ extension Session {
             writer.append(string: className)
             writer.append(options)
         }
-        return InstanceEnumerator(SemisyncObject(path: path, interface: Contract.enumerator, session: self), className)
+        return enumerator(path, InstanceDecoder(expectedClass: className))
+    }
+
+    /// Opens a query for instances to pull from. A failure of the query itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
+    public func openQuery(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> InstanceEnumerator {
+        enumerator(try await open("ExecQuery", "ssia{sv}", options, Self.body(query: query, options)), InstanceDecoder())
+    }
+
+    private func enumerator(_ path: ObjectPath, _ decoder: InstanceDecoder) -> InstanceEnumerator {
+        InstanceEnumerator(SemisyncObject(path: path, interface: Contract.enumerator, session: self), decoder)
     }
 
     public func openGetInstance(
@@ -53,8 +62,26 @@ extension Session {
             writer.append(string: text)
             writer.append(options)
         }
+        return statusResult(operation)
+    }
+
+    public func openPutClass(
+        _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> CallResult<Void> {
+        statusResult(
+            try await open("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options)),
+            changesClasses: true)
+    }
+
+    public func openDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CallResult<Void> {
+        statusResult(try await open("DeleteClass", "sia{sv}", options, Self.body(name: name, options)), changesClasses: true)
+    }
+
+    /// The result of an operation that gives nothing back.
+    private func statusResult(_ operation: ObjectPath, changesClasses: Bool = false) -> CallResult<Void> {
         let object = SemisyncObject(path: operation, interface: Contract.callResult, session: self)
         return callResult(operation, "GetCallStatus", "uu") { reader async throws(CIMError) in
+            if changesClasses { object.session.link.forgetClasses() }
             // GetCallStatus succeeds whatever the operation did; the second value is the operation's.
             var reader = reader
             let status = WBEMStatus(rawValue: (try? reader.readUInt32()) ?? WBEMStatus.transportFailure.rawValue)

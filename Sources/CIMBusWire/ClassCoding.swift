@@ -25,6 +25,7 @@ extension BodyWriter {
             writer.append(entry: "Name", .string(property.name))
             writer.append(type: property.type)
             writer.append(entry: "Default", property.defaultValue)
+            writer.append(types: property.defaultValue)
             writer.append(entry: "Origin", .string(property.origin))
             writer.append(qualifiers: "Qualifiers", property.qualifiers)
         }
@@ -35,12 +36,17 @@ extension BodyWriter {
                 writer.append(type: parameter.type)
                 writer.append(qualifiers: "Qualifiers", parameter.qualifiers)
             }
-            if let type = method.returnType { writer.append(entry: "ReturnType", .string(type.cimType)) }
+            if let type = method.returnType {
+                writer.append(entry: "ReturnType", .string(type.cimType))
+                if type.isArray { writer.append(entry: "ReturnIsArray", .boolean(true)) }
+                if let size = type.arraySize { writer.append(entry: "ReturnArraySize", .uint32(UInt32(clamping: size))) }
+            }
             writer.append(entry: "Origin", .string(method.origin))
             writer.append(qualifiers: "Qualifiers", method.qualifiers)
         }
         append(qualifiers: SystemProperty.qualifiers, declaration.qualifiers)
-        for property in declaration.properties { append(entry: property.name, property.defaultValue) }
+        // A system property is the class's own, whatever a feature is called.
+        for property in declaration.properties where !property.name.hasPrefix("__") { append(entry: property.name, property.defaultValue) }
     }
 
     private mutating func append(type: CIMTypeReference) {
@@ -52,10 +58,15 @@ extension BodyWriter {
     private mutating func append(qualifiers key: String, _ qualifiers: [CIMQualifier]) {
         append(list: key, qualifiers) { writer, qualifier in
             writer.append(entry: "Name", .string(qualifier.name))
+            if let type = qualifier.value.type?.base, type.isHiddenByWire { writer.append(entry: "Type", .string(type.mofName)) }
             writer.append(entry: "Value", qualifier.value)
+            writer.append(types: qualifier.value)
             writer.append(entry: "Flavor", .uint32(qualifier.flavor.rawValue))
         }
     }
+
+    /// What the wire does not say of the objects in a value.
+    private mutating func append(types value: CIMValue) { append(entry: "Types", WireTypes.lost(in: value)) }
 
     /// An entry whose value is an `aa{sv}`.
     private mutating func append<Element>(list key: String, _ elements: [Element], _ body: (inout BodyWriter, Element) -> Void) {
@@ -118,28 +129,49 @@ extension CIMInstance {
     }
 
     fileprivate func typeReference() throws -> CIMTypeReference {
-        let text = try text("Type")
-        let size = self["ArraySize"]?.int64Value.map { Int($0) }
-        guard let type = CIMTypeReference(cimType: text, isArray: self["IsArray"]?.boolValue ?? false, arraySize: size) else {
-            throw ObjectFault("no CIM type is called \(text)")
+        guard let type = try typeReference("Type", "IsArray", "ArraySize") else { throw ObjectFault("an entry without Type") }
+        return type
+    }
+
+    /// Nil when there is none.
+    fileprivate func typeReference(_ name: String, _ isArray: String, _ size: String) throws -> CIMTypeReference? {
+        guard let value = self[name] else { return nil }
+        let text = value.stringValue ?? ""
+        let arraySize = self[size]?.int64Value.flatMap { Int(exactly: $0) }
+        guard let type = CIMTypeReference(cimType: text, isArray: self[isArray]?.boolValue ?? false, arraySize: arraySize) else {
+            throw ObjectFault("no CIM type is called \"\(text)\"")
         }
         return type
+    }
+
+    /// The value called `name` in its own type; nil when there is none.
+    /// - Parameter type: for the element, where one is known.
+    fileprivate func value(_ name: String, as type: CIMTypeReference?, of owner: String) throws -> CIMValue? {
+        guard let value = self[name] else { return nil }
+        let typed = try WireTypes.restored(in: value, self["Types"])
+        guard let type else { return typed }
+        guard let converted = typed.converted(to: type) else { throw ObjectFault("the value of \(owner) is no \(type)") }
+        return converted
     }
 }
 
 extension CIMQualifier {
     fileprivate init(entry: CIMInstance) throws {
+        let name = try entry.text("Name")
+        let base = try entry.typeReference("Type", "", "")?.base
+        let type = base.map { CIMTypeReference($0, isArray: entry["Value"]?.arrayValue != nil) }
         self.init(
-            name: try entry.text("Name"), value: entry["Value"] ?? .null,
+            name: name, value: try entry.value("Value", as: type, of: "qualifier \(name)") ?? .null,
             flavor: CIMFlavor(rawValue: UInt32(truncatingIfNeeded: entry["Flavor"]?.int64Value ?? 0)))
     }
 }
 
 extension CIMProperty {
     fileprivate init(entry: CIMInstance) throws {
+        let name = try entry.text("Name")
         let type = try entry.typeReference()
         self.init(
-            name: try entry.text("Name"), type: type, defaultValue: entry["Default"].flatMap { $0.converted(to: type) } ?? .null,
+            name: name, type: type, defaultValue: try entry.value("Default", as: type, of: "property \(name)") ?? .null,
             qualifiers: try entry.qualifierList(), origin: entry["Origin"]?.stringValue ?? "")
     }
 }
@@ -153,7 +185,7 @@ extension CIMParameter {
 extension CIMMethod {
     fileprivate init(entry: CIMInstance) throws {
         self.init(
-            name: try entry.text("Name"), returnType: entry["ReturnType"]?.stringValue.flatMap { CIMTypeReference(cimType: $0) },
+            name: try entry.text("Name"), returnType: try entry.typeReference("ReturnType", "ReturnIsArray", "ReturnArraySize"),
             parameters: try entry["Parameters"]?.entries("Parameters").map { try CIMParameter(entry: $0) } ?? [],
             qualifiers: try entry.qualifierList(), origin: entry["Origin"]?.stringValue ?? "")
     }

@@ -5,13 +5,14 @@ import ArgumentParser
 struct CimCtl: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "cimctl",
-        abstract: "Reads and changes the CIM objects of a CIMBus broker.",
+        abstract: "Reads and changes the CIM objects and classes of a CIMBus broker.",
         discussion: """
             Results go to standard output, the reason of a failure to standard error. The exit status is 0 for success, 1 for a failed \
             operation, 64 for a mistake on the command line. Interrupting it (Ctrl-C) cancels the operation.
             """,
         version: "0.1.0",
         subcommands: [
-            Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Providers.self, Operations.self, Cancel.self,
+            Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Query.self, Explain.self, Classes.self, ClassGroup.self,
+            MOFGroup.self, Namespaces.self, Providers.self, Operations.self, Cancel.self,
         ])
 }

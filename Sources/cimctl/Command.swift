@@ -3,28 +3,26 @@ import CIMBusClient
 import Dispatch
 import Glibc
 
-/// A command that talks to the broker.
-protocol Command: AsyncParsableCommand {
-    var options: CommandOptions { get }
+/// A command of the command line.
+protocol Program: AsyncParsableCommand {
     /// Does it. What it throws is reported, and makes the exit status 1; a `ValidationError` 64.
-    func run(_ session: Session, _ output: inout Output) async throws
+    func perform(_ output: inout Output) async throws
     /// What to do after this command failed so; nil where it is the same for all commands.
     static func advice(after status: WBEMStatus) -> String?
+    /// The words that start a broker.
+    var brokerCommand: String { get }
 }
 
-extension Command {
+extension Program {
     static func advice(after status: WBEMStatus) -> String? { nil }
 
     func run() async throws {
-        let options = options
-        let command = UncheckedCommand(self)
+        let program = UncheckedCommand(self)
         let work = Task { () -> Outcome in
             var output = Output()
             do {
-                let session = try await options.connect()
-                try await command.value.run(session, &output)
+                try await program.value.perform(&output)
                 try output.flush()
-                await session.close()
                 return .done
             } catch let error as CIMError {
                 try? output.flush()
@@ -44,9 +42,26 @@ extension Command {
         case .mistaken(let message): throw ValidationError(message)
         case .failed(let error):
             let advice = Self.advice(after: error.status)
-            StandardError.write(FailureReport(error, brokerCommand: options.brokerCommand, advice: advice).text)
+            StandardError.write(FailureReport(error, brokerCommand: brokerCommand, advice: advice).text)
             throw ExitCode(1)
         }
+    }
+}
+
+/// A command that talks to the broker, and does nothing without one.
+protocol Command: Program {
+    var options: CommandOptions { get }
+    func run(_ session: Session, _ output: inout Output) async throws
+}
+
+extension Command {
+    var brokerCommand: String { options.brokerCommand }
+
+    func perform(_ output: inout Output) async throws {
+        let session = try await options.connect()
+        try await run(session, &output)
+        try output.flush()
+        await session.close()
     }
 }
 

@@ -27,8 +27,11 @@ struct FailureReport {
         case .providerSuspended: "resume the provider and retry"
         case .timedOut: "retry with a longer --timeout"
         case .accessDenied: "ask as a user who may, e.g. with sudo"
-        case .invalidClass: "'cimctl providers' lists the classes; is it another --namespace?"
-        case .invalidNamespace: "the namespaces are root and root/cimv2"
+        case .invalidClass: "'cimctl classes' lists the classes; is it another --namespace?"
+        case .invalidNamespace: "'cimctl namespaces' lists those there are"
+        case .invalidQuery, .unparsableQuery: "write a query like \"SELECT Name FROM Linux_UnixProcess WHERE Handle = '1'\""
+        case .classHasChildren: "'cimctl classes CLASS' lists its subclasses, which come first"
+        case .serverTooBusy: "retry when other texts have been compiled"
         case .invalidObjectPath: "write a path like Class.Key=\"value\", quoted from the shell"
         case .quotaViolation: "too much is under way for this user; retry when less is"
         default: nil

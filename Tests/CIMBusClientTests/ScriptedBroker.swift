@@ -49,7 +49,11 @@ final class ScriptedBroker: Sendable {
             if let values = try? call.message.values(), let count: UInt32 = values.last?.integer() { acknowledgedEnd.yield(count) }
             call.reply()
         }
-        for member in ["GetObjectAsync", "PutInstanceAsync", "DeleteInstanceAsync", "ExecMethodAsync", "CreateInstanceEnumAsync"] {
+        for operation in [
+            "GetObject", "PutInstance", "DeleteInstance", "ExecMethod", "CreateInstanceEnum", "ExecQuery", "CreateClassEnum", "PutClass",
+            "DeleteClass",
+        ] {
+            let member = operation + "Async"
             methods[member] = .immediate { call in
                 if let fails {
                     call.fail(fails)
@@ -68,6 +72,17 @@ final class ScriptedBroker: Sendable {
             reads.increment()
             ScriptedBroker.answerGetObject(call)
         }
+        for member in ["PutClass", "DeleteClass"] { methods[member] = .immediate { $0.reply() } }
+        methods["ExecQuery"] = .immediate { ScriptedBroker.explain($0) }
+        let compiler = ExportedInterface(
+            Interfaces.mofCompiler,
+            methods: [
+                "CompileBuffer": .immediate { call in
+                    // One that is dropped is answered.
+                    if !ScriptedBroker.compile(call) { hung.withLock { $0.append(call) } }
+                }
+            ])
+        _ = await connection.export(ExportedObject([compiler]), at: Contract.rootPath)
         let services = ExportedObject([ExportedInterface(Interfaces.services, methods: methods)])
         _ = await connection.export(services, at: Contract.path(of: .cimv2))
         _ = try await connection.requestName(Contract.busName)
@@ -89,6 +104,30 @@ final class ScriptedBroker: Sendable {
         }
     }
 
+    /// Answers what was asked, if an explanation was.
+    private static func explain(_ call: MethodCall) {
+        let values = (try? call.message.values()) ?? []
+        guard values.count == 4, case .boolean(true)? = values[3].stringDictionary?["__EXPLAIN"], let query = values[1].text else {
+            call.fail(DBusError(CIMError(.invalidQuery, "only explanations")))
+            return
+        }
+        call.reply(signature: Signature(verified: "aa{sv}")) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(instances: [CIMInstance(className: "CIMBus_QueryPlan", ["Lines": .strings(["plan of", query])])])
+        }
+    }
+
+    /// A text that says "never" hangs, one that says "bad" cannot be stored, any other is stored with a warning.
+    private static func compile(_ call: MethodCall) -> Bool {
+        let text = (try? call.message.values())?.first?.text ?? ""
+        if text == "never" { return false }
+        if text == "bad" {
+            call.reply([.int32(3), .uint32(WBEMStatus.invalidSuperclass.rawValue), .int32(2), .int32(5), .int32(7), .string("no parent")])
+        } else {
+            call.reply([.int32(0), .uint32(0), .int32(0), .int32(0), .int32(0), .string("<buffer>:1:1: warning: so what")])
+        }
+        return true
+    }
+
     static func thing(_ number: UInt32) -> CIMInstance {
         CIMInstance(className: "T_Thing", ["Number": .uint32(number), "Label": .string("thing \(number)")])
     }
@@ -97,6 +136,15 @@ final class ScriptedBroker: Sendable {
 
     func indicate(_ call: Call, _ instances: [CIMInstance]) async throws {
         try await send(call, "Indicate", "aa{sv}") { (writer: inout BodyWriter) throws(DBusError) in writer.append(instances: instances) }
+    }
+
+    func indicate(_ call: Call, classes: [CIMClass]) async throws {
+        let batch = try classes.map { try ObjectBatch(class: $0, namespace: .cimv2, server: "test") }
+        try await send(call, "Indicate", "aa{sv}") { (writer: inout BodyWriter) throws(DBusError) in
+            let array = writer.beginArray(elementAlignment: 4)
+            for one in batch { writer.append(objects: one) }
+            writer.endArray(array)
+        }
     }
 
     func setStatus(

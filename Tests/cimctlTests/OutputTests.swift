@@ -69,6 +69,21 @@ import Testing
         #expect(later.time < first.time * 15)
     }
 
+    @Test("A progress bar fills up, and is no wider than the terminal")
+    func progress() {
+        let half = ProgressBar.line(1, of: 2, "compiling a\u{1B}.mof", elapsed: .seconds(5), width: 80)
+        #expect(half == "[==========          ] 5 s compiling a\u{FFFD}.mof")
+        #expect(ProgressBar.line(3, of: 2, "x", elapsed: .zero, width: 10).count == 9)
+        #expect(ProgressBar.line(0, of: 0, "x", elapsed: .zero, width: 80).hasPrefix("[                    ]"))
+    }
+
+    @Test("A query's columns are those selected, in its own order")
+    func selection() {
+        #expect(QueryRows.selection(of: "SELECT Name, Handle, name FROM X WHERE Size > 1") == ["Name", "Handle"])
+        #expect(QueryRows.selection(of: "SELECT * FROM X") == nil)
+        #expect(QueryRows.selection(of: "SELEKT") == nil)
+    }
+
     @Test("A failure says number, name, provider and what to do next; control characters stay out")
     func failure() {
         let extended = CIMInstance(

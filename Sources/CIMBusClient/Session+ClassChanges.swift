@@ -1,0 +1,56 @@
+import CIM
+import CIMBusWire
+import DBus
+
+extension Session {
+    /// The classes derived from `superclass`, at all depths (CreateClassEnum); with `deep` false its children only. Of no superclass: all
+    /// classes, or the topmost ones. Each comes with its inherited features.
+    ///
+    /// The sequence throws InvalidClass when there is no such class.
+    public func enumerateClasses(
+        of superclass: String? = nil, deep: Bool = true, options: OperationOptions = OperationOptions()
+    ) -> ClassSequence {
+        let flags = deep ? options.progressFlag : options.progressFlag.union(.shallow)
+        let sink = start("CreateClassEnum", "sia{sv}", options, Self.body(name: superclass ?? "", options, extraFlags: flags))
+        return ClassSequence(Operation(sink), .classes(self))
+    }
+
+    /// Creates or changes a class (PutClass); see ``getClass(_:refreshing:)`` for what is kept of classes afterwards.
+    ///
+    /// Throws AlreadyExists and NotFound as `mode` says, InvalidSuperclass, ClassHasChildren and ClassHasInstances when what is below the
+    /// class is in the way, AccessDenied when this user may not write, and what the class itself breaks. Only features that are the class's
+    /// own are taken; what it inherits follows from its superclass. After TransportFailure it may have been stored.
+    /// - Parameter mode: ``OperationFlags/createOnly`` or `.updateOnly`, and `.safeUpdate` or `.forceUpdate` for a class with subclasses; none:
+    ///   create or update.
+    public func putClass(
+        _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) {
+        if options.onProgress != nil { return try await beginPutClass(declaration, mode: mode, options: options).value }
+        defer { link.forgetClasses() }
+        _ = try await call("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options))
+    }
+
+    /// Deletes a class, with all classes derived from it and all their stored instances. Throws NotFound when there is none, InvalidOperation
+    /// for a system class, AccessDenied when this user may not write.
+    public func deleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) {
+        if options.onProgress != nil { return try await beginDeleteClass(name, options: options).value }
+        defer { link.forgetClasses() }
+        _ = try await call("DeleteClass", "sia{sv}", options, Self.body(name: name, options))
+    }
+
+    static func body(
+        put declaration: CIMClass, in namespace: CIMNamespaceName, _ mode: OperationFlags, _ options: OperationOptions
+    ) -> Message.BodyBuilder {
+        { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(class: declaration, namespace: namespace, server: ".")
+            writer.append(options, extraFlags: mode)
+        }
+    }
+
+    static func body(name: String, _ options: OperationOptions, extraFlags: OperationFlags = []) -> Message.BodyBuilder {
+        { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: name)
+            writer.append(options, extraFlags: extraFlags)
+        }
+    }
+}

@@ -1,0 +1,55 @@
+import CIM
+import CIMBusWire
+import DBus
+
+extension Session {
+    /// The instances that a WQL query selects (ExecQuery; SEMANTICS I). Instances of a projection hold what was selected; their path is known
+    /// where the keys were.
+    ///
+    /// The sequence throws InvalidQuery for a text that is none, and for one that gives classes: see
+    /// ``execQueryForObjects(_:options:)``; InvalidClass when there is no such class.
+    public func execQuery(_ query: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
+        InstanceSequence(Operation(startQuery(query, options)), .queried(self))
+    }
+
+    /// What a WQL query gives, whatever it is: instances, or, for a schema query (`SELECT * FROM meta_class`), classes.
+    public func execQueryForObjects(_ query: String, options: OperationOptions = OperationOptions()) -> ObjectSequence {
+        ObjectSequence(Operation(startQuery(query, options)), .objects(self))
+    }
+
+    private func startQuery(_ query: String, _ options: OperationOptions) -> ClientSink {
+        start("ExecQuery", "ssia{sv}", options, Self.body(query: query, options, extraFlags: options.progressFlag))
+    }
+
+    /// What the broker would do for a query: which provider is asked for what, and what is filtered where. Nothing is done.
+    /// Throws as ``execQuery(_:options:)`` does.
+    public func explain(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> [String] {
+        var options = options
+        options.context[Self.explainKey] = .boolean(true)
+        let reply = try await call("ExecQuery", "ssia{sv}", options, Self.body(query: query, options))
+        guard reply.hasSignature("aa{sv}") else { throw Self.unexpected(reply, "ExecQuery") }
+        do {
+            var reader = reply.reader
+            // Its class is in no namespace.
+            let plan = try reader.readInstances().first { CIMName.equal($0.className, "CIMBus_QueryPlan") }
+            switch plan?["Lines"] {
+            case .string(let text): return text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+            case let lines?: return lines.stringArrayValue ?? []
+            case nil: throw CIMError(.notSupported, "the broker does not explain queries; is it another version?")
+            }
+        } catch {
+            throw CIMError(undecodable: error, what: "the plan")
+        }
+    }
+
+    /// TRUE in ctx: tell how, and do nothing.
+    private static let explainKey = "__EXPLAIN"
+
+    static func body(query: String, _ options: OperationOptions, extraFlags: OperationFlags = []) -> Message.BodyBuilder {
+        { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(string: "WQL")
+            writer.append(string: query)
+            writer.append(options, extraFlags: extraFlags)
+        }
+    }
+}

@@ -1,0 +1,255 @@
+import ArgumentParser
+import CIMBusClient
+import CIMMOF
+
+struct MOFGroup: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "mof", abstract: "Compiles, checks, formats and shows MOF.",
+        subcommands: [MOFCompile.self, MOFCheck.self, MOFFormat.self, MOFShow.self])
+}
+
+/// What the commands that read MOF files take.
+struct MOFSearch: ParsableArguments {
+    @Option(
+        name: [.customShort("I", allowingJoined: true), .customLong("include")], parsing: .singleValue,
+        help: ArgumentHelp(
+            "Look here, too, for a file that is included, behind the folder of the file that includes it; may be given several times.",
+            valueName: "folder"))
+    var folders: [String] = []
+}
+
+/// Errors of MOF files on their way to standard error: each with its place, 20 at most.
+struct MOFComplaints {
+    static let most = 20
+
+    private(set) var count = 0
+    private(set) var faulty: [String] = []
+    private(set) var isTruncated = false
+    private(set) var first: WBEMStatus = .noError
+
+    var left: Int { Self.most - count }
+
+    mutating func add(_ faults: MOFFaults, in file: String) {
+        add(
+            faults.errors.map { $0.line == 0 ? "\($0.file): \($0.status.hex): \($0.message)" : $0.description },
+            faults.errors.first?.status, file)
+        if faults.isTruncated { isTruncated = true }
+    }
+
+    mutating func add(_ lines: [String], _ status: WBEMStatus?, _ file: String) {
+        if count == 0 { first = status ?? .failed }
+        faulty.append(file)
+        for line in lines.prefix(left) { StandardError.write(FailureReport.printable(line) + "\n") }
+        count += lines.count
+    }
+
+    /// What all of it comes to.
+    func error(_ consequence: String) -> CIMError {
+        let errors = isTruncated ? "\(count) errors, and perhaps more" : count == 1 ? "1 error" : "\(count) errors"
+        return CIMError(first, "\(errors) in \(faulty.joined(separator: ", ")); \(consequence)")
+    }
+
+    static func write(warnings unit: MOFUnit) {
+        for warning in unit.warnings.prefix(most) { StandardError.write(FailureReport.printable(warning.description) + "\n") }
+        if unit.warnings.count > most { StandardError.write("(\(unit.warnings.count - most) more warnings)\n") }
+    }
+}
+
+struct MOFCompile: Program {
+    static let configuration = CommandConfiguration(
+        commandName: "compile", abstract: "Stores what MOF files declare: each file with all it includes, or nothing of it.",
+        discussion: """
+            All files are read before the first is stored. They are stored in the order given; what one declares the next may use. The first \
+            that cannot be stored ends it, and those before it stay.
+            """)
+
+    @Argument(help: "The files.") var files: [String]
+    @OptionGroup var search: MOFSearch
+    @Flag(help: "Only what is not there yet.") var createOnly = false
+    @Flag(help: "Only what is there already.") var updateOnly = false
+    @Flag(help: "Classes that have subclasses may change, where all of these still hold.") var safe = false
+    @Flag(help: "As --safe, and qualifiers of subclasses that conflict give way.") var force = false
+    @OptionGroup var options: CommandOptions
+
+    var brokerCommand: String { options.brokerCommand }
+
+    static func advice(after status: WBEMStatus) -> String? {
+        switch status {
+        case .classHasChildren: "'cimctl classes CLASS' lists the subclasses; --safe or --force changes them with it"
+        case .accessDenied: "compile as root or as the broker's user"
+        case .transportFailure: nil
+        case .quotaViolation: "compile the included files one by one"
+        default: adviceForMOF(status)
+        }
+    }
+
+    func validate() throws {
+        if createOnly, updateOnly { throw ValidationError("give one of --create-only and --update-only") }
+        if safe, force { throw ValidationError("give one of --safe and --force") }
+    }
+
+    func perform(_ output: inout Output) async throws {
+        let bar = ProgressBar(total: files.count * 2)
+        defer { bar.end() }
+        let prepared = try MOFReading(search.folders, options).all(files, bar)
+        let session = try await options.connect()
+        for (position, mof) in prepared.enumerated() {
+            bar.show(files.count + position, "compiling \(mof.file)")
+            let compilation = try await session.compileMOF(mof.text, options: compilationOptions)
+            if let failure = compilation.failure {
+                bar.end()
+                var complaints = MOFComplaints()
+                complaints.add(mof.lines(of: failure), failure.status, mof.file)
+                let before = position == 0 ? "nothing is stored" : "the \(position) before it are stored, nothing of it is"
+                throw complaints.error(before)
+            }
+            try output.write(summary(mof))
+        }
+        bar.end()
+        try output.flush()
+        await session.close()
+    }
+
+    private var compilationOptions: MOFCompilationOptions {
+        var flags: OperationFlags = createOnly ? .createOnly : updateOnly ? .updateOnly : []
+        let instanceFlags = flags
+        if safe { flags.insert(.safeUpdate) }
+        if force { flags.insert(.forceUpdate) }
+        return MOFCompilationOptions(classFlags: flags, instanceFlags: instanceFlags, timeout: options.operationOptions.timeout)
+    }
+
+    private func summary(_ mof: PreparedMOF) -> String {
+        let counts = (mof.unit.classes.count, mof.unit.instances.count, mof.unit.qualifierTypes.count)
+        if options.output == .json {
+            var text = ""
+            JSONText.append(
+                [
+                    ("File", .string(mof.file)), ("Classes", .uint64(UInt64(counts.0))), ("Instances", .uint64(UInt64(counts.1))),
+                    ("Qualifiers", .uint64(UInt64(counts.2))),
+                ], to: &text)
+            return text + "\n"
+        }
+        return "\(FailureReport.printable(mof.file)): \(counts.0) classes, \(counts.1) instances, \(counts.2) qualifiers\n"
+    }
+}
+
+struct MOFCheck: Program {
+    static let configuration = CommandConfiguration(
+        commandName: "check", abstract: "Says what is wrong with MOF files, and stores nothing.",
+        discussion: """
+            Each file is checked by itself, against what the broker has stored: a superclass must be there, or in the file or its includes. \
+            Without a broker, only the syntax is checked.
+            """)
+
+    @Argument(help: "The files.") var files: [String]
+    @OptionGroup var search: MOFSearch
+    @Flag(help: "Check the syntax only, and ask no broker.") var offline = false
+    @OptionGroup var options: CommandOptions
+
+    var brokerCommand: String { options.brokerCommand }
+    static func advice(after status: WBEMStatus) -> String? { adviceForMOF(status) }
+
+    func perform(_ output: inout Output) async throws {
+        let bar = ProgressBar(total: files.count * 2)
+        defer { bar.end() }
+        let prepared = try MOFReading(search.folders, options).all(files, bar)
+        if offline { return }
+        let session: Session
+        do throws(CIMError) {
+            session = try await options.connect()
+        } catch  where error.status == .transportFailure {
+            bar.end()
+            return StandardError.write("cimctl: only the syntax was checked: \(FailureReport.printable(error.message))\n")
+        }
+        var complaints = MOFComplaints()
+        for (position, mof) in prepared.enumerated() where complaints.left > 0 {
+            bar.show(files.count + position, "checking \(mof.file)")
+            let compilation = try await session.compileMOF(
+                mof.text, options: MOFCompilationOptions(checkOnly: true, timeout: options.operationOptions.timeout))
+            if let failure = compilation.failure { complaints.add(mof.lines(of: failure), failure.status, mof.file) }
+        }
+        bar.end()
+        await session.close()
+        if complaints.count > 0 { throw complaints.error("nothing was to be stored") }
+    }
+}
+
+struct MOFShow: Command {
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "Writes the MOF of a class.",
+        discussion: """
+            It is what the class itself declares; compiled again, it makes the same class, where its superclass and its qualifiers are \
+            declared as here.
+            """)
+
+    @Argument(help: "The class.") var className: String
+    @Flag(help: "Its superclasses, too, the topmost first; system classes are left out.") var deep = false
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        let declaration = try await declaration(of: className, session)
+        var shown = [declaration]
+        if deep {
+            for name in declaration.derivation where !name.hasPrefix("__") { shown.append(try await session.getClass(name)) }
+        }
+        for (position, declaration) in shown.reversed().enumerated() {
+            let text = MOFWriter.write(declaration)
+            if options.output == .json {
+                var line = ""
+                JSONText.append([("__CLASS", .string(declaration.name)), ("MOF", .string(text))], to: &line)
+                try output.write(line + "\n")
+            } else {
+                try output.write(position == 0 ? text : "\n" + text)
+            }
+        }
+    }
+}
+
+/// Reads the files of a command before anything is done with any of them.
+struct MOFReading {
+    private let files: MOFFiles
+    private let namespace: CIMNamespaceName?
+
+    init(_ folders: [String], _ options: CommandOptions) {
+        files = MOFFiles(folders: folders)
+        namespace = CIMNamespaceName(options.namespace)
+    }
+
+    /// Throws, when all that is wrong was written, what it comes to.
+    func all(_ names: [String], _ bar: ProgressBar) throws(CIMError) -> [PreparedMOF] {
+        var prepared: [PreparedMOF] = []
+        var complaints = MOFComplaints()
+        for (position, name) in names.enumerated() where complaints.left > 0 {
+            if Task.isCancelled { throw CIMError(.callCancelled, "interrupted; nothing is stored") }
+            bar.show(position, "reading \(name)")
+            do throws(MOFFaults) {
+                let mof = try PreparedMOF(name, in: files, namespace: namespace, limit: complaints.left)
+                guard mof.text.utf8.count <= PreparedMOF.largest else {
+                    throw MOFFaults(
+                        errors: [
+                            MOFError(
+                                file: name, line: 0, column: 0, status: .quotaViolation,
+                                message: "expected at most \(PreparedMOF.largest) bytes with all it includes, found \(mof.text.utf8.count)")
+                        ], isTruncated: false)
+                }
+                MOFComplaints.write(warnings: mof.unit)
+                prepared.append(mof)
+            } catch {
+                bar.end()
+                complaints.add(error, in: name)
+            }
+        }
+        if complaints.count > 0 { throw complaints.error("nothing is stored") }
+        return prepared
+    }
+}
+
+extension Program {
+    static func adviceForMOF(_ status: WBEMStatus) -> String? {
+        switch status {
+        case .mofErrorInvalidIncludeFile: "-I adds folders to look for included files in"
+        case .transportFailure, .fatalTransportError, .timedOut, .serverTooBusy: nil
+        default: "mend the file where the lines above say"
+        }
+    }
+}

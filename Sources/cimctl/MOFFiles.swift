@@ -1,0 +1,80 @@
+import CIMBusClient
+import CIMMOF
+import Glibc
+
+/// Reads MOF files and finds those that they include.
+///
+/// A file is what it is, not what it is called: it is read once, and has the name by which it was met first. So a cycle is found whatever its
+/// files are called, and what was checked is what is sent.
+final class MOFFiles {
+    private struct Identity: Hashable {
+        var device: UInt
+        var number: UInt
+    }
+
+    /// Larger ones are refused unread.
+    private static let largest = 64 << 20
+
+    /// Where to look for an include, behind the folder of the file that includes it.
+    private let folders: [String]
+    private var read: [Identity: MOFSource] = [:]
+
+    init(folders: [String]) { self.folders = folders }
+
+    /// The file at a path. Throws InvalidFile (`WBEMMOF_E_INVALID_FILE`) for bytes that are no text; NotFound, AccessDenied or Failed, at
+    /// line 0, for what cannot be read.
+    func source(_ path: String) throws(MOFError) -> MOFSource {
+        let descriptor = open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw Self.failure(path, errno) }
+        defer { close(descriptor) }
+        var status = stat()
+        guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, errno) }
+        let identity = Identity(device: UInt(status.st_dev), number: UInt(status.st_ino))
+        if let known = read[identity] { return known }
+        guard status.st_mode & S_IFMT != S_IFDIR else { throw Self.failure(path, EISDIR) }
+        let bytes = try Self.bytes(descriptor, path)
+        let source = MOFSource(file: path, text: try MOFText.decode(bytes, file: path))
+        read[identity] = source
+        return source
+    }
+
+    /// As ``MOFContext/Include`` wants it.
+    func include(_ name: String, from file: String) throws(MOFError) -> MOFSource {
+        // What was written on Windows.
+        let names = name.contains("\\") ? [name, String(name.map { $0 == "\\" ? "/" : $0 })] : [name]
+        let tried = Self.candidates(names, in: [Self.folder(of: file)] + folders)
+        for path in tried where access(path, F_OK) == 0 { return try source(path) }
+        throw MOFError(
+            file: file, line: 0, column: 0, status: .mofErrorInvalidIncludeFile,
+            message: "expected a file, found none at \(tried.joined(separator: ", ")) (-I adds folders)")
+    }
+
+    private static func candidates(_ names: [String], in folders: [String]) -> [String] {
+        names.flatMap { name in name.hasPrefix("/") ? [name] : folders.map { $0.isEmpty ? name : "\($0)/\(name)" } }
+    }
+
+    /// Empty for a file of the current folder.
+    static func folder(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+
+    private static func bytes(_ descriptor: Int32, _ path: String) throws(MOFError) -> [UInt8] {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        while true {
+            let count = Glibc.read(descriptor, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(path, errno) }
+            guard count > 0 else { return bytes }
+            guard bytes.count + count <= largest else { throw failure(path, EFBIG) }
+            bytes += buffer[..<count]
+        }
+    }
+
+    private static func failure(_ path: String, _ code: Int32) -> MOFError {
+        let status: WBEMStatus = code == ENOENT ? .notFound : code == EACCES || code == EPERM ? .accessDenied : .mofInvalidFile
+        return MOFError(
+            file: path, line: 0, column: 0, status: status, message: "expected a file to read: \(String(cString: strerror(code)))")
+    }
+}

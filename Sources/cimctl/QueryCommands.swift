@@ -1,0 +1,165 @@
+import ArgumentParser
+import CIMBusClient
+import CIMQuery
+
+struct Query: Command {
+    static let configuration = CommandConfiguration(
+        abstract: "Lists what a WQL query selects.",
+        discussion: """
+            For example "SELECT Name FROM Linux_UnixProcess WHERE Name LIKE 'sys%'", "ASSOCIATORS OF {CIM_System.Name='a'}", or \
+            "SELECT * FROM meta_class WHERE __this ISA 'CIM_Process'" for classes. 'cimctl explain' says how it is done.
+            """)
+
+    @Argument(help: "The query.") var query: String
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        var rows = QueryRows(QueryRows.selection(of: query), options.output)
+        do {
+            for try await batch in session.execQueryForObjects(query, options: options.operationOptions).batches {
+                for object in batch { try output.write(try await rows.append(object, session)) }
+                if options.output == .json { try output.flush() }
+            }
+        } catch let error as CIMError {
+            try output.write(rows.finish())
+            throw error
+        }
+        try output.write(rows.finish())
+        if rows.hiddenColumns > 0 {
+            try output.flush()
+            StandardError.write("(\(rows.hiddenColumns) more columns do not fit: SELECT fewer, or --output json)\n")
+        }
+    }
+}
+
+/// What a query gives, as text: lines of JSON, or a table whose columns are those selected, or those that the first objects have.
+struct QueryRows {
+    /// What stands behind SELECT, in the order and spelling of the query; nil for all.
+    private let selection: [String]?
+    private let output: OutputFormat
+    /// Objects that the columns will be made from.
+    private var sample: [CIMInstance] = []
+    private var table: InstanceTable?
+    private var names: [String] = []
+    private var classes: [CIMName: CIMClass] = [:]
+
+    init(_ selection: [String]?, _ output: OutputFormat) {
+        self.selection = selection
+        self.output = output
+    }
+
+    /// Nil for all, and for a text that is no query: the broker will say so.
+    static func selection(of query: String) -> [String]? {
+        guard case .select(let select)? = try? WQLQuery(parsing: query), case .properties(let paths) = select.list else { return nil }
+        var seen: Set<CIMName> = []
+        return paths.map(\.first).filter { seen.insert($0).inserted }.map(\.text)
+    }
+
+    var hiddenColumns: Int { table?.hiddenColumns ?? 0 }
+
+    /// The text that can be written now.
+    mutating func append(_ object: CIMObject, _ session: Session) async throws(CIMError) -> String {
+        switch object {
+        case .class(let declaration):
+            if output == .json { return ClassRows.json(declaration) }
+            if table == nil { table = InstanceTable(ClassRows.columns, terminalWidth: Output.terminalWidth) }
+            let row = ClassRows.cells(declaration)
+            return table?.append(row) ?? ""
+        case .instance(let instance):
+            let name = CIMName(instance.className)
+            if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
+            if output == .json { return json(instance) }
+            if table != nil {
+                let row = cells(instance)
+                return table?.append(row) ?? ""
+            }
+            sample.append(instance)
+            return sample.count < InstanceTable.sampleSize ? "" : startTable()
+        }
+    }
+
+    /// What is left to write.
+    mutating func finish() -> String {
+        if output == .json { return "" }
+        let text = sample.isEmpty ? "" : startTable()
+        return text + (table?.finish() ?? "")
+    }
+
+    private mutating func startTable() -> String {
+        var table = InstanceTable(columns(), terminalWidth: Output.terminalWidth)
+        var text = ""
+        for instance in sample { text += table.append(cells(instance)) }
+        sample = []
+        self.table = table
+        return text
+    }
+
+    /// Keys first; without a selection, those only that one of the first objects has a value for.
+    private mutating func columns() -> [(name: String, isNumber: Bool)] {
+        var properties: [CIMProperty] = []
+        var seen: Set<CIMName> = []
+        for instance in sample {
+            for property in classes[CIMName(instance.className)]?.properties ?? [] where seen.insert(CIMName(property.name)).inserted {
+                properties.append(property)
+            }
+        }
+        let types = Dictionary(properties.map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
+        if let selection {
+            names = selection.map { types[CIMName($0)]?.name ?? $0 }
+        } else {
+            var used: Set<CIMName> = []
+            for instance in sample {
+                for property in instance.properties where !property.value.isNull { used.insert(CIMName(property.name)) }
+            }
+            properties = properties.filter { used.contains(CIMName($0.name)) }
+            names = (properties.filter(\.isKey) + properties.filter { !$0.isKey }).map(\.name)
+        }
+        return names.map { name in
+            guard let type = types[CIMName(name)]?.type else { return (name, false) }
+            return (name, !type.isArray && (type.base.isInteger || type.base.isReal))
+        }
+    }
+
+    private func cells(_ instance: CIMInstance) -> [String] { names.map { InstanceTable.cell(Self.value($0, of: instance)) } }
+
+    private func json(_ instance: CIMInstance) -> String {
+        guard let selection else { return JSONText.line(instance, classes[CIMName(instance.className)]) }
+        let declaration = classes[CIMName(instance.className)]
+        var fields: [(String, CIMValue)] = [("__CLASS", .string(instance.className))]
+        if let path = instance.path { fields.append(("__PATH", .string(path.path))) }
+        for name in selection where !["__CLASS", "__PATH"].contains(CIMName(name)) {
+            fields.append((declaration?.property(named: name)?.name ?? name, Self.value(name, of: instance)))
+        }
+        var text = ""
+        JSONText.append(fields, to: &text)
+        return text + "\n"
+    }
+
+    /// A property, or one of the system properties that an instance knows of itself.
+    private static func value(_ name: String, of instance: CIMInstance) -> CIMValue {
+        switch CIMName(name) {
+        case "__CLASS": .string(instance.className)
+        case "__PATH": instance.path.map { .string($0.path) } ?? .null
+        case "__RELPATH": instance.path.map { .string($0.relativePath) } ?? .null
+        default: instance[name] ?? .null
+        }
+    }
+}
+
+struct Explain: Command {
+    static let configuration = CommandConfiguration(
+        abstract: "Says how a WQL query is done: who is asked for what, and what is filtered where. Nothing is asked.")
+
+    @Argument(help: "The query.") var query: String
+    @OptionGroup var options: CommandOptions
+
+    func run(_ session: Session, _ output: inout Output) async throws {
+        let lines = try await session.explain(query, options: options.operationOptions)
+        if options.output == .json {
+            var text = ""
+            JSONText.append([("Lines", .strings(lines))], to: &text)
+            return try output.write(text + "\n")
+        }
+        for line in lines { try output.write(FailureReport.printable(line) + "\n") }
+    }
+}

@@ -1,0 +1,138 @@
+import CIMBusTestKit
+import Glibc
+import Testing
+
+/// The program itself, against a real broker on a private bus.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ProgramTests {
+    /// What a run of the program gave.
+    private struct Run {
+        var output: String
+        var errors: String
+        var end: ProcessEnd
+    }
+
+    private let folder: ScratchFiles
+
+    init() throws { folder = try ScratchFiles() }
+
+    private func run(_ arguments: [String], on address: String? = nil) async throws -> Run {
+        let errors = folder.path("stderr")
+        let script = "exec \"$0\" \"$@\" 2>'\(errors)'"
+        let bus = address.map { ["--address", $0] } ?? []
+        let (text, end) = try await ChildProcess.output("/bin/sh", ["-c", script, BuildFolder.path(of: "cimctl")] + arguments + bus)
+        return Run(output: text, errors: try folder.read("stderr"), end: end)
+    }
+
+    private func open() async throws -> (bus: PrivateBus, broker: BrokerProcess) {
+        let bus = try await PrivateBus.start()
+        return (bus, try await BrokerProcess.start(on: bus))
+    }
+
+    @Test("mof compile: includes are found, one transaction for each file; classes, query lines and MOF come back")
+    func compile() async throws {
+        let (bus, broker) = try await open()
+        try folder.write("main.mof", "#pragma include(\"parts/base.mof\")\nclass T_B : T_A { char16 C = 'x'; };\n")
+        try folder.write("parts/base.mof", "#include \"deep.mof\"\n[abstract] class T_A : T_Root { };\n")
+        try folder.write("found/deep.mof", "\u{FEFF}class T_Root { [key] string Name; };\n")
+        let missing = try await run(["mof", "compile", folder.path("main.mof")], on: bus.address)
+        #expect(missing.end == .exited(1))
+        #expect(missing.errors.contains("parts/base.mof:1:10: 0x80044030"))
+        #expect(missing.errors.contains("nothing is stored"))
+
+        let compiled = try await run(["mof", "compile", "-I", folder.path("found"), folder.path("main.mof")], on: bus.address)
+        #expect(compiled.end == .exited(0), "\(compiled.errors)")
+        #expect(compiled.output.hasSuffix("main.mof: 3 classes, 0 instances, 0 qualifiers\n"))
+
+        let classes = try await run(["classes", "T_Root", "--output", "json"], on: bus.address)
+        #expect(classes.output.split(separator: "\n").count == 2)
+        #expect(classes.output.contains("{\"__CLASS\":\"T_B\",\"__SUPERCLASS\":\"T_A\",\"__DERIVATION\":[\"T_A\",\"T_Root\"]"))
+        let shallow = try await run(["classes", "T_Root", "--shallow"], on: bus.address)
+        #expect(shallow.output.contains("T_A ") && !shallow.output.contains("T_B"))
+
+        let shown = try await run(["mof", "show", "t_b"], on: bus.address)
+        #expect(shown.output == "class T_B : T_A\n{\n    char16 C = 'x';\n};\n")
+        let deep = try await run(["mof", "show", "T_B", "--deep"], on: bus.address)
+        #expect(deep.output.hasPrefix("class T_Root\n") && deep.output.hasSuffix(shown.output))
+
+        #expect(try await run(["class", "delete", "T_A"], on: bus.address).end == .exited(0))
+        let twice = try await run(["class", "delete", "T_A"], on: bus.address)
+        #expect(twice.end == .exited(1))
+        #expect(twice.errors.contains("'cimctl classes' lists those there are"))
+        let gone = try await run(["mof", "show", "T_B"], on: bus.address)
+        #expect(gone.end == .exited(1))
+        #expect(gone.errors.contains("cimctl: 0x80041010 InvalidClass: class T_B does not exist in root/cimv2"))
+        withExtendedLifetime((bus, broker)) {}
+    }
+
+    @Test("mof compile: what the broker refuses has the place in the file that was included; the files before stay")
+    func refused() async throws {
+        let (bus, broker) = try await open()
+        try folder.write("good.mof", "class T_Good {};")
+        try folder.write("bad.mof", "class T_First {};\n#pragma include(\"inner.mof\")\nclass T_Last {};")
+        try folder.write("inner.mof", "\n\nclass T_Orphan : T_Nowhere {};\n")
+        let check = try await run(["mof", "check", folder.path("bad.mof")], on: bus.address)
+        #expect(check.end == .exited(1))
+        #expect(check.errors.contains("inner.mof:3: 0x"))
+        let compiled = try await run(["mof", "compile", folder.path("good.mof"), folder.path("bad.mof")], on: bus.address)
+        #expect(compiled.end == .exited(1))
+        #expect(compiled.errors.contains("inner.mof:3: 0x"))
+        #expect(compiled.errors.contains("the 1 before it are stored"))
+        #expect(try await run(["mof", "show", "T_Good"], on: bus.address).end == .exited(0))
+        #expect(try await run(["mof", "show", "T_First"], on: bus.address).end == .exited(1))
+        withExtendedLifetime((bus, broker)) {}
+    }
+
+    @Test("namespaces are listed; a query's failure has its number, and what to do")
+    func others() async throws {
+        let (bus, broker) = try await open()
+        let namespaces = try await run(["namespaces", "-o", "json"], on: bus.address)
+        #expect(namespaces.output.contains("{\"Namespace\":\"root/cimv2\"}\n"))
+        let query = try await run(["query", "SELEKT"], on: bus.address)
+        #expect(query.end == .exited(1))
+        #expect(query.errors.hasPrefix("cimctl: 0x8004"))
+        withExtendedLifetime((bus, broker)) {}
+    }
+
+    @Test("mof check without a broker: every error with its place, cycles too, and 20 at most")
+    func check() async throws {
+        try folder.write("a.mof", "#include \"./b.mof\"\nclass A { uint9 x; string s = 5; };")
+        try folder.write("b.mof", "#include \"../\(folder.name)/a.mof\"")
+        let faulty = try await run(["mof", "check", "--offline", folder.path("a.mof"), folder.path("none.mof")])
+        #expect(faulty.end == .exited(1))
+        #expect(faulty.errors.contains("b.mof:1:10: 0x80044030"))
+        #expect(faulty.errors.contains("a.mof:2:"))
+        #expect(faulty.errors.contains("none.mof: 0x80041002"))
+        try folder.write("many.mof", String(repeating: "klass\n", count: 100))
+        let many = try await run(["mof", "check", "--offline", folder.path("many.mof")])
+        #expect(many.errors.split(separator: "\n").count { $0.contains("many.mof:") } <= 20 + 1)
+        #expect(many.errors.contains("and perhaps more"))
+
+        try folder.write("ok.mof", "class A {};")
+        #expect(try await run(["mof", "check", "--offline", folder.path("ok.mof")]).end == .exited(0))
+        let alone = try await run(["mof", "check", folder.path("ok.mof")], on: "unix:path=\(folder.path("nobody"))")
+        #expect(alone.end == .exited(0))
+        #expect(alone.errors.hasPrefix("cimctl: only the syntax was checked"))
+    }
+
+    @Test("mof format: to standard output, in place with the file's mode, or as a check")
+    func format() async throws {
+        try folder.write("a.mof", "class   A{uint8  x ;};")
+        let file = folder.path("a.mof")
+        chmod(file, 0o640)
+        let text = "class A\n{\n    uint8 x;\n};\n"
+        let shown = try await run(["mof", "format", file])
+        let unformatted = try await run(["mof", "format", "--check", file])
+        #expect(unformatted.end == .exited(1))
+        #expect(unformatted.output == file + "\n")
+        #expect(try await run(["mof", "format", "--in-place", file]).end == .exited(0))
+        #expect(try folder.read("a.mof") == shown.output)
+        #expect(shown.output.split(whereSeparator: \.isWhitespace) == text.split(whereSeparator: \.isWhitespace))
+        var status = stat()
+        #expect(stat(file, &status) == 0 && status.st_mode & 0o777 == 0o640)
+        #expect(try await run(["mof", "format", "--check", file]).end == .exited(0))
+        try folder.write("b.mof", "class B { string s = \"unterminated; };")
+        let broken = try await run(["mof", "format", "--in-place", folder.path("b.mof")])
+        #expect(broken.end == .exited(1))
+        #expect(broken.errors.contains("b.mof:1:"))
+    }
+}
