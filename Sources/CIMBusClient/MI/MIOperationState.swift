@@ -25,10 +25,12 @@ extension MI {
         let isPulled: Bool
         private(set) var results = Results.outstanding
         private(set) var isClosed = false
+        /// The handle is gone: as good as closed, though a callback may still close it in so many words.
+        private var isDropped = false
 
         init(isPulled: Bool) { self.isPulled = isPulled }
 
-        var isFinished: Bool { isClosed && results == .over }
+        var isFinished: Bool { (isClosed || isDropped) && results == .over }
 
         /// Throws InvalidParameter when the operation is closed, InvalidOperation when there is nothing to take: a callback gets the results,
         /// the last was given, or another task is taking one.
@@ -70,8 +72,7 @@ extension MI {
 
         /// The handle is gone. Returns whether the operation is to be cancelled: nobody can take its results.
         mutating func dropped() -> Bool {
-            if isClosed { return false }
-            isClosed = true
+            isDropped = true
             guard isPulled, results != .over else { return false }
             results = .over
             return true
