@@ -236,8 +236,8 @@ extension SDKTests {
             let record = MIRecord()
             let callbacks = MI.OperationCallbacks(
                 instanceResult: { control, result in
-                    order.record("result")
                     record.callback(control, result)
+                    order.record("result")
                 },
                 streamedParameterResult: { _, parameter in
                     #expect(parameter.value == .array(of: .uint32, [.uint32(1), .uint32(2)]))

@@ -8,7 +8,7 @@ extension MI {
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
         /// Each result that a callback gets waits for its ``MI/Acknowledgement`` before the next comes. Without effect on pulls, which are
-        /// acknowledged by the next one.
+        /// acknowledged by the next one. What waits for more than 30 s while more is to come fails: ClientTooSlow (DESIGN section 3).
         public static let manualAcknowledgement = OperationFlags(rawValue: 0x1)
 
         /// Instances know their class by name. What an instance says always has its class's types, so that this and ``noRTTI`` give the same.
