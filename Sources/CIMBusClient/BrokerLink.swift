@@ -167,7 +167,8 @@ final class BrokerLink: Sendable {
                 } else {
                     sink.finish(.failure(CIMError(status, parameter: parameter, object: object)))
                 }
-            case StatusType.progress: sink.progress(OperationProgress(packed: number, text: parameter))
+            case StatusType.progress:
+                sink.progress(OperationProgress(packed: number, text: parameter, object: try reader.readInstance()))
             default: break
             }
         } catch {

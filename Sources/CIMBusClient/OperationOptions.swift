@@ -42,17 +42,22 @@ public struct OperationProgress: Hashable, Sendable {
     public var total: UInt16
     /// The provider's words; nil when it gave none.
     public var text: String?
+    /// The provider's object, normally an `__ExtendedStatus`; nil when it gave none.
+    public var object: CIMInstance?
 
-    public init(current: UInt16, total: UInt16, text: String? = nil) {
+    public init(current: UInt16, total: UInt16, text: String? = nil, object: CIMInstance? = nil) {
         self.current = current
         self.total = total
         self.text = text
+        self.object = object
     }
 
     /// From the number on the wire, `total << 16 | current`.
-    init(packed: UInt32, text: String) {
+    init(packed: UInt32, text: String, object: CIMInstance? = nil) {
         current = UInt16(truncatingIfNeeded: packed)
         total = UInt16(truncatingIfNeeded: packed >> 16)
         self.text = text.isEmpty ? nil : text
+        // An empty object is NULL.
+        self.object = object.flatMap { $0.className.isEmpty && $0.properties.isEmpty ? nil : $0 }
     }
 }

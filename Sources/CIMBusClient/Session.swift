@@ -86,6 +86,14 @@ extension Session {
         _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
     ) -> ClientSink {
         let sink = link.openSink(services: services, onProgress: options.onProgress)
+        start(sink, member, signature, options, body)
+        return sink
+    }
+
+    /// Starts an async operation with a sink that is there.
+    func start(
+        _ sink: ClientSink, _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
+    ) {
         let call: Message
         do throws(CIMError) {
             call = try message(member + "Async", signature + "o") { (writer: inout BodyWriter) throws(DBusError) in
@@ -93,8 +101,7 @@ extension Session {
                 writer.append(objectPath: sink.path)
             }
         } catch {
-            sink.finish(.failure(error))
-            return sink
+            return sink.finish(.failure(error))
         }
         if let timeout = options.timeout {
             sink.watch(
@@ -114,7 +121,6 @@ extension Session {
                 }
             }
         }
-        return sink
     }
 }
 

@@ -1,0 +1,39 @@
+import CIM
+import DBus
+import Logging
+
+extension MI {
+    /// A client of MI, whose sessions end with it (MI_Application, SEMANTICS F.1).
+    public final class Application: Sendable {
+        /// What the client calls itself; in the labels of its loggers.
+        public let id: String
+        private let sessions = OpenLedger<Session>()
+
+        public init(id: String = "") { self.id = id }
+
+        /// Connects to a broker (MI_Application_NewSession).
+        ///
+        /// Throws InvalidParameter when the application is closed, TransportFailure when nobody listens at `address` or no broker is on that
+        /// bus, AccessDenied when the bus refuses this process.
+        /// - Parameter loop: carries the connection; nil: the process's common one.
+        public func newSession(
+            to address: BusAddress = .system, on loop: EventLoop? = nil, logger: Logger? = nil
+        ) async throws(CIMError) -> Session {
+            let logger = logger ?? Logger(label: id.isEmpty ? "cimbus.mi" : "cimbus.mi.\(id)")
+            let services = try await CIMBusClient.Session.connect(to: address, on: loop, logger: logger)
+            let session = Session(services, sessions)
+            guard session.enter() else {
+                await services.close()
+                throw CIMError(.invalidParameter, "the application is closed")
+            }
+            return session
+        }
+
+        /// Cancels every operation, and waits until every session is closed or dropped, and with it every operation. No session is made after
+        /// it. It waits for others to close: who holds a session must close it, and do that elsewhere.
+        public func close() async {
+            for session in sessions.seal() { session.cancelAll() }
+            await sessions.waitUntilEmpty()
+        }
+    }
+}

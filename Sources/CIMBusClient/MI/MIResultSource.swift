@@ -1,0 +1,92 @@
+import CIM
+import DBus
+
+extension MI {
+    /// What is asked of the broker, and how its answers are read.
+    struct Call<Element: Sendable>: Sendable {
+        typealias Reading = @Sendable (inout InstanceDecoder, Message) async throws(CIMError) -> [Element]
+        typealias Ending = @Sendable (FinalStatus) async throws(CIMError) -> Element?
+
+        /// Sends it; the answer comes to the sink.
+        var send: @Sendable (ClientSink) -> Void
+        /// Whether the one object there may be comes with the last result.
+        var isSingle = false
+        /// The class of objects that do not say theirs.
+        var expectedClass = ""
+        var read: Reading
+        /// What the end alone tells, where no object came.
+        var last: Ending = { _ in nil }
+    }
+
+    /// Gives the results of an operation, one by one, the last with `moreResults` false. By one task at a time.
+    struct ResultSource<Element: Sendable>: Sendable {
+        private let sink: ClientSink
+        private let reporter: Reporter?
+        private let call: Call<Element>?
+        private var decoder: InstanceDecoder
+        private var isStartDue: Bool
+        private var batch: [Element] = []
+        private var index = 0
+
+        /// - Parameter call: nil: it was refused here, and the sink has ended.
+        init(_ sink: ClientSink, _ call: Call<Element>?, reporter: Reporter?, reportsStart: Bool) {
+            self.sink = sink
+            self.call = call
+            self.reporter = reporter
+            decoder = InstanceDecoder(expectedClass: call?.expectedClass ?? "")
+            isStartDue = reportsStart && call != nil
+        }
+
+        mutating func next() async -> OperationResult<Element> {
+            if isStartDue {
+                isStartDue = false
+                return OperationResult(moreResults: true)
+            }
+            do throws(CIMError) {
+                while true {
+                    if let element = waiting() { return OperationResult(value: element, moreResults: true) }
+                    switch await sink.take() {
+                    case .batch(let message): try await read(message)
+                    case .ended(let ending): return await last(.success(try await value(of: try ending.get())))
+                    case .nothing: break
+                    }
+                }
+            } catch {
+                // What cannot be read ends the operation for the broker, too.
+                sink.cancel()
+                return await last(.failure(error))
+            }
+        }
+
+        /// The next element that was read and may be given. After a cancel none is.
+        private mutating func waiting() -> Element? {
+            guard call?.isSingle == false, index < batch.count, !sink.isCancelled else { return nil }
+            defer { index += 1 }
+            return batch[index]
+        }
+
+        private mutating func read(_ message: Message) async throws(CIMError) {
+            guard let call else { return }
+            // One object is all that a single result has; more would be the broker's fault.
+            if call.isSingle, !batch.isEmpty { return }
+            batch = try await call.read(&decoder, message)
+            index = 0
+        }
+
+        private func value(of final: FinalStatus) async throws(CIMError) -> Element? {
+            if final.status != .noError { reporter?.report(Report(reservation: final.status)) }
+            guard let call, call.isSingle else { return nil }
+            if let element = batch.first { return element }
+            return try await call.last(final)
+        }
+
+        /// Everything that was reported comes before the end.
+        private func last(_ ending: Result<Element?, CIMError>) async -> OperationResult<Element> {
+            if call != nil { await reporter?.drain() }
+            switch ending {
+            case .success(let value): return OperationResult(value: value, moreResults: false)
+            case .failure(let error): return OperationResult(moreResults: false, error: error)
+            }
+        }
+    }
+}

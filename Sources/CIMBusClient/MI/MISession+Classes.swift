@@ -1,0 +1,82 @@
+import CIM
+import CIMBusWire
+import DBus
+
+extension MI.Session {
+    /// A class, with its inherited features (MI_Session_GetClass).
+    @discardableResult
+    public func getClass(
+        _ name: String, in namespace: String? = nil, flags: MI.OperationFlags = [], options: MI.OperationOptions? = nil,
+        callbacks: MI.OperationCallbacks? = nil
+    ) -> MI.ClassOperation {
+        let request = Request(activity: "GetClass", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
+        return begin(request, callback: callbacks?.classResult) { (target) throws(CIMError) in
+            try Self.check(name: name, "class")
+            var call = target.classes("GetObject", name, flags.read)
+            call.isSingle = true
+            return call
+        }
+    }
+
+    /// The subclasses of a class, without itself (MI_Session_EnumerateClasses; SEMANTICS L 17); with ``MI/OperationFlags/shallow`` the direct
+    /// ones only.
+    /// - Parameters:
+    ///   - className: nil: every class of the namespace.
+    ///   - namesOnly: classes with their name and nothing else.
+    @discardableResult
+    public func enumerateClasses(
+        of className: String? = nil, in namespace: String? = nil, namesOnly: Bool = false, flags: MI.OperationFlags = [],
+        options: MI.OperationOptions? = nil, callbacks: MI.OperationCallbacks? = nil
+    ) -> MI.ClassOperation {
+        let request = Request(activity: "EnumerateClasses", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
+        return begin(request, callback: callbacks?.classResult) { (target) throws(CIMError) in
+            if let className { try Self.check(name: className, "class") }
+            return target.classes("CreateClassEnum", className ?? "", flags.enumeration, namesOnly: namesOnly)
+        }
+    }
+
+    /// Whether the broker answers (MI_Session_TestConnection). The result has no instance.
+    @discardableResult
+    public func testConnection(flags: MI.OperationFlags = [], callbacks: MI.OperationCallbacks? = nil) -> MI.InstanceOperation {
+        begin(
+            Request(activity: "TestConnection", flags: flags, callbacks: callbacks), callback: callbacks?.instanceResult
+        ) { (target) throws(CIMError) in
+            let broker = target.services.broker
+            return MI.Call(
+                send: { sink in
+                    Task {
+                        do throws(CIMError) {
+                            _ = try await broker.figures()
+                            sink.finish(.success(FinalStatus(status: .noError, parameter: "")))
+                        } catch {
+                            sink.finish(.failure(error))
+                        }
+                    }
+                }, isSingle: true, read: { (_, _) async throws(CIMError) in [] })
+        }
+    }
+}
+
+extension MI.Session.Target {
+    fileprivate func classes(
+        _ member: String, _ name: String, _ flags: CIMBusWire.OperationFlags, namesOnly: Bool = false
+    ) -> MI.Call<CIMClass> {
+        .services(self, member, "sia{sv}") { (writer: inout BodyWriter, options) throws(DBusError) in
+            writer.append(string: name)
+            writer.append(options, extraFlags: options.progressFlag.union(flags))
+        } reading: { (_, message) async throws(CIMError) in
+            do {
+                var reader = message.reader
+                let end = try reader.enterArray(elementAlignment: 4)
+                var classes: [CIMClass] = []
+                while !reader.isAtEnd(of: end) {
+                    let declaration = try reader.readClass()
+                    classes.append(namesOnly ? CIMClass(name: declaration.name) : declaration)
+                }
+                return classes
+            } catch {
+                throw CIMError(undecodable: error, what: "a class")
+            }
+        }
+    }
+}

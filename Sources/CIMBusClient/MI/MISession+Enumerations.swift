@@ -1,0 +1,131 @@
+import CIM
+import CIMBusWire
+import DBus
+
+extension MI.Session {
+    /// The instances of a class and of its subclasses (MI_Session_EnumerateInstances; R20 to R37).
+    /// - Parameters:
+    ///   - namespace: nil: the server's default, root/cimv2.
+    ///   - keysOnly: with key properties and no others.
+    @discardableResult
+    public func enumerateInstances(
+        of className: String, in namespace: String? = nil, keysOnly: Bool = false, flags: MI.OperationFlags = [],
+        options: MI.OperationOptions? = nil, callbacks: MI.OperationCallbacks? = nil
+    ) -> MI.InstanceOperation {
+        let request = Request(activity: "EnumerateInstances", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
+        return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
+            try Self.check(name: className, "class")
+            let base = flags.polymorphism == .deepBasePropertiesOnly ? className : nil
+            let shape = MI.InstanceShape(keysOnly: keysOnly, baseClass: base, derivation: flags.wantsDerivation)
+            return .services(target.keysOnly(keysOnly), "CreateInstanceEnum", "sia{sv}", expecting: className) {
+                (writer: inout BodyWriter, options) throws(DBusError) in
+                writer.append(string: className)
+                writer.append(options, extraFlags: options.progressFlag.union(flags.enumeration))
+            } reading: { (decoder, message) async throws(CIMError) in
+                try await target.readInstances(&decoder, message, shape)
+            }
+        }
+    }
+
+    /// The instances that a query selects (MI_Session_QueryInstances).
+    /// - Parameter dialect: "WQL"; of others the broker says QUERY_LANGUAGE_NOT_SUPPORTED.
+    @discardableResult
+    public func queryInstances(
+        _ expression: String, dialect: String = "WQL", in namespace: String? = nil, flags: MI.OperationFlags = [],
+        options: MI.OperationOptions? = nil, callbacks: MI.OperationCallbacks? = nil
+    ) -> MI.InstanceOperation {
+        let request = Request(activity: "QueryInstances", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
+        return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
+            target.query(expression, dialect: dialect, MI.InstanceShape(derivation: flags.wantsDerivation))
+        }
+    }
+
+    /// The instances that are associated with one (MI_Session_AssociatorInstances; SEMANTICS I.4).
+    /// - Parameters:
+    ///   - path: of the instance whose associators are asked for.
+    ///   - associationClass: only by associations of this class.
+    ///   - resultClass: only instances of this class.
+    ///   - role: only where the instance at `path` plays this part.
+    ///   - resultRole: only instances that play this part.
+    @discardableResult
+    public func associatorInstances(
+        of path: CIMObjectPath, associationClass: String? = nil, resultClass: String? = nil, role: String? = nil, resultRole: String? = nil,
+        in namespace: String? = nil, keysOnly: Bool = false, flags: MI.OperationFlags = [], options: MI.OperationOptions? = nil,
+        callbacks: MI.OperationCallbacks? = nil
+    ) -> MI.InstanceOperation {
+        let request = Request(activity: "AssociatorInstances", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
+        return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
+            let conditions = [("AssocClass", associationClass), ("ResultClass", resultClass), ("Role", role), ("ResultRole", resultRole)]
+            let expression = try target.expression("ASSOCIATORS OF", path, conditions)
+            return target.keysOnly(keysOnly).query(
+                expression, dialect: "WQL", MI.InstanceShape(keysOnly: keysOnly, derivation: flags.wantsDerivation))
+        }
+    }
+
+    /// The associations that refer to an instance (MI_Session_ReferenceInstances; SEMANTICS I.4).
+    /// - Parameters:
+    ///   - resultClass: only associations of this class.
+    ///   - role: only where the instance at `path` plays this part.
+    @discardableResult
+    public func referenceInstances(
+        of path: CIMObjectPath, resultClass: String? = nil, role: String? = nil, in namespace: String? = nil, keysOnly: Bool = false,
+        flags: MI.OperationFlags = [], options: MI.OperationOptions? = nil, callbacks: MI.OperationCallbacks? = nil
+    ) -> MI.InstanceOperation {
+        let request = Request(activity: "ReferenceInstances", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
+        return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
+            let expression = try target.expression("REFERENCES OF", path, [("ResultClass", resultClass), ("Role", role)])
+            return target.keysOnly(keysOnly).query(
+                expression, dialect: "WQL", MI.InstanceShape(keysOnly: keysOnly, derivation: flags.wantsDerivation))
+        }
+    }
+
+    static func check(name: String, _ what: String) throws(CIMError) {
+        guard CIMName.isValidIdentifier(name) else {
+            throw CIMError(.invalidParameter, "'\(name.prefix(200))' is no name of a \(what)")
+        }
+    }
+}
+
+extension MI.Session.Target {
+    /// Asks for keys only. A provider may give more.
+    func keysOnly(_ keysOnly: Bool) -> MI.Session.Target {
+        guard keysOnly else { return self }
+        var target = self
+        target.options.context["__GET_EXTENSIONS"] = .boolean(true)
+        target.options.context["__GET_EXT_KEYS_ONLY"] = .boolean(true)
+        return target
+    }
+
+    func query(_ expression: String, dialect: String, _ shape: MI.InstanceShape) -> MI.Call<CIMInstance> {
+        let flags = flags.read
+        return .services(self, "ExecQuery", "ssia{sv}") { (writer: inout BodyWriter, options) throws(DBusError) in
+            writer.append(string: dialect)
+            writer.append(string: expression)
+            writer.append(options, extraFlags: options.progressFlag.union(flags))
+        } reading: { [self] (decoder, message) async throws(CIMError) in
+            try await readInstances(&decoder, message, shape)
+        }
+    }
+
+    func readInstances(
+        _ decoder: inout InstanceDecoder, _ message: Message, _ shape: MI.InstanceShape
+    ) async throws(CIMError) -> [CIMInstance] {
+        let instances = try await services.decode(&decoder, what: "an instance") { try $0.readInstances(message) }
+        return try await shape.apply(instances, services)
+    }
+
+    /// `ASSOCIATORS OF {path} WHERE …`. Names that are none are refused, so that none can say more than a name.
+    fileprivate func expression(
+        _ verb: String, _ path: CIMObjectPath, _ conditions: [(keyword: String, name: String?)]
+    ) throws(CIMError) -> String {
+        try CIMBusClient.Session.check(instancePath: path)
+        var expression = "\(verb) {\(services.text(of: path))}"
+        var separator = " WHERE "
+        for case (let keyword, let name?) in conditions {
+            try MI.Session.check(name: name, keyword)
+            expression += "\(separator)\(keyword) = \(name)"
+            separator = " "
+        }
+        return expression
+    }
+}

@@ -1,0 +1,34 @@
+import Synchronization
+
+/// Lets one through at a time, in the order they came. A turn lasts until it is given back, across whatever is awaited meanwhile.
+final class Turn: Sendable {
+    private struct Guarded {
+        var isTaken = false
+        var waiting: [CheckedContinuation<Void, Never>] = []
+    }
+
+    private let guarded = Mutex(Guarded())
+
+    func take() async {
+        await withCheckedContinuation { continuation in
+            let isMine = guarded.withLock { guarded in
+                if guarded.isTaken {
+                    guarded.waiting.append(continuation)
+                    return false
+                }
+                guarded.isTaken = true
+                return true
+            }
+            if isMine { continuation.resume() }
+        }
+    }
+
+    func giveBack() {
+        let next = guarded.withLock { guarded -> CheckedContinuation<Void, Never>? in
+            guard guarded.waiting.isEmpty else { return guarded.waiting.removeFirst() }
+            guarded.isTaken = false
+            return nil
+        }
+        next?.resume()
+    }
+}
