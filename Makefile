@@ -42,6 +42,7 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@echo "make test: the samples' tests"
 	Tests/Scripts/run-tests --package-path Samples
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
+	/usr/bin/python3 Samples/python/test_ethernet_interfaces.py EthernetInterfacesTests
 	@echo "make test: the installed system, under a real systemd"
 	@Tests/System/run .build/debug; status=$$?; \
 	if [ $$status -eq 77 ]; then echo "make test: the system tests were skipped, as said above"; \

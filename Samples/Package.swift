@@ -11,7 +11,8 @@ let strict: [SwiftSetting] = [
 let package = Package(
     name: "cimbus-samples",
     products: [
-        .executable(name: "UnixProcessProvider", targets: ["UnixProcessProvider"])
+        .executable(name: "UnixProcessProvider", targets: ["UnixProcessProvider"]),
+        .executable(name: "FrameworkSample", targets: ["FrameworkSample"]),
     ],
     dependencies: [
         .package(name: "cimbus", path: ".."),
@@ -38,6 +39,24 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "FrameworkSamples",
+            dependencies: [
+                .product(name: "CIM", package: "cimbus"),
+                .product(name: "CIMBusProvider", package: "cimbus"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "FrameworkSample",
+            dependencies: [
+                "FrameworkSamples",
+                .product(name: "CIMBusProvider", package: "cimbus"),
+                .product(name: "DBus", package: "cimbus"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "FrameworkSamplesTests", dependencies: ["FrameworkSamples"], swiftSettings: strict),
         .testTarget(name: "UnixProcessesTests", dependencies: ["UnixProcesses"], swiftSettings: strict),
     ]
 )

@@ -89,6 +89,9 @@ final class OpenCall: Sendable {
 
     var isOver: Bool { state.withLock { $0.phase == .over } }
 
+    /// Why nothing is done for it any more; nil while it goes on.
+    var refusal: CIMError? { state.withLock { $0.refusal(forCaller: true) } }
+
     /// Whether the broker has its reply, or waits for none.
     var isAnswered: Bool { state.withLock { $0.phase != .calling } }
 
@@ -123,15 +126,17 @@ final class OpenCall: Sendable {
         return try result.get()
     }
 
-    /// Waits until every full batch is on its way. Throws when the operation is over meanwhile.
+    /// Waits until every full batch is on its way; meanwhile the method gives up its place. Throws when the operation is over meanwhile.
     func waitForCredit() async throws {
-        await withUnsafeContinuation { continuation in
-            let isFree = state.withLock { state in
-                if state.phase == .over || state.failure != nil || state.sealed.isEmpty { return true }
-                state.waiters.append(continuation)
-                return false
+        await host.givingUpPlace(of: self) {
+            await withUnsafeContinuation { continuation in
+                let isFree = state.withLock { state in
+                    if state.phase == .over || state.failure != nil || state.sealed.isEmpty { return true }
+                    state.waiters.append(continuation)
+                    return false
+                }
+                if isFree { continuation.resume() }
             }
-            if isFree { continuation.resume() }
         }
         if let refusal = state.withLock({ $0.refusal(forCaller: true) }) { throw refusal }
     }

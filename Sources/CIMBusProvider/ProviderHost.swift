@@ -6,15 +6,15 @@ import Synchronization
 
 /// The object that the broker calls: who may call, which calls are open, which run, who serves them.
 final class ProviderHost: Sendable {
-    private struct State {
+    fileprivate struct State {
         /// The broker's unique name; nil while there is none.
         var broker: UniqueName?
         var open: [String: OpenCall] = [:]
-        var running = 0
-        /// Calls without a free place, first come first served. The broker sends no more than 4 of them.
-        var queued: [(ProviderMethod, OpenCall)] = []
-        /// Methods that gave up their place while they asked another provider, and have their answer. They go first.
-        var returning: [CheckedContinuation<Void, Never>] = []
+        var places: Places<ObjectIdentifier>
+        /// Calls without a free place.
+        var queued: [ObjectIdentifier: (ProviderMethod, OpenCall)] = [:]
+        /// What waits for its call's place.
+        var returning: [ObjectIdentifier: [CheckedContinuation<Void, Never>]] = [:]
         /// Calls by the time at which they are answered though their method runs on.
         var unanswered: [(due: ContinuousClock.Instant, call: OpenCall)] = []
         var isDetachScheduled = false
@@ -26,13 +26,14 @@ final class ProviderHost: Sendable {
     private let providers: [CIMName: any Provider]
     private let options: ProviderService.Options
     private let logger: Logger
-    private let state = Mutex(State())
+    private let state: Mutex<State>
 
     init(_ connection: Connection, _ providers: [CIMName: any Provider], _ options: ProviderService.Options, _ logger: Logger) {
         self.connection = connection
         self.providers = providers
         self.options = options
         self.logger = logger
+        state = Mutex(State(places: Places(options.maximumConcurrentCalls)))
     }
 
     /// The object to export.
@@ -40,9 +41,6 @@ final class ProviderHost: Sendable {
         var methods: [String: MethodImplementation] = [:]
         for method in ProviderMethod.allCases {
             methods[method.rawValue] = .immediate { [self] call in receive(method, call) }
-        }
-        methods["ExecQueryAsync"] = .immediate { call in
-            call.fail(DBusError(CIMError(.providerNotCapable, "this provider leaves queries to the broker")))
         }
         methods["CancelAsyncCall"] = .immediate { [self] call in cancel(call) }
         return ExportedObject([ExportedInterface(Interfaces.provider, methods: methods)])
@@ -56,7 +54,7 @@ final class ProviderHost: Sendable {
             guard state.broker != broker else { return [] }
             state.broker = broker
             state.schema = broker.map { SchemaCache(connection, BusName($0)) }
-            state.queued = []
+            state.dropQueued()
             return Array(state.open.values)
         }
         for call in orphans { call.end(CIMError(.transportFailure, "the broker is gone"), answering: false) }
@@ -65,7 +63,7 @@ final class ProviderHost: Sendable {
     /// Ends what is open, as when the service stops.
     func endAll(_ error: CIMError) {
         let open = state.withLock { state in
-            state.queued = []
+            state.dropQueued()
             return Array(state.open.values)
         }
         for call in open { call.abandon(error) }
@@ -118,12 +116,9 @@ final class ProviderHost: Sendable {
         let open = OpenCall(call, on: connection, sink: sink, broker: BusName(broker), host: self)
         let mayRun = state.withLock { state in
             state.open[sink.text] = open
-            if state.running >= max(1, options.maximumConcurrentCalls) {
-                state.queued.append((method, open))
-                return false
-            }
-            state.running += 1
-            return true
+            if state.places.arrived(ObjectIdentifier(open)) { return true }
+            state.queued[ObjectIdentifier(open)] = (method, open)
+            return false
         }
         if mayRun { start(method, open) }
     }
@@ -143,7 +138,7 @@ final class ProviderHost: Sendable {
             } catch {
                 open.finish(.failed(CIMError(thrown: error)))
             }
-            returned()
+            returned(open)
         }
         if options.runsOnConnectionThread, connection.loop.isOnLoop {
             open.runs(in: Task.immediate(executorPreference: connection.loop, operation: work))
@@ -177,43 +172,45 @@ final class ProviderHost: Sendable {
 
     // MARK: Places
 
-    /// A provider's method has returned, or waits for another provider: the next call may run.
-    private func returned() {
-        enum Next { case method(CheckedContinuation<Void, Never>), call(ProviderMethod, OpenCall) }
-        let next: Next? = state.withLock { state in
-            if !state.returning.isEmpty { return .method(state.returning.removeFirst()) }
-            // Calls that were cancelled while they waited have had their answer.
-            state.queued.removeAll { $0.1.isOver }
-            if state.queued.isEmpty {
-                state.running -= 1
-                return nil
+    /// A provider's method has returned: the next call may run.
+    private func returned(_ call: OpenCall) {
+        giveUpPlace { $0.ended(ObjectIdentifier(call)) }
+        // Tasks of its own that outlive it go on without a place.
+        for task in state.withLock({ $0.returning.removeValue(forKey: ObjectIdentifier(call)) }) ?? [] { task.resume() }
+    }
+
+    private func giveUpPlace(_ decide: (inout Places<ObjectIdentifier>) -> Places<ObjectIdentifier>.Next?) {
+        enum Action { case resume([CheckedContinuation<Void, Never>]), start(ProviderMethod, OpenCall) }
+        let action: Action? = state.withLock { state in
+            switch decide(&state.places) {
+            case .resume(let call): .resume(state.returning.removeValue(forKey: call) ?? [])
+            // Calls that were cancelled while they waited have had their answer, and return at once.
+            case .start(let call): state.queued.removeValue(forKey: call).map { .start($0.0, $0.1) }
+            case nil: nil
             }
-            let (method, call) = state.queued.removeFirst()
-            return .call(method, call)
         }
-        switch next {
-        case .method(let continuation): continuation.resume()
-        case .call(let method, let call): start(method, call)
+        switch action {
+        case .resume(let continuations): for continuation in continuations { continuation.resume() }
+        case .start(let method, let call): start(method, call)
         case nil: break
         }
     }
 
-    /// Lets other calls run while `body` waits for what may lead back to this provider, so that one that serves one call at a time may ask
-    /// for its own classes (R13).
-    func givingUpPlace<Result: Sendable>(_ body: () async throws(DBusError) -> Result) async throws(DBusError) -> Result {
-        returned()
-        let result: Swift.Result<Result, DBusError>
-        do throws(DBusError) { result = .success(try await body()) } catch { result = .failure(error) }
+    /// Lets other calls run while `body` waits for what may lead back to this provider: for another provider's answer, or for a client to
+    /// take objects. So one that serves one call at a time may ask for its own classes (R13), and a slow client keeps no other waiting.
+    func givingUpPlace<Result: Sendable, Failure: Error>(
+        of call: OpenCall, _ body: () async throws(Failure) -> Result
+    ) async throws(Failure) -> Result {
+        giveUpPlace { $0.left(ObjectIdentifier(call)) }
+        let result: Swift.Result<Result, Failure>
+        do throws(Failure) { result = .success(try await body()) } catch { result = .failure(error) }
         await withCheckedContinuation { continuation in
-            let mayRun = state.withLock { state in
-                if state.running >= max(1, options.maximumConcurrentCalls) {
-                    state.returning.append(continuation)
-                    return false
-                }
-                state.running += 1
-                return true
+            let mayGoOn = state.withLock { state in
+                if state.places.cameBack(ObjectIdentifier(call)) { return true }
+                state.returning[ObjectIdentifier(call), default: []].append(continuation)
+                return false
             }
-            if mayRun { continuation.resume() }
+            if mayGoOn { continuation.resume() }
         }
         return try result.get()
     }
@@ -262,6 +259,7 @@ final class ProviderHost: Sendable {
             if let layout = await schema()?.layout(of: plain.className, in: namespace) { instance = try start.readInstance(layout) }
             let path = try await provider.putInstance(instance, context: context)
             return path.map { .path($0.relativePath) } ?? .done
+        case .execQuery: return try await execQuery(&reader, namespace, open)
         case .execMethod:
             let path = try reader.readPath()
             let name = try reader.readString()
@@ -276,9 +274,9 @@ final class ProviderHost: Sendable {
         }
     }
 
-    private func schema() -> SchemaCache? { state.withLock { $0.schema } }
+    func schema() -> SchemaCache? { state.withLock { $0.schema } }
 
-    private func provider(_ className: String) throws(CIMError) -> any Provider {
+    func provider(_ className: String) throws(CIMError) -> any Provider {
         guard let provider = providers[CIMName(className)] else {
             throw CIMError(.invalidClass, "this provider does not serve class \(className)")
         }
@@ -290,5 +288,13 @@ final class ProviderHost: Sendable {
             throw CIMError(.providerNotCapable, "this provider has no instances of \(className)")
         }
         return provider
+    }
+}
+
+extension ProviderHost.State {
+    /// Nobody waits for these calls any more.
+    fileprivate mutating func dropQueued() {
+        for call in queued.keys { _ = places.ended(call) }
+        queued = [:]
     }
 }

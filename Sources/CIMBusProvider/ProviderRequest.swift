@@ -8,6 +8,7 @@ enum ProviderMethod: String, CaseIterable {
     case putInstance = "PutInstanceAsync"
     case deleteInstance = "DeleteInstanceAsync"
     case createInstanceEnum = "CreateInstanceEnumAsync"
+    case execQuery = "ExecQueryAsync"
     case execMethod = "ExecMethodAsync"
 
     /// What precedes the sink, which is the last argument.
@@ -15,6 +16,7 @@ enum ProviderMethod: String, CaseIterable {
         switch self {
         case .getObject, .deleteInstance, .createInstanceEnum: Signature(verified: "ssia{sv}")
         case .putInstance: Signature(verified: "sa{sv}ia{sv}")
+        case .execQuery: Signature(verified: "sssia{sv}")
         case .execMethod: Signature(verified: "sssia{sv}a{sv}")
         }
     }

@@ -10,14 +10,30 @@ extension RequestContext {
     /// - Parameter arguments: of the method; put ``forwardedContext`` where it takes a context.
     /// - Returns: the reply. Throws what the broker answers, CallCancelled when the operation is over meanwhile.
     public func call(_ method: String, _ arguments: [DBusValue], in namespace: CIMNamespaceName? = nil) async throws(CIMError) -> Message {
+        try await call(at: Contract.path(of: namespace ?? self.namespace), Contract.services, method, arguments)
+    }
+
+    /// Calls the broker; while it waits, the method gives up its place.
+    func call(
+        at path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]
+    ) async throws(CIMError) -> Message {
+        try checkIsOpen()
         do throws(DBusError) {
             let message = try Message.methodCall(
-                destination: call.brokerName, path: Contract.path(of: namespace ?? self.namespace), interface: Contract.services,
-                member: MemberName(verified: method), values: arguments)
-            return try await call.host.givingUpPlace { () throws(DBusError) in try await call.connection.call(message, timeout: nil) }
+                destination: call.brokerName, path: path, interface: interface, member: MemberName(verified: member), values: arguments)
+            return try await call.host.givingUpPlace(of: call) { () throws(DBusError) in
+                try await call.connection.call(message, timeout: nil)
+            }
         } catch {
+            // What was nested in a call ends with it: then that is the reason, whatever the broker had to say.
+            try checkIsOpen()
             throw CIMError(error)
         }
+    }
+
+    /// Throws CallCancelled, or why else the call has ended, when it has: nothing is asked for it any more.
+    func checkIsOpen() throws(CIMError) {
+        if let refusal = call.refusal { throw refusal }
     }
 
     /// The instance at `path`. Types are those of the wire (`sint16` for `sint8`, text for a datetime).

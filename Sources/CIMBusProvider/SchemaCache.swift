@@ -34,6 +34,18 @@ final class SchemaCache: Sendable {
         return ObjectLayout(parameters: method.parameters.filter(\.isIn))
     }
 
+    /// A class that was fetched already.
+    func known(_ className: String, in namespace: CIMNamespaceName) -> ObjectLayout? {
+        entries.withLock { $0[Key(namespace: namespace, className: CIMName(className))]?.layout }
+    }
+
+    /// Keeps a class as the one of that name.
+    func keep(_ declaration: CIMClass, named className: String, in namespace: CIMNamespaceName) -> ObjectLayout {
+        let entry = Entry(declaration: declaration, layout: ObjectLayout(decoding: declaration))
+        entries.withLock { $0[Key(namespace: namespace, className: CIMName(className))] = entry }
+        return entry.layout
+    }
+
     private func entry(_ className: String, _ namespace: CIMNamespaceName) async -> Entry? {
         let key = Key(namespace: namespace, className: CIMName(className))
         if let entry = entries.withLock({ $0[key] }) { return entry }

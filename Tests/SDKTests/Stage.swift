@@ -57,14 +57,15 @@ final class RunningService: Sendable {
 
     init(
         _ provider: any Provider, named name: String = Things.registration, mof: String = Things.mof, classes: [String] = Things.classes,
-        on bus: PrivateBus, options: ProviderService.Options = .init()
+        in namespace: CIMNamespaceName = .cimv2, on bus: PrivateBus, options: ProviderService.Options = .init()
     ) {
         let registrations = Recorder<Int>()
         let end = Event<(any Error)?>("the end of the service")
         var options = options
         options.onRegistered = { registrations.record(1) }
         let service = ProviderService(
-            name: name, mof: mof, classes: Dictionary(uniqueKeysWithValues: classes.map { ($0, provider) }), bus: .address(bus.address),
+            name: name, namespace: namespace, mof: mof, classes: Dictionary(uniqueKeysWithValues: classes.map { ($0, provider) }),
+            bus: .address(bus.address),
             options: options, logger: quiet)
         let group = ServiceGroup(services: [service], logger: quiet)
         self.registrations = registrations
@@ -85,9 +86,9 @@ final class RunningService: Sendable {
     /// Starts one and waits until it is registered.
     static func start(
         _ provider: any Provider, named name: String = Things.registration, mof: String = Things.mof, classes: [String] = Things.classes,
-        on bus: PrivateBus, options: ProviderService.Options = .init()
+        in namespace: CIMNamespaceName = .cimv2, on bus: PrivateBus, options: ProviderService.Options = .init()
     ) async throws -> RunningService {
-        let service = RunningService(provider, named: name, mof: mof, classes: classes, on: bus, options: options)
+        let service = RunningService(provider, named: name, mof: mof, classes: classes, in: namespace, on: bus, options: options)
         try await service.waitForRegistration(1)
         return service
     }

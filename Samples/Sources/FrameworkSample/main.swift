@@ -1,0 +1,47 @@
+// Serves one of the small samples.
+//
+//   FrameworkSample owners|interfaces|ethernet|echo [--system | --session | --address ADDRESS]
+
+import CIMBusProvider
+import DBus
+import FrameworkSamples
+import Glibc
+import Logging
+import ServiceLifecycle
+
+let usage = "usage: FrameworkSample owners|interfaces|ethernet|echo [--system | --session | --address ADDRESS]"
+var arguments = CommandLine.arguments.dropFirst()
+let sample: (name: String, className: String, mof: String, provider: any Provider)
+switch arguments.popFirst() {
+case "owners": sample = (ProcessOwners.registration, ProcessOwners.className, ProcessOwners.mof, ProcessOwners())
+case "interfaces": sample = (NetworkInterfaces.registration, NetworkInterfaces.className, NetworkInterfaces.mof, NetworkInterfaces())
+case "ethernet": sample = (EthernetInterfaces.registration, EthernetInterfaces.className, EthernetInterfaces.mof, EthernetInterfaces())
+case "echo": sample = (Echo.registration, Echo.className, Echo.mof, Echo())
+case let other:
+    print(usage)
+    exit(other == "--help" ? 0 : 64)
+}
+var bus = BusAddress.system
+while let argument = arguments.popFirst() {
+    switch argument {
+    case "--system": bus = .system
+    case "--session": bus = .session
+    case "--address": bus = .address(arguments.popFirst() ?? "")
+    default:
+        print(usage)
+        exit(64)
+    }
+}
+
+LoggingSystem.bootstrap(StreamLogHandler.standardError)
+let logger = Logger(label: sample.name)
+let service = ProviderService(
+    name: sample.name, mof: sample.mof, classes: [sample.className: sample.provider], bus: bus, logger: logger)
+let group = ServiceGroup(
+    configuration: .init(services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+do {
+    try await group.run()
+} catch {
+    logger.critical("\(error)")
+    exit(1)
+}

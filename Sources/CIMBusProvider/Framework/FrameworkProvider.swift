@@ -1,0 +1,71 @@
+import CIM
+import CIMBusWire
+
+/// A provider in the shape of WMI's provider framework (SEMANTICS E.2): one callback for each operation, whose flags have been validated, with
+/// instances that know their call. It is served by ``ProviderService`` like any other, and may ask others through its ``MethodContext``.
+///
+/// Each callback has a default that throws ProviderNotCapable: implement what the class supports. Instances go out with
+/// ``FrameworkInstance/commit()``.
+public protocol FrameworkProvider: InstanceProvider, QueryProvider, MethodProvider {
+    /// Commits every instance of the class. None is success.
+    func enumerateInstances(of className: String, flags: OperationFlags, context: MethodContext) async throws
+
+    /// Fills an instance, which arrives with its keys. Throws NotFound when there is none.
+    /// - Parameter requested: the properties that are wanted; more do no harm.
+    func getObject(_ instance: inout FrameworkInstance, requested: MethodContext.RequestedProperties, flags: OperationFlags) async throws
+
+    /// Commits every instance that satisfies the query; more do no harm. Throws ProviderNotCapable to leave a query to the broker.
+    func execQuery(_ query: String, flags: OperationFlags, context: MethodContext) async throws
+
+    /// Writes an instance; the flags say whether it must or must not exist.
+    /// - Returns: its path when this provider chose a key, else nil.
+    func putInstance(_ instance: FrameworkInstance, flags: OperationFlags) async throws -> CIMObjectPath?
+
+    /// Deletes an instance, of which the keys are given. Throws NotFound when there is none.
+    func deleteInstance(_ instance: FrameworkInstance, flags: OperationFlags) async throws
+
+    /// Runs a method.
+    /// - Parameters:
+    ///   - instance: with its keys and its path; without keys for a static method of the class (R93).
+    ///   - output: an instance of the method's out class (R118), `ReturnValue` included, to be filled.
+    func execMethod(
+        _ method: String, on instance: FrameworkInstance, input: CIMInstance, output: inout CIMInstance, flags: OperationFlags
+    ) async throws
+
+    /// Throws UnsupportedParameter for flags that the callback does not know. The default takes ``FrameworkCallback/acceptableFlags``.
+    func validateFlags(_ flags: OperationFlags, for callback: FrameworkCallback) throws(CIMError)
+}
+
+extension FrameworkProvider {
+    public func enumerateInstances(of className: String, flags: OperationFlags, context: MethodContext) async throws {
+        throw CIMError(.providerNotCapable, "the provider does not enumerate \(className)")
+    }
+
+    public func getObject(
+        _ instance: inout FrameworkInstance, requested: MethodContext.RequestedProperties, flags: OperationFlags
+    ) async throws {
+        throw CIMError(.providerNotCapable, "the provider does not get single instances of \(instance.value.className)")
+    }
+
+    public func execQuery(_ query: String, flags: OperationFlags, context: MethodContext) async throws {
+        throw CIMError(.providerNotCapable, "the provider leaves queries to the broker")
+    }
+
+    public func putInstance(_ instance: FrameworkInstance, flags: OperationFlags) async throws -> CIMObjectPath? {
+        throw CIMError(.providerNotCapable, "instances of \(instance.value.className) cannot be written")
+    }
+
+    public func deleteInstance(_ instance: FrameworkInstance, flags: OperationFlags) async throws {
+        throw CIMError(.providerNotCapable, "instances of \(instance.value.className) cannot be deleted")
+    }
+
+    public func execMethod(
+        _ method: String, on instance: FrameworkInstance, input: CIMInstance, output: inout CIMInstance, flags: OperationFlags
+    ) async throws {
+        throw CIMError(.providerNotCapable, "the provider does not run \(instance.value.className).\(method)")
+    }
+
+    public func validateFlags(_ flags: OperationFlags, for callback: FrameworkCallback) throws(CIMError) {
+        try flags.validate(acceptable: callback.acceptableFlags)
+    }
+}

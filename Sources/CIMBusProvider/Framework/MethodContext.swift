@@ -1,0 +1,65 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// The framework's name for what a call brings along: IWbemContext and the sink of the call that is being served (SEMANTICS E.4).
+///
+/// What a provider asks of other providers is asked of it, so it cannot be left out (R10), and everything asked is nested in the call
+/// (L12): it ends with it, is charged to its client, and a provider that leads back to itself is served. It is good for its call only: when
+/// that is over, everything asked of it fails.
+public typealias MethodContext = RequestContext
+
+extension RequestContext {
+    /// Which properties of an object the client wants (`__GET_EXTENSIONS` and its like, SEMANTICS C.1.3). A provider may always give more.
+    public enum RequestedProperties: Hashable, Sendable {
+        case all
+        case keys
+        case named([String])
+
+        /// Whether this property is wanted. Keys always are: give `isKey`.
+        public func contains(_ name: String, isKey: Bool = false) -> Bool {
+            switch self {
+            case .all: true
+            case .keys: isKey
+            case .named(let names): isKey || names.contains { CIMName.equal($0, name) }
+            }
+        }
+    }
+
+    /// What the client asked for; everything, where it said nothing. KEYS_ONLY wins over PROPERTIES.
+    public var requestedProperties: RequestedProperties {
+        let values = values
+        guard values[PartialRead.extensions]?.bool ?? false else { return .all }
+        if values[PartialRead.keysOnly]?.bool ?? false { return .keys }
+        return values[PartialRead.properties]?.elements.map { .named($0.compactMap(\.text)) } ?? .all
+    }
+}
+
+/// The context values of a read of less than everything (SEMANTICS C.1.3).
+enum PartialRead {
+    static let prefix = "__GET_EXT"
+    static let extensions = "__GET_EXTENSIONS"
+    static let properties = "__GET_EXT_PROPERTIES"
+    static let keysOnly = "__GET_EXT_KEYS_ONLY"
+    /// Set by the caller itself, not inherited from the call around it.
+    static let clientRequest = "__GET_EXT_CLIENT_REQUEST"
+}
+
+extension RequestContext {
+    /// ``forwardedContext`` for objects that are read with their class: without the system properties that follow from it, and with the
+    /// values of a partial read in place of those of the call itself.
+    func readContext(_ requested: RequestedProperties = .all) -> DBusValue {
+        var entries = values.filter { requested == .all || !$0.key.hasPrefix(PartialRead.prefix) }
+        entries[ContextKey.derivedSystemProperties] = .boolean(false)
+        if requested != .all {
+            entries[PartialRead.extensions] = .boolean(true)
+            entries[PartialRead.clientRequest] = .boolean(true)
+        }
+        switch requested {
+        case .all: break
+        case .keys: entries[PartialRead.keysOnly] = .boolean(true)
+        case .named(let names): entries[PartialRead.properties] = .strings(names)
+        }
+        return .dictionary(entries.map { ($0.key, $0.value) })
+    }
+}

@@ -1,0 +1,125 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// The instances that other providers have, as they arrive, asked for by a provider for the call it serves (SEMANTICS E.1, R3).
+///
+/// ```swift
+/// for try await disk in context.allInstances(of: "Sample_Disk") { … }
+/// ```
+///
+/// Nothing is asked before the first is wanted. It throws how the enumeration failed, after every instance that came before. A slow loop slows the inner provider
+/// down: about 256 instances wait here, and 8 batches or 1 MiB at the broker; a loop that takes nothing for 60 s ends with ClientTooSlow. Leaving the loop
+/// and cancelling its task cancel the enumeration. While it waits, the method gives up its place (R13). Each iteration asks anew.
+public struct NestedInstances: AsyncSequence, Sendable {
+    public typealias Element = CIMInstance
+    public typealias Failure = CIMError
+
+    enum Source: Sendable {
+        /// Of exactly this class, or of those below it, too.
+        case instances(of: String, isDeep: Bool)
+        case query(String)
+    }
+
+    let source: Source
+    let namespace: CIMNamespaceName
+    let context: RequestContext
+
+    public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(self) }
+
+    public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
+        /// As many as are taken out of a reply at once.
+        private static let mostAtOnce: UInt32 = 256
+
+        private let sequence: NestedInstances
+        private var reader: NestedReader
+        private var enumeration: NestedEnumeration?
+        private var batch: [CIMInstance] = []
+        private var index = 0
+        private var isAtEnd = false
+        /// What is there already is taken together; what is not is waited for one by one, so that the first does not wait for the second.
+        private var mayHaveMore = false
+
+        init(_ sequence: NestedInstances) {
+            self.sequence = sequence
+            reader = NestedReader(expectedClass: sequence.expectedClass)
+        }
+
+        public mutating func next() async throws(CIMError) -> CIMInstance? { try await next(isolation: nil) }
+
+        public mutating func next(isolation actor: isolated (any Actor)?) async throws(CIMError) -> CIMInstance? {
+            while true {
+                while index < batch.count {
+                    defer { index += 1 }
+                    if sequence.includes(batch[index]) { return batch[index] }
+                }
+                if isAtEnd { return nil }
+                do throws(CIMError) {
+                    try await refill()
+                } catch {
+                    isAtEnd = true
+                    enumeration = nil
+                    throw error
+                }
+            }
+        }
+
+        private mutating func refill() async throws(CIMError) {
+            batch = []
+            index = 0
+            let enumeration: NestedEnumeration
+            if let open = self.enumeration { enumeration = open } else { enumeration = try await sequence.open() }
+            self.enumeration = enumeration
+            let pulled =
+                mayHaveMore
+                ? try await enumeration.pull(Self.mostAtOnce, waiting: 0)
+                : try await enumeration.pull(1, waiting: NestedEnumeration.longestWait)
+            mayHaveMore = pulled.isFull
+            isAtEnd = pulled.isAtEnd
+            batch = try await sequence.context.read(&reader, in: sequence.namespace) { reader in
+                var objects = pulled.instances
+                return try reader.readInstances(&objects)
+            }
+            if isAtEnd { self.enumeration = nil }
+        }
+    }
+}
+
+extension NestedInstances {
+    fileprivate var expectedClass: String {
+        switch source {
+        case .instances(let className, _): className
+        case .query(let text): QueryTarget.className(of: text) ?? ""
+        }
+    }
+
+    /// Providers may give those of the classes below with their own.
+    fileprivate func includes(_ instance: CIMInstance) -> Bool {
+        guard case .instances(let className, isDeep: false) = source else { return true }
+        return CIMName.equal(instance.className, className)
+    }
+
+    fileprivate func open() async throws(CIMError) -> NestedEnumeration {
+        let method: String
+        let subject: [DBusValue]
+        var flags: OperationFlags = []
+        switch source {
+        case .instances(let className, let isDeep):
+            guard !className.isEmpty else { throw CIMError(.invalidParameter, "the name of the class is empty") }
+            method = "CreateInstanceEnum"
+            subject = [.string(className)]
+            if !isDeep { flags = .shallow }
+        case .query(let text):
+            guard !text.isEmpty else { throw CIMError(.invalidParameter, "the query is empty") }
+            method = "ExecQuery"
+            subject = [.string("WQL"), .string(text)]
+        }
+        let reply = try await context.call(
+            method + "Semisync", subject + [.int32(flags.rawValue), context.readContext()], in: namespace)
+        var reader = reply.reader
+        guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else {
+            throw CIMError(.transportFailure, "the broker answered \(method)Semisync with (\(reply.signature))")
+        }
+        return NestedEnumeration(context, path)
+    }
+}

@@ -1,0 +1,281 @@
+import CIM
+import CIMBusClient
+import CIMBusProvider
+import CIMBusTestKit
+import Glibc
+import Testing
+
+extension SDKTests {
+    /// Providers that ask others for instances: SEMANTICS E.1 and K.1.
+    @Suite struct FrameworkGlueTests {
+        /// Gives instances of the class and of the one below it, whatever it is asked for.
+        private static let mixed = ThingProvider(enumerate: { _, _, sink in
+            for number in 0..<40 { try await sink.indicate(part(number, class: number % 4 == 3 ? "Test_SpecialPart" : "Test_Part")) }
+        })
+
+        private static func numbered(_ count: Int) -> ThingProvider {
+            ThingProvider(enumerate: { _, _, sink in for number in 0..<count { try await sink.indicate(part(number)) } })
+        }
+
+        @Test(
+            "R1, R4, R17: getAllInstances is the shallow set of another provider, getAllDerivedInstances the deep one; streamed, they are the same"
+        )
+        func sets() async throws {
+            let stage = try await FrameworkStage.start()
+            let parts = try await stage.start(Self.mixed, .parts)
+            let (shallow, deep, streamed) = try await stage.serving { context in
+                var streamed: [CIMInstance] = []
+                for try await instance in context.allInstances(of: "Test_Part") { streamed.append(instance) }
+                return (
+                    try await context.getAllInstances(of: "Test_Part"), try await context.getAllDerivedInstances(of: "test_part"), streamed
+                )
+            }
+            #expect(shallow.map(number) == (0..<40).filter { $0 % 4 != 3 })
+            #expect(shallow.allSatisfy { $0.className == "Test_Part" })
+            #expect(deep.map(number) == Array(0..<40))
+            #expect(deep.contains { $0.className == "Test_SpecialPart" })
+            #expect(streamed == shallow)
+            try await stage.stage.expectQuiet()
+            withExtendedLifetime(parts) {}
+        }
+
+        @Test("E.1: instances have their class's types, and their paths")
+        func types() async throws {
+            let since = try #require(CIMDateTime("20200229123456.000007+060"))
+            let instance = CIMInstance(
+                className: "Test_SpecialPart",
+                ["Name": "p1", "Small": .sint8(-3), "Since": .datetime(since), "Level": .uint8(9), "Number": .uint32(1)])
+            let stage = try await FrameworkStage.start()
+            let parts = try await stage.start(
+                ThingProvider(enumerate: { _, _, sink in try await sink.indicate(instance) }, get: { _, _ in instance }), .parts)
+            let seen = try await stage.serving { context in
+                try await context.getAllDerivedInstances(of: "Test_Part") + [try await context.getInstanceByPath(partPath(1))]
+            }
+            #expect(seen.count == 2)
+            for one in seen {
+                #expect(one.className == "Test_SpecialPart")
+                #expect(one["Small"] == .sint8(-3))
+                #expect(one["Since"] == .datetime(since))
+                #expect(one["Level"] == .uint8(9))
+                #expect(one.path?.relativePath == "Test_SpecialPart.Name=\"p1\"")
+            }
+            withExtendedLifetime(parts) {}
+        }
+
+        @Test(
+            "R2, R5, R6, R7, R14: the callback runs once for each instance, with the requester and the user data as they were given",
+            arguments: [0, 1, 16, 600])
+        func callback(count: Int) async throws {
+            final class Requester: Sendable {}
+            let stage = try await FrameworkStage.start()
+            let parts = try await stage.start(Self.numbered(count), .parts)
+            let numbers = try await stage.serving { context in
+                let requester = Requester()
+                let userData = Recorder<Int>()
+                try await context.getAllInstancesAsynch(of: "Test_Part", requester: requester, userData: userData) {
+                    givenRequester, instance, nested, givenData in
+                    #expect(givenRequester === requester)
+                    #expect(givenData === userData)
+                    #expect(nested.operationID == context.operationID)
+                    givenData.record(number(of: instance.value))
+                }
+                return userData.all
+            }
+            #expect(numbers == Array(0..<count))
+            try await stage.stage.expectQuiet()
+            withExtendedLifetime(parts) {}
+        }
+
+        @Test("R3: the first callback runs before the source has the second instance", arguments: [1, 20])
+        func firstBeforeLast(count: Int) async throws {
+            let first = Event<Void>("the first callback")
+            let stage = try await FrameworkStage.start()
+            let parts = try await stage.start(
+                ThingProvider(enumerate: { _, _, sink in
+                    for number in 0..<count { try await sink.indicate(part(number)) }
+                    try await first.value()
+                    try await sink.indicate(part(count))
+                }), .parts)
+            let numbers = try await stage.serving { context in
+                let numbers = Recorder<Int>()
+                try await context.getAllDerivedInstancesAsynch(of: "Test_Part", requester: 0, userData: numbers) {
+                    _, instance, _, numbers in
+                    numbers.record(number(of: instance.value))
+                    first.send(())
+                }
+                return numbers.all
+            }
+            #expect(numbers == Array(0...count))
+            withExtendedLifetime(parts) {}
+        }
+
+        @Test(
+            "R8, R9: without a namespace it is root\\cimv2, wherever the call came from; with one, the class and its provider are found there"
+        )
+        func namespaces() async throws {
+            let other = try #require(CIMNamespaceName("root/other"))
+            let stage = try await FrameworkStage.start()
+            let root = stage.stage.session.session(for: .root)
+            _ = try await soon { try await root.putInstance(CIMInstance(className: "__NAMESPACE", ["Name": "other"])) }
+            let here = try await stage.start(Self.numbered(3), .parts)
+            let there = try await stage.start(Self.numbered(5), .parts, in: other)
+            let seen = Event<[Int]>("the numbers of instances")
+            let asking = try await stage.start(
+                ThingProvider(enumerate: { _, context, sink in
+                    #expect(context.namespace == other)
+                    let counts = Recorder<Int>()
+                    for namespace in [nil, other] {
+                        var count = 0
+                        try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, in: namespace, userData: 0) { _, _, _, _ in
+                            count += 1
+                        }
+                        counts.record(count)
+                    }
+                    counts.record(try await context.getAllInstances(of: "Test_Part").count)
+                    counts.record(try await context.getAllInstances(of: "Test_Part", in: other).count)
+                    seen.send(counts.all)
+                }), .middle, in: other)
+            let session = stage.stage.session.session(for: other)
+            #expect(try await session.enumerate("Test_Middle", .sync).error == nil)
+            #expect(try await seen.value() == [3, 5, 3, 5])
+            withExtendedLifetime((here, there, asking)) {}
+        }
+
+        @Test("R10: with the context of a call that is over nothing is asked, and no callback runs")
+        func staleContext() async throws {
+            let stage = try await FrameworkStage.start()
+            let asked = Recorder<Int>()
+            let parts = try await stage.start(
+                ThingProvider(enumerate: { _, _, sink in
+                    asked.record(1)
+                    try await sink.indicate(part(1))
+                }), .parts)
+            let stale = try await stage.serving { $0 }
+            try await stage.stage.expectQuiet()
+            let error = await #expect(throws: CIMError.self) {
+                try await stale.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in asked.record(2) }
+            }
+            #expect(error?.status == .invalidOperation)
+            #expect(await #expect(throws: CIMError.self) { try await stale.getInstanceByPath(partPath(1)) }?.status == .invalidOperation)
+            #expect(await #expect(throws: CIMError.self) { try await stale.getClass("Test_Part") }?.status == .invalidOperation)
+            #expect(asked.all.isEmpty)
+            withExtendedLifetime(parts) {}
+        }
+
+        @Test("R11, R12, R117: calls with the context, and with that of an instance, are nested: they carry it, and count for its client")
+        func nested() async throws {
+            let contexts = Recorder<RequestContext>()
+            let stage = try await FrameworkStage.start()
+            let parts = try await stage.start(
+                ThingProvider(
+                    enumerate: { _, context, sink in
+                        contexts.record(context)
+                        try await sink.indicate(part(1))
+                    },
+                    get: { _, context in
+                        contexts.record(context)
+                        return part(1)
+                    }), .parts)
+            let options = OperationOptions(context: ["Shade": "green"])
+            let outer = try await stage.serving(options: options) { context in
+                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, instance, _, _ in
+                    let path = try #require(instance.value.path)
+                    _ = try await instance.methodContext.getInstanceByPath(path)
+                }
+                return context
+            }
+            #expect(contexts.all.count == 2)
+            for context in contexts.all {
+                #expect(context.values["Shade"]?.text == "green")
+                #expect(context.originUserID == getuid())
+                #expect(context.operationID != nil && context.operationID != outer.operationID)
+                #expect(context.clientName != nil && context.clientName != outer.clientName)
+            }
+            withExtendedLifetime(parts) {}
+        }
+
+        @Test("R16: what the other provider fails with is thrown, after every instance before it", arguments: [0, 3, 300])
+        func failure(count: Int) async throws {
+            let stage = try await FrameworkStage.start()
+            let parts = try await stage.start(
+                ThingProvider(enumerate: { _, _, sink in
+                    for number in 0..<count { try await sink.indicate(part(number)) }
+                    throw CIMError(.accessDenied, "the drawer is locked")
+                }), .parts)
+            let (seen, error) = try await stage.serving { context in
+                var seen = 0
+                do {
+                    try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in seen += 1 }
+                } catch {
+                    return (seen, error as? CIMError)
+                }
+                return (seen, nil)
+            }
+            #expect(seen == count)
+            #expect(error?.status == .accessDenied)
+            #expect(error?.message.contains("the drawer is locked") == true)
+            #expect(error?.providerName == "Parts")
+            withExtendedLifetime(parts) {}
+        }
+
+        @Test("R16, E.1: a class that is not there, and names that are empty")
+        func wrongArguments() async throws {
+            let stage = try await FrameworkStage.start()
+            let statuses = try await stage.serving { context in
+                let recorder = Recorder<WBEMStatus?>()
+                func attempt(_ body: () async throws -> Void) async {
+                    do {
+                        try await body()
+                        recorder.record(nil)
+                    } catch { recorder.record((error as? CIMError)?.status) }
+                }
+                await attempt { _ = try await context.getAllInstances(of: "Test_Nothing") }
+                await attempt { _ = try await context.getAllInstances(of: "") }
+                await attempt { _ = try await context.getInstancesByQuery("") }
+                await attempt { _ = try await context.getInstanceByPath(CIMObjectPath(className: "Test_Part")) }
+                await attempt { _ = try await context.isDerivedFrom(base: "", derived: "Test_Thing") }
+                await attempt { _ = try await context.isDerivedFrom(base: "Test_Thing", derived: "Test_Nothing") }
+                await attempt { _ = try await context.getEmptyInstance(of: "") }
+                return recorder.all
+            }
+            #expect(
+                statuses == [
+                    .invalidClass, .invalidParameter, .invalidParameter, .invalidParameter, .invalidParameter, .notFound, .invalidParameter,
+                ])
+        }
+
+        @Test("an error of the callback is thrown on, and cancels the other provider; so does leaving the loop", arguments: [true, false])
+        func stop(byError: Bool) async throws {
+            struct Enough: Error {}
+            let ended = Event<Bool>("the end of the other provider")
+            let stage = try await FrameworkStage.start()
+            let parts = try await stage.start(
+                ThingProvider(enumerate: { _, _, sink in
+                    defer { ended.send(sink.isOver) }
+                    for number in 0... { try await sink.indicate(part(number)) }
+                }), .parts)
+            let seen = try await stage.serving { context in
+                var seen = 0
+                if byError {
+                    await #expect(throws: Enough.self) {
+                        try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in
+                            seen += 1
+                            if seen == 5 { throw Enough() }
+                        }
+                    }
+                } else {
+                    for try await _ in context.allInstances(of: "Test_Part") {
+                        seen += 1
+                        if seen == 5 { break }
+                    }
+                }
+                // While this call goes on: its end is not what ends the other.
+                #expect(try await ended.value())
+                return seen
+            }
+            #expect(seen == 5)
+            try await stage.stage.expectQuiet()
+            withExtendedLifetime(parts) {}
+        }
+    }
+}

@@ -1,0 +1,113 @@
+import CIM
+import CIMBusProvider
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Synchronization
+import Testing
+
+extension SDKTests {
+    /// What a provider sends when it asks with a query, message by message: SEMANTICS E.1, R18.
+    @Suite struct FrameworkQueryTests {
+        private static let partClass = CIMClass(
+            name: "Test_Part",
+            properties: [
+                CIMProperty(
+                    name: "Name", type: CIMTypeReference(.string),
+                    qualifiers: [CIMQualifier(name: "key", value: true)], origin: "Test_Part"),
+                CIMProperty(name: "Number", type: CIMTypeReference(.uint32), origin: "Test_Part"),
+            ])
+
+        /// Plays the broker's part in one query of 3 instances, in two replies; what it was asked is recorded.
+        private func playServices(on broker: BrokerStandIn) async -> Recorder<String> {
+            let asked = Recorder<String>()
+            let replies = Mutex([(WBEMStatus.noError, [part(0)]), (.sTimedOut, [part(1)]), (.sFalse, [part(2)])])
+            let services = ExportedInterface(
+                Interfaces.services,
+                methods: [
+                    "ExecQuerySemisync": .immediate { call in
+                        var reader = call.reader
+                        let language = (try? reader.readString()) ?? "?"
+                        let query = (try? reader.readString()) ?? "?"
+                        let flags = (try? reader.readInt32()) ?? -1
+                        let context = (try? reader.readValue(Signature(verified: "a{sv}")).stringDictionary) ?? [:]
+                        asked.record(
+                            "\(language): \(query) \(flags) \(context["__OPERATION"]?.integer() ?? 0) \(context["Shade"]?.text ?? "?")")
+                        call.reply([.objectPath(Contract.path(ofOperation: 7))])
+                    },
+                    "GetObject": .immediate { call in
+                        var reader = call.reader
+                        asked.record("class \((try? reader.readString()) ?? "?")")
+                        _ = call.reply(signature: Signature(verified: "a{sv}")) { (body) throws(DBusError) in
+                            body.append(class: Self.partClass, namespace: .cimv2, server: "here")
+                        }
+                    },
+                ])
+            let enumerator = ExportedInterface(
+                Interfaces.enumerator,
+                methods: [
+                    "Next": .immediate { call in
+                        var reader = call.reader
+                        let wait = (try? reader.readInt32()) ?? -1
+                        let count = (try? reader.readUInt32()) ?? 0
+                        asked.record(wait == 0 ? "what is there" : "wait for \(count)")
+                        let (status, instances) = replies.withLock { $0.isEmpty ? (.sFalse, []) : $0.removeFirst() }
+                        call.reply([
+                            .uint32(status.rawValue),
+                            .array(element: Signature(verified: "a{sv}"), instances.map { DBusValue(instance: $0) }),
+                        ])
+                    },
+                    "Close": .immediate { call in
+                        asked.record("close")
+                        call.reply()
+                    },
+                ])
+            _ = await broker.connection.export(ExportedObject([services]), at: Contract.path(of: .cimv2))
+            _ = await broker.connection.export(ExportedObject([enumerator]), at: Contract.path(ofOperation: 7))
+            return asked
+        }
+
+        private static let context: DBusValue = .dictionary([("__OPERATION", .uint64(5)), ("Shade", .string("green"))])
+
+        private func enumerate(_ broker: BrokerStandIn) async throws -> Message {
+            try await broker.send("CreateInstanceEnumAsync", [.string("Test_Thing"), .int32(0), Self.context])
+        }
+
+        @Test("E.1, R18, L12: a query goes out as it is, with the context, in the semisynchronous form; its instances come one by one")
+        func query() async throws {
+            let query = "SELECT Name FROM Test_Part WHERE Number < 3"
+            let bus = try await PrivateBus.start()
+            let broker = try await BrokerStandIn(on: bus)
+            let asked = await playServices(on: broker)
+            let seen = Recorder<Int>()
+            let service = RunningService(
+                ThingProvider(enumerate: { _, context, _ in
+                    try await context.getInstancesByQueryAsynch(query, requester: 1, userData: seen) { _, instance, _, seen in
+                        #expect(instance["Number"] == .uint32(UInt32(seen.all.count)))
+                        seen.record(number(of: instance.value))
+                    }
+                }), on: bus)
+            _ = try await soon { try await enumerate(broker) }
+            #expect(seen.all == [0, 1, 2])
+            #expect(
+                asked.all == ["WQL: \(query) 0 5 green", "wait for 1", "class Test_Part", "what is there", "wait for 1"])
+            withExtendedLifetime(service) {}
+        }
+
+        @Test("L9: who leaves the loop closes the query; what is not yet begun asks for nothing")
+        func leave() async throws {
+            let bus = try await PrivateBus.start()
+            let broker = try await BrokerStandIn(on: bus)
+            let asked = await playServices(on: broker)
+            let service = RunningService(
+                ThingProvider(enumerate: { _, context, _ in
+                    _ = context.instances(matching: "SELECT * FROM Test_Nothing")
+                    for try await _ in context.instances(matching: "SELECT * FROM Test_Part") { break }
+                }), on: bus)
+            _ = try await soon { try await enumerate(broker) }
+            try await asked.wait("the close") { $0.last == "close" }
+            #expect(asked.all == ["WQL: SELECT * FROM Test_Part 0 5 green", "wait for 1", "class Test_Part", "close"])
+            withExtendedLifetime(service) {}
+        }
+    }
+}
