@@ -30,7 +30,7 @@ extension Session {
         _ = try await call("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options))
     }
 
-    /// Deletes a class, with all classes derived from it and all their stored instances. Throws NotFound when there is none, InvalidOperation
+    /// Deletes a class, with all classes derived from it and all their stored instances. Throws InvalidClass when there is none, InvalidOperation
     /// for a system class, AccessDenied when this user may not write.
     public func deleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) {
         if options.onProgress != nil { return try await beginDeleteClass(name, options: options).value }

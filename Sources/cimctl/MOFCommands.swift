@@ -154,13 +154,7 @@ struct MOFCheck: Program {
         defer { bar.end() }
         let prepared = try MOFReading(search.folders, options).all(files, bar)
         if offline { return }
-        let session: Session
-        do throws(CIMError) {
-            session = try await options.connect()
-        } catch  where error.status == .transportFailure {
-            bar.end()
-            return StandardError.write("cimctl: only the syntax was checked: \(FailureReport.printable(error.message))\n")
-        }
+        guard let session = try await session(bar) else { return }
         var complaints = MOFComplaints()
         for (position, mof) in prepared.enumerated() where complaints.left > 0 {
             bar.show(files.count + position, "checking \(mof.file)")
@@ -171,6 +165,18 @@ struct MOFCheck: Program {
         bar.end()
         await session.close()
         if complaints.count > 0 { throw complaints.error("nothing was to be stored") }
+    }
+
+    /// Nil where there is no broker, which is then said.
+    private func session(_ bar: ProgressBar) async throws(CIMError) -> Session? {
+        do throws(CIMError) {
+            return try await options.connect()
+        } catch {
+            guard error.status == .transportFailure else { throw error }
+            bar.end()
+            StandardError.write("cimctl: only the syntax was checked: \(FailureReport.printable(error.message))\n")
+            return nil
+        }
     }
 }
 
@@ -222,25 +228,29 @@ struct MOFReading {
         for (position, name) in names.enumerated() where complaints.left > 0 {
             if Task.isCancelled { throw CIMError(.callCancelled, "interrupted; nothing is stored") }
             bar.show(position, "reading \(name)")
+            let mof: PreparedMOF
             do throws(MOFFaults) {
-                let mof = try PreparedMOF(name, in: files, namespace: namespace, limit: complaints.left)
-                guard mof.text.utf8.count <= PreparedMOF.largest else {
-                    throw MOFFaults(
-                        errors: [
-                            MOFError(
-                                file: name, line: 0, column: 0, status: .quotaViolation,
-                                message: "expected at most \(PreparedMOF.largest) bytes with all it includes, found \(mof.text.utf8.count)")
-                        ], isTruncated: false)
-                }
-                MOFComplaints.write(warnings: mof.unit)
-                prepared.append(mof)
+                mof = try one(name, limit: complaints.left)
             } catch {
                 bar.end()
                 complaints.add(error, in: name)
+                continue
             }
+            MOFComplaints.write(warnings: mof.unit)
+            prepared.append(mof)
         }
         if complaints.count > 0 { throw complaints.error("nothing is stored") }
         return prepared
+    }
+
+    private func one(_ name: String, limit: Int) throws(MOFFaults) -> PreparedMOF {
+        let mof = try PreparedMOF(name, in: files, namespace: namespace, limit: limit)
+        let size = mof.text.utf8.count
+        guard size > PreparedMOF.largest else { return mof }
+        let error = MOFError(
+            file: name, line: 0, column: 0, status: .quotaViolation,
+            message: "expected at most \(PreparedMOF.largest) bytes with all it includes, found \(size)")
+        throw MOFFaults(errors: [error], isTruncated: false)
     }
 }
 

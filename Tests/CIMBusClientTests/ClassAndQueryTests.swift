@@ -139,7 +139,7 @@ import Testing
 
     @Test("A.2.5: a text's failure says which declaration and lines; the call's own deadline ends the wait")
     func compile() async throws {
-        let (bus, _, session) = try await open()
+        let (bus, broker, session) = try await open()
         let good = try await session.compileMOF("class A {};")
         #expect(try good.get() == ["<buffer>:1:1: warning: so what"])
         let bad = try await session.compileMOF("bad")
@@ -152,14 +152,14 @@ import Testing
             try await session.compileMOF("never", options: MOFCompilationOptions(timeout: .milliseconds(20)))
         }
         #expect(late?.status == .timedOut)
-        withExtendedLifetime(bus) {}
+        withExtendedLifetime((bus, broker)) {}
     }
 
     @Test("A namespace at the top can neither be made nor deleted")
     func namespaces() async throws {
-        let (bus, _, session) = try await open()
+        let (bus, broker, session) = try await open()
         let error = await #expect(throws: CIMError.self) { try await session.createNamespace(.root) }
         #expect(error?.status == .invalidNamespace)
-        withExtendedLifetime(bus) {}
+        withExtendedLifetime((bus, broker)) {}
     }
 }

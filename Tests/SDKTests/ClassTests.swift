@@ -63,7 +63,7 @@ extension SDKTests {
             let deletion = try await session.openDeleteClass("T_Every")
             _ = try await soon { try await deletion.value(timeout: nil) }
             #expect(try await status { try await session.getClass("T_Every") } == .notFound)
-            #expect(try await status { try await session.deleteClass("T_Every") } == .notFound)
+            #expect(try await status { try await session.deleteClass("T_Every") } == .invalidClass)
             withExtendedLifetime((bus, broker)) {}
         }
 
