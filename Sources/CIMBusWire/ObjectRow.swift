@@ -109,7 +109,7 @@ public struct ObjectRow {
 
     /// The value of a slot in the class's type; NULL where there is none. What is inside an embedded object has the types of the wire.
     public func value(ofSlot slot: Int) -> CIMValue {
-        guard slot < values.count, values[slot] > 0 else { return .null }
+        guard values.indices.contains(slot), values[slot] > 0 else { return .null }
         var reader = reader
         reader.move(to: values[slot])
         return (try? reader.readValue(of: layout.slots[slot])) ?? .null
