@@ -39,8 +39,15 @@ extension Broker {
 
     /// All or nothing; durable when it returns.
     func commit(_ changes: [RepositoryChange]) async throws(CIMError) {
+        try checkAreAllowed(changes)
         try await repository.commit(changes)
         adopt(repository.schema)
+    }
+
+    func checkAreAllowed(_ changes: [RepositoryChange]) throws(CIMError) {
+        for (index, change) in changes.enumerated() {
+            do throws(CIMError) { try change.checkIsAllowed(schema: schema.schema) } catch { throw error.failed(at: index) }
+        }
     }
 
     /// From now on this is the schema: namespaces that are new get their object, those that are gone lose it, and providers that are defined
@@ -57,7 +64,12 @@ extension Broker {
             namespaces[path] = nil
             connection.assumeIsolated { $0.unexport(at: Contract.path(of: name)) }
         }
-        for name in names { for definition in new.providers(in: name) where definition.isDecoupled { define(definition) } }
+        var kept: Set<RegistrationID> = []
+        for name in names {
+            for definition in new.providers(in: name) where definition.isDecoupled { if let id = define(definition) { kept.insert(id) } }
+        }
+        for id in defined.subtracting(kept).sorted() { undefine(id) }
+        defined = kept
     }
 
     // MARK: - Where instances are
@@ -102,6 +114,7 @@ extension Broker {
             while let batch = try await next(of: part) { try await supply(batch, to: id) }
         case .stored(let classes):
             guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+            for name in classes { if let own = ownInstances(of: name) { try await supply(own, to: id) } }
             var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
             while let at = cursor {
                 let page = try await repository.page(at: at)
