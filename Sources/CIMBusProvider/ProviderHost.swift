@@ -11,6 +11,8 @@ final class ProviderHost: Sendable {
         var broker: UniqueName?
         var open: [String: OpenCall] = [:]
         var running = 0
+        /// When the last call came or ended.
+        var used = ContinuousClock.now
         /// Calls without a free place, first come first served. The broker sends no more than 4 of them.
         var queued: [(ProviderMethod, OpenCall)] = []
         /// Methods that gave up their place while they asked another provider, and have their answer. They go first.
@@ -87,6 +89,11 @@ final class ProviderHost: Sendable {
         if let timer { connection.loop.cancel(timer) }
     }
 
+    /// For how long no call has come or been open; nil while one is.
+    var idleTime: Duration? {
+        state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
+    }
+
     private func wakeIdleWaiters(evenIfBusy: Bool) {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
             guard evenIfBusy || state.open.isEmpty else { return [] }
@@ -118,6 +125,7 @@ final class ProviderHost: Sendable {
         let open = OpenCall(call, on: connection, sink: sink, broker: BusName(broker), host: self)
         let mayRun = state.withLock { state in
             state.open[sink.text] = open
+            state.used = .now
             if state.running >= max(1, options.maximumConcurrentCalls) {
                 state.queued.append((method, open))
                 return false
@@ -222,6 +230,7 @@ final class ProviderHost: Sendable {
     func ended(_ call: OpenCall) {
         let isIdle = state.withLock { state in
             if state.open[call.sink.text] === call { state.open[call.sink.text] = nil }
+            state.used = .now
             return state.open.isEmpty
         }
         if isIdle { wakeIdleWaiters(evenIfBusy: false) }
