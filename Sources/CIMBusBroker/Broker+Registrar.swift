@@ -27,6 +27,7 @@ extension Broker {
             }
             // Only now: what it brings may be large.
             try request.readContext()
+            if request.mof == nil, !request.user.isEmpty { try checkIsPerUser(request) }
             if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, call, id) }
             try checkFree(request, id)
             let accepted = request
@@ -68,14 +69,18 @@ extension Broker {
             throw CIMError(
                 .invalidParameter, "Register: provider \(request.name) is one for each user (PerUserInitialization); say for which one")
         }
-        guard definition?.isPerUser == true else {
+        try checkIsPerUser(request)
+        guard let uid = uid(of: id), uid == user || rights.mayWrite(uid: uid) else {
+            throw CIMError(.accessDenied, "Register: a provider for uid \(user) is registered by that user, root or the broker's user")
+        }
+    }
+
+    private func checkIsPerUser(_ request: RegisterCall) throws(CIMError) {
+        guard schema.schema.provider(request.name, in: request.namespace)?.isPerUser == true else {
             throw CIMError(
                 .notSupported,
                 "Register: provider \(request.name) is not one for each user; leave the user empty, or define it with PerUserInitialization"
             )
-        }
-        guard let uid = uid(of: id), uid == user || rights.mayWrite(uid: uid) else {
-            throw CIMError(.accessDenied, "Register: a provider for uid \(user) is registered by that user, root or the broker's user")
         }
     }
 
