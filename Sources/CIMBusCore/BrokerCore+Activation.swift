@@ -85,7 +85,9 @@ extension BrokerCore {
         guard let activation = registry[id]?.activation, let limit = activation.limit else { return }
         if limit > now { return agenda.schedule(.registration(id), at: limit) }
         if activation.isStarting {
-            failStart(id, Explanation(.startFailed, text: "it did not register within \(limits.start / 1_000_000) s of its start"))
+            failStart(
+                id,
+                Explanation(.startFailed, text: "it did not register within \(limits.start / 1_000_000) s of its start; look at its log"))
         } else {
             endExpectation(id)
         }
