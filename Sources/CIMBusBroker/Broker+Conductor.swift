@@ -25,6 +25,8 @@ enum Work: Sendable {
     case get(CIMObjectPath, ClassHierarchy)
     case put(CIMInstance, ClassHierarchy)
     case delete(CIMObjectPath, ClassHierarchy)
+    /// A method of what the broker itself has.
+    case administer(CIMObjectPath, method: String)
     /// A method of the instance's real class.
     case invoke(CIMObjectPath, ClassHierarchy)
 }
@@ -73,7 +75,7 @@ extension Broker {
         case .commit(let changes): return try await commit(changes, of: id)
         case .instance(let path):
             guard let record = records[id] else { throw Self.isOver(id) }
-            try await supply([try await repository.instance(at: path, in: record.namespace)], to: id)
+            try await supply([try await storedInstance(at: path, in: record.namespace)], to: id)
         case .classes(let classes): try await supply(classes, to: id)
         case .enumerate(let sources): try await enumerate(sources, for: id)
         case .query(let shares): try await query(shares, for: id)
@@ -83,6 +85,7 @@ extension Broker {
         case .get(let path, let hierarchy): try await get(path, hierarchy, for: id)
         case .put(let instance, let hierarchy): return try await put(instance, hierarchy, for: id)
         case .delete(let path, let hierarchy): try await delete(path, hierarchy, for: id)
+        case .administer(let path, let method): try await administer(path, method, for: id)
         case .invoke(let path, let hierarchy): try await invoke(path, hierarchy, for: id)
         }
         return ""

@@ -10,7 +10,7 @@ extension Broker {
     ) -> CIMError {
         let registration = record.registration.flatMap { core.registry.find($0) }
         let who = registration.map { registration in
-            let pid = outcome.explanation?.reason == .notRunning ? nil : outcome.explanation?.pid ?? registration.pid
+            let pid = outcome.explanation?.isAboutNobody == true ? nil : outcome.explanation?.pid ?? registration.pid
             return "provider \(registration.name)" + (pid.map { " (process \($0))" } ?? "")
         }
         let what = "\(record.kind.rawValue) \(record.target)"
@@ -31,7 +31,7 @@ extension Broker {
                 "StatusCode": .uint32(outcome.status.rawValue), "Description": .string(message), "Operation": .string(record.kind.rawValue),
                 "ParameterInfo": .string(record.target), "ProviderName": .string(registration?.name ?? "CIMBus"),
             ])
-        let isGone = outcome.explanation?.reason == .notRunning
+        let isGone = outcome.explanation?.isAboutNobody == true
         if !isGone, let pid = outcome.explanation?.pid ?? registration?.pid { status["ProviderProcessID"] = .uint32(pid) }
         status["OperationID"] = .uint64(id.number)
         status["ObjectsDelivered"] = .uint64(UInt64(record.delivered))
@@ -75,6 +75,10 @@ extension Broker {
         case .parentEnded: "the operation it was nested in has ended"
         case .unregistered: "\(who) unregistered before it was called"
         case .notRunning: "\(who) is registered and not running; start it and retry"
+        case .startFailed: "\(who) is not running and cannot be started\(detail)"
+        case .initializationFailed: "\(who) was started and failed\(detail)"
+        case .noRegistrationOfUser:
+            "\(who) is one for each user, and none is registered for \(explanation.text); start it as that user and retry"
         case .suspended: "\(who) is suspended; resume it"
         case .shuttingDown: "the broker is stopping; retry when it is back"
         case .stated: explanation.text
@@ -83,5 +87,15 @@ extension Broker {
 
     private static func seconds(_ time: Microseconds) -> String {
         time % 1_000_000 == 0 ? "\(time / 1_000_000) s" : "\(Double(time) / 1e6) s"
+    }
+}
+
+extension Explanation {
+    /// There is no process that it is about.
+    fileprivate var isAboutNobody: Bool {
+        switch reason {
+        case .notRunning, .startFailed, .initializationFailed, .noRegistrationOfUser: true
+        default: false
+        }
     }
 }

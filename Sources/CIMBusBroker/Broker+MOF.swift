@@ -207,7 +207,12 @@ extension Broker {
             let compiled = try await Self.compile(
                 text, "<buffer>", in: home, schema.schema, classFlags: classFlags, instanceFlags: instanceFlags)
             do throws(CIMError) {
-                if isCheck { try await repository.check(compiled.changes) } else { try await commit(compiled.changes) }
+                if isCheck {
+                    try checkAreAllowed(compiled.changes)
+                    try await repository.check(compiled.changes)
+                } else {
+                    try await commit(compiled.changes)
+                }
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }

@@ -83,6 +83,7 @@ extension Broker {
             let uid: UInt32 = entries["UnixUserID"]?.integer()
         else { return then(self, nil) }
         let id = newPeer(name)
+        groups[id] = entries["UnixGroupIDs"]?.elements?.compactMap { $0.integer() }
         core.peerAppeared(id, uid: uid, pid: entries["ProcessID"]?.integer(), at: Self.now)
         then(self, id)
     }
@@ -101,11 +102,13 @@ extension Broker {
     func nameVanished(_ name: String) {
         _ = newcomers.remove(name)
         asked.remove(name)
+        startedNameVanished(name)
         if let peer = peerIDs[name] { vanished(peer) }
     }
 
     private func vanished(_ peer: PeerID) {
         if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
+        groups[peer] = nil
         perform(core.peerVanished(peer, at: Self.now))
         if let name = peerNames.removeValue(forKey: peer) { peerIDs[name.text] = nil }
     }

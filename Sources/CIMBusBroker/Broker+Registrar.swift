@@ -18,21 +18,24 @@ extension Broker {
             guard schema.has(request.namespace) else {
                 throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
             }
-            guard rights.mayRegister(request.name, uid: uid) else {
+            guard mayRegister(request, id, uid) else {
                 throw CIMError(
                     .accessDenied,
-                    "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid)"
+                    "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid), "
+                        + "or write \"uid:\(uid)\" into the SecurityDescriptor of its definition"
                 )
             }
             // Only now: what it brings may be large.
             try request.readContext()
-            guard let mof = request.mof else { return try complete(request, call, id) }
+            if request.mof == nil, !request.user.isEmpty { try checkIsPerUser(request) }
+            if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, call, id) }
             try checkFree(request, id)
             let accepted = request
             Task(executorPreference: loop) { [self] in
                 do throws(CIMError) {
-                    try await self.storeMOF(mof, of: accepted.name, in: accepted.namespace, uid: uid)
-                    try await self.complete(accepted, call, id)
+                    let user = try await accepted.lookUpUser()
+                    if let mof = accepted.mof { try await self.storeMOF(mof, of: accepted.name, in: accepted.namespace, uid: uid) }
+                    try await self.complete(accepted, for: user, call, id)
                 } catch {
                     self.refuse(call, error)
                 }
@@ -47,8 +50,43 @@ extension Broker {
         call.fail(error)
     }
 
+    /// Root, the broker's user, whom the administrator allowed, and whom the definition allows (SEMANTICS D.5).
+    private func mayRegister(_ request: RegisterCall, _ id: PeerID, _ uid: UInt32) -> Bool {
+        if rights.mayRegister(request.name, uid: uid) { return true }
+        return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: groups[id] ?? []) ?? false
+    }
+
+    /// What the definition says about who registers, and for whom (SEMANTICS D.1, D.2, D.4).
+    private func check(_ request: RegisterCall, for user: UInt32?, _ id: PeerID) throws(CIMError) {
+        let definition = schema.schema.provider(request.name, in: request.namespace)
+        if let fault = definition?.fault { throw CIMError(fault.status, "Register: \(fault.message)") }
+        guard request.locale.isEmpty, definition?.isPerLocale != true else {
+            throw CIMError(
+                .notSupported, "Register: CIMBus has no registrations per locale; leave it empty, and PerLocaleInitialization FALSE")
+        }
+        guard let user else {
+            if definition?.isPerUser != true { return }
+            throw CIMError(
+                .invalidParameter, "Register: provider \(request.name) is one for each user (PerUserInitialization); say for which one")
+        }
+        try checkIsPerUser(request)
+        guard let uid = uid(of: id), uid == user || rights.mayWrite(uid: uid) else {
+            throw CIMError(.accessDenied, "Register: a provider for uid \(user) is registered by that user, root or the broker's user")
+        }
+    }
+
+    private func checkIsPerUser(_ request: RegisterCall) throws(CIMError) {
+        guard schema.schema.provider(request.name, in: request.namespace)?.isPerUser == true else {
+            throw CIMError(
+                .notSupported,
+                "Register: provider \(request.name) is not one for each user; leave the user empty, or define it with PerUserInitialization"
+            )
+        }
+    }
+
     /// Before anything is stored for it.
     private func checkFree(_ request: RegisterCall, _ id: PeerID) throws(CIMError) {
+        if !request.user.isEmpty { return }
         do throws(Refusal) {
             try core.checkRegister(id, namespace: request.namespace.text, name: request.name)
         } catch {
@@ -57,18 +95,27 @@ extension Broker {
     }
 
     /// The registration comes to life.
-    private func complete(_ request: RegisterCall, _ call: MethodCall, _ id: PeerID) throws(CIMError) {
+    private func complete(_ request: RegisterCall, for user: UInt32?, _ call: MethodCall, _ id: PeerID) throws(CIMError) {
+        try check(request, for: user, id)
+        if let failure = request.failure {
+            initializationFailed(request, user: user, failure)
+            throw CIMError(.initializationFailure, "Register: the provider could not initialize itself: \(failure.clipped(4096))")
+        }
         let registration: RegistrationID
         let effects: [Effect]
         do throws(Refusal) {
             (registration, effects) = try core.register(
-                id, namespace: request.namespace.text, name: request.name, silence: request.silence, ping: request.ping, at: Self.now)
+                id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping,
+                at: Self.now)
         } catch {
             throw CIMError(error.status, "Register: \(error.message)")
         }
         providerPaths[registration] = request.provider
+        starts[registration] = nil
+        stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
         watchProcess(of: id)
+        if let known = core.registry.find(registration) { recordProcess(of: known) }
         call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
         perform(effects)
         logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
@@ -77,25 +124,34 @@ extension Broker {
     /// The registration's object is on the bus.
     private func show(_ registration: RegistrationID, _ name: String, in namespace: CIMNamespaceName) -> ObjectPath {
         if let path = registrationPaths[registration] { return path }
-        let path = Contract.path(ofProvider: core.registry.find(registration)?.name ?? name, in: namespace)
+        let known = core.registry.find(registration)
+        let path = Contract.path(ofProvider: known?.name ?? name, user: known?.user, in: namespace)
         registrationPaths[registration] = path
         export(registration, at: path)
         return path
     }
 
     /// A provider that is stored as one is shown, though no process serves it yet.
-    func define(_ definition: ProviderDefinition) {
-        guard let id = core.define(namespace: definition.namespace.text, name: definition.name, uid: rights.broker) else {
-            return logger.warning("provider \(definition.name) in \(definition.namespace) is one definition too many; it is not served")
+    func define(_ definition: ProviderDefinition) -> RegistrationID? {
+        let terms = Registration.Terms(isPerUser: definition.isPerUser, busName: definition.busName)
+        guard let id = core.define(namespace: definition.namespace.text, name: definition.name, uid: rights.broker, terms: terms) else {
+            logger.warning("provider \(definition.name) in \(definition.namespace) is one definition too many; it is not served")
+            return nil
         }
         _ = show(id, definition.name, in: definition.namespace)
+        return id
     }
 
-    /// A provider is stored no more: unless it is registered, it is not there.
-    func undefine(_ definition: ProviderDefinition) {
-        guard let id = core.undefine(namespace: definition.namespace.text, name: definition.name) else { return }
-        providerPaths[id] = nil
-        if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
+    /// A definition is gone. What serves it still goes on until it leaves.
+    func undefine(_ id: RegistrationID) {
+        let (isGone, effects) = core.undefine(id, at: Self.now)
+        if isGone {
+            starts[id] = nil
+            stopExpecting(id)
+            providerPaths[id] = nil
+            if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
+        }
+        perform(effects)
     }
 
     private func unregister(_ call: MethodCall) {
@@ -105,8 +161,10 @@ extension Broker {
             call.fail(CIMError(.invalidNamespace, "UnRegister: \"\(scope.prefix(80))\" is not a namespace"))
             return
         }
+        let before = core.registry.all.filter { $0.peer == id }
         do throws(Refusal) {
             let effects = try core.unregister(id, namespace: namespace.text, name: name, at: Self.now)
+            for registration in before where core.registry.find(registration.id)?.peer == nil { forgetProcess(of: registration) }
             call.reply()
             perform(effects)
         } catch {
@@ -170,13 +228,17 @@ extension Broker {
     /// For root, the broker's own user, and the provider's.
     private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (isolated Broker) -> [Effect]) {
         guard let peer = peer(of: call), let uid = uid(of: peer), let registration = core.registry.find(id) else { return }
-        guard uid == 0 || uid == rights.broker || uid == registration.uid else {
+        guard mayManage(registration, uid: uid) else {
             call.fail(CIMError(.accessDenied, "\(call.member): only root, the broker's user and uid \(registration.uid) may do this"))
             return
         }
         let effects = change(self)
         call.reply()
         perform(effects)
+    }
+
+    func mayManage(_ registration: Registration, uid: UInt32) -> Bool {
+        uid == 0 || uid == rights.broker || uid == registration.uid
     }
 
     private func pingProvider(_ call: MethodCall, _ id: RegistrationID) {
@@ -212,85 +274,5 @@ extension Broker {
                 }
             }
         }
-    }
-}
-
-/// The arguments of `Register`, checked as far as they say it themselves.
-struct RegisterCall: Sendable {
-    let namespace: CIMNamespaceName
-    let name: String
-    let provider: ObjectPath
-    private(set) var mof: String?
-    private(set) var silence: Microseconds?
-    private(set) var ping: Microseconds?
-    private var context: BodyReader
-
-    private static let largest = 8 << 20
-
-    init(_ message: Message) throws(CIMError) {
-        guard message.bodySize <= Self.largest else {
-            throw CIMError(.quotaViolation, "Register: a call of \(message.bodySize) bytes; 8 MiB are the most")
-        }
-        do {
-            var reader = message.reader
-            guard try reader.readInt32() == 0 else { throw CIMError(.invalidParameter, "Register: flags must be 0") }
-            context = reader
-            try reader.skipArray(elementAlignment: 8)
-            guard try reader.readString().isEmpty, try reader.readString().isEmpty else {
-                throw CIMError(.notSupported, "Register: registrations per user or locale are not supported yet; leave both empty")
-            }
-            let scope = try reader.readString()
-            let name = try reader.readString()
-            provider = try reader.readObjectPath()
-            guard provider != Contract.null else {
-                throw CIMError(.invalidParameter, "Register: the provider is NULL (/); give the path of its org.cimbus1.Provider")
-            }
-            guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
-                throw CIMError(.invalidNamespace, "Register: \"\(scope.clipped(80))\" is not a namespace")
-            }
-            guard !name.isEmpty, name.utf8.count <= 120, name.utf8.allSatisfy({ $0 >= 0x20 }) else {
-                throw CIMError(.invalidParameter, "Register: a provider's name has 1 to 120 printable bytes")
-            }
-            self.namespace = namespace
-            self.name = name
-        } catch let error as CIMError {
-            throw error
-        } catch {
-            throw CIMError(.invalidParameter, "Register: \(error)")
-        }
-    }
-
-    /// Reads the keys it knows, and passes over the others unread.
-    mutating func readContext() throws(CIMError) {
-        do {
-            let end = try context.enterArray(elementAlignment: 8)
-            while !context.isAtEnd(of: end) {
-                try context.enterDictEntry()
-                let key = try context.readString()
-                switch key {
-                case ContextKey.mof:
-                    guard let text = try context.readVariant().stringValue else {
-                        throw CIMError(.invalidContext, "Register: MOF must be a string")
-                    }
-                    mof = text
-                case ContextKey.silenceSeconds: silence = try Self.seconds(try context.readVariant(), key)
-                case ContextKey.pingSeconds: ping = try Self.seconds(try context.readVariant(), key)
-                default:
-                    let types = try context.readSignatureBytes()
-                    try context.skip(types: types)
-                }
-            }
-        } catch let error as CIMError {
-            throw error
-        } catch {
-            throw CIMError(.invalidContext, "Register: \(error)")
-        }
-    }
-
-    private static func seconds(_ value: CIMValue, _ key: String) throws(CIMError) -> Microseconds {
-        guard let seconds = value.doubleValue, seconds > 0, seconds <= 86_400 * 365 else {
-            throw CIMError(.invalidContext, "Register: \(key) must be a positive number of seconds")
-        }
-        return Microseconds(seconds * 1e6)
     }
 }

@@ -147,6 +147,10 @@ extension Broker {
             return try put(arguments, layout, &record)
         case .execMethod:
             if let failure = try resolveMethod(arguments, declaration, &record) { return .broker(failure, answer: nil) }
+            if isOwn(declaration), let path = arguments.path {
+                record.work = .administer(path, method: record.method)
+                return .conducted
+            }
             return invoke(arguments, declaration, &record)
         default: break
         }
@@ -260,6 +264,7 @@ extension Broker {
 
     /// What a provider's definition says it does not do is not asked of it (SEMANTICS D.3).
     private static func refusal(of definition: ProviderDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
+        if let fault = definition.fault { return .stated(fault.status, fault.message) }
         guard definition.isEnabled else {
             return .stated(.providerDisabled, "provider \(definition.name) of class \(declaration.name) is disabled by its definition")
         }

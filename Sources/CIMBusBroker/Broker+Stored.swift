@@ -39,14 +39,20 @@ extension Broker {
 
     /// All or nothing; durable when it returns.
     func commit(_ changes: [RepositoryChange]) async throws(CIMError) {
+        try checkAreAllowed(changes)
         try await repository.commit(changes)
         adopt(repository.schema)
+    }
+
+    func checkAreAllowed(_ changes: [RepositoryChange]) throws(CIMError) {
+        for (index, change) in changes.enumerated() {
+            do throws(CIMError) { try change.checkIsAllowed(schema: schema.schema) } catch { throw error.failed(at: index) }
+        }
     }
 
     /// From now on this is the schema: namespaces that are new get their object, those that are gone lose it, and so do definitions of
     /// providers.
     func adopt(_ new: Schema) {
-        let old = schema.schema
         schema.schema = new
         let names = Set(new.namespaceNames)
         let services = ExportedObject([servicesInterface()])
@@ -62,12 +68,12 @@ extension Broker {
         if names != known {
             connection.assumeIsolated { $0.emitPropertiesChanged(["Namespaces"], of: Contract.broker, at: Contract.rootPath) }
         }
-        for name in names { for definition in new.providers(in: name) where definition.isDecoupled { define(definition) } }
-        for name in old.namespaceNames {
-            for definition in old.providers(in: name) where !(new.provider(definition.name, in: name)?.isDecoupled ?? false) {
-                undefine(definition)
-            }
+        var kept: Set<RegistrationID> = []
+        for name in names {
+            for definition in new.providers(in: name) where definition.isDecoupled { if let id = define(definition) { kept.insert(id) } }
         }
+        for id in defined.subtracting(kept).sorted() { undefine(id) }
+        defined = kept
     }
 
     // MARK: - Where instances are
@@ -84,6 +90,7 @@ extension Broker {
             let part = try openEnumeration(of: id, registration, layout, filter: records[id]?.filter)
             while let batch = try await next(of: part), !Task.isCancelled { try await supply(batch, to: id) }
         case .stored(let classes):
+            for name in classes { if let own = ownInstances(of: name) { try await supply(own, to: id) } }
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
         case .failure(let outcome, _):
             throw CIMError(outcome.status, outcome.explanation?.text ?? "")

@@ -48,8 +48,15 @@ public actor Broker {
     var inputs: [UInt32: Int] = [:]
     var processes: [PeerID: EventLoop.ProcessWatch] = [:]
     private var lastPeer: UInt64 = 0
+    /// The groups of each peer's user, as the bus tells them.
+    var groups: [PeerID: [UInt32]] = [:]
 
-    // Registrations: the provider's object, and where ours is.
+    // Registrations: starts, processes that may come back, the provider's object, and where ours is.
+    var starts: [RegistrationID: ProviderStart] = [:]
+    var lastStart: UInt64 = 0
+    var comebacks: [RegistrationID: EventLoop.ProcessWatch] = [:]
+    /// Those that come from a stored definition.
+    var defined: Set<RegistrationID> = []
     var providerPaths: [RegistrationID: ObjectPath] = [:]
     var registrationPaths: [RegistrationID: ObjectPath] = [:]
 
@@ -108,6 +115,7 @@ public actor Broker {
                 broker?.assumeIsolated { $0.nameVanished(name) }
             }
             await broker.exportObjects()
+            await broker.expectComebacks()
             switch try await connection.requestName(Contract.busName) {
             case .primaryOwner, .alreadyOwner: break
             case .queued, .exists:
@@ -250,6 +258,7 @@ public actor Broker {
         case .call(let sink): callProvider(sink)
         case .credit(let call, let status): creditIndicate(call, status)
         case .cancelCall(let sink, let peer, let registration): tellCancelled(sink, peer, registration)
+        case .start(let id): start(id)
         case .ping(let peer): ping(peer)
         case .registrationChanged(let id): registrationChanged(id)
         case .note(let note): log(note)
@@ -262,6 +271,7 @@ public actor Broker {
         switch note.event {
         case .responsive: logger.notice("peer \(peer)\(sink): \(note.text)")
         case .violation: logger.info("peer \(peer)\(sink) broke the contract: \(note.text)")
+        case .startFailed: logger.warning("cannot start provider \(note.text)")
         case .leak, .vanished, .unresponsive: logger.warning("peer \(peer)\(sink): \(note.text)")
         }
     }

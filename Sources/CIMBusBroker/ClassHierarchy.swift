@@ -61,7 +61,7 @@ extension Broker {
         let snapshot = schema.schema
         var result = ClassHierarchy()
 
-        func provider(_ declaration: CIMClass) -> String? { declaration.isDynamic ? declaration.providerName : nil }
+        func provider(_ declaration: CIMClass) -> String? { declaration.isDynamic && !isOwn(declaration) ? declaration.providerName : nil }
         func isTopmost(_ declaration: CIMClass) -> Bool {
             guard !declaration.isAbstract else { return false }
             return declaration.superclass.flatMap { snapshot.class($0, in: namespace) }?.isAbstract ?? true

@@ -5,6 +5,7 @@ struct Agenda: Sendable {
     enum Subject: Hashable, Sendable {
         case operation(OperationID)
         case peer(PeerID)
+        case registration(RegistrationID)
     }
 
     private struct Entry: Comparable, Sendable {

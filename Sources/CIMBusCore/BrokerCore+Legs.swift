@@ -11,14 +11,27 @@ public enum Answer: Hashable, Sendable, Codable {
 extension BrokerCore {
     // MARK: - Calling
 
-    /// The operation asks its provider, as soon as a call slot is free.
-    mutating func openLeg(_ id: OperationID, _ registrationID: RegistrationID) {
+    /// The operation asks its provider: of one that each user has for themselves, the caller's own.
+    mutating func openLeg(_ id: OperationID, _ named: RegistrationID) {
         guard let operation = operations[id] else { return }
-        guard let registration = registry[registrationID] else { return conclude(id, .because(.notRunning), discarding: false) }
-        registry[registrationID]?.counters.operations += 1
-        guard let provider = registration.peer, let peer = peers[provider] else {
-            return conclude(id, .because(.notRunning), discarding: false)
+        var registration = registry[named]
+        if let shared = registration, shared.terms.isPerUser, shared.user == nil {
+            let uid = peers[operation.request.client]?.uid
+            registration = uid.flatMap { registry.find(namespace: shared.namespace, name: shared.name, user: $0) }
+            guard registration != nil else {
+                return conclude(id, .because(.noRegistrationOfUser, text: uid.map { "uid \($0)" } ?? ""), discarding: false)
+            }
         }
+        guard let registration else { return conclude(id, .because(.notRunning), discarding: false) }
+        registry[registration.id]?.counters.operations += 1
+        operations[id]?.registration = registration.id
+        call(id, registration.id)
+    }
+
+    /// Calls the registration's process as soon as a call slot is free; where there is none, it is waited for.
+    mutating func call(_ id: OperationID, _ registrationID: RegistrationID) {
+        guard let operation = operations[id], let registration = registry[registrationID] else { return }
+        guard let provider = registration.peer, let peer = peers[provider] else { return awaitProvider(id, registrationID) }
         guard !registration.isSuspended else { return conclude(id, .because(.suspended), discarding: false) }
         guard peer.liveness != .unresponsive else { return conclude(id, .because(.providerUnresponsive), discarding: false) }
         lastSink += 1
@@ -51,6 +64,7 @@ extension BrokerCore {
         if peer.sinks.isEmpty, peer.heard < now, peer.pingedAt == nil { peers[leg.peer]?.heard = now }
         peers[leg.peer]?.sinks.insert(leg.sink)
         operations[leg.operation]?.state = .running
+        if let kind = operations[leg.operation]?.request.kind { registry[leg.registration]?.calls.count(kind) }
         agenda.schedule(.operation(leg.operation), at: now + silence(of: leg))
         agenda.schedule(.peer(leg.peer), at: now + pingLimit(of: leg.peer) / 2)
         effects.append(.call(leg.sink))

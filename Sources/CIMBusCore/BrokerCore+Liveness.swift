@@ -13,6 +13,8 @@ extension BrokerCore {
         }
         if operation.outcome == nil, let deadline = operation.deadline, deadline <= now {
             conclude(id, .because(.deadlinePassed), discarding: false)
+        } else if let awaited = operation.awaited {
+            review(awaited)
         } else if let since = operation.delivery.blockedSince, since + patience(operation) <= now {
             conclude(id, .because(.clientTooSlow), discarding: true)
         } else if let sink = operation.leg, let leg = legs[sink] {
@@ -59,6 +61,7 @@ extension BrokerCore {
             if operation.outcome == nil, let deadline = operation.deadline { at(deadline) }
             if let since = operation.delivery.blockedSince { at(since + patience(operation)) }
             if operation.conductedAt != nil { at(conductorsTime(operation) ?? now + limits.silence) }
+            if let awaited = operation.awaited { at(registry[awaited]?.activation.limit ?? now) }
             if let leg = operation.leg.flatMap({ legs[$0] }) {
                 if case .queued(let since) = leg.call {
                     at(since + limits.slotWait)

@@ -121,6 +121,7 @@ extension BrokerCore {
         discardObjects(of: operation, but: explained.object)
         operations[id]?.outcome = explained
         operations[id]?.state = .statusSeen
+        leaveWaiting(operation)
         if let sink = operation.leg { closeLeg(sink) }
         for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
         if discarding {
@@ -138,9 +139,7 @@ extension BrokerCore {
 
     /// Names the provider in what the broker says about it.
     private func explained(_ outcome: Outcome, _ operation: Operation) -> Outcome {
-        guard outcome.explanation != nil, outcome.explanation?.registration == nil, case .provider(let id) = operation.request.target else {
-            return outcome
-        }
+        guard outcome.explanation != nil, outcome.explanation?.registration == nil, let id = operation.asked else { return outcome }
         var outcome = outcome
         outcome.explanation?.registration = id
         if outcome.explanation?.pid == nil {
@@ -169,6 +168,7 @@ extension BrokerCore {
         if operation.state == .ended { return expire(id) }
         discardObjects(of: operation, but: nil)
         operations[id]?.outcome = .because(.cancelled)
+        leaveWaiting(operation)
         if let sink = operation.leg { closeLeg(sink) }
         for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
         dismissPulls(of: id)
@@ -190,8 +190,7 @@ extension BrokerCore {
     }
 
     private mutating func count(_ operation: Operation, _ outcome: Outcome) {
-        var registration: RegistrationID?
-        if case .provider(let id) = operation.request.target { registration = id }
+        let registration = operation.asked
         if outcome.status == .callCancelled {
             counters.cancelled += 1
             if let registration { registry[registration]?.counters.cancelled += 1 }

@@ -5,17 +5,20 @@ extension BrokerCore {
     ///
     /// - Throws: AlreadyRegistered while a live process holds the name; QuotaViolation past the number of definitions.
     /// - Parameters:
+    ///   - user: whose calls alone it is for; nil: everybody's.
     ///   - silence: its own limit of L8, instead of the broker's.
     ///   - ping: its own time to answer a ping, for code that blocks on purpose.
     public mutating func register(
-        _ id: PeerID, namespace: String, name: String, silence: Microseconds?, ping: Microseconds?, at moment: Microseconds
+        _ id: PeerID, namespace: String, name: String, user: UInt32? = nil, silence: Microseconds?, ping: Microseconds?,
+        at moment: Microseconds
     ) throws(Refusal) -> (RegistrationID, [Effect]) {
         began(.register(id, namespace: namespace, name: name, silence: silence, ping: ping), at: moment)
         hear(id)
-        try checkRegister(id, namespace: namespace, name: name)
+        try checkRegister(id, namespace: namespace, name: name, user: user)
         guard let peer = peers[id] else { throw Refusal(.shuttingDown, "the provider has left") }
         let registration =
-            registry.find(namespace: namespace, name: name)?.id ?? registry.define(namespace: namespace, name: name, uid: peer.uid)
+            registry.find(namespace: namespace, name: name, user: user)?.id
+            ?? registry.define(namespace: namespace, name: name, user: user, uid: peer.uid)
         registry[registration]?.peer = id
         registry[registration]?.uid = peer.uid
         registry[registration]?.pid = peer.pid
@@ -24,13 +27,14 @@ extension BrokerCore {
         registry[registration]?.ping = times.ping
         peers[id]?.registrations.insert(registration)
         effects.append(.registrationChanged(registration))
+        cameToLife(registration)
         return (registration, takeEffects())
     }
 
-    /// Whether the peer may have this name now; it throws what ``register(_:namespace:name:silence:ping:at:)`` would.
-    public func checkRegister(_ id: PeerID, namespace: String, name: String) throws(Refusal) {
+    /// Whether the peer may have this name now; it throws what ``register(_:namespace:name:user:silence:ping:at:)`` would.
+    public func checkRegister(_ id: PeerID, namespace: String, name: String, user: UInt32? = nil) throws(Refusal) {
         guard let peer = peers[id], !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
-        if let known = registry.find(namespace: namespace, name: name) {
+        if let known = registry.find(namespace: namespace, name: name, user: user) {
             guard known.peer != nil else { return }
             let owner = known.pid.map { ", process \($0)" } ?? ""
             throw Refusal(
@@ -42,24 +46,39 @@ extension BrokerCore {
         }
     }
 
-    /// A provider that is defined, and has no process: calls to it are ProviderLoadFailure until it registers (SEMANTICS G.3). Nothing happens
-    /// when the name is known. Nil past the number of definitions.
-    public mutating func define(namespace: String, name: String, uid: UInt32) -> RegistrationID? {
-        began(.define(namespace: namespace, name: name, uid: uid), at: now)
-        if let known = registry.find(namespace: namespace, name: name) { return known.id }
-        guard registry.all.count < limits.registrations else { return nil }
-        let id = registry.define(namespace: namespace, name: name, uid: uid)
-        registry[id]?.silence = limits.silence
-        registry[id]?.ping = limits.ping
+    /// A provider that is defined, and has no process: calls to it start it where its terms say how, and else are ProviderLoadFailure until
+    /// it registers (SEMANTICS G.3). Of a name that is known, only the terms change. Nil past the number of definitions.
+    public mutating func define(
+        namespace: String, name: String, user: UInt32? = nil, uid: UInt32, terms: Registration.Terms = .init()
+    ) -> RegistrationID? {
+        let known = registry.find(namespace: namespace, name: name, user: user)?.id
+        guard known != nil || registry.all.count < limits.registrations else { return nil }
+        let id = known ?? registry.define(namespace: namespace, name: name, user: user, uid: uid)
+        if known == nil {
+            registry[id]?.silence = limits.silence
+            registry[id]?.ping = limits.ping
+        }
+        if registry[id]?.terms != terms {
+            registry[id]?.terms = terms
+            // Another way to start it is worth a try at once.
+            if case .failed = registry[id]?.activation { registry[id]?.activation = .idle }
+        }
         return id
     }
 
-    /// A definition is gone: a name that no process serves is forgotten, and calls to it are ProviderNotFound. Nothing happens to a provider
-    /// that is registered, or has open operations; nil then.
-    public mutating func undefine(namespace: String, name: String) -> RegistrationID? {
-        guard let known = registry.find(namespace: namespace, name: name), known.peer == nil, known.open.isEmpty else { return nil }
-        registry.remove(known.id)
-        return known.id
+    /// The definition is gone, and with it the registration, unless a process serves it still.
+    /// - Returns: whether it is gone.
+    public mutating func undefine(_ id: RegistrationID, at moment: Microseconds) -> (isGone: Bool, [Effect]) {
+        now = moment
+        registry[id]?.terms = .init()
+        guard let known = registry[id], known.peer == nil, known.open.isEmpty else { return (false, takeEffects()) }
+        // Without a way to start it, what waits for it ends.
+        for operation in known.waiting.sorted() {
+            conclude(operation, .stated(.providerNotFound, "provider \(known.name) is not defined any more"), discarding: false)
+        }
+        agenda.remove(.registration(id))
+        registry.remove(id)
+        return (true, takeEffects())
     }
 
     /// A provider's own limit, not so short that the broker does nothing but ask, nor so long that a sum overflows.
@@ -75,15 +94,21 @@ extension BrokerCore {
     ) throws(Refusal) -> [Effect] {
         began(.unregister(id, namespace: namespace, name: name), at: moment)
         hear(id)
-        guard let known = registry.find(namespace: namespace, name: name), known.peer == id else {
+        let known = (peers[id]?.registrations ?? []).sorted().filter { registration in
+            registry[registration].map { $0.namespace == namespace && CIMName.equal($0.name, name) } ?? false
+        }
+        guard !known.isEmpty else {
             throw Refusal(.providerNotRegistered, "provider \(name) is not registered in \(namespace) by this connection")
         }
-        registry[known.id]?.peer = nil
-        registry[known.id]?.isSuspended = false
-        peers[id]?.registrations.remove(known.id)
-        effects.append(.registrationChanged(known.id))
-        for sink in peers[id]?.calls.queue ?? [] where legs[sink]?.registration == known.id {
-            endLeg(sink, .because(.unregistered))
+        // All of them, where it serves several users.
+        for registration in known {
+            registry[registration]?.peer = nil
+            registry[registration]?.isSuspended = false
+            peers[id]?.registrations.remove(registration)
+            effects.append(.registrationChanged(registration))
+            for sink in peers[id]?.calls.queue ?? [] where legs[sink]?.registration == registration {
+                endLeg(sink, .because(.unregistered))
+            }
         }
         return takeEffects()
     }

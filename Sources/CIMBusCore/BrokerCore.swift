@@ -120,6 +120,7 @@ public struct BrokerCore: Sendable {
             switch subject {
             case .operation(let id): review(id)
             case .peer(let id): judge(id)
+            case .registration(let id): review(id)
             }
         }
         return takeEffects()

@@ -32,6 +32,10 @@ public enum Effect: Hashable, Sendable {
     /// Tell the provider that nobody waits for this sink any more (L9).
     case cancelCall(SinkID, PeerID, RegistrationID)
 
+    // Activation.
+    /// Start the registration's process; ``BrokerCore/startFailed(_:_:reason:at:)`` says if that is not possible, its registering that it was.
+    case start(RegistrationID)
+
     // Liveness.
     /// Ask a peer whether it is there; what was sent to it before is read when it answers.
     case ping(PeerID)
@@ -57,7 +61,7 @@ public struct Progress: Hashable, Sendable, Codable {
 
 /// What happened that an administrator may want to know.
 public struct Note: Hashable, Sendable {
-    public enum Event: String, Hashable, Sendable { case leak, violation, vanished, unresponsive, responsive }
+    public enum Event: String, Hashable, Sendable { case leak, violation, vanished, unresponsive, responsive, startFailed }
     public var event: Event
     public var peer: PeerID?
     public var sink: SinkID?

@@ -14,6 +14,12 @@ public struct Limits: Hashable, Sendable, Codable {
     public var slotWait: Microseconds = .seconds(300)
     /// How long the results of a finished semisynchronous operation are kept (L8).
     public var retention: Microseconds = .seconds(300)
+    /// How long a provider that was started may take to register, and how long calls wait for one whose process outlived the broker (L11).
+    public var start: Microseconds = .seconds(25)
+    public var comeback: Microseconds = .seconds(5)
+    /// After a start that failed, the next one is not tried before this time, which doubles with every failure up to the longest.
+    public var firstPause: Microseconds = .seconds(1)
+    public var longestPause: Microseconds = .seconds(60)
     /// The longest one `Next` or `CallResult` call waits on the bus.
     public var longestPull: Microseconds = .seconds(20)
 

@@ -86,7 +86,7 @@ public struct Batch: Hashable, Sendable, Codable {
 public struct Operation: Sendable {
     /// Can transition to: queued → running → statusSeen → ended, each of them straight to ended.
     public enum State: String, Hashable, Sendable {
-        /// Waits for a call slot at its provider. Can transition to: running, ended.
+        /// Waits for a call slot at its provider, or for its provider. Can transition to: running, ended.
         case queued
         /// The provider has its call. Can transition to: statusSeen, ended.
         case running
@@ -108,6 +108,10 @@ public struct Operation: Sendable {
     /// Whether it was asked for by a provider in a call of its own, so that it is never queued behind that (L12).
     let isNested: Bool
     public internal(set) var state: State
+    /// The registration that is asked: of one that each user has for themselves, the caller's.
+    public internal(set) var registration: RegistrationID?
+    /// The registration whose process it waits for.
+    var awaited: RegistrationID?
     /// The open provider call, if there is one.
     public internal(set) var leg: SinkID?
     public internal(set) var children: Set<OperationID> = []
@@ -119,6 +123,13 @@ public struct Operation: Sendable {
     var pulls: [Pull] = []
     /// When an ended semisynchronous operation's results go.
     var expires: Microseconds?
+
+    /// Whose failure it would be.
+    var asked: RegistrationID? {
+        if let registration { return registration }
+        if case .provider(let id) = request.target { return id }
+        return nil
+    }
 
     /// Objects handed to the client so far.
     public var objectsDelivered: Int { delivery.objects }

@@ -67,6 +67,12 @@ public struct Explanation: Hashable, Sendable, Codable {
         case unregistered
         /// The provider is registered and not running (SEMANTICS G.3).
         case notRunning
+        /// It could not be started (SEMANTICS G.3).
+        case startFailed
+        /// It was started, and could not initialize itself (SEMANTICS D.4).
+        case initializationFailed
+        /// Each user has a provider of their own, and the caller has none (SEMANTICS D.1).
+        case noRegistrationOfUser
         /// An administrator suspended the provider.
         case suspended
         /// The broker stops.
@@ -86,7 +92,8 @@ public struct Explanation: Hashable, Sendable, Codable {
             case .clientTooSlow: .clientTooSlow
             case .resultTooLarge: .quotaViolation
             case .cancelled, .parentEnded: .callCancelled
-            case .notRunning: .providerLoadFailure
+            case .notRunning, .startFailed, .noRegistrationOfUser: .providerLoadFailure
+            case .initializationFailed: .initializationFailure
             case .suspended: .providerSuspended
             case .shuttingDown: .shuttingDown
             case .stated: .failed

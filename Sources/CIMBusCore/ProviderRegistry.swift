@@ -20,6 +20,10 @@ public struct Registration: Sendable {
     public let id: RegistrationID
     public let name: String
     public let namespace: String
+    /// Whose calls it serves, where each user has a process of their own; nil: everybody's (SEMANTICS D.1).
+    public let user: UInt32?
+    /// What its definition says.
+    public internal(set) var terms = Terms()
     /// The process that serves it now.
     public internal(set) var peer: PeerID?
     public internal(set) var uid: UInt32
@@ -30,6 +34,16 @@ public struct Registration: Sendable {
     public internal(set) var counters = Counters()
     public internal(set) var lastFailure = ""
     public internal(set) var open: Set<SinkID> = []
+    public internal(set) var calls = Calls()
+    /// How it gets a process, while it has none.
+    public internal(set) var activation = Activation.idle
+    /// Starts that failed since it last registered.
+    var failedStarts = 0
+    /// Operations that wait for it to register.
+    var waiting: Set<OperationID> = []
+
+    /// Whether the broker can start it. A process that a name on the bus starts is everybody's, so that no single user's can be.
+    var isStartable: Bool { terms.busName != nil && user == nil && !terms.isPerUser }
 }
 
 /// Who serves what. Names compare without case, as all of CIM's do.
@@ -37,6 +51,7 @@ public struct ProviderRegistry: Sendable {
     struct Key: Hashable, Sendable {
         var namespace: String
         var name: CIMName
+        var user: UInt32?
     }
 
     private(set) var byID: [RegistrationID: Registration] = [:]
@@ -47,8 +62,9 @@ public struct ProviderRegistry: Sendable {
 
     public var all: some Collection<Registration> { byID.values }
 
-    public func find(namespace: String, name: String) -> Registration? {
-        byName[Key(namespace: namespace, name: CIMName(name))].flatMap { byID[$0] }
+    /// - Parameter user: of a registration for one user alone.
+    public func find(namespace: String, name: String, user: UInt32? = nil) -> Registration? {
+        byName[Key(namespace: namespace, name: CIMName(name), user: user)].flatMap { byID[$0] }
     }
 
     public func find(_ id: RegistrationID) -> Registration? { byID[id] }
@@ -59,17 +75,17 @@ public struct ProviderRegistry: Sendable {
     }
 
     /// A definition for a name that has none.
-    mutating func define(namespace: String, name: String, uid: UInt32) -> RegistrationID {
+    mutating func define(namespace: String, name: String, user: UInt32?, uid: UInt32) -> RegistrationID {
         last += 1
         let id = RegistrationID(last)
-        byID[id] = Registration(id: id, name: name, namespace: namespace, uid: uid, silence: 0, ping: 0)
-        byName[Key(namespace: namespace, name: CIMName(name))] = id
+        byID[id] = Registration(id: id, name: name, namespace: namespace, user: user, uid: uid, silence: 0, ping: 0)
+        byName[Key(namespace: namespace, name: CIMName(name), user: user)] = id
         return id
     }
 
     mutating func remove(_ id: RegistrationID) {
         guard let known = byID.removeValue(forKey: id) else { return }
-        byName[Key(namespace: known.namespace, name: CIMName(known.name))] = nil
+        byName[Key(namespace: known.namespace, name: CIMName(known.name), user: known.user)] = nil
     }
 
     func definitions(of uid: UInt32) -> Int { byID.values.reduce(0) { $0 + ($1.uid == uid ? 1 : 0) } }

@@ -10,6 +10,8 @@ final class ProviderHost: Sendable {
         /// The broker's unique name; nil while there is none.
         var broker: UniqueName?
         var open: [String: OpenCall] = [:]
+        /// When the last call came or ended.
+        var used = ContinuousClock.now
         var places: Places<ObjectIdentifier>
         /// Calls without a free place.
         var queued: [ObjectIdentifier: (ProviderMethod, OpenCall)] = [:]
@@ -85,6 +87,11 @@ final class ProviderHost: Sendable {
         if let timer { connection.loop.cancel(timer) }
     }
 
+    /// For how long no call has come or been open; nil while one is.
+    var idleTime: Duration? {
+        state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
+    }
+
     private func wakeIdleWaiters(evenIfBusy: Bool) {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
             guard evenIfBusy || state.open.isEmpty else { return [] }
@@ -116,6 +123,7 @@ final class ProviderHost: Sendable {
         let open = OpenCall(call, on: connection, sink: sink, broker: BusName(broker), host: self)
         let mayRun = state.withLock { state in
             state.open[sink.text] = open
+            state.used = .now
             if state.places.arrived(ObjectIdentifier(open)) { return true }
             state.queued[ObjectIdentifier(open)] = (method, open)
             return false
@@ -219,6 +227,7 @@ final class ProviderHost: Sendable {
     func ended(_ call: OpenCall) {
         let isIdle = state.withLock { state in
             if state.open[call.sink.text] === call { state.open[call.sink.text] = nil }
+            state.used = .now
             return state.open.isEmpty
         }
         if isIdle { wakeIdleWaiters(evenIfBusy: false) }

@@ -28,6 +28,15 @@ public struct ProviderService: Service {
         /// Runs the provider's methods on the thread of the connection: two thread switches less for each call. Only for methods that never
         /// block, and never compute for long: nothing else happens meanwhile.
         public var runsOnConnectionThread = false
+        /// The name on the bus that starts this provider (`BusName` of its definition): it owns it while it runs.
+        public var busName: WellKnownName?
+        /// Whose calls alone it serves, a name or a number, where its definition says PerUserInitialization; nil: everybody's.
+        public var user: String?
+        /// Whether it ends when nobody needs it. For a provider that is started again when it is needed; one that runs by itself stays.
+        public var idleExit = IdleExit.never
+        /// Called before it registers, with each broker anew; no call comes before it returns. When it throws, the provider is not registered,
+        /// calls that wait for it end with InitializationFailure, and ``ProviderService/run()`` throws.
+        public var initialize: (@Sendable (Initialization) async throws -> Void)?
         /// Called after each successful registration.
         public var onRegistered: (@Sendable () -> Void)?
 

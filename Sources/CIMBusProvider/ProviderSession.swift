@@ -10,13 +10,14 @@ struct ProviderSession {
         case brokerChanged(UniqueName?)
         case registered(UniqueName)
         case refused(CIMError)
+        case idle
         case disconnected(DBusError)
         case shutdown
     }
 
-    private let connection: Connection
-    private let service: ProviderService
-    private let host: ProviderHost
+    let connection: Connection
+    let service: ProviderService
+    let host: ProviderHost
     private let events: AsyncStream<Event>
     private let post: AsyncStream<Event>.Continuation
 
@@ -29,6 +30,7 @@ struct ProviderSession {
 
     func run() async throws {
         await connection.export(host.object, at: ProviderService.path)
+        try await ownName()
         connection.onDisconnected { [post] in post.yield(.disconnected($0)) }
         try await followBroker()
         // In a task of its own: a cancelled one could neither unregister nor wait.
@@ -50,6 +52,15 @@ struct ProviderSession {
         _ = try? await connection.nameOwner(of: BusName(Contract.busName))
         await connection.close()
         try result.get()
+    }
+
+    /// The name that starts this provider says that it runs, so that no second one is started.
+    private func ownName() async throws(DBusError) {
+        guard let name = service.options.busName else { return }
+        switch try await connection.requestName(name) {
+        case .primaryOwner, .alreadyOwner: break
+        case .queued, .exists: service.logger.notice("\(name) belongs to another process; is this provider running twice?")
+        }
     }
 
     /// Subscribes first, then checks.
@@ -76,7 +87,11 @@ struct ProviderSession {
         var registering: Task<Void, Never>?
         var broker: UniqueName?
         var isRegistered = false
-        defer { registering?.cancel() }
+        var idling: Task<Void, Never>?
+        defer {
+            registering?.cancel()
+            idling?.cancel()
+        }
         for await event in events {
             switch event {
             case .brokerChanged(let owner):
@@ -94,6 +109,18 @@ struct ProviderSession {
                 isRegistered = true
                 service.logger.info("registered", metadata: ["provider": "\(service.name)", "namespace": "\(service.namespace)"])
                 service.options.onRegistered?()
+                idling?.cancel()
+                idling = Task {
+                    guard let limit = await idleLimit(owner) else { return }
+                    await waitForIdleness(limit)
+                    if !Task.isCancelled { post.yield(.idle) }
+                }
+            case .idle:
+                service.logger.info("nobody needs it; the provider ends")
+                if isRegistered, let broker { await unregister(from: broker) }
+                // What came in meanwhile is served.
+                await host.waitUntilIdle(.seconds(86_400))
+                return
             case .refused(let error): throw error
             case .disconnected(let error): throw CIMError(error)
             case .shutdown:
@@ -106,12 +133,21 @@ struct ProviderSession {
 
     /// Tries until it is registered, refused for good, or cancelled.
     private func register(with broker: UniqueName) async {
+        var failure: CIMError?
+        if let initialize = service.options.initialize {
+            do {
+                try await initialize(.init(user: service.options.user, locale: nil, namespace: service.namespace))
+            } catch {
+                failure = CIMError(thrown: error)
+            }
+        }
+        let initializationFailure = failure
         let giveUp = ContinuousClock.now + service.options.alreadyRegisteredGrace
         var pause = Duration.milliseconds(50)
         while !Task.isCancelled {
             let failure: CIMError
             do throws(DBusError) {
-                try await callRegister(broker)
+                try await callRegister(broker, failure: initializationFailure)
                 post.yield(.registered(broker))
                 return
             } catch {
@@ -127,14 +163,16 @@ struct ProviderSession {
         }
     }
 
-    private func callRegister(_ broker: UniqueName) async throws(DBusError) {
+    private func callRegister(_ broker: UniqueName, failure: CIMError?) async throws(DBusError) {
         var context: [(String, DBusValue)] = [(ContextKey.mof, .string(service.mof))]
         if let seconds = service.options.pingSeconds { context.append((ContextKey.pingSeconds, .uint32(seconds))) }
         if let seconds = service.options.silenceSeconds { context.append((ContextKey.silenceSeconds, .uint32(seconds))) }
+        if let failure { context.append((ContextKey.initializationFailure, .string(failure.message))) }
         let message = try Message.methodCall(
             destination: BusName(broker), path: Contract.rootPath, interface: Contract.registrar, member: MemberName(verified: "Register"),
             values: [
-                .int32(0), .dictionary(context), .string(""), .string(""), .string(service.namespace.text), .string(service.name),
+                .int32(0), .dictionary(context), .string(service.options.user ?? ""), .string(""), .string(service.namespace.text),
+                .string(service.name),
                 .objectPath(ProviderService.path),
             ])
         _ = try await connection.call(message)

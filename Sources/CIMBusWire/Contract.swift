@@ -26,9 +26,10 @@ public enum Contract {
     /// The object of a namespace: canonical lower case, each part escaped.
     public static func path(of namespace: CIMNamespaceName) -> ObjectPath { path(of: namespace, below: namespacesPath) }
 
-    /// The object of a registration.
-    public static func path(ofProvider name: String, in namespace: CIMNamespaceName) -> ObjectPath {
-        path(of: namespace, below: providersPath).appending(escaping: name)
+    /// The object of a registration; of one for a single user, below that of all, under a name that no escaped one is.
+    public static func path(ofProvider name: String, user: UInt32? = nil, in namespace: CIMNamespaceName) -> ObjectPath {
+        let path = path(of: namespace, below: providersPath).appending(escaping: name)
+        return user.map { ObjectPath(verified: "\(path.text)/_u\($0)") } ?? path
     }
 
     public static func path(ofOperation number: UInt64) -> ObjectPath { ObjectPath(verified: "\(operationsPath.text)/\(number)") }
@@ -113,4 +114,6 @@ public enum ContextKey {
     public static let mof = "MOF"
     public static let pingSeconds = "PingSeconds"
     public static let silenceSeconds = "SilenceSeconds"
+    /// Why the provider cannot serve (s): it does not register, and calls that wait for it are InitializationFailure.
+    public static let initializationFailure = "InitializationFailure"
 }

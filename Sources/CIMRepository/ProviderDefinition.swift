@@ -26,6 +26,10 @@ public struct ProviderDefinition: Hashable, Sendable {
     /// FALSE: its classes answer ProviderDisabled.
     public var isEnabled: Bool
 
+    /// Each user, each locale has a process of their own (SEMANTICS D.1).
+    public var isPerUser: Bool
+    public var isPerLocale: Bool
+
     /// The name on the bus that starts it; nil when nothing does.
     public var busName: String?
 
@@ -64,6 +68,8 @@ extension ProviderDefinition {
         className = provider.className
         hostingModel = provider["HostingModel"]?.stringValue
         isEnabled = provider["Enabled"]?.boolValue ?? true
+        isPerUser = provider["PerUserInitialization"]?.boolValue ?? false
+        isPerLocale = provider["PerLocaleInitialization"]?.boolValue ?? false
         busName = provider["BusName"]?.stringValue
         securityDescriptor = provider["SecurityDescriptor"]?.stringValue
         let words = (securityDescriptor ?? "").split(whereSeparator: { " ,;".contains($0) })

@@ -177,6 +177,15 @@ extension SystemClasses {
             uint32 ThreadsPerHost = 256;
             uint32 ProcessLimitAllHosts = 32;
         };
+        [Description("CIMBus: the process that last served a registration, so that a new broker can wait for it.")]
+        class CIMBus_ProviderProcess
+        {
+            [key] string Namespace;
+            [key] string Name;
+            [key] string User;
+            uint32 ProcessID;
+            uint64 StartTime;
+        };
         """
 
     /// The singletons that a new repository holds, with their classes' defaults.

@@ -11,7 +11,7 @@ enum SystemClasses {
     }
 
     private static let everywhere = Result { () throws(CIMError) in
-        try compile([providersMOF, statusMOF, eventsMOF], into: Schema.Namespace())
+        try compile([providersMOF, statusMOF, eventsMOF, monitoringMOF], into: Schema.Namespace())
     }
 
     private static let root = Result { () throws(CIMError) in try compile([rootMOF], into: everywhere.get()) }

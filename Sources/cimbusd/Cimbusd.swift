@@ -35,6 +35,17 @@ struct Cimbusd: AsyncParsableCommand {
     @Option(help: ArgumentHelp("How long a full enumerator waits for somebody to pull.", valueName: "seconds"))
     var pull: Double = 60
 
+    @Option(help: ArgumentHelp("How long a provider that was started may take to register.", valueName: "seconds"))
+    var start: Double = 25
+    @Option(help: ArgumentHelp("How long calls wait for a provider that outlived the last broker to register again.", valueName: "seconds"))
+    var comeback: Double = 5
+    @Option(
+        help: ArgumentHelp(
+            "How long a start that failed is not tried again; it doubles with every failure up to --longest-pause.", valueName: "seconds"))
+    var firstPause: Double = 1
+    @Option(help: ArgumentHelp("The longest time between two starts of a provider.", valueName: "seconds"))
+    var longestPause: Double = 60
+
     @Option(
         name: .customLong("allow-register"), parsing: .singleValue,
         help: ArgumentHelp("Let this uid, too, register the provider of this name; may be given several times.", valueName: "name=uid"))
@@ -54,6 +65,7 @@ struct Cimbusd: AsyncParsableCommand {
         }
         for (name, value) in [
             ("--silence", silence), ("--leak-grace", leakGrace), ("--ping", ping), ("--credit", credit), ("--pull", pull),
+            ("--start", start), ("--comeback", comeback), ("--first-pause", firstPause), ("--longest-pause", longestPause),
         ] where !(value >= 0.001 && value <= 31_536_000) {
             throw ValidationError("\(name) takes seconds, from 0.001 to a year")
         }
@@ -79,6 +91,10 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.limits.ping = .init(ping * 1e6)
         configuration.limits.credit = .init(credit * 1e6)
         configuration.limits.pull = .init(pull * 1e6)
+        configuration.limits.start = .init(start * 1e6)
+        configuration.limits.comeback = .init(comeback * 1e6)
+        configuration.limits.firstPause = .init(firstPause * 1e6)
+        configuration.limits.longestPause = .init(longestPause * 1e6)
         configuration.allowedRegistrations = try allowed.map { try Self.allowance($0) }
         let directory = state ?? SystemdEnvironment.stateDirectory
         configuration.repository = directory.map { $0 + "/repository.sqlite" }

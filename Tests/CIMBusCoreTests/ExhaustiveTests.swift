@@ -27,6 +27,10 @@ struct ExhaustiveTests {
                 name: "conducted", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, conducted: true,
                 references: 1, objects: 1, fewer: true),
             Model(
+                name: "activated", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], activated: true, references: 1,
+                objects: 1,
+                fewer: true, opening: 3),
+            Model(
                 name: "one object", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, kind: .getObject,
                 opening: 3),
         ])
@@ -113,6 +117,9 @@ struct Search {
         var scene = scene
         scene.vanish(Scene.provider)
         scene.vanish(Scene.other)
+        // Nobody comes in their place.
+        scene.expectationFailed()
+        scene.startFailed()
         // A conductor hears of it, and ends what it conducts.
         for operation in scene.core.operations.values.sorted(by: { $0.id < $1.id }) where operation.request.target == .conducted {
             for part in operation.children.sorted() { while scene.core.operations[part] != nil { scene.consume(part) } }

@@ -103,6 +103,23 @@ struct Fingerprint: Hashable {
             add(core.credit.unread(of: peer.uid))
             add(relative(core.agenda.times[.peer(id)]))
         }
+        for registration in core.registry.all.sorted(by: { $0.id < $1.id }) {
+            add(Int(registration.peer?.number ?? 0))
+            switch registration.activation {
+            case .idle: add(0)
+            case .expected(let until):
+                add(1)
+                add(relative(until))
+            case .starting(let until):
+                add(2)
+                add(relative(until))
+            case .failed(let until, _):
+                add(3)
+                add(max(0, relative(until)))
+            }
+            add(min(registration.failedStarts, 2))
+            for id in registration.waiting.sorted() { add(rank(id)) }
+        }
         for id in core.blocked { add(rank(id)) }
         for sink in scene.witness.calls.sorted() { add(rank(sink)) }
         add(core.slots.isContended)

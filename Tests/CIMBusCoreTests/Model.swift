@@ -28,14 +28,22 @@ enum ModelEvent: Hashable {
     case acknowledge(String)
     case pull(OperationID)
     case pong(PeerID)
+    case register(PeerID)
+    case expect
+    case expectationFailed
+    case startFailed
+    case unregister
     case advance
 
     /// Whether it gives something back, or lets something end.
     var isClosing: Bool {
         switch self {
-        case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude:
+        case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude,
+            .register, .startFailed, .expectationFailed:
             true
-        case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer:
+        case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer,
+            .expect,
+            .unregister:
             false
         }
     }
@@ -53,6 +61,8 @@ struct Model {
     var nested = false
     /// Whether the broker conducts what clients ask for.
     var conducted = false
+    /// Whether the provider can be started, is expected back, registers and unregisters.
+    var activated = false
     /// Bounds that keep the state space finite: references of one peer on one sink, and objects of one sink.
     var references = 2
     var objects = 2
@@ -67,6 +77,10 @@ struct Model {
         limits.pull = .seconds(16)
         limits.slotWait = .seconds(20)
         limits.retention = .seconds(28)
+        limits.start = .seconds(18)
+        limits.comeback = .seconds(5)
+        limits.firstPause = .seconds(4)
+        limits.longestPause = .seconds(7)
         limits.longestPull = .seconds(6)
         limits.windowBatches = 1
         limits.indicatesPerSink = 1
@@ -78,6 +92,7 @@ struct Model {
 
     func start() -> Scene {
         var scene = Scene(limits)
+        if activated { scene.define(busName: "org.example.Provider") }
         if nested {
             let first = scene.registration
             scene.register(Scene.other, "Other")
@@ -134,6 +149,18 @@ struct Model {
             }
         }
         for peer in scene.witness.pinged.sorted() { events.append(.pong(peer)) }
+        if activated, let registration = core.registry.find(scene.registration) {
+            if registration.peer != nil { events.append(.unregister) }
+            for peer in [Scene.provider, Scene.other] where registration.peer == nil && core.peers[peer] != nil {
+                events.append(.register(peer))
+            }
+            switch registration.activation {
+            case .starting: events.append(.startFailed)
+            case .expected: events.append(.expectationFailed)
+            case .idle where registration.peer == nil: events.append(.expect)
+            case .idle, .failed: break
+            }
+        }
         if core.agenda.times.isEmpty == false { events.append(.advance) }
         return events
     }
@@ -190,6 +217,11 @@ struct Model {
         case .acknowledge(let sink): scene.acknowledge(sink: sink)
         case .pull(let id): try? scene.pull(id, .next(1))
         case .pong(let peer): scene.pong(peer)
+        case .register(let peer): scene.register(peer, "Provider")
+        case .expect: scene.expect()
+        case .expectationFailed: scene.expectationFailed()
+        case .startFailed: scene.startFailed()
+        case .unregister: scene.unregister()
         case .advance: scene.advance()
         }
     }

@@ -54,17 +54,6 @@ struct RegistryTests {
         expectSafe(scene)
     }
 
-    @Test("G.3: a definition that is gone is forgotten, unless a process serves it")
-    func undefined() throws {
-        var scene = Scene()
-        #expect(scene.core.undefine(namespace: "root/cimv2", name: "provider") == nil)
-        scene.vanish(Scene.provider)
-        #expect(scene.core.undefine(namespace: "root/cimv2", name: "provider") == scene.registration)
-        #expect(scene.core.registry.find(namespace: "root/cimv2", name: "Provider") == nil)
-        #expect(scene.core.undefine(namespace: "root/cimv2", name: "provider") == nil)
-        expectSafe(scene)
-    }
-
     @Test("Section 2: the same events give the same effects")
     func deterministic() throws {
         func run() throws -> [Effect] {

@@ -36,6 +36,28 @@ struct Scene {
         saw(effects)
     }
 
+    // MARK: - Activation
+
+    /// From now on the bus starts it.
+    mutating func define(busName: String? = nil, isPerUser: Bool = false, user: UInt32? = nil) {
+        let terms = Registration.Terms(isPerUser: isPerUser, busName: busName)
+        if core.define(namespace: "root/cimv2", name: "Provider", user: user, uid: 0, terms: terms) == nil {
+            witness.faults.append("it was not defined")
+        }
+    }
+
+    mutating func expect() { saw(core.expect(registration, at: now)) }
+    mutating func expectationFailed() { saw(core.expectationFailed(registration, at: now)) }
+    mutating func startFailed(_ text: String = "no such program") { saw(core.startFailed(registration, text, at: now)) }
+
+    mutating func unregister() {
+        guard let peer = core.registry.find(registration)?.peer else { return }
+        guard let effects = try? core.unregister(peer, namespace: "root/cimv2", name: "Provider", at: now) else {
+            return witness.faults.append("it was not unregistered")
+        }
+        saw(effects)
+    }
+
     /// A number for a payload or a call that no other has.
     mutating func number() -> UInt64 {
         lastNumber += 1

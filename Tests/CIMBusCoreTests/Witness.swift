@@ -22,10 +22,13 @@ struct Witness {
     var pinged: Set<PeerID> = []
     /// Provider calls without an answer, whether or not anybody waits for it.
     var calls: Set<SinkID> = []
+    /// Registrations that are being started.
+    var starting: Set<RegistrationID> = []
     var faults: [String] = []
 
     mutating func watch(_ effects: [Effect], after core: BrokerCore) {
         for effect in effects { watch(effect, core) }
+        starting = Set(core.registry.all.filter { $0.activation.isStarting }.map(\.id))
         compare(core)
     }
 
@@ -57,6 +60,8 @@ struct Witness {
         case .ping(let peer):
             if gone.contains(peer) { faults.append("a ping to peer \(peer.number), which is gone") }
             if !pinged.insert(peer).inserted { faults.append("two pings to peer \(peer.number)") }
+        case .start(let id):
+            if starting.contains(id) { faults.append("G.3: registration \(id.number) is started twice at once") }
         case .conduct, .cancelCall, .registrationChanged, .note: break
         }
     }
@@ -88,6 +93,18 @@ struct Witness {
                 fault("L12: \(id.number) outlives its parent")
             }
         }
+        for registration in core.registry.all {
+            if registration.activation.limit != nil, core.agenda.times[.registration(registration.id)] == nil {
+                fault("L11: nothing is scheduled for registration \(registration.id.number)")
+            }
+            if registration.peer != nil, registration.activation != .idle { fault("G.3: a running provider is waited for") }
+            if registration.activation.limit == nil, !registration.waiting.isEmpty {
+                fault("G.3: calls wait for a provider that is not coming")
+            }
+            for id in registration.waiting where core.operations[id]?.awaited != registration.id || core.operations[id]?.outcome != nil {
+                fault("G.3: operation \(id.number) waits, and has ended")
+            }
+        }
         if openNow != open.count { fault("L1: \(openNow) operations are open, \(open.count) have no end") }
         if core.openOperations != open.count { fault("openOperations is \(core.openOperations), not \(open.count)") }
         for (sink, leg) in core.legs {
@@ -111,6 +128,7 @@ struct Witness {
     /// What is left when nothing is open: nothing.
     private mutating func compareWhenIdle(_ core: BrokerCore) {
         guard open.isEmpty else { return }
+        if core.registry.all.contains(where: { !$0.waiting.isEmpty }) { faults.append("G.3: calls that are over wait for a provider") }
         if !core.legs.isEmpty { faults.append("ledger: a sink outlives its operation") }
         if core.quota.total != kept.count { faults.append("quota: \(core.quota.total) operations are charged") }
         if kept.isEmpty, core.quota != QuotaLedger() { faults.append("quota: bytes are charged for nothing") }
@@ -124,8 +142,15 @@ struct Witness {
             }
         }
         guard core.peers.isEmpty else { return }
-        if core.credit != CreditLedger() || core.pings.total != 0 || !core.slots.slots.isEmpty || !core.agenda.times.isEmpty {
+        if core.credit != CreditLedger() || core.pings.total != 0 || !core.slots.slots.isEmpty
+            || core.agenda.times.keys.contains(where: \.isOfPeers)
+        {
             faults.append("something is left of peers that are gone")
         }
     }
+}
+
+extension Agenda.Subject {
+    /// Registrations outlive the peers.
+    fileprivate var isOfPeers: Bool { if case .registration = self { false } else { true } }
 }

@@ -15,6 +15,9 @@ final class FaultyProcess: Sendable {
         var script = "healthy"
         /// One of a method's calls, by the name of the method.
         var scripts: [String: String] = [:]
+        /// The name that starts it, which it owns then, and ends with the bus.
+        var busName: String?
+        var registers = true
         var pingSeconds: UInt32?
         var silenceSeconds: UInt32?
     }

@@ -1,6 +1,7 @@
 // A provider that misbehaves by script, to test that every accepted call ends.
 //
 //   FaultyProvider [--system | --session | --address ADDRESS] [--name NAME] [--class CLASS] [--ping SECONDS] [--silence SECONDS]
+//                  [--starter --bus-name NAME [--no-register]]
 //                  [--script SCRIPT] [--METHOD SCRIPT]…       METHOD: GetObjectAsync, CreateInstanceEnumAsync, …
 //
 // What a call does is told, in this order, by `FaultyScript` (s) in the client's context, by the key `Scenario` of its object, by
@@ -31,6 +32,11 @@ while let argument = arguments.popFirst() {
         let address = next()
         settings.bus = .address(address)
         settings.busArguments = [argument, address]
+    case "--starter":
+        // The bus that started this process.
+        settings.bus = .address(getenv("DBUS_STARTER_ADDRESS").map { String(cString: $0) } ?? "")
+    case "--bus-name": settings.busName = next()
+    case "--no-register": settings.registers = false
     case "--name": settings.name = next()
     case "--class": settings.className = next()
     case "--ping": settings.pingSeconds = UInt32(next())
@@ -65,10 +71,13 @@ do {
         await call.run(try Script(settings.script, separators: [","]))
     } else {
         await process.export()
+        if let busName = settings.busName { _ = try await connection.requestName(WellKnownName(busName)) }
+        if settings.busName != nil, !settings.registers { exit(0) }
         try await process.register()
         emit("registered \(settings.name) \(connection.uniqueName)")
         _ = await connection.closed
         emit("disconnected")
+        if settings.busName != nil { exit(0) }
         // A provider that left the bus lives on, until it is killed.
         while true { pause() }
     }

@@ -1,0 +1,106 @@
+import CIM
+import CIMBusCore
+import CIMRepository
+import DBus
+import Glibc
+
+/// Providers that outlive the broker (L11): which process served a registration is kept with the definitions, so that the next broker waits
+/// for it to register again and does not start a second one. It is written when a provider registers, never for an operation.
+extension Broker {
+    private static let recordClass = "CIMBus_ProviderProcess"
+
+    /// A provider registered: its process is the one to wait for.
+    func recordProcess(of registration: Registration) {
+        guard repository.path != nil, let pid = registration.pid, let startTime = ProcessStat.startTime(of: pid) else { return }
+        var record = CIMInstance(className: Self.recordClass, Self.key(of: registration))
+        record["ProcessID"] = .uint32(pid)
+        record["StartTime"] = .uint64(startTime)
+        change(.putInstance(record, in: .root))
+    }
+
+    /// It unregistered: nobody is to wait for it.
+    func forgetProcess(of registration: Registration) {
+        guard repository.path != nil else { return }
+        let key = Self.key(of: registration)
+        let keys = key.map { CIMObjectPath.Key(name: $0.key, value: .string($0.value.stringValue ?? "")) }
+        change(.deleteInstance(CIMObjectPath(className: Self.recordClass, keys: .keys(keys)), in: .root))
+    }
+
+    private static func key(of registration: Registration) -> KeyValuePairs<String, CIMValue> {
+        [
+            "Namespace": .string(registration.namespace), "Name": .string(registration.name),
+            "User": .string(registration.user.map { String($0) } ?? ""),
+        ]
+    }
+
+    private func change(_ change: RepositoryChange) {
+        Task(executorPreference: loop) { [repository, logger] in
+            do throws(CIMError) {
+                try await repository.commit([change])
+            } catch {
+                // Not there to be deleted, or a disk that is full: the next broker then starts the provider as it would any other.
+                logger.debug("the process of a provider is not recorded: \(error)")
+            }
+        }
+    }
+
+    /// Before the first call is taken: whose process still lives may register again.
+    func expectComebacks() async {
+        var cursor = repository.instances(ofExactly: [Self.recordClass], in: .root)
+        while let at = cursor {
+            guard let page = try? await repository.page(at: at) else { return }
+            for record in page.instances { expect(record) }
+            cursor = page.next
+        }
+    }
+
+    private func expect(_ record: CIMInstance) {
+        guard let name = record["Name"]?.stringValue, let namespace = record["Namespace"]?.stringValue,
+            let pid: UInt32 = record["ProcessID"]?.int64Value.flatMap({ UInt32(exactly: $0) }),
+            let startTime = record["StartTime"]?.int64Value,
+            let shared = core.registry.find(namespace: namespace, name: name)
+        else { return }
+        let id: RegistrationID
+        if let text = record["User"]?.stringValue, !text.isEmpty {
+            guard let user = UInt32(text), shared.terms.isPerUser,
+                let own = core.define(namespace: namespace, name: shared.name, user: user, uid: user, terms: shared.terms)
+            else { return }
+            id = own
+        } else {
+            id = shared.id
+        }
+        // Opened first, looked at after: what is watched is then the process that was recorded.
+        let watch = loop.watchProcess(pid) { [weak self] in
+            self?.assumeIsolated { broker in
+                broker.stopExpecting(id)
+                broker.perform(broker.core.expectationFailed(id, at: Self.now))
+            }
+        }
+        guard let watch else { return }
+        guard ProcessStat.startTime(of: pid).map({ Int64(clamping: $0) }) == startTime else { return loop.stopWatching(watch) }
+        comebacks[id] = watch
+        perform(core.expect(id, at: Self.now))
+        logger.info("waiting for provider \(name) in \(namespace), process \(pid), to register again")
+    }
+
+    func stopExpecting(_ id: RegistrationID) {
+        if let watch = comebacks.removeValue(forKey: id) { loop.stopWatching(watch) }
+    }
+}
+
+/// What `/proc` says about a process.
+enum ProcessStat {
+    /// When it started, in clock ticks since the machine did: with its number, which process it is. Nil when there is none, or it cannot be
+    /// seen. `man 5 proc_pid_stat`, field 22.
+    static func startTime(of pid: UInt32) -> UInt64? {
+        let descriptor = open("/proc/\(pid)/stat", O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return nil }
+        defer { close(descriptor) }
+        var buffer = [UInt8](repeating: 0, count: 4096)
+        let count = read(descriptor, &buffer, buffer.count)
+        // The name, in parentheses, may hold anything; what follows its last one are numbers.
+        guard count > 0, let end = buffer[..<count].lastIndex(of: UInt8(ascii: ")")) else { return nil }
+        let fields = String(decoding: buffer[(end + 1)..<count], as: UTF8.self).split(separator: " ")
+        return fields.count > 19 ? UInt64(fields[19]) : nil
+    }
+}

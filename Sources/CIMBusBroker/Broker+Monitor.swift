@@ -1,0 +1,84 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import CIMRepository
+
+/// `MSFT_Providers` (SEMANTICS D.8): a class whose instances the broker itself has, one for each registration.
+enum ProviderMonitor {
+    static let className = "MSFT_Providers"
+    static let readOnly = CIMError(.providerNotCapable, "instances of \(className) are the broker's own; use their methods")
+}
+
+extension Broker {
+    /// Whether the broker itself has the instances of this class.
+    func isOwn(_ declaration: CIMClass) -> Bool { CIMName.equal(declaration.name, ProviderMonitor.className) }
+
+    /// All instances of a class that the broker itself has; nil when it is another one.
+    func ownInstances(of className: String) -> [CIMInstance]? {
+        guard CIMName.equal(className, ProviderMonitor.className) else { return nil }
+        return core.registry.all.sorted { $0.id < $1.id }.map { instance(of: $0) }
+    }
+
+    /// What is stored at a path, or what the broker itself has there.
+    func storedInstance(at path: CIMObjectPath, in namespace: CIMNamespaceName) async throws(CIMError) -> CIMInstance {
+        guard CIMName.equal(path.className, ProviderMonitor.className) else {
+            return try await repository.instance(at: path, in: namespace)
+        }
+        return instance(of: try monitored(path))
+    }
+
+    /// Suspend, Resume, Load and UnLoad, with the rights and the meaning of `org.cimbus1.Registration`.
+    func administer(_ path: CIMObjectPath, _ method: String, for id: OperationID) async throws(CIMError) {
+        guard let record = records[id] else { throw Self.isOver(id) }
+        let registration = try monitored(path)
+        guard mayManage(registration, uid: record.userID) else {
+            throw CIMError(.accessDenied, "\(method): only root, the broker's user and uid \(registration.uid) may do this")
+        }
+        switch method.lowercased() {
+        case "suspend": perform(core.suspend(registration.id))
+        case "resume": perform(core.resume(registration.id))
+        case "load":
+            do throws(Refusal) {
+                perform(try core.load(registration.id, at: Self.now))
+            } catch {
+                throw CIMError(error.status, "Load: provider \(registration.name): \(error.message)")
+            }
+        default:
+            throw CIMError(
+                .providerNotCapable,
+                "UnLoad: provider \(registration.name) is a process of its own and ends by itself; suspend it, or stop its service")
+        }
+        try await supply([CIMInstance(className: "__PARAMETERS", ["ReturnValue": .uint32(0)])], to: id)
+    }
+
+    private func monitored(_ path: CIMObjectPath) throws(CIMError) -> Registration {
+        func key(_ name: String) -> String? { if case .string(let text)? = path[key: name] { text } else { nil } }
+        let user = key("User") ?? ""
+        guard let namespace = key("Namespace").flatMap({ CIMNamespaceName($0) }), let name = key("Provider"),
+            key("Locale")?.isEmpty != false,
+            user.isEmpty || UInt32(user) != nil,
+            let registration = core.registry.find(namespace: namespace.text, name: name, user: UInt32(user))
+        else { throw CIMError(.notFound, "no provider is registered as \(path.relativePath.clipped())") }
+        return registration
+    }
+
+    private func instance(of registration: Registration) -> CIMInstance {
+        let calls = registration.calls
+        let definition = CIMNamespaceName(registration.namespace).flatMap { schema.schema.provider(registration.name, in: $0) }
+        var instance = CIMInstance(
+            className: ProviderMonitor.className,
+            [
+                "Namespace": .string(registration.namespace), "Provider": .string(registration.name),
+                "User": .string(registration.user.map { String($0) } ?? ""), "Locale": "", "TransactionIdentifier": "", "HostingGroup": "",
+                "HostingProcessIdentifier": .string(definition?.hostingModel ?? "Decoupled:DBus"),
+                "ProviderOperation_GetObjectAsync": .uint64(calls.getObject),
+                "ProviderOperation_PutInstanceAsync": .uint64(calls.putInstance),
+                "ProviderOperation_DeleteInstanceAsync": .uint64(calls.deleteInstance),
+                "ProviderOperation_CreateInstanceEnumAsync": .uint64(calls.createInstanceEnum),
+                "ProviderOperation_ExecMethodAsync": .uint64(calls.execMethod),
+                "ProviderOperation_ExecQueryAsync": .uint64(calls.execQuery),
+            ])
+        if registration.peer != nil, let pid = registration.pid { instance["HostProcessIdentifier"] = .uint32(pid) }
+        return instance
+    }
+}

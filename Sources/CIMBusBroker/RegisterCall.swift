@@ -1,0 +1,117 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+import Glibc
+
+/// The arguments of `Register`, checked as far as they say it themselves.
+struct RegisterCall: Sendable {
+    let namespace: CIMNamespaceName
+    let name: String
+    let provider: ObjectPath
+    /// A name or a number; empty: everybody.
+    let user: String
+    let locale: String
+    /// Why the provider cannot serve, if it says so instead of registering.
+    private(set) var failure: String?
+    private(set) var mof: String?
+    private(set) var silence: Microseconds?
+    private(set) var ping: Microseconds?
+    private var context: BodyReader
+
+    private static let largest = 8 << 20
+
+    init(_ message: Message) throws(CIMError) {
+        guard message.bodySize <= Self.largest else {
+            throw CIMError(.quotaViolation, "Register: a call of \(message.bodySize) bytes; 8 MiB are the most")
+        }
+        do {
+            var reader = message.reader
+            guard try reader.readInt32() == 0 else { throw CIMError(.invalidParameter, "Register: flags must be 0") }
+            context = reader
+            try reader.skipArray(elementAlignment: 8)
+            user = try reader.readString()
+            locale = try reader.readString()
+            let scope = try reader.readString()
+            let name = try reader.readString()
+            provider = try reader.readObjectPath()
+            guard provider != Contract.null else {
+                throw CIMError(.invalidParameter, "Register: the provider is NULL (/); give the path of its org.cimbus1.Provider")
+            }
+            guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
+                throw CIMError(.invalidNamespace, "Register: \"\(scope.clipped(80))\" is not a namespace")
+            }
+            guard !name.isEmpty, name.utf8.count <= 120, name.utf8.allSatisfy({ $0 >= 0x20 }) else {
+                throw CIMError(.invalidParameter, "Register: a provider's name has 1 to 120 printable bytes")
+            }
+            self.namespace = namespace
+            self.name = name
+        } catch let error as CIMError {
+            throw error
+        } catch {
+            throw CIMError(.invalidParameter, "Register: \(error)")
+        }
+    }
+
+    /// Reads the keys it knows, and passes over the others unread.
+    mutating func readContext() throws(CIMError) {
+        do {
+            let end = try context.enterArray(elementAlignment: 8)
+            while !context.isAtEnd(of: end) {
+                try context.enterDictEntry()
+                let key = try context.readString()
+                switch key {
+                case ContextKey.mof:
+                    guard let text = try context.readVariant().stringValue else {
+                        throw CIMError(.invalidContext, "Register: MOF must be a string")
+                    }
+                    mof = text
+                case ContextKey.initializationFailure: failure = try context.readVariant().stringValue ?? ""
+                case ContextKey.silenceSeconds: silence = try Self.seconds(try context.readVariant(), key)
+                case ContextKey.pingSeconds: ping = try Self.seconds(try context.readVariant(), key)
+                default:
+                    let types = try context.readSignatureBytes()
+                    try context.skip(types: types)
+                }
+            }
+        } catch let error as CIMError {
+            throw error
+        } catch {
+            throw CIMError(.invalidContext, "Register: \(error)")
+        }
+    }
+
+    // MARK: - The user
+
+    /// Whom it is for, if that can be said without asking the system; else nil. The inner nil is everybody.
+    func userWithoutLookup() throws(CIMError) -> UInt32?? {
+        if user.isEmpty { return .some(nil) }
+        return UInt32(user).map { .some($0) }
+    }
+
+    /// Whom it is for. The system is asked on a thread of its own: it may ask the network.
+    func lookUpUser() async throws(CIMError) -> UInt32? {
+        if let known = try userWithoutLookup() { return known }
+        let name = user
+        let found = await Task.detached { Self.uid(ofUser: name) }.value
+        guard let found else {
+            throw CIMError(.invalidParameter, "Register: there is no user \"\(name.clipped(80))\"; give a name or a number")
+        }
+        return found
+    }
+
+    private static func uid(ofUser name: String) -> UInt32? {
+        var entry = passwd()
+        var result: UnsafeMutablePointer<passwd>?
+        var buffer = [CChar](repeating: 0, count: 16 << 10)
+        guard getpwnam_r(name, &entry, &buffer, buffer.count, &result) == 0, result != nil else { return nil }
+        return entry.pw_uid
+    }
+
+    private static func seconds(_ value: CIMValue, _ key: String) throws(CIMError) -> Microseconds {
+        guard let seconds = value.doubleValue, seconds > 0, seconds <= 86_400 * 365 else {
+            throw CIMError(.invalidContext, "Register: \(key) must be a positive number of seconds")
+        }
+        return Microseconds(seconds * 1e6)
+    }
+}

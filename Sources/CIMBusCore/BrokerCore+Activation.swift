@@ -1,0 +1,129 @@
+import CIM
+
+/// Providers that are not there: they are waited for, or started, one start at a time, and not again at once after a start that failed.
+extension BrokerCore {
+    // MARK: - What the broker reports
+
+    /// The registration's process was alive when the broker came back: for a while its calls wait for it to register again (L11).
+    public mutating func expect(_ id: RegistrationID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        if registry[id]?.peer == nil, registry[id]?.activation == .idle {
+            registry[id]?.activation = .expected(until: now + limits.comeback)
+            agenda.schedule(.registration(id), at: now + limits.comeback)
+        }
+        return takeEffects()
+    }
+
+    /// The process that was expected ended.
+    public mutating func expectationFailed(_ id: RegistrationID, at moment: Microseconds) -> [Effect] {
+        now = moment
+        if case .expected = registry[id]?.activation { endExpectation(id) }
+        return takeEffects()
+    }
+
+    /// The start did not succeed: calls that wait end, and for a while new ones fail at once (SEMANTICS G.3). A lost race, and nothing
+    /// happens, unless it is being started.
+    /// - Parameter reason: ``Explanation/Reason/startFailed`` or ``Explanation/Reason/initializationFailed``.
+    public mutating func startFailed(
+        _ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed, at moment: Microseconds
+    ) -> [Effect] {
+        now = moment
+        if registry[id]?.activation.isStarting == true { failStart(id, Explanation(reason, text: text)) }
+        return takeEffects()
+    }
+
+    /// Starts it now, whether or not a call needs it.
+    ///
+    /// - Throws: ProviderLoadFailure when nothing starts it, or its last start failed just now.
+    public mutating func load(_ id: RegistrationID, at moment: Microseconds) throws(Refusal) -> [Effect] {
+        now = moment
+        guard let registration = registry[id], registration.peer == nil, registration.activation.limit == nil else { return takeEffects() }
+        if case .failed(let until, let explanation) = registration.activation, until > now {
+            throw Refusal(explanation.reason.status, explanation.text)
+        }
+        guard registration.isStartable else { throw Refusal(.providerLoadFailure, "nothing starts it: its definition has no BusName") }
+        start(id)
+        return takeEffects()
+    }
+
+    // MARK: - Waiting
+
+    /// The operation's provider has no process: it waits for one, or ends.
+    mutating func awaitProvider(_ id: OperationID, _ registrationID: RegistrationID) {
+        guard let registration = registry[registrationID] else { return conclude(id, .because(.notRunning), discarding: false) }
+        switch registration.activation {
+        case .expected, .starting: break
+        case .failed(let until, let explanation) where until > now:
+            return conclude(id, Outcome(explanation.reason.status, explanation: explanation), discarding: false)
+        case .idle, .failed:
+            guard registration.isStartable else { return conclude(id, .because(.notRunning), discarding: false) }
+            start(registrationID)
+        }
+        registry[registrationID]?.waiting.insert(id)
+        operations[id]?.awaited = registrationID
+        operations[id]?.state = .queued
+        agenda.schedule(.operation(id), at: registry[registrationID]?.activation.limit ?? now)
+    }
+
+    /// It waits no longer, whatever for.
+    mutating func leaveWaiting(_ operation: Operation) {
+        guard let awaited = operation.awaited else { return }
+        registry[awaited]?.waiting.remove(operation.id)
+        operations[operation.id]?.awaited = nil
+    }
+
+    /// The provider is there: what waited goes out, in the order in which it came.
+    mutating func cameToLife(_ id: RegistrationID) {
+        registry[id]?.activation = .idle
+        registry[id]?.failedStarts = 0
+        agenda.remove(.registration(id))
+        for operation in takeWaiting(id) { call(operation, id) }
+    }
+
+    /// What is due about a registration without a process.
+    mutating func review(_ id: RegistrationID) {
+        guard let activation = registry[id]?.activation, let limit = activation.limit else { return }
+        if limit > now { return agenda.schedule(.registration(id), at: limit) }
+        if activation.isStarting {
+            failStart(
+                id,
+                Explanation(.startFailed, text: "it did not register within \(limits.start / 1_000_000) s of its start; look at its log"))
+        } else {
+            endExpectation(id)
+        }
+    }
+
+    // MARK: - Starting
+
+    private mutating func start(_ id: RegistrationID) {
+        registry[id]?.activation = .starting(until: now + limits.start)
+        agenda.schedule(.registration(id), at: now + limits.start)
+        effects.append(.start(id))
+    }
+
+    private mutating func failStart(_ id: RegistrationID, _ explanation: Explanation) {
+        let failures = min((registry[id]?.failedStarts ?? 0) + 1, 16)
+        let pause = min(limits.firstPause << (failures - 1), limits.longestPause)
+        registry[id]?.failedStarts = failures
+        registry[id]?.activation = .failed(until: now + pause, explanation)
+        agenda.remove(.registration(id))
+        note(.startFailed, peer: nil, "\(registry[id]?.name ?? "") in \(registry[id]?.namespace ?? ""): \(explanation.text)")
+        for operation in takeWaiting(id) {
+            conclude(operation, Outcome(explanation.reason.status, explanation: explanation), discarding: false)
+        }
+    }
+
+    /// Nobody came back: what waited for it is served as if nobody had been expected.
+    private mutating func endExpectation(_ id: RegistrationID) {
+        registry[id]?.activation = .idle
+        agenda.remove(.registration(id))
+        for operation in takeWaiting(id) { awaitProvider(operation, id) }
+    }
+
+    private mutating func takeWaiting(_ id: RegistrationID) -> [OperationID] {
+        let waiting = registry[id]?.waiting.sorted() ?? []
+        registry[id]?.waiting = []
+        for operation in waiting { operations[operation]?.awaited = nil }
+        return waiting
+    }
+}

@@ -1,0 +1,204 @@
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Glibc
+import Testing
+
+extension Integration {
+    /// Providers that the bus starts, and those that outlive the broker (L11; SEMANTICS D.1 to D.8, G.3).
+    @Suite struct ActivationTests {
+        /// A bus that can start `Faulty` in several ways.
+        private func startBus(_ arguments: String) async throws -> (PrivateBus, ServiceFolder) {
+            let folder = try ServiceFolder()
+            try folder.write(
+                "org.example.Faulty", "\(BuildFolder.path(of: "FaultyProvider")) --starter --bus-name org.example.Faulty \(arguments)")
+            return (try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>"), folder)
+        }
+
+        private static let mof = """
+            [dynamic, provider("Faulty")] class Faulty_Thing
+            {
+                [key, read] string Scenario; [read] uint32 Number; [read, write] string Text; [read, EmbeddedObject] string Inner;
+                [Implemented] uint32 Act([in, Optional] string Word, [out] string Result);
+                [Implemented, Static] uint32 ActOnClass([in, Optional] string Word, [out] string Result);
+            };
+            instance of __Win32Provider as $P { Name = "Faulty"; HostingModel = "Decoupled:DBus"; BusName = "org.example.Faulty"; };
+            instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; SupportsEnumeration = TRUE; };
+            """
+
+        private func compile(_ mof: String, _ scene: Scene) async throws -> (status: WBEMStatus, message: String) {
+            let reply = try await scene.client.call(
+                Contract.rootPath, Contract.mofCompiler, "CompileBuffer",
+                [.string(mof), .string("root/cimv2"), .int32(0), .int32(0), .int32(0)])
+            return (WBEMStatus(rawValue: reply[1].integer() ?? 1), reply[5].text ?? "")
+        }
+
+        @Test("G.3, DESIGN 3 BusName: the first calls start the provider, once, and get its answers", arguments: CallForm.allCases)
+        func started(form: CallForm) async throws {
+            let (bus, folder) = try await startBus("")
+            defer { withExtendedLifetime(folder) {} }
+            let scene = try await Scene.start(options: [], bus: bus)
+            #expect(try await compile(Self.mof, scene).status == .noError)
+            let first = try await scene.client.start(.get("Faulty_Thing=\"healthy\""), form)
+            let second = try await scene.client.start(.get("Faulty_Thing=\"healthy\""), form)
+            #expect(try await first.result().status == .noError)
+            #expect(try await second.result().status == .noError)
+            #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
+            try await expectQuiet(scene, [first.sink, second.sink], next: .get("Faulty_Thing=\"healthy\""))
+        }
+
+        @Test(
+            "G.3: a provider that ends before it registers, or cannot be executed, is ProviderLoadFailure that says why; then it backs off")
+        func failed() async throws {
+            let (bus, folder) = try await startBus("--no-register")
+            let scene = try await Scene.start(options: ["--first-pause", "1000", "--longest-pause", "1000"], bus: bus)
+            #expect(try await compile(Self.mof, scene).status == .noError)
+            for _ in 0..<2 {
+                let result = try await scene.client.run(.get("Faulty_Thing=\"healthy\""))
+                #expect(result.status == .providerLoadFailure)
+                #expect(result.message.contains("org.example.Faulty"), "\(result.message)")
+            }
+            #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
+            // Another way to start it is tried at once.
+            try folder.write("org.example.Nothing", "/nonexistent/program")
+            let other = Self.mof.replacing("org.example.Faulty", with: "org.example.Unknown")
+            #expect(try await compile(other, scene).status == .noError)
+            let unknown = try await scene.client.run(.enumerate("Faulty_Thing"))
+            #expect(unknown.status == .providerLoadFailure)
+            #expect(unknown.message.contains("org.example.Unknown"), "\(unknown.message)")
+            try await expectQuiet(scene)
+        }
+
+        @Test("D.2 G.3: HostingModels and malformed definitions: what is not served says what to write; WmiCore is AccessDenied")
+        func definitions() async throws {
+            let scene = try await Scene.start()
+            #expect(try await compile("[dynamic, provider(\"P\")] class Test_P { [key] string Name; };", scene).status == .noError)
+            let cases: [(String, WBEMStatus, String)] = [
+                ("HostingModel = \"LocalSystemHost:group\"", .providerLoadFailure, "Decoupled:DBus"),
+                ("CLSID = \"{0}\"", .providerLoadFailure, "Decoupled:DBus"),
+                ("HostingModel = \"Coupled\"", .invalidProviderRegistration, "Decoupled:DBus"),
+                ("HostingModel = \"Decoupled:DBus\"; BusName = \"x\"", .invalidProviderRegistration, "BusName"),
+                ("HostingModel = \"Decoupled:DBus\"; SecurityDescriptor = \"O:BAG:BA\"", .invalidProviderRegistration, "uid:"),
+                ("HostingModel = \"Decoupled:Com:FoldIdentity(FALSE)\"", .providerLoadFailure, "start it"),
+                ("HostingModel = \"Decoupled:NonCom\"", .providerLoadFailure, "start it"),
+            ]
+            for (text, status, word) in cases {
+                #expect(try await compile("instance of __Win32Provider { Name = \"P\"; \(text); };", scene).status == .noError)
+                let result = try await scene.client.run(.enumerate("Test_P"))
+                #expect(result.status == status && result.message.contains(word), "\(text): \(result.status) \(result.message)")
+            }
+            let core = try await compile("instance of __Win32Provider { Name = \"P\"; HostingModel = \"WmiCore\"; };", scene)
+            #expect(core.status == .accessDenied)
+            try await expectQuiet(scene)
+        }
+
+        @Test("D.1 D.4: a provider of each user: its definition decides, and a call goes to the caller's own")
+        func perUser() async throws {
+            let scene = try await Scene.start()
+            let provider = try await RawProvider.start(on: scene.bus, registers: false)
+            let definition = "instance of __Win32Provider { Name = \"Raw\"; HostingModel = \"Decoupled:DBus\"; PerUserInitialization = "
+            #expect(try await compile(provider.mof + definition + "TRUE; };", scene).status == .noError)
+            func register(_ user: String, locale: String = "") async throws -> WBEMStatus? {
+                try await scene.client.refusal {
+                    _ = try await provider.registrar(
+                        "Register",
+                        [
+                            .int32(0), .dictionary([]), .string(user), .string(locale), .string(""), .string("Raw"),
+                            .objectPath(RawProvider.path),
+                        ])
+                }
+            }
+            #expect(try await register("") == .invalidParameter)
+            #expect(try await register("nobody-has-this-name") == .invalidParameter)
+            #expect(try await register("\(getuid())", locale: "MS_409") == .notSupported)
+            #expect(try await register("\(getuid() + 1)") == nil)
+            let missing = try await scene.client.run(.enumerate("Test_Thing"))
+            #expect(missing.status == .providerLoadFailure && missing.message.contains("uid \(getuid())"), "\(missing.message)")
+            #expect(try await register("\(getuid())") == nil)
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+
+        @Test("L11: after a restart calls wait for a provider whose process lives; when nobody comes back in time, they end")
+        func comeback() async throws {
+            let folder = try ServiceFolder()
+            let bus = try await PrivateBus.start()
+            var scene = try await Scene.start(options: ["--state", folder.path], bus: bus)
+            let provider = try await scene.provider()
+            // The broker records in order: what is committed later is on the disk later.
+            #expect(try await compile("class Test_Later { [key] string Name; };", scene).status == .noError)
+            try await scene.broker.process.killAndWait()
+            scene = try await Scene.start(options: ["--state", folder.path, "--comeback", "1000"], bus: bus)
+            let open = try await scene.client.start(.get(thing("thing0")), .async)
+            #expect(try await scene.operationStates() == ["queued"])
+            try await provider.register()
+            #expect(try await open.result().status == .noError)
+            try await scene.broker.process.killAndWait()
+            scene = try await Scene.start(options: ["--state", folder.path, "--comeback", "0.2"], bus: bus)
+            #expect(try await scene.client.run(.get(thing("thing0"))).status == .providerLoadFailure)
+            // One that unregistered is not expected.
+            try await provider.register()
+            try await provider.unregister()
+            #expect(try await compile("class Test_Last { [key] string Name; };", scene).status == .noError)
+            try await scene.broker.process.killAndWait()
+            scene = try await Scene.start(options: ["--state", folder.path, "--comeback", "1000"], bus: bus)
+            #expect(try await scene.client.run(.get(thing("thing0"))).status == .providerLoadFailure)
+            try await expectQuiet(scene)
+        }
+
+        @Test("D.8: MSFT_Providers has an instance for each registration, with its counters and its methods", arguments: CallForm.allCases)
+        func monitor(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            let client = scene.client
+            _ = try await client.run(.enumerate("Test_Thing"))
+            _ = try await client.run(.get(thing("thing0")))
+            let all = try await client.run(.enumerate("MSFT_Providers"), form).objects
+            #expect(all.count == 1)
+            #expect(all.first?["Provider"]?.text == "Raw" && all.first?["Namespace"]?.text == "root/cimv2")
+            #expect(all.first?["HostProcessIdentifier"] == .uint32(UInt32(getpid())))
+            #expect(all.first?["ProviderOperation_GetObjectAsync"] == .uint64(1))
+            #expect(all.first?["ProviderOperation_CreateInstanceEnumAsync"] == .uint64(1))
+            let path = "MSFT_Providers.Namespace=\"root/cimv2\",Provider=\"raw\",User=\"\",Locale=\"\""
+            #expect(try await client.run(.get(path), form).objects.first?["Provider"]?.text == "Raw")
+            #expect(try await client.run(.delete(path), form).status == .providerNotCapable)
+            #expect(try await client.run(.invoke(path, "Suspend"), form).status == .noError)
+            #expect(try await client.run(.get(thing("thing0")), form).status == .providerSuspended)
+            #expect(try await client.run(.invoke(path, "Resume"), form).status == .noError)
+            #expect(try await client.run(.invoke(path, "UnLoad"), form).status == .providerNotCapable)
+            #expect(try await client.run(.invoke(path, "Load"), form).status == .noError)
+            await provider.close()
+            try await scene.waitForState("absent", of: provider.registrationPath)
+            #expect(try await client.run(.invoke(path, "Load"), form).status == .providerLoadFailure)
+            try await expectQuiet(scene)
+        }
+    }
+}
+
+/// A folder of a test's own, with `.service` files. It is removed with the last reference to it.
+private final class ServiceFolder: Sendable {
+    let path: String
+
+    init() throws {
+        var template = Array("/tmp/cimbus-services-XXXXXX".utf8CString)
+        guard mkdtemp(&template) != nil else { throw ProcessError(description: "mkdtemp: errno \(errno)") }
+        path = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
+    }
+
+    func write(_ name: String, _ command: String) throws {
+        guard let file = fopen("\(path)/\(name).service", "w") else { throw ProcessError(description: "fopen: errno \(errno)") }
+        fputs("[D-BUS Service]\nName=\(name)\nExec=\(command)\n", file)
+        fclose(file)
+    }
+
+    deinit {
+        if let folder = opendir(path) {
+            while let entry = readdir(folder) {
+                let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
+                if name != ".", name != ".." { unlink("\(path)/\(name)") }
+            }
+            closedir(folder)
+        }
+        rmdir(path)
+    }
+}
