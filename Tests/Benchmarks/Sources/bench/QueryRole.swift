@@ -52,12 +52,11 @@ final class QueryRole: Sendable {
             destination: Self.broker, path: Self.namespace, interface: Self.services,
             member: MemberName(verified: query == nil ? "CreateInstanceEnumAsync" : "ExecQueryAsync"),
             values: target + [.int32(0), context, .objectPath(Self.sink)])
-        let connection = connection
         let status = await withCheckedContinuation { continuation in
             state.withLock { $0.end = continuation }
-            connection.loop.execute {
-                connection.assumeIsolated { [self] in
-                    $0.call(message, timeout: nil) { result in if case .failure = result { finish(.max) } }
+            connection.loop.execute { [self] in
+                connection.assumeIsolated { connection in
+                    connection.call(message, timeout: nil) { result in if case .failure = result { self.finish(.max) } }
                 }
             }
         }
