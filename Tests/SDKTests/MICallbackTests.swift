@@ -10,18 +10,24 @@ extension SDKTests {
     @Suite struct MICallbackTests {
         @Test("F.3, F.5: with manual acknowledgement the next result waits, and so does the close")
         func manualAcknowledgement() async throws {
-            let stage = try await MIStage.start(.things(3))
+            let stage = try await MIStage.start(.things(100))
             let record = MIRecord()
+            let order = Recorder<String>()
             let operation = stage.session.enumerateInstances(
-                of: "Test_Thing", flags: .manualAcknowledgement, callbacks: MI.OperationCallbacks(instanceResult: record.callback))
-            // Three and the last.
-            for index in 0..<4 {
+                of: "Test_Thing", flags: .manualAcknowledgement,
+                callbacks: MI.OperationCallbacks(instanceResult: { control, result in
+                    order.record("result")
+                    record.callback(control, result)
+                }))
+            // A hundred and the last, which is not acknowledged yet.
+            for index in 0...100 {
                 let results = try await record.results.wait("result \(index)") { $0.count > index }
-                #expect(results.count == index + 1)
-                #expect(results.last?.moreResults == (index < 3))
-                if index == 3 { break }
+                #expect(results.last?.moreResults == (index < 100))
+                if index == 100 { break }
+                order.record("acknowledgement")
                 try #require(results.last?.acknowledgement).acknowledge()
             }
+            #expect(order.all == (0...200).map { $0.isMultiple(of: 2) ? "result" : "acknowledgement" })
             let closed = Recorder<Int>()
             try operation.close(completion: { closed.record(1) })
             #expect(closed.all.isEmpty)
@@ -29,7 +35,7 @@ extension SDKTests {
             last.acknowledge()
             last.acknowledge()
             try await closed.wait("the close") { $0 == [1] }
-            #expect(record.now.numbers == [0, 1, 2])
+            #expect(record.now.numbers == Array(0..<100))
         }
 
         @Test("F.5: an acknowledgement that nobody keeps is given")
