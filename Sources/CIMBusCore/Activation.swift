@@ -24,7 +24,7 @@ public enum Activation: Hashable, Sendable {
 
 extension Registration {
     /// What the definition says that decisions need.
-    public struct Terms: Hashable, Sendable {
+    public struct Terms: Hashable, Sendable, Codable {
         /// Whether each user has a process of their own (SEMANTICS D.1, PerUserInitialization).
         public var isPerUser: Bool
         /// The name on the bus that starts it; nil when nothing does.

@@ -6,7 +6,7 @@ extension BrokerCore {
 
     /// The registration's process was alive when the broker came back: for a while its calls wait for it to register again (L11).
     public mutating func expect(_ id: RegistrationID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.expect(id), at: moment)
         if registry[id]?.peer == nil, registry[id]?.activation == .idle {
             registry[id]?.activation = .expected(until: now + limits.comeback)
             agenda.schedule(.registration(id), at: now + limits.comeback)
@@ -16,7 +16,7 @@ extension BrokerCore {
 
     /// The process that was expected ended.
     public mutating func expectationFailed(_ id: RegistrationID, at moment: Microseconds) -> [Effect] {
-        now = moment
+        began(.expectationFailed(id), at: moment)
         if case .expected = registry[id]?.activation { endExpectation(id) }
         return takeEffects()
     }
@@ -27,7 +27,7 @@ extension BrokerCore {
     public mutating func startFailed(
         _ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed, at moment: Microseconds
     ) -> [Effect] {
-        now = moment
+        began(.startFailed(id, text, reason), at: moment)
         if registry[id]?.activation.isStarting == true { failStart(id, Explanation(reason, text: text)) }
         return takeEffects()
     }
@@ -36,7 +36,7 @@ extension BrokerCore {
     ///
     /// - Throws: ProviderLoadFailure when nothing starts it, or its last start failed just now.
     public mutating func load(_ id: RegistrationID, at moment: Microseconds) throws(Refusal) -> [Effect] {
-        now = moment
+        began(.load(id), at: moment)
         guard let registration = registry[id], registration.peer == nil, registration.activation.limit == nil else { return takeEffects() }
         if case .failed(let until, let explanation) = registration.activation, until > now {
             throw Refusal(explanation.reason.status, explanation.text)

@@ -12,7 +12,7 @@ extension BrokerCore {
         _ id: PeerID, namespace: String, name: String, user: UInt32? = nil, silence: Microseconds?, ping: Microseconds?,
         at moment: Microseconds
     ) throws(Refusal) -> (RegistrationID, [Effect]) {
-        began(.register(id, namespace: namespace, name: name, silence: silence, ping: ping), at: moment)
+        began(.register(id, namespace: namespace, name: name, user: user, silence: silence, ping: ping), at: moment)
         hear(id)
         try checkRegister(id, namespace: namespace, name: name, user: user)
         guard let peer = peers[id] else { throw Refusal(.shuttingDown, "the provider has left") }
@@ -51,6 +51,7 @@ extension BrokerCore {
     public mutating func define(
         namespace: String, name: String, user: UInt32? = nil, uid: UInt32, terms: Registration.Terms = .init()
     ) -> RegistrationID? {
+        began(.define(namespace: namespace, name: name, user: user, uid: uid, terms), at: now)
         let known = registry.find(namespace: namespace, name: name, user: user)?.id
         guard known != nil || registry.all.count < limits.registrations else { return nil }
         let id = known ?? registry.define(namespace: namespace, name: name, user: user, uid: uid)
@@ -69,7 +70,7 @@ extension BrokerCore {
     /// The definition is gone, and with it the registration, unless a process serves it still.
     /// - Returns: whether it is gone.
     public mutating func undefine(_ id: RegistrationID, at moment: Microseconds) -> (isGone: Bool, [Effect]) {
-        now = moment
+        began(.undefine(id), at: moment)
         registry[id]?.terms = .init()
         guard let known = registry[id], known.peer == nil, known.open.isEmpty else { return (false, takeEffects()) }
         // Without a way to start it, what waits for it ends.

@@ -33,9 +33,14 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case release(SinkID, PeerID)
     case transfer(SinkID, from: PeerID, to: PeerID)
 
-    case register(PeerID, namespace: String, name: String, silence: Microseconds?, ping: Microseconds?)
+    case register(PeerID, namespace: String, name: String, user: UInt32?, silence: Microseconds?, ping: Microseconds?)
     case unregister(PeerID, namespace: String, name: String)
-    case define(namespace: String, name: String, uid: UInt32)
+    case define(namespace: String, name: String, user: UInt32?, uid: UInt32, Registration.Terms)
+    case undefine(RegistrationID)
+    case expect(RegistrationID)
+    case expectationFailed(RegistrationID)
+    case startFailed(RegistrationID, String, Explanation.Reason)
+    case load(RegistrationID)
     case suspend(RegistrationID)
     case resume(RegistrationID)
 }
@@ -99,13 +104,18 @@ extension BrokerCore {
         case .addRef(let sink, let peer): return addRef(sink, by: peer, at: at).1
         case .release(let sink, let peer): return release(sink, by: peer, at: at).1
         case .transfer(let sink, let peer, let other): return transfer(sink, from: peer, to: other, at: at).1
-        case .register(let peer, let namespace, let name, let silence, let ping):
-            return (try? register(peer, namespace: namespace, name: name, silence: silence, ping: ping, at: at))?.1 ?? []
+        case .register(let peer, let namespace, let name, let user, let silence, let ping):
+            return (try? register(peer, namespace: namespace, name: name, user: user, silence: silence, ping: ping, at: at))?.1 ?? []
         case .unregister(let peer, let namespace, let name):
             return (try? unregister(peer, namespace: namespace, name: name, at: at)) ?? []
-        case .define(let namespace, let name, let uid):
-            _ = define(namespace: namespace, name: name, uid: uid)
+        case .define(let namespace, let name, let user, let uid, let terms):
+            _ = define(namespace: namespace, name: name, user: user, uid: uid, terms: terms)
             return []
+        case .undefine(let id): return undefine(id, at: at).1
+        case .expect(let id): return expect(id, at: at)
+        case .expectationFailed(let id): return expectationFailed(id, at: at)
+        case .startFailed(let id, let text, let reason): return startFailed(id, text, reason: reason, at: at)
+        case .load(let id): return (try? load(id, at: at)) ?? []
         case .suspend(let id): return suspend(id)
         case .resume(let id): return resume(id)
         }
