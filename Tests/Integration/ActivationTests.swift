@@ -9,10 +9,11 @@ extension Integration {
     /// Providers that the bus starts, and those that outlive the broker (L11; SEMANTICS D.1 to D.8, G.3).
     @Suite struct ActivationTests {
         /// A bus that can start `Faulty` in several ways.
-        private func startBus(_ arguments: String) async throws -> (PrivateBus, ServiceFolder) {
+        private func startBus(_ arguments: String...) async throws -> (PrivateBus, ServiceFolder) {
             let folder = try ServiceFolder()
-            try folder.write(
-                "org.example.Faulty", "\(BuildFolder.path(of: "FaultyProvider")) --starter --bus-name org.example.Faulty \(arguments)")
+            let command = [BuildFolder.path(of: "FaultyProvider"), "--starter", "--bus-name", "org.example.Faulty"] + arguments
+            // A space at the end would be one more argument.
+            try folder.write("org.example.Faulty", command.joined(separator: " "))
             return (try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>"), folder)
         }
 
@@ -36,7 +37,7 @@ extension Integration {
 
         @Test("G.3, DESIGN 3 BusName: the first calls start the provider, once, and get its answers", arguments: CallForm.allCases)
         func started(form: CallForm) async throws {
-            let (bus, folder) = try await startBus("")
+            let (bus, folder) = try await startBus()
             defer { withExtendedLifetime(folder) {} }
             let scene = try await Scene.start(options: [], bus: bus)
             #expect(try await compile(Self.mof, scene).status == .noError)
