@@ -106,7 +106,8 @@ let package = Package(
         .testTarget(name: "CIMBusBrokerTests", dependencies: ["CIM", "CIMBusBroker"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit"], swiftSettings: strict),
         .testTarget(
-            name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),
+            name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
+        ),
         .testTarget(name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),
         .testTarget(
             name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),

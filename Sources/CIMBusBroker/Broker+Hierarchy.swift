@@ -26,7 +26,7 @@ extension Broker {
         }
         guard let record = records[id] else { throw Self.isOver(id) }
         do throws(CIMError) {
-            return try encoded([try await repository.instance(at: path, in: record.namespace)], record)
+            return try encoded([try await storedInstance(at: path, in: record.namespace)], record)
         } catch  where error.status == .notFound {}
         for index in hierarchy.served.indices where !hierarchy.served[index].isAncestor {
             var line = [hierarchy.served[index]]

@@ -287,7 +287,7 @@ extension Broker {
             switch source {
             case .failure(let outcome, _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
             case .stored:
-                return try encoded([try await repository.instance(at: path, in: record.namespace)], record)
+                return try encoded([try await storedInstance(at: path, in: record.namespace)], record)
             case .provider(let registration, let layout):
                 let part = try openPart(of: id, .getObject, .provider(registration)) { part in
                     part.path = path.relativePath

@@ -90,7 +90,6 @@ extension Broker {
             let part = try openEnumeration(of: id, registration, layout, filter: records[id]?.filter)
             while let batch = try await next(of: part), !Task.isCancelled { try await supply(batch, to: id) }
         case .stored(let classes):
-            for name in classes { if let own = ownInstances(of: name) { try await supply(own, to: id) } }
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
         case .failure(let outcome, _):
             throw CIMError(outcome.status, outcome.explanation?.text ?? "")
@@ -109,11 +108,12 @@ extension Broker {
         }
     }
 
-    /// The stored instances of exactly these classes, page by page.
+    /// The stored instances of exactly these classes, and the broker's own, page by page.
     func pages(
         of classes: [String], for id: OperationID, _ body: (isolated Broker, [CIMInstance]) async throws(CIMError) -> Void
     ) async throws(CIMError) {
         guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        for name in classes { if let own = ownInstances(of: name) { try await body(self, own) } }
         var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
         while let at = cursor, !Task.isCancelled {
             let page = try await repository.page(at: at)

@@ -29,7 +29,7 @@ struct ExhaustiveTests {
             Model(
                 name: "activated", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], activated: true, references: 1,
                 objects: 1,
-                fewer: true, opening: 3),
+                fewer: true, opening: 2),
             Model(
                 name: "one object", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, kind: .getObject,
                 opening: 3),

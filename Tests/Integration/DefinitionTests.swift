@@ -134,7 +134,7 @@ extension Integration {
             try await client.mustCompile(
                 "instance of __Win32Provider { Name = \"InProcess\"; CLSID = \"{0}\"; };\n"
                     + "[dynamic, provider(\"InProcess\")] class Test_InProcess { [key] string Name; };")
-            #expect(try await client.run(.enumerate("Test_InProcess")).status == .providerNotFound)
+            #expect(try await client.run(.enumerate("Test_InProcess")).status == .providerLoadFailure)
             #expect(try await client.run(.delete("__Win32Provider=\"Nobody\"")).status == .noError)
             #expect(try await client.run(.enumerate("Test_Orphan")).status == .providerNotFound)
             await #expect { _ = try await client.property(path, Contract.registration, "State") } throws: {

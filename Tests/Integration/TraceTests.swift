@@ -22,7 +22,7 @@ extension Integration {
             try await expectQuiet(scene)
             withExtendedLifetime(faulty) {}
 
-            let lines = try #require(String(contentsOf: path)).split(separator: "\n")
+            let lines = try #require(text(of: path)).split(separator: "\n")
             let decoder = JSONDecoder()
             var core = BrokerCore(limits: try decoder.decode(Limits.self, from: Data(lines[0].utf8)))
             var ends: [Outcome] = []
@@ -41,7 +41,7 @@ extension Integration {
             await #expect(throws: (any Error).self) { try await BrokerProcess.start(on: bus, ["--record", "/nowhere/trace"]) }
         }
 
-        private func String(contentsOf path: Swift.String) -> Swift.String? {
+        private func text(of path: String) -> String? {
             let descriptor = open(path, O_RDONLY)
             guard descriptor >= 0 else { return nil }
             defer { close(descriptor) }
@@ -49,7 +49,7 @@ extension Integration {
             var buffer = [UInt8](repeating: 0, count: 65_536)
             while true {
                 let count = read(descriptor, &buffer, buffer.count)
-                guard count > 0 else { return Swift.String(decoding: bytes, as: UTF8.self) }
+                guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
                 bytes += buffer.prefix(count)
             }
         }
