@@ -25,11 +25,12 @@ demo: build ## build, start a private bus, the broker and both samples; enumerat
 	@Samples/demo $(BUILD_DIR) Samples/.build/$(CONFIGURATION)
 
 .PHONY: check
-check: ## format, import rules, interface prose
+check: ## format, import rules, interface prose, the table of rules and tests
 	find . -name .build -prune -o -name '*.swift' -print0 | xargs -0 $(SWIFT) format lint --strict
 	Tests/Scripts/check-imports --self-test
 	Tests/Scripts/check-imports
 	Tests/Scripts/check-interfaces
+	Tests/Scripts/conformance --check
 
 .PHONY: test
 test: dependencies check ## run every test: unit, integration, samples, system

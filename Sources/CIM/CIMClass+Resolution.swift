@@ -2,13 +2,15 @@ extension CIMClass {
     /// The most properties a class may have (WBEM_MAX_USER_PROPERTIES).
     public static let maximumProperties = 1024
 
+    /// The most ancestors a class may have: each keeps the names of all of them. The CIM schema has at most 10.
+    public static let maximumDepth = 256
+
     /// The class with everything it inherits from `superclass`, which must be resolved itself; nil at the top.
     ///
-    /// - Throws: InvalidSuperclass when the parent is absent, another one, or terminal; CircularReference; CannotBeAbstract (together with
-    ///   terminal); InvalidClass (below a dynamic class without `dynamic`, a feature declared twice, a
-    ///   feature without a valid name); CannotBeSingleton; CannotBeKey; CannotChangeKeyInheritance; UpdateTypeMismatch;
-    ///   UpdatePropagatedMethod; UpdateOverrideNotAllowed; TypeMismatch (a default that does not fit); TooManyProperties; the four
-    ///   NameTooWide codes.
+    /// - Throws: InvalidSuperclass when the parent is absent, another one, or terminal; CircularReference; CannotBeAbstract (together
+    ///   with terminal); InvalidClass (below a dynamic class without `dynamic`, a feature declared twice, a feature without a valid name);
+    ///   CannotBeSingleton; CannotBeKey; CannotChangeKeyInheritance; UpdateTypeMismatch; UpdatePropagatedMethod; UpdateOverrideNotAllowed;
+    ///   TypeMismatch (a default that does not fit); TooManyProperties; QuotaViolation (too many ancestors); the four NameTooWide codes.
     ///
     /// Qualifiers with the flavor ToSubclass are inherited, marked `originPropagated`; so are, whatever their flavor, those that make the
     /// feature what it is (`key`, `SubType`, `association`, …). A method that is not declared again is inherited whole, with its
@@ -18,6 +20,11 @@ extension CIMClass {
         try checkNames()
         try checkParent(superclass)
         if let parent = superclass {
+            guard parent.derivation.count < CIMClass.maximumDepth else {
+                throw CIMError(
+                    .quotaViolation,
+                    "class \(name) would have \(parent.derivation.count + 1) ancestors, the limit is \(CIMClass.maximumDepth)")
+            }
             result.superclass = parent.name
             result.derivation = [parent.name] + parent.derivation
             result.qualifiers = try inherit(

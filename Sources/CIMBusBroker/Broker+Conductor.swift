@@ -60,11 +60,14 @@ extension Broker {
         let outcome: Outcome
         do throws(CIMError) {
             outcome = Outcome(.noError, parameter: try await carryOut(work, of: id))
-        } catch {
+        } catch let thrown {
+            // What was thrown may be a part's end by the failure of another.
+            let error = firstFailures[id] ?? thrown
             outcome =
                 error.extendedStatus == nil ? .stated(error.status, error.message) : Outcome(error.status, object: keepStatus(error))
         }
         perform(core.conducted(id, outcome, at: Self.now))
+        firstFailures[id] = nil
         // Parts that nobody listens to any more have ended with it.
         for (part, inbox) in inboxes where inbox.whole == id { inboxes[part] = nil }
     }
@@ -129,6 +132,7 @@ extension Broker {
     /// The others find that the whole has ended.
     private func abandon(_ id: OperationID, _ group: inout TaskGroup<CIMError?>, _ failure: CIMError) -> CIMError? {
         group.cancelAll()
+        if firstFailures[id] == nil { firstFailures[id] = failure }
         for (part, inbox) in inboxes where inbox.whole == id { perform(core.cancel(part, at: Self.now)) }
         return failure
     }

@@ -32,6 +32,8 @@ public actor Broker {
     /// Peers for whom a text is being compiled.
     var compiling: Set<PeerID> = []
     var inboxes: [OperationID: PartInbox] = [:]
+    /// Why a conducted operation ends that asks several at once, until it has.
+    var firstFailures: [OperationID: CIMError] = [:]
     private var supplies: [CallID: UnsafeContinuation<WBEMStatus, Never>] = [:]
     private var lastPayload: UInt64 = 0
     private var lastCall: UInt64 = 0

@@ -111,4 +111,14 @@ struct CIMClassTests {
         #expect(status(CIMClass(name: "C", properties: many), below: nil) == .tooManyProperties)
         #expect(status(CIMClass(name: "C", properties: many.dropLast()), below: nil) == nil)
     }
+
+    @Test("hostile: a class has at most 256 ancestors")
+    func depth() throws {
+        var parent = try CIMClass(name: "C0").resolved(with: nil)
+        for number in 1...CIMClass.maximumDepth {
+            parent = try CIMClass(name: "C\(number)", superclass: parent.name).resolved(with: parent)
+        }
+        let error = #expect(throws: CIMError.self) { try CIMClass(name: "Last", superclass: parent.name).resolved(with: parent) }
+        #expect(error?.status == .quotaViolation)
+    }
 }

@@ -17,7 +17,7 @@ extension SDKTests {
             try await sink.indicate(special)
         })
 
-        @Test("R20, R23, R28, R31: every instance, with no options and no callbacks, in a loop")
+        @Test("R19, R20, R23, R28, R31: every instance, with no options and no callbacks, in a loop")
         func sequence() async throws {
             let stage = try await MIStage.start(.things(600))
             let numbers = try await soon {

@@ -20,6 +20,8 @@ enum Bench {
         case "latency":
             try await Role.latency(
                 arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
+        case "family": try await Family.provide(arguments[2], arguments[3], count: Int(arguments[4]) ?? 1)
+        case "hierarchy": try await QueryRole.hierarchy(arguments[2], count: Int(arguments[3]) ?? 1, rounds: Int(arguments[4]) ?? 1)
         case "compile": try await Role.compile(arguments[2], arguments[3])
         case "read-class": try await Role.readClass(arguments[2], count: Int(arguments[3]) ?? 1)
         default:

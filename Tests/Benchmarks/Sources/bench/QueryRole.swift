@@ -44,14 +44,36 @@ final class QueryRole: Sendable {
         await role.connection.close()
     }
 
-    private func operation(_ query: String?) async throws -> Int {
+    /// Prints the median time of what the provider of a class, and that of its subclass, have each, and of both put together.
+    static func hierarchy(_ address: String, count: Int, rounds: Int) async throws {
+        let role = QueryRole(try await Connection.connect(to: .address(address), on: EventLoop(name: "client")))
+        await role.connection.setInbound { [weak role] in role?.receive($0) ?? false }
+        let directRead: Int32 = 0x200
+        let cases = [
+            ("the class alone", "Bench_Parent", directRead), ("the subclass alone", "Bench_Child", directRead),
+            ("merged", "Bench_Parent", 0),
+        ]
+        var times: [[Double]] = cases.map { _ in [] }
+        for round in 0...rounds {
+            for (index, one) in cases.enumerated() {
+                let start = ContinuousClock.now
+                let objects = try await role.operation(nil, of: one.1, flags: one.2)
+                guard objects == count else { throw BenchError("\(one.0) gave \(objects) objects, not \(count)") }
+                if round > 0 { times[index].append(Double(Role.microseconds(ContinuousClock.now - start))) }
+            }
+        }
+        for (index, one) in cases.enumerated() { print("\(one.0)\t\(median(times[index]))") }
+        await role.connection.close()
+    }
+
+    private func operation(_ query: String?, of className: String = "Bench_Thing", flags: Int32 = 0) async throws -> Int {
         state.withLock { $0.objects = 0 }
-        let target: [DBusValue] = query.map { [.string("WQL"), .string("SELECT * FROM Bench_Thing \($0)")] } ?? [.string("Bench_Thing")]
+        let target: [DBusValue] = query.map { [.string("WQL"), .string("SELECT * FROM \(className) \($0)")] } ?? [.string(className)]
         let context = DBusValue.dictionary([("__DERIVED_SYSTEM_PROPERTIES", .boolean(false))])
         let message = try Message.methodCall(
             destination: Self.broker, path: Self.namespace, interface: Self.services,
             member: MemberName(verified: query == nil ? "CreateInstanceEnumAsync" : "ExecQueryAsync"),
-            values: target + [.int32(0), context, .objectPath(Self.sink)])
+            values: target + [.int32(flags), context, .objectPath(Self.sink)])
         let status = await withCheckedContinuation { continuation in
             state.withLock { $0.end = continuation }
             connection.loop.execute { [self] in

@@ -11,7 +11,7 @@ struct Suite {
         print("# CIMBus benchmarks\n")
         let parts: [(name: String, run: () async throws -> Void)] = [
             ("latency", { try await latency(pinned: true) }), ("latency", { try await latency(pinned: false) }), ("throughput", throughput),
-            ("query", query), ("memory", memory), ("fairness", fairness), ("kills", kills), ("schema", schema),
+            ("query", query), ("hierarchy", hierarchy), ("memory", memory), ("fairness", fairness), ("kills", kills), ("schema", schema),
         ]
         for part in parts where only.map({ $0 == part.name }) ?? true {
             try await part.run()
@@ -77,6 +77,30 @@ struct Suite {
             print("| \(fields[0]) | \(fixed(microseconds / 1_000)) | **\(fixed(microseconds / unfiltered))** |")
         }
         print("")
+        try await stage.end()
+    }
+
+    /// A class and its subclass over two providers.
+    private func hierarchy() async throws {
+        let objects = 50_000
+        let stage = try await Stage(pinned: false, objects: 1)
+        var providers: [ChildProcess] = []
+        for role in ["parent", "child"] {
+            let provider = try Stage.spawn(false, Stage.program(), ["family", stage.bus.address, role, "\(objects)"])
+            _ = try await Stage.line(provider, "the \(role)'s provider")
+            providers.append(provider)
+        }
+        let lines = try await stage.run(["hierarchy", stage.bus.address, "\(objects)", quick ? "3" : "7"])
+        print("## A class and its subclass over two providers, \(objects) instances\n\n| | ms |\n|---|---|")
+        var times: [Double] = []
+        for line in lines {
+            let fields = line.split(separator: "\t")
+            guard fields.count == 2, let microseconds = Double(fields[1]) else { continue }
+            times.append(microseconds)
+            print("| \(fields[0]) | \(fixed(microseconds / 1_000)) |")
+        }
+        if times.count == 3 { print("\nmerged / sum of its parts: **\(fixed(times[2] / (times[0] + times[1])))**\n") }
+        for provider in providers { try await provider.killAndWait() }
         try await stage.end()
     }
 
