@@ -419,8 +419,12 @@ extension Broker {
         else {
             return .broker(.stated(.invalidMethod, "class \(declaration.name) has no method \(record.method)"), answer: nil)
         }
-        let hasChildren = !schema.schema.children(of: declaration.name, in: record.namespace).isEmpty
-        if arguments.path?.isClassPath == false, hasChildren, !method.bypassesGetObject,
+        let snapshot = schema.schema
+        let isOverridden = snapshot.descendants(of: declaration.name, in: record.namespace).contains { name in
+            let theirs = snapshot.class(name, in: record.namespace)?.method(named: method.name)
+            return theirs.map { !CIMName.equal($0.origin, method.origin) } ?? false
+        }
+        if arguments.path?.isClassPath == false, isOverridden, !method.bypassesGetObject,
             let path = try? CIMObjectPath(parsing: record.path)
         {
             record.work = .invoke(path, hierarchy(of: layout, in: record.namespace, for: .getObject, above: false))
