@@ -12,7 +12,9 @@ extension Integration {
             ("__PUT_EXT_ATOMIC", .boolean(true)), ("__PUT_EXT_CLIENT_REQUEST", .boolean(true)), ("Special", .uint32(7)),
         ]
 
-        @Test("R52 R68 R69 R71 R72 R73 R97 R124: a context reaches the provider as it is, but for CLIENT_REQUEST and the broker's own keys")
+        @Test(
+            "R52 R68 R69 R70 R71 R72 R73 R97 R124: a context reaches the provider as it is, but for CLIENT_REQUEST and the broker's own keys"
+        )
         func passedOn() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -110,7 +112,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("R50 R51 R71: a put of a stored instance writes every property; a partial one only those it names")
+        @Test("R50 R51 R70 R71: a put of a stored instance writes every property; a partial one only those it names")
         func stored() async throws {
             let scene = try await Scene.start()
             let client = scene.client
@@ -133,6 +135,11 @@ extension Integration {
                 try await put(
                     [("A", .string("x")), ("B", .string("y"))],
                     [("__PUT_EXTENSIONS", .boolean(true)), ("__PUT_EXT_PROPERTIES", .strings(["b"]))]) == ["a", "y"])
+            // What a partial put lists and does not have becomes NULL.
+            let nulls: [(String, DBusValue)] = [
+                ("__PUT_EXTENSIONS", .boolean(true)), ("__PUT_EXT_PROPERTIES", .strings(["B"])), ("__PUT_EXT_STRICT_NULLS", .boolean(true)),
+            ]
+            #expect(try await put([("A", .string("x"))], nulls) == ["a", nil])
             // Absent is NULL.
             #expect(try await put([("B", .string("z"))]) == [nil, "z"])
             try await expectQuiet(scene)

@@ -143,7 +143,7 @@ extension Integration {
         }
 
         @Test(
-            "R94 R98 R101 R110 R118: the name selects the method; NULL in parameters where it has none; IDs are no matter; one object comes back"
+            "R94 R98 R101 R104 R110 R118: the name selects the method; NULL in parameters where it has none; IDs are no matter; one object comes back"
         )
         func parameters() async throws {
             let (scene, provider) = try await start()

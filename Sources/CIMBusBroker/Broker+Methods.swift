@@ -1,0 +1,94 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+
+/// Methods: what is checked of them, and where they run (SEMANTICS C.5).
+extension Broker {
+    /// SEMANTICS C.5. Returns the failure that belongs in the sink.
+    func resolveMethod(
+        _ arguments: ServicesCall, _ declaration: CIMClass, _ record: inout OperationRecord
+    ) throws(CIMError) -> Outcome? {
+        guard let path = arguments.path else { return nil }
+        guard let method = declaration.method(named: arguments.method) else {
+            return .stated(.invalidMethod, "class \(declaration.name) has no method \(arguments.method)")
+        }
+        if method.isDisabled { return .stated(.methodDisabled, "method \(declaration.name).\(method.name) is disabled") }
+        guard method.isImplemented else {
+            return .stated(.methodNotImplemented, "method \(declaration.name).\(method.name) has no Implemented qualifier")
+        }
+        if path.isClassPath {
+            guard method.isStatic else {
+                return .stated(
+                    .invalidMethodParameters, "method \(declaration.name).\(method.name) is not static; give the path of an instance")
+            }
+            record.path = declaration.name
+        } else {
+            do throws(ObjectPathError) {
+                record.path = try path.canonicalized(for: declaration).relativePath
+            } catch {
+                return .stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)")
+            }
+        }
+        record.method = method.name
+        let inputs = method.parameters.filter(\.isIn)
+        try checkInput(arguments, .parameters(ObjectLayout(parameters: inputs)), &record, "\(declaration.name).\(method.name)")
+        for parameter in inputs where !parameter.isOptional && !record.input.contains(parameter.name) {
+            throw CIMError(.invalidMethodParameters, "\(declaration.name).\(method.name): in parameter \(parameter.name) is missing")
+        }
+        record.expectation = .parameters(ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType))
+        return nil
+    }
+
+    /// Who runs it: the provider of the class that implements it (C.5: a subclass inherits methods with their implementation). Where the
+    /// instance may be of a class below that overrides it, the broker finds out first.
+    func invoke(_ arguments: ServicesCall, _ declaration: CIMClass, _ record: inout OperationRecord) -> Request.Target {
+        guard let method = declaration.method(named: record.method), let layout = schema.layout(declaration.name, in: record.namespace)
+        else {
+            return .broker(.stated(.invalidMethod, "class \(declaration.name) has no method \(record.method)"), answer: nil)
+        }
+        let snapshot = schema.schema
+        let isOverridden = snapshot.descendants(of: declaration.name, in: record.namespace).contains { name in
+            let theirs = snapshot.class(name, in: record.namespace)?.method(named: method.name)
+            return theirs.map { !CIMName.equal($0.origin, method.origin) } ?? false
+        }
+        if arguments.path?.isClassPath == false, isOverridden, !method.bypassesGetObject,
+            let path = try? CIMObjectPath(parsing: record.path)
+        {
+            record.work = .invoke(path, hierarchy(of: layout, in: record.namespace, for: .getObject, above: false))
+            return .conducted
+        }
+        return implementer(of: method, declaration, &record)
+    }
+
+    private func implementer(of method: CIMMethod, _ declaration: CIMClass, _ record: inout OperationRecord) -> Request.Target {
+        guard let origin = schema.declaration(method.origin, in: record.namespace), let name = origin.providerName,
+            !(declaration.providerName.map { CIMName.equal($0, name) } ?? false)
+        else { return provider(of: declaration, in: record.namespace, for: .execMethod) }
+        if var path = try? CIMObjectPath(parsing: record.path) {
+            path.className = origin.name
+            record.path = path.relativePath
+        }
+        return provider(of: origin, in: record.namespace, for: .execMethod)
+    }
+
+    /// The method of the class that the instance really has.
+    func invoke(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
+        let name = try await realClass(of: path, hierarchy, for: id)
+        guard var record = records[id], let declaration = schema.declaration(name, in: record.namespace),
+            let method = declaration.method(named: record.method)
+        else { throw Self.isOver(id) }
+        if method.isDisabled { throw CIMError(.methodDisabled, "method \(name).\(method.name) is disabled") }
+        var real = path
+        real.className = declaration.name
+        record.path = real.relativePath
+        let target = implementer(of: method, declaration, &record)
+        let part = try openPart(of: id, .execMethod, target) { part in
+            part.path = record.path
+            part.target = record.target
+            part.method = method.name
+            part.input = record.input
+            part.expectation = record.expectation
+        }
+        while let batch = try await next(of: part) { try await supply(batch, to: id) }
+    }
+}
