@@ -1,4 +1,5 @@
 import CIM
+import CIMBusWire
 import DBus
 
 /// What one pull gave.

@@ -1,4 +1,5 @@
 import CIM
+import CIMBusWire
 import DBus
 
 /// Instances, as they arrive. `for try await instance in session.enumerateInstances(of: "Linux_UnixProcess")`

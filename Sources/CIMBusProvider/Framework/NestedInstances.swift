@@ -32,7 +32,7 @@ public struct NestedInstances: AsyncSequence, Sendable {
         private static let mostAtOnce: UInt32 = 256
 
         private let sequence: NestedInstances
-        private var reader: NestedReader
+        private var reader: InstanceDecoder
         private var enumeration: NestedEnumeration?
         private var batch: [CIMInstance] = []
         private var index = 0
@@ -42,7 +42,7 @@ public struct NestedInstances: AsyncSequence, Sendable {
 
         init(_ sequence: NestedInstances) {
             self.sequence = sequence
-            reader = NestedReader(expectedClass: sequence.expectedClass)
+            reader = InstanceDecoder(expectedClass: sequence.expectedClass)
         }
 
         public mutating func next() async throws(CIMError) -> CIMInstance? { try await next(isolation: nil) }

@@ -37,7 +37,7 @@ extension RequestContext {
         } catch  where requested != .all && error.meansLessIsUnsupported {
             reply = try await getObject(path, .all, in: place)
         }
-        var nested = NestedReader(expectedClass: path.className)
+        var nested = InstanceDecoder(expectedClass: path.className)
         var instance = try await read(&nested, in: place) { nested in
             var reader = reply.reader
             return try nested.readInstance(&reader)

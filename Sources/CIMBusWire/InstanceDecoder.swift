@@ -1,47 +1,35 @@
 import CIM
-import CIMBusWire
 import DBus
 
 /// Reads instances with their classes' types. Knows the layouts it was given; says which one is missing.
-struct InstanceDecoder: Sendable {
+package struct InstanceDecoder: Sendable {
     /// The class the caller asked for, for objects that do not say theirs.
-    let expectedClass: String
+    package let expectedClass: String
     private var layouts: [CIMName: KeyedLayout] = [:]
     /// Objects of one class come in a row: its name as bytes, and its layout.
     private var last: (name: [UInt8], layout: KeyedLayout)?
 
-    /// Whether objects may turn out to be classes, which is then an error.
-    private let expectsClasses: Bool
+    /// What is thrown where an object turns out to be a class; nil: nobody looks.
+    private let refusalOfClasses: CIMError?
 
-    init(expectedClass: String) {
+    package init(expectedClass: String, refusingClasses refusal: CIMError? = nil) {
         self.expectedClass = expectedClass
-        expectsClasses = false
-    }
-
-    /// For the instances of a query, which may be one for classes.
-    init() {
-        expectedClass = ""
-        expectsClasses = true
+        refusalOfClasses = refusal
     }
 
     /// The class of an object that nobody has given the layout of yet, or whose layout it did not fit.
-    enum Need: Error {
+    package enum Need: Error {
         case layout(String)
         case newerLayout(String, ObjectFault)
     }
 
-    mutating func learn(_ layout: ObjectLayout, of name: String) {
+    package mutating func learn(_ layout: ObjectLayout, of name: String) {
         layouts[CIMName(name)] = KeyedLayout(layout)
         last = nil
     }
 
     /// All instances of an `aa{sv}`. Throws ``Need``, and what decoding throws.
-    mutating func readInstances(_ message: Message) throws -> [CIMInstance] {
-        var reader = message.reader
-        return try readInstances(&reader)
-    }
-
-    mutating func readInstances(_ reader: inout BodyReader) throws -> [CIMInstance] {
+    package mutating func readInstances(_ reader: inout BodyReader) throws -> [CIMInstance] {
         let end = try reader.enterArray(elementAlignment: 4)
         var instances: [CIMInstance] = []
         instances.reserveCapacity(64)
@@ -50,20 +38,8 @@ struct InstanceDecoder: Sendable {
         return instances
     }
 
-    /// All objects of an `aa{sv}`, instances and classes.
-    mutating func readObjects(_ message: Message) throws -> [CIMObject] {
-        var reader = message.reader
-        let end = try reader.enterArray(elementAlignment: 4)
-        var objects: [CIMObject] = []
-        while !reader.isAtEnd(of: end) {
-            objects.append(try Self.isClass(reader) ? .class(try reader.readClass()) : .instance(try readInstance(&reader)))
-        }
-        try reader.leaveArray(end)
-        return objects
-    }
-
     /// Whether the object's `__GENUS` is that of a class. The system properties are its first entries.
-    private static func isClass(_ start: BodyReader) throws -> Bool {
+    package static func isClass(_ start: BodyReader) throws -> Bool {
         var reader = start
         let end = try reader.enterArray(elementAlignment: 8)
         while !reader.isAtEnd(of: end) {
@@ -80,10 +56,8 @@ struct InstanceDecoder: Sendable {
     }
 
     /// One `a{sv}`.
-    mutating func readInstance(_ reader: inout BodyReader) throws -> CIMInstance {
-        if expectsClasses, try Self.isClass(reader) {
-            throw CIMError(.invalidQuery, "the query gives classes, not instances: ask with execQueryForObjects")
-        }
+    package mutating func readInstance(_ reader: inout BodyReader) throws -> CIMInstance {
+        if let refusalOfClasses, try Self.isClass(reader) { throw refusalOfClasses }
         let layout = try layout(for: reader)
         var instance: CIMInstance
         do {
