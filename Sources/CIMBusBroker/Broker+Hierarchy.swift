@@ -22,7 +22,7 @@ extension Broker {
             hierarchy.served[$0].isAncestor || hierarchy.served[$0].layout.className == path.className
         }
         if let last = line.last, !hierarchy.served[last].isAncestor {
-            return .rewritten(ObjectBatch(objects: [try await merged(path, line.map { hierarchy.served[$0] }, for: id)]))
+            return try await merged(path, line.map { hierarchy.served[$0] }, for: id)
         }
         guard let record = records[id] else { throw Self.isOver(id) }
         do throws(CIMError) {
@@ -36,15 +36,15 @@ extension Broker {
                 above = hierarchy.served[next].above
             }
             do throws(CIMError) {
-                return .rewritten(ObjectBatch(objects: [try await merged(path, line, for: id)]))
+                return try await merged(path, line, for: id)
             } catch  where error.status == .notFound || error.status == .providerNotCapable {}
         }
         throw CIMError(.notFound, "no provider of \(path.className), or of a class below it, has this instance")
     }
 
     /// The most derived class first: when its provider does not know the key, nobody else is asked.
-    private func merged(_ path: CIMObjectPath, _ line: [ServedClass], for id: OperationID) async throws(CIMError) -> [UInt8] {
-        var objects: [(served: ServedClass, bytes: [UInt8])] = []
+    private func merged(_ path: CIMObjectPath, _ line: [ServedClass], for id: OperationID) async throws(CIMError) -> CheckedObjects {
+        var objects: [CheckedObjects] = []
         for served in line.reversed() {
             do throws(CIMError) {
                 let part = try openPart(of: id, .getObject, target(served)) { part in
@@ -52,22 +52,20 @@ extension Broker {
                     part.target = part.path.clipped()
                     part.expectation = .instances(of: served.layout)
                 }
-                var object: [UInt8]?
-                while let batch = try await next(of: part) { batch.batch.forEachObject { object = Array($0) } }
-                if let object { objects.append((served, object)) }
+                var object: CheckedObjects?
+                while let batch = try await next(of: part) { object = batch }
+                if let object { objects.append(object) }
             } catch  where error.status == .providerNotCapable && !objects.isEmpty {}
         }
         guard var result = objects.popLast() else { throw CIMError(.notFound, "no provider has this instance") }
-        while let derived = objects.popLast() {
-            result = (derived.served, Self.merge(derived.bytes, derived.served.layout, result.bytes, result.served.layout))
-        }
-        return result.bytes
+        var merge = try unitMerge(for: id)
+        while let derived = objects.popLast() { result = try merge.completed(derived, with: result) }
+        return result
     }
 
-    private static func merge(_ derived: [UInt8], _ layout: ObjectLayout, _ ancestor: [UInt8], _ above: ObjectLayout) -> [UInt8] {
-        guard let mine = layout.declaration, let theirs = above.declaration else { return derived }
-        let merge = ObjectMerge(of: mine, with: theirs)
-        return derived.withUnsafeBytes { derived in ancestor.withUnsafeBytes { merge.merged(derived, $0) } }
+    private func unitMerge(for id: OperationID) throws(CIMError) -> UnitMerge {
+        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        return UnitMerge { [schema] in schema.layout($0, in: namespace) }
     }
 
     private func target(_ served: ServedClass) throws(CIMError) -> Request.Target {
@@ -92,6 +90,7 @@ extension Broker {
     func enumerateMerging(_ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?) async throws(CIMError) {
         var tables: [Int: MergeTable] = [:]
         let inner = Set(hierarchy.served.compactMap(\.above))
+        var merge = try unitMerge(for: id)
         for (index, served) in hierarchy.served.enumerated() {
             let isInner = inner.contains(index)
             let table = isInner ? MergeTable() : nil
@@ -102,10 +101,9 @@ extension Broker {
                     part.target = served.layout.className
                     part.expectation = .instances(of: served.layout)
                 }
-                let above = served.above.flatMap { place in tables[place].map { ($0, hierarchy.served[place].layout) } }
                 while let batch = try await next(of: part) {
-                    let objects = try merge(batch.batch, served.layout, above, into: table)
-                    if !served.isAncestor { try await supply(objects, to: id, onlyClass: onlyClass) }
+                    let left = try merge.completed(batch, from: served.above.flatMap { tables[$0] }, into: table)
+                    if let left, !served.isAncestor { try await supply(left, to: id, onlyClass: onlyClass) }
                 }
             } catch  where error.status == .providerNotCapable && isInner {
                 // Its properties stay NULL (C.3).
@@ -114,53 +112,22 @@ extension Broker {
         // What no class below has.
         for (index, served) in hierarchy.served.enumerated() where !served.isAncestor {
             guard let table = tables[index] else { continue }
-            while true {
-                var objects: [[UInt8]] = []
-                var size = 0
-                while size < Contract.largestBatch / 2, let object = try table.removeAny() {
-                    size += object.count
-                    objects.append(object)
-                }
-                if objects.isEmpty { break }
-                try await supply(objects, to: id, onlyClass: onlyClass)
+            while let rest = try table.removeRest(ofAtMost: Contract.largestBatch / 2) {
+                try await supply(.rewritten(rest), to: id, onlyClass: onlyClass)
             }
         }
         if !hierarchy.stored.isEmpty, onlyClass == nil { try await enumerate([.stored(classes: hierarchy.stored)], for: id) }
     }
 
-    /// Each object with what its ancestor's provider said about it; into the table, if there are classes below, else returned.
-    private func merge(
-        _ batch: ObjectBatch, _ layout: ObjectLayout, _ above: (table: MergeTable, layout: ObjectLayout)?, into table: MergeTable?
-    ) throws(CIMError) -> [[UInt8]] {
-        var objects: [[UInt8]] = []
-        var failure: CIMError?
-        let merge = above.flatMap { above in
-            layout.declaration.flatMap { mine in above.layout.declaration.map { ObjectMerge(of: mine, with: $0) } }
-        }
-        batch.forEachObject { object in
-            guard failure == nil else { return }
-            do throws(CIMError) {
-                let key = layout.key(of: object)
-                var bytes: [UInt8]
-                if let key, let merge, let theirs = try above?.table.remove(key) {
-                    bytes = theirs.withUnsafeBytes { merge.merged(object, $0) }
-                } else {
-                    bytes = Array(object)
-                }
-                if let key, let table { try table.insert(bytes, at: key) } else { objects.append(bytes) }
-            } catch {
-                failure = error
-            }
-        }
-        if let failure { throw failure }
-        return objects
-    }
-
-    private func supply(_ objects: [[UInt8]], to id: OperationID, onlyClass: String?) async throws(CIMError) {
+    private func supply(_ objects: CheckedObjects, to id: OperationID, onlyClass: String?) async throws(CIMError) {
+        guard let record = records[id] else { return }
         var objects = objects
-        if let onlyClass { objects.removeAll { object in !object.withUnsafeBytes { ObjectLayout.isOf(class: onlyClass, $0) } } }
-        guard !objects.isEmpty, let record = records[id] else { return }
-        try await supply(try filtered(.rewritten(ObjectBatch(objects: objects)), record), to: id)
+        if let onlyClass {
+            let (reader, ranges) = objects.contents
+            let wanted = ranges.filter { CIMName.equal(ObjectRow.className(at: $0, in: reader), onlyClass) }
+            do throws(ObjectFault) { objects = try objects.keeping(wanted) } catch { throw CIMError(error.status, error.description) }
+        }
+        try await supply(try filtered(objects, record), to: id)
     }
 
     /// One provider's objects of exactly one class, where it also has some of classes below.
@@ -284,9 +251,9 @@ extension Broker {
                     part.target = part.path.clipped()
                     part.expectation = .instances(of: served.layout)
                 }
-                var name: String?
-                while let batch = try await next(of: part) { batch.batch.forEachObject { name = ObjectLayout.className(of: $0) } }
-                if let name { return name }
+                var name = ""
+                while let batch = try await next(of: part) { name = batch.firstClassName }
+                if !name.isEmpty { return name }
             } catch  where error.status == .notFound || error.status == .providerNotCapable {}
         }
         return layout.className

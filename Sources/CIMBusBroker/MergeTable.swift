@@ -1,22 +1,37 @@
 import CIM
+import CIMBusWire
+import DBus
 import Glibc
 
 /// The objects that the provider of an ancestor gave, by key, until those of the derived classes come to be merged with them (SEMANTICS C.4).
 ///
-/// Up to ``memoryLimit`` they lie in memory; what is more goes to a file without a name, which is gone with the table. Failures:
-/// QuotaViolation past ``fileLimit``, CriticalError when the file cannot be written or read.
+/// Batches are kept as they came. Up to ``memoryLimit`` they lie in memory; what is more goes to a file without a name, which is gone with the
+/// table. Failures: QuotaViolation past ``fileLimit``, CriticalError when the file cannot be written or read.
 final class MergeTable {
     static let memoryLimit = 64 << 20
     static let fileLimit = 1 << 30
 
-    private enum Place {
-        case memory([UInt8])
-        case file(offset: Int, count: Int)
+    /// Where an object's entries lie.
+    private struct Place {
+        var batch: Int
+        var range: Range<Int>
+    }
+
+    private struct Batch {
+        /// The bytes; nil where they are in the file.
+        var reader: BodyReader?
+        var offset = 0
+        var count: Int
+        /// The objects that nobody has taken out yet.
+        var left: Int
     }
 
     private var places: [[UInt8]: Place] = [:]
-    /// Bytes in memory, keys and the table's own included, about.
+    private var batches: [Int: Batch] = [:]
+    private var lastBatch = 0
+    /// Bytes in memory, about: those of the batches there, and the table's own.
     private var used = 0
+    private var overhead = 0
     private var file: Int32 = -1
     private var fileSize = 0
     private let memoryLimit: Int
@@ -34,55 +49,89 @@ final class MergeTable {
     /// Whether some of it is in a file.
     var isSpilled: Bool { file >= 0 }
 
-    /// Keeps an object; one with the same key takes its place.
-    func insert(_ object: [UInt8], at key: [UInt8]) throws(CIMError) {
-        let overhead = key.count + 96
-        if used + object.count + overhead <= memoryLimit {
-            used += object.count + overhead
-            places[key] = .memory(object)
-            return
-        }
-        guard fileSize + object.count <= fileLimit, used + overhead <= 4 * memoryLimit else {
-            throw CIMError(
-                .quotaViolation, "the objects of a superclass take more than \(fileLimit >> 20) MiB; ask for fewer, or with DIRECT_READ")
-        }
-        used += overhead
-        places[key] = .file(offset: try append(object), count: object.count)
-    }
-
-    /// Takes the object of a key out.
-    func remove(_ key: [UInt8]) throws(CIMError) -> [UInt8]? {
-        guard let place = places.removeValue(forKey: key) else { return nil }
-        return try read(place)
-    }
-
-    /// What is left, one at a time, in no order; nil when nothing is.
-    func removeAny() throws(CIMError) -> [UInt8]? {
-        guard let first = places.popFirst() else { return nil }
-        return try read(first.value)
-    }
-
-    private func read(_ place: Place) throws(CIMError) -> [UInt8] {
-        switch place {
-        case .memory(let object):
-            used -= object.count
-            return object
-        case .file(let offset, let count):
-            var object = [UInt8](repeating: 0, count: count)
-            var done = 0
-            while done < count {
-                let read = object.withUnsafeMutableBytes {
-                    pread(file, $0.baseAddress.map { $0 + done }, count - done, off_t(offset + done))
-                }
-                if read < 0, errno == EINTR { continue }
-                guard read > 0 else { throw Self.failure("read") }
-                done += read
+    /// Keeps the objects whose entries lie at these ranges of `reader`; one with the key of another takes its place.
+    func insert(_ objects: [(key: [UInt8], range: Range<Int>)], of reader: BodyReader) throws(CIMError) {
+        if objects.isEmpty { return }
+        var batch = Batch(count: reader.count, left: 0)
+        let more = objects.reduce(0) { $0 + $1.key.count + 96 } + 256
+        if used + overhead + more + reader.count <= memoryLimit {
+            used += reader.count
+            batch.reader = reader
+        } else {
+            guard fileSize + reader.count <= fileLimit, overhead + more <= 4 * memoryLimit else {
+                throw CIMError(
+                    .quotaViolation, "the objects of a superclass take more than \(fileLimit >> 20) MiB; ask for fewer, or with DIRECT_READ"
+                )
             }
-            return object
+            batch.offset = try append(reader.bytes(in: 0..<reader.count))
+        }
+        overhead += more
+        lastBatch += 1
+        for (key, range) in objects {
+            batch.left += 1
+            if let other = places.updateValue(Place(batch: lastBatch, range: range), forKey: key) {
+                if other.batch == lastBatch { batch.left -= 1 } else { drop(other.batch) }
+            }
+        }
+        batches[lastBatch] = batch
+    }
+
+    /// Takes the object of a key out: where its entries lie, and in what.
+    func remove(_ key: [UInt8]) throws(CIMError) -> (reader: BodyReader, range: Range<Int>)? {
+        guard let place = places.removeValue(forKey: key) else { return nil }
+        let object = try read(place)
+        drop(place.batch)
+        return object
+    }
+
+    /// Takes out what is left, batch by batch in the order of their coming, `size` bytes and one object more at most; nil when nothing is.
+    func removeRest(ofAtMost size: Int) throws(CIMError) -> ObjectBatch? {
+        if rest == nil {
+            rest = places.values.sorted { ($1.batch, $1.range.lowerBound) < ($0.batch, $0.range.lowerBound) }
+            places = [:]
+        }
+        var selection = ObjectSelection()
+        while selection.byteCount < size, let place = rest?.popLast() {
+            let (reader, range) = try read(place)
+            selection.append(whole: range, of: reader)
+            drop(place.batch)
+        }
+        if selection.byteCount == 0 { return nil }
+        do throws(ObjectFault) { return try selection.finish() } catch { throw CIMError(.quotaViolation, error.description) }
+    }
+
+    /// What ``removeRest(ofAtMost:)`` has still to give, the last first.
+    private var rest: [Place]?
+
+    /// One object fewer.
+    private func drop(_ number: Int) {
+        guard var batch = batches[number] else { return }
+        batch.left -= 1
+        if batch.left > 0 {
+            batches[number] = batch
+        } else {
+            batches[number] = nil
+            if batch.reader != nil { used -= batch.count }
         }
     }
 
-    private func append(_ object: [UInt8]) throws(CIMError) -> Int {
+    private func read(_ place: Place) throws(CIMError) -> (reader: BodyReader, range: Range<Int>) {
+        guard let batch = batches[place.batch] else { throw CIMError(.criticalError, "an object of a superclass is gone") }
+        if let reader = batch.reader { return (reader, place.range) }
+        var object = [UInt8](repeating: 0, count: place.range.count)
+        var done = 0
+        while done < object.count {
+            let left = object.count - done
+            let at = off_t(batch.offset + place.range.lowerBound + done)
+            let read = object.withUnsafeMutableBytes { pread(file, $0.baseAddress.map { $0 + done }, left, at) }
+            if read < 0, errno == EINTR { continue }
+            guard read > 0 else { throw Self.failure("read") }
+            done += read
+        }
+        return (object.withUnsafeBytes { BodyReader(copying: $0) }, 0..<object.count)
+    }
+
+    private func append(_ bytes: UnsafeRawBufferPointer) throws(CIMError) -> Int {
         if file < 0 {
             let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
             var name = Array((directory + "/cimbus-XXXXXX").utf8CString)
@@ -92,15 +141,13 @@ final class MergeTable {
         }
         let offset = fileSize
         var done = 0
-        while done < object.count {
-            let written = object.withUnsafeBytes {
-                pwrite(file, $0.baseAddress.map { $0 + done }, object.count - done, off_t(offset + done))
-            }
+        while done < bytes.count {
+            let written = pwrite(file, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
             if written < 0, errno == EINTR { continue }
             guard written > 0 else { throw Self.failure("write") }
             done += written
         }
-        fileSize += object.count
+        fileSize += bytes.count
         return offset
     }
 

@@ -11,6 +11,8 @@ public final class ObjectLayout: Sendable {
         var isKey: Bool
         /// The value may be copied as it is when the wire type matches: nothing about it needs parsing.
         var isPlain: Bool
+        /// The value is a string on the wire.
+        let isText: Bool
         /// How an entry of this property starts on the wire: its name, and the type of its variant.
         var prefix: [UInt8]
 
@@ -18,6 +20,10 @@ public final class ObjectLayout: Sendable {
             self.name = name
             self.type = type
             self.isKey = isKey
+            switch type.base {
+            case .string, .datetime, .reference: isText = !type.isArray
+            default: isText = false
+            }
             switch type.base {
             case .datetime, .reference, .object, .sint8, .real32: isPlain = false
             default: isPlain = true

@@ -12,6 +12,8 @@ public struct ObjectRow {
     private var entries: [(range: Range<Int>, slot: Int)] = []
     /// Where the value of each slot starts; 0 where it is NULL, since no value stands there.
     private var values: [Int]
+    /// Where the entry of each slot lies; of no use where it is NULL.
+    private var places: [Range<Int>]
     private var relativePathAt = 0
     private var pathAt = 0
 
@@ -27,6 +29,7 @@ public struct ObjectRow {
         self.layout = layout
         self.reader = reader
         values = Array(repeating: 0, count: layout.slots.count)
+        places = Array(repeating: 0..<0, count: layout.slots.count)
     }
 
     /// The class that the checked object at `range` says it is of: its first entry.
@@ -35,6 +38,12 @@ public struct ObjectRow {
         reader.move(to: range.lowerBound)
         guard (try? reader.readStringBytes()) != nil, (try? reader.readSignatureBytes()) != nil else { return "" }
         return (try? reader.readString()) ?? ""
+    }
+
+    /// The same for an object in other bytes.
+    public mutating func read(_ range: Range<Int>, in reader: BodyReader) -> Bool {
+        self.reader = reader
+        return read(range)
     }
 
     /// Goes to the object whose entries lie at `range`. False when it is of another class, or not as the checker leaves objects; the row is
@@ -56,9 +65,9 @@ public struct ObjectRow {
                 try reader.enterDictEntry()
                 let start = reader.position
                 if let slot = layout.match(&reader, from: likely) {
-                    values[slot] = reader.position
+                    let at = reader.position
                     try skipValue(layout.slots[slot].type)
-                    entries.append((start..<reader.position, slot))
+                    keep(start..<reader.position, slot, at)
                     likely = slot + 1
                 } else {
                     likely = try readOther(start, likely)
@@ -68,6 +77,12 @@ public struct ObjectRow {
         } catch {
             return false
         }
+    }
+
+    private mutating func keep(_ range: Range<Int>, _ slot: Int, _ value: Int) {
+        values[slot] = value
+        places[slot] = range
+        entries.append((range, slot))
     }
 
     /// A system property, or a property out of the class's order. Returns the slot that likely comes next.
@@ -84,8 +99,7 @@ public struct ObjectRow {
             pathAt = at
             entries.append((range, Entry.path))
         } else if let slot = layout.slot(named: name, likely: likely) {
-            values[slot] = at
-            entries.append((range, slot))
+            keep(range, slot, at)
             return slot + 1
         } else {
             entries.append((range, Entry.other))
@@ -141,10 +155,7 @@ public struct ObjectRow {
 
     /// Writes the object with the slots that are kept; nil keeps all.
     fileprivate func write(keeping kept: [Bool]?, _ system: SystemProperties, to writer: inout BodyWriter) {
-        func append(_ bytes: UnsafeRawBufferPointer) {
-            writer.beginDictEntry()
-            writer.append(block: bytes, phase: 0)
-        }
+        func append(_ bytes: UnsafeRawBufferPointer) { writer.append(entry: bytes) }
         for entry in entries {
             let isKept =
                 switch entry.slot {
@@ -159,6 +170,49 @@ public struct ObjectRow {
                 if system == .location { layout.location.withUnsafeBytes { append($0) } }
             }
         }
+    }
+
+    // MARK: - A hierarchy
+
+    /// Appends what tells the instance from the others, as bytes that are the same for all classes with these keys: values as on the wire, text
+    /// in lower case, since paths compare without case (SEMANTICS H.1). False when a key is NULL.
+    public func appendKey(to key: inout [UInt8]) -> Bool {
+        for slot in layout.keys {
+            guard values[slot] > 0 else { return false }
+            if layout.slots[slot].isText {
+                var reader = reader
+                reader.move(to: values[slot])
+                guard let text = try? reader.readStringBytes() else { return false }
+                withUnsafeBytes(of: UInt32(truncatingIfNeeded: text.count)) { key.append(contentsOf: $0) }
+                key.append(contentsOf: text.lazy.map(CIMName.fold))
+            } else {
+                key.append(contentsOf: reader.bytes(in: values[slot]..<places[slot].upperBound))
+            }
+        }
+        return true
+    }
+
+    /// Writes the object, with those properties as the ancestor's object has them that are the ancestor's to say.
+    fileprivate func write(_ merge: ObjectMerge, with ancestor: ObjectRow, to writer: inout BodyWriter) {
+        for entry in entries where entry.slot == Entry.head || entry.slot == Entry.other {
+            writer.append(entry: reader.bytes(in: entry.range))
+        }
+        for slot in values.indices {
+            if let above = merge.counterparts[slot], ancestor.values[above] > 0 {
+                writer.append(entry: ancestor.reader.bytes(in: ancestor.places[above]))
+            } else if values[slot] > 0 {
+                writer.append(entry: reader.bytes(in: places[slot]))
+            }
+        }
+        for entry in entries where entry.slot == Entry.path { writer.append(entry: reader.bytes(in: entry.range)) }
+    }
+}
+
+extension BodyWriter {
+    /// An entry of an `a{sv}`, made for phase 0.
+    fileprivate mutating func append(entry bytes: UnsafeRawBufferPointer) {
+        beginDictEntry()
+        append(block: bytes, phase: 0)
     }
 }
 
@@ -184,6 +238,17 @@ public struct ObjectSelection: ~Copyable {
         row.write(keeping: kept, system, to: &writer)
         ranges.append(start..<writer.count)
     }
+
+    /// The object a row is at, completed by what the row of an ancestor's class says about the same instance.
+    public mutating func append(_ row: ObjectRow, merging ancestor: ObjectRow, _ merge: ObjectMerge) {
+        writer.beginStruct()
+        let start = writer.count
+        row.write(merge, with: ancestor, to: &writer)
+        ranges.append(start..<writer.count)
+    }
+
+    /// How many bytes there are.
+    public var byteCount: Int { writer.count }
 
     public consuming func finish() throws(ObjectFault) -> ObjectBatch {
         let ranges = ranges

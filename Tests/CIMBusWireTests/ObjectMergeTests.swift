@@ -29,11 +29,18 @@ struct ObjectMergeTests {
         return try writer.finish()
     }
 
+    private func row(_ object: [UInt8], _ declaration: CIMClass) -> ObjectRow? {
+        var row = ObjectRow(layout(declaration), in: object.withUnsafeBytes { BodyReader(copying: $0) })
+        return row.read(0..<object.count) ? row : nil
+    }
+
     private func merged(_ derived: [UInt8], _ ancestor: [UInt8]) throws -> CIMInstance {
-        let merge = ObjectMerge(of: bottom, with: top)
-        let bytes = derived.withUnsafeBytes { derived in ancestor.withUnsafeBytes { merge.merged(derived, $0) } }
+        var selection = ObjectSelection()
+        selection.append(
+            try #require(row(derived, bottom)), merging: try #require(row(ancestor, top)),
+            ObjectMerge(of: layout(bottom), with: layout(top)))
         var writer = BodyWriter()
-        writer.append(object: ObjectBatch(objects: [bytes]))
+        writer.append(object: try selection.finish())
         let body = try writer.finish()
         var reader = body.withUnsafeBytes { BodyReader(copying: $0) }
         return try reader.readInstance(layout(bottom))
@@ -60,28 +67,45 @@ struct ObjectMergeTests {
         #expect(more["Size"] == .uint64(3))
     }
 
+    @Test("C.3: the properties stand in the class's order, whoever said them")
+    func order() throws {
+        let result = try merged(
+            entries(["__CLASS": "Bottom", "More": .uint8(7), "Name": "n"]),
+            entries(["__CLASS": "Top", "Text": "theirs", "Size": .uint64(2), "Name": "n"]))
+        #expect(result.properties.map(\.name) == ["Name", "Size", "More"])
+    }
+
     @Test("H.1: the key of an object is the same for every class of the line, whatever the case of its text and the order of its entries")
     func keys() throws {
         let a = try entries(["__CLASS": "Bottom", "More": .uint8(1), "Name": "Some"])
-        let b = try entries(["Name": "sOME", "__CLASS": "Top"])
-        let c = try entries(["Name": "other"])
-        let none = try entries(["Size": .uint64(1)])
-        func key(_ bytes: [UInt8], _ declaration: CIMClass) -> [UInt8]? { bytes.withUnsafeBytes { layout(declaration).key(of: $0) } }
-        #expect(key(a, bottom) == key(b, top))
-        #expect(key(a, bottom) != nil)
-        #expect(key(a, bottom) != key(c, top))
-        #expect(key(none, top) == nil)
+        let b = try entries(["__CLASS": "Top", "Size": .uint64(1), "Name": "sOME"])
+        let c = try entries(["__CLASS": "Top", "Name": "other"])
+        let none = try entries(["__CLASS": "Top", "Size": .uint64(1)])
+        func key(_ bytes: [UInt8], _ declaration: CIMClass) throws -> [UInt8]? {
+            var key: [UInt8] = []
+            return try #require(row(bytes, declaration)).appendKey(to: &key) ? key : nil
+        }
+        #expect(try key(a, bottom) == key(b, top))
+        #expect(try key(a, bottom) != nil)
+        #expect(try key(a, bottom) != key(c, top))
+        #expect(try key(none, top) == nil)
     }
 
-    @Test("the class of an object is found wherever its entry is; cut-off bytes are nobody's")
-    func classes() throws {
-        let bytes = try entries(["Name": "n", "__CLASS": "Bottom"])
-        #expect(bytes.withUnsafeBytes { ObjectLayout.className(of: $0) } == "Bottom")
-        #expect(bytes.withUnsafeBytes { ObjectLayout.isOf(class: "bottom", $0) })
-        for count in bytes.indices {
-            let cut = Array(bytes[..<count])
-            #expect(cut.withUnsafeBytes { ObjectLayout.className(of: $0) } == nil)
-            _ = cut.withUnsafeBytes { layout(top).key(of: $0) }
+    @Test("H.1: keys that are numbers are told apart by their values, not by where they stand")
+    func numericKeys() throws {
+        let counted = CIMClass(
+            name: "Counted",
+            properties: [
+                Self.property("Number", .uint64, "Counted", key: true), Self.property("Place", .string, "Counted", key: true),
+            ])
+        func key(_ number: UInt64, _ place: String) throws -> [UInt8] {
+            var key: [UInt8] = []
+            let bytes = try entries(["__CLASS": "Counted", "Number": .uint64(number), "Place": .string(place)])
+            #expect(try #require(row(bytes, counted)).appendKey(to: &key))
+            return key
         }
+        #expect(try key(1, "a") == key(1, "A"))
+        #expect(try key(1, "a") != key(2, "a"))
+        #expect(try key(1, "a") != key(1, "b"))
     }
 }

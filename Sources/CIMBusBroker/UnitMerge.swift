@@ -1,0 +1,93 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// Completes the objects of one unit of a hierarchy by what the unit above says about the same instances (SEMANTICS C.3, C.4).
+struct UnitMerge {
+    private let layouts: ObjectChecker.Lookup
+    /// The row of the ancestor's class that came last.
+    private var ancestor: ObjectRow?
+    private var merges: [Pair: ObjectMerge] = [:]
+
+    /// An object's class and the one of its ancestor's object.
+    private struct Pair: Hashable {
+        let derived: ObjectIdentifier
+        let ancestor: ObjectIdentifier
+    }
+
+    init(_ layouts: @escaping ObjectChecker.Lookup) { self.layouts = layouts }
+
+    /// A batch, each object with what is in the table about it, which is taken out; all of it as it is where there is no table.
+    ///
+    /// Where classes below are still to come, what has a key goes `into` their table, and only the rest is returned.
+    mutating func completed(_ objects: CheckedObjects, from above: MergeTable?, into table: MergeTable?) throws(CIMError) -> CheckedObjects?
+    {
+        if above == nil, table == nil { return objects }
+        var selection = ObjectSelection()
+        var keys: [[UInt8]] = []
+        var key: [UInt8] = []
+        var failure: CIMError?
+        let reader = objects.contents.reader
+        try forEach(objects) { row, range, merge in
+            guard failure == nil else { return }
+            key.removeAll(keepingCapacity: table == nil)
+            let hasKey = row.appendKey(to: &key)
+            if table != nil { keys.append(hasKey ? key : []) }
+            guard let above else { return }
+            do throws(CIMError) {
+                if hasKey, let theirs = try above.remove(key) {
+                    merge.append(row, theirs, to: &selection)
+                } else {
+                    selection.append(whole: range, of: reader)
+                }
+            } catch {
+                failure = error
+            }
+        }
+        if let failure { throw failure }
+        let result = above == nil ? objects : try Self.finish(selection)
+        guard let table else { return result }
+        let (bytes, ranges) = result.contents
+        try table.insert(zip(keys, ranges).filter { !$0.0.isEmpty }.map { (key: $0.0, range: $0.1) }, of: bytes)
+        let others = zip(keys, ranges).filter { $0.0.isEmpty }.map(\.1)
+        if others.isEmpty { return nil }
+        do throws(ObjectFault) { return try result.keeping(others) } catch { throw CIMError(error.status, error.description) }
+    }
+
+    /// One object, with what an ancestor's object says.
+    mutating func completed(_ object: CheckedObjects, with ancestor: CheckedObjects) throws(CIMError) -> CheckedObjects {
+        let (reader, ranges) = ancestor.contents
+        guard let range = ranges.first else { return object }
+        var selection = ObjectSelection()
+        try forEach(object) { row, _, merge in merge.append(row, (reader, range), to: &selection) }
+        return try Self.finish(selection)
+    }
+
+    private mutating func forEach(
+        _ objects: CheckedObjects, _ body: (borrowing ObjectRow, Range<Int>, inout UnitMerge) -> Void
+    ) throws(CIMError) {
+        do throws(ObjectFault) {
+            try objects.forEach(layouts, prepare: { _ in }) { row, range, _ in body(row, range, &self) }
+        } catch {
+            throw CIMError(error.status, error.description)
+        }
+    }
+
+    private mutating func append(
+        _ row: borrowing ObjectRow, _ theirs: (reader: BodyReader, range: Range<Int>), to selection: inout ObjectSelection
+    ) {
+        if ancestor?.read(theirs.range, in: theirs.reader) != true {
+            ancestor = layouts(ObjectRow.className(at: theirs.range, in: theirs.reader)).map { ObjectRow($0, in: theirs.reader) }
+            guard ancestor?.read(theirs.range) == true else { return selection.append(copy row, keeping: nil, system: .all) }
+        }
+        guard let ancestor else { return }
+        let pair = Pair(derived: ObjectIdentifier(row.layout), ancestor: ObjectIdentifier(ancestor.layout))
+        let merge = merges[pair] ?? ObjectMerge(of: row.layout, with: ancestor.layout)
+        merges[pair] = merge
+        selection.append(copy row, merging: ancestor, merge)
+    }
+
+    private static func finish(_ selection: consuming ObjectSelection) throws(CIMError) -> CheckedObjects {
+        do throws(ObjectFault) { return .rewritten(try selection.finish()) } catch { throw CIMError(.quotaViolation, error.description) }
+    }
+}
