@@ -152,6 +152,14 @@ final class OpenCall: Sendable {
         }
     }
 
+    /// From now on the broker lets only those objects pass that satisfy the query (SEMANTICS B.3, WBEM_REQUIREMENTS_START_POSTFILTER).
+    func requirePostFilter() {
+        change { state in
+            guard state.phase != .over else { return }
+            if let message = status(StatusType.requirements, 0, "", nil) { send(.plain(message), &state) }
+        }
+    }
+
     func retain() throws -> UInt64 {
         let result: Result<UInt64, CIMError> = change { state in
             if let refusal = state.refusal(forCaller: true) { return .failure(refusal) }
