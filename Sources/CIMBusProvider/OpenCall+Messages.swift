@@ -35,8 +35,9 @@ extension OpenCall {
         }
     }
 
+    /// Nil when it cannot be sent, or is more than the broker takes.
     func status(_ flags: Int32, _ value: UInt32, _ text: String, _ object: CIMInstance?) -> Message? {
-        try? Message.methodCall(
+        let message = try? Message.methodCall(
             destination: brokerName, path: sink, interface: Contract.objectSink, member: Self.setStatusMember, flags: .noReplyExpected,
             signature: Self.statusSignature
         ) { (writer: inout BodyWriter) throws(DBusError) in
@@ -45,6 +46,21 @@ extension OpenCall {
             writer.append(string: text)
             if let object { writer.append(instance: object) } else { writer.endArray(writer.beginArray(elementAlignment: 8)) }
         }
+        return message.flatMap { $0.bodySize <= Self.largestStatus ? $0 : nil }
+    }
+
+    /// The end of a call. Of a failure's own object, if it is too large, the words remain.
+    func finalStatus(_ failure: CIMError?, _ path: String) -> Message? {
+        let number = failure?.status.rawValue ?? 0
+        var objects: [CIMInstance?] = []
+        if let failure {
+            if let own = failure.extendedStatus { objects.append(own) }
+            if !failure.status.isSuccess { objects.append(failure.words) }
+        }
+        for object in objects + [nil] {
+            if let message = status(StatusType.complete, number, path, object) { return message }
+        }
+        return status(StatusType.complete, number, "", nil)
     }
 
     func send(_ outgoing: Outgoing, _ state: inout State) { state.outbox.append(outgoing) }

@@ -38,6 +38,7 @@ extension OpenCall {
         guard state.phase != .over, state.retained.isEmpty, let outcome = state.outcome else { return }
         var failure = state.failure
         if case .failed(let error) = outcome, failure == nil { failure = error }
+        failure?.completeStatus()
         var path = ""
         if case .path(let text) = outcome { path = text }
         if state.phase == .calling {
@@ -45,7 +46,8 @@ extension OpenCall {
                 send(.refusal(DBusError(failure)), &state)
                 return becomeOver(&state)
             }
-            if path.isEmpty, state.sealed.isEmpty, failure?.status.isSuccess ?? true {
+            // A reply to a success has no room for a status object.
+            if path.isEmpty, state.sealed.isEmpty, failure?.status.isSuccess ?? true, failure?.extendedStatus == nil {
                 let count = state.batchCount
                 let objects = state.takeBatch()
                 reply(failure?.status.rawValue ?? 0, references: 0, count == 0 ? nil : objects, &state)
@@ -59,15 +61,7 @@ extension OpenCall {
             return pump(&state)
         }
         guard state.sealed.isEmpty else { return }
-        var extended = failure?.extendedStatus
-        if extended == nil, let failure, !failure.status.isSuccess {
-            extended = CIMInstance(
-                className: "__ExtendedStatus", ["StatusCode": .uint32(failure.status.rawValue), "Description": .string(failure.message)])
-        }
-        let number = failure?.status.rawValue ?? 0
-        if let message = status(StatusType.complete, number, path, extended) ?? status(StatusType.complete, number, "", nil) {
-            send(.plain(message), &state)
-        }
+        if let message = finalStatus(failure, path) { send(.plain(message), &state) }
         let release = try? Message.methodCall(
             destination: brokerName, path: sink, interface: Contract.sinkReference, member: Self.releaseMember, flags: .noReplyExpected)
         if let release { send(.plain(release), &state) }

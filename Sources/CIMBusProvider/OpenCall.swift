@@ -64,6 +64,8 @@ final class OpenCall: Sendable {
     static let fullBatch = 256
     static let fullBatchBytes = 48 << 10
     static let largestObject = 8 << 20
+    /// What the broker takes as the body of a SetStatus.
+    static let largestStatus = 64 << 10
     /// Batches without a reply. The broker allows 8.
     static let window = 4
     static let flushDelay = Duration.milliseconds(5)
@@ -142,11 +144,19 @@ final class OpenCall: Sendable {
     }
 
     /// Sends a report on the way; nothing when the operation is over.
-    func report(current: UInt16, total: UInt16, text: String) {
+    func report(current: UInt16, total: UInt16, text: String, _ object: CIMInstance?) {
         change { state in
             guard state.phase != .over else { return }
             let value = UInt32(total) << 16 | UInt32(current)
-            if let message = status(StatusType.progress, value, text, nil) { send(.plain(message), &state) }
+            if let message = status(StatusType.progress, value, text, object) { send(.plain(message), &state) }
+        }
+    }
+
+    /// From now on the broker lets only those objects pass that satisfy the query (SEMANTICS B.3, WBEM_REQUIREMENTS_START_POSTFILTER).
+    func requirePostFilter() {
+        change { state in
+            guard state.phase != .over else { return }
+            if let message = status(StatusType.requirements, 0, "", nil) { send(.plain(message), &state) }
         }
     }
 

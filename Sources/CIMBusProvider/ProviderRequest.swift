@@ -63,4 +63,20 @@ extension CIMError {
         default: self.init(.failed, "\(error)", cause: error)
         }
     }
+
+    /// Gives a provider's own status object the number and the words of the error, where it has none of its own: what a client reads are
+    /// those of the object (SEMANTICS B.3.1).
+    mutating func completeStatus() {
+        guard var object = extendedStatus else { return }
+        if object["StatusCode"] == nil { object["StatusCode"] = .uint32(status.rawValue) }
+        if object["Description"] == nil, !message.isEmpty { object["Description"] = .string(message) }
+        extendedStatus = object
+    }
+
+    /// The number and the words alone, as a status object that is never too large.
+    var words: CIMInstance {
+        CIMInstance(
+            className: "__ExtendedStatus",
+            ["StatusCode": .uint32(status.rawValue), "Description": .string(String(decoding: message.utf8.prefix(4096), as: UTF8.self))])
+    }
 }

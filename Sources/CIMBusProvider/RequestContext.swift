@@ -100,7 +100,11 @@ extension RequestContext {
 
     /// Tells the client how far the work has come, if it asked (SEND_STATUS), and the broker that this provider is alive (L8). Costs one
     /// message: not for every object. Nothing happens once the operation is over.
-    public func report(current: Int, of total: Int, text: String = "") {
-        call.report(current: UInt16(clamping: current), total: UInt16(clamping: total), text: text)
+    /// - Parameters:
+    ///   - total: 0: not known.
+    ///   - text: what is being done.
+    ///   - object: what the client may want to know beside it; at most 64 KiB, or nothing is told.
+    public func report(current: Int, of total: Int, text: String = "", object: CIMInstance? = nil) {
+        call.report(current: UInt16(clamping: current), total: UInt16(clamping: total), text: text, object)
     }
 }

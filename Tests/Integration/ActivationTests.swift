@@ -71,6 +71,41 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test(
+            "D.4 G.3: Register with InitializationFailure registers nothing, and ends what waits for the start; it may register later",
+            arguments: CallForm.allCases)
+        func initializationFailure(form: CallForm) async throws {
+            let (bus, folder) = try await startBus()
+            let scene = try await Scene.start(options: [], bus: bus)
+            let provider = try await RawProvider.start(on: bus, registers: false)
+            let definition = """
+                instance of __Win32Provider { Name = "Raw"; HostingModel = "Decoupled:DBus"; BusName = "org.example.Faulty"; };
+                """
+            #expect(try await compile(provider.mof + definition, scene).status == .noError)
+            // The bus finds it running.
+            _ = try await provider.connection.requestName(WellKnownName(verified: "org.example.Faulty"))
+            let open = [
+                try await scene.client.start(.get(thing("thing0")), form),
+                try await scene.client.start(.enumerate("Test_Thing"), form),
+            ]
+            try await scene.eventually("two calls that wait for the start") { try await scene.operationStates() == ["queued", "queued"] }
+            let failing: [(String, DBusValue)] = [(ContextKey.initializationFailure, .string("there is no disk"))]
+            let answer = try await scene.client.refusal { _ = try await provider.registerWithoutMOF(context: failing) }
+            #expect(answer == .initializationFailure)
+            for one in open {
+                let result = try await one.result()
+                #expect(result.status == .initializationFailure)
+                #expect(result.message.contains("there is no disk"), "\(result.message)")
+                #expect(result.details.isEmpty || result.details["ProviderName"]?.text == "Raw", "\(result.details)")
+            }
+            #expect(try await scene.client.property(provider.registrationPath, Contract.registration, "State").text == "absent")
+            #expect(provider.calls.all.isEmpty)
+            _ = try await provider.registerWithoutMOF()
+            #expect(try await scene.client.run(.get(thing("thing0")), form).status == .noError)
+            try await expectQuiet(scene, open.map(\.sink))
+            withExtendedLifetime((provider, folder)) {}
+        }
+
         @Test("D.2 G.3: HostingModels and malformed definitions: what is not served says what to write; WmiCore is AccessDenied")
         func definitions() async throws {
             let scene = try await Scene.start()
@@ -173,33 +208,5 @@ extension Integration {
             #expect(try await client.run(.invoke(path, "Load"), form).status == .providerLoadFailure)
             try await expectQuiet(scene)
         }
-    }
-}
-
-/// A folder of a test's own, with `.service` files. It is removed with the last reference to it.
-private final class ServiceFolder: Sendable {
-    let path: String
-
-    init() throws {
-        var template = Array("/tmp/cimbus-services-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw ProcessError(description: "mkdtemp: errno \(errno)") }
-        path = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
-    }
-
-    func write(_ name: String, _ command: String) throws {
-        guard let file = fopen("\(path)/\(name).service", "w") else { throw ProcessError(description: "fopen: errno \(errno)") }
-        fputs("[D-BUS Service]\nName=\(name)\nExec=\(command)\n", file)
-        fclose(file)
-    }
-
-    deinit {
-        if let folder = opendir(path) {
-            while let entry = readdir(folder) {
-                let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
-                if name != ".", name != ".." { unlink("\(path)/\(name)") }
-            }
-            closedir(folder)
-        }
-        rmdir(path)
     }
 }

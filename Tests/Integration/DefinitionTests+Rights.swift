@@ -65,4 +65,46 @@ extension Integration.DefinitionTests {
         #expect(try await register("class Test_Part { string Other; };").contains("0x80041003"))
         try await expectQuiet(scene, next: .get(thing("thing0")))
     }
+
+    @Test(
+        "D.5: whom SecurityDescriptor names may register, as a user, by the primary group or by another; nobody else",
+        .enabled(if: getuid() == 0),
+        arguments: [
+            ("uid:65534", "", true), ("uid:65533", "", false), ("gid:65534", "", true), ("gid:4242", "4242", true),
+            ("uid:1 gid:7 gid:4242", "100,4242", true), ("gid:4242", "4243", false), ("gid:4242", "", false), ("uid:4242", "4242", false),
+        ])
+    func securityDescriptor(descriptor: String, groups: String, mayRegister: Bool) async throws {
+        let bus = try await PrivateBus.start(allUsers: true)
+        let scene = try await Scene.start(options: [], bus: bus)
+        let client = scene.client
+        try await client.mustCompile(
+            """
+            [dynamic, provider("Mine")] class Test_Mine { [key] string Name; uint32 Number; };
+            instance of __Win32Provider as $P {
+                Name = "Mine"; HostingModel = "Decoupled:DBus"; SecurityDescriptor = "\(descriptor)";
+            };
+            instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; };
+            """)
+        func register(_ name: String = "Mine") async throws -> String {
+            try await bus.callAsStranger(
+                Contract.rootPath, Contract.registrar, ["Register", "ia{sv}sssso", "0", "0", "", "", "", name, "/x"], groups: groups)
+        }
+        let answer = try await register()
+        if mayRegister {
+            #expect(answer.hasPrefix("o \"/org/cimbus1/providers/root/cimv2/Mine\""), "\(answer)")
+        } else {
+            #expect(answer.contains("0x80041003") && answer.contains("SecurityDescriptor"), "\(answer)")
+        }
+        // It speaks of this provider alone.
+        #expect(try await register("Other").contains("0x80041003"))
+        // It is looked at anew each time.
+        try await client.mustCompile(
+            "instance of __Win32Provider { Name = \"Mine\"; HostingModel = \"Decoupled:DBus\"; SecurityDescriptor = \"uid:1\"; };")
+        #expect(try await register().contains("0x80041003"))
+        // The administrator may in any case.
+        let provider = try await RawProvider.start(on: bus, name: "Mine", className: "Test_Mine", registers: false)
+        #expect(try await provider.registerWithoutMOF() == provider.registrationPath)
+        try await expectQuiet(scene, next: .get("Test_Mine.Name=\"thing0\""))
+        withExtendedLifetime(provider) {}
+    }
 }

@@ -148,11 +148,11 @@ extension Integration {
 extension RawProvider {
     /// Registers a provider whose classes the broker has.
     @discardableResult
-    func registerWithoutMOF() async throws -> ObjectPath {
+    func registerWithoutMOF(context: [(String, DBusValue)] = []) async throws -> ObjectPath {
         let reply = try await registrar(
             "Register",
             [
-                .int32(0), .dictionary([]), .string(""), .string(""), .string("root/cimv2"), .string(name),
+                .int32(0), .dictionary(context), .string(""), .string(""), .string("root/cimv2"), .string(name),
                 .objectPath(RawProvider.path),
             ])
         return ObjectPath(verified: reply.first?.text ?? "/")

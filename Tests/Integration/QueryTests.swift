@@ -140,24 +140,6 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("I.7: START_POSTFILTER leaves the filtering to the broker, from there on")
-        func postFilter() async throws {
-            let (scene, provider) = try await Self.scene(Self.registration())
-            provider.on("ExecQueryAsync") { call in
-                call.reply(references: 1)
-                try await call.sink.indicate(Self.things(2))
-                try await call.sink.setStatus(WBEMStatus(rawValue: 0), flags: 1)
-                try await call.sink.indicate(Self.things(9))
-                try await call.sink.setStatus(WBEMStatus(rawValue: 1), flags: 1)
-                try await call.sink.indicate(Self.things(1, from: 3))
-                try await call.sink.setStatus(.noError)
-                try await call.sink.release()
-            }
-            let result = try await scene.client.run(.query("SELECT * FROM Test_Dynamic WHERE Number = 5"))
-            #expect(result.objects.compactMap { $0["Number"] } == [0, 1, 5, 3].map { .uint32($0) })
-            try await expectQuiet(scene)
-        }
-
         @Test(
             "I.7: ProviderNotCapable and NotSupported fall back to enumeration and a filter",
             arguments: [WBEMStatus.providerNotCapable, .notSupported])

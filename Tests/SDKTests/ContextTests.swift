@@ -101,6 +101,24 @@ extension SDKTests {
             try await stage.expectQuiet()
         }
 
+        @Test("R46, B.3: progress has words and an object; one that is too large is not told, and harms nothing")
+        func progressObject() async throws {
+            let seen = Recorder<OperationProgress>()
+            let stage = try await Stage.start(
+                ThingProvider(put: { _, context in
+                    let large = CIMInstance(className: "Test_Step", ["Long": .string(String(repeating: "x", count: 100_000))])
+                    context.report(current: 1, of: 4, text: "too much", object: large)
+                    context.report(current: 2, of: 4, text: "half", object: CIMInstance(className: "Test_Step", ["Drawer": .uint32(2)]))
+                    try await seen.wait("the report") { !$0.isEmpty }
+                    return nil
+                }))
+            let asking = OperationOptions(onProgress: { seen.record($0) })
+            _ = try await stage.session.put(thing(1), .async, options: asking)
+            let half = CIMInstance(className: "Test_Step", ["Drawer": .uint32(2)])
+            #expect(seen.all == [OperationProgress(current: 2, total: 4, text: "half", object: half)])
+            try await stage.expectQuiet()
+        }
+
         @Test("L8: progress is a sign of life")
         func signOfLife() async throws {
             var options = ProviderService.Options()

@@ -68,6 +68,93 @@ extension SDKTests {
             }
         }
 
+        /// Of a class below it, without what the error says itself.
+        private static let lock = CIMInstance(className: "Test_LockStatus", ["KeyHolder": "Ada", "Drawer": .uint32(3)])
+
+        @Test(
+            "B.3.1: a status object of a class of the provider's own keeps its properties, and gets number and words where it has none",
+            arguments: [0, 40])
+        func ownStatusClass(count: Int) async throws {
+            let stage = try await Stage.start(
+                failing(after: count, CIMError(.accessDenied, "the drawer is locked", extendedStatus: Self.lock)))
+            for form in Form.allCases {
+                let error = try #require(try await stage.session.enumerate("Test_Thing", form).error)
+                #expect(error.status == .accessDenied)
+                #expect(error.message.contains("the drawer is locked"), "\(error)")
+                let object = try #require(error.extendedStatus)
+                #expect(object.className == "Test_LockStatus")
+                #expect(object["KeyHolder"] == "Ada" && object["Drawer"] == .uint32(3))
+                #expect(object["StatusCode"] == .uint32(WBEMStatus.accessDenied.rawValue))
+                #expect(object["Operation"]?.stringValue?.isEmpty == false && object["ProviderName"] == "Things")
+            }
+            try await stage.expectQuiet()
+        }
+
+        @Test("B.3.1: the framework's callbacks fail with objects in the same way, and so does a sink that was kept")
+        func otherWays() async throws {
+            struct Locked: FrameworkProvider {
+                let error: CIMError
+
+                func enumerateInstances(of className: String, flags: OperationFlags, context: MethodContext) async throws { throw error }
+
+                func getObject(
+                    _ instance: inout FrameworkInstance, requested: MethodContext.RequestedProperties, flags: OperationFlags
+                ) async throws {
+                    throw error
+                }
+            }
+            let error = CIMError(.accessDenied, "the drawer is locked", extendedStatus: Self.lock)
+            let kept = ThingProvider(enumerate: { _, _, sink in
+                let reference = try sink.retain()
+                Task { reference.fail(error) }
+            })
+            for provider in [Locked(error: error), kept] as [any Provider] {
+                let bus = try await PrivateBus.start()
+                let broker = try await BrokerProcess.start(on: bus)
+                let service = try await RunningService.start(provider, on: bus)
+                let session = try await Session.connect(to: .address(bus.address), logger: quiet)
+                var errors = [try await session.enumerate("Test_Thing", .async).error]
+                if provider is Locked { errors.append(await #expect(throws: CIMError.self) { try await session.get(path("a"), .sync) }) }
+                for error in errors {
+                    #expect(error?.status == .accessDenied && error?.message.contains("the drawer is locked") == true)
+                    #expect(error?.extendedStatus?["KeyHolder"] == "Ada", "\(String(describing: error))")
+                }
+                withExtendedLifetime((broker, service)) {}
+            }
+        }
+
+        @Test("B.3.1: an object or words that no status can carry stay behind; status and words arrive", arguments: [0, 40])
+        func largeStatus(count: Int) async throws {
+            let long = String(repeating: "x", count: 100_000)
+            for error in [
+                CIMError(
+                    .accessDenied, "the drawer is locked",
+                    extendedStatus: CIMInstance(className: "Test_LockStatus", ["Long": .string(long)])),
+                CIMError(.accessDenied, "the drawer is locked " + long),
+            ] {
+                let stage = try await Stage.start(failing(after: count, error))
+                for form in Form.allCases {
+                    let seen = try await stage.session.enumerate("Test_Thing", form)
+                    #expect(seen.instances.count == count)
+                    #expect(seen.error?.status == .accessDenied)
+                    #expect(seen.error?.message.contains("the drawer is locked") == true, "\(seen.error?.message.prefix(200) ?? "")")
+                }
+                try await stage.expectQuiet()
+            }
+        }
+
+        @Test("B.3: a success with a reservation may have an object, too", arguments: [0, 40])
+        func reservation(count: Int) async throws {
+            let stage = try await Stage.start(
+                failing(after: count, CIMError(.sPartialResults, "one drawer is locked", extendedStatus: Self.lock)))
+            let client = try await RawClient.connect(to: stage.bus)
+            let result = try await client.run(.enumerate("Test_Thing"), .async)
+            #expect(result.status == .sPartialResults && result.objects.count == count)
+            #expect(result.details["KeyHolder"]?.text == "Ada", "\(result.details)")
+            try await stage.expectQuiet()
+            await client.close()
+        }
+
         @Test("an error that is no CIMError is Failed in its own words; a cancellation is CallCancelled", arguments: [0, 40])
         func foreign(count: Int) async throws {
             var stage = try await Stage.start(failing(after: count, Odd()))

@@ -14,7 +14,8 @@ public protocol FrameworkProvider: InstanceProvider, QueryProvider, MethodProvid
     /// - Parameter requested: the properties that are wanted; more do no harm.
     func getObject(_ instance: inout FrameworkInstance, requested: MethodContext.RequestedProperties, flags: OperationFlags) async throws
 
-    /// Commits every instance that satisfies the query; more do no harm. Throws ProviderNotCapable to leave a query to the broker.
+    /// Commits every instance that satisfies the query; more do no harm, unless ``QueryProvider/answersExactly``. Throws ProviderNotCapable to
+    /// leave a query to the broker.
     func execQuery(_ query: String, flags: OperationFlags, context: MethodContext) async throws
 
     /// Writes an instance; the flags say whether it must or must not exist.

@@ -4,11 +4,19 @@ import DBus
 
 /// Answers queries itself (SEMANTICS I.7). A provider that does not is asked for all instances, and the broker chooses among them.
 public protocol QueryProvider: Provider {
-    /// Hands every instance that satisfies the query to `sink`; more do no harm, since the broker looks at each. Throws ProviderNotCapable
-    /// for a query that it leaves to the broker.
+    /// Hands every instance that satisfies the query to `sink`; more do no harm, unless ``answersExactly``. Throws ProviderNotCapable for a
+    /// query that it leaves to the broker.
     ///
     /// - Parameter query: its text. The class behind FROM is one that this provider serves.
     func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws
+
+    /// Whether it hands over what satisfies the query and nothing else. While it is false, the default, the broker looks at each instance
+    /// (START_POSTFILTER).
+    var answersExactly: Bool { get }
+}
+
+extension QueryProvider {
+    public var answersExactly: Bool { false }
 }
 
 extension ProviderHost {
@@ -23,6 +31,7 @@ extension ProviderHost {
         guard let provider = try provider(className) as? any QueryProvider else {
             throw CIMError(.providerNotCapable, "the provider leaves queries of \(className) to the broker")
         }
+        if !provider.answersExactly { open.requirePostFilter() }
         try await provider.execQuery(query, language: language, context: context, into: ObjectSink(call: open))
         return .done
     }

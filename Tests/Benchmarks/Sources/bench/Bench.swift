@@ -22,6 +22,8 @@ enum Bench {
                 arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
         case "family": try await Family.provide(arguments[2], arguments[3], count: Int(arguments[4]) ?? 1)
         case "hierarchy": try await QueryRole.hierarchy(arguments[2], count: Int(arguments[3]) ?? 1, rounds: Int(arguments[4]) ?? 1)
+        case "asynch": try await Asynch.provide(arguments[2], arguments[3], count: Int(arguments[4]) ?? 1)
+        case "enumerate-asynch": try await Asynch.enumerate(arguments[2])
         case "compile": try await Role.compile(arguments[2], arguments[3])
         case "read-class": try await Role.readClass(arguments[2], count: Int(arguments[3]) ?? 1)
         default:
@@ -72,9 +74,9 @@ struct Stage {
         direct = String(try await Self.line(provider, "the provider to register").split(separator: " ").last ?? "")
     }
 
-    func run(_ arguments: [String]) async throws -> [String] {
+    func run(_ arguments: [String], within duration: Duration = .seconds(300)) async throws -> [String] {
         let process = try Self.spawn(pinned, Self.program(), arguments)
-        return try await withDeadline(.seconds(300), "bench \(arguments[0])") {
+        return try await withDeadline(duration, "bench \(arguments[0])") {
             var lines: [String] = []
             for await line in process.lines { lines.append(line) }
             // Not before: the process lives as long as something refers to it.

@@ -11,7 +11,8 @@ struct Suite {
         print("# CIMBus benchmarks\n")
         let parts: [(name: String, run: () async throws -> Void)] = [
             ("latency", { try await latency(pinned: true) }), ("latency", { try await latency(pinned: false) }), ("throughput", throughput),
-            ("query", query), ("hierarchy", hierarchy), ("memory", memory), ("fairness", fairness), ("kills", kills), ("schema", schema),
+            ("query", query), ("hierarchy", hierarchy), ("asynch", asynch), ("memory", memory), ("fairness", fairness), ("kills", kills),
+            ("schema", schema),
         ]
         for part in parts where only.map({ $0 == part.name }) ?? true {
             try await part.run()
