@@ -185,16 +185,19 @@ extension Broker {
         guard message.bodySize <= ObjectChecker.largestObject + 64 else {
             return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
         }
-        let isLarge = message.bodySize > Contract.largestBatch + 64
-        let tooLarge = ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
+        var tooLarge: ObjectFault? {
+            if message.bodySize <= Contract.largestBatch + 64 { return nil }
+            return ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
+        }
         if case .instances(let layout)? = record.expectation, !record.writesSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
-            if ranges.count > 1, isLarge { return .failure(tooLarge) }
+            if ranges.count > 1, let tooLarge { return .failure(tooLarge) }
             return .success(.verbatim(message, reader, ranges))
         }
         var reader = reader
         do throws(ObjectFault) {
             let batch = try checkedObjects(&reader, record)
-            return batch.count > 1 && isLarge ? .failure(tooLarge) : .success(.rewritten(batch))
+            if batch.count > 1, let tooLarge { return .failure(tooLarge) }
+            return .success(.rewritten(batch))
         } catch {
             return .failure(error)
         }

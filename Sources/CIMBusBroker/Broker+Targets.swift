@@ -163,7 +163,7 @@ extension Broker {
             return .conducted
         }
         if !declaration.isDynamic, kind != .execMethod { return .conducted }
-        if let definition = schema.schema.provider(name, in: namespace), let failure = Self.refusal(of: definition, declaration, kind) {
+        if let definition = schema.provider(name, in: namespace), let failure = Self.refusal(of: definition, declaration, kind) {
             return .broker(failure, answer: nil)
         }
         guard let registration = core.registry.find(namespace: namespace.text, name: name) else {
@@ -175,8 +175,9 @@ extension Broker {
     }
 
     /// What a provider's definition says it does not do is not asked of it (SEMANTICS D.3).
-    private static func refusal(of definition: ProviderDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
-        if let fault = definition.fault { return .stated(fault.status, fault.message) }
+    private static func refusal(of checked: CheckedDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
+        if let fault = checked.fault { return .stated(fault.status, fault.message) }
+        let definition = checked.definition
         guard definition.isEnabled else {
             return .stated(.providerDisabled, "provider \(definition.name) of class \(declaration.name) is disabled by its definition")
         }

@@ -3,11 +3,12 @@ import CIMBusWire
 import CIMRepository
 import Synchronization
 
-/// The schema as the broker uses it: the repository's newest snapshot, with a layout of each class that was asked for.
+/// The schema as the broker uses it: the repository's newest snapshot, with what was made of each class and provider that was asked for.
 final class SchemaStore: Sendable {
     private struct State {
         var schema: Schema
         var layouts: [CIMNamespaceName: [CIMName: ObjectLayout]] = [:]
+        var providers: [CIMNamespaceName: [CIMName: CheckedDefinition]] = [:]
     }
 
     let server: String
@@ -18,7 +19,7 @@ final class SchemaStore: Sendable {
         state = Mutex(State(schema: schema))
     }
 
-    /// The snapshot. Setting it forgets the layouts made from the last one.
+    /// The snapshot. Setting it forgets what was made from the last one.
     var schema: Schema {
         get { state.withLock { $0.schema } }
         set { state.withLock { $0 = State(schema: newValue) } }
@@ -40,11 +41,33 @@ final class SchemaStore: Sendable {
         }
     }
 
+    /// The definition of a provider; nil when it has none.
+    func provider(_ name: String, in namespace: CIMNamespaceName) -> CheckedDefinition? {
+        state.withLock { state in
+            if let known = state.providers[namespace]?[CIMName(name)] { return known }
+            guard let definition = state.schema.provider(name, in: namespace) else { return nil }
+            let checked = CheckedDefinition(definition)
+            state.providers[namespace, default: [:]][CIMName(name)] = checked
+            return checked
+        }
+    }
+
     /// The classes whose `provider` qualifier names this provider, in the order of their names.
     func classes(of provider: String, in namespace: CIMNamespaceName) -> [String] {
         let schema = schema
         return schema.classNames(in: namespace).filter {
             schema.class($0, in: namespace)?.providerName.map { CIMName.equal($0, provider) } ?? false
         }
+    }
+}
+
+/// A provider's definition, and why it is not served; each looked at once.
+final class CheckedDefinition: Sendable {
+    let definition: ProviderDefinition
+    let fault: CIMError?
+
+    init(_ definition: ProviderDefinition) {
+        self.definition = definition
+        fault = definition.fault
     }
 }
