@@ -84,7 +84,7 @@ let package = Package(
         .executableTarget(
             name: "cimctl",
             dependencies: [
-                "CIM", "CIMBusClient", "CIMMOF", "CIMQuery", "DBus",
+                "CIM", "CIMBusClient", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "TextTable", package: "TextTable"),
             ],
@@ -124,7 +124,8 @@ let package = Package(
         .testTarget(
             name: "cimctlTests",
             dependencies: [
-                "cimctl", "CIM", "CIMBusTestKit", "CIMMOF", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "cimctl", "CIM", "CIMBusClient", "CIMBusTestKit", "CIMMOF", "DBus",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
     ]
