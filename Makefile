@@ -37,6 +37,7 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@echo "make test: unit and integration tests"
 	$(SWIFT) build --build-tests
 	$(SWIFT) build
+	@$(MAKE) docs
 	@# One after the other: what starts processes shall not wait for what uses every core.
 	for group in CIMBusCoreTests Integration SDKTests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
 	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
@@ -49,6 +50,10 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	if [ $$status -eq 77 ]; then echo "make test: the system tests were skipped, as said above"; \
 	elif [ $$status -ne 0 ]; then exit $$status; fi
 	@echo "make test: all tests passed"
+
+.PHONY: docs
+docs: dependencies ## the DocC pages of the client's and the provider's library; a link to a name that is not there is an error
+	Tests/Scripts/check-docs CIMBusClient CIMBusProvider
 
 .PHONY: bench
 bench: dependencies ## measure what the README claims (release builds; takes minutes)

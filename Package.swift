@@ -29,6 +29,8 @@ let package = Package(
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/ordo-one/TextTable", from: "0.0.2"),
+        // For `make docs` alone.
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     targets: [
         .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
@@ -82,7 +84,7 @@ let package = Package(
         .executableTarget(
             name: "cimctl",
             dependencies: [
-                "CIM", "CIMBusClient", "CIMMOF", "CIMQuery", "DBus",
+                "CIM", "CIMBusClient", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "TextTable", package: "TextTable"),
             ],
@@ -122,7 +124,8 @@ let package = Package(
         .testTarget(
             name: "cimctlTests",
             dependencies: [
-                "cimctl", "CIM", "CIMBusTestKit", "CIMMOF", .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                "cimctl", "CIM", "CIMBusClient", "CIMBusTestKit", "CIMMOF", "DBus",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
     ]

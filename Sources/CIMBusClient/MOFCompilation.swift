@@ -5,10 +5,10 @@ public struct MOFCompilationOptions: Sendable {
     /// Whether it is only checked: nothing is stored, and no right to write is needed.
     public var checkOnly: Bool
 
-    /// What `#pragma classflags` starts from: ``OperationFlags/createOnly`` or `.updateOnly`, `.safeUpdate` or `.forceUpdate`.
+    /// What `#pragma classflags` starts from: `OperationFlags.createOnly` or `.updateOnly`, `.safeUpdate` or `.forceUpdate`.
     public var classFlags: OperationFlags
 
-    /// What `#pragma instanceflags` starts from: ``OperationFlags/createOnly`` or `.updateOnly`.
+    /// What `#pragma instanceflags` starts from: `OperationFlags.createOnly` or `.updateOnly`.
     public var instanceFlags: OperationFlags
 
     /// How long to wait. Past it the call ends with TimedOut, and the text may be compiled all the same. Nil: as long as it takes.

@@ -20,7 +20,7 @@ extension Session {
     /// Throws AlreadyExists and NotFound as `mode` says, InvalidSuperclass, ClassHasChildren and ClassHasInstances when what is below the
     /// class is in the way, AccessDenied when this user may not write, and what the class itself breaks. Only features that are the class's
     /// own are taken; what it inherits follows from its superclass. After TransportFailure it may have been stored.
-    /// - Parameter mode: ``OperationFlags/createOnly`` or `.updateOnly`, and `.safeUpdate` or `.forceUpdate` for a class with subclasses; none:
+    /// - Parameter mode: `OperationFlags.createOnly` or `.updateOnly`, and `.safeUpdate` or `.forceUpdate` for a class with subclasses; none:
     ///   create or update.
     public func putClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()

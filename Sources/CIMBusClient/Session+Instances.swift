@@ -23,7 +23,7 @@ public struct MethodResult: Hashable, Sendable {
 /// The sync forms: one call, whose reply is the result. Cancelling the task ends the wait with CallCancelled, but the broker knows of no
 /// cancel and the operation may still have its effect; `begin…` has one that can be cancelled. `onProgress` makes them take that form.
 extension Session {
-    /// The instances of a class and of its subclasses (CreateInstanceEnum; R20, R28); with ``OperationFlags/shallow`` of exactly this class.
+    /// The instances of a class and of its subclasses (CreateInstanceEnum; R20, R28); with `OperationFlags.shallow` of exactly this class.
     public func enumerateInstances(of className: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
         let sink = start("CreateInstanceEnum", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
             writer.append(string: className)
@@ -49,7 +49,7 @@ extension Session {
         try await getInstance(try Self.parse(path), options: options)
     }
 
-    /// Creates or updates an instance (R41, R42); with ``OperationFlags/createOnly`` or `.updateOnly` only one of these.
+    /// Creates or updates an instance (R41, R42); with `OperationFlags.createOnly` or `.updateOnly` only one of these.
     ///
     /// Throws AlreadyExists and NotFound for these, InvalidObject when a value does not fit the class, what the provider says. Every property
     /// is written, absent ones as NULL, unless the options are ``OperationOptions/updatingOnly(_:)``.

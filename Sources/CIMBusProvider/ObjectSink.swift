@@ -53,7 +53,7 @@ public final class RetainedSink: Sendable {
         sink.call.release(number, CIMError(.providerFailure, "the provider dropped its sink without a status"))
     }
 
-    /// Hands over one object: ``ObjectSink/indicate(_:)``.
+    /// Hands over one object: ``ObjectSink/indicate(_:)-(CIMInstance)``.
     public func indicate(_ instance: CIMInstance) async throws { try await sink.indicate(instance) }
 
     /// Gives the reference back: this part of the work went well. Later calls do nothing.

@@ -27,7 +27,7 @@ struct CommandOptions: ParsableArguments {
     @Option(name: [.short, .long], help: "The namespace.")
     var namespace = "root/cimv2"
 
-    @Option(name: [.short, .long], help: "table, or json: one object per line, every property, numbers exact.")
+    @Option(name: [.short, .long], help: "table, or json: one object per line, nothing cut, numbers exact.")
     var output = OutputFormat.table
 
     @Option(help: ArgumentHelp("How long the operation may take.", valueName: "seconds"))

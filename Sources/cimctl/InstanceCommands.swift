@@ -28,37 +28,43 @@ extension Command {
     }
 
     /// One object: a line of JSON, or a table of its properties downwards.
-    func write(_ instance: CIMInstance, _ declaration: CIMClass?, _ output: inout Output) throws {
-        if options.output == .json { return try output.write(JSONText.line(instance, declaration)) }
+    /// - Parameter selection: the properties to show; nil for all of the class.
+    func write(_ instance: CIMInstance, _ declaration: CIMClass, only selection: [String]?, _ output: inout Output) throws {
+        if options.output == .json { return try output.write(JSONText.line(instance, declaration, only: selection)) }
         var table = InstanceTable([("Property", false), ("Value", false)], terminalWidth: nil)
-        let names = declaration.map { declaration in
-            declaration.keyNames + declaration.properties.filter { !$0.isKey }.map(\.name)
-        }
-        for name in names ?? instance.properties.map(\.name) {
+        for name in selection ?? declaration.keyNames + declaration.properties.filter({ !$0.isKey }).map(\.name) {
             try output.write(table.append([name, InstanceTable.cell(instance[name] ?? .null)]))
         }
         try output.write(table.finish())
     }
 }
 
-struct Enumerate: Command {
+/// Which instances an enumeration gives.
+enum EnumerationDepth: String, EnumerableFlag {
+    case deep
+    case shallow
+
+    static func help(for value: EnumerationDepth) -> ArgumentHelp? {
+        value == .deep ? "Instances of the class and of its subclasses." : "Only instances of exactly this class."
+    }
+}
+
+struct Enumerate: OperationCommand {
     static let configuration = CommandConfiguration(abstract: "Lists the instances of a class and its subclasses.")
 
     @Argument(help: "The class.") var className: String
-    @Flag(help: "Only instances of exactly this class.") var shallow = false
-    @Option(help: ArgumentHelp("Only these properties in a table, separated by commas.", valueName: "names")) var properties: String?
+    @Flag(exclusivity: .exclusive) var depth: EnumerationDepth = .deep
+    @OptionGroup var selection: PropertySelection
+    @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws {
-        var operation = options.operationOptions
-        if shallow { operation.flags = .shallow }
+    func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
+        var operation = operation
+        if depth == .shallow { operation.flags = .shallow }
         let declaration = try await declaration(of: className, session)
-        let selection = properties?.split(separator: ",").map(String.init) ?? []
-        for name in selection where declaration.property(named: name) == nil {
-            throw ValidationError(
-                "class \(declaration.name) has no \(name); there is \(declaration.properties.map(\.name).joined(separator: ", "))")
-        }
-        var table = InstanceTable(declaration, only: selection, terminalWidth: Output.terminalWidth)
+        let names = try selection.names(in: declaration)
+        selection.restrict(&operation, to: names)
+        var table = InstanceTable(declaration, only: names ?? [], terminalWidth: Output.terminalWidth)
         var classes = [CIMName(declaration.name): declaration]
         do {
             for try await batch in session.enumerateInstances(of: className, options: operation).batches {
@@ -69,7 +75,7 @@ struct Enumerate: Command {
                     }
                     let name = CIMName(instance.className)
                     if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
-                    try output.write(JSONText.line(instance, classes[name]))
+                    try output.write(JSONText.line(instance, classes[name], only: names))
                 }
                 // What has come is shown, however long the next batch takes.
                 if options.output == .json { try output.flush() }
@@ -81,36 +87,45 @@ struct Enumerate: Command {
         guard options.output == .table else { return }
         try output.write(table.finish())
         if table.hiddenColumns > 0 {
-            try output.flush()
-            StandardError.write("(\(table.hiddenColumns) more properties do not fit: --properties chooses, --output json shows all)\n")
+            try output.note("(\(table.hiddenColumns) more properties do not fit: --properties chooses, --output json shows all)\n")
         }
     }
 }
 
-struct Get: Command {
+struct Get: OperationCommand {
     static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
     static let configuration = CommandConfiguration(abstract: "Shows one instance.")
 
     @Argument(help: "The path, e.g. 'Linux_UnixProcess.Handle=\"1\"'.") var path: String
+    @OptionGroup var selection: PropertySelection
+    @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws {
-        let instance = try await session.beginGetInstance(try Self.path(path), options: options.operationOptions).value
-        try write(instance, try await session.getClass(instance.className), &output)
+    func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
+        let path = try Self.path(path)
+        var operation = operation
+        var names: [String]?
+        if selection.isPartial {
+            names = try selection.names(in: try await declaration(of: path.className, session))
+            selection.restrict(&operation, to: names)
+        }
+        let instance = try await session.beginGetInstance(path, options: operation).value
+        try write(instance, try await session.getClass(instance.className), only: names, &output)
     }
 }
 
-struct Invoke: Command {
+struct Invoke: OperationCommand {
     static let configuration = CommandConfiguration(abstract: "Runs a method of an instance, or a static one of a class.")
 
     @Argument(help: "The path.") var path: String
     @Argument(help: "The method.") var method: String
     @Argument(help: ArgumentHelp("In parameters; an array as a,b or [\"a\",\"b\"] or several times.", valueName: "name=value"))
     var parameters: [String] = []
+    @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws {
+    func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
         let path = try Self.path(path, isInstance: false)
         let assignments = try Assignments(parameters)
         let declaration = try await declaration(of: path.className, session)
@@ -120,7 +135,7 @@ struct Invoke: Command {
         }
         let values = try assignments.values("method \(described.name)", described.parameters.filter(\.isIn).map { ($0.name, $0.type) })
         let given = Dictionary(values.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
-        let result = try await session.beginInvoke(path, described.name, parameters: given, options: options.operationOptions).value
+        let result = try await session.beginInvoke(path, described.name, parameters: given, options: operation).value
         var fields: [(String, CIMValue)] = []
         if described.returnType != nil { fields.append(("ReturnValue", result.returnValue ?? .null)) }
         for parameter in described.parameters where parameter.isOut { fields.append((parameter.name, result[parameter.name] ?? .null)) }
@@ -135,7 +150,7 @@ struct Invoke: Command {
     }
 }
 
-struct Put: Command {
+struct Put: OperationCommand {
     static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
     static let configuration = CommandConfiguration(
@@ -144,12 +159,19 @@ struct Put: Command {
     @Argument(help: "The path.") var path: String
     @Argument(help: ArgumentHelp("Properties; nothing after = is NULL, or empty text.", valueName: "name=value")) var properties: [String]
     @Flag(help: "Create it; fails when it exists. The keys come from the path.") var create = false
+    @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws {
+    func validate() throws {
+        for name in try arguments.context().keys where CIMName.equal(String(name.prefix(9)), "__GET_EXT") {
+            throw ValidationError("--context \(name): put reads the whole instance, since it writes back the whole")
+        }
+    }
+
+    func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
         let path = try Self.path(path, isInstance: !create)
         let assignments = try Assignments(properties)
-        var operation = options.operationOptions
+        var operation = operation
         var instance: CIMInstance
         var declaration = try await declaration(of: path.className, session)
         if create {
@@ -158,8 +180,8 @@ struct Put: Command {
             for property in declaration.properties where !property.defaultValue.isNull { instance[property.name] = property.defaultValue }
             if !path.isClassPath { try Self.setKeys(of: &instance, from: path, declaration) }
         } else {
+            instance = try await session.beginGetInstance(path, options: operation).value
             operation.flags = .updateOnly
-            instance = try await session.beginGetInstance(path, options: options.operationOptions).value
             declaration = try await session.getClass(instance.className)
         }
         let described = declaration.properties.map { ($0.name, $0.type) }
@@ -189,15 +211,16 @@ struct Put: Command {
     }
 }
 
-struct Delete: Command {
+struct Delete: OperationCommand {
     static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
     static let configuration = CommandConfiguration(abstract: "Deletes an instance.")
 
     @Argument(help: "The path.") var path: String
+    @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws {
-        try await session.beginDeleteInstance(try Self.path(path), options: options.operationOptions).value
+    func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
+        try await session.beginDeleteInstance(try Self.path(path), options: operation).value
     }
 }

@@ -3,16 +3,20 @@ import CIMBusClient
 /// CIM values as JSON: integers exact whatever their width, datetimes and references as strings, NULL and what is no number as null.
 enum JSONText {
     /// One object on one line: its class, its path if known, then its properties in the class's order, absent ones as null.
-    static func line(_ instance: CIMInstance, _ declaration: CIMClass?) -> String {
+    /// - Parameter selection: the properties to show, in this order; nil for all.
+    static func line(_ instance: CIMInstance, _ declaration: CIMClass?, only selection: [String]? = nil) -> String {
         var text = ""
-        append(instance, declaration, to: &text)
+        if let selection {
+            append(head(instance) + selection.map { ($0, instance[$0] ?? .null) }, to: &text)
+        } else {
+            append(instance, declaration, to: &text)
+        }
         text += "\n"
         return text
     }
 
     static func append(_ instance: CIMInstance, _ declaration: CIMClass?, to text: inout String) {
-        var fields: [(String, CIMValue)] = [("__CLASS", .string(instance.className))]
-        if let path = instance.path { fields.append(("__PATH", .string(path.path))) }
+        var fields = head(instance)
         if let declaration {
             for property in declaration.properties { fields.append((property.name, instance[property.name] ?? .null)) }
             for property in instance.properties where declaration.property(named: property.name) == nil {
@@ -22,6 +26,11 @@ enum JSONText {
             for property in instance.properties { fields.append((property.name, property.value)) }
         }
         append(fields, to: &text)
+    }
+
+    /// What stands before the properties.
+    static func head(_ instance: CIMInstance) -> [(String, CIMValue)] {
+        [("__CLASS", .string(instance.className))] + (instance.path.map { [("__PATH", .string($0.path))] } ?? [])
     }
 
     /// An object of these fields, in this order.

@@ -8,6 +8,9 @@ struct Output {
 
     private var buffer: [UInt8] = []
 
+    /// A line on the same terminal that has to be out of the way.
+    var bar: ProgressBar?
+
     /// The columns of the terminal; nil when the output goes elsewhere.
     static let terminalWidth: Int? = {
         guard isatty(STDOUT_FILENO) == 1 else { return nil }
@@ -23,8 +26,21 @@ struct Output {
     }
 
     mutating func flush() throws {
-        var written = 0
+        if buffer.isEmpty { return }
         defer { buffer.removeAll(keepingCapacity: true) }
+        guard let bar, Self.terminalWidth != nil else { return try writeOut() }
+        try bar.aside { () throws in try writeOut() }
+    }
+
+    /// Says something about the output, behind it, on standard error.
+    mutating func note(_ text: String) throws {
+        try flush()
+        guard let bar else { return StandardError.write(text) }
+        bar.aside { StandardError.write(text) }
+    }
+
+    private func writeOut() throws {
+        var written = 0
         while written < buffer.count {
             let count = buffer.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress.map { $0 + written }, $0.count - written) }
             if count >= 0 {

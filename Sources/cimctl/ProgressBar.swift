@@ -4,21 +4,31 @@ import Synchronization
 
 /// How far a long run is, on one line of standard error; nothing where that is no terminal, or in a run shorter than half a second.
 final class ProgressBar: Sendable {
-    private struct Guarded {
+    private struct Progress {
         var done = 0
+        var total: Int
         var label = ""
-        var isShown = false
-        var isOver = false
     }
 
-    private let total: Int
+    private struct Line {
+        var isShown = false
+        var isOver = false
+
+        mutating func takeAway() {
+            if isShown { StandardError.write("\r\u{1B}[K") }
+            isShown = false
+        }
+    }
+
     private let start = ContinuousClock.now
-    private let guarded = Mutex(Guarded())
+    private let progress: Mutex<Progress>
+    /// Held while the terminal is written to, by the bar or in place of it.
+    private let line = Mutex(Line())
     private let ticker = Mutex<Task<Void, Never>?>(nil)
 
-    /// - Parameter total: how many steps there are.
-    init(total: Int) {
-        self.total = total
+    /// - Parameter total: how many steps there are; 0: not known yet.
+    init(total: Int = 0) {
+        progress = Mutex(Progress(total: total))
         guard isatty(STDERR_FILENO) == 1 else { return }
         let task = Task { [weak self] in
             while (try? await Task.sleep(for: .milliseconds(250))) != nil { self?.draw() }
@@ -27,29 +37,41 @@ final class ProgressBar: Sendable {
     }
 
     /// So many steps are done, and this is being done now.
-    func show(_ done: Int, _ label: String) {
-        guarded.withLock { guarded in
-            guarded.done = done
-            guarded.label = label
+    /// - Parameter total: how many there are; nil: as before.
+    func show(_ done: Int, of total: Int? = nil, _ label: String) {
+        progress.withLock { progress in
+            progress.done = done
+            if let total { progress.total = total }
+            progress.label = label
+        }
+    }
+
+    /// Writes something else to the terminal, with the line out of the way.
+    func aside<Failure>(_ write: () throws(Failure) -> Void) throws(Failure) {
+        try line.withLock { (line: inout Line) throws(Failure) in
+            line.takeAway()
+            try write()
         }
     }
 
     /// Takes the line away. Nothing is drawn after it.
     func end() {
         ticker.withLock { $0?.cancel() }
-        guarded.withLock { guarded in
-            if guarded.isShown { StandardError.write("\r\u{1B}[K") }
-            guarded.isOver = true
+        line.withLock { line in
+            line.takeAway()
+            line.isOver = true
         }
     }
 
     private func draw() {
         let elapsed = ContinuousClock.now - start
         guard elapsed > .milliseconds(500) else { return }
-        guarded.withLock { guarded in
-            if guarded.isOver { return }
-            guarded.isShown = true
-            StandardError.write("\r" + Self.line(guarded.done, of: total, guarded.label, elapsed: elapsed, width: Self.width) + "\u{1B}[K")
+        let progress = progress.withLock { $0 }
+        line.withLock { line in
+            if line.isOver { return }
+            line.isShown = true
+            let text = Self.line(progress.done, of: progress.total, progress.label, elapsed: elapsed, width: Self.width)
+            StandardError.write("\r" + text + "\u{1B}[K")
         }
     }
 

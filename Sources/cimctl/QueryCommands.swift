@@ -2,7 +2,7 @@ import ArgumentParser
 import CIMBusClient
 import CIMQuery
 
-struct Query: Command {
+struct Query: OperationCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lists what a WQL query selects.",
         discussion: """
@@ -11,12 +11,13 @@ struct Query: Command {
             """)
 
     @Argument(help: "The query.") var query: String
+    @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws {
+    func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
         var rows = QueryRows(QueryRows.selection(of: query), options.output)
         do {
-            for try await batch in session.execQueryForObjects(query, options: options.operationOptions).batches {
+            for try await batch in session.execQueryForObjects(query, options: operation).batches {
                 for object in batch { try output.write(try await rows.append(object, session)) }
                 if options.output == .json { try output.flush() }
             }
@@ -26,8 +27,7 @@ struct Query: Command {
         }
         try output.write(rows.finish())
         if rows.hiddenColumns > 0 {
-            try output.flush()
-            StandardError.write("(\(rows.hiddenColumns) more columns do not fit: SELECT fewer, or --output json)\n")
+            try output.note("(\(rows.hiddenColumns) more columns do not fit: SELECT fewer, or --output json)\n")
         }
     }
 }
@@ -125,8 +125,7 @@ struct QueryRows {
     private func json(_ instance: CIMInstance) -> String {
         guard let selection else { return JSONText.line(instance, classes[CIMName(instance.className)]) }
         let declaration = classes[CIMName(instance.className)]
-        var fields: [(String, CIMValue)] = [("__CLASS", .string(instance.className))]
-        if let path = instance.path { fields.append(("__PATH", .string(path.path))) }
+        var fields = JSONText.head(instance)
         for name in selection where !["__CLASS", "__PATH"].contains(CIMName(name)) {
             fields.append((declaration?.property(named: name)?.name ?? name, Self.value(name, of: instance)))
         }
@@ -146,15 +145,16 @@ struct QueryRows {
     }
 }
 
-struct Explain: Command {
+struct Explain: OperationCommand {
     static let configuration = CommandConfiguration(
         abstract: "Says how a WQL query is done: who is asked for what, and what is filtered where. Nothing is asked.")
 
     @Argument(help: "The query.") var query: String
+    @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws {
-        let lines = try await session.explain(query, options: options.operationOptions)
+    func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
+        let lines = try await session.explain(query, options: operation)
         if options.output == .json {
             var text = ""
             JSONText.append([("Lines", .strings(lines))], to: &text)

@@ -5,17 +5,17 @@ import Testing
 /// The program itself, against a real broker on a private bus.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ProgramTests {
     /// What a run of the program gave.
-    private struct Run {
+    struct Run {
         var output: String
         var errors: String
         var end: ProcessEnd
     }
 
-    private let folder: ScratchFiles
+    let folder: ScratchFiles
 
     init() throws { folder = try ScratchFiles() }
 
-    private func run(_ arguments: [String], on address: String? = nil) async throws -> Run {
+    func run(_ arguments: [String], on address: String? = nil) async throws -> Run {
         let errors = folder.path("stderr")
         let script = "exec \"$0\" \"$@\" 2>'\(errors)'"
         let bus = address.map { ["--address", $0] } ?? []
@@ -23,7 +23,7 @@ import Testing
         return Run(output: text, errors: try folder.read("stderr"), end: end)
     }
 
-    private func open() async throws -> (bus: PrivateBus, broker: BrokerProcess) {
+    func open() async throws -> (bus: PrivateBus, broker: BrokerProcess) {
         let bus = try await PrivateBus.start()
         return (bus, try await BrokerProcess.start(on: bus))
     }

@@ -7,6 +7,6 @@
 /// ```
 ///
 /// Every function of a session returns an ``MI/Operation`` at once. Its results are iterated, pulled one by one, or, where the callbacks have
-/// one for results, delivered to it. Whichever way, they end with exactly one result whose `moreResults` is false. `Docs/MI.md` says where
-/// each name of `mi.h` is to be found.
+/// one for results, delivered to it. Whichever way, they end with exactly one result whose `moreResults` is false. Where each name of
+/// `mi.h` is to be found is said below.
 public enum MI {}

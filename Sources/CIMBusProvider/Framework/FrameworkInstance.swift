@@ -17,7 +17,7 @@ public struct FrameworkInstance: Sendable {
         set { value[name] = newValue }
     }
 
-    /// Hands it to the client of its call, as ``ObjectSink/indicate(_:)`` does: throws what that throws, and waits while the client is slow.
+    /// Hands it to the client of its call, as ``ObjectSink/indicate(_:)-(CIMInstance)`` does: throws what that throws, and waits while the client is slow.
     public func commit() async throws { try await ObjectSink(call: methodContext.call).indicate(value) }
 }
 
