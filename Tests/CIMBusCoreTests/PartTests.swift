@@ -54,6 +54,19 @@ struct PartTests {
         #expect(scene.witness.faults.isEmpty)
     }
 
+    @Test("L1: a whole that has been decided, and waits for its client's credit, opens no parts")
+    func decided() throws {
+        var scene = Scene()
+        let whole = try scene.conduct()
+        for _ in 0..<9 { scene.supply(whole) }
+        scene.conclude(whole)
+        #expect(scene.witness.ends[whole] == nil)
+        #expect(throws: Refusal.self) { try scene.part(of: whole) }
+        scene.acknowledge(9)
+        #expect(scene.witness.ends[whole]?.status == .noError)
+        #expect(scene.witness.faults.isEmpty)
+    }
+
     @Test("L1: a client that goes takes the whole and its parts with it")
     func clientGone() throws {
         var scene = Scene()
