@@ -50,20 +50,6 @@ struct FlowTests {
         expectSafe(scene)
     }
 
-    @Test("L9: a cancel ends at once, by whichever way; what was accepted and waits for credit is discarded", arguments: [true, false])
-    func cancelDiscards(bySink: Bool) throws {
-        var scene = Scene()
-        let id = try scene.open()
-        let sink = scene.sink(of: id)
-        scene.answer(sink, keeping: 1)
-        for _ in 0..<9 { scene.indicate(sink) }
-        if bySink { scene.saw(scene.core.cancelSink(Scene.path, of: Scene.client, at: scene.now)) } else { scene.cancel(id) }
-        #expect(scene.witness.ends[id]?.status == .callCancelled)
-        #expect(scene.effects.contains { if case .discard = $0 { true } else { false } })
-        #expect(scene.core.openOperations == 0)
-        #expect(scene.witness.faults.isEmpty)
-    }
-
     @Test("L13: credit overdue by 30 s is ClientTooSlow; some credit in time is not")
     func tooSlow() throws {
         var limits = Limits()

@@ -224,8 +224,10 @@ struct LivenessTests {
         expectSafe(scene)
     }
 
-    @Test("L9: a cancel discards what the client has not taken; the provider's Indicate is answered")
-    func cancelDiscards() throws {
+    @Test(
+        "L9: a cancel, of the sink or of the operation, discards what the client has not taken; the provider's Indicate is answered",
+        arguments: [true, false])
+    func cancelDiscards(ofSink: Bool) throws {
         var limits = Limits()
         limits.windowBatches = 1
         var scene = Scene(limits)
@@ -233,7 +235,7 @@ struct LivenessTests {
         scene.indicate(scene.sink(of: id))
         let waiting = scene.indicate(scene.sink(of: id))
         scene.setStatus(scene.sink(of: id), Outcome(.noError, object: scene.object()))
-        scene.saw(scene.core.cancelSink(Scene.path, of: Scene.client, at: scene.now))
+        if ofSink { scene.saw(scene.core.cancelSink(Scene.path, of: Scene.client, at: scene.now)) } else { scene.cancel(id) }
         #expect(scene.effects.contains(.credit(waiting, .callCancelled)))
         #expect(scene.effects.contains(.discard(PayloadID(3))))
         #expect(scene.witness.ends[id]?.status == .callCancelled)
