@@ -91,8 +91,8 @@ final class Link: PollSource, @unchecked Sendable {
         dbus_connection_set_dispatch_status_function(
             pointer,
             { _, status, data in
-                guard status == DBUS_DISPATCH_DATA_REMAINS, let data else { return }
-                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().hasArrivals = true
+                guard let data else { return }
+                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().hasArrivals = status != DBUS_DISPATCH_COMPLETE
             }, me, nil)
         if ok == 0 { return close(DBusError(code: .outOfMemory, "no memory to watch a connection")) }
         loop.add(self)
@@ -228,7 +228,7 @@ final class Link: PollSource, @unchecked Sendable {
         receive()
     }
 
-    /// Whether messages arrived beside ``isReady(_:)``: while it wrote, or before it was attached.
+    /// Whether messages wait to be handed out, as libdbus says; until it has said anything, it is asked.
     private var hasArrivals = true
 
     func process() -> Bool {
@@ -243,7 +243,11 @@ final class Link: PollSource, @unchecked Sendable {
     /// Hands out every message that has arrived, in order.
     private func receive() {
         reading &+= 1
-        while let pointer, let raw = dbus_connection_pop_message(pointer) {
+        while hasArrivals, let pointer {
+            guard let raw = dbus_connection_pop_message(pointer) else {
+                hasArrivals = false
+                return
+            }
             // libdbus's own word, which no peer can send.
             if dbus_message_is_signal(raw, DBUS_INTERFACE_LOCAL, "Disconnected") != 0 {
                 dbus_message_unref(raw)
@@ -255,7 +259,6 @@ final class Link: PollSource, @unchecked Sendable {
             }
             dispatch(Message(adopting: raw, arrived: true))
         }
-        hasArrivals = false
     }
 
     private func dispatch(_ message: Message) {

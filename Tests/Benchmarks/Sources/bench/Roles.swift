@@ -89,6 +89,13 @@ enum Role {
         await connection.close()
     }
 
+    /// Nothing but empty calls of a service, for a profiler.
+    static func call(_ address: String, _ service: String, count: Int) async throws {
+        let connection = try await Connection.connect(to: .address(address), on: EventLoop(name: "client"))
+        print(Latency(try await calls(connection, service, "Empty", count)).text)
+        await connection.close()
+    }
+
     /// Asks `count` times at once for what never comes, and prints when the last of the errors was there, and what it says.
     static func wait(_ address: String, count: Int) async throws {
         let session = try await Session.connect(to: .address(address))
