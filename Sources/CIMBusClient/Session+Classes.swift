@@ -39,26 +39,14 @@ extension Session {
 }
 
 extension Session {
-    /// Decodes with whatever classes it takes, each fetched once; a class that an object did not fit is fetched anew, once.
+    /// Decodes with this session's classes.
     func decode<Value: Sendable>(
         _ decoder: inout InstanceDecoder, what: String, _ read: (inout InstanceDecoder) throws -> Value
     ) async throws(CIMError) -> Value {
-        var refreshed: Set<CIMName> = []
-        while true {
-            let need: InstanceDecoder.Need
-            do {
-                return try read(&decoder)
-            } catch let error as InstanceDecoder.Need {
-                need = error
-            } catch {
-                throw CIMError(undecodable: error, what: what)
-            }
-            switch need {
-            case .layout(let name): decoder.learn(try await layout(of: name), of: name)
-            case .newerLayout(let name, let fault):
-                guard refreshed.insert(CIMName(name)).inserted else { throw CIMError(undecodable: fault, what: what) }
-                decoder.learn(try await layout(of: name, refreshing: true), of: name)
-            }
+        do {
+            return try await decoder.read(fetching: { try await layout(of: $0, refreshing: $1) }, read)
+        } catch {
+            throw CIMError(undecodable: error, what: what)
         }
     }
 }

@@ -67,7 +67,7 @@ final class ProviderHost: Sendable {
             state.hasBrokerChanged = isChange
             guard state.broker != broker else { return [] }
             state.broker = broker
-            state.schema = broker.map { SchemaCache(connection, BusName($0)) }
+            state.schema = broker.map { _ in SchemaCache() }
             state.dropQueued()
             return Array(state.open.values)
         }
@@ -269,15 +269,14 @@ final class ProviderHost: Sendable {
             try await provider.enumerateInstances(of: name, context: context, into: ObjectSink(call: open))
             return .done
         case .putInstance:
-            var start = reader
+            let start = reader
             let plain = try reader.readInstance()
             let provider = try instances(plain.className)
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             if context.isPartialPut, !provider.supportsPartialPut {
                 throw CIMError(.providerNotCapable, "instances of \(plain.className) are written whole, not in part")
             }
-            var instance = plain
-            if let layout = await schema()?.layout(of: plain.className, in: namespace) { instance = try start.readInstance(layout) }
+            let instance = try await context.readObject(start, of: plain.className)
             let path = try await provider.putInstance(instance, context: context)
             return path.map { .path($0.relativePath) } ?? .done
         case .execQuery: return try await execQuery(&reader, namespace, open)
@@ -288,8 +287,9 @@ final class ProviderHost: Sendable {
                 throw CIMError(.methodNotImplemented, "\(path.className) has no methods here")
             }
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
-            let layout = await schema()?.layout(ofParameters: name, of: path.className, in: namespace)
-            let parameters = if let layout { try reader.readInstance(layout) } else { try reader.readInstance() }
+            let parameters = try await context.readObject(reader, of: path.className) { layout in
+                layout.declaration?.method(named: name).map { ObjectLayout(parameters: $0.parameters.filter(\.isIn)) }
+            }
             let result = try await provider.invoke(name, at: path, parameters: parameters, context: context)
             return result.object.map { .object($0) } ?? .done
         }

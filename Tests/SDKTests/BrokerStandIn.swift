@@ -27,6 +27,8 @@ final class BrokerStandIn: Sendable {
     /// Who registered.
     let providers = Recorder<String>()
     let sent = Recorder<Sent>()
+    /// The classes that were asked for.
+    let reads = Recorder<String>()
     private let credit: Credit
 
     /// Batches that wait for their reply.
@@ -61,15 +63,17 @@ final class BrokerStandIn: Sendable {
 
     /// - Parameters:
     ///   - refusals: what registrations are answered with, before one is accepted.
+    ///   - classes: what it is answered who asks for a class, one after the other.
     ///   - callsOnUnRegister: calls a provider that unregisters, as one does that has not yet heard of it.
     init(
-        on bus: PrivateBus, withholdsCredit: Bool = false, refusals: [CIMError] = [], callsOnUnRegister: Bool = false
+        on bus: PrivateBus, withholdsCredit: Bool = false, refusals: [CIMError] = [], classes: [Result<CIMClass, CIMError>] = [],
+        callsOnUnRegister: Bool = false
     ) async throws {
         let connection = try await bus.connect()
         self.connection = connection
         let credit = Credit(isWithheld: withholdsCredit)
         self.credit = credit
-        let (providers, sent) = (providers, sent)
+        let (providers, sent, reads) = (providers, sent, reads)
         let refused = Mutex(refusals[...])
         let registrar = ExportedInterface(
             Interfaces.registrar,
@@ -116,6 +120,22 @@ final class BrokerStandIn: Sendable {
                 },
                 "Transfer": .immediate { call in call.reply() },
             ])
+        let answers = Mutex(classes[...])
+        let services = ExportedInterface(
+            Interfaces.services,
+            methods: [
+                "GetObject": .immediate { call in
+                    reads.record((try? call.message.values())?.first?.text ?? "")
+                    switch answers.withLock({ $0.popFirst() }) ?? .failure(CIMError(.failed, "once too often")) {
+                    case .failure(let error): call.fail(DBusError(error))
+                    case .success(let declaration):
+                        call.reply(signature: Signature(verified: "a{sv}")) { (writer: inout BodyWriter) throws(DBusError) in
+                            writer.append(class: declaration, namespace: .cimv2, server: "test")
+                        }
+                    }
+                }
+            ])
+        if !classes.isEmpty { _ = await connection.export(ExportedObject([services]), at: Contract.path(of: .cimv2)) }
         _ = await connection.export(ExportedObject([registrar]), at: Contract.rootPath)
         _ = await connection.export(ExportedObject([sink, reference]), at: Self.sink)
         _ = try await connection.requestName(Contract.busName)
