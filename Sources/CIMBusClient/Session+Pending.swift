@@ -5,6 +5,7 @@ import DBus
 /// The async forms: each returns at once, with a handle that can be cancelled and may tell of progress. Failures, those of the call
 /// included, are thrown by ``PendingResult/value``.
 extension Session {
+    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, and cancellable.
     public func beginGetInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<CIMInstance> {
         let text = text(of: path)
         let sink = start("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
@@ -23,6 +24,7 @@ extension Session {
         }
     }
 
+    /// As ``putInstance(_:options:)``, and cancellable. A cancelled one may have had its effect.
     public func beginPutInstance(_ instance: CIMInstance, options: OperationOptions = OperationOptions()) -> PendingResult<CIMObjectPath> {
         let sink = start("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options, extraFlags: options.progressFlag))
         return PendingResult(Operation(sink)) { [self] in
@@ -32,6 +34,7 @@ extension Session {
         }
     }
 
+    /// As ``deleteInstance(_:options:)``, and cancellable. A cancelled one may have had its effect.
     public func beginDeleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
         let text = text(of: path)
         let sink = start("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
@@ -41,6 +44,7 @@ extension Session {
         return PendingResult(Operation(sink)) { [self] in await collect(sink) { (_, _) async throws(CIMError) in () } }
     }
 
+    /// As ``invoke(_:_:parameters:options:)``, and cancellable. A cancelled one may have had its effect.
     public func beginInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) -> PendingResult<MethodResult> {

@@ -25,7 +25,7 @@ extension Session {
     /// Throws as ``execQuery(_:options:)`` does.
     public func explain(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> [String] {
         var options = options
-        options.context[Self.explainKey] = .boolean(true)
+        options.context[ContextKey.explain] = .boolean(true)
         let reply = try await call("ExecQuery", "ssia{sv}", options, Self.body(query: query, options))
         guard reply.hasSignature("aa{sv}") else { throw Self.unexpected(reply, "ExecQuery") }
         do {
@@ -41,9 +41,6 @@ extension Session {
             throw CIMError(undecodable: error, what: "the plan")
         }
     }
-
-    /// TRUE in ctx: tell how, and do nothing.
-    private static let explainKey = "__EXPLAIN"
 
     static func body(query: String, _ options: OperationOptions, extraFlags: OperationFlags = []) -> Message.BodyBuilder {
         { (writer: inout BodyWriter) throws(DBusError) in

@@ -4,6 +4,9 @@ import DBus
 
 /// The semisync forms: the broker keeps the results, the client pulls them (SEMANTICS A.1; recommended where callbacks are not wanted, R18,
 /// R79). What is opened is to be closed; it ends with the connection at the latest.
+///
+/// To open throws what keeps the operation from beginning: TransportFailure, InvalidNamespace, InvalidObjectPath, QuotaViolation when too many
+/// are open. How the operation itself fails is thrown by what is opened. No progress is reported.
 extension Session {
     /// Opens an enumeration to pull from. A failure of the enumeration itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
     public func openEnumerator(
@@ -25,6 +28,7 @@ extension Session {
         InstanceEnumerator(SemisyncObject(path: path, interface: Contract.enumerator, session: self), decoder)
     }
 
+    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, its result to be waited for with ``CallResult/value(timeout:)``.
     public func openGetInstance(
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMInstance> {
@@ -43,6 +47,7 @@ extension Session {
         }
     }
 
+    /// As ``putInstance(_:options:)``, its result to be waited for. One that is closed before may have had its effect.
     public func openPutInstance(
         _ instance: CIMInstance, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMObjectPath> {
@@ -53,6 +58,7 @@ extension Session {
         }
     }
 
+    /// As ``deleteInstance(_:options:)``, its end to be waited for. One that is closed before may have had its effect.
     public func openDeleteInstance(
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
@@ -65,6 +71,7 @@ extension Session {
         return statusResult(operation)
     }
 
+    /// As ``putClass(_:mode:options:)``, its end to be waited for: only then are classes read anew.
     public func openPutClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
@@ -73,6 +80,7 @@ extension Session {
             changesClasses: true)
     }
 
+    /// As ``deleteClass(_:options:)``, its end to be waited for: only then are classes read anew.
     public func openDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CallResult<Void> {
         statusResult(try await open("DeleteClass", "sia{sv}", options, Self.body(name: name, options)), changesClasses: true)
     }
@@ -89,6 +97,7 @@ extension Session {
         }
     }
 
+    /// As ``invoke(_:_:parameters:options:)``, its result to be waited for. One that is closed before may have had its effect.
     public func openInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<MethodResult> {

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CIMBusClient
+import CIMBusWire
 
 extension Command {
     /// The path a user wrote, which must be one of an instance where `isInstance`.
@@ -163,7 +164,7 @@ struct Put: OperationCommand {
     @OptionGroup var options: CommandOptions
 
     func validate() throws {
-        for name in try arguments.context().keys where CIMName.equal(String(name.prefix(9)), "__GET_EXT") {
+        for name in try arguments.context().keys where CIMName.hasPrefix(name, ContextKey.getPrefix) {
             throw ValidationError("--context \(name): put reads the whole instance, since it writes back the whole")
         }
     }

@@ -91,8 +91,8 @@ extension MI.Session.Target {
     func keysOnly(_ keysOnly: Bool) -> MI.Session.Target {
         guard keysOnly else { return self }
         var target = self
-        target.options.context["__GET_EXTENSIONS"] = .boolean(true)
-        target.options.context["__GET_EXT_KEYS_ONLY"] = .boolean(true)
+        target.options.context[ContextKey.getExtensions] = .boolean(true)
+        target.options.context[ContextKey.getKeysOnly] = .boolean(true)
         return target
     }
 
