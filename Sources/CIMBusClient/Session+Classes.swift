@@ -20,13 +20,8 @@ extension Session {
     func layout(of name: String, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
         let generation = link.generation
         if !refreshing, let layout = classes.layout(named: name, generation: generation) { return layout }
-        let reply = try await call("GetObject", "sia{sv}", OperationOptions()) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: name)
-            writer.append(OperationOptions())
-        }
-        guard reply.hasSignature("a{sv}") else {
-            throw CIMError(.transportFailure, "the broker answered GetObject with (\(reply.signature))")
-        }
+        let reply = try await call(.getObject(name, OperationOptions()))
+        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
         do {
             var reader = reply.reader
             let layout = ObjectLayout(decoding: try reader.readClass())

@@ -12,16 +12,12 @@ extension Session {
     public func openEnumerator(
         of className: String, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> InstanceEnumerator {
-        let path = try await open("CreateInstanceEnum", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: className)
-            writer.append(options)
-        }
-        return enumerator(path, InstanceDecoder(expectedClass: className))
+        enumerator(try await open(.createInstanceEnum(className, options)), InstanceDecoder(expectedClass: className))
     }
 
     /// Opens a query for instances to pull from. A failure of the query itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
     public func openQuery(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> InstanceEnumerator {
-        enumerator(try await open("ExecQuery", "ssia{sv}", options, Self.body(query: query, options)), InstanceDecoder())
+        enumerator(try await open(.execQuery(query, options)), InstanceDecoder())
     }
 
     private func enumerator(_ path: ObjectPath, _ decoder: InstanceDecoder) -> InstanceEnumerator {
@@ -33,11 +29,7 @@ extension Session {
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMInstance> {
         try Self.check(instancePath: path)
-        let text = text(of: path)
-        let operation = try await open("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options)
-        }
+        let operation = try await open(.getObject(text(of: path), options))
         return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
             var decoder = InstanceDecoder(expectedClass: path.className)
             return try await decode(&decoder, what: "the instance") { decoder in
@@ -51,7 +43,7 @@ extension Session {
     public func openPutInstance(
         _ instance: CIMInstance, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMObjectPath> {
-        let operation = try await open("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options))
+        let operation = try await open(.putInstance(instance, options))
         return callResult(operation, "GetResultString", "us") { reader async throws(CIMError) in
             var reader = reader
             do { return try CIMObjectPath(parsing: try reader.readString()) } catch { throw Self.badPath(error) }
@@ -63,26 +55,19 @@ extension Session {
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
         try Self.check(instancePath: path)
-        let text = text(of: path)
-        let operation = try await open("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options)
-        }
-        return statusResult(operation)
+        return statusResult(try await open(.deleteInstance(text(of: path), options)))
     }
 
     /// As ``putClass(_:mode:options:)``, its end to be waited for: only then are classes read anew.
     public func openPutClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
-        statusResult(
-            try await open("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options)),
-            changesClasses: true)
+        statusResult(try await open(.putClass(declaration, in: namespace, options, mode)), changesClasses: true)
     }
 
     /// As ``deleteClass(_:options:)``, its end to be waited for: only then are classes read anew.
     public func openDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CallResult<Void> {
-        statusResult(try await open("DeleteClass", "sia{sv}", options, Self.body(name: name, options)), changesClasses: true)
+        statusResult(try await open(.deleteClass(name, options)), changesClasses: true)
     }
 
     /// The result of an operation that gives nothing back.
@@ -101,20 +86,10 @@ extension Session {
     public func openInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<MethodResult> {
-        let body = Self.body(invoke: text(of: path), method, parameters, options)
-        let operation = try await open("ExecMethod", "ssia{sv}a{sv}", options, body)
+        let operation = try await open(.execMethod(method, at: text(of: path), parameters, options))
         return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
             try await methodResult(in: reader, of: path.className, method)
         }
-    }
-
-    private func open(
-        _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
-    ) async throws(CIMError) -> ObjectPath {
-        let reply = try await send(try message(member + "Semisync", signature, body), timeout: SemisyncObject.slack)
-        var reader = reply.reader
-        guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else { throw Self.unexpected(reply, member + "Semisync") }
-        return path
     }
 
     private func callResult<Value: Sendable>(
