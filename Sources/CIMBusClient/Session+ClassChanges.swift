@@ -13,7 +13,7 @@ extension Session {
         ClassSequence(Operation(start(.createClassEnum(superclass ?? "", options, deep ? [] : .shallow))), .classes(self))
     }
 
-    /// Creates or changes a class (PutClass); see ``getClass(_:refreshing:)`` for what is kept of classes afterwards.
+    /// Creates or changes a class (PutClass); see ``getClass(_:refreshing:timeout:)`` for what is kept of classes afterwards.
     ///
     /// Throws AlreadyExists and NotFound as `mode` says, InvalidSuperclass, ClassHasChildren and ClassHasInstances when what is below the
     /// class is in the way, AccessDenied when this user may not write, and what the class itself breaks. Only features that are the class's

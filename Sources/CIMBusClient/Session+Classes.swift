@@ -9,18 +9,19 @@ extension Session {
     /// compilation of MOF, or a delete of a namespace over this connection has ended, however it ended, and when another broker comes. What
     /// somebody else changes, and what a put that was given up (cancelled, TimedOut) does later, is seen with `refreshing`, and when an
     /// instance does not fit.
-    public func getClass(_ name: String, refreshing: Bool = false) async throws(CIMError) -> CIMClass {
-        guard let declaration = try await layout(of: name, refreshing: refreshing).declaration else {
+    /// - Parameter timeout: how long it may take; past it, it throws TimedOut. Nil: as long as the broker allows.
+    public func getClass(_ name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> CIMClass {
+        guard let declaration = try await layout(of: name, refreshing: refreshing, timeout: timeout).declaration else {
             throw CIMError(.invalidClass, "\(name) is not a class")
         }
         return declaration
     }
 
     /// The layout to decode the instances of a class with.
-    func layout(of name: String, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
+    func layout(of name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> ObjectLayout {
         let generation = link.generation
         if !refreshing, let layout = classes.layout(named: name, generation: generation) { return layout }
-        let reply = try await call(.getObject(name, OperationOptions()))
+        let reply = try await call(.getObject(name, OperationOptions(timeout: timeout)))
         guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
         do {
             var reader = reply.reader

@@ -28,7 +28,7 @@ extension Session {
         InstanceSequence(Operation(start(.createInstanceEnum(className, options))), .instances(of: className, self))
     }
 
-    /// One instance. Throws NotFound when there is none, InvalidObjectPath when `path` is of a class: see ``getClass(_:refreshing:)``.
+    /// One instance. Throws NotFound when there is none, InvalidObjectPath when `path` is of a class: see ``getClass(_:refreshing:timeout:)``.
     public func getInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
         if options.onProgress != nil { return try await beginGetInstance(path, options: options).value }
         try Self.check(instancePath: path)

@@ -22,7 +22,7 @@ extension Command {
     /// The class a command needs to know. Throws InvalidClass when there is none.
     func declaration(of name: String, _ session: Session) async throws(CIMError) -> CIMClass {
         do throws(CIMError) {
-            return try await session.getClass(name)
+            return try await session.getClass(name, timeout: options.timeLimit)
         } catch  where error.status == .notFound {
             throw CIMError(.invalidClass, "class \(name) does not exist in \(session.namespace)", cause: error)
         }
@@ -75,7 +75,7 @@ struct Enumerate: OperationCommand {
                         continue
                     }
                     let name = CIMName(instance.className)
-                    if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
+                    if classes[name] == nil { classes[name] = try await session.getClass(instance.className, timeout: options.timeLimit) }
                     try output.write(JSONText.line(instance, classes[name], only: names))
                 }
                 // What has come is shown, however long the next batch takes.
@@ -112,7 +112,7 @@ struct Get: OperationCommand {
             selection.restrict(&operation, to: names)
         }
         let instance = try await session.beginGetInstance(path, options: operation).value
-        try write(instance, try await session.getClass(instance.className), only: names, &output)
+        try write(instance, try await session.getClass(instance.className, timeout: options.timeLimit), only: names, &output)
     }
 }
 
@@ -183,7 +183,7 @@ struct Put: OperationCommand {
         } else {
             instance = try await session.beginGetInstance(path, options: operation).value
             operation.flags = .updateOnly
-            declaration = try await session.getClass(instance.className)
+            declaration = try await session.getClass(instance.className, timeout: options.timeLimit)
         }
         let described = declaration.properties.map { ($0.name, $0.type) }
         for (name, value) in try assignments.values("class \(declaration.name)", described) { instance[name] = value }
