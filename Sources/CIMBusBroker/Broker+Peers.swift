@@ -110,6 +110,7 @@ extension Broker {
         if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
         groups[peer] = nil
         perform(core.peerVanished(peer, at: Self.now))
+        providerPaths[peer] = nil
         if let name = peerNames.removeValue(forKey: peer) { peerIDs[name.text] = nil }
     }
 

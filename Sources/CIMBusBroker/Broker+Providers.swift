@@ -8,7 +8,7 @@ extension Broker {
     /// Sends a provider its call. However it ends, the core hears of it exactly once.
     func callProvider(_ sink: SinkID) {
         guard let leg = core.legs[sink], let record = records[leg.operation], let name = peerNames[leg.peer],
-            let path = providerPaths[leg.registration], let operation = core.operations[leg.operation],
+            let path = providerPaths[leg.peer]?[leg.registration], let operation = core.operations[leg.operation],
             let client = core.peers[record.client]
         else {
             // Whatever became of it meanwhile: the core hears of every call that it asked for.
@@ -228,7 +228,7 @@ extension Broker {
 
     /// A hint, sent without wanting a reply (L9).
     func tellCancelled(_ sink: SinkID, _ peer: PeerID, _ registration: RegistrationID) {
-        guard let path = providerPaths[registration], let name = peerNames[peer],
+        guard let path = providerPaths[peer]?[registration], let name = peerNames[peer],
             let message = try? Message.methodCall(
                 destination: name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
                 flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: "o"),
@@ -268,11 +268,11 @@ enum CheckedObjects: Sendable {
     }
 
     /// How many messages it takes on the bus.
-    var parts: Int {
-        switch self {
-        case .verbatim: 1
-        case .rewritten(let batch): batch.parts(ofAtMost: Contract.largestBatch).count
-        }
+    var parts: Int { forwarded == nil ? batch.parts(ofAtMost: Contract.largestBatch).count : 1 }
+
+    /// The message whose body can go on as it is.
+    var forwarded: Message? {
+        if case .verbatim(let message, _, _) = self, message.hasSignature("aa{sv}") { message } else { nil }
     }
 
     var batch: ObjectBatch {

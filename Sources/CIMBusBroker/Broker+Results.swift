@@ -20,7 +20,7 @@ extension Broker {
             records[id]?.objects.append(objects.batch)
             return
         }
-        if case .verbatim(let message, _, _) = objects, message.hasSignature("aa{sv}") {
+        if let message = objects.forwarded {
             if !forward(message, record, sink) { lost(id) }
             return
         }
