@@ -122,11 +122,7 @@ extension Broker {
     /// The reply never comes. When the peer is still there (it lost a race with its own new connection), that is its failure.
     private func lost(_ sink: SinkID) {
         // The question is about nobody: its answer comes behind everything that the bus has to say.
-        guard
-            let question = try? Message.methodCall(
-                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "GetId"))
-        else { return }
+        guard let question = try? Message.busCall("GetId") else { return }
         connection.assumeIsolated { connection in
             connection.call(question, timeout: .seconds(5)) { [weak self] _ in
                 self?.assumeIsolated { broker in
@@ -250,35 +246,6 @@ extension Request.Kind {
         case .execQuery: Signature(verified: "sssia{sv}o")
         // Never a provider's.
         case .putClass, .deleteClass, .createClassEnum: .empty
-        }
-    }
-}
-
-/// A batch that passed the check.
-enum CheckedObjects: Sendable {
-    /// Nothing about the message's objects has to change: where they lie in its body.
-    case verbatim(Message, BodyReader, [Range<Int>])
-    case rewritten(ObjectBatch)
-
-    var sizes: [UInt32] {
-        switch self {
-        case .verbatim(_, _, let ranges): ranges.map { UInt32(clamping: $0.count + 8) }
-        case .rewritten(let batch): batch.sizes
-        }
-    }
-
-    /// How many messages it takes on the bus.
-    var parts: Int { forwarded == nil ? batch.parts(ofAtMost: Contract.largestBatch).count : 1 }
-
-    /// The message whose body can go on as it is.
-    var forwarded: Message? {
-        if case .verbatim(let message, _, _) = self, message.hasSignature("aa{sv}") { message } else { nil }
-    }
-
-    var batch: ObjectBatch {
-        switch self {
-        case .verbatim(_, let reader, let ranges): ObjectBatch(verbatim: reader, ranges: ranges)
-        case .rewritten(let batch): batch
         }
     }
 }
