@@ -52,8 +52,7 @@ extension Broker {
             record.work = .classes(plan.classes.compactMap { classes($0) })
             return .conducted
         }
-        var filter = RowFilter(arguments, classes: classes)
-        if query.form == .keysOnly { filter.kept = .keys }
+        var filter = RowFilter(keeping: query.form == .keysOnly ? .keys : arguments.partialRead ?? .all, arguments, classes: classes)
         if plan.merges { filter.makePaths(arguments) }
         record.filter = filter
         let shares = plan.legs.compactMap { leg in

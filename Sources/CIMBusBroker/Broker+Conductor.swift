@@ -59,7 +59,9 @@ extension Broker {
     private func conduct(_ id: OperationID, _ work: Work) async {
         let outcome: Outcome
         do throws(CIMError) {
-            outcome = Outcome(.noError, parameter: try await carryOut(work, of: id))
+            let parameter = try await carryOut(work, of: id)
+            let remark = records[id]?.remark
+            outcome = Outcome(remark?.status ?? .noError, parameter: parameter, object: remark?.object.map { keepStatus($0) })
         } catch let thrown {
             // What was thrown may be a part's end by the failure of another.
             let error = firstFailures[id] ?? thrown
@@ -151,6 +153,7 @@ extension Broker {
             flags: record.flags)
         part.context = record.context
         part.derivedSystemProperties = record.writesSystemProperties
+        part.speaksForWhole = kind == record.kind || kind == .createInstanceEnum && record.kind == .execQuery
         if case .provider(let registration) = target { part.registration = registration }
         configure(&part)
         let id: OperationID
@@ -193,6 +196,13 @@ extension Broker {
             let (batch, parameter) = try await step(of: part)
             if batch == nil { return parameter }
         }
+    }
+
+    /// A part's success with a status of its own, such as PARTIAL_RESULTS (SEMANTICS C.4).
+    func note(_ status: WBEMStatus, _ object: CIMInstance?, of part: OperationID) {
+        guard status != .noError, records[part]?.speaksForWhole == true, let whole = inboxes[part]?.whole, records[whole]?.remark == nil
+        else { return }
+        records[whole]?.remark = (status, object)
     }
 
     func endPart(_ id: OperationID, _ result: Result<String, CIMError>) {

@@ -211,12 +211,16 @@ extension Broker {
 
     /// The provider's own words about a failure, as the status object the client gets.
     func keepStatus(_ error: CIMError) -> PayloadID {
-        let payload = newPayload()
-        statusObjects[payload] =
+        keepStatus(
             error.extendedStatus
-            ?? CIMInstance(
-                className: "__ExtendedStatus",
-                ["StatusCode": .uint32(error.status.rawValue), "Description": .string(error.message)])
+                ?? CIMInstance(
+                    className: "__ExtendedStatus",
+                    ["StatusCode": .uint32(error.status.rawValue), "Description": .string(error.message)]))
+    }
+
+    func keepStatus(_ object: CIMInstance) -> PayloadID {
+        let payload = newPayload()
+        statusObjects[payload] = object
         return payload
     }
 

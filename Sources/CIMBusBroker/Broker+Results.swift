@@ -114,6 +114,7 @@ extension Broker {
             forget(id)
             if let call = record.call { reply(call, record, error, parameter) }
         case .part:
+            if error == nil { note(outcome.status, own, of: id) }
             forget(id)
             endPart(id, error.map { .failure($0) } ?? .success(parameter))
         case .semisync:

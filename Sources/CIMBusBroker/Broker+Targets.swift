@@ -28,7 +28,7 @@ extension Broker {
         }
         record.expectation = .instances(of: layout)
         if let kept = arguments.partialRead, arguments.kind == .getObject || arguments.kind == .createInstanceEnum {
-            record.filter = RowFilter(keeping: kept, arguments, declaration, classes: surroundings(of: arguments.namespace).1)
+            record.filter = RowFilter(keeping: kept, arguments, classes: surroundings(of: arguments.namespace).1)
         }
         let isDirect = arguments.flags.contains(.directRead)
         switch arguments.kind {

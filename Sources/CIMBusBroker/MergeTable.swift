@@ -5,12 +5,9 @@ import Glibc
 
 /// The objects that the provider of an ancestor gave, by key, until those of the derived classes come to be merged with them (SEMANTICS C.4).
 ///
-/// Batches are kept as they came. Up to ``memoryLimit`` they lie in memory; what is more goes to a file without a name, which is gone with the
-/// table. Failures: QuotaViolation past ``fileLimit``, CriticalError when the file cannot be written or read.
+/// Batches are kept as they came. As far as the budget reaches they lie in memory; what is more goes to a file without a name, which is gone with
+/// the table. Failures: QuotaViolation past the budget, CriticalError when the file cannot be written or read.
 final class MergeTable {
-    static let memoryLimit = 64 << 20
-    static let fileLimit = 1 << 30
-
     /// Where an object's entries lie.
     private struct Place {
         var batch: Int
@@ -29,18 +26,11 @@ final class MergeTable {
     private var places: [[UInt8]: Place] = [:]
     private var batches: [Int: Batch] = [:]
     private var lastBatch = 0
-    /// Bytes in memory, about: those of the batches there, and the table's own.
-    private var used = 0
-    private var overhead = 0
     private var file: Int32 = -1
     private var fileSize = 0
-    private let memoryLimit: Int
-    private let fileLimit: Int
+    private let budget: MergeBudget
 
-    init(memoryLimit: Int = MergeTable.memoryLimit, fileLimit: Int = MergeTable.fileLimit) {
-        self.memoryLimit = memoryLimit
-        self.fileLimit = fileLimit
-    }
+    init(_ budget: MergeBudget) { self.budget = budget }
 
     deinit { if file >= 0 { close(file) } }
 
@@ -54,18 +44,17 @@ final class MergeTable {
         if objects.isEmpty { return }
         var batch = Batch(count: reader.count, left: 0)
         let more = objects.reduce(0) { $0 + $1.key.count + 96 } + 256
-        if used + overhead + more + reader.count <= memoryLimit {
-            used += reader.count
+        if budget.takeMemory(reader.count, index: more) {
             batch.reader = reader
         } else {
-            guard fileSize + reader.count <= fileLimit, overhead + more <= 4 * memoryLimit else {
+            guard budget.takeFile(reader.count, index: more) else {
                 throw CIMError(
-                    .quotaViolation, "the objects of a superclass take more than \(fileLimit >> 20) MiB; ask for fewer, or with DIRECT_READ"
+                    .quotaViolation,
+                    "the objects of superclasses take more than \(budget.fileLimit >> 20) MiB, or are too many; ask for fewer, or with DIRECT_READ"
                 )
             }
             batch.offset = try append(reader.bytes(in: 0..<reader.count))
         }
-        overhead += more
         lastBatch += 1
         for (key, range) in objects {
             batch.left += 1
@@ -111,7 +100,7 @@ final class MergeTable {
             batches[number] = batch
         } else {
             batches[number] = nil
-            if batch.reader != nil { used -= batch.count }
+            if batch.reader != nil { budget.memory -= batch.count }
         }
     }
 
@@ -155,5 +144,39 @@ final class MergeTable {
         CIMError(
             .criticalError,
             "the objects of a superclass do not fit into memory, and cannot \(what) a temporary file: \(String(cString: strerror(errno)))")
+    }
+}
+
+/// What all tables of one operation may take.
+final class MergeBudget {
+    /// Of the batches; past it they go to files.
+    let memoryLimit: Int
+    let fileLimit: Int
+    /// The keys of what is in files stay in memory, too.
+    private let indexLimit: Int
+    /// Bytes of the batches in memory, of those in files, and of the tables themselves, about.
+    fileprivate(set) var memory = 0
+    private var file = 0
+    private var index = 0
+
+    init(memoryLimit: Int = 64 << 20, fileLimit: Int = 1 << 30) {
+        self.memoryLimit = memoryLimit
+        self.fileLimit = fileLimit
+        indexLimit = 4 * memoryLimit
+    }
+
+    /// False, and nothing changes, where there is no room.
+    fileprivate func takeMemory(_ bytes: Int, index more: Int) -> Bool {
+        guard memory + index + bytes + more <= memoryLimit else { return false }
+        memory += bytes
+        index += more
+        return true
+    }
+
+    fileprivate func takeFile(_ bytes: Int, index more: Int) -> Bool {
+        guard file + bytes <= fileLimit, index + more <= indexLimit else { return false }
+        file += bytes
+        index += more
+        return true
     }
 }

@@ -11,6 +11,7 @@ struct RowFilter: Sendable {
     enum Kept: Sendable {
         case all
         case names([String])
+        case namesAndKeys([String])
         case keys
     }
 
@@ -37,9 +38,9 @@ struct RowFilter: Sendable {
     }
 
     /// What a read's context asks for: a provider may give it alone, and need not.
-    init(keeping kept: Kept, _ arguments: ServicesCall, _ declaration: CIMClass, classes: @escaping ClassLookup) {
+    init(keeping kept: Kept, _ arguments: ServicesCall, classes: @escaping ClassLookup) {
         self.init(arguments, classes: classes)
-        if case .names(let names) = kept { self.kept = .names(names + declaration.keyNames) } else { self.kept = kept }
+        self.kept = kept
     }
 
     /// What a data query asks for.
@@ -48,7 +49,7 @@ struct RowFilter: Sendable {
         let predicate = plan.query.predicate(classes: classes)
         condition = predicate.acceptsEverything ? nil : predicate
         onlyClass = plan.onlyClass
-        if let names = plan.query.projection.kept { kept = .names(names) }
+        kept = plan.query.projection.kept.map { .names($0) } ?? arguments.partialRead ?? .all
         for name in predicate.properties
         where [SystemProperty.path, SystemProperty.relativePath].contains(where: { CIMName.equal($0, name) }) {
             makePaths(arguments)
@@ -153,11 +154,15 @@ private struct FilterShape {
         switch filter.kept {
         case .all: kept = nil
         case .keys: kept = layout.isKey
-        case .names(let names):
-            var slots = [Bool](repeating: false, count: layout.isKey.count)
-            for slot in names.compactMap({ layout.slot(named: $0) }) { slots[slot] = true }
-            kept = slots
+        case .names(let names): kept = Self.slots(names, [Bool](repeating: false, count: layout.isKey.count), layout)
+        case .namesAndKeys(let names): kept = Self.slots(names, layout.isKey, layout)
         }
+    }
+
+    private static func slots(_ names: [String], _ others: [Bool], _ layout: ObjectLayout) -> [Bool] {
+        var slots = others
+        for slot in names.compactMap({ layout.slot(named: $0) }) { slots[slot] = true }
+        return slots
     }
 
     private static func column(_ name: String, _ layout: ObjectLayout) -> Column {

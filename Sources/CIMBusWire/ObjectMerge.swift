@@ -3,8 +3,8 @@ import CIM
 /// How what the providers of a class and of one of its ancestors say about an instance is put together (SEMANTICS C.3, C.4), without decoding
 /// a value: see ``ObjectSelection/append(_:merging:_:)``.
 ///
-/// A property that the derived class inherits as it is comes from the ancestor's provider, all others from the derived one's. What only one
-/// of them has is taken from that one.
+/// A property that the derived class inherits as it is comes from the ancestor's provider, all others, and the keys, from the derived one's.
+/// What only one of them has is taken from that one.
 public struct ObjectMerge: Sendable {
     /// For each slot of the derived class the ancestor's, where that is the one to ask.
     let counterparts: [Int?]
@@ -15,7 +15,7 @@ public struct ObjectMerge: Sendable {
             return
         }
         counterparts = declaration.properties.map { property in
-            above.isSameOrDerived(from: property.origin) ? ancestor.slot(named: property.name) : nil
+            !property.isKey && above.isSameOrDerived(from: property.origin) ? ancestor.slot(named: property.name) : nil
         }
     }
 }

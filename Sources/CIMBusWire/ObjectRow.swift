@@ -175,8 +175,10 @@ public struct ObjectRow {
     // MARK: - A hierarchy
 
     /// Appends what tells the instance from the others, as bytes that are the same for all classes with these keys: values as on the wire, text
-    /// in lower case, since paths compare without case (SEMANTICS H.1). False when a key is NULL.
+    /// in lower case, since paths compare without case (SEMANTICS H.1). That is nothing for a singleton. False when a key is NULL, or the class
+    /// has none.
     public func appendKey(to key: inout [UInt8]) -> Bool {
+        if layout.keys.isEmpty { return layout.declaration?.isSingleton ?? false }
         for slot in layout.keys {
             guard values[slot] > 0 else { return false }
             if layout.slots[slot].isText {
