@@ -19,8 +19,7 @@ extension FrameworkProvider {
         guard let select = context.query else { throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class") }
         // A class that cannot be had only makes the query say less.
         let declaration = (try? await context.layout(of: select.className, in: context.namespace))?.declaration
-        let parsed = FrameworkQuery(query, select, of: declaration, requested: context.requestedProperties)
-        try await execQuery(parsed, flags: flags, context: context)
+        try await execQuery(FrameworkQuery(query, select, of: declaration), flags: flags, context: context)
     }
 
     public func putInstance(_ instance: CIMInstance, context: RequestContext) async throws -> CIMObjectPath? {

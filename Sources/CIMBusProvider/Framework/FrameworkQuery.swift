@@ -12,19 +12,18 @@ public struct FrameworkQuery: Sendable, CustomStringConvertible {
     private let select: SelectText
     /// The class behind FROM; nil when the broker does not tell it.
     private let declaration: CIMClass?
-    /// The properties to be given, the keys apart: those of the list and of the condition, and less where the client asked for a part of
-    /// each object.
+    /// The properties to be given, the keys apart: those of the list and of the condition.
     public let requested: MethodContext.RequestedProperties
 
-    init(_ text: String, _ select: SelectText, of declaration: CIMClass?, requested: MethodContext.RequestedProperties) {
+    init(_ text: String, _ select: SelectText, of declaration: CIMClass?) {
         self.text = text
         self.select = select
         self.declaration = declaration
-        if case .named(let names) = requested, let declaration {
+        if case .named(let names) = select.requested, let declaration {
             let others = names.filter { !(declaration.property(named: $0)?.isKey ?? false) }
-            self.requested = others.isEmpty ? .keys : .named(others)
+            requested = others.isEmpty ? .keys : .named(others)
         } else {
-            self.requested = requested
+            requested = select.requested
         }
     }
 

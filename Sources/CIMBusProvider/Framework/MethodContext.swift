@@ -29,11 +29,7 @@ extension RequestContext {
     /// What the client asked for; everything, where it said nothing. KEYS_ONLY wins over PROPERTIES. While a query is served, only what the
     /// query lists, and what its condition is about.
     public var requestedProperties: RequestedProperties {
-        let partial = partialRead
-        return query?.requested(of: partial) ?? partial
-    }
-
-    private var partialRead: RequestedProperties {
+        if let query { return query.requested }
         let values = values
         guard values[PartialRead.extensions]?.bool ?? false else { return .all }
         if values[PartialRead.keysOnly]?.bool ?? false { return .keys }

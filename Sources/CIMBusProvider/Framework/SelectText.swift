@@ -66,23 +66,13 @@ struct SelectText: Sendable {
         condition = reader.condition()
     }
 
-    /// The properties to be given, where the call's context asks for `partial`: those of the list that are in it, and those of the condition,
-    /// which the broker looks at.
-    func requested(of partial: MethodContext.RequestedProperties) -> MethodContext.RequestedProperties {
-        guard let tested = condition.properties else { return .all }
-        let listed: [String]
-        switch (list, partial) {
-        case (nil, .all): return .all
-        case (_, .keys): listed = []
-        case (nil, .named(let names)): listed = names
-        case (let list?, .all): listed = list
-        case (let list?, .named(let names)):
-            let wanted = Set(names.map { CIMName($0) })
-            listed = list.filter { wanted.contains(CIMName($0)) }
-        }
+    /// The properties to be given: those of the list, and those of the condition, which the broker looks at. What the client's context says
+    /// of them the broker keeps to itself.
+    var requested: MethodContext.RequestedProperties {
+        guard let list, let tested = condition.properties else { return .all }
         var seen: Set<CIMName> = []
         // System properties follow from the class and the keys.
-        let names = (listed + tested).filter { !CIMName.isSystemName($0) && seen.insert(CIMName($0)).inserted }
+        let names = (list + tested).filter { !CIMName.isSystemName($0) && seen.insert(CIMName($0)).inserted }
         return names.isEmpty ? .keys : .named(names)
     }
 }
