@@ -9,7 +9,7 @@ extension Integration {
     /// Providers that the bus starts, and those that outlive the broker (L11; SEMANTICS D.1 to D.8, G.3).
     @Suite struct ActivationTests {
         /// A bus that can start `Faulty` in several ways.
-        private func startBus(_ arguments: String...) async throws -> (PrivateBus, ServiceFolder) {
+        func startBus(_ arguments: String...) async throws -> (PrivateBus, ServiceFolder) {
             let folder = try ServiceFolder()
             let command = [BuildFolder.path(of: "FaultyProvider"), "--starter", "--bus-name", "org.example.Faulty"] + arguments
             // A space at the end would be one more argument.
@@ -17,7 +17,7 @@ extension Integration {
             return (try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>"), folder)
         }
 
-        private static let mof = """
+        static let mof = """
             [dynamic, provider("Faulty")] class Faulty_Thing
             {
                 [key, read] string Scenario; [read] uint32 Number; [read, write] string Text; [read, EmbeddedObject] string Inner;
@@ -28,7 +28,7 @@ extension Integration {
             instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; SupportsEnumeration = TRUE; };
             """
 
-        private func compile(_ mof: String, _ scene: Scene) async throws -> (status: WBEMStatus, message: String) {
+        func compile(_ mof: String, _ scene: Scene) async throws -> (status: WBEMStatus, message: String) {
             let reply = try await scene.client.call(
                 Contract.rootPath, Contract.mofCompiler, "CompileBuffer",
                 [.string(mof), .string("root/cimv2"), .int32(0), .int32(0), .int32(0)])

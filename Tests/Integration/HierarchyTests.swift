@@ -16,8 +16,9 @@ extension Integration {
             let d: RawProvider
             var all: [RawProvider] { [a, b, c, d] }
 
-            static func start(abstract: String = "") async throws -> Family {
-                let scene = try await Scene.start()
+            /// - Parameter options: the broker's.
+            static func start(abstract: String = "", options: [String] = []) async throws -> Family {
+                let scene = try await Scene.start(options: options)
                 func provider(_ letter: String, _ parent: String) async throws -> RawProvider {
                     let provider = try await RawProvider.start(
                         on: scene.bus, name: "Provider\(letter)", className: "Test_\(letter)", registers: false)
