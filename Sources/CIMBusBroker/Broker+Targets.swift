@@ -70,12 +70,13 @@ extension Broker {
     /// A single provider's answer goes straight through; anything else is conducted.
     private func enumerate(_ layout: ObjectLayout, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
         let isDirect = arguments.flags.contains(.directRead)
-        let isShallow = isDirect || arguments.flags.contains(.shallow)
+        let isShallow = arguments.flags.contains(.shallow)
+        let isServed = layout.declaration.map { $0.isDynamic && $0.providerName != nil } ?? false
+        // What a provider gives as its class's may be an instance of a class below, as the provider of that one knows.
         let hierarchy = hierarchy(
-            of: layout, in: arguments.namespace, for: .createInstanceEnum, above: !isDirect, below: !isShallow)
-        // A provider of classes below, too, may give instances of those.
-        let mustFilter =
-            arguments.flags.contains(.shallow) && !schema.schema.children(of: layout.className, in: arguments.namespace).isEmpty
+            of: layout, in: arguments.namespace, for: .createInstanceEnum, above: !isDirect,
+            below: !isDirect && (!isShallow || isServed))
+        let mustFilter = isShallow && !schema.schema.children(of: layout.className, in: arguments.namespace).isEmpty
         if hierarchy.needsMerge || mustFilter && !hierarchy.served.isEmpty {
             record.work = .enumerateMerging(hierarchy, onlyClass: mustFilter ? layout.className : nil)
             return .conducted

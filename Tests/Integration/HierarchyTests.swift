@@ -225,20 +225,22 @@ extension Integration {
         @Test("C.4 R1: SHALLOW has only objects of exactly this class; DIRECT_READ only this provider's")
         func shallow() async throws {
             let family = try await Family.start()
-            family.have(["A": ["a", "b"], "B": ["b"]])
+            // B's provider knows neither the class of c nor its own of d.
+            family.have(["A": ["a", "b"], "C": ["c"]])
             let client = family.scene.client
             family.b.on("CreateInstanceEnumAsync") { call in
                 call.reply(
                     .noError,
-                    [
-                        [("__CLASS", .string("Test_B")), ("Name", .string("b"))], [("__CLASS", .string("Test_C")), ("Name", .string("c"))],
-                    ])
+                    [("b", "Test_B"), ("c", "Test_B"), ("d", "Test_D")].map { [("__CLASS", .string($1)), ("Name", .string($0))] })
             }
-            let shallow = try await client.run(.enumerate("Test_B"), flags: 1)
-            #expect(shallow.objects.map(merged) == ["Test_B, b, A of b"])
+            for operation in [RawOperation.enumerate("Test_B"), .query("SELECT * FROM Test_B WHERE __CLASS = 'Test_B'")] {
+                let shallow = try await client.run(operation, flags: operation.member == "ExecQuery" ? 0 : 1)
+                #expect(shallow.objects.map(merged) == ["Test_B, b, A of b"], "\(operation)")
+            }
+            let before = family.calls().count
             let direct = try await client.run(.enumerate("Test_A"), flags: 0x200)
             #expect(direct.objects.count == 2)
-            #expect(family.calls().filter { $0.hasPrefix("C") || $0.hasPrefix("D") }.isEmpty)
+            #expect(family.calls().count == before + 1)
             try await expectQuiet(family.scene)
         }
 
