@@ -106,6 +106,46 @@ extension Integration {
             withExtendedLifetime((provider, folder)) {}
         }
 
+        @Test(
+            "G.3: a provider that registers and dies of its first call is started once, not once for every call",
+            arguments: CallForm.allCases)
+        func diesOfItsFirstCall(form: CallForm) async throws {
+            let (bus, folder) = try await startBus("--script", "crash-after-reply")
+            defer { withExtendedLifetime(folder) {} }
+            let scene = try await Scene.start(options: ["--first-pause", "1000", "--longest-pause", "1000"], bus: bus)
+            #expect(try await compile(Self.mof, scene).status == .noError)
+            #expect(try await scene.client.run(.enumerate("Faulty_Thing"), form).status == .providerFailure)
+            for _ in 0..<3 {
+                let refused = try await scene.client.run(.enumerate("Faulty_Thing"), form)
+                #expect(refused.status == .providerLoadFailure)
+                #expect(refused.message.contains("before it answered a call"), "\(refused.message)")
+            }
+            #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
+            try await expectQuiet(scene)
+        }
+
+        @Test(
+            "D.4 G.3: a provider that nobody started, and that says it cannot initialize itself, is InitializationFailure with its reason",
+            arguments: CallForm.allCases)
+        func selfStartedInitializationFailure(form: CallForm) async throws {
+            let scene = try await Scene.start(options: ["--first-pause", "1000", "--longest-pause", "1000"])
+            let provider = try await RawProvider.start(on: scene.bus, registers: false)
+            let definition = "instance of __Win32Provider { Name = \"Raw\"; HostingModel = \"Decoupled:DBus\"; };"
+            let support = """
+                instance of __InstanceProviderRegistration { provider = "__Win32Provider.Name=\\"Raw\\""; SupportsGet = TRUE; };
+                """
+            #expect(try await compile(provider.mof + definition + support, scene).status == .noError)
+            let failing: [(String, DBusValue)] = [(ContextKey.initializationFailure, .string("there is no disk"))]
+            let answer = try await scene.client.refusal { _ = try await provider.registerWithoutMOF(context: failing) }
+            #expect(answer == .initializationFailure)
+            let told = try await scene.client.run(.get(thing("thing0")), form)
+            #expect(told.status == .initializationFailure)
+            #expect(told.message.contains("there is no disk"), "\(told.message)")
+            _ = try await provider.registerWithoutMOF()
+            #expect(try await scene.client.run(.get(thing("thing0")), form).status == .noError)
+            try await expectQuiet(scene)
+        }
+
         @Test("D.2 G.3: HostingModels and malformed definitions: what is not served says what to write; WmiCore is AccessDenied")
         func definitions() async throws {
             let scene = try await Scene.start()
