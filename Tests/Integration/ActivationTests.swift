@@ -250,3 +250,5 @@ extension Integration {
         }
     }
 }
+            let counters = all.first?.filter { $0.key.hasPrefix("ProviderOperation_") } ?? [:]
+            #expect(counters.count == 24 && counters.values.count { $0 == .uint64(0) } == 22, "\(counters)")
