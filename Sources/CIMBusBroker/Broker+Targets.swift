@@ -174,7 +174,7 @@ extension Broker {
         return .provider(registration.id)
     }
 
-    /// What a provider's definition says it does not do is not asked of it (SEMANTICS D.3).
+    /// What a provider's definition does not say that it does is not asked of it (SEMANTICS D.3).
     private static func refusal(of checked: CheckedDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
         if let fault = checked.fault { return .stated(fault.status, fault.message) }
         let definition = checked.definition
@@ -183,18 +183,18 @@ extension Broker {
         }
         let isSupported =
             switch kind {
-            case .getObject: definition.instances?.get ?? true
-            case .putInstance: definition.instances?.put ?? true
-            case .deleteInstance: definition.instances?.delete ?? true
-            case .createInstanceEnum: definition.instances?.enumeration ?? true
-            case .execMethod: definition.providesMethods || definition.instances == nil
+            case .getObject: definition.instances?.get ?? false
+            case .putInstance: definition.instances?.put ?? false
+            case .deleteInstance: definition.instances?.delete ?? false
+            case .createInstanceEnum: definition.instances?.enumeration ?? false
+            case .execMethod: definition.providesMethods
             default: true
             }
         return isSupported
             ? nil
             : .stated(
                 .providerNotCapable,
-                "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), says its registration")
+                "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), say its registrations")
     }
 
     // MARK: - What is stored
