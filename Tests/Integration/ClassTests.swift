@@ -158,6 +158,8 @@ extension Integration {
             #expect(try await put("class Test_Top : Test_Top { };") == .circularReference)
             #expect(try await put("class Test_A : Test_Top { [key(false)] string Name; };") == .cannotChangeKeyInheritance)
             #expect(try await put("class Test_A { Test_None ref Other; };") == .invalidClass)
+            #expect(try await put("class Test_A { void M([in, ID(0)] uint8 X, [in] uint8 Y); };") == .missingParameterId)
+            #expect(try await put("class Test_A { void M([in, ID(1)] uint8 X); };") == .nonconsecutiveParameterIds)
             let twice = CIMClass(
                 name: "Test_A",
                 properties: ["Name", "NAME"].map { CIMProperty(name: $0, type: CIMTypeReference(.string), qualifiers: [], origin: "") })
