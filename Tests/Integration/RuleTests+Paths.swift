@@ -53,7 +53,7 @@ extension Integration.RuleTests {
             [dynamic, provider("Raw")] class Test_Lock
             {
                 [key] string Name;
-                [Implemented, Static] uint32 Turn([in] Test_Key ref With, [in, Optional] Test_Key ref Others[], [in, Optional] object ref Any);
+                [Implemented, Static] uint32 Turn([in] Test_Key ref With, [in, Optional] Test_Key ref Others[], [in, Optional] object ref Any, [out] Test_Key ref Was);
             };
             """)
         func status(_ input: [(String, DBusValue)]) async throws -> WBEMStatus? {
@@ -77,6 +77,11 @@ extension Integration.RuleTests {
             #expect(try await status(wrong) == .invalidMethodParameters, "\(wrong)")
         }
         #expect(provider.calls.all.count == calls)
+        // What comes out is checked alike.
+        for (path, expected) in [("Test_SubKey=\"a\"", WBEMStatus.noError), ("Test_Lock=\"a\"", .invalidObject)] {
+            provider.on("ExecMethodAsync") { $0.reply(.noError, [[("ReturnValue", .uint32(0)), ("Was", .string(path))]]) }
+            #expect(try await status([key]) == expected)
+        }
         try await expectQuiet(scene)
     }
 }
