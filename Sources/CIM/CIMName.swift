@@ -32,6 +32,11 @@ extension CIMName {
         return zip(left, right).allSatisfy { fold($0) == fold($1) }
     }
 
+    /// Whether a name starts with these letters, in any case.
+    public static func hasPrefix(_ name: String, _ prefix: String) -> Bool {
+        name.utf8.count >= prefix.utf8.count && zip(name.utf8, prefix.utf8).allSatisfy { fold($0) == fold($1) }
+    }
+
     /// The lower-case form of an ASCII letter, every other byte unchanged.
     @inlinable
     public static func fold(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }

@@ -59,7 +59,9 @@ extension Broker {
     private func conduct(_ id: OperationID, _ work: Work) async {
         let outcome: Outcome
         do throws(CIMError) {
-            outcome = Outcome(.noError, parameter: try await carryOut(work, of: id))
+            let parameter = try await carryOut(work, of: id)
+            let remark = records[id]?.remark
+            outcome = Outcome(remark?.status ?? .noError, parameter: parameter, object: remark?.object.map { keepStatus($0) })
         } catch let thrown {
             // What was thrown may be a part's end by the failure of another.
             let error = firstFailures[id] ?? thrown
@@ -69,7 +71,7 @@ extension Broker {
         perform(core.conducted(id, outcome, at: Self.now))
         firstFailures[id] = nil
         // Parts that nobody listens to any more have ended with it.
-        for (part, inbox) in inboxes where inbox.whole == id { inboxes[part] = nil }
+        for part in parts.removeValue(forKey: id) ?? [] { inboxes[part] = nil }
     }
 
     /// Returns the status's parameter.
@@ -133,7 +135,7 @@ extension Broker {
     private func abandon(_ id: OperationID, _ group: inout TaskGroup<CIMError?>, _ failure: CIMError) -> CIMError? {
         group.cancelAll()
         if firstFailures[id] == nil { firstFailures[id] = failure }
-        for (part, inbox) in inboxes where inbox.whole == id { perform(core.cancel(part, at: Self.now)) }
+        for part in parts[id] ?? [] { perform(core.cancel(part, at: Self.now)) }
         return failure
     }
 
@@ -151,6 +153,7 @@ extension Broker {
             flags: record.flags)
         part.context = record.context
         part.derivedSystemProperties = record.writesSystemProperties
+        part.speaksForWhole = kind == record.kind || kind == .createInstanceEnum && record.kind == .execQuery
         if case .provider(let registration) = target { part.registration = registration }
         configure(&part)
         let id: OperationID
@@ -163,6 +166,7 @@ extension Broker {
         records[id] = part
         if part.input.byteCount > 0 { inputs[part.userID, default: 0] += part.input.byteCount }
         inboxes[id] = PartInbox(whole: whole)
+        parts[whole, default: []].insert(id)
         perform(effects)
         return id
     }
@@ -177,6 +181,7 @@ extension Broker {
             }
             if let end = inbox.end {
                 inboxes[part] = nil
+                parts[inbox.whole]?.remove(part)
                 return (nil, try end.get())
             }
             await withUnsafeContinuation { inboxes[part]?.waiter = $0 }
@@ -193,6 +198,13 @@ extension Broker {
             let (batch, parameter) = try await step(of: part)
             if batch == nil { return parameter }
         }
+    }
+
+    /// A part's success with a status of its own, such as PARTIAL_RESULTS (SEMANTICS C.4).
+    func note(_ status: WBEMStatus, _ object: CIMInstance?, of part: OperationID) {
+        guard status != .noError, records[part]?.speaksForWhole == true, let whole = inboxes[part]?.whole, records[whole]?.remark == nil
+        else { return }
+        records[whole]?.remark = (status, object)
     }
 
     func endPart(_ id: OperationID, _ result: Result<String, CIMError>) {
@@ -253,10 +265,10 @@ extension Broker {
         var batch = ObjectBatch()
         for declaration in classes {
             let one: ObjectBatch
-            do throws(DBusEncodingError) {
+            do throws(ObjectFault) {
                 one = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
             } catch {
-                throw CIMError(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)")
+                throw CIMError(error.status, error.description)
             }
             if batch.count > 0, batch.byteCount + one.byteCount > Contract.largestBatch {
                 try await supply(.rewritten(batch), to: id)

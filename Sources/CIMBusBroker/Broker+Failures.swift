@@ -13,7 +13,8 @@ extension Broker {
             let pid = outcome.explanation?.isAboutNobody == true ? nil : outcome.explanation?.pid ?? registration.pid
             return "provider \(registration.name)" + (pid.map { " (process \($0))" } ?? "")
         }
-        let what = "\(record.kind.rawValue) \(record.target)"
+        // What a part was asked as a whole, its whole says.
+        let what = record.form == .part ? record.target : "\(record.kind.rawValue) \(record.target)"
         let message: String
         if let explanation = outcome.explanation {
             message = "\(what): \(Self.words(explanation, who ?? "the provider", record.delivered, registration, configuration.limits))"
@@ -23,7 +24,10 @@ extension Broker {
             message = "\(what): \(outcome.status.meaning)" + (who.map { ", says \($0)" } ?? "")
         }
         if let own {
-            return CIMError(outcome.status, message, extendedStatus: completed(own, outcome, record, registration))
+            var status = completed(own, outcome, record, registration)
+            // The broker's own words about a part are about the whole now.
+            if CIMName.equal(own.className, "CIMBus_ExtendedStatus") { status["Description"] = .string(message) }
+            return CIMError(outcome.status, message, extendedStatus: status)
         }
         var status = CIMInstance(
             className: "CIMBus_ExtendedStatus",

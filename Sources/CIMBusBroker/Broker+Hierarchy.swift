@@ -51,6 +51,7 @@ extension Broker {
                     part.path = Self.path(path, of: served.layout)
                     part.target = part.path.clipped()
                     part.expectation = .instances(of: served.layout)
+                    part.context = Self.reading(part.context, served.layout)
                 }
                 var object: CheckedObjects?
                 while let batch = try await next(of: part) { object = batch }
@@ -61,6 +62,20 @@ extension Broker {
         var merge = try unitMerge(for: id)
         while let derived = objects.popLast() { result = try merge.completed(derived, with: result) }
         return result
+    }
+
+    /// What a part is asked for, where its client wants less than everything: of that what its class has, and the keys, by which objects are
+    /// put together.
+    private static func reading(_ context: [(String, DBusValue)], _ layout: ObjectLayout) -> [(String, DBusValue)] {
+        guard let declaration = layout.declaration else { return context }
+        return context.map { name, value in
+            guard CIMName.equal(name, "__GET_EXT_PROPERTIES"), let wanted = value.elements?.compactMap(\.text) else { return (name, value) }
+            let keys = declaration.keyNames
+            let others = wanted.filter { name in
+                declaration.property(named: name) != nil && !keys.contains { CIMName.equal($0, name) }
+            }
+            return (name, .strings(keys + others))
+        }
     }
 
     private func unitMerge(for id: OperationID) throws(CIMError) -> UnitMerge {
@@ -88,18 +103,21 @@ extension Broker {
     /// What the providers of a hierarchy have, each instance once (C.4): those of the ancestors are gathered, those of the classes without
     /// one below them stream past and take the inherited properties along.
     func enumerateMerging(_ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?) async throws(CIMError) {
+        let budget = MergeBudget(within: mergeBudget)
         var tables: [Int: MergeTable] = [:]
         let inner = Set(hierarchy.served.compactMap(\.above))
         var merge = try unitMerge(for: id)
         for (index, served) in hierarchy.served.enumerated() {
             let isInner = inner.contains(index)
-            let table = isInner ? MergeTable() : nil
+            let table = isInner ? MergeTable(budget) : nil
             tables[index] = table
             do throws(CIMError) {
                 let part = try openPart(of: id, .createInstanceEnum, target(served)) { part in
                     part.path = served.layout.className
                     part.target = served.layout.className
                     part.expectation = .instances(of: served.layout)
+                    part.context = Self.reading(part.context, served.layout)
+                    part.step = (index, hierarchy.served.count)
                 }
                 while let batch = try await next(of: part) {
                     let left = try merge.completed(batch, from: served.above.flatMap { tables[$0] }, into: table)
@@ -142,7 +160,7 @@ extension Broker {
     func put(_ instance: CIMInstance, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
         var instance = instance
         var path = ""
-        for served in hierarchy.served {
+        for (index, served) in hierarchy.served.enumerated() {
             guard let declaration = served.layout.declaration else { continue }
             var upcast = CIMInstance(className: declaration.name, reservingCapacity: declaration.properties.count)
             for property in declaration.properties {
@@ -155,6 +173,7 @@ extension Broker {
                     part.expectation = .instances(of: served.layout)
                     part.input = input
                     part.putPath = (try? upcast.path(in: declaration).relativePath) ?? ""
+                    part.step = (index, hierarchy.served.count)
                 }
                 path = try await result(of: part)
             } catch {
@@ -166,6 +185,14 @@ extension Broker {
                     guard let name = key.name ?? declaration.keyNames.first else { continue }
                     if instance[name]?.isNull ?? true { instance[name] = key.value.value }
                 }
+            }
+            // Those below would each choose another one.
+            if index < hierarchy.served.count - 1, let key = declaration.keyNames.first(where: { instance[$0]?.isNull ?? true }) {
+                throw Self.named(
+                    CIMError(
+                        .providerFailure,
+                        "\(declaration.name): its provider wrote the instance with a key \(key) of its own and did not report its path"),
+                    declaration.name)
             }
         }
         return path
@@ -188,7 +215,6 @@ extension Broker {
     /// The failure of one class's provider, which says which class it was.
     private static func named(_ error: CIMError, _ className: String) -> CIMError {
         var named = error
-        named.message = "class \(className): \(error.message)"
         if var status = error.extendedStatus {
             status["ParameterInfo"] = .string(className)
             named.extendedStatus = status
@@ -215,8 +241,9 @@ extension Broker {
         for served in hierarchy.served where served.isConcrete {
             do throws(CIMError) {
                 let part = try openPart(of: id, .deleteInstance, target(served)) { part in
-                    part.path = Self.path(path, of: served.layout)
+                    part.path = Self.path(path, of: served.concrete ?? served.layout)
                     part.target = part.path.clipped()
+                    part.speaksForWhole = served.isTopmost
                 }
                 _ = try await result(of: part)
                 if served.isTopmost { hasSucceeded = true }
@@ -233,6 +260,8 @@ extension Broker {
             } catch {
                 if error.status != .notFound || !hierarchy.served.contains(where: \.isTopmost) { decisive = decisive ?? error }
             }
+        } else if !hierarchy.stored.isEmpty, !hasSucceeded, decisive == nil {
+            try checkMayWrite(.deleteInstance, record)
         }
         if hasSucceeded { return }
         throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")

@@ -31,7 +31,8 @@ extension Broker {
         let inputs = method.parameters.filter(\.isIn)
         try checkAreParameters(arguments.object, "\(declaration.name).\(method.name)")
         try checkInput(arguments, .parameters(ObjectLayout(parameters: inputs)), &record, "\(declaration.name).\(method.name)")
-        for parameter in inputs where !parameter.isOptional && !record.input.contains(parameter.name) {
+        let given = record.input.names
+        for parameter in inputs where !parameter.isOptional && !given.contains(parameter.name) {
             throw CIMError(.invalidMethodParameters, "\(declaration.name).\(method.name): in parameter \(parameter.name) is missing")
         }
         record.expectation = .parameters(ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType))

@@ -20,7 +20,7 @@ extension Broker {
             records[id]?.objects.append(objects.batch)
             return
         }
-        if case .verbatim(let message, _, _) = objects, message.hasSignature("aa{sv}") {
+        if let message = objects.forwarded {
             if !forward(message, record, sink) { lost(id) }
             return
         }
@@ -114,6 +114,7 @@ extension Broker {
             forget(id)
             if let call = record.call { reply(call, record, error, parameter) }
         case .part:
+            if error == nil { note(outcome.status, own, of: id) }
             forget(id)
             endPart(id, error.map { .failure($0) } ?? .success(parameter))
         case .semisync:

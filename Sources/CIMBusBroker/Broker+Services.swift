@@ -29,7 +29,7 @@ extension Broker {
                 kind: kind, namespace: namespace, target: arguments.target.clipped(), client: client, userID: uid(of: client) ?? 0,
                 form: arguments.requestForm,
                 flags: arguments.providerFlags)
-            record.context = arguments.context
+            record.context = arguments.providerContext
             record.derivedSystemProperties = arguments.derivedSystemProperties
             record.method = arguments.method
             record.sink = arguments.sink
@@ -54,7 +54,7 @@ extension Broker {
         }
         let request = Request(
             client: record.client, kind: record.kind, form: record.form, target: target,
-            wantsProgress: arguments.flags.contains(.sendStatus),
+            wantsProgress: arguments.flags.contains(.sendStatus), updatesAsOwner: arguments.flags.contains(.ownerUpdate),
             timeout: arguments.timeout, parent: arguments.parent)
         let id: OperationID
         let effects: [Effect]
@@ -121,6 +121,9 @@ extension ServicesCall {
 
     /// What of the flags concerns whoever is asked: a query's result is the broker's to make (SEMANTICS E.2).
     var providerFlags: OperationFlags { kind == .execQuery ? flags.subtracting([.ensureLocatable, .prototype]) : flags }
+
+    /// What of the context concerns whoever is asked. A query says itself what it needs; what its client wants less is cut off its result.
+    var providerContext: [(String, DBusValue)] { kind == .execQuery ? context.filter { !CIMName.hasPrefix($0.0, "__GET_EXT") } : context }
 
     /// As in `Operation.Target`.
     var target: String {

@@ -110,7 +110,9 @@ extension Broker {
         switch flags {
         case StatusType.complete:
             status = .complete(Outcome(WBEMStatus(rawValue: hresult), parameter: parameter, object: statusObject(&reader)))
-        case StatusType.progress: status = .progress(Progress(hresult: hresult, text: parameter, object: statusObject(&reader)))
+        case StatusType.progress:
+            let progress = core.legs[sink].flatMap { records[$0.operation]?.step }.map { Self.progress(hresult, of: $0) } ?? hresult
+            status = .progress(Progress(hresult: progress, text: parameter, object: statusObject(&reader)))
         case StatusType.requirements:
             if let leg = core.legs[sink] { records[leg.operation]?.filter?.require(hresult) }
             status = .remark
@@ -131,6 +133,13 @@ extension Broker {
             call.reply()
         }
         perform(effects)
+    }
+
+    /// How far the whole is when one of the parts that follow each other is so far; 16 bits each, the total above (SEMANTICS B.3).
+    static func progress(_ hresult: UInt32, of step: (index: Int, count: Int)) -> UInt32 {
+        let (total, current) = (Int(hresult >> 16), Int(hresult & 0xFFFF))
+        let (all, done) = (total * step.count, total * step.index + min(current, total))
+        return all <= 0xFFFF ? UInt32(all << 16 | done) : 0xFFFF << 16 | UInt32(done * 0xFFFF / all)
     }
 
     /// A final status needs no credit, so that many may be on their way.

@@ -28,7 +28,7 @@ extension Broker {
         }
         record.expectation = .instances(of: layout)
         if let kept = arguments.partialRead, arguments.kind == .getObject || arguments.kind == .createInstanceEnum {
-            record.filter = RowFilter(keeping: kept, arguments, declaration, classes: surroundings(of: arguments.namespace).1)
+            record.filter = RowFilter(keeping: kept, arguments, classes: surroundings(of: arguments.namespace).1)
         }
         let isDirect = arguments.flags.contains(.directRead)
         switch arguments.kind {
@@ -265,15 +265,11 @@ extension Broker {
     }
 
     private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {
-        do throws(DBusEncodingError) {
+        do throws(ObjectFault) {
             let batch = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
-            guard batch.byteCount <= ObjectChecker.largestObject else {
-                return .broker(
-                    .stated(.quotaViolation, "class \(declaration.name) takes \(batch.byteCount) bytes, more than 8 MiB"), answer: nil)
-            }
             return .broker(Outcome(.noError), answer: keep(.rewritten(batch)))
         } catch {
-            return .broker(.stated(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)"), answer: nil)
+            return .broker(.stated(error.status, error.description), answer: nil)
         }
     }
 

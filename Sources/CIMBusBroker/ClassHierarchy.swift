@@ -14,6 +14,8 @@ struct ServedClass: Sendable {
     let isAncestor: Bool
     /// The unit above it, by its place in the list.
     let above: Int?
+    /// The lowest concrete class of a unit above the named class, where that is not the unit's own: what a delete names there.
+    let concrete: ObjectLayout?
     /// Whether a class of the unit is concrete, and one of those is below none (SEMANTICS C.2).
     var isConcrete: Bool
     var isTopmost: Bool
@@ -66,7 +68,7 @@ extension Broker {
             guard !declaration.isAbstract else { return false }
             return declaration.superclass.flatMap { snapshot.class($0, in: namespace) }?.isAbstract ?? true
         }
-        func add(_ declaration: CIMClass, isAncestor: Bool, above: Int?) -> Int {
+        func add(_ declaration: CIMClass, isAncestor: Bool, above: Int?, concrete: CIMClass? = nil) -> Int {
             let target: ServedClass.Target =
                 switch self.provider(of: declaration, in: namespace, for: kind) {
                 case .provider(let registration): .provider(registration)
@@ -76,7 +78,8 @@ extension Broker {
             let own = CIMName.equal(declaration.name, named.name) ? layout : schema.layout(declaration.name, in: namespace) ?? layout
             result.served.append(
                 ServedClass(
-                    layout: own, target: target, isAncestor: isAncestor, above: above, isConcrete: !declaration.isAbstract,
+                    layout: own, target: target, isAncestor: isAncestor, above: above,
+                    concrete: concrete.flatMap { schema.layout($0.name, in: namespace) }, isConcrete: !declaration.isAbstract,
                     isTopmost: isTopmost(declaration)))
             return result.served.count - 1
         }
@@ -97,7 +100,8 @@ extension Broker {
             }
             var end = start
             while end + 1 < line.count, let next = provider(line[end + 1]), CIMName.equal(next, name) { end += 1 }
-            let index = add(line[end], isAncestor: end < line.count - 1, above: unit)
+            let concrete = line[end].isAbstract ? line[start..<end].last { !$0.isAbstract } : nil
+            let index = add(line[end], isAncestor: end < line.count - 1, above: unit, concrete: concrete)
             for declaration in line[start..<end] { join(declaration, index) }
             unit = index
             start = end + 1

@@ -29,6 +29,12 @@ struct OperationRecord {
     var filter: RowFilter?
     /// What the provider is asked for, if it is not the operation itself: a query may be an enumeration to it.
     var asked: Request.Kind?
+    /// Of a part: whether a success that is none of the plain ones is its whole's, too.
+    var speaksForWhole = false
+    /// Of a part that is one of several, one after the other: which one, and of how many.
+    var step: (index: Int, count: Int)?
+    /// The first such success of a part.
+    var remark: (status: WBEMStatus, object: CIMInstance?)?
     /// Whether the client wants the system properties that follow from the class.
     var derivedSystemProperties = true
     /// A put's path, as far as its keys say it.

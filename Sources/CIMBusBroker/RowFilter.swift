@@ -11,6 +11,7 @@ struct RowFilter: Sendable {
     enum Kept: Sendable {
         case all
         case names([String])
+        case namesAndKeys([String])
         case keys
     }
 
@@ -37,9 +38,9 @@ struct RowFilter: Sendable {
     }
 
     /// What a read's context asks for: a provider may give it alone, and need not.
-    init(keeping kept: Kept, _ arguments: ServicesCall, _ declaration: CIMClass, classes: @escaping ClassLookup) {
+    init(keeping kept: Kept, _ arguments: ServicesCall, classes: @escaping ClassLookup) {
         self.init(arguments, classes: classes)
-        if case .names(let names) = kept { self.kept = .names(names + declaration.keyNames) } else { self.kept = kept }
+        self.kept = kept
     }
 
     /// What a data query asks for.
@@ -48,7 +49,7 @@ struct RowFilter: Sendable {
         let predicate = plan.query.predicate(classes: classes)
         condition = predicate.acceptsEverything ? nil : predicate
         onlyClass = plan.onlyClass
-        if let names = plan.query.projection.kept { kept = .names(names) }
+        kept = plan.query.projection.kept.map { .names($0) } ?? arguments.partialRead ?? .all
         for name in predicate.properties
         where [SystemProperty.path, SystemProperty.relativePath].contains(where: { CIMName.equal($0, name) }) {
             makePaths(arguments)
@@ -88,49 +89,6 @@ struct RowFilter: Sendable {
     }
 }
 
-extension CheckedObjects {
-    /// A reader of the objects' bytes, and where each object's entries lie in them.
-    var contents: (reader: BodyReader, ranges: [Range<Int>]) {
-        switch self {
-        case .verbatim(_, let reader, let ranges): (reader, ranges)
-        case .rewritten(let batch): batch.contents
-        }
-    }
-
-    /// Of an answer with one object.
-    var firstClassName: String {
-        let (reader, ranges) = contents
-        return ranges.first.map { ObjectRow.className(at: $0, in: reader) } ?? ""
-    }
-
-    /// Goes to each object, where it lies; `prepare` makes what is the same for all objects of a class.
-    func forEach<Shape>(
-        _ layouts: ObjectChecker.Lookup, prepare: (ObjectLayout) -> Shape, _ body: (borrowing ObjectRow, Range<Int>, Shape) -> Void
-    ) throws(ObjectFault) {
-        let (reader, ranges) = contents
-        var known: [CIMName: (row: ObjectRow, shape: Shape)] = [:]
-        var current: (row: ObjectRow, shape: Shape)?
-        for range in ranges {
-            if current?.row.read(range) != true {
-                let name = ObjectRow.className(at: range, in: reader)
-                if let last = current { known[CIMName(last.row.layout.className)] = last }
-                current = known[CIMName(name)] ?? layouts(name).map { (ObjectRow($0, in: reader), prepare($0)) }
-                guard current?.row.read(range) == true else { throw ObjectFault("an object of class \(name) cannot be read again") }
-            }
-            if let current { body(current.row, range, current.shape) }
-        }
-    }
-
-    /// Some of the objects, by where their entries lie.
-    func keeping(_ kept: [Range<Int>]) throws(ObjectFault) -> CheckedObjects {
-        let (reader, ranges) = contents
-        if kept.count == ranges.count { return self }
-        var selection = ObjectSelection()
-        for range in kept { selection.append(whole: range, of: reader) }
-        return .rewritten(try selection.finish())
-    }
-}
-
 /// What a filter knows of a class.
 private struct FilterShape {
     enum Column {
@@ -153,11 +111,15 @@ private struct FilterShape {
         switch filter.kept {
         case .all: kept = nil
         case .keys: kept = layout.isKey
-        case .names(let names):
-            var slots = [Bool](repeating: false, count: layout.isKey.count)
-            for slot in names.compactMap({ layout.slot(named: $0) }) { slots[slot] = true }
-            kept = slots
+        case .names(let names): kept = Self.slots(names, [Bool](repeating: false, count: layout.isKey.count), layout)
+        case .namesAndKeys(let names): kept = Self.slots(names, layout.isKey, layout)
         }
+    }
+
+    private static func slots(_ names: [String], _ others: [Bool], _ layout: ObjectLayout) -> [Bool] {
+        var slots = others
+        for slot in names.compactMap({ layout.slot(named: $0) }) { slots[slot] = true }
+        return slots
     }
 
     private static func column(_ name: String, _ layout: ObjectLayout) -> Column {

@@ -242,7 +242,7 @@ struct ServicesCall {
             let isOwn = parent == nil || self[request] == .boolean(true)
             context.removeAll { name, _ in
                 CIMName.equal(name, request)
-                    || !isOwn && name.utf8.count >= all.utf8.count && CIMName.equal(String(name.prefix(all.count)), all)
+                    || !isOwn && CIMName.hasPrefix(name, all)
             }
         }
     }
@@ -254,7 +254,7 @@ struct ServicesCall {
     var partialRead: RowFilter.Kept? {
         guard self["__GET_EXTENSIONS"] == .boolean(true) else { return nil }
         if self["__GET_EXT_KEYS_ONLY"] == .boolean(true) { return .keys }
-        return (self["__GET_EXT_PROPERTIES"]?.elements?.compactMap(\.text)).map { .names($0) }
+        return (self["__GET_EXT_PROPERTIES"]?.elements?.compactMap(\.text)).map { .namesAndKeys($0) }
     }
 
     /// The properties that a put writes, if it is a partial one.

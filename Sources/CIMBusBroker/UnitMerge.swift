@@ -24,7 +24,7 @@ struct UnitMerge {
     {
         if above == nil, table == nil { return objects }
         var selection = ObjectSelection()
-        var keys: [[UInt8]] = []
+        var keys: [[UInt8]?] = []
         var key: [UInt8] = []
         var failure: CIMError?
         let reader = objects.contents.reader
@@ -32,7 +32,7 @@ struct UnitMerge {
             guard failure == nil else { return }
             key.removeAll(keepingCapacity: table == nil)
             let hasKey = row.appendKey(to: &key)
-            if table != nil { keys.append(hasKey ? key : []) }
+            if table != nil { keys.append(hasKey ? key : nil) }
             guard let above else { return }
             do throws(CIMError) {
                 if hasKey, let theirs = try above.remove(key) {
@@ -48,18 +48,30 @@ struct UnitMerge {
         let result = above == nil ? objects : try Self.finish(selection)
         guard let table else { return result }
         let (bytes, ranges) = result.contents
-        try table.insert(zip(keys, ranges).filter { !$0.0.isEmpty }.map { (key: $0.0, range: $0.1) }, of: bytes)
-        let others = zip(keys, ranges).filter { $0.0.isEmpty }.map(\.1)
+        try table.insert(zip(keys, ranges).compactMap { key, range in key.map { ($0, range) } }, of: bytes)
+        let others = zip(keys, ranges).compactMap { key, range in key == nil ? range : nil }
         if others.isEmpty { return nil }
         do throws(ObjectFault) { return try result.keeping(others) } catch { throw CIMError(error.status, error.description) }
     }
 
     /// One object, with what an ancestor's object says.
+    ///
+    /// - Throws: ProviderFailure when that is of another instance: all providers must agree on the keys.
     mutating func completed(_ object: CheckedObjects, with ancestor: CheckedObjects) throws(CIMError) -> CheckedObjects {
         let (reader, ranges) = ancestor.contents
         guard let range = ranges.first else { return object }
         var selection = ObjectSelection()
-        try forEach(object) { row, _, merge in merge.append(row, (reader, range), to: &selection) }
+        var keys: ([UInt8], [UInt8]) = ([], [])
+        var areThere = false
+        try forEach(object) { row, _, merge in
+            merge.append(row, (reader, range), to: &selection)
+            areThere = row.appendKey(to: &keys.0) && merge.ancestor?.appendKey(to: &keys.1) ?? false
+        }
+        if areThere, keys.0 != keys.1 {
+            throw CIMError(
+                .providerFailure,
+                "the providers of \(object.firstClassName) and \(ancestor.firstClassName) answered with two different instances")
+        }
         return try Self.finish(selection)
     }
 

@@ -55,6 +55,12 @@ extension BrokerCore {
                 throw Refusal(
                     .providerNotCapable, "operation \(claimed.number) is nested \(limits.depth) deep; a provider calls itself in a circle?")
             }
+            let reading = operation.request.kind
+            if request.kind.isWrite, reading.isEnumeration || reading == .getObject, !request.updatesAsOwner {
+                throw Refusal(
+                    .invalidOperation,
+                    "operation \(claimed.number) is a \(reading.rawValue); a provider does not write while it serves a read")
+            }
             parent = operation
         }
         if case .async(let sink) = request.form, sink.isEmpty || sink == "/" {

@@ -15,6 +15,9 @@ public struct Request: Hashable, Sendable, Codable {
 
         /// Whether its result is any number of objects, and not one or none.
         public var isEnumeration: Bool { self == .createInstanceEnum || self == .execQuery || self == .createClassEnum }
+
+        /// Whether it changes instances or classes.
+        var isWrite: Bool { self == .putInstance || self == .deleteInstance || self == .putClass || self == .deleteClass }
     }
 
     /// How the result reaches the client (SEMANTICS A.1).
@@ -46,20 +49,23 @@ public struct Request: Hashable, Sendable, Codable {
     public var target: Target
     /// `WBEM_FLAG_SEND_STATUS`.
     public var wantsProgress: Bool
+    /// `WBEM_FLAG_OWNER_UPDATE`: a push provider may write while it is read (SEMANTICS E.4).
+    public var updatesAsOwner: Bool
     /// The client's own deadline, relative (`__TIMEOUT_USEC`).
     public var timeout: Microseconds?
     /// What the context claims to be nested in (`__OPERATION`). Believed only from a holder (L12).
     public var parent: OperationID?
 
     public init(
-        client: PeerID, kind: Kind, form: Form, target: Target, wantsProgress: Bool = false, timeout: Microseconds? = nil,
-        parent: OperationID? = nil
+        client: PeerID, kind: Kind, form: Form, target: Target, wantsProgress: Bool = false, updatesAsOwner: Bool = false,
+        timeout: Microseconds? = nil, parent: OperationID? = nil
     ) {
         self.client = client
         self.kind = kind
         self.form = form
         self.target = target
         self.wantsProgress = wantsProgress
+        self.updatesAsOwner = updatesAsOwner
         self.timeout = timeout
         self.parent = parent
     }

@@ -175,8 +175,10 @@ public struct ObjectRow {
     // MARK: - A hierarchy
 
     /// Appends what tells the instance from the others, as bytes that are the same for all classes with these keys: values as on the wire, text
-    /// in lower case, since paths compare without case (SEMANTICS H.1). False when a key is NULL.
+    /// in lower case, since paths compare without case (SEMANTICS H.1). That is nothing for a singleton. False when a key is NULL, or the class
+    /// has none.
     public func appendKey(to key: inout [UInt8]) -> Bool {
+        if layout.keys.isEmpty { return layout.declaration?.isSingleton ?? false }
         for slot in layout.keys {
             guard values[slot] > 0 else { return false }
             if layout.slots[slot].isText {
@@ -220,6 +222,8 @@ extension BodyWriter {
 public struct ObjectSelection: ~Copyable {
     private var writer = BodyWriter()
     private var ranges: [Range<Int>] = []
+    /// The bytes of the largest object so far.
+    private var largest = 0
 
     public init() {}
 
@@ -228,7 +232,7 @@ public struct ObjectSelection: ~Copyable {
         writer.beginStruct()
         let start = writer.count
         writer.append(block: reader.bytes(in: range), phase: 0)
-        ranges.append(start..<writer.count)
+        keep(from: start)
     }
 
     /// The object a row is at, with the slots that are kept; nil keeps all.
@@ -236,7 +240,7 @@ public struct ObjectSelection: ~Copyable {
         writer.beginStruct()
         let start = writer.count
         row.write(keeping: kept, system, to: &writer)
-        ranges.append(start..<writer.count)
+        keep(from: start)
     }
 
     /// The object a row is at, completed by what the row of an ancestor's class says about the same instance.
@@ -244,14 +248,23 @@ public struct ObjectSelection: ~Copyable {
         writer.beginStruct()
         let start = writer.count
         row.write(merge, with: ancestor, to: &writer)
+        keep(from: start)
+    }
+
+    private mutating func keep(from start: Int) {
         ranges.append(start..<writer.count)
+        largest = max(largest, writer.count - start)
     }
 
     /// How many bytes there are.
     public var byteCount: Int { writer.count }
 
+    /// Throws where an object, put together from several, is too large for a message.
     public consuming func finish() throws(ObjectFault) -> ObjectBatch {
-        let ranges = ranges
+        let (ranges, largest) = (ranges, largest)
+        guard largest <= ObjectChecker.largestBatch else {
+            throw ObjectFault("it takes \(largest) bytes with what several providers say about it, too many for a message", kind: .tooLarge)
+        }
         do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault("\(error)", kind: .tooLarge) }
     }
 }

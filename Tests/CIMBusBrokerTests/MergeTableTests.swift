@@ -42,7 +42,7 @@ struct MergeTableTests {
 
     @Test("C.4: what was kept comes back once, by its key; what is left comes in the end, in the order of its coming")
     func keeps() throws {
-        let table = MergeTable()
+        let table = MergeTable(MergeBudget())
         for start in stride(from: 0, to: 100, by: 10) { try insert((start..<start + 10).map { ($0, object($0)) }, into: table) }
         for number in stride(from: 0, to: 100, by: 2) {
             #expect(try remove(number, from: table) == object(number))
@@ -55,7 +55,7 @@ struct MergeTableTests {
 
     @Test("C.4, L13: past its memory it goes on in a file, and gives the same objects back")
     func spills() throws {
-        let table = MergeTable(memoryLimit: 20_000, fileLimit: 1 << 20)
+        let table = MergeTable(MergeBudget(memoryLimit: 20_000, fileLimit: 1 << 20))
         for number in stride(from: 0, to: 200, by: 2) {
             try insert([(number, object(number, number == 8 ? 70_000 : 304)), (number + 1, object(number + 1))], into: table)
         }
@@ -69,7 +69,7 @@ struct MergeTableTests {
 
     @Test("C.4: past the limit of the file it is a QuotaViolation that says what to do, and what was kept is still there")
     func overflows() throws {
-        let table = MergeTable(memoryLimit: 1_000, fileLimit: 10_000)
+        let table = MergeTable(MergeBudget(memoryLimit: 1_000, fileLimit: 10_000))
         var kept = 0
         let error = #expect(throws: CIMError.self) {
             for number in 0..<1_000 {
@@ -84,7 +84,7 @@ struct MergeTableTests {
 
     @Test("C.4: the same key again replaces what was there, in the same batch or in a later one")
     func replaces() throws {
-        let table = MergeTable()
+        let table = MergeTable(MergeBudget())
         try insert([(1, object(1)), (1, object(2))], into: table)
         try insert([(2, object(3)), (3, object(4))], into: table)
         try insert([(2, object(5))], into: table)
@@ -92,5 +92,20 @@ struct MergeTableTests {
         #expect(try remove(1, from: table) == object(2))
         #expect(try remove(2, from: table) == object(5))
         #expect(try rest(of: table) == [object(4)])
+    }
+
+    @Test("C.4, L13: the tables of one operation share what it may take; what one gives back is the other's")
+    func shares() throws {
+        let budget = MergeBudget(memoryLimit: 4_000, fileLimit: 1 << 20)
+        let first = MergeTable(budget)
+        let second = MergeTable(budget)
+        try insert([(1, object(1, 3_000))], into: first)
+        try insert([(2, object(2, 3_000))], into: second)
+        #expect(!first.isSpilled)
+        #expect(second.isSpilled)
+        #expect(try remove(1, from: first) == object(1, 3_000))
+        try insert([(3, object(3, 2_000))], into: first)
+        #expect(!first.isSpilled)
+        #expect(try remove(2, from: second) == object(2, 3_000))
     }
 }

@@ -144,6 +144,42 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test(
+            "C.1.3: what a client wants less than everything takes nothing from a condition, a merge or an association",
+            arguments: CallForm.allCases)
+        func partialReadsOfMany(form: CallForm) async throws {
+            let family = try await HierarchyTests.Family.start()
+            let scene = family.scene
+            family.have(["A": ["x"], "B": ["x"]])
+            for provider in [family.a, family.b] {
+                let letter = String(provider.className.suffix(1))
+                // It gives what is asked for, and nothing else, keys included.
+                provider.on("CreateInstanceEnumAsync") { call in
+                    let all: [(String, DBusValue)] = [("Name", .string("x")), ("From\(letter)", .string(letter))]
+                    var wanted: Set<String>?
+                    if call.context["__GET_EXTENSIONS"] == .boolean(true) {
+                        wanted = Set((call.context["__GET_EXT_PROPERTIES"]?.elements ?? []).compactMap(\.text))
+                        if call.context["__GET_EXT_KEYS_ONLY"] == .boolean(true) { wanted = ["Name"] }
+                    }
+                    call.reply(.noError, [[("__CLASS", .string(call.target))] + all.filter { wanted?.contains($0.0) ?? true }])
+                }
+            }
+            func read(_ operation: RawOperation, _ context: [(String, DBusValue)]) async throws -> [[String: DBusValue]] {
+                let result = try await scene.client.run(operation, form, context: [("__GET_EXTENSIONS", .boolean(true))] + context)
+                #expect(result.status == .noError, "\(result.message)")
+                return result.objects.map { $0.filter { !$0.key.hasPrefix("__") } }
+            }
+            let keysOnly: [(String, DBusValue)] = [("__GET_EXT_KEYS_ONLY", .boolean(true))]
+            let fromA: [(String, DBusValue)] = [("__GET_EXT_PROPERTIES", .strings(["FromA"]))]
+            for query in ["SELECT * FROM Test_A WHERE FromA = 'A' AND __CLASS = 'Test_B'", "SELECT * FROM Test_B WHERE FromB = 'B'"] {
+                #expect(try await read(.query(query), keysOnly) == [["Name": .string("x")]])
+                #expect(try await read(.query(query), fromA) == [["Name": .string("x"), "FromA": .string("A")]])
+            }
+            #expect(try await read(.enumerate("Test_A"), fromA) == [["Name": .string("x"), "FromA": .string("A")]])
+            #expect(try await read(.enumerate("Test_A"), keysOnly) == [["Name": .string("x")]])
+            try await expectQuiet(scene)
+        }
+
         @Test("R50 R51 R70 R71: a put of a stored instance writes every property; a partial one only those it names")
         func stored() async throws {
             let scene = try await Scene.start()

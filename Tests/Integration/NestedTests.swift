@@ -49,6 +49,32 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test(
+            "E.4: a provider writes nothing while it serves a read; while it serves a write or a method it may",
+            arguments: CallForm.allCases)
+        func writesWhileReading(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            let outer = try await scene.provider()
+            let inner = try await RawProvider.start(on: scene.bus, name: "Inner", className: "Test_Inner")
+            let seen = Recorder<WBEMStatus>()
+            outer.onEverything { call in
+                seen.record(try await Self.nested(call, .put(inner.thing("thing0"))))
+                seen.record(try await Self.nested(call, .delete("Test_Inner.Name=\"thing0\"")))
+                seen.record(try await Self.nested(call, .get("Test_Inner.Name=\"thing1\"")))
+                call.fail(.failed, "as expected")
+            }
+            for (operation, mayWrite) in [
+                (RawOperation.get("Test_Thing.Name=\"a\""), false), (.enumerate("Test_Thing"), false), (.put(outer.thing("a")), true),
+                (.invoke("Test_Thing.Name=\"a\"", "Echo", [("sInArg", .string(""))]), true),
+            ] {
+                let before = seen.all.count
+                #expect(try await scene.client.run(operation, form).status == .failed)
+                let writes = mayWrite ? WBEMStatus.noError : .invalidOperation
+                #expect(Array(seen.all.dropFirst(before)) == [writes, writes, .noError], "\(operation)")
+            }
+            try await expectQuiet(scene)
+        }
+
         @Test("L12: __OPERATION is believed only from a holder")
         func holders() async throws {
             let scene = try await Scene.start()

@@ -74,6 +74,24 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test("I.4 C.1.3: a client that wants keys only gets those of the right objects, whatever providers leave out")
+        func keysOnlyRead() async throws {
+            let (scene, provider) = try await Self.scene()
+            provider.on("CreateInstanceEnumAsync") { call in
+                let isCut = call.context["__GET_EXT_KEYS_ONLY"] != nil
+                call.reply(.noError, isCut ? [] : Self.owned)
+            }
+            let context: [(String, DBusValue)] = [("__GET_EXTENSIONS", .boolean(true)), ("__GET_EXT_KEYS_ONLY", .boolean(true))]
+            let result = try await scene.client.run(
+                .query("ASSOCIATORS OF {Test_Static='s1'} WHERE AssocClass = Test_Owns"), context: context)
+            #expect(names(result) == ["thing0", "thing2"], "\(result.message)")
+            #expect(result.objects.allSatisfy { $0["Number"] == nil && $0["__PATH"] != nil })
+            let references = try await scene.client.run(
+                .query("REFERENCES OF {Test_Static='s1'} WHERE ResultClass = Test_Owns"), context: context)
+            #expect(references.objects.count == 2)
+            try await expectQuiet(scene)
+        }
+
         @Test("I.4: references are the association objects", arguments: CallForm.allCases)
         func references(form: CallForm) async throws {
             let (scene, _) = try await Self.scene()
