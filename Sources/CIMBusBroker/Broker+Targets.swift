@@ -175,7 +175,7 @@ extension Broker {
         return .provider(registration.id)
     }
 
-    /// What a provider's definition says it does not do is not asked of it (SEMANTICS D.3).
+    /// What a provider's definition does not say that it does is not asked of it (SEMANTICS D.3).
     private static func refusal(of checked: CheckedDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
         if let fault = checked.fault { return .stated(fault.status, fault.message) }
         let definition = checked.definition
@@ -184,18 +184,18 @@ extension Broker {
         }
         let isSupported =
             switch kind {
-            case .getObject: definition.instances?.get ?? true
-            case .putInstance: definition.instances?.put ?? true
-            case .deleteInstance: definition.instances?.delete ?? true
-            case .createInstanceEnum: definition.instances?.enumeration ?? true
-            case .execMethod: definition.providesMethods || definition.instances == nil
+            case .getObject: definition.instances?.get ?? false
+            case .putInstance: definition.instances?.put ?? false
+            case .deleteInstance: definition.instances?.delete ?? false
+            case .createInstanceEnum: definition.instances?.enumeration ?? false
+            case .execMethod: definition.providesMethods
             default: true
             }
         return isSupported
             ? nil
             : .stated(
                 .providerNotCapable,
-                "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), says its registration")
+                "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), say its registrations")
     }
 
     // MARK: - What is stored
@@ -232,31 +232,37 @@ extension Broker {
     }
 
     private static func className(of object: BodyReader?) throws(CIMError) -> String {
-        guard var reader = object else { throw CIMError(.invalidObject, "PutInstance: no instance") }
+        guard let object else { throw CIMError(.invalidParameter, "PutInstance: no instance") }
         do {
-            let end = try reader.enterArray(elementAlignment: 8)
-            var name = ""
-            while !reader.isAtEnd(of: end) {
-                try reader.enterDictEntry()
-                let key = try reader.readString()
-                guard key.hasPrefix("__") else {
-                    let types = try reader.readSignatureBytes()
-                    try reader.skip(types: types)
-                    continue
-                }
-                let value = try reader.readVariant()
-                if CIMName.equal(key, SystemProperty.className) { name = value.stringValue ?? "" }
-                if CIMName.equal(key, SystemProperty.genus), value.int64Value == 1 {
-                    throw CIMError(.invalidObject, "PutInstance: the object is a class, not an instance")
-                }
-            }
-            if name.isEmpty { throw CIMError(.invalidObject, "PutInstance: the instance has no __CLASS") }
-            return name
+            let said = try identity(of: object)
+            if said.isClass { throw CIMError(.invalidObject, "PutInstance: the object is a class, not an instance") }
+            if said.className.isEmpty { throw CIMError(.invalidObject, "PutInstance: the instance has no __CLASS") }
+            return said.className
         } catch let error as CIMError {
             throw error
         } catch {
             throw CIMError(.invalidObject, "PutInstance: \(error)")
         }
+    }
+
+    /// What an object says it is: its `__CLASS`, empty without one, and whether its `__GENUS` is a class's.
+    static func identity(of object: BodyReader) throws -> (className: String, isClass: Bool) {
+        var reader = object
+        let end = try reader.enterArray(elementAlignment: 8)
+        var said = (className: "", isClass: false)
+        while !reader.isAtEnd(of: end) {
+            try reader.enterDictEntry()
+            let key = try reader.readString()
+            guard key.hasPrefix("__") else {
+                let types = try reader.readSignatureBytes()
+                try reader.skip(types: types)
+                continue
+            }
+            let value = try reader.readVariant()
+            if CIMName.equal(key, SystemProperty.className) { said.className = value.stringValue ?? "" }
+            if CIMName.equal(key, SystemProperty.genus), value.int64Value == 1 { said.isClass = true }
+        }
+        return said
     }
 
     private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {

@@ -186,6 +186,7 @@ extension BrokerCore {
     mutating func endLeg(_ sink: SinkID, _ outcome: Outcome) {
         guard let leg = legs[sink], let operation = operations[leg.operation] else { return }
         var outcome = outcome
+        if outcome.explanation == nil { proved(leg.registration) }
         if outcome.status.isSuccess, operation.request.kind == .getObject, leg.objects != 1 {
             discard(outcome.object, unless: leg.final?.object)
             outcome = .because(.wrongObjectCount, text: "GetObject succeeded with \(leg.objects) objects")

@@ -280,5 +280,27 @@ extension Integration {
             #expect(leaf.objects.first?["ReturnValue"]?.text == "D Test_D.Name=\"n\"")
             try await expectQuiet(family.scene)
         }
+
+        @Test(
+            "C.5: an override without Implemented, or Disabled, does not run, whether the path names its class or one above",
+            arguments: CallForm.allCases)
+        func refusedOverrides(form: CallForm) async throws {
+            let family = try await Family.start()
+            for (qualifiers, status) in [("", WBEMStatus.methodNotImplemented), ("[Implemented, Disabled]", .methodDisabled)] {
+                try await family.d.unregister()
+                try await family.d.register(
+                    mof: """
+                        [dynamic, provider("ProviderD")] class Test_D : Test_B { string FromD; \(qualifiers) string Who(); };
+                        """)
+                family.have(["B": ["n"], "D": ["n"]])
+                for path in ["Test_B", "Test_D"] {
+                    let result = try await family.scene.client.run(.invoke("\(path).Name=\"n\"", "Who"), form)
+                    #expect(result.status == status, "\(path): \(result.message)")
+                    #expect(result.message.contains("Test_D.Who"), "\(result.message)")
+                }
+            }
+            for provider in family.all { #expect(!provider.calls.all.contains { $0.method == "ExecMethodAsync" }) }
+            try await expectQuiet(family.scene)
+        }
     }
 }

@@ -22,7 +22,7 @@ extension Integration {
             };
             """
 
-        private func start() async throws -> (Scene, RawProvider) {
+        func start() async throws -> (Scene, RawProvider) {
             let scene = try await Scene.start()
             let provider = try await RawProvider.start(on: scene.bus, registers: false)
             try await provider.register(mof: Self.mof)
