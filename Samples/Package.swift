@@ -56,7 +56,17 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "FrameworkSamplesTests", dependencies: ["FrameworkSamples"], swiftSettings: strict),
+        .testTarget(
+            name: "FrameworkSamplesTests",
+            dependencies: [
+                "FrameworkSamples",
+                "FrameworkSample",
+                "UnixProcessProvider",
+                .product(name: "CIM", package: "cimbus"),
+                .product(name: "CIMBusTestKit", package: "cimbus"),
+                .product(name: "DBus", package: "cimbus"),
+            ],
+            swiftSettings: strict),
         .testTarget(name: "UnixProcessesTests", dependencies: ["UnixProcesses"], swiftSettings: strict),
     ]
 )

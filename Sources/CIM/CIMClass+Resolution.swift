@@ -9,7 +9,7 @@ extension CIMClass {
     ///
     /// - Throws: InvalidSuperclass when the parent is absent, another one, or terminal; CircularReference; CannotBeAbstract (together
     ///   with terminal); InvalidClass (below a dynamic class without `dynamic`, a feature declared twice, a feature without a valid name);
-    ///   CannotBeSingleton; CannotBeKey; CannotChangeKeyInheritance; UpdateTypeMismatch; UpdatePropagatedMethod; UpdateOverrideNotAllowed;
+    ///   CannotBeSingleton; CannotBeKey; CannotChangeKeyInheritance; UpdateTypeMismatch; PropagatedMethod; UpdateOverrideNotAllowed;
     ///   TypeMismatch (a default that does not fit); TooManyProperties; QuotaViolation (too many ancestors); the four NameTooWide codes.
     ///
     /// Qualifiers with the flavor ToSubclass are inherited, marked `originPropagated`; so are, whatever their flavor, those that make the
@@ -129,7 +129,7 @@ extension CIMClass {
             }
             let inherited = result[position]
             guard inherited.hasSameSignature(as: declared) else {
-                throw CIMError(.updatePropagatedMethod, "\(name).\(method.name) does not have the signature it has in \(inherited.origin)")
+                throw CIMError(.propagatedMethod, "\(name).\(method.name) does not have the signature it has in \(inherited.origin)")
             }
             let parentQualifiers = parentQualifiers[CIMName(method.name)] ?? []
             declared.qualifiers = try inherit(parentQualifiers, into: local(declared.qualifiers), always: [], in: "\(name).\(method.name)")

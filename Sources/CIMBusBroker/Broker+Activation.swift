@@ -25,9 +25,7 @@ extension Broker {
     func start(_ id: RegistrationID) {
         let name = core.registry.find(id)?.terms.busName ?? ""
         guard
-            let message = try? Message.methodCall(
-                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "StartServiceByName"), values: [.string(name), .uint32(0)])
+            let message = try? Message.busCall("StartServiceByName", [.string(name), .uint32(0)])
         else { return startFailed(id, "the bus cannot be asked to start it") }
         lastStart += 1
         let number = lastStart

@@ -52,9 +52,7 @@ extension Broker {
             record.work = .classes(plan.classes.compactMap { classes($0) })
             return .conducted
         }
-        var filter = RowFilter(keeping: query.form == .keysOnly ? .keys : arguments.partialRead ?? .all, arguments, classes: classes)
-        if plan.merges { filter.makePaths(arguments) }
-        record.filter = filter
+        record.filter = RowFilter(keeping: query.form == .keysOnly ? .keys : arguments.partialRead ?? .all, arguments, classes: classes)
         let shares = plan.legs.compactMap { leg in
             sources.first { $0.1 == leg.source }.map { AssociationWork.Share(leg: leg, source: $0.0) }
         }
@@ -183,9 +181,10 @@ extension Broker {
                 var association = CIMInstance(className: row.layout.className, reservingCapacity: slots.count)
                 for (name, slot) in slots { association.append(name: name, value: row.value(ofSlot: slot)) }
                 guard plan.includes(association, of: leg) else { return }
-                if plan.merges, let path = row.relativePath.stringValue {
+                if plan.merges {
                     guard found.count < Self.mostAssociations else { return isFull = true }
-                    guard found.isNew(path) else { return }
+                    var key = row.layout.className.utf8.map(CIMName.fold) + [0]
+                    guard !row.appendKey(to: &key) || found.isNew(key) else { return }
                 }
                 own.append(range)
                 if plan.query.kind == .associators {
@@ -240,14 +239,15 @@ extension Broker {
 
 /// What the sources of an association query have found so far; only the broker's loop touches it.
 private final class AssociationsFound: Sendable {
-    private let state = Mutex((paths: Set<String>(), classes: [CIMName](), known: Set<CIMName>()))
+    private let state = Mutex((keys: Set<[UInt8]>(), classes: [CIMName](), known: Set<CIMName>()))
 
-    var count: Int { state.withLock { $0.paths.count } }
+    var count: Int { state.withLock { $0.keys.count } }
 
     /// In the order in which they were found.
     var classes: [CIMName] { state.withLock { $0.classes } }
 
-    func isNew(_ path: String) -> Bool { state.withLock { $0.paths.insert(path).inserted } }
+    /// By class and key.
+    func isNew(_ key: [UInt8]) -> Bool { state.withLock { $0.keys.insert(key).inserted } }
 
     func add(_ className: String) {
         state.withLock { if $0.known.insert(CIMName(className)).inserted { $0.classes.append(CIMName(className)) } }

@@ -71,7 +71,7 @@ extension Broker {
         perform(core.conducted(id, outcome, at: Self.now))
         firstFailures[id] = nil
         // Parts that nobody listens to any more have ended with it.
-        for (part, inbox) in inboxes where inbox.whole == id { inboxes[part] = nil }
+        for part in parts.removeValue(forKey: id) ?? [] { inboxes[part] = nil }
     }
 
     /// Returns the status's parameter.
@@ -135,7 +135,7 @@ extension Broker {
     private func abandon(_ id: OperationID, _ group: inout TaskGroup<CIMError?>, _ failure: CIMError) -> CIMError? {
         group.cancelAll()
         if firstFailures[id] == nil { firstFailures[id] = failure }
-        for (part, inbox) in inboxes where inbox.whole == id { perform(core.cancel(part, at: Self.now)) }
+        for part in parts[id] ?? [] { perform(core.cancel(part, at: Self.now)) }
         return failure
     }
 
@@ -166,6 +166,7 @@ extension Broker {
         records[id] = part
         if part.input.byteCount > 0 { inputs[part.userID, default: 0] += part.input.byteCount }
         inboxes[id] = PartInbox(whole: whole)
+        parts[whole, default: []].insert(id)
         perform(effects)
         return id
     }
@@ -180,6 +181,7 @@ extension Broker {
             }
             if let end = inbox.end {
                 inboxes[part] = nil
+                parts[inbox.whole]?.remove(part)
                 return (nil, try end.get())
             }
             await withUnsafeContinuation { inboxes[part]?.waiter = $0 }
@@ -263,10 +265,10 @@ extension Broker {
         var batch = ObjectBatch()
         for declaration in classes {
             let one: ObjectBatch
-            do throws(DBusEncodingError) {
+            do throws(ObjectFault) {
                 one = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
             } catch {
-                throw CIMError(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)")
+                throw CIMError(error.status, error.description)
             }
             if batch.count > 0, batch.byteCount + one.byteCount > Contract.largestBatch {
                 try await supply(.rewritten(batch), to: id)

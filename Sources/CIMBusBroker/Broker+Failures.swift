@@ -80,7 +80,7 @@ extension Broker {
         case .unregistered: "\(who) unregistered before it was called"
         case .notRunning: "\(who) is registered and not running; start it and retry"
         case .startFailed: "\(who) is not running and cannot be started\(detail)"
-        case .initializationFailed: "\(who) was started and failed\(detail)"
+        case .initializationFailed: "\(who) is not running\(detail)"
         case .noRegistrationOfUser:
             "\(who) is one for each user, and none is registered for \(explanation.text); start it as that user and retry"
         case .suspended: "\(who) is suspended; resume it"

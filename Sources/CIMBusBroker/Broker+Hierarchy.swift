@@ -103,7 +103,7 @@ extension Broker {
     /// What the providers of a hierarchy have, each instance once (C.4): those of the ancestors are gathered, those of the classes without
     /// one below them stream past and take the inherited properties along.
     func enumerateMerging(_ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?) async throws(CIMError) {
-        let budget = MergeBudget()
+        let budget = MergeBudget(within: mergeBudget)
         var tables: [Int: MergeTable] = [:]
         let inner = Set(hierarchy.served.compactMap(\.above))
         var merge = try unitMerge(for: id)
@@ -260,6 +260,8 @@ extension Broker {
             } catch {
                 if error.status != .notFound || !hierarchy.served.contains(where: \.isTopmost) { decisive = decisive ?? error }
             }
+        } else if !hierarchy.stored.isEmpty, !hasSucceeded, decisive == nil {
+            try checkMayWrite(.deleteInstance, record)
         }
         if hasSucceeded { return }
         throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")

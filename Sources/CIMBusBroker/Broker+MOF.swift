@@ -83,7 +83,7 @@ extension Broker {
                 }
             }
             do throws(CIMError) {
-                try await commit(compiled.changes + impliedDefinition(of: provider, compiled.unit, in: home))
+                try await commit(compiled.changes + impliedDefinition(of: provider, compiled.changes, in: home))
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
@@ -113,15 +113,7 @@ extension Broker {
             }
         case .putInstance(let instance, _, _, _):
             // A class that the same text brings is nobody's to trust: it may derive from what defines providers.
-            var name: String?
-            if let known = schema.declaration(instance.className, in: namespace) {
-                if known.isSameOrDerived(from: "__Win32Provider") { name = instance["Name"]?.stringValue }
-                if known.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.referenced,
-                    case .keys(let keys) = path.keys, case .string(let text)? = keys.first?.value
-                {
-                    name = text
-                }
-            }
+            let name = schema.declaration(instance.className, in: namespace).flatMap { Self.provider(definedBy: instance, of: $0) }
             guard rights.mayWrite(uid: uid) || name.map({ CIMName.equal($0, provider) || rights.mayRegister($0, uid: uid) }) ?? false else {
                 throw CIMError(
                     .accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
@@ -131,23 +123,47 @@ extension Broker {
         }
     }
 
-    /// DESIGN section 3: a MOF without registration instances implies them, with every Supports* TRUE.
-    private func impliedDefinition(of provider: String, _ unit: MOFUnit, in home: CIMNamespaceName) -> [RepositoryChange] {
-        let defines = unit.instances.contains { instance in
-            schema.declaration(instance.instance.className, in: home)?.isSameOrDerived(from: "__Win32Provider") ?? false
+    /// The provider that an instance is the definition, or a registration, of.
+    private static func provider(definedBy instance: CIMInstance, of declaration: CIMClass) -> String? {
+        if declaration.isSameOrDerived(from: "__Win32Provider") { return instance["Name"]?.stringValue }
+        guard declaration.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.referenced,
+            case .keys(let keys) = path.keys, case .string(let text)? = keys.first?.value
+        else { return nil }
+        return text
+    }
+
+    /// DESIGN section 3: a MOF without registration instances implies them, with every Supports* TRUE. What is stored already stays as it is.
+    private func impliedDefinition(
+        of provider: String, _ changes: [RepositoryChange], in home: CIMNamespaceName
+    ) -> [RepositoryChange] {
+        let known = schema.schema.provider(provider, in: home)
+        var isDefined = known != nil
+        var isRegistered = known.map { !$0.hasNoRegistrations } ?? false
+        for case .putInstance(let instance, home, _, _) in changes {
+            guard let declaration = schema.declaration(instance.className, in: home),
+                let name = Self.provider(definedBy: instance, of: declaration), CIMName.equal(name, provider)
+            else { continue }
+            if declaration.isSameOrDerived(from: "__ProviderRegistration") { isRegistered = true } else { isDefined = true }
         }
-        guard !defines, schema.schema.provider(provider, in: home) == nil else { return [] }
         let path = CIMObjectPath(className: "__Win32Provider", keys: .keys([.init(name: "Name", value: .string(provider))]))
         let reference = CIMValue.reference(path)
-        return [
-            CIMInstance(className: "__Win32Provider", ["Name": .string(provider), "HostingModel": "Decoupled:DBus", "Enabled": true]),
-            CIMInstance(
-                className: "__InstanceProviderRegistration",
-                [
-                    "provider": reference, "SupportsGet": true, "SupportsPut": true, "SupportsDelete": true, "SupportsEnumeration": true,
-                ]),
-            CIMInstance(className: "__MethodProviderRegistration", ["provider": reference]),
-        ].map { .putInstance($0, in: home) }
+        var implied: [CIMInstance] = []
+        if !isDefined {
+            implied.append(
+                CIMInstance(className: "__Win32Provider", ["Name": .string(provider), "HostingModel": "Decoupled:DBus", "Enabled": true]))
+        }
+        if !isRegistered {
+            implied += [
+                CIMInstance(
+                    className: "__InstanceProviderRegistration",
+                    [
+                        "provider": reference, "SupportsGet": true, "SupportsPut": true, "SupportsDelete": true,
+                        "SupportsEnumeration": true,
+                    ]),
+                CIMInstance(className: "__MethodProviderRegistration", ["provider": reference]),
+            ]
+        }
+        return implied.map { .putInstance($0, in: home) }
     }
 
     // MARK: - org.cimbus1.MofCompiler

@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import DBus
 
 /// Methods: what is checked of them, and where they run (SEMANTICS C.5).
 extension Broker {
@@ -12,10 +13,7 @@ extension Broker {
         guard let method = declaration.method(named: arguments.method) else {
             return .stated(.invalidMethod, "class \(declaration.name) has no method \(arguments.method)")
         }
-        if method.isDisabled { return .stated(.methodDisabled, "method \(declaration.name).\(method.name) is disabled") }
-        guard method.isImplemented else {
-            return .stated(.methodNotImplemented, "method \(declaration.name).\(method.name) has no Implemented qualifier")
-        }
+        if let refusal = Self.refusal(of: method, in: declaration) { return .stated(refusal.status, refusal.message) }
         if path.isClassPath {
             guard method.isStatic else {
                 return .stated(
@@ -31,12 +29,37 @@ extension Broker {
         }
         record.method = method.name
         let inputs = method.parameters.filter(\.isIn)
+        try checkAreParameters(arguments.object, "\(declaration.name).\(method.name)")
         try checkInput(arguments, .parameters(ObjectLayout(parameters: inputs)), &record, "\(declaration.name).\(method.name)")
-        for parameter in inputs where !parameter.isOptional && !record.input.contains(parameter.name) {
+        let given = record.input.names
+        for parameter in inputs where !parameter.isOptional && !given.contains(parameter.name) {
             throw CIMError(.invalidMethodParameters, "\(declaration.name).\(method.name): in parameter \(parameter.name) is missing")
         }
         record.expectation = .parameters(ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType))
         return nil
+    }
+
+    /// The in parameters need not say what they are; if they do, they are an instance of `__PARAMETERS` (R100).
+    private func checkAreParameters(_ object: BodyReader?, _ what: String) throws(CIMError) {
+        guard let object else { return }
+        do {
+            let said = try Self.identity(of: object)
+            guard !said.isClass, said.className.isEmpty || CIMName.equal(said.className, "__PARAMETERS") else {
+                throw CIMError(
+                    .invalidMethodParameters, "\(what): the in parameters are of class \(said.className.clipped()), not __PARAMETERS")
+            }
+        } catch let error as CIMError {
+            throw error
+        } catch {
+            throw CIMError(.invalidMethodParameters, "\(what): \(error)")
+        }
+    }
+
+    /// Why nobody runs it; nil when somebody does.
+    private static func refusal(of method: CIMMethod, in declaration: CIMClass) -> CIMError? {
+        if method.isDisabled { return CIMError(.methodDisabled, "method \(declaration.name).\(method.name) is disabled") }
+        if method.isImplemented { return nil }
+        return CIMError(.methodNotImplemented, "method \(declaration.name).\(method.name) has no Implemented qualifier")
     }
 
     /// Who runs it: the provider of the class that implements it (C.5: a subclass inherits methods with their implementation). Where the
@@ -77,7 +100,7 @@ extension Broker {
         guard var record = records[id], let declaration = schema.declaration(name, in: record.namespace),
             let method = declaration.method(named: record.method)
         else { throw Self.isOver(id) }
-        if method.isDisabled { throw CIMError(.methodDisabled, "method \(name).\(method.name) is disabled") }
+        if let refusal = Self.refusal(of: method, in: declaration) { throw refusal }
         var real = path
         real.className = declaration.name
         record.path = real.relativePath

@@ -78,6 +78,10 @@ extension Broker {
                 "ProviderOperation_ExecMethodAsync": .uint64(calls.execMethod),
                 "ProviderOperation_ExecQueryAsync": .uint64(calls.execQuery),
             ])
+        // The counters of calls that CIMBus has not are as the class says: 0.
+        for property in schema.declaration(ProviderMonitor.className, in: .root)?.properties ?? [] {
+            if instance[property.name] == nil, !property.defaultValue.isNull { instance[property.name] = property.defaultValue }
+        }
         if registration.peer != nil, let pid = registration.pid { instance["HostProcessIdentifier"] = .uint32(pid) }
         return instance
     }

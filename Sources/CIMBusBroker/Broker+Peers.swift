@@ -61,9 +61,7 @@ extension Broker {
     func identify(_ name: String, then: @escaping @Sendable (isolated Broker, PeerID?) -> Void) {
         if let known = peerIDs[name] { return then(self, known) }
         guard let bus = try? BusName(name), bus.isUnique,
-            let question = try? Message.methodCall(
-                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "GetConnectionCredentials"), values: [.string(name)])
+            let question = try? Message.busCall("GetConnectionCredentials", [.string(name)])
         else { return then(self, nil) }
         asked.insert(name)
         connection.assumeIsolated { connection in
@@ -110,6 +108,7 @@ extension Broker {
         if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
         groups[peer] = nil
         perform(core.peerVanished(peer, at: Self.now))
+        providerPaths[peer] = nil
         if let name = peerNames.removeValue(forKey: peer) { peerIDs[name.text] = nil }
     }
 
@@ -126,9 +125,7 @@ extension Broker {
     private func processEnded(_ peer: PeerID) {
         if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
         guard let name = peerNames[peer],
-            let question = try? Message.methodCall(
-                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "NameHasOwner"), values: [.string(name.text)])
+            let question = try? Message.busCall("NameHasOwner", [.string(name.text)])
         else { return }
         connection.assumeIsolated { connection in
             connection.call(question, timeout: .seconds(1)) { [weak self] _ in

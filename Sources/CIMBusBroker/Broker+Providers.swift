@@ -8,7 +8,7 @@ extension Broker {
     /// Sends a provider its call. However it ends, the core hears of it exactly once.
     func callProvider(_ sink: SinkID) {
         guard let leg = core.legs[sink], let record = records[leg.operation], let name = peerNames[leg.peer],
-            let path = providerPaths[leg.registration], let operation = core.operations[leg.operation],
+            let path = providerPaths[leg.peer]?[leg.registration], let operation = core.operations[leg.operation],
             let client = core.peers[record.client]
         else {
             // Whatever became of it meanwhile: the core hears of every call that it asked for.
@@ -122,11 +122,7 @@ extension Broker {
     /// The reply never comes. When the peer is still there (it lost a race with its own new connection), that is its failure.
     private func lost(_ sink: SinkID) {
         // The question is about nobody: its answer comes behind everything that the bus has to say.
-        guard
-            let question = try? Message.methodCall(
-                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "GetId"))
-        else { return }
+        guard let question = try? Message.busCall("GetId") else { return }
         connection.assumeIsolated { connection in
             connection.call(question, timeout: .seconds(5)) { [weak self] _ in
                 self?.assumeIsolated { broker in
@@ -228,7 +224,7 @@ extension Broker {
 
     /// A hint, sent without wanting a reply (L9).
     func tellCancelled(_ sink: SinkID, _ peer: PeerID, _ registration: RegistrationID) {
-        guard let path = providerPaths[registration], let name = peerNames[peer],
+        guard let path = providerPaths[peer]?[registration], let name = peerNames[peer],
             let message = try? Message.methodCall(
                 destination: name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
                 flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: "o"),
@@ -250,35 +246,6 @@ extension Request.Kind {
         case .execQuery: Signature(verified: "sssia{sv}o")
         // Never a provider's.
         case .putClass, .deleteClass, .createClassEnum: .empty
-        }
-    }
-}
-
-/// A batch that passed the check.
-enum CheckedObjects: Sendable {
-    /// Nothing about the message's objects has to change: where they lie in its body.
-    case verbatim(Message, BodyReader, [Range<Int>])
-    case rewritten(ObjectBatch)
-
-    var sizes: [UInt32] {
-        switch self {
-        case .verbatim(_, _, let ranges): ranges.map { UInt32(clamping: $0.count + 8) }
-        case .rewritten(let batch): batch.sizes
-        }
-    }
-
-    /// How many messages it takes on the bus.
-    var parts: Int {
-        switch self {
-        case .verbatim: 1
-        case .rewritten(let batch): batch.parts(ofAtMost: Contract.largestBatch).count
-        }
-    }
-
-    var batch: ObjectBatch {
-        switch self {
-        case .verbatim(_, let reader, let ranges): ObjectBatch(verbatim: reader, ranges: ranges)
-        case .rewritten(let batch): batch
         }
     }
 }

@@ -31,6 +31,11 @@ extension Broker {
             if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, call, id) }
             try checkFree(request, id)
             let accepted = request
+            let size = request.mof?.utf8.count ?? 0
+            guard size == 0 || registeredMOF + size <= Self.mostRegisteredMOF else {
+                throw CIMError(.serverTooBusy, "Register: the MOF of other providers is being compiled; try again when they are registered")
+            }
+            registeredMOF += size
             Task(executorPreference: loop) { [self] in
                 do throws(CIMError) {
                     let user = try await accepted.lookUpUser()
@@ -39,11 +44,16 @@ extension Broker {
                 } catch {
                     self.refuse(call, error)
                 }
+                await self.compiledForRegistration(size)
             }
         } catch {
             refuse(call, error)
         }
     }
+
+    private static let mostRegisteredMOF = 64 << 20
+
+    private func compiledForRegistration(_ size: Int) { registeredMOF -= size }
 
     private nonisolated func refuse(_ call: MethodCall, _ error: CIMError) {
         logger.info("a registration is refused: \(error)")
@@ -110,7 +120,7 @@ extension Broker {
         } catch {
             throw CIMError(error.status, "Register: \(error.message)")
         }
-        providerPaths[registration] = request.provider
+        providerPaths[id, default: [:]][registration] = request.provider
         starts[registration] = nil
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
@@ -148,7 +158,6 @@ extension Broker {
         if isGone {
             starts[id] = nil
             stopExpecting(id)
-            providerPaths[id] = nil
             if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
         perform(effects)
@@ -242,7 +251,12 @@ extension Broker {
     }
 
     private func pingProvider(_ call: MethodCall, _ id: RegistrationID) {
-        guard let registration = core.registry.find(id) else { return }
+        guard let registration = core.registry.find(id), let caller = self.peer(of: call), let uid = uid(of: caller) else { return }
+        // One that does not answer keeps a place until it does.
+        guard mayManage(registration, uid: uid) else {
+            call.fail(CIMError(.accessDenied, "Ping: only root, the broker's user and uid \(registration.uid) may do this"))
+            return
+        }
         guard let peer = registration.peer, let name = peerNames[peer],
             let question = try? Message.methodCall(
                 destination: name, path: .root, interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
@@ -250,7 +264,7 @@ extension Broker {
             call.fail(CIMError(.notAvailable, "Ping: provider \(registration.name) is not running"))
             return
         }
-        // Strangers may ask. The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget.
+        // The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget.
         guard pinged.count < 4, pinged.insert(peer).inserted else {
             call.fail(CIMError(.quotaViolation, "Ping: other pings wait for their answers; try again later"))
             return

@@ -20,7 +20,7 @@ extension Broker {
             records[id]?.objects.append(objects.batch)
             return
         }
-        if case .verbatim(let message, _, _) = objects, message.hasSignature("aa{sv}") {
+        if let message = objects.forwarded {
             if !forward(message, record, sink) { lost(id) }
             return
         }
@@ -147,13 +147,20 @@ extension Broker {
         account(256 + error.message.utf8.count, to: record.client)
     }
 
-    /// The path a put answers with: what the provider said, in canonical form, or what the keys say.
+    /// The path a put answers with: what the provider said, in canonical form, or what the keys say. What is no path of an instance of the
+    /// class that was put, or of one below it, is the provider's mistake; the instance is written all the same.
     private func path(_ reported: String, _ record: OperationRecord) -> String {
         guard !reported.isEmpty else { return record.putPath }
-        guard case .instances(let layout)? = record.expectation, let declaration = layout.declaration,
-            let path = try? CIMObjectPath(parsing: reported).canonicalized(for: declaration)
-        else { return reported }
-        return path.relativePath
+        guard case .instances(let layout)? = record.expectation, let path = try? CIMObjectPath(parsing: reported), !path.isClassPath,
+            path.namespace.map({ CIMNamespaceName($0) == record.namespace }) ?? true,
+            let declaration = schema.declaration(path.className, in: record.namespace), declaration.isSameOrDerived(from: layout.className),
+            let canonical = try? path.canonicalized(for: declaration)
+        else {
+            let provider = record.registration.flatMap { core.registry.find($0)?.name } ?? ""
+            logger.warning("provider \(provider) reports \"\(reported.clipped())\" for a put of \(record.target), which is no path of one")
+            return record.putPath
+        }
+        return canonical.relativePath
     }
 
     // MARK: - What is pulled

@@ -41,7 +41,8 @@ extension Broker {
     func commit(_ changes: [RepositoryChange]) async throws(CIMError) {
         try checkAreAllowed(changes)
         try await repository.commit(changes)
-        adopt(repository.schema)
+        let new = repository.schema
+        if new.revision != schema.schema.revision { adopt(new) }
     }
 
     func checkAreAllowed(_ changes: [RepositoryChange]) throws(CIMError) {

@@ -70,12 +70,13 @@ extension Broker {
     /// A single provider's answer goes straight through; anything else is conducted.
     private func enumerate(_ layout: ObjectLayout, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
         let isDirect = arguments.flags.contains(.directRead)
-        let isShallow = isDirect || arguments.flags.contains(.shallow)
+        let isShallow = arguments.flags.contains(.shallow)
+        let isServed = layout.declaration.map { $0.isDynamic && $0.providerName != nil } ?? false
+        // What a provider gives as its class's may be an instance of a class below, as the provider of that one knows.
         let hierarchy = hierarchy(
-            of: layout, in: arguments.namespace, for: .createInstanceEnum, above: !isDirect, below: !isShallow)
-        // A provider of classes below, too, may give instances of those.
-        let mustFilter =
-            arguments.flags.contains(.shallow) && !schema.schema.children(of: layout.className, in: arguments.namespace).isEmpty
+            of: layout, in: arguments.namespace, for: .createInstanceEnum, above: !isDirect,
+            below: !isDirect && (!isShallow || isServed))
+        let mustFilter = isShallow && !schema.schema.children(of: layout.className, in: arguments.namespace).isEmpty
         if hierarchy.needsMerge || mustFilter && !hierarchy.served.isEmpty {
             record.work = .enumerateMerging(hierarchy, onlyClass: mustFilter ? layout.className : nil)
             return .conducted
@@ -174,7 +175,7 @@ extension Broker {
         return .provider(registration.id)
     }
 
-    /// What a provider's definition says it does not do is not asked of it (SEMANTICS D.3).
+    /// What a provider's definition does not say that it does is not asked of it (SEMANTICS D.3).
     private static func refusal(of checked: CheckedDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
         if let fault = checked.fault { return .stated(fault.status, fault.message) }
         let definition = checked.definition
@@ -183,18 +184,18 @@ extension Broker {
         }
         let isSupported =
             switch kind {
-            case .getObject: definition.instances?.get ?? true
-            case .putInstance: definition.instances?.put ?? true
-            case .deleteInstance: definition.instances?.delete ?? true
-            case .createInstanceEnum: definition.instances?.enumeration ?? true
-            case .execMethod: definition.providesMethods || definition.instances == nil
+            case .getObject: definition.instances?.get ?? false
+            case .putInstance: definition.instances?.put ?? false
+            case .deleteInstance: definition.instances?.delete ?? false
+            case .createInstanceEnum: definition.instances?.enumeration ?? false
+            case .execMethod: definition.providesMethods
             default: true
             }
         return isSupported
             ? nil
             : .stated(
                 .providerNotCapable,
-                "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), says its registration")
+                "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), say its registrations")
     }
 
     // MARK: - What is stored
@@ -231,26 +232,12 @@ extension Broker {
     }
 
     private static func className(of object: BodyReader?) throws(CIMError) -> String {
-        guard var reader = object else { throw CIMError(.invalidObject, "PutInstance: no instance") }
+        guard let object else { throw CIMError(.invalidParameter, "PutInstance: no instance") }
         do {
-            let end = try reader.enterArray(elementAlignment: 8)
-            var name = ""
-            while !reader.isAtEnd(of: end) {
-                try reader.enterDictEntry()
-                let key = try reader.readString()
-                guard key.hasPrefix("__") else {
-                    let types = try reader.readSignatureBytes()
-                    try reader.skip(types: types)
-                    continue
-                }
-                let value = try reader.readVariant()
-                if CIMName.equal(key, SystemProperty.className) { name = value.stringValue ?? "" }
-                if CIMName.equal(key, SystemProperty.genus), value.int64Value == 1 {
-                    throw CIMError(.invalidObject, "PutInstance: the object is a class, not an instance")
-                }
-            }
-            if name.isEmpty { throw CIMError(.invalidObject, "PutInstance: the instance has no __CLASS") }
-            return name
+            let said = try identity(of: object)
+            if said.isClass { throw CIMError(.invalidObject, "PutInstance: the object is a class, not an instance") }
+            if said.className.isEmpty { throw CIMError(.invalidObject, "PutInstance: the instance has no __CLASS") }
+            return said.className
         } catch let error as CIMError {
             throw error
         } catch {
@@ -258,16 +245,32 @@ extension Broker {
         }
     }
 
-    private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {
-        do throws(DBusEncodingError) {
-            let batch = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
-            guard batch.byteCount <= ObjectChecker.largestObject else {
-                return .broker(
-                    .stated(.quotaViolation, "class \(declaration.name) takes \(batch.byteCount) bytes, more than 8 MiB"), answer: nil)
+    /// What an object says it is: its `__CLASS`, empty without one, and whether its `__GENUS` is a class's.
+    static func identity(of object: BodyReader) throws -> (className: String, isClass: Bool) {
+        var reader = object
+        let end = try reader.enterArray(elementAlignment: 8)
+        var said = (className: "", isClass: false)
+        while !reader.isAtEnd(of: end) {
+            try reader.enterDictEntry()
+            let key = try reader.readString()
+            guard key.hasPrefix("__") else {
+                let types = try reader.readSignatureBytes()
+                try reader.skip(types: types)
+                continue
             }
+            let value = try reader.readVariant()
+            if CIMName.equal(key, SystemProperty.className) { said.className = value.stringValue ?? "" }
+            if CIMName.equal(key, SystemProperty.genus), value.int64Value == 1 { said.isClass = true }
+        }
+        return said
+    }
+
+    private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {
+        do throws(ObjectFault) {
+            let batch = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
             return .broker(Outcome(.noError), answer: keep(.rewritten(batch)))
         } catch {
-            return .broker(.stated(.quotaViolation, "class \(declaration.name) cannot be sent: \(error)"), answer: nil)
+            return .broker(.stated(error.status, error.description), answer: nil)
         }
     }
 

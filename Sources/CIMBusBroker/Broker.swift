@@ -9,7 +9,8 @@ import Logging
 /// One broker on one bus: it carries out what ``BrokerCore`` decides.
 ///
 /// The actor runs on the connection's own loop, so that a message is read, decided and answered without a change of threads, and nothing
-/// happens between a decision and its effects. Nothing in it blocks or awaits while it works on a message.
+/// happens between a decision and its effects. Nothing in it awaits while it works on a message, and nothing blocks but the file into which a
+/// large hierarchy spills (``MergeTable``).
 public actor Broker {
     public static let version = "0.1.0"
 
@@ -31,7 +32,13 @@ public actor Broker {
     var calls: [CallID: MethodCall] = [:]
     /// Peers for whom a text is being compiled.
     var compiling: Set<PeerID> = []
+    /// The bytes of the MOF of registrations that is being compiled and stored.
+    var registeredMOF = 0
     var inboxes: [OperationID: PartInbox] = [:]
+    /// The parts of each conducted operation that have an inbox.
+    var parts: [OperationID: Set<OperationID>] = [:]
+    /// What all merges may take together.
+    let mergeBudget = MergeBudget.ofAll
     /// Why a conducted operation ends that asks several at once, until it has.
     var firstFailures: [OperationID: CIMError] = [:]
     private var supplies: [CallID: UnsafeContinuation<WBEMStatus, Never>] = [:]
@@ -59,7 +66,8 @@ public actor Broker {
     var comebacks: [RegistrationID: EventLoop.ProcessWatch] = [:]
     /// Those that come from a stored definition.
     var defined: Set<RegistrationID> = []
-    var providerPaths: [RegistrationID: ObjectPath] = [:]
+    /// Where each process has the object that it registered.
+    var providerPaths: [PeerID: [RegistrationID: ObjectPath]] = [:]
     var registrationPaths: [RegistrationID: ObjectPath] = [:]
 
     private var trace: TraceWriter?
@@ -150,9 +158,10 @@ public actor Broker {
         isStopped = true
         perform(core.shutDown(at: Self.now))
         try? await connection.releaseName(Contract.busName)
-        // The bus answers only after it has read what was sent before: nothing of it is lost.
-        await connection.close()
         await repository.close()
+        // Whoever waits for the end of the connection finds everything closed. The bus answered only after it had read what was sent before:
+        // nothing of it is lost.
+        await connection.close()
         logger.info("stopped")
     }
 
@@ -270,11 +279,15 @@ public actor Broker {
     private func log(_ note: Note) {
         let peer = note.peer.flatMap { peerNames[$0]?.text } ?? "-"
         let sink = note.sink.map { ", sink \($0.number)" } ?? ""
+        let text = note.text.clipped(1024)
         switch note.event {
-        case .responsive: logger.notice("peer \(peer)\(sink): \(note.text)")
-        case .violation: logger.info("peer \(peer)\(sink) broke the contract: \(note.text)")
-        case .startFailed: logger.warning("cannot start provider \(note.text)")
-        case .leak, .vanished, .unresponsive: logger.warning("peer \(peer)\(sink): \(note.text)")
+        case .responsive: logger.notice("peer \(peer)\(sink): \(text)")
+        // What is no provider may say as much as it likes.
+        case .violation where note.peer.map({ core.peers[$0]?.registrations.isEmpty ?? true }) ?? true:
+            logger.debug("peer \(peer)\(sink) broke the contract: \(text)")
+        case .violation: logger.info("peer \(peer)\(sink) broke the contract: \(text)")
+        case .startFailed: logger.warning("cannot start provider \(text)")
+        case .leak, .vanished, .unresponsive: logger.warning("peer \(peer)\(sink): \(text)")
         }
     }
 

@@ -28,11 +28,16 @@ final class MergeTable {
     private var lastBatch = 0
     private var file: Int32 = -1
     private var fileSize = 0
+    /// What the table itself takes, about.
+    private var indexSize = 0
     private let budget: MergeBudget
 
     init(_ budget: MergeBudget) { self.budget = budget }
 
-    deinit { if file >= 0 { close(file) } }
+    deinit {
+        if file >= 0 { close(file) }
+        budget.giveBack(memory: batches.values.reduce(0) { $0 + ($1.reader == nil ? 0 : $1.count) }, file: fileSize, index: indexSize)
+    }
 
     var count: Int { places.count }
 
@@ -44,16 +49,20 @@ final class MergeTable {
         if objects.isEmpty { return }
         var batch = Batch(count: reader.count, left: 0)
         let more = objects.reduce(0) { $0 + $1.key.count + 96 } + 256
-        if budget.takeMemory(reader.count, index: more) {
+        let isInMemory = budget.take(memory: reader.count, index: more)
+        guard isInMemory || budget.take(file: reader.count, index: more) else {
+            throw CIMError(
+                .quotaViolation,
+                "the objects of superclasses take more than \(budget.fileLimit >> 20) MiB, or are too many; ask for fewer, or with DIRECT_READ"
+            )
+        }
+        indexSize += more
+        if isInMemory {
             batch.reader = reader
         } else {
-            guard budget.takeFile(reader.count, index: more) else {
-                throw CIMError(
-                    .quotaViolation,
-                    "the objects of superclasses take more than \(budget.fileLimit >> 20) MiB, or are too many; ask for fewer, or with DIRECT_READ"
-                )
-            }
-            batch.offset = try append(reader.bytes(in: 0..<reader.count))
+            batch.offset = fileSize
+            fileSize += reader.count
+            try append(reader.bytes(in: 0..<reader.count), at: batch.offset)
         }
         lastBatch += 1
         for (key, range) in objects {
@@ -100,7 +109,7 @@ final class MergeTable {
             batches[number] = batch
         } else {
             batches[number] = nil
-            if batch.reader != nil { budget.memory -= batch.count }
+            if batch.reader != nil { budget.giveBack(memory: batch.count) }
         }
     }
 
@@ -120,7 +129,7 @@ final class MergeTable {
         return (object.withUnsafeBytes { BodyReader(copying: $0) }, 0..<object.count)
     }
 
-    private func append(_ bytes: UnsafeRawBufferPointer) throws(CIMError) -> Int {
+    private func append(_ bytes: UnsafeRawBufferPointer, at offset: Int) throws(CIMError) {
         if file < 0 {
             let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
             var name = Array((directory + "/cimbus-XXXXXX").utf8CString)
@@ -128,7 +137,6 @@ final class MergeTable {
             guard file >= 0 else { throw Self.failure("make a temporary file in \(directory)") }
             unlink(name)
         }
-        let offset = fileSize
         var done = 0
         while done < bytes.count {
             let written = pwrite(file, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
@@ -136,8 +144,6 @@ final class MergeTable {
             guard written > 0 else { throw Self.failure("write") }
             done += written
         }
-        fileSize += bytes.count
-        return offset
     }
 
     private static func failure(_ what: String) -> CIMError {
@@ -147,36 +153,48 @@ final class MergeTable {
     }
 }
 
-/// What all tables of one operation may take.
+/// What the tables of one operation, or of all, may take.
 final class MergeBudget {
     /// Of the batches; past it they go to files.
-    let memoryLimit: Int
+    private let memoryLimit: Int
     let fileLimit: Int
     /// The keys of what is in files stay in memory, too.
     private let indexLimit: Int
+    private let whole: MergeBudget?
     /// Bytes of the batches in memory, of those in files, and of the tables themselves, about.
-    fileprivate(set) var memory = 0
+    private var memory = 0
     private var file = 0
     private var index = 0
 
-    init(memoryLimit: Int = 64 << 20, fileLimit: Int = 1 << 30) {
+    init(within whole: MergeBudget? = nil, memoryLimit: Int = 64 << 20, fileLimit: Int = 1 << 30) {
+        self.whole = whole
         self.memoryLimit = memoryLimit
         self.fileLimit = fileLimit
         indexLimit = 4 * memoryLimit
     }
 
+    /// Four times what one operation may take.
+    static var ofAll: MergeBudget { MergeBudget(memoryLimit: 256 << 20, fileLimit: 4 << 30) }
+
     /// False, and nothing changes, where there is no room.
-    fileprivate func takeMemory(_ bytes: Int, index more: Int) -> Bool {
-        guard memory + index + bytes + more <= memoryLimit else { return false }
+    fileprivate func take(memory bytes: Int, index more: Int) -> Bool {
+        guard memory + index + bytes + more <= memoryLimit, whole?.take(memory: bytes, index: more) ?? true else { return false }
         memory += bytes
         index += more
         return true
     }
 
-    fileprivate func takeFile(_ bytes: Int, index more: Int) -> Bool {
-        guard file + bytes <= fileLimit, index + more <= indexLimit else { return false }
+    fileprivate func take(file bytes: Int, index more: Int) -> Bool {
+        guard file + bytes <= fileLimit, index + more <= indexLimit, whole?.take(file: bytes, index: more) ?? true else { return false }
         file += bytes
         index += more
         return true
+    }
+
+    fileprivate func giveBack(memory: Int, file: Int = 0, index: Int = 0) {
+        self.memory -= memory
+        self.file -= file
+        self.index -= index
+        whole?.giveBack(memory: memory, file: file, index: index)
     }
 }

@@ -2,7 +2,7 @@ import CIM
 import CIMRepository
 import DBus
 
-/// What a definition must say so that the broker can serve it (SEMANTICS D.2, D.3, G.3).
+/// What a definition must say so that the broker can serve it (SEMANTICS D.2, D.3, D.5, G.3).
 extension ProviderDefinition {
     /// Why it is not served; nil when it is. ProviderLoadFailure for what WMI would host itself, InvalidProviderRegistration for what nobody can
     /// make sense of.
@@ -30,6 +30,12 @@ extension ProviderDefinition {
         let levels = ["WQL:UnarySelect", "WQL:References", "WQL:Associators", "WQL:V1ProviderDefined"]
         if let wrong = instances?.queries.first(where: { level in !levels.contains { CIMName.equal($0, level) } }) {
             return malformed("QuerySupportLevels has \"\(wrong.clipped(80))\"; it takes \(levels.joined(separator: ", "))")
+        }
+        if let type = instances?.interactionType, type != 0 {
+            return malformed("InteractionType is \(type); the broker asks providers, which is 0 (pull)")
+        }
+        if let registration = otherRegistrations.min() {
+            return malformed("it has a \(registration); a decoupled provider is none of classes or properties")
         }
         return nil
     }

@@ -89,49 +89,6 @@ struct RowFilter: Sendable {
     }
 }
 
-extension CheckedObjects {
-    /// A reader of the objects' bytes, and where each object's entries lie in them.
-    var contents: (reader: BodyReader, ranges: [Range<Int>]) {
-        switch self {
-        case .verbatim(_, let reader, let ranges): (reader, ranges)
-        case .rewritten(let batch): batch.contents
-        }
-    }
-
-    /// Of an answer with one object.
-    var firstClassName: String {
-        let (reader, ranges) = contents
-        return ranges.first.map { ObjectRow.className(at: $0, in: reader) } ?? ""
-    }
-
-    /// Goes to each object, where it lies; `prepare` makes what is the same for all objects of a class.
-    func forEach<Shape>(
-        _ layouts: ObjectChecker.Lookup, prepare: (ObjectLayout) -> Shape, _ body: (borrowing ObjectRow, Range<Int>, Shape) -> Void
-    ) throws(ObjectFault) {
-        let (reader, ranges) = contents
-        var known: [CIMName: (row: ObjectRow, shape: Shape)] = [:]
-        var current: (row: ObjectRow, shape: Shape)?
-        for range in ranges {
-            if current?.row.read(range) != true {
-                let name = ObjectRow.className(at: range, in: reader)
-                if let last = current { known[CIMName(last.row.layout.className)] = last }
-                current = known[CIMName(name)] ?? layouts(name).map { (ObjectRow($0, in: reader), prepare($0)) }
-                guard current?.row.read(range) == true else { throw ObjectFault("an object of class \(name) cannot be read again") }
-            }
-            if let current { body(current.row, range, current.shape) }
-        }
-    }
-
-    /// Some of the objects, by where their entries lie.
-    func keeping(_ kept: [Range<Int>]) throws(ObjectFault) -> CheckedObjects {
-        let (reader, ranges) = contents
-        if kept.count == ranges.count { return self }
-        var selection = ObjectSelection()
-        for range in kept { selection.append(whole: range, of: reader) }
-        return .rewritten(try selection.finish())
-    }
-}
-
 /// What a filter knows of a class.
 private struct FilterShape {
     enum Column {

@@ -9,6 +9,8 @@ final class SchemaStore: Sendable {
         var schema: Schema
         var layouts: [CIMNamespaceName: [CIMName: ObjectLayout]] = [:]
         var providers: [CIMNamespaceName: [CIMName: CheckedDefinition]] = [:]
+        /// The classes of each provider.
+        var served: [CIMNamespaceName: [CIMName: [String]]] = [:]
     }
 
     let server: String
@@ -54,9 +56,16 @@ final class SchemaStore: Sendable {
 
     /// The classes whose `provider` qualifier names this provider, in the order of their names.
     func classes(of provider: String, in namespace: CIMNamespaceName) -> [String] {
-        let schema = schema
-        return schema.classNames(in: namespace).filter {
-            schema.class($0, in: namespace)?.providerName.map { CIMName.equal($0, provider) } ?? false
+        state.withLock { state in
+            if let served = state.served[namespace] { return served[CIMName(provider)] ?? [] }
+            var served: [CIMName: [String]] = [:]
+            for name in state.schema.classNames(in: namespace) {
+                if let provider = state.schema.class(name, in: namespace)?.providerName {
+                    served[CIMName(provider), default: []].append(name)
+                }
+            }
+            state.served[namespace] = served
+            return served[CIMName(provider)] ?? []
         }
     }
 }

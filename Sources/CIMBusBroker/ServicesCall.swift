@@ -39,7 +39,12 @@ struct ServicesCall {
             switch kind {
             case .getObject, .deleteInstance: path = try parse(reader.readString(), server)
             case .createInstanceEnum: path = try Self.className(reader.readString(), "CreateInstanceEnum")
-            case .putInstance, .putClass: object = try Self.passObject(&reader)
+            case .putInstance, .putClass:
+                var given = try Self.passObject(&reader)
+                object = given
+                if try given.enterArray(elementAlignment: 8) == given.position {
+                    throw CIMError(.invalidParameter, "\(kind.rawValue): the object is NULL")
+                }
             case .deleteClass: path = try Self.className(reader.readString(), "DeleteClass")
             // The classes of no superclass are the topmost ones.
             case .createClassEnum:
@@ -54,6 +59,7 @@ struct ServicesCall {
             }
             flags = try Self.checked(OperationFlags(rawValue: reader.readInt32()), kind, form)
             try readContext(&reader)
+            try checkExtensions()
             settleExtensions()
             if kind == .execMethod { object = try Self.passObject(&reader) }
             if form == .async {
@@ -195,7 +201,8 @@ struct ServicesCall {
                 }
                 parent = OperationID(number)
             case ContextKey.derivedSystemProperties:
-                if case .boolean(false) = value.innermost { derivedSystemProperties = false }
+                guard case .boolean(let flag) = value.innermost else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
+                derivedSystemProperties = flag
             case ContextKey.explain:
                 guard case .boolean(let flag) = value.innermost else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
                 explains = flag
@@ -204,6 +211,28 @@ struct ServicesCall {
             }
         }
         try reader.leaveArray(end)
+    }
+
+    private static let extensionFlags = [
+        "__PUT_EXTENSIONS", "__PUT_EXT_STRICT_NULLS", "__PUT_EXT_ATOMIC", "__PUT_EXT_CLIENT_REQUEST", "__GET_EXTENSIONS",
+        "__GET_EXT_KEYS_ONLY", "__GET_EXT_CLIENT_REQUEST",
+    ]
+
+    /// What asks for a partial put or read has the type it has in WMI (SEMANTICS C.1.3): a value that nobody understands would be a full one.
+    private func checkExtensions() throws(CIMError) {
+        for (name, value) in context where name.hasPrefix("__") {
+            if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) {
+                guard case .boolean = value else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
+            }
+            let isRead = CIMName.equal(name, "__GET_EXT_PROPERTIES")
+            guard isRead || CIMName.equal(name, "__PUT_EXT_PROPERTIES") else { continue }
+            guard case .array(Signature(verified: "s"), let names) = value else {
+                throw CIMError(.invalidContext, "\(name) must be an array of strings, the names of properties")
+            }
+            if isRead, names.contains(.string("*")) {
+                throw CIMError(.invalidContext, "\(name) takes names of properties, not \"*\"; leave it out to get all")
+            }
+        }
     }
 
     /// A provider's nested call does not inherit what its client asked of a put or a read, unless it says that it asks itself (SEMANTICS

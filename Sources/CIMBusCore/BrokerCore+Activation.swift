@@ -22,13 +22,16 @@ extension BrokerCore {
     }
 
     /// The start did not succeed: calls that wait end, and for a while new ones fail at once (SEMANTICS G.3). A lost race, and nothing
-    /// happens, unless it is being started.
+    /// happens, unless it is being started. That it cannot initialize itself, a process says of itself, whoever started it: then it is enough
+    /// that none serves it (SEMANTICS D.4).
     /// - Parameter reason: ``Explanation/Reason/startFailed`` or ``Explanation/Reason/initializationFailed``.
     public mutating func startFailed(
         _ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed, at moment: Microseconds
     ) -> [Effect] {
         began(.startFailed(id, text, reason), at: moment)
-        if registry[id]?.activation.isStarting == true { failStart(id, Explanation(reason, text: text)) }
+        if let known = registry[id], known.activation.isStarting || reason == .initializationFailed && known.peer == nil {
+            failStart(id, Explanation(reason, text: text))
+        }
         return takeEffects()
     }
 
@@ -72,10 +75,15 @@ extension BrokerCore {
         operations[operation.id]?.awaited = nil
     }
 
-    /// The provider is there: what waited goes out, in the order in which it came.
+    /// The provider is there: what waited goes out, in the order in which it came. Whether its start was a success, one that was started still
+    /// has to show.
     mutating func cameToLife(_ id: RegistrationID) {
+        if registry[id]?.activation.isStarting == true {
+            registry[id]?.startedAt = now
+        } else {
+            registry[id]?.failedStarts = 0
+        }
         registry[id]?.activation = .idle
-        registry[id]?.failedStarts = 0
         agenda.remove(.registration(id))
         for operation in takeWaiting(id) { call(operation, id) }
     }
@@ -91,6 +99,25 @@ extension BrokerCore {
         } else {
             endExpectation(id)
         }
+    }
+
+    /// A call came back with the provider's own word: it serves, and its start was a success.
+    mutating func proved(_ id: RegistrationID) {
+        registry[id]?.startedAt = nil
+        registry[id]?.failedStarts = 0
+        if case .failed = registry[id]?.activation { registry[id]?.activation = .idle }
+    }
+
+    /// The provider is there no more. One that was started, and neither answered a call nor lived for the longest pause, failed to start: else
+    /// each call to it would start it once more.
+    mutating func leftLife(_ id: RegistrationID) {
+        guard let since = registry[id]?.startedAt else { return }
+        registry[id]?.startedAt = nil
+        guard now - since < limits.longestPause else {
+            registry[id]?.failedStarts = 0
+            return
+        }
+        failStart(id, Explanation(.startFailed, text: "it was started, and left before it answered a call; look at its log"))
     }
 
     // MARK: - Starting

@@ -102,7 +102,10 @@ extension BrokerCore {
     /// The provider answered its call (L2).
     public mutating func answered(_ sink: SinkID, _ answer: Answer, at moment: Microseconds) -> [Effect] {
         began(.answered(sink, answer), at: moment)
-        guard let provider = slots.free(sink) else { return takeEffects() }
+        guard let provider = slots.free(sink) else {
+            discard(answer)
+            return takeEffects()
+        }
         peers[provider]?.calls.abandoned.remove(sink)
         hear(provider)
         let leg = legs[sink]
@@ -123,13 +126,17 @@ extension BrokerCore {
                 settle(sink, unreported: Outcome(status))
             }
         } else {
-            switch answer {
-            case .failure(let outcome): discard(outcome.object)
-            case .result(_, _, let objects): discard(objects?.payload)
-            }
+            discard(answer)
         }
         callWaiting()
         return takeEffects()
+    }
+
+    private mutating func discard(_ answer: Answer) {
+        switch answer {
+        case .failure(let outcome): discard(outcome.object)
+        case .result(_, _, let objects): discard(objects?.payload)
+        }
     }
 
     /// An error result drops everything the called peer holds.
@@ -179,6 +186,7 @@ extension BrokerCore {
     mutating func endLeg(_ sink: SinkID, _ outcome: Outcome) {
         guard let leg = legs[sink], let operation = operations[leg.operation] else { return }
         var outcome = outcome
+        if outcome.explanation == nil { proved(leg.registration) }
         if outcome.status.isSuccess, operation.request.kind == .getObject, leg.objects != 1 {
             discard(outcome.object, unless: leg.final?.object)
             outcome = .because(.wrongObjectCount, text: "GetObject succeeded with \(leg.objects) objects")

@@ -110,6 +110,7 @@ extension BrokerCore {
             for sink in peers[id]?.calls.queue ?? [] where legs[sink]?.registration == registration {
                 endLeg(sink, .because(.unregistered))
             }
+            leftLife(registration)
         }
         return takeEffects()
     }

@@ -89,6 +89,7 @@ public struct BrokerCore: Sendable {
         }
         if !peer.registrations.isEmpty { note(.vanished, peer: id, "left the bus or ended") }
         drop(id, because: .providerVanished)
+        for registration in peer.registrations.sorted() { leftLife(registration) }
         for sink in slots.unanswered(by: id) { freeSlot(sink) }
         slots.forget(id)
         if let peer = peers[id] {

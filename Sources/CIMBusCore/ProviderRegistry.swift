@@ -37,8 +37,10 @@ public struct Registration: Sendable {
     public internal(set) var calls = Calls()
     /// How it gets a process, while it has none.
     public internal(set) var activation = Activation.idle
-    /// Starts that failed since it last registered.
+    /// Starts that failed since one succeeded, or since it registered without being started.
     var failedStarts = 0
+    /// When the process that was started registered; nil: it was not, or its start is a success already.
+    var startedAt: Microseconds?
     /// Operations that wait for it to register.
     var waiting: Set<OperationID> = []
 

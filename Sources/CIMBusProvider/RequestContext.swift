@@ -20,6 +20,8 @@ public struct RequestContext: Sendable {
     public let flags: OperationFlags
     private let context: BodyReader
     let call: OpenCall
+    /// The query that is being served, if it is one.
+    var query: SelectText?
 
     init(namespace: CIMNamespaceName, flags: Int32, context: BodyReader, call: OpenCall) {
         self.namespace = namespace

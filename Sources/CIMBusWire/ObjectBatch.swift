@@ -24,11 +24,16 @@ public struct ObjectBatch: Sendable {
         self.ranges = ranges[...]
     }
 
-    /// A class as the one object of a batch.
-    public init(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) throws(DBusEncodingError) {
+    /// A class as the one object of a batch. Throws where it is too large for a message.
+    public init(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) throws(ObjectFault) {
         var writer = BodyWriter()
         writer.append(entriesOf: declaration, namespace: namespace, server: server)
-        bytes = try writer.finish()
+        do { bytes = try writer.finish() } catch {
+            throw ObjectFault("class \(declaration.name) cannot be sent: \(error)", kind: .tooLarge)
+        }
+        guard bytes.count <= ObjectChecker.largestObject else {
+            throw ObjectFault("class \(declaration.name) takes \(bytes.count) bytes, more than 8 MiB", kind: .tooLarge)
+        }
         ranges = [0..<bytes.count]
     }
 
@@ -105,20 +110,21 @@ extension BodyWriter {
 }
 
 extension ObjectBatch {
-    /// Whether the first object has a property of this name, in the class's spelling.
-    public func contains(_ name: String) -> Bool {
-        guard let range = ranges.first else { return false }
+    /// The names of the first object's entries, in the class's spelling.
+    public var names: Set<String> {
+        guard let range = ranges.first else { return [] }
         return bytes.withUnsafeBytes { bytes in
-            var reader = BodyReader(copying: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            var names: Set<String> = []
+            var reader = BodyReader(unowned: UnsafeRawBufferPointer(rebasing: bytes[range]))
             do {
                 while !reader.isAtEnd {
                     try reader.enterDictEntry()
-                    if try reader.readString() == name { return true }
+                    names.insert(try reader.readString())
                     let types = try reader.readSignatureBytes()
                     try reader.skip(types: types)
                 }
-            } catch { return false }
-            return false
+            } catch {}
+            return names
         }
     }
 }

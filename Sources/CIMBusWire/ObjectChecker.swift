@@ -210,7 +210,21 @@ public struct ObjectChecker: ~Copyable {
         guard let converted = try convert(value, to: slot.type, depth: 1) else {
             throw ObjectFault("property \(slot.name) of \(layout.className) is \(slot.type); \(Self.excerpt(value)) does not fit")
         }
+        if case .parameters = expectation, slot.type.base == .reference { try checkReferences(converted, slot) }
         writer.append(variant: converted)
+    }
+
+    /// A parameter that refers to a class takes paths of its instances, and of those of classes below (SEMANTICS C.5). What lies in another
+    /// namespace cannot be told.
+    private func checkReferences(_ value: CIMValue, _ slot: ObjectLayout.Slot) throws(ObjectFault) {
+        guard let className = slot.type.className, let target = lookup(className) else { return }
+        for case .reference(let path) in value.arrayValue ?? [value] {
+            if let namespace = path.namespace, CIMNamespaceName(namespace) != target.namespace { continue }
+            guard !path.isClassPath, lookup(path.className)?.declaration?.isSameOrDerived(from: className) == true else {
+                throw ObjectFault(
+                    "parameter \(slot.name) takes the path of an instance of \(className), not \(Self.excerpt(.reference(path)))")
+            }
+        }
     }
 
     private static func excerpt(_ value: CIMValue) -> String {

@@ -8,8 +8,13 @@ import CIM
 public struct ObjectMerge: Sendable {
     /// For each slot of the derived class the ancestor's, where that is the one to ask.
     let counterparts: [Int?]
+    /// What it is for; kept, so that a merge found by their identity is theirs.
+    public let derived: ObjectLayout
+    public let ancestor: ObjectLayout
 
     public init(of derived: ObjectLayout, with ancestor: ObjectLayout) {
+        self.derived = derived
+        self.ancestor = ancestor
         guard let declaration = derived.declaration, let above = ancestor.declaration else {
             counterparts = Array(repeating: nil, count: derived.slots.count)
             return

@@ -222,6 +222,8 @@ extension BodyWriter {
 public struct ObjectSelection: ~Copyable {
     private var writer = BodyWriter()
     private var ranges: [Range<Int>] = []
+    /// The bytes of the largest object so far.
+    private var largest = 0
 
     public init() {}
 
@@ -230,7 +232,7 @@ public struct ObjectSelection: ~Copyable {
         writer.beginStruct()
         let start = writer.count
         writer.append(block: reader.bytes(in: range), phase: 0)
-        ranges.append(start..<writer.count)
+        keep(from: start)
     }
 
     /// The object a row is at, with the slots that are kept; nil keeps all.
@@ -238,7 +240,7 @@ public struct ObjectSelection: ~Copyable {
         writer.beginStruct()
         let start = writer.count
         row.write(keeping: kept, system, to: &writer)
-        ranges.append(start..<writer.count)
+        keep(from: start)
     }
 
     /// The object a row is at, completed by what the row of an ancestor's class says about the same instance.
@@ -246,14 +248,23 @@ public struct ObjectSelection: ~Copyable {
         writer.beginStruct()
         let start = writer.count
         row.write(merge, with: ancestor, to: &writer)
+        keep(from: start)
+    }
+
+    private mutating func keep(from start: Int) {
         ranges.append(start..<writer.count)
+        largest = max(largest, writer.count - start)
     }
 
     /// How many bytes there are.
     public var byteCount: Int { writer.count }
 
+    /// Throws where an object, put together from several, is too large for a message.
     public consuming func finish() throws(ObjectFault) -> ObjectBatch {
-        let ranges = ranges
+        let (ranges, largest) = (ranges, largest)
+        guard largest <= ObjectChecker.largestBatch else {
+            throw ObjectFault("it takes \(largest) bytes with what several providers say about it, too many for a message", kind: .tooLarge)
+        }
         do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault("\(error)", kind: .tooLarge) }
     }
 }

@@ -3,7 +3,7 @@ import CIM
 /// What the repository says about a provider: its instance of `__Win32Provider` (or of a class below it) and the registrations that
 /// refer to it (SEMANTICS D.1 to D.3).
 public struct ProviderDefinition: Hashable, Sendable {
-    /// What a provider of instances, or of classes, says it can do.
+    /// What a provider of instances says it can do.
     public struct Support: Hashable, Sendable {
         public var get = false
         public var put = false
@@ -12,6 +12,9 @@ public struct ProviderDefinition: Hashable, Sendable {
 
         /// `WQL:UnarySelect` and the like; empty: the broker filters (SEMANTICS I.7).
         public var queries: [String] = []
+
+        /// 0: pull. Others have their instances in the repository.
+        public var interactionType: Int64 = 0
     }
 
     public var name: String
@@ -49,6 +52,14 @@ public struct ProviderDefinition: Hashable, Sendable {
     /// The queries of its event registration; nil when it has none.
     public var eventQueries: [String]?
 
+    /// The classes of its registrations that make it a provider of classes or of properties.
+    public var otherRegistrations: [String]
+
+    /// Whether nothing says what it can do.
+    public var hasNoRegistrations: Bool {
+        instances == nil && !providesMethods && eventQueries == nil && otherRegistrations.isEmpty
+    }
+
     /// A decoupled provider: a process of its own that registers (SEMANTICS D.5).
     public var isDecoupled: Bool { hostingModel?.foldedName.hasPrefix("decoupled:") ?? false }
 }
@@ -78,6 +89,7 @@ extension ProviderDefinition {
         instances = nil
         providesMethods = false
         eventQueries = nil
+        otherRegistrations = []
     }
 
     /// The definitions in a namespace, by name, from the instances of ``classNames`` and below. A registration that names no provider of
@@ -103,9 +115,11 @@ extension ProviderDefinition {
             support.delete = registration["SupportsDelete"]?.boolValue ?? false
             support.enumeration = registration["SupportsEnumeration"]?.boolValue ?? false
             support.queries = registration["QuerySupportLevels"]?.stringArrayValue ?? []
+            support.interactionType = registration["InteractionType"]?.int64Value ?? 0
             instances = support
         case "__methodproviderregistration": providesMethods = true
         case "__eventproviderregistration": eventQueries = registration["EventQueryList"]?.stringArrayValue ?? []
+        case "__classproviderregistration", "__propertyproviderregistration": otherRegistrations.append(registration.className)
         default: break
         }
     }

@@ -10,8 +10,8 @@ extension Schema {
     /// Creates a class, or changes the one of its name (SEMANTICS A.2.2, A.4 PutClass).
     ///
     /// - Throws: InvalidParameter; InvalidNamespace; AccessDenied for a system class; AlreadyExists, NotFound (the flags);
-    ///   InvalidClass for a feature with a system name; QuotaViolation; InvalidAssociation; what `CIMClass.resolved(with:)` throws, for
-    ///   the class, or for one below it; ClassHasChildren, ClassHasInstances. The schema is then as it was.
+    ///   InvalidClass for a feature with a system name; what `CIMClass.checkParameterIDs()` throws; QuotaViolation; InvalidAssociation; what `CIMClass.resolved(with:)` throws, for
+    ///   the class, or for one below it; UpdatePropagatedMethod; ClassHasChildren, ClassHasInstances. The schema is then as it was.
     /// - Parameters:
     ///   - declared: with its own features only, or resolved: what it inherits unchanged is not taken for its own.
     ///   - hasInstances: whether one of these classes of the namespace has a static instance.
@@ -29,6 +29,7 @@ extension Schema {
         let name = CIMName(declared.name)
         let old = place.classes[name]
         try Schema.checkMayPut(declared, old: old)
+        try declared.checkParameterIDs()
         try flags.check(exists: old != nil, "class \(declared.name)")
         let parent = declared.superclass.flatMap { place.classes[CIMName($0)] }
         if let parent, parent.isSystem, CIMName.equal(parent.resolved.name, "__NAMESPACE") {
@@ -122,7 +123,9 @@ extension Schema {
         do throws(CIMError) {
             return try StoredClass(local, parent: parent)
         } catch {
-            throw error.of("class \(changed) cannot change, because of \(local.name) below it")
+            var error = error.of("class \(changed) cannot change, because of \(local.name) below it")
+            if error.status == .propagatedMethod { error.status = .updatePropagatedMethod }
+            throw error
         }
     }
 }

@@ -22,6 +22,9 @@ public struct Schema: Sendable {
 
     var namespaces: [CIMNamespaceName: Namespace] = [:]
 
+    /// Grows with every change of what the snapshot holds; instances that define no provider change nothing of it.
+    public internal(set) var revision = 0
+
     /// `root`, with the system classes.
     ///
     /// - Throws: CriticalError when the system's own MOF does not compile: a fault of CIMBus.

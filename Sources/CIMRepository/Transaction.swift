@@ -39,6 +39,7 @@ struct Transaction {
         }
         if catalogChanged { try storage.writeDigest() }
         for namespace in definitionsChanged { try readDefinitions(of: namespace) }
+        if catalogChanged || !definitionsChanged.isEmpty { schema.revision += 1 }
     }
 
     private mutating func apply(_ change: RepositoryChange, index: Int) throws(CIMError) {

@@ -26,14 +26,18 @@ public struct NameRequestFlags: OptionSet, Hashable, Sendable {
     public static let doNotQueue = NameRequestFlags(rawValue: 4)
 }
 
-extension Connection {
-    static let busPath = ObjectPath(verified: "/org/freedesktop/DBus")
+extension Message {
+    /// A call of the message bus itself.
+    public static func busCall(_ member: String, _ values: [DBusValue] = []) throws(DBusError) -> Message {
+        guard let member = try? MemberName(member) else { throw DBusError(code: .malformed, "\(member) is no method of the message bus") }
+        return try methodCall(destination: .bus, path: .bus, interface: .bus, member: member, values: values)
+    }
+}
 
+extension Connection {
     /// Calls a method of the bus itself.
     nonisolated(nonsending) func callBus(_ member: String, _ values: [DBusValue]) async throws(DBusError) -> [DBusValue] {
-        let message = try Message.methodCall(
-            destination: .bus, path: Self.busPath, interface: .bus, member: MemberName(verified: member), values: values)
-        let reply = try await call(message)
+        let reply = try await call(.busCall(member, values))
         do { return try reply.values() } catch { throw DBusError(code: .malformed, error.description) }
     }
 

@@ -53,7 +53,7 @@ extension Connection {
         _ observer: @escaping @Sendable (_ name: String, _ owner: String) -> Void
     ) async throws(DBusError) -> MatchToken {
         let rule = MatchRule(
-            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), path: Self.busPath, arguments: [2: ""])
+            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), path: .bus, arguments: [2: ""])
         return try await addMatch(rule) { message in
             guard message.hasSignature("sss") else { return }
             var reader = message.reader
@@ -90,7 +90,7 @@ extension Connection {
         }
         guard isNew else { return }
         let rule = MatchRule(
-            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), path: Self.busPath, arguments: [0: name.text])
+            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), path: .bus, arguments: [0: name.text])
         _ = try await addMatch(rule) { message in
             var reader = message.reader
             guard message.hasSignature("sss"), (try? reader.readString()) == name.text, (try? reader.readString()) != nil,
@@ -107,8 +107,8 @@ extension Link {
     /// Tells the bus to send no more of these; nobody waits for the answer.
     func removeRule(_ rule: MatchRule) {
         let message = try? Message.methodCall(
-            destination: .bus, path: Connection.busPath, interface: .bus, member: MemberName(verified: "RemoveMatch"),
-            flags: .noReplyExpected, values: [.string(rule.text)])
+            destination: .bus, path: .bus, interface: .bus, member: MemberName(verified: "RemoveMatch"), flags: .noReplyExpected,
+            values: [.string(rule.text)])
         if let message { _ = try? send(message) }
     }
 }

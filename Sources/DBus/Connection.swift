@@ -26,9 +26,7 @@ public actor Connection {
         let loop = loop ?? .common
         let link = try await Link.open(address: try address.resolve(), loop: loop, options: options)
         do throws(DBusError) {
-            let hello = try Message.methodCall(
-                destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
-                member: MemberName(verified: "Hello"))
+            let hello = try Message.busCall("Hello")
             let reply = try await link.call(hello, timeout: options.connectTimeout)
             guard reply.hasSignature("s") else { throw DBusError(code: .malformed, "the bus answered Hello with (\(reply.signature))") }
             return Connection(link, UniqueName(verified: try reply.firstString()))

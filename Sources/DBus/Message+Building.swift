@@ -41,13 +41,17 @@ extension Message {
         try MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_METHOD_RETURN).build(values)
     }
 
-    /// The refusal of `call`. A NUL ends the text early; `details` follow it.
+    /// The refusal of `call`. A NUL ends the text early, as does a length of 64 KiB: what a caller sent is often part of it, and must not make
+    /// the answer larger than the message bus takes. `details` follow it.
     public static func error(replyTo call: Message, _ error: DBusError) throws(DBusError) -> Message {
         var header = MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_ERROR)
         header.errorName = error.name.text
-        let text = String(error.message.prefix { $0 != "\0" })
+        let bytes = error.message.utf8.prefix(longestErrorText).prefix { $0 != 0 }
+        let text = String(decoding: bytes, as: UTF8.self)
         return try header.build([.string(text)] + error.details)
     }
+
+    private static let longestErrorText = 64 << 10
 
     /// A signal; to everyone who asked when `destination` is nil.
     public static func signal(

@@ -18,6 +18,9 @@ public struct ObjectPath: DBusName {
         ObjectPath(verified: (text == "/" ? "/" : text + "/") + Self.escape(element))
     }
 
+    /// The message bus's own object.
+    public static let bus = ObjectPath(verified: "/org/freedesktop/DBus")
+
     /// Whether this path is `ancestor` or lies below it.
     public func isEqual(toOrBelow ancestor: ObjectPath) -> Bool {
         Self.isPath(text, equalToOrBelow: ancestor.text)

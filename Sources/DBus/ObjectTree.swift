@@ -32,14 +32,14 @@ final class ObjectTree {
     }
 
     /// The nearest subtree at or above a path.
-    private func subtree(for path: ObjectPath) -> ObjectSubtree? {
-        if subtrees.isEmpty { return nil }
-        var candidate: ObjectPath? = path
-        while let path = candidate {
-            if let subtree = subtrees[path.text] { return subtree }
-            candidate = path.parent
+    private func subtree(for path: ObjectPath) -> ObjectSubtree? { nearest(above: path)?.value }
+
+    private func nearest(above path: ObjectPath) -> (key: String, value: ObjectSubtree)? {
+        var nearest: (key: String, value: ObjectSubtree)?
+        for entry in subtrees where ObjectPath.isPath(path.text, equalToOrBelow: entry.key) {
+            if entry.key.utf8.count >= nearest?.key.utf8.count ?? 0 { nearest = entry }
         }
-        return nil
+        return nearest
     }
 
     /// The path elements directly below a path.
@@ -61,13 +61,21 @@ final class ObjectTree {
     /// Everything below a path that object managers list.
     func managedObjects(below path: ObjectPath, for sender: String?) -> [(ObjectPath, ExportedObject)] {
         var found: [(ObjectPath, ExportedObject)] = []
-        var pending = [path]
-        while let next = pending.popLast() {
-            for name in childNames(of: next, for: sender) {
-                guard let child = try? ObjectPath((next.text == "/" ? "/" : next.text + "/") + name) else { continue }
-                if let subtree = subtree(for: child), !subtree.isManaged { continue }
-                pending.append(child)
-                if let object = object(at: child, for: sender), object.isManaged { found.append((child, object)) }
+        func add(_ other: ObjectPath, _ object: ExportedObject) {
+            if object.isManaged, other != path, other.isEqual(toOrBelow: path) { found.append((other, object)) }
+        }
+        for (text, object) in objects {
+            let other = ObjectPath(verified: text)
+            if subtree(for: other)?.isManaged ?? true { add(other, object) }
+        }
+        for (text, subtree) in subtrees where subtree.isManaged {
+            var pending = [ObjectPath(verified: text)]
+            while let next = pending.popLast() {
+                if objects[next.text] == nil, let object = subtree.object(next, sender) { add(next, object) }
+                for name in subtree.childNames(next, sender) {
+                    guard let child = try? ObjectPath((next.text == "/" ? "/" : next.text + "/") + name) else { continue }
+                    if nearest(above: child)?.key == text { pending.append(child) }
+                }
             }
         }
         return found.sorted { $0.0 < $1.0 }
@@ -89,6 +97,10 @@ final class ObjectTree {
         let interface = call.interface
         if interface == InterfaceName.peer.text { return StandardAnswers.peer(call) }
         let path = call.path
+        guard path.text.utf8.count <= Self.longestPath else {
+            _ = call.fail(.unknownObject, "no object has a path of more than \(Self.longestPath) bytes")
+            return
+        }
         guard let object = object(at: path, for: call.sender) else { return answerWithoutObject(call, at: path) }
         if let interface, let exported = object.interface(interface) {
             guard let method = exported.methods[call.member] else { return Self.unknownMethod(call) }
@@ -108,6 +120,9 @@ final class ObjectTree {
             Self.unknownMethod(call)
         }
     }
+
+    /// Nothing is looked up by a longer one.
+    private static let longestPath = 4096
 
     /// Paths between the root and an object are there for those who browse.
     private func answerWithoutObject(_ call: MethodCall, at path: ObjectPath) {

@@ -66,14 +66,87 @@ struct ActivationTests {
             scene.now += 1
         }
         // Success forgets.
-        _ = try scene.open(.async(sink: "/last"))
+        let served = try scene.open(.async(sink: "/last"))
         scene.register(Scene.other, "Provider")
+        scene.answer(scene.sink(of: served))
         scene.vanish(Scene.other)
         _ = try scene.open(.async(sink: "/again"))
         scene.startFailed()
         scene.now += .seconds(1)
         _ = try scene.open(.async(sink: "/soon"))
         #expect(scene.effects.contains(.start(scene.registration)))
+    }
+
+    @Test("G.3: a process that was started and leaves before it answered a call failed to start: the next starts back off")
+    func startedAndGone() throws {
+        var scene = absent()
+        let gone = [(4, 1), (5, 2), (6, 4), (7, 8)]
+        for (number, pause) in gone {
+            let peer = PeerID(UInt64(number))
+            scene.core.peerAppeared(peer, uid: 500, pid: 104, at: scene.now)
+            let calling = try scene.open(.async(sink: "/\(number)"))
+            #expect(scene.effects.contains(.start(scene.registration)), "start \(number)")
+            scene.register(peer, "Provider")
+            // An answer that only says it goes on proves nothing.
+            if number == 5 { scene.answer(scene.sink(of: calling), keeping: 1) }
+            if number == 6 { scene.unregister() }
+            scene.vanish(peer)
+            #expect(scene.witness.ends[calling]?.explanation?.reason == .providerVanished)
+            scene.now += .seconds(Int64(pause)) - 1
+            let refused = try scene.open(.async(sink: "/refused\(number)"))
+            #expect(scene.witness.ends[refused]?.status == .providerLoadFailure)
+            #expect(scene.witness.ends[refused]?.explanation?.text.contains("before it answered") == true)
+            scene.now += 1
+        }
+        expectSafe(scene)
+    }
+
+    @Test("G.3: a start is a success when a call was answered, in whichever way, or the process lived for 60 s", arguments: 0..<4)
+    func startedAndServed(way: Int) throws {
+        var scene = absent()
+        scene.now = .seconds(10)
+        _ = try scene.open(.async(sink: "/1"))
+        scene.startFailed()
+        scene.now += .seconds(1)
+        let call = try scene.open(.async(sink: "/2"))
+        scene.register(Scene.other, "Provider")
+        let sink = scene.sink(of: call)
+        switch way {
+        case 0: scene.answer(sink, .accessDenied)
+        case 1: scene.fail(sink, Outcome(.providerNotCapable))
+        case 2:
+            scene.answer(sink, keeping: 1)
+            scene.setStatus(sink, by: Scene.other)
+        default: scene.wait(60, answering: [Scene.other])
+        }
+        scene.vanish(Scene.other)
+        _ = try scene.open(.async(sink: "/3"))
+        #expect(scene.effects.contains(.start(scene.registration)))
+        #expect(scene.core.registry.find(scene.registration)?.failedStarts == 0)
+        expectSafe(scene)
+    }
+
+    @Test("D.4 G.3: what could not initialize itself, whoever started it, is InitializationFailure until it registers or a pause ends")
+    func notInitialized() throws {
+        var scene = absent(busName: nil)
+        for pause in [1, 2] {
+            scene.startFailed("there is no disk", reason: .initializationFailed)
+            scene.now += .seconds(Int64(pause)) - 1
+            let told = try scene.open(.async(sink: "/\(pause)"))
+            #expect(scene.witness.ends[told]?.status == .initializationFailure)
+            #expect(scene.witness.ends[told]?.explanation?.text == "there is no disk")
+            scene.now += 1
+            let later = try scene.open(.async(sink: "/later"))
+            #expect(scene.witness.ends[later]?.explanation?.reason == .notRunning)
+        }
+        scene.startFailed(reason: .initializationFailed)
+        scene.register(Scene.other, "Provider")
+        let served = try scene.open(.async(sink: "/served"))
+        #expect(scene.core.operations[served]?.state == .running)
+        // What serves is not ended by what another process says.
+        scene.startFailed(reason: .initializationFailed)
+        #expect(scene.core.registry.find(scene.registration)?.activation == .idle)
+        expectSafe(scene)
     }
 
     @Test("L8, L9: a call that waits for a start can be cancelled, and has its own deadline; the start goes on")

@@ -118,6 +118,7 @@ struct Fingerprint: Hashable {
                 add(max(0, relative(until)))
             }
             add(min(registration.failedStarts, 2))
+            add(relative(registration.startedAt))
             for id in registration.waiting.sorted() { add(rank(id)) }
         }
         for id in core.blocked { add(rank(id)) }

@@ -118,6 +118,20 @@ struct LivenessTests {
         expectSafe(scene)
     }
 
+    @Test("L6: the late answer of a process that is gone is nobody's, with all that came with it")
+    func answerOfTheDead() throws {
+        var scene = Scene()
+        let sink = scene.sink(of: try scene.open())
+        scene.vanish(Scene.provider)
+        let object = scene.object()
+        scene.saw(scene.core.answered(sink, .failure(Outcome(.failed, object: object)), at: scene.now))
+        #expect(scene.effects == [.discard(object)])
+        let batch = scene.batch([1])
+        scene.saw(scene.core.answered(sink, .result(.noError, references: 1, objects: batch), at: scene.now))
+        #expect(scene.effects == [.discard(batch.payload)])
+        expectSafe(scene)
+    }
+
     @Test("L8, L10: the late answer of a peer that was dropped changes nothing for who holds the sink now")
     func lateAnswer() throws {
         var scene = Scene()

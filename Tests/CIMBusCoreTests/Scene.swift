@@ -48,7 +48,9 @@ struct Scene {
 
     mutating func expect() { saw(core.expect(registration, at: now)) }
     mutating func expectationFailed() { saw(core.expectationFailed(registration, at: now)) }
-    mutating func startFailed(_ text: String = "no such program") { saw(core.startFailed(registration, text, at: now)) }
+    mutating func startFailed(_ text: String = "no such program", reason: Explanation.Reason = .startFailed) {
+        saw(core.startFailed(registration, text, reason: reason, at: now))
+    }
 
     mutating func unregister() {
         guard let peer = core.registry.find(registration)?.peer else { return }

@@ -41,11 +41,16 @@ public final class BrokerProcess: Sendable {
 
 /// Where the programs are that were built with the tests.
 public enum BuildFolder {
+    /// Beside the tests; for those of `Samples`, a package in the package's folder, else in the same build folder of the package around it.
     public static func path(of program: String) -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
         let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
         let executable = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        let folder = executable.split(separator: "/", omittingEmptySubsequences: false).dropLast().joined(separator: "/")
-        return "\(folder)/\(program)"
+        var folders = executable.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+        let path = (folders + [Substring(program)]).joined(separator: "/")
+        guard access(path, X_OK) != 0, let samples = folders.lastIndex(of: "Samples"), folders.dropFirst(samples + 1).first == ".build"
+        else { return path }
+        folders.remove(at: samples)
+        return (folders + [Substring(program)]).joined(separator: "/")
     }
 }

@@ -43,7 +43,21 @@ struct ClassCodingTests {
         #expect(wire["__GENUS"] == .int32(1))
         #expect(wire["__PATH"] == .string("\\\\HOST\\root\\cimv2:T_All"))
         #expect(wire["__DERIVATION"] == .strings(["T_Root"]))
-        #expect(batch.contains("U8") && !batch.contains("u8") && !batch.contains("Texts2"))
+    }
+
+    @Test("section 3: a class that takes more than 8 MiB is no batch; it says which class, and how large")
+    func tooLarge() throws {
+        let text = String(repeating: "x", count: 3 << 20)
+        func property(_ name: String) -> CIMProperty {
+            CIMProperty(name: name, type: CIMTypeReference(.string), defaultValue: .string(text), origin: "T_Large")
+        }
+        _ = try ObjectBatch(class: CIMClass(name: "T_Large", properties: [property("A")]), namespace: .cimv2, server: "HOST")
+        let fault = #expect(throws: ObjectFault.self) {
+            try ObjectBatch(
+                class: CIMClass(name: "T_Large", properties: [property("A"), property("B")]), namespace: .cimv2, server: "HOST")
+        }
+        #expect(fault?.kind == .tooLarge)
+        #expect(fault?.description.contains("T_Large") == true)
     }
 
     @Test("What is no class is a fault that says why")

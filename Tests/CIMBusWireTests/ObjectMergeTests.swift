@@ -108,4 +108,30 @@ struct ObjectMergeTests {
         #expect(try key(1, "a") != key(2, "a"))
         #expect(try key(1, "a") != key(1, "b"))
     }
+
+    @Test("section 3: what several providers make too large together for a message is no batch")
+    func tooLarge() throws {
+        let text = String(repeating: "x", count: 5 << 20)
+        let derived = try #require(row(entries(["__CLASS": "Bottom", "Name": "n", "Text": .string(text)]), bottom))
+        let ancestor = try #require(row(entries(["__CLASS": "Top", "Name": "n", "Text": .string(text)]), top))
+        let merge = ObjectMerge(of: layout(bottom), with: layout(top))
+        var small = ObjectSelection()
+        small.append(derived, merging: ancestor, merge)
+        #expect(try small.finish().count == 1)
+        let wide = CIMClass(
+            name: "Wide", properties: [Self.property("Name", .string, "Wide", key: true), Self.property("Large", .string, "Wide")])
+        let below = CIMClass(
+            name: "Below", superclass: "Wide", derivation: ["Wide"], properties: wide.properties + [Self.property("More", .string, "Below")]
+        )
+        let low = try #require(row(entries(["__CLASS": "Below", "Name": "n", "More": .string(text)]), below))
+        let high = try #require(row(entries(["__CLASS": "Wide", "Name": "n", "Large": .string(text)]), wide))
+        var large = ObjectSelection()
+        large.append(low, merging: high, ObjectMerge(of: layout(below), with: layout(wide)))
+        do {
+            _ = try large.finish()
+            Issue.record("10 MiB are one object")
+        } catch {
+            #expect(error.kind == .tooLarge)
+        }
+    }
 }

@@ -66,6 +66,29 @@ import Testing
         #expect(repository.schema.class("B", in: .cimv2)?.properties.count == 3)
     }
 
+    @Test("C.5 G.2: the ID qualifiers of a method's parameters number all of them, from 0 on, or none")
+    func parameterIDs() async throws {
+        let repository = try await repository("class A { [key] uint32 K; void M([in] uint8 x); };")
+        let cases: [(String, WBEMStatus?)] = [
+            ("[in] uint8 x, [out] uint8 y", nil),
+            ("[in, ID(1)] uint8 x, [out, ID(0)] uint8 y", nil),
+            ("[in, ID(0)] uint8 x, [out] uint8 ReturnValue", nil),
+            ("[in, ID(0)] uint8 x, [out] uint8 y", .missingParameterId),
+            ("[in, ID(\"a\")] uint8 x", .invalidParameterId),
+            ("[in, ID(-1)] uint8 x", .invalidParameterId),
+            ("[in, ID(1)] uint8 x", .nonconsecutiveParameterIds),
+            ("[in, ID(0)] uint8 x, [out, ID(2)] uint8 y", .nonconsecutiveParameterIds),
+            ("[in, ID(0)] uint8 x, [out, ID(0)] uint8 y", .nonconsecutiveParameterIds),
+            ("[in, ID(0)] uint8 x, [out, ID(1)] uint8 ReturnValue", .parameterIdOnRetval),
+        ]
+        for (index, (parameters, expected)) in cases.enumerated() {
+            let mof = "class C\(index) { void M(\(parameters)); };"
+            #expect(try await status { try await repository.compile(mof) } == expected, "\(parameters)")
+        }
+        // A method of the parent's with another signature.
+        #expect(try await status { try await repository.compile("class B : A { void M([in] string x); };") } == .propagatedMethod)
+    }
+
     @Test("A.4: force mode deletes the conflicting qualifier of the subclass, durably")
     func force() async throws {
         let repository = try await repository(

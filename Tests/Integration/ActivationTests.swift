@@ -9,7 +9,7 @@ extension Integration {
     /// Providers that the bus starts, and those that outlive the broker (L11; SEMANTICS D.1 to D.8, G.3).
     @Suite struct ActivationTests {
         /// A bus that can start `Faulty` in several ways.
-        private func startBus(_ arguments: String...) async throws -> (PrivateBus, ServiceFolder) {
+        func startBus(_ arguments: String...) async throws -> (PrivateBus, ServiceFolder) {
             let folder = try ServiceFolder()
             let command = [BuildFolder.path(of: "FaultyProvider"), "--starter", "--bus-name", "org.example.Faulty"] + arguments
             // A space at the end would be one more argument.
@@ -17,7 +17,7 @@ extension Integration {
             return (try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>"), folder)
         }
 
-        private static let mof = """
+        static let mof = """
             [dynamic, provider("Faulty")] class Faulty_Thing
             {
                 [key, read] string Scenario; [read] uint32 Number; [read, write] string Text; [read, EmbeddedObject] string Inner;
@@ -28,7 +28,7 @@ extension Integration {
             instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; SupportsEnumeration = TRUE; };
             """
 
-        private func compile(_ mof: String, _ scene: Scene) async throws -> (status: WBEMStatus, message: String) {
+        func compile(_ mof: String, _ scene: Scene) async throws -> (status: WBEMStatus, message: String) {
             let reply = try await scene.client.call(
                 Contract.rootPath, Contract.mofCompiler, "CompileBuffer",
                 [.string(mof), .string("root/cimv2"), .int32(0), .int32(0), .int32(0)])
@@ -79,7 +79,8 @@ extension Integration {
             let scene = try await Scene.start(options: [], bus: bus)
             let provider = try await RawProvider.start(on: bus, registers: false)
             let definition = """
-                instance of __Win32Provider { Name = "Raw"; HostingModel = "Decoupled:DBus"; BusName = "org.example.Faulty"; };
+                instance of __Win32Provider as $P { Name = "Raw"; HostingModel = "Decoupled:DBus"; BusName = "org.example.Faulty"; };
+                instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; };
                 """
             #expect(try await compile(provider.mof + definition, scene).status == .noError)
             // The bus finds it running.
@@ -106,6 +107,46 @@ extension Integration {
             withExtendedLifetime((provider, folder)) {}
         }
 
+        @Test(
+            "G.3: a provider that registers and dies of its first call is started once, not once for every call",
+            arguments: CallForm.allCases)
+        func diesOfItsFirstCall(form: CallForm) async throws {
+            let (bus, folder) = try await startBus("--script", "crash-after-reply")
+            defer { withExtendedLifetime(folder) {} }
+            let scene = try await Scene.start(options: ["--first-pause", "1000", "--longest-pause", "1000"], bus: bus)
+            #expect(try await compile(Self.mof, scene).status == .noError)
+            #expect(try await scene.client.run(.enumerate("Faulty_Thing"), form).status == .providerFailure)
+            for _ in 0..<3 {
+                let refused = try await scene.client.run(.enumerate("Faulty_Thing"), form)
+                #expect(refused.status == .providerLoadFailure)
+                #expect(refused.message.contains("before it answered a call"), "\(refused.message)")
+            }
+            #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
+            try await expectQuiet(scene)
+        }
+
+        @Test(
+            "D.4 G.3: a provider that nobody started, and that says it cannot initialize itself, is InitializationFailure with its reason",
+            arguments: CallForm.allCases)
+        func selfStartedInitializationFailure(form: CallForm) async throws {
+            let scene = try await Scene.start(options: ["--first-pause", "1000", "--longest-pause", "1000"])
+            let provider = try await RawProvider.start(on: scene.bus, registers: false)
+            let definition = "instance of __Win32Provider { Name = \"Raw\"; HostingModel = \"Decoupled:DBus\"; };"
+            let support = """
+                instance of __InstanceProviderRegistration { provider = "__Win32Provider.Name=\\"Raw\\""; SupportsGet = TRUE; };
+                """
+            #expect(try await compile(provider.mof + definition + support, scene).status == .noError)
+            let failing: [(String, DBusValue)] = [(ContextKey.initializationFailure, .string("there is no disk"))]
+            let answer = try await scene.client.refusal { _ = try await provider.registerWithoutMOF(context: failing) }
+            #expect(answer == .initializationFailure)
+            let told = try await scene.client.run(.get(thing("thing0")), form)
+            #expect(told.status == .initializationFailure)
+            #expect(told.message.contains("there is no disk"), "\(told.message)")
+            _ = try await provider.registerWithoutMOF()
+            #expect(try await scene.client.run(.get(thing("thing0")), form).status == .noError)
+            try await expectQuiet(scene)
+        }
+
         @Test("D.2 G.3: HostingModels and malformed definitions: what is not served says what to write; WmiCore is AccessDenied")
         func definitions() async throws {
             let scene = try await Scene.start()
@@ -119,6 +160,8 @@ extension Integration {
                 ("HostingModel = \"Decoupled:Com:FoldIdentity(FALSE)\"", .providerLoadFailure, "start it"),
                 ("HostingModel = \"Decoupled:NonCom\"", .providerLoadFailure, "start it"),
             ]
+            let support = "instance of __InstanceProviderRegistration { provider = \"__Win32Provider.Name=\\\"P\\\"\"; "
+            #expect(try await compile("instance of __Win32Provider { Name = \"P\"; }; \(support)};", scene).status == .noError)
             for (text, status, word) in cases {
                 #expect(try await compile("instance of __Win32Provider { Name = \"P\"; \(text); };", scene).status == .noError)
                 let result = try await scene.client.run(.enumerate("Test_P"))
@@ -129,12 +172,46 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test("D.3 D.5 G.3: a push provider, and a decoupled provider of classes or properties, are InvalidProviderRegistration")
+        func unsupportedRegistrations() async throws {
+            let scene = try await Scene.start()
+            let provider = try await RawProvider.start(on: scene.bus, registers: false)
+            let reference = "provider = \"__Win32Provider.Name=\\\"Raw\\\"\""
+            let definition = "instance of __Win32Provider { Name = \"Raw\"; HostingModel = \"Decoupled:DBus\"; };\n"
+            func support(_ type: String) -> String {
+                "instance of __InstanceProviderRegistration { \(reference); InteractionType = \(type); };"
+            }
+            #expect(try await compile(provider.mof + definition + support("NULL"), scene).status == .noError)
+            let cases = [
+                (support("1"), "InteractionType"), (support("2"), "InteractionType"),
+                ("instance of __ClassProviderRegistration { \(reference); };", "__ClassProviderRegistration"),
+                ("instance of __PropertyProviderRegistration { \(reference); };", "__PropertyProviderRegistration"),
+            ]
+            for (text, word) in cases {
+                #expect(try await compile(text, scene).status == .noError)
+                let result = try await scene.client.run(.enumerate("Test_Thing"))
+                #expect(result.status == .invalidProviderRegistration && result.message.contains(word), "\(text): \(result.message)")
+                let refusal = try await scene.client.refusal { _ = try await provider.registerWithoutMOF() }
+                #expect(refusal == .invalidProviderRegistration)
+                #expect(try await compile(support("0"), scene).status == .noError)
+                if word != "InteractionType" {
+                    let path = "\(word).\(reference.replacing("provider = ", with: "provider="))"
+                    #expect(try await scene.client.run(.delete(path)).status == .noError)
+                }
+            }
+            try await provider.registerWithoutMOF()
+            try await expectQuiet(scene, next: .enumerate("Test_Thing"))
+        }
+
         @Test("D.1 D.4: a provider of each user: its definition decides, and a call goes to the caller's own")
         func perUser() async throws {
             let scene = try await Scene.start()
             let provider = try await RawProvider.start(on: scene.bus, registers: false)
-            let definition = "instance of __Win32Provider { Name = \"Raw\"; HostingModel = \"Decoupled:DBus\"; PerUserInitialization = "
-            #expect(try await compile(provider.mof + definition + "TRUE; };", scene).status == .noError)
+            let definition = """
+                instance of __Win32Provider as $P { Name = "Raw"; HostingModel = "Decoupled:DBus"; PerUserInitialization = TRUE; };
+                instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; };
+                """
+            #expect(try await compile(provider.mof + definition, scene).status == .noError)
             func register(_ user: String, locale: String = "") async throws -> WBEMStatus? {
                 try await scene.client.refusal {
                     _ = try await provider.registrar(
@@ -195,6 +272,8 @@ extension Integration {
             #expect(all.first?["HostProcessIdentifier"] == .uint32(UInt32(getpid())))
             #expect(all.first?["ProviderOperation_GetObjectAsync"] == .uint64(1))
             #expect(all.first?["ProviderOperation_CreateInstanceEnumAsync"] == .uint64(1))
+            let counters = all.first?.filter { $0.key.hasPrefix("ProviderOperation_") } ?? [:]
+            #expect(counters.count == 24 && counters.values.count { $0 == .uint64(0) } == 22, "\(counters)")
             let path = "MSFT_Providers.Namespace=\"root/cimv2\",Provider=\"raw\",User=\"\",Locale=\"\""
             #expect(try await client.run(.get(path), form).objects.first?["Provider"]?.text == "Raw")
             #expect(try await client.run(.delete(path), form).status == .providerNotCapable)

@@ -32,6 +32,7 @@ extension Integration {
             Case(testDescription: "NULL class", operation: .enumerate(""), status: .invalidParameter),
             Case(testDescription: "no class name", operation: .enumerate("a b"), status: .invalidClass),
             Case(testDescription: "empty method name", operation: .invoke(thing("x"), ""), status: .invalidParameter),
+            Case(testDescription: "A.5: an instance that is NULL", operation: .put([]), status: .invalidParameter),
             Case(testDescription: "an instance without class", operation: .put([("Name", .string("x"))]), status: .invalidObject),
             Case(
                 testDescription: "a class is no instance", operation: .put(put + [("__GENUS", .int32(1))]), status: .invalidObject),

@@ -139,6 +139,51 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
+        @Test("a path of megabytes, deep or wide, is no object's; the answer is small, and nobody else notices")
+        func endlessPaths() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            for path in [String(repeating: "/a", count: 1 << 20), "/" + String(repeating: "a", count: 30 << 20)] {
+                for interface in [Contract.services, InterfaceName.introspectable, InterfaceName.properties] {
+                    let stranger = try await scene.bus.connect(on: EventLoop(name: "stranger"))
+                    let message = try Message.methodCall(
+                        destination: BusName(Contract.busName), path: ObjectPath(verified: path), interface: interface,
+                        member: MemberName(verified: "GetObject"))
+                    let error = await #expect(throws: DBusError.self) { try await stranger.call(message, timeout: .seconds(20)) }
+                    #expect(error?.name == .unknownObject, "\(String(describing: error).prefix(200))")
+                    #expect((error?.reply?.size ?? .max) < 128 << 10)
+                }
+            }
+            // The name of a property comes back in an error, too.
+            let large = String(repeating: "p", count: 31 << 20)
+            let message = try Message.methodCall(
+                destination: BusName(Contract.busName), path: Contract.rootPath, interface: .properties,
+                member: MemberName(verified: "Get"),
+                values: [.string(Contract.broker.text), .string(large)])
+            let stranger = try await scene.bus.connect(on: EventLoop(name: "stranger"))
+            let error = await #expect(throws: DBusError.self) { try await stranger.call(message, timeout: .seconds(20)) }
+            #expect((error?.reply?.size ?? .max) < 128 << 10)
+            _ = provider
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+
+        @Test("section 3: classes that have grown too large for a message are QuotaViolation, for them and for no other")
+        func largeClasses() async throws {
+            let scene = try await Scene.start()
+            let text = String(repeating: "x", count: 3 << 20)
+            try await scene.compile("class Test_Upper { [key] string Name; string Large = \"\(text)\"; };")
+            try await scene.compile("class Test_Lower : Test_Upper { string More = \"\(text)\"; };")
+            for operation in [
+                RawOperation.get("Test_Lower"), .classes("Test_Upper"), .query("SELECT * FROM meta_class WHERE __CLASS = 'Test_Lower'"),
+            ] {
+                let result = try await scene.client.run(operation, .async, within: .seconds(30))
+                #expect(result.status == .quotaViolation, "\(operation): \(result.message.prefix(200))")
+                #expect(result.message.contains("Test_Lower"))
+            }
+            #expect(try await scene.client.run(.get("Test_Upper"), .async, within: .seconds(30)).status == .noError)
+            try await expectQuiet(scene)
+        }
+
         @Test("section 3: more open operations than a user may have is QuotaViolation; they end, and there is room again")
         func tooManyOperations() async throws {
             let scene = try await Scene.start()

@@ -125,6 +125,7 @@ extension Integration {
             for flags: Int32 in [0x3, 0x60, 0x100, 0x200, 0x40000] { #expect(try await refusal(good, flags: flags) == .invalidParameter) }
             #expect(try await refusal(.deleteClass("Test_A"), flags: 1) == .invalidParameter)
             #expect(try await refusal(.deleteClass("")) == .invalidParameter)
+            #expect(try await refusal(.putClass(.dictionary([]))) == .invalidParameter)
             #expect(try await refusal(.deleteClass("a b")) == .invalidClass)
             #expect(try await refusal(.classes("a b")) == .invalidClass)
             #expect(try await refusal(.classes(""), flags: 2) == .invalidParameter)
@@ -132,7 +133,7 @@ extension Integration {
                 .putClass(.dictionary([("__CLASS", .string("Test_A")), (key, value)]))
             }
             let bad: [RawOperation] = [
-                .putClass(.dictionary([])), .putClass(.dictionary([("__CLASS", .int32(1))])), entry("__PROPERTIES", .string("x")),
+                .putClass(.dictionary([("__CLASS", .int32(1))])), entry("__PROPERTIES", .string("x")),
                 entry("__PROPERTIES", .objects([[("Type", .string("uint8"))]])),
                 entry("__PROPERTIES", .objects([[("Name", .string("P")), ("Type", .string("int"))]])),
                 entry("__METHODS", .strings(["x"])), entry("__QUALIFIERS", .objects([[("Value", .int32(1))]])),
@@ -157,6 +158,8 @@ extension Integration {
             #expect(try await put("class Test_Top : Test_Top { };") == .circularReference)
             #expect(try await put("class Test_A : Test_Top { [key(false)] string Name; };") == .cannotChangeKeyInheritance)
             #expect(try await put("class Test_A { Test_None ref Other; };") == .invalidClass)
+            #expect(try await put("class Test_A { void M([in, ID(0)] uint8 X, [in] uint8 Y); };") == .missingParameterId)
+            #expect(try await put("class Test_A { void M([in, ID(1)] uint8 X); };") == .nonconsecutiveParameterIds)
             let twice = CIMClass(
                 name: "Test_A",
                 properties: ["Name", "NAME"].map { CIMProperty(name: $0, type: CIMTypeReference(.string), qualifiers: [], origin: "") })

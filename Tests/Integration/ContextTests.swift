@@ -112,6 +112,38 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test("C.1.3: what asks for a partial put or read and is of another type is InvalidContext, which names it; nobody is asked")
+        func wrongTypes() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            let flags = [
+                "__PUT_EXTENSIONS", "__PUT_EXT_STRICT_NULLS", "__PUT_EXT_ATOMIC", "__PUT_EXT_CLIENT_REQUEST", "__GET_EXTENSIONS",
+                "__GET_EXT_KEYS_ONLY", "__GET_EXT_CLIENT_REQUEST", "__get_ext_keys_only", "__DERIVED_SYSTEM_PROPERTIES",
+            ]
+            let mixed = DBusValue.array(element: Signature(verified: "v"), [.variant(.string("Text"))])
+            let wrong: [(String, DBusValue, String)] =
+                flags.flatMap { [($0, .uint32(1), "TRUE or FALSE"), ($0, .string("true"), "TRUE or FALSE")] }
+                + ["__PUT_EXT_PROPERTIES", "__GET_EXT_PROPERTIES"].flatMap {
+                    [($0, .string("Text"), "array of strings"), ($0, mixed, "array of strings"), ($0, .boolean(true), "array of strings")]
+                } + [("__GET_EXT_PROPERTIES", .strings(["Name", "*"]), "\"*\"")]
+            for (name, value, words) in wrong {
+                for operation in [RawOperation.put(provider.thing("thing0")), .get(thing("thing0")), .enumerate("Test_Thing")] {
+                    let error = await #expect(throws: DBusError.self) {
+                        _ = try await scene.client.start(operation, .async, context: [(name, value)])
+                    }
+                    let failure = error.map { CIMError($0) }
+                    #expect(failure?.status == .invalidContext, "\(name) \(value)")
+                    #expect(
+                        failure?.message.contains(name) == true && failure?.message.contains(words) == true, "\(failure?.message ?? "")")
+                }
+            }
+            #expect(provider.calls.all.isEmpty)
+            // An empty list is a list.
+            let empty: [(String, DBusValue)] = [("__GET_EXTENSIONS", .boolean(true)), ("__GET_EXT_PROPERTIES", .strings([]))]
+            #expect(try await scene.client.run(.get(thing("thing0")), context: empty).status == .noError)
+            try await expectQuiet(scene)
+        }
+
         @Test(
             "C.1.3: what a client wants less than everything takes nothing from a condition, a merge or an association",
             arguments: CallForm.allCases)

@@ -95,6 +95,67 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
+        @Test(
+            "D.3: what no registration says is ProviderNotCapable: no instances with a method registration alone, nothing without any",
+            arguments: CallForm.allCases)
+        func registrations(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            let client = scene.client
+            let provider = try await RawProvider.start(on: scene.bus, registers: false)
+            let definition = "instance of __Win32Provider as $P { Name = \"Raw\"; HostingModel = \"Decoupled:DBus\"; };\n"
+            try await client.mustCompile(provider.mof + definition)
+            try await provider.registerWithoutMOF()
+            let new = RawOperation.put([("__CLASS", .string("Test_Thing")), ("Name", .string("new"))])
+            func statuses() async throws -> [WBEMStatus] {
+                var statuses: [WBEMStatus] = []
+                for operation in [
+                    .get(thing("thing0")), new, .enumerate("Test_Thing"), .delete(thing("new")), .invoke("Test_Thing", "Count"),
+                ] {
+                    statuses.append(try await client.run(operation, form).status)
+                }
+                return statuses
+            }
+            let none = Array(repeating: WBEMStatus.providerNotCapable, count: 4)
+            #expect(try await statuses() == none + [.providerNotCapable])
+            #expect(provider.calls.all.isEmpty)
+            try await client.mustCompile(definition + "instance of __MethodProviderRegistration { provider = $P; };")
+            #expect(try await statuses() == none + [.noError])
+            #expect(provider.calls.all.map(\.method) == ["ExecMethodAsync"])
+            try await expectQuiet(scene)
+        }
+
+        @Test(
+            "DESIGN 3: a MOF in Register without registration instances implies them, also beside a definition; one that has some does not")
+        func implied() async throws {
+            let scene = try await Scene.start()
+            let client = scene.client
+            let definition = "instance of __Win32Provider { Name = \"Raw\"; HostingModel = \"Decoupled:DBus\"; };\n"
+            let support = """
+                instance of __InstanceProviderRegistration
+                {
+                    provider = "__Win32Provider.Name=\\"Raw\\""; SupportsGet = TRUE; SupportsEnumeration = FALSE;
+                };
+                """
+            let provider = try await RawProvider.start(on: scene.bus, registers: false)
+            for (stored, brought, isCapable) in [
+                ("", "", true), ("", definition, true), (definition, "", true), ("", support, false), (definition + support, "", false),
+            ] {
+                if !stored.isEmpty { try await client.mustCompile(stored) }
+                try await provider.register(mof: provider.mof + brought)
+                #expect(try await client.run(.get(thing("thing0"))).status == .noError)
+                let capable: WBEMStatus = isCapable ? .noError : .providerNotCapable
+                for operation in [RawOperation.enumerate("Test_Thing"), .invoke("Test_Thing", "Count")] {
+                    #expect(try await client.run(operation).status == capable, "\(stored) and \(brought): \(operation)")
+                }
+                try await provider.unregister()
+                for name in ["__InstanceProviderRegistration", "__MethodProviderRegistration"] {
+                    _ = try await client.run(.delete("\(name).provider=\"__Win32Provider.Name=\\\"Raw\\\"\""))
+                }
+                #expect(try await client.run(.delete("__Win32Provider=\"Raw\"")).status == .noError)
+            }
+            try await expectQuiet(scene)
+        }
+
         @Test("D.1 G.3: Enabled FALSE is ProviderDisabled for everything; enabled again it is served", arguments: CallForm.allCases)
         func disabled(form: CallForm) async throws {
             let scene = try await Scene.start()
@@ -127,7 +188,11 @@ extension Integration {
                 }
             }
             let path = Contract.path(ofProvider: "Nobody", in: .cimv2)
-            try await client.mustCompile("instance of MSFT_DecoupledProvider { Name = \"Nobody\"; };")
+            try await client.mustCompile(
+                """
+                instance of MSFT_DecoupledProvider as $P { Name = "Nobody"; };
+                instance of __InstanceProviderRegistration { provider = $P; };
+                """)
             #expect(try await client.run(.enumerate("Test_Orphan")).status == .providerLoadFailure)
             #expect(try await client.property(path, Contract.registration, "State").text == "absent")
             // One that is no decoupled provider is nobody's to serve.

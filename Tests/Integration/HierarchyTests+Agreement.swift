@@ -153,4 +153,37 @@ extension Integration.HierarchyTests {
         #expect(result.status == .providerFailure)
         #expect(result.message.hasPrefix("CreateInstanceEnum Test_A: Test_B: provider ProviderB"), "\(result.message)")
     }
+
+    @Test("C.4: classes that change while their objects are being merged change nothing of the merge")
+    func changingSchema() async throws {
+        let family = try await Family.start()
+        family.have(["A": (0..<20).map { "x\($0)" }])
+        // B's provider has objects of a class of its own below B, in two batches; between them the schema changes.
+        try await family.scene.compile("[dynamic, provider(\"ProviderB\")] class Test_Deep : Test_B { string FromDeep; };")
+        let client = family.scene.client
+        family.b.on("CreateInstanceEnumAsync") { call in
+            call.reply(references: 1)
+            for round in 0..<4 {
+                try await call.sink.indicate(
+                    (0..<5).map { Self.object("Test_Deep", ["Name": "x\(round * 5 + $0)", "FromB": "b", "FromDeep": "deep"]) })
+                let reply = try await client.call(
+                    Contract.rootPath, Contract.mofCompiler, "CompileBuffer",
+                    [
+                        .string("class Test_Other\(round) { [key] string Name; \((0..<50).map { "string P\($0);" }.joined()) };"),
+                        .string("root/cimv2"), .int32(0), .int32(0), .int32(0),
+                    ])
+                #expect(reply[1] == .uint32(0))
+            }
+            try await call.sink.setStatus(.noError)
+            try await call.sink.release()
+        }
+        let result = try await client.run(.enumerate("Test_A"), .async)
+        #expect(result.status == .noError, "\(result.message)")
+        #expect(result.objects.count == 20)
+        #expect(
+            result.objects.allSatisfy { object in
+                object["FromDeep"]?.text == "deep" && object["FromA"]?.text == "A of \(object["Name"]?.text ?? "")"
+            })
+        try await expectQuiet(family.scene)
+    }
 }

@@ -16,8 +16,9 @@ extension Integration {
             let d: RawProvider
             var all: [RawProvider] { [a, b, c, d] }
 
-            static func start(abstract: String = "") async throws -> Family {
-                let scene = try await Scene.start()
+            /// - Parameter options: the broker's.
+            static func start(abstract: String = "", options: [String] = []) async throws -> Family {
+                let scene = try await Scene.start(options: options)
                 func provider(_ letter: String, _ parent: String) async throws -> RawProvider {
                     let provider = try await RawProvider.start(
                         on: scene.bus, name: "Provider\(letter)", className: "Test_\(letter)", registers: false)
@@ -224,20 +225,22 @@ extension Integration {
         @Test("C.4 R1: SHALLOW has only objects of exactly this class; DIRECT_READ only this provider's")
         func shallow() async throws {
             let family = try await Family.start()
-            family.have(["A": ["a", "b"], "B": ["b"]])
+            // B's provider knows neither the class of c nor its own of d.
+            family.have(["A": ["a", "b"], "C": ["c"]])
             let client = family.scene.client
             family.b.on("CreateInstanceEnumAsync") { call in
                 call.reply(
                     .noError,
-                    [
-                        [("__CLASS", .string("Test_B")), ("Name", .string("b"))], [("__CLASS", .string("Test_C")), ("Name", .string("c"))],
-                    ])
+                    [("b", "Test_B"), ("c", "Test_B"), ("d", "Test_D")].map { [("__CLASS", .string($1)), ("Name", .string($0))] })
             }
-            let shallow = try await client.run(.enumerate("Test_B"), flags: 1)
-            #expect(shallow.objects.map(merged) == ["Test_B, b, A of b"])
+            for operation in [RawOperation.enumerate("Test_B"), .query("SELECT * FROM Test_B WHERE __CLASS = 'Test_B'")] {
+                let shallow = try await client.run(operation, flags: operation.member == "ExecQuery" ? 0 : 1)
+                #expect(shallow.objects.map(merged) == ["Test_B, b, A of b"], "\(operation)")
+            }
+            let before = family.calls().count
             let direct = try await client.run(.enumerate("Test_A"), flags: 0x200)
             #expect(direct.objects.count == 2)
-            #expect(family.calls().filter { $0.hasPrefix("C") || $0.hasPrefix("D") }.isEmpty)
+            #expect(family.calls().count == before + 1)
             try await expectQuiet(family.scene)
         }
 
@@ -275,6 +278,28 @@ extension Integration {
             #expect(result.objects.first?["ReturnValue"]?.text == "C Test_C.Name=\"n\"", "\(result.message)")
             let leaf = try await family.scene.client.run(.invoke("Test_D.Name=\"n\"", "Who"))
             #expect(leaf.objects.first?["ReturnValue"]?.text == "D Test_D.Name=\"n\"")
+            try await expectQuiet(family.scene)
+        }
+
+        @Test(
+            "C.5: an override without Implemented, or Disabled, does not run, whether the path names its class or one above",
+            arguments: CallForm.allCases)
+        func refusedOverrides(form: CallForm) async throws {
+            let family = try await Family.start()
+            for (qualifiers, status) in [("", WBEMStatus.methodNotImplemented), ("[Implemented, Disabled]", .methodDisabled)] {
+                try await family.d.unregister()
+                try await family.d.register(
+                    mof: """
+                        [dynamic, provider("ProviderD")] class Test_D : Test_B { string FromD; \(qualifiers) string Who(); };
+                        """)
+                family.have(["B": ["n"], "D": ["n"]])
+                for path in ["Test_B", "Test_D"] {
+                    let result = try await family.scene.client.run(.invoke("\(path).Name=\"n\"", "Who"), form)
+                    #expect(result.status == status, "\(path): \(result.message)")
+                    #expect(result.message.contains("Test_D.Who"), "\(result.message)")
+                }
+            }
+            for provider in family.all { #expect(!provider.calls.all.contains { $0.method == "ExecMethodAsync" }) }
             try await expectQuiet(family.scene)
         }
     }

@@ -8,7 +8,7 @@ import Testing
 extension Integration {
     /// The promise itself: SIGKILL, and every client hears of it, once, at once (P4, L6).
     @Suite struct KillTests {
-        @Test("P4 L6 L8: SIGKILL with 100 operations open, in every form, some of them queued")
+        @Test("P3 P4 L6 L8 R83 R85: SIGKILL with 100 operations open, in every form, some of them queued")
         func hundred() async throws {
             let scene = try await Scene.start()
             let faulty = try await FaultyProcess.start(on: scene.bus)
@@ -36,6 +36,8 @@ extension Integration {
             try await faulty.wait(for: "silent", count: 4)
             let states = try await scene.waitForOperations(112)
             #expect(states.count { $0 == "queued" } == 36)
+            let held = try await scene.client.property(faulty.registrationPath, Contract.registration, "SinkReferences")
+            #expect(held.integer() ?? 0 >= 64)
             // Who pulls waits before it happens, as a client would.
             let started = open.map { operation in Task { (try await operation.result(), ContinuousClock.now) } }
             _ = try await scene.waitForOperations(112)
@@ -51,6 +53,9 @@ extension Integration {
             }
             #expect(last - killed < .seconds(1))
             print("100 operations open: SIGKILL to the last of 100 final statuses \(last - killed)")
+
+            let left = try await scene.client.property(faulty.registrationPath, Contract.registration, "SinkReferences")
+            #expect(left.integer() == 0)
 
             // Operations elsewhere are untouched.
             #expect(try await scene.client.brokerProperty("OpenOperations") == 12)

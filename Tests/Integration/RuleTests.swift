@@ -22,14 +22,16 @@ extension Integration {
             };
             """
 
-        private func start() async throws -> (Scene, RawProvider) {
+        func start() async throws -> (Scene, RawProvider) {
             let scene = try await Scene.start()
             let provider = try await RawProvider.start(on: scene.bus, registers: false)
             try await provider.register(mof: Self.mof)
             return (scene, provider)
         }
 
-        @Test("R39 R53 R89 R107 R120 R125 R133: what is confirmed, and what fails later, comes to the caller's sink, by one SetStatus")
+        @Test(
+            "R39 R53 R55 R89 R107 R120 R125 R127 R133: what is confirmed, and what fails later, comes to the caller's sink, by one SetStatus"
+        )
         func sinks() async throws {
             let (scene, provider) = try await start()
             for operation in [
@@ -45,6 +47,34 @@ extension Integration {
                     try await expectQuiet(scene, [sink])
                     #expect(sink.finals == 1)
                 }
+            }
+        }
+
+        @Test(
+            "R56 R57 R128 R129: the broker holds the sink of what it accepted, until it has told the outcome, and of what it refused none")
+        func heldSinks() async throws {
+            let (scene, provider) = try await start()
+            let client = scene.client
+            let accepted = [RawOperation.put(provider.thing("thing0")), .delete("Test_Thing.Name=\"thing0\"")]
+            for (operation, refused) in zip(accepted, [RawOperation.put([("Name", .string("x"))]), .delete("Test_Thing")]) {
+                provider.onEverything { $0.reply(references: 1) }
+                let sink = client.makeSink()
+                #expect(try await client.refusal { _ = try await client.start(refused, .async, sink: sink) } != nil)
+                // Nothing was kept: the same sink is taken.
+                let open = try await client.start(operation, .async, sink: sink)
+                let call = try await provider.calls.wait("the call") { !$0.isEmpty && $0.last?.method == "\(operation.member)Async" }.last
+                // Held: it cannot be another's meanwhile. That this is refused changes nothing for it.
+                let status = try await client.refusal { _ = try await client.start(.enumerate("Test_Thing"), .async, sink: sink) }
+                #expect(status == .invalidParameter)
+                #expect(sink.events.all.isEmpty)
+                try await call?.sink.setStatus(.noError)
+                try await call?.sink.release()
+                #expect(try await open.result().status == .noError)
+                // Told: it is free.
+                provider.onEverything { $0.reply() }
+                let again = client.makeSink(at: sink.path)
+                #expect(try await client.start(.enumerate("Test_Thing"), .async, sink: again).result().status == .noError)
+                try await expectQuiet(scene, [sink, again])
             }
         }
 
@@ -143,7 +173,7 @@ extension Integration {
         }
 
         @Test(
-            "R94 R98 R101 R104 R110 R118: the name selects the method; NULL in parameters where it has none; IDs are no matter; one object comes back"
+            "R94 R98 R99 R100 R101 R104 R110 R118: the name selects the method; one property of __PARAMETERS for each in parameter, NULL where it has none; IDs are no matter; one object comes back"
         )
         func parameters() async throws {
             let (scene, provider) = try await start()
@@ -159,6 +189,11 @@ extension Integration {
             #expect(none.objects.first?["__CLASS"]?.text == "__PARAMETERS")
             let input = try #require(provider.calls.all.last?.input)
             #expect(Set(input.keys.filter { !$0.hasPrefix("__") }) == ["A", "B"])
+            #expect(input["__CLASS"]?.text == "__PARAMETERS")
+            let spawned = try await scene.client.run(
+                .invoke("Test_Thing", "Sum", [("__CLASS", .string("__Parameters")), ("b", .int32(2)), ("a", .int32(1))]))
+            #expect(spawned.status == .noError, "\(spawned.message)")
+            #expect(provider.calls.all.last?.input == input)
             provider.on("ExecMethodAsync") { $0.reply() }
             #expect(try await scene.client.run(.invoke("Test_Thing", "Count")).status == .noError)
             #expect(provider.calls.all.last?.invoked == "Count")

@@ -88,7 +88,8 @@ extension SDKTests {
             let broker = try await BrokerProcess.start(on: bus)
             let session = try await Session.connect(to: .address(bus.address), logger: quiet)
             let definition = """
-                instance of __Win32Provider { Name = "Things"; HostingModel = "Decoupled:DBus"; BusName = "org.example.Things"; };
+                instance of __Win32Provider as $P { Name = "Things"; HostingModel = "Decoupled:DBus"; BusName = "org.example.Things"; };
+                instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; };
                 """
             #expect(try await soon { try await session.compileMOF(Things.mof + definition) }.failure == nil)
             let initializing = Event<Void>("the provider to be initialized")

@@ -39,7 +39,7 @@ extension SDKTests {
                 instance["Number"] = .uint32(7)
             }
 
-            func execQuery(_ query: String, flags: OperationFlags, context: MethodContext) async throws {
+            func execQuery(_ query: FrameworkQuery, flags: OperationFlags, context: MethodContext) async throws {
                 calls.record("query \(query) \(flags.rawValue)")
                 try await FrameworkInstance(thing(3), context).commit()
             }

@@ -2,6 +2,7 @@ import CIM
 import CIMBusClient
 import CIMBusProvider
 import CIMBusTestKit
+import Glibc
 import Testing
 
 extension SDKTests {
@@ -134,10 +135,25 @@ extension SDKTests {
             #expect(try await pullAll(stage.session.queryInstances("")).code == .invalidParameter)
         }
 
-        @Test("F.2: the connection can be tested, and fails without a broker")
+        @Test("F.2, F.4: the connection can be tested within a time, and fails without a broker")
         func connection() async throws {
             let stage = try await MIStage.start()
             #expect(try await pullAll(stage.session.testConnection()).code == .ok)
+            let patient = MI.OperationOptions(timeout: .seconds(20))
+            #expect(try await pullAll(stage.session.testConnection(options: patient)).code == .ok)
+            for options in [
+                MI.OperationOptions(timeout: .zero),
+                .init(customOptions: [.init("__MI_OPERATIONOPTIONS_CHANNEL", 1)], mustUnderstand: true),
+            ] {
+                #expect(try await pullAll(stage.session.testConnection(options: options)).code != .ok)
+            }
+            // A broker that is there and does nothing.
+            stage.stage.broker.process.signal(SIGSTOP)
+            let silent = try await pullAll(stage.session.testConnection(options: MI.OperationOptions(timeout: .milliseconds(50))))
+            #expect(silent.code == .failed && silent.isWellFormed)
+            #expect(silent.category == .operationTimeout)
+            stage.stage.broker.process.signal(SIGCONT)
+            #expect(try await pullAll(stage.session.testConnection(options: patient)).code == .ok)
             try await stage.stage.broker.process.killAndWait()
             let failed = try await pullAll(stage.session.testConnection())
             #expect(failed.code == .failed)

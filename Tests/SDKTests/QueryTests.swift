@@ -8,7 +8,7 @@ extension SDKTests {
     /// Queries and associations in every API, over a real bus and a real broker: SEMANTICS I, F.2, E.1.
     @Suite struct QueryTests {
         private func shelves(
-            _ parts: Parts = .shelves, query: (@Sendable (String, MethodContext) async throws -> Void)? = nil
+            _ parts: Parts = .shelves, query: (@Sendable (FrameworkQuery, MethodContext) async throws -> Void)? = nil
         ) async throws -> (FrameworkStage, Shelves, RunningService) {
             let stage = try await FrameworkStage.start()
             var provider = Shelves()

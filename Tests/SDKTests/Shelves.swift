@@ -30,7 +30,7 @@ struct Shelves: FrameworkProvider {
     /// What was asked for, as `enumerate CLASS`, `get PATH` or a query.
     let calls = Recorder<String>()
     /// What answers a query; nil: it is left to the broker.
-    var query: (@Sendable (String, MethodContext) async throws -> Void)?
+    var query: (@Sendable (FrameworkQuery, MethodContext) async throws -> Void)?
     var answersExactly = false
 
     static let made = CIMDateTime("20240229120000.000000+060")
@@ -78,8 +78,8 @@ struct Shelves: FrameworkProvider {
         instance.value.properties = found.properties
     }
 
-    func execQuery(_ query: String, flags: OperationFlags, context: MethodContext) async throws {
-        calls.record(query)
+    func execQuery(_ query: FrameworkQuery, flags: OperationFlags, context: MethodContext) async throws {
+        calls.record(query.text)
         guard let answer = self.query else { throw CIMError(.providerNotCapable, "too hard") }
         try await answer(query, context)
     }

@@ -1,6 +1,8 @@
 // Serves one of the small samples.
 //
-//   FrameworkSample owners|interfaces|ethernet|echo [--system | --session | --address ADDRESS]
+//   FrameworkSample owners|interfaces|ethernet|echo [--system | --session | --address ADDRESS] [--net FOLDER]
+//
+// --net: where interfaces are, instead of /sys/class/net.
 
 import CIMBusProvider
 import DBus
@@ -9,28 +11,33 @@ import Glibc
 import Logging
 import ServiceLifecycle
 
-let usage = "usage: FrameworkSample owners|interfaces|ethernet|echo [--system | --session | --address ADDRESS]"
+let usage = "usage: FrameworkSample owners|interfaces|ethernet|echo [--system | --session | --address ADDRESS] [--net FOLDER]"
 var arguments = CommandLine.arguments.dropFirst()
-let sample: (name: String, className: String, mof: String, provider: any Provider)
-switch arguments.popFirst() {
-case "owners": sample = (ProcessOwners.registration, ProcessOwners.className, ProcessOwners.mof, ProcessOwners())
-case "interfaces": sample = (NetworkInterfaces.registration, NetworkInterfaces.className, NetworkInterfaces.mof, NetworkInterfaces())
-case "ethernet": sample = (EthernetInterfaces.registration, EthernetInterfaces.className, EthernetInterfaces.mof, EthernetInterfaces())
-case "echo": sample = (Echo.registration, Echo.className, Echo.mof, Echo())
-case let other:
-    print(usage)
-    exit(other == "--help" ? 0 : 64)
-}
+let chosen = arguments.popFirst()
 var bus = BusAddress.system
+var net = "/sys/class/net"
 while let argument = arguments.popFirst() {
     switch argument {
     case "--system": bus = .system
     case "--session": bus = .session
     case "--address": bus = .address(arguments.popFirst() ?? "")
+    case "--net": net = arguments.popFirst() ?? net
     default:
         print(usage)
         exit(64)
     }
+}
+let sample: (name: String, className: String, mof: String, provider: any Provider)
+switch chosen {
+case "owners": sample = (ProcessOwners.registration, ProcessOwners.className, ProcessOwners.mof, ProcessOwners())
+case "interfaces":
+    sample = (NetworkInterfaces.registration, NetworkInterfaces.className, NetworkInterfaces.mof, NetworkInterfaces(root: net))
+case "ethernet":
+    sample = (EthernetInterfaces.registration, EthernetInterfaces.className, EthernetInterfaces.mof, EthernetInterfaces(root: net))
+case "echo": sample = (Echo.registration, Echo.className, Echo.mof, Echo())
+default:
+    print(usage)
+    exit(chosen == "--help" ? 0 : 64)
 }
 
 LoggingSystem.bootstrap(StreamLogHandler.standardError)

@@ -36,14 +36,26 @@ extension MI.Session {
     }
 
     /// Whether the broker answers (MI_Session_TestConnection). The result has no instance.
+    ///
+    /// Fails with ``MI/ErrorCategory/operationTimeout`` when the broker is there and says nothing within the options' timeout; without one,
+    /// within what the bus allows for a call, 25 s.
     @discardableResult
-    public func testConnection(flags: MI.OperationFlags = [], callbacks: MI.OperationCallbacks? = nil) -> MI.InstanceOperation {
-        begin(
-            Request(activity: "TestConnection", flags: flags, callbacks: callbacks), callback: callbacks?.instanceResult
-        ) { (target) throws(CIMError) in
+    public func testConnection(
+        flags: MI.OperationFlags = [], options: MI.OperationOptions? = nil, callbacks: MI.OperationCallbacks? = nil
+    ) -> MI.InstanceOperation {
+        let request = Request(activity: "TestConnection", flags: flags, options: options, callbacks: callbacks)
+        return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
             let broker = target.services.broker
+            let loop = target.services.link.connection.loop
+            let timeout = target.options.timeout
             return MI.Call(
                 send: { sink in
+                    if let timeout {
+                        sink.watch(
+                            loop.schedule(after: timeout) {
+                                sink.finish(.failure(CIMError(.timedOut, "the broker did not answer within \(timeout)")))
+                            })
+                    }
                     Task {
                         do throws(CIMError) {
                             _ = try await broker.figures()

@@ -15,7 +15,11 @@ extension FrameworkProvider {
     }
 
     public func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws {
-        try await execQuery(query, flags: try flags(of: context, for: .execQuery), context: context)
+        let flags = try flags(of: context, for: .execQuery)
+        guard let select = context.query else { throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class") }
+        // A class that cannot be had only makes the query say less.
+        let declaration = (try? await context.layout(of: select.className, in: context.namespace))?.declaration
+        try await execQuery(FrameworkQuery(query, select, of: declaration), flags: flags, context: context)
     }
 
     public func putInstance(_ instance: CIMInstance, context: RequestContext) async throws -> CIMObjectPath? {

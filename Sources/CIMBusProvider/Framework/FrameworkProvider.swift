@@ -16,7 +16,8 @@ public protocol FrameworkProvider: InstanceProvider, QueryProvider, MethodProvid
 
     /// Commits every instance that satisfies the query; more do no harm, unless ``QueryProvider/answersExactly``. Throws ProviderNotCapable to
     /// leave a query to the broker.
-    func execQuery(_ query: String, flags: OperationFlags, context: MethodContext) async throws
+    /// - Parameter query: says which properties are wanted, and which values a property has in what satisfies it.
+    func execQuery(_ query: FrameworkQuery, flags: OperationFlags, context: MethodContext) async throws
 
     /// Writes an instance; the flags say whether it must or must not exist.
     /// - Returns: its path when this provider chose a key, else nil.
@@ -48,7 +49,7 @@ extension FrameworkProvider {
         throw CIMError(.providerNotCapable, "the provider does not get single instances of \(instance.value.className)")
     }
 
-    public func execQuery(_ query: String, flags: OperationFlags, context: MethodContext) async throws {
+    public func execQuery(_ query: FrameworkQuery, flags: OperationFlags, context: MethodContext) async throws {
         throw CIMError(.providerNotCapable, "the provider leaves queries to the broker")
     }
 

@@ -10,7 +10,7 @@ import DBus
 public typealias MethodContext = RequestContext
 
 extension RequestContext {
-    /// Which properties of an object the client wants (`__GET_EXTENSIONS` and its like, SEMANTICS C.1.3). A provider may always give more.
+    /// Which properties of an object the client wants (`__GET_EXTENSIONS` and its like, SEMANTICS C.1.3; the list of a query). A provider may always give more.
     public enum RequestedProperties: Hashable, Sendable {
         case all
         case keys
@@ -26,8 +26,10 @@ extension RequestContext {
         }
     }
 
-    /// What the client asked for; everything, where it said nothing. KEYS_ONLY wins over PROPERTIES.
+    /// What the client asked for; everything, where it said nothing. KEYS_ONLY wins over PROPERTIES. While a query is served, only what the
+    /// query lists, and what its condition is about.
     public var requestedProperties: RequestedProperties {
+        if let query { return query.requested }
         guard self[ContextKey.getExtensions]?.bool ?? false else { return .all }
         if self[ContextKey.getKeysOnly]?.bool ?? false { return .keys }
         return self[ContextKey.getProperties]?.elements.map { .named($0.compactMap(\.text)) } ?? .all

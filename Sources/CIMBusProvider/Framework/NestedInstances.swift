@@ -89,7 +89,7 @@ extension NestedInstances {
     fileprivate var expectedClass: String {
         switch source {
         case .instances(let className, _): className
-        case .query(let text): QueryTarget.className(of: text) ?? ""
+        case .query(let text): SelectText(text)?.className ?? ""
         }
     }
 
