@@ -47,9 +47,15 @@ public struct RegistrationSummary: Hashable, Sendable {
     public var lastFailure: String
 }
 
-/// The broker as a whole. Everything is read anew at each call. Throws TransportFailure while there is no broker.
+/// The broker as a whole. Everything is read anew at each call. Throws TransportFailure while there is no broker, TimedOut when it does not
+/// answer within ``timeout``.
 public struct BrokerAdministration: Sendable {
     let link: BrokerLink
+
+    /// How long each call may take.
+    public var timeout = Duration.seconds(25)
+
+    init(link: BrokerLink) { self.link = link }
 
     /// The broker's properties.
     public func figures() async throws(CIMError) -> BrokerFigures {
@@ -60,6 +66,11 @@ public struct BrokerAdministration: Sendable {
             version: fields.text("Version"), namespaces: fields.texts("Namespaces"), openOperations: fields.number("OpenOperations"),
             sinkReferences: fields.number("SinkReferences"), registrations: fields.number("Registrations"),
             counters: fields.counters("Counters"))
+    }
+
+    /// Every namespace of the broker, by name.
+    public func namespaces() async throws(CIMError) -> [CIMNamespaceName] {
+        try await figures().namespaces.compactMap { CIMNamespaceName($0) }.sorted { $0.text < $1.text }
     }
 
     /// The open operations of this user's session; root sees everybody's.
@@ -112,7 +123,7 @@ public struct BrokerAdministration: Sendable {
             let message = try Message.methodCall(
                 destination: destination, path: path, interface: .properties, member: MemberName(verified: "Get"), flags: .noAutoStart,
                 values: [.string(Contract.operation.text), .string("ExtendedStatus")])
-            let reply = try await link.connection.call(message)
+            let reply = try await link.connection.call(message, timeout: timeout)
             guard reply.hasSignature("v") else { return nil }
             var reader = reply.reader
             return try reader.readVariant().objectValue
@@ -129,7 +140,7 @@ public struct BrokerAdministration: Sendable {
             let message = try Message.methodCall(
                 destination: destination, path: path, interface: interface, member: MemberName(verified: member), flags: .noAutoStart,
                 values: arguments)
-            let reply = try await link.connection.call(message)
+            let reply = try await link.connection.call(message, timeout: timeout)
             do throws(DBusDecodingError) {
                 return try reply.values()
             } catch {

@@ -11,12 +11,19 @@ final class BrokerLink: Sendable {
     private struct Guarded {
         /// The broker's unique name; nil while there is none.
         var owner: String?
+        /// Whether the bus has told of a change of it.
+        var hasOwnerChanged = false
         var sinks: [UInt64: ClientSink] = [:]
         var lastNumber: UInt64 = 0
         /// Set once the connection is lost or closed; nothing opens after it.
         var closure: CIMError?
         /// Counts the brokers seen and the changes made to classes, so that what was learnt before one is not believed after it.
         var generation = 0
+
+        mutating func change(to owner: String?) {
+            if self.owner != owner { generation += 1 }
+            self.owner = owner
+        }
     }
 
     let connection: Connection
@@ -56,20 +63,21 @@ final class BrokerLink: Sendable {
     /// Asks who is the broker, and the bus to start one if nobody is.
     private func findBroker() async throws {
         let name = BusName(Contract.busName)
-        if let owner = try await connection.nameOwner(of: name) { return found(owner) }
+        if askedFor(try await connection.nameOwner(of: name)) { return }
         let start = try Message.methodCall(
             destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
             member: MemberName(verified: "StartServiceByName"), values: [.string(name.text), .uint32(0)])
         var reason = ""
         do throws(DBusError) { _ = try await connection.call(start) } catch { reason = ": \(error.message)" }
-        if let owner = try await connection.nameOwner(of: name) { return found(owner) }
+        if askedFor(try await connection.nameOwner(of: name)) { return }
         throw CIMError(.transportFailure, "no broker owns \(name.text) on this bus\(reason); start cimbusd there")
     }
 
-    private func found(_ owner: UniqueName) {
+    /// Takes what the bus answered when it was asked; a change that it told of before this is newer. Whether there is a broker.
+    private func askedFor(_ owner: UniqueName?) -> Bool {
         guarded.withLock { guarded in
-            if guarded.owner != owner.text { guarded.generation += 1 }
-            guarded.owner = owner.text
+            if !guarded.hasOwnerChanged { guarded.change(to: owner?.text) }
+            return guarded.owner != nil
         }
     }
 
@@ -182,8 +190,8 @@ final class BrokerLink: Sendable {
         guard (try? reader.readString()) == Contract.busName.text, let old = try? reader.readString(), let new = try? reader.readString()
         else { return }
         guarded.withLock { guarded in
-            if guarded.owner != new { guarded.generation += 1 }
-            guarded.owner = new.isEmpty ? nil : new
+            guarded.hasOwnerChanged = true
+            guarded.change(to: new.isEmpty ? nil : new)
         }
         if !old.isEmpty { endAll(CIMError(.transportFailure, "the broker \(Contract.busName) left the bus; start cimbusd and retry")) }
     }

@@ -18,51 +18,90 @@ public actor InstanceEnumerator {
     private let object: SemisyncObject
     private var decoder: InstanceDecoder
     private var isAtEnd = false
+    /// What went wrong behind the objects that were given last.
+    private var failure: CIMError?
 
     init(_ object: SemisyncObject, _ decoder: InstanceDecoder) {
         self.object = object
         self.decoder = decoder
     }
 
-    /// The next instances, at most `count`. Throws how the enumeration failed, after everything that came before.
+    /// The next instances, at most `count`. Throws how the enumeration, a call or the reading of an object failed: after everything that came
+    /// before it, which is given first, fewer than `count`. After a failed call the next call asks again.
     /// - Parameter timeout: nil: until they are there (WBEM_INFINITE); zero: those that are there (WBEM_NO_WAIT).
     public func next(_ count: Int, timeout: Duration? = nil) async throws(CIMError) -> PulledInstances {
-        guard count > 0, !isAtEnd else { return PulledInstances(instances: [], isAtEnd: isAtEnd, isTimedOut: false) }
+        try throwFailure()
+        var pulled = PulledInstances(instances: [], isAtEnd: isAtEnd, isTimedOut: false)
         let deadline = timeout.map { ContinuousClock.now + $0 }
-        var instances: [CIMInstance] = []
-        while true {
-            let left = deadline.map { $0 - .now } ?? SemisyncObject.longestWait
-            let wanted = UInt32(clamping: count - instances.count)
-            let (status, start) = try await object.call("Next", waiting: left, "uaa{sv}", count: wanted)
-            var learnt = decoder
-            instances += try await object.session.decode(&learnt, what: "an instance") { decoder in
-                var reader = start
-                return try decoder.readInstances(&reader)
+        do throws(CIMError) {
+            while pulled.instances.count < count, !pulled.isAtEnd, !pulled.isTimedOut {
+                let (status, start) = try await pull(count - pulled.instances.count, until: deadline)
+                var learnt = decoder
+                pulled.instances += try await object.session.decode(&learnt, what: "an instance") { decoder in
+                    var reader = start
+                    return try decoder.readInstances(&reader)
+                }
+                decoder = learnt
+                if status == .sFalse { isAtEnd = true }
+                pulled.isAtEnd = isAtEnd
+                if status == .sTimedOut, let deadline, deadline <= .now { pulled.isTimedOut = pulled.instances.count < count }
+                if status == .noError { break }
             }
-            decoder = learnt
-            switch status {
-            case .noError: return PulledInstances(instances: instances, isAtEnd: false, isTimedOut: false)
-            case .sFalse:
-                isAtEnd = true
-                return PulledInstances(instances: instances, isAtEnd: true, isTimedOut: false)
-            case .sTimedOut:
-                if instances.count >= count { return PulledInstances(instances: instances, isAtEnd: false, isTimedOut: false) }
-                if let deadline, deadline <= .now { return PulledInstances(instances: instances, isAtEnd: false, isTimedOut: true) }
-            default:
-                // The objects before the failure come first; the next pull hears of it again.
-                if !instances.isEmpty, !status.isSuccess { return PulledInstances(instances: instances, isAtEnd: false, isTimedOut: false) }
-                throw await object.failure(status)
-            }
+        } catch {
+            guard !pulled.instances.isEmpty else { throw error }
+            failure = error
         }
+        return pulled
     }
 
-    /// Drops instances unseen. Answers whether there were as many in time.
+    /// Drops the next `count` instances unseen, or as many as come in time and before the end. Answers whether it were that many. Throws as
+    /// ``next(_:timeout:)``; those before the failure are dropped.
+    /// - Parameter timeout: nil: until they are there; zero: of those that are there.
     @discardableResult
     public func skip(_ count: Int, timeout: Duration? = nil) async throws(CIMError) -> Bool {
-        let left = timeout ?? SemisyncObject.longestWait
-        let (status, _) = try await object.call("Skip", waiting: left, "u", count: UInt32(clamping: count))
-        guard status.isSuccess else { throw await object.failure(status) }
-        return status == .noError
+        try throwFailure()
+        let deadline = timeout.map { ContinuousClock.now + $0 }
+        var left = count
+        // The broker's own Skip waits 20 s at most, and does not say how many it dropped then.
+        while left > 0, !isAtEnd {
+            let (status, start) = try await pull(left, until: deadline)
+            left -= try Self.count(start)
+            if status == .sFalse { isAtEnd = true }
+            if status == .noError { break }
+            if status == .sTimedOut, let deadline, deadline <= .now { break }
+        }
+        return left <= 0
+    }
+
+    private func throwFailure() throws(CIMError) {
+        guard let failure else { return }
+        self.failure = nil
+        throw failure
+    }
+
+    /// The instances that come in one call on the bus, at most 20 s. Throws how the call or the enumeration failed.
+    private func pull(
+        _ count: Int, until deadline: ContinuousClock.Instant?
+    ) async throws(CIMError) -> (status: WBEMStatus, objects: BodyReader) {
+        let left = deadline.map { $0 - .now } ?? SemisyncObject.longestWait
+        let (status, objects) = try await object.call("Next", waiting: left, "uaa{sv}", count: UInt32(clamping: count))
+        guard [.noError, .sFalse, .sTimedOut].contains(status) else { throw await object.failure(status) }
+        return (status, objects)
+    }
+
+    private static func count(_ objects: BodyReader) throws(CIMError) -> Int {
+        var reader = objects
+        var count = 0
+        do {
+            let end = try reader.enterArray(elementAlignment: 4)
+            while !reader.isAtEnd(of: end) {
+                try reader.skipArray(elementAlignment: 8)
+                count += 1
+            }
+        } catch {
+            throw CIMError(undecodable: error, what: "what is skipped")
+        }
+        return count
     }
 
     /// Ends the enumeration, cancelled if it is open.

@@ -44,5 +44,7 @@ public struct PendingResult<Value: Sendable>: Sendable {
         }
     }
 
+    /// Cancels the operation: ``value`` throws CallCancelled, whoever waits for it; what it changes may have been changed all the same. Nothing
+    /// happens when it has ended.
     public func cancel() { operation.cancel() }
 }

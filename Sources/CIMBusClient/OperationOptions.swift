@@ -29,8 +29,8 @@ public struct OperationOptions: Sendable {
     /// A put that writes these properties only (R51, R69, R71). A provider without partial updates answers ProviderNotCapable (R76).
     public func updatingOnly(_ properties: some Sequence<String>) -> OperationOptions {
         var options = self
-        options.context["__PUT_EXTENSIONS"] = .boolean(true)
-        options.context["__PUT_EXT_PROPERTIES"] = .strings(properties)
+        options.context[ContextKey.putExtensions] = .boolean(true)
+        options.context[ContextKey.putProperties] = .strings(properties)
         return options
     }
 }

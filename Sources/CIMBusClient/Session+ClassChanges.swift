@@ -10,12 +10,10 @@ extension Session {
     public func enumerateClasses(
         of superclass: String? = nil, deep: Bool = true, options: OperationOptions = OperationOptions()
     ) -> ClassSequence {
-        let flags = deep ? options.progressFlag : options.progressFlag.union(.shallow)
-        let sink = start("CreateClassEnum", "sia{sv}", options, Self.body(name: superclass ?? "", options, extraFlags: flags))
-        return ClassSequence(Operation(sink), .classes(self))
+        ClassSequence(Operation(start(.createClassEnum(superclass ?? "", options, deep ? [] : .shallow))), .classes(self))
     }
 
-    /// Creates or changes a class (PutClass); see ``getClass(_:refreshing:)`` for what is kept of classes afterwards.
+    /// Creates or changes a class (PutClass); see ``getClass(_:refreshing:timeout:)`` for what is kept of classes afterwards.
     ///
     /// Throws AlreadyExists and NotFound as `mode` says, InvalidSuperclass, ClassHasChildren and ClassHasInstances when what is below the
     /// class is in the way, AccessDenied when this user may not write, and what the class itself breaks. Only features that are the class's
@@ -27,7 +25,7 @@ extension Session {
     ) async throws(CIMError) {
         if options.onProgress != nil { return try await beginPutClass(declaration, mode: mode, options: options).value }
         defer { link.forgetClasses() }
-        _ = try await call("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options))
+        _ = try await call(.putClass(declaration, in: namespace, options, mode))
     }
 
     /// Deletes a class, with all classes derived from it and all their stored instances. Throws InvalidClass when there is none, InvalidOperation
@@ -35,22 +33,6 @@ extension Session {
     public func deleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) {
         if options.onProgress != nil { return try await beginDeleteClass(name, options: options).value }
         defer { link.forgetClasses() }
-        _ = try await call("DeleteClass", "sia{sv}", options, Self.body(name: name, options))
-    }
-
-    static func body(
-        put declaration: CIMClass, in namespace: CIMNamespaceName, _ mode: OperationFlags, _ options: OperationOptions
-    ) -> Message.BodyBuilder {
-        { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(class: declaration, namespace: namespace, server: ".")
-            writer.append(options, extraFlags: mode)
-        }
-    }
-
-    static func body(name: String, _ options: OperationOptions, extraFlags: OperationFlags = []) -> Message.BodyBuilder {
-        { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: name)
-            writer.append(options, extraFlags: extraFlags)
-        }
+        _ = try await call(.deleteClass(name, options))
     }
 }

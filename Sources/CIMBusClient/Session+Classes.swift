@@ -9,24 +9,20 @@ extension Session {
     /// compilation of MOF, or a delete of a namespace over this connection has ended, however it ended, and when another broker comes. What
     /// somebody else changes, and what a put that was given up (cancelled, TimedOut) does later, is seen with `refreshing`, and when an
     /// instance does not fit.
-    public func getClass(_ name: String, refreshing: Bool = false) async throws(CIMError) -> CIMClass {
-        guard let declaration = try await layout(of: name, refreshing: refreshing).declaration else {
+    /// - Parameter timeout: how long it may take; past it, it throws TimedOut. Nil: as long as the broker allows.
+    public func getClass(_ name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> CIMClass {
+        guard let declaration = try await layout(of: name, refreshing: refreshing, timeout: timeout).declaration else {
             throw CIMError(.invalidClass, "\(name) is not a class")
         }
         return declaration
     }
 
     /// The layout to decode the instances of a class with.
-    func layout(of name: String, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
+    func layout(of name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> ObjectLayout {
         let generation = link.generation
         if !refreshing, let layout = classes.layout(named: name, generation: generation) { return layout }
-        let reply = try await call("GetObject", "sia{sv}", OperationOptions()) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: name)
-            writer.append(OperationOptions())
-        }
-        guard reply.hasSignature("a{sv}") else {
-            throw CIMError(.transportFailure, "the broker answered GetObject with (\(reply.signature))")
-        }
+        let reply = try await call(.getObject(name, OperationOptions(timeout: timeout)))
+        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
         do {
             var reader = reply.reader
             let layout = ObjectLayout(decoding: try reader.readClass())
@@ -39,26 +35,14 @@ extension Session {
 }
 
 extension Session {
-    /// Decodes with whatever classes it takes, each fetched once; a class that an object did not fit is fetched anew, once.
+    /// Decodes with this session's classes.
     func decode<Value: Sendable>(
         _ decoder: inout InstanceDecoder, what: String, _ read: (inout InstanceDecoder) throws -> Value
     ) async throws(CIMError) -> Value {
-        var refreshed: Set<CIMName> = []
-        while true {
-            let need: InstanceDecoder.Need
-            do {
-                return try read(&decoder)
-            } catch let error as InstanceDecoder.Need {
-                need = error
-            } catch {
-                throw CIMError(undecodable: error, what: what)
-            }
-            switch need {
-            case .layout(let name): decoder.learn(try await layout(of: name), of: name)
-            case .newerLayout(let name, let fault):
-                guard refreshed.insert(CIMName(name)).inserted else { throw CIMError(undecodable: fault, what: what) }
-                decoder.learn(try await layout(of: name, refreshing: true), of: name)
-            }
+        do {
+            return try await decoder.read(fetching: { try await layout(of: $0, refreshing: $1) }, read)
+        } catch {
+            throw CIMError(undecodable: error, what: what)
         }
     }
 }

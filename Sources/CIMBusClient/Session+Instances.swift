@@ -25,23 +25,14 @@ public struct MethodResult: Hashable, Sendable {
 extension Session {
     /// The instances of a class and of its subclasses (CreateInstanceEnum; R20, R28); with `OperationFlags.shallow` of exactly this class.
     public func enumerateInstances(of className: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
-        let sink = start("CreateInstanceEnum", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: className)
-            writer.append(options, extraFlags: options.progressFlag)
-        }
-        return InstanceSequence(Operation(sink), .instances(of: className, self))
+        InstanceSequence(Operation(start(.createInstanceEnum(className, options))), .instances(of: className, self))
     }
 
-    /// One instance. Throws NotFound when there is none, InvalidObjectPath when `path` is of a class: see ``getClass(_:refreshing:)``.
+    /// One instance. Throws NotFound when there is none, InvalidObjectPath when `path` is of a class: see ``getClass(_:refreshing:timeout:)``.
     public func getInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
         if options.onProgress != nil { return try await beginGetInstance(path, options: options).value }
         try Self.check(instancePath: path)
-        let text = text(of: path)
-        let reply = try await call("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options)
-        }
-        return try await instance(in: reply, className: path.className)
+        return try await instance(in: try await call(.getObject(text(of: path), options)), className: path.className)
     }
 
     /// One instance, by the text of its path. Throws InvalidObjectPath when that does not parse.
@@ -58,7 +49,7 @@ extension Session {
     public func putInstance(_ instance: CIMInstance, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMObjectPath
     {
         if options.onProgress != nil { return try await beginPutInstance(instance, options: options).value }
-        let reply = try await call("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options))
+        let reply = try await call(.putInstance(instance, options))
         guard reply.hasSignature("s") else { throw Self.unexpected(reply, "PutInstance") }
         var reader = reply.reader
         do { return try CIMObjectPath(parsing: try reader.readString()) } catch { throw Self.badPath(error) }
@@ -68,11 +59,7 @@ extension Session {
     public func deleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) {
         if options.onProgress != nil { return try await beginDeleteInstance(path, options: options).value }
         try Self.check(instancePath: path)
-        let text = text(of: path)
-        _ = try await call("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options)
-        }
+        _ = try await call(.deleteInstance(text(of: path), options))
     }
 
     /// Runs a method of an instance, or a static one of a class (R90, R91).
@@ -84,14 +71,13 @@ extension Session {
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> MethodResult {
         if options.onProgress != nil { return try await beginInvoke(path, method, parameters: parameters, options: options).value }
-        let body = Self.body(invoke: text(of: path), method, parameters, options)
-        let reply = try await call("ExecMethod", "ssia{sv}a{sv}", options, body)
+        let reply = try await call(.execMethod(method, at: text(of: path), parameters, options))
         guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "ExecMethod") }
         return try await methodResult(in: reply.reader, of: path.className, method)
     }
 }
 
-// MARK: Requests
+// MARK: Paths
 
 extension Session {
     static func parse(_ path: String) throws(CIMError) -> CIMObjectPath {
@@ -111,32 +97,6 @@ extension Session {
     func text(of path: CIMObjectPath) -> String {
         guard let other = path.namespace, CIMNamespaceName(other) != namespace else { return path.relativePath }
         return path.path
-    }
-
-    static func body(put instance: CIMInstance, _ options: OperationOptions, extraFlags: OperationFlags = []) -> Message.BodyBuilder {
-        var instance = instance
-        // The keys say where it goes.
-        instance.path = nil
-        let sent = instance
-        return { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(instance: sent)
-            writer.append(options, extraFlags: extraFlags)
-        }
-    }
-
-    static func body(
-        invoke path: String, _ method: String, _ parameters: [String: CIMValue], _ options: OperationOptions,
-        extraFlags: OperationFlags = []
-    ) -> Message.BodyBuilder {
-        { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: path)
-            writer.append(string: method)
-            writer.append(options, extraFlags: extraFlags)
-            let object = writer.beginArray(elementAlignment: 8)
-            if !parameters.isEmpty { writer.append(entry: SystemProperty.className, .string("__PARAMETERS")) }
-            for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { writer.append(entry: name, value) }
-            writer.endArray(object)
-        }
     }
 }
 

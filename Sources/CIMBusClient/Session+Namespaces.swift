@@ -1,10 +1,8 @@
 import CIM
 
 extension Session {
-    /// Every namespace of the broker, by name.
-    public func namespaces() async throws(CIMError) -> [CIMNamespaceName] {
-        try await broker.figures().namespaces.compactMap { CIMNamespaceName($0) }.sorted { $0.text < $1.text }
-    }
+    /// ``BrokerAdministration/namespaces()``.
+    public func namespaces() async throws(CIMError) -> [CIMNamespaceName] { try await broker.namespaces() }
 
     /// Creates a namespace in its parent: an instance of `__NAMESPACE` there. Its object is on the bus when this returns.
     ///

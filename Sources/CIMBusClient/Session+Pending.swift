@@ -5,12 +5,9 @@ import DBus
 /// The async forms: each returns at once, with a handle that can be cancelled and may tell of progress. Failures, those of the call
 /// included, are thrown by ``PendingResult/value``.
 extension Session {
+    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, and cancellable.
     public func beginGetInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<CIMInstance> {
-        let text = text(of: path)
-        let sink = start("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options, extraFlags: options.progressFlag)
-        }
+        let sink = start(.getObject(text(of: path), options))
         return PendingResult(Operation(sink)) { [self] in
             await collect(sink) { (objects, _) async throws(CIMError) in
                 try Self.check(instancePath: path)
@@ -23,8 +20,9 @@ extension Session {
         }
     }
 
+    /// As ``putInstance(_:options:)``, and cancellable. A cancelled one may have had its effect.
     public func beginPutInstance(_ instance: CIMInstance, options: OperationOptions = OperationOptions()) -> PendingResult<CIMObjectPath> {
-        let sink = start("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options, extraFlags: options.progressFlag))
+        let sink = start(.putInstance(instance, options))
         return PendingResult(Operation(sink)) { [self] in
             await collect(sink) { (_, final) async throws(CIMError) in
                 do throws(ObjectPathError) { return try CIMObjectPath(parsing: final.parameter) } catch { throw Self.badPath(error) }
@@ -32,21 +30,17 @@ extension Session {
         }
     }
 
+    /// As ``deleteInstance(_:options:)``, and cancellable. A cancelled one may have had its effect.
     public func beginDeleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
-        let text = text(of: path)
-        let sink = start("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options, extraFlags: options.progressFlag)
-        }
+        let sink = start(.deleteInstance(text(of: path), options))
         return PendingResult(Operation(sink)) { [self] in await collect(sink) { (_, _) async throws(CIMError) in () } }
     }
 
+    /// As ``invoke(_:_:parameters:options:)``, and cancellable. A cancelled one may have had its effect.
     public func beginInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) -> PendingResult<MethodResult> {
-        let body = Self.body(invoke: text(of: path), method, parameters, options, extraFlags: options.progressFlag)
-        // The sink stands behind the parameters.
-        let sink = start("ExecMethod", "ssia{sv}a{sv}", options, body)
+        let sink = start(.execMethod(method, at: text(of: path), parameters, options))
         return PendingResult(Operation(sink)) { [self] in
             await collect(sink) { (objects, _) async throws(CIMError) in
                 guard let message = objects.first else { return MethodResult(CIMInstance(className: "__PARAMETERS")) }
@@ -67,13 +61,12 @@ extension Session {
     public func beginPutClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) -> PendingResult<Void> {
-        let mode = mode.union(options.progressFlag)
-        return changingClasses(start("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options)))
+        changingClasses(start(.putClass(declaration, in: namespace, options, mode)))
     }
 
     /// As ``Session/deleteClass(_:options:)``, and cancellable. A cancelled one may have had its effect.
     public func beginDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
-        changingClasses(start("DeleteClass", "sia{sv}", options, Self.body(name: name, options, extraFlags: options.progressFlag)))
+        changingClasses(start(.deleteClass(name, options)))
     }
 
     private func changingClasses(_ sink: ClientSink) -> PendingResult<Void> {
@@ -100,9 +93,4 @@ extension Session {
             }
         }
     }
-}
-
-extension OperationOptions {
-    /// Progress is sent only to those who ask (SEMANTICS B.3).
-    var progressFlag: OperationFlags { onProgress == nil ? [] : .sendStatus }
 }

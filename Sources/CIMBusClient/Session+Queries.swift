@@ -9,24 +9,20 @@ extension Session {
     /// The sequence throws InvalidQuery for a text that is none, and for one that gives classes: see
     /// ``execQueryForObjects(_:options:)``; InvalidClass when there is no such class.
     public func execQuery(_ query: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
-        InstanceSequence(Operation(startQuery(query, options)), .queried(self))
+        InstanceSequence(Operation(start(.execQuery(query, options))), .queried(self))
     }
 
     /// What a WQL query gives, whatever it is: instances, or, for a schema query (`SELECT * FROM meta_class`), classes.
     public func execQueryForObjects(_ query: String, options: OperationOptions = OperationOptions()) -> ObjectSequence {
-        ObjectSequence(Operation(startQuery(query, options)), .objects(self))
-    }
-
-    private func startQuery(_ query: String, _ options: OperationOptions) -> ClientSink {
-        start("ExecQuery", "ssia{sv}", options, Self.body(query: query, options, extraFlags: options.progressFlag))
+        ObjectSequence(Operation(start(.execQuery(query, options))), .objects(self))
     }
 
     /// What the broker would do for a query: which provider is asked for what, and what is filtered where. Nothing is done.
     /// Throws as ``execQuery(_:options:)`` does.
     public func explain(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> [String] {
         var options = options
-        options.context[Self.explainKey] = .boolean(true)
-        let reply = try await call("ExecQuery", "ssia{sv}", options, Self.body(query: query, options))
+        options.context[ContextKey.explain] = .boolean(true)
+        let reply = try await call(.execQuery(query, options))
         guard reply.hasSignature("aa{sv}") else { throw Self.unexpected(reply, "ExecQuery") }
         do {
             var reader = reply.reader
@@ -39,17 +35,6 @@ extension Session {
             }
         } catch {
             throw CIMError(undecodable: error, what: "the plan")
-        }
-    }
-
-    /// TRUE in ctx: tell how, and do nothing.
-    private static let explainKey = "__EXPLAIN"
-
-    static func body(query: String, _ options: OperationOptions, extraFlags: OperationFlags = []) -> Message.BodyBuilder {
-        { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: "WQL")
-            writer.append(string: query)
-            writer.append(options, extraFlags: extraFlags)
         }
     }
 }

@@ -4,36 +4,32 @@ import DBus
 
 /// The semisync forms: the broker keeps the results, the client pulls them (SEMANTICS A.1; recommended where callbacks are not wanted, R18,
 /// R79). What is opened is to be closed; it ends with the connection at the latest.
+///
+/// To open throws what keeps the operation from beginning: TransportFailure, InvalidNamespace, InvalidObjectPath, QuotaViolation when too many
+/// are open. How the operation itself fails is thrown by what is opened. No progress is reported.
 extension Session {
     /// Opens an enumeration to pull from. A failure of the enumeration itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
     public func openEnumerator(
         of className: String, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> InstanceEnumerator {
-        let path = try await open("CreateInstanceEnum", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: className)
-            writer.append(options)
-        }
-        return enumerator(path, InstanceDecoder(expectedClass: className))
+        enumerator(try await open(.createInstanceEnum(className, options)), InstanceDecoder(expectedClass: className))
     }
 
     /// Opens a query for instances to pull from. A failure of the query itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
     public func openQuery(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> InstanceEnumerator {
-        enumerator(try await open("ExecQuery", "ssia{sv}", options, Self.body(query: query, options)), InstanceDecoder())
+        enumerator(try await open(.execQuery(query, options)), InstanceDecoder())
     }
 
     private func enumerator(_ path: ObjectPath, _ decoder: InstanceDecoder) -> InstanceEnumerator {
         InstanceEnumerator(SemisyncObject(path: path, interface: Contract.enumerator, session: self), decoder)
     }
 
+    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, its result to be waited for with ``CallResult/value(timeout:)``.
     public func openGetInstance(
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMInstance> {
         try Self.check(instancePath: path)
-        let text = text(of: path)
-        let operation = try await open("GetObject", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options)
-        }
+        let operation = try await open(.getObject(text(of: path), options))
         return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
             var decoder = InstanceDecoder(expectedClass: path.className)
             return try await decode(&decoder, what: "the instance") { decoder in
@@ -43,38 +39,35 @@ extension Session {
         }
     }
 
+    /// As ``putInstance(_:options:)``, its result to be waited for. One that is closed before may have had its effect.
     public func openPutInstance(
         _ instance: CIMInstance, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMObjectPath> {
-        let operation = try await open("PutInstance", "a{sv}ia{sv}", options, Self.body(put: instance, options))
+        let operation = try await open(.putInstance(instance, options))
         return callResult(operation, "GetResultString", "us") { reader async throws(CIMError) in
             var reader = reader
             do { return try CIMObjectPath(parsing: try reader.readString()) } catch { throw Self.badPath(error) }
         }
     }
 
+    /// As ``deleteInstance(_:options:)``, its end to be waited for. One that is closed before may have had its effect.
     public func openDeleteInstance(
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
         try Self.check(instancePath: path)
-        let text = text(of: path)
-        let operation = try await open("DeleteInstance", "sia{sv}", options) { (writer: inout BodyWriter) throws(DBusError) in
-            writer.append(string: text)
-            writer.append(options)
-        }
-        return statusResult(operation)
+        return statusResult(try await open(.deleteInstance(text(of: path), options)))
     }
 
+    /// As ``putClass(_:mode:options:)``, its end to be waited for: only then are classes read anew.
     public func openPutClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
-        statusResult(
-            try await open("PutClass", "a{sv}ia{sv}", options, Self.body(put: declaration, in: namespace, mode, options)),
-            changesClasses: true)
+        statusResult(try await open(.putClass(declaration, in: namespace, options, mode)), changesClasses: true)
     }
 
+    /// As ``deleteClass(_:options:)``, its end to be waited for: only then are classes read anew.
     public func openDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CallResult<Void> {
-        statusResult(try await open("DeleteClass", "sia{sv}", options, Self.body(name: name, options)), changesClasses: true)
+        statusResult(try await open(.deleteClass(name, options)), changesClasses: true)
     }
 
     /// The result of an operation that gives nothing back.
@@ -89,23 +82,14 @@ extension Session {
         }
     }
 
+    /// As ``invoke(_:_:parameters:options:)``, its result to be waited for. One that is closed before may have had its effect.
     public func openInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<MethodResult> {
-        let body = Self.body(invoke: text(of: path), method, parameters, options)
-        let operation = try await open("ExecMethod", "ssia{sv}a{sv}", options, body)
+        let operation = try await open(.execMethod(method, at: text(of: path), parameters, options))
         return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
             try await methodResult(in: reader, of: path.className, method)
         }
-    }
-
-    private func open(
-        _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
-    ) async throws(CIMError) -> ObjectPath {
-        let reply = try await send(try message(member + "Semisync", signature, body), timeout: SemisyncObject.slack)
-        var reader = reply.reader
-        guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else { throw Self.unexpected(reply, member + "Semisync") }
-        return path
     }
 
     private func callResult<Value: Sendable>(

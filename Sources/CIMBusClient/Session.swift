@@ -48,23 +48,41 @@ extension Session {
     /// How much longer than the operation its call may take: the broker keeps the deadline, this is for a broker that hangs.
     static let graceAfterDeadline = Duration.seconds(5)
 
-    /// A call of the namespace's Services. Throws what the broker answers.
-    func message(_ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder) throws(CIMError) -> Message {
+    /// A call of the namespace's Services.
+    /// - Parameters:
+    ///   - form: the suffix of the method.
+    ///   - sink: where the async form's objects go.
+    private func message(
+        _ request: ServicesRequest, form: String = "", sink: ObjectPath? = nil
+    ) throws(CIMError) -> Message {
         let destination = try link.destination()
+        let body = request.body(asksForProgress: sink != nil)
         do throws(DBusError) {
             return try Message.methodCall(
-                destination: destination, path: services, interface: Contract.services, member: MemberName(verified: member),
-                flags: .noAutoStart, signature: Signature(verified: signature), body: body)
+                destination: destination, path: services, interface: Contract.services, member: MemberName(verified: request.member + form),
+                flags: .noAutoStart, signature: Signature(verified: request.signature + (sink == nil ? "" : "o"))
+            ) { (writer: inout BodyWriter) throws(DBusError) in
+                try body(&writer)
+                if let sink { writer.append(objectPath: sink) }
+            }
         } catch {
             throw CIMError(transport: error)
         }
     }
 
-    /// Calls and waits. Cancelling the task ends the wait with CallCancelled.
-    func call(
-        _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
-    ) async throws(CIMError) -> Message {
-        try await send(try message(member, signature, body), timeout: options.timeout.map { $0 + Self.graceAfterDeadline })
+    /// Calls in the sync form and waits. Throws what the broker answers. Cancelling the task ends the wait with CallCancelled.
+    func call(_ request: ServicesRequest) async throws(CIMError) -> Message {
+        try await send(try message(request), timeout: request.options.timeout.map { $0 + Self.graceAfterDeadline })
+    }
+
+    /// Calls in the semisync form. Gives the object that keeps the results.
+    func open(_ request: ServicesRequest) async throws(CIMError) -> ObjectPath {
+        let reply = try await send(try message(request, form: "Semisync"), timeout: SemisyncObject.slack)
+        var reader = reply.reader
+        guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else {
+            throw Self.unexpected(reply, request.member + "Semisync")
+        }
+        return path
     }
 
     func send(_ message: Message, timeout: Duration?) async throws(CIMError) -> Message {
@@ -82,31 +100,24 @@ extension Session {
     }
 
     /// Starts an async operation: the sink is there before the call is sent, and ends if the call is refused.
-    func start(
-        _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
-    ) -> ClientSink {
-        let sink = link.openSink(services: services, onProgress: options.onProgress)
-        start(sink, member, signature, options, body)
+    func start(_ request: ServicesRequest) -> ClientSink {
+        let sink = link.openSink(services: services, onProgress: request.options.onProgress)
+        start(request, sink)
         return sink
     }
 
     /// Starts an async operation with a sink that is there.
-    func start(
-        _ sink: ClientSink, _ member: String, _ signature: String, _ options: OperationOptions, _ body: @escaping Message.BodyBuilder
-    ) {
+    func start(_ request: ServicesRequest, _ sink: ClientSink) {
         let call: Message
         do throws(CIMError) {
-            call = try message(member + "Async", signature + "o") { (writer: inout BodyWriter) throws(DBusError) in
-                try body(&writer)
-                writer.append(objectPath: sink.path)
-            }
+            call = try message(request, form: "Async", sink: sink.path)
         } catch {
             return sink.finish(.failure(error))
         }
-        if let timeout = options.timeout {
+        if let timeout = request.options.timeout {
             sink.watch(
                 link.connection.loop.schedule(after: timeout + Self.graceAfterDeadline) {
-                    sink.finish(.failure(CIMError(.timedOut, "the broker did not end \(member) within \(timeout)")))
+                    sink.finish(.failure(CIMError(.timedOut, "the broker did not end \(request.member) within \(timeout)")))
                 })
         }
         link.onLoop { [self, services] connection in
@@ -121,18 +132,6 @@ extension Session {
                 }
             }
         }
-    }
-}
-
-extension BodyWriter {
-    /// `flags` and `ctx` of every Services call.
-    mutating func append(_ options: OperationOptions, extraFlags: OperationFlags = []) {
-        append(int32: options.flags.union(extraFlags).rawValue)
-        let context = beginArray(elementAlignment: 8)
-        for (name, value) in options.context.sorted(by: { $0.key < $1.key }) { append(entry: name, value) }
-        if let timeout = options.timeout { append(entry: ContextKey.timeout, .uint64(timeout.wholeMicroseconds)) }
-        append(entry: ContextKey.derivedSystemProperties, .boolean(false))
-        endArray(context)
     }
 }
 

@@ -4,10 +4,10 @@ import DBus
 
 /// The batch that fills.
 extension OpenCall.State {
-    var isBatchFull: Bool { batchCount >= batchTarget || batch.count >= OpenCall.fullBatchBytes }
+    var isBatchFull: Bool { batchObjects.count >= batchTarget || batch.count >= OpenCall.fullBatchBytes }
 
     /// Why nothing more is taken; nil while it is.
-    func refusal(forCaller: Bool) -> CIMError? {
+    var refusal: CIMError? {
         if let failure { return failure }
         if phase == .over || (outcome != nil && retained.isEmpty) {
             return CIMError(.invalidOperation, "the operation has ended: keep a sink with retain() to use it after the method returned")
@@ -15,36 +15,35 @@ extension OpenCall.State {
         return nil
     }
 
-    /// Writes an object behind the others. One that does not fit beside them takes a batch of its own.
+    /// Writes an object behind the others. One that does not fit beside them takes a batch of its own; those before one that cannot be sent
+    /// stay.
     mutating func append(_ instance: CIMInstance) throws(CIMError) {
-        if let reason = Self.reasonToRefuse(instance, depth: 1) {
-            throw CIMError(.quotaViolation, "an object of \(instance.className): \(reason)")
-        }
+        try Self.check(instance, depth: 1)
         let before = batch.count
         batch.append(instance: instance)
         if let failure = batch.failure {
-            discardBatch()
+            rewriteBatch()
             throw CIMError(.invalidObject, "an object of \(instance.className) cannot be sent: \(failure)", cause: failure)
         }
         let size = batch.count - before
         guard size <= OpenCall.largestObject else {
-            discardBatch()
+            rewriteBatch()
             throw CIMError(.quotaViolation, "an object of \(instance.className) takes \(size) bytes; 8 MiB are allowed")
         }
-        if batch.count > Contract.largestBatch, batchCount > 0 {
+        if batch.count > Contract.largestBatch, !batchObjects.isEmpty {
             // Only the objects before it go along; this one is written again, by itself.
-            let count = batchCount
+            let count = batchObjects.count
             let all = takeBatch()
             sealed.append(Array(all.prefix(before)))
             batchTarget = min(max(batchTarget, count), OpenCall.fullBatch)
             batch.append(instance: instance)
         }
-        batchCount += 1
+        batchObjects.append(instance)
     }
 
     /// The batch is complete; it waits for credit.
     mutating func seal() {
-        guard batchCount > 0 else { return }
+        guard !batchObjects.isEmpty else { return }
         batchTarget = min(batchTarget * 4, OpenCall.fullBatch)
         sealed.append(takeBatch())
     }
@@ -53,25 +52,38 @@ extension OpenCall.State {
     mutating func takeBatch() -> [UInt8] {
         var full = BodyWriter(phase: OpenCall.batchPhase)
         swap(&full, &batch)
-        batchCount = 0
+        batchObjects.removeAll(keepingCapacity: true)
         return (try? full.finish()) ?? []
     }
 
-    private mutating func discardBatch() { _ = takeBatch() }
+    private mutating func rewriteBatch() {
+        batch = BodyWriter(phase: OpenCall.batchPhase)
+        for object in batchObjects { batch.append(instance: object) }
+    }
 
-    private static func reasonToRefuse(_ instance: CIMInstance, depth: Int) -> String? {
-        if depth > Nesting.objects { return "objects nest more than \(Nesting.objects) deep" }
+    /// A NULL among their values is sent as an empty text.
+    private static let textTypes: Set<CIMType> = [.string, .datetime, .reference]
+
+    /// Throws QuotaViolation for what nests too deep, and InvalidObject for an array whose elements are not of its type: written as they are,
+    /// they would spoil the whole batch.
+    private static func check(_ instance: CIMInstance, depth: Int) throws(CIMError) {
+        guard depth <= Nesting.objects else {
+            throw CIMError(.quotaViolation, "an object of \(instance.className) nests more than \(Nesting.objects) deep")
+        }
         for property in instance.properties {
             switch property.value {
-            case .object(let inner):
-                if let reason = reasonToRefuse(inner, depth: depth + 1) { return reason }
-            case .array(.object, let elements):
-                for case .object(let inner) in elements {
-                    if let reason = reasonToRefuse(inner, depth: depth + 1) { return reason }
+            case .object(let inner): try check(inner, depth: depth + 1)
+            case .array(let base, let elements):
+                for element in elements {
+                    if case .object(let inner) = element, base == .object {
+                        try check(inner, depth: depth + 1)
+                    } else if element.converted(toScalar: base) == nil, !(element.isNull && textTypes.contains(base)) {
+                        throw CIMError(
+                            .invalidObject, "\(instance.className).\(property.name) is an array of \(base); not all of its elements are")
+                    }
                 }
             default: break
             }
         }
-        return nil
     }
 }

@@ -42,21 +42,20 @@ extension OpenCall {
         var path = ""
         if case .path(let text) = outcome { path = text }
         if state.phase == .calling {
-            if state.batchCount == 0, state.sealed.isEmpty, let failure, !failure.status.isSuccess {
+            if state.batchObjects.isEmpty, state.sealed.isEmpty, let failure, !failure.status.isSuccess {
                 send(.refusal(DBusError(failure)), &state)
                 return becomeOver(&state)
             }
             // A reply to a success has no room for a status object.
             if path.isEmpty, state.sealed.isEmpty, failure?.status.isSuccess ?? true, failure?.extendedStatus == nil {
-                let count = state.batchCount
-                let objects = state.takeBatch()
-                reply(failure?.status.rawValue ?? 0, references: 0, count == 0 ? nil : objects, &state)
+                let objects = state.batchObjects.isEmpty ? nil : state.takeBatch()
+                reply(failure?.status.rawValue ?? 0, references: 0, objects, &state)
                 return becomeOver(&state)
             }
             detach(&state)
             if state.phase == .over { return }
         }
-        if state.batchCount > 0 {
+        if !state.batchObjects.isEmpty {
             state.seal()
             return pump(&state)
         }
@@ -86,7 +85,7 @@ extension OpenCall {
         change { state in
             state.isFlushScheduled = false
             // With batches on their way, the next reply flushes.
-            guard state.phase == .detached, state.batchCount > 0, state.inFlight == 0, state.sealed.isEmpty else { return }
+            guard state.phase == .detached, !state.batchObjects.isEmpty, state.inFlight == 0, state.sealed.isEmpty else { return }
             state.seal()
             pump(&state)
         }

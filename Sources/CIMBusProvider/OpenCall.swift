@@ -41,7 +41,8 @@ final class OpenCall: Sendable {
         /// Why it is over early, or failed; thrown to whoever goes on.
         var failure: CIMError?
         var batch = BodyWriter(phase: OpenCall.batchPhase)
-        var batchCount = 0
+        /// What `batch` holds: it is written anew without an object that turns out to be none.
+        var batchObjects: [CIMInstance] = []
         var batchTarget = OpenCall.firstBatch
         /// Full batches without credit.
         var sealed: [[UInt8]] = []
@@ -92,7 +93,7 @@ final class OpenCall: Sendable {
     var isOver: Bool { state.withLock { $0.phase == .over } }
 
     /// Why nothing is done for it any more; nil while it goes on.
-    var refusal: CIMError? { state.withLock { $0.refusal(forCaller: true) } }
+    var refusal: CIMError? { state.withLock { $0.refusal } }
 
     /// Whether the broker has its reply, or waits for none.
     var isAnswered: Bool { state.withLock { $0.phase != .calling } }
@@ -110,7 +111,7 @@ final class OpenCall: Sendable {
     /// - Returns: whether the caller must wait for credit before the next.
     func append(_ instance: CIMInstance) throws -> Bool {
         let result: Result<Bool, CIMError> = change { state in
-            if let refusal = state.refusal(forCaller: true) { return .failure(refusal) }
+            if let refusal = state.refusal { return .failure(refusal) }
             do throws(CIMError) {
                 try state.append(instance)
             } catch {
@@ -140,7 +141,7 @@ final class OpenCall: Sendable {
                 if isFree { continuation.resume() }
             }
         }
-        if let refusal = state.withLock({ $0.refusal(forCaller: true) }) { throw refusal }
+        if let refusal = state.withLock({ $0.refusal }) { throw refusal }
     }
 
     /// Sends a report on the way; nothing when the operation is over.
@@ -162,7 +163,7 @@ final class OpenCall: Sendable {
 
     func retain() throws -> UInt64 {
         let result: Result<UInt64, CIMError> = change { state in
-            if let refusal = state.refusal(forCaller: true) { return .failure(refusal) }
+            if let refusal = state.refusal { return .failure(refusal) }
             state.lastRetained &+= 1
             state.retained.insert(state.lastRetained)
             return .success(state.lastRetained)
@@ -251,7 +252,7 @@ final class OpenCall: Sendable {
                 if state.failure == nil { state.failure = error }
             }
             // Nothing is under way: what little there is need not wait for more.
-            if state.inFlight == 0, state.sealed.isEmpty, state.batchCount > 0 { state.seal() }
+            if state.inFlight == 0, state.sealed.isEmpty, !state.batchObjects.isEmpty { state.seal() }
             pump(&state)
             guard state.sealed.isEmpty || state.failure != nil else { return [] }
             defer { state.waiters = [] }

@@ -3,7 +3,9 @@ import CIMBusWire
 
 /// What answers the calls for a class: an ``InstanceProvider``, a ``MethodProvider``, or both.
 ///
-/// One value serves calls from many tasks at once, unless ``ProviderService/Options/maximumConcurrentCalls`` is 1.
+/// One value serves calls from many tasks at once. Where ``ProviderService/Options/maximumConcurrentCalls`` is 1 no two of them run at the same
+/// time, but while one waits, in ``ObjectSink/indicate(_:)-(CIMInstance)`` for a slow client or in a call of its own through its
+/// ``RequestContext``, others begin, run and end: what it knew before such a wait may have changed after it.
 /// What it throws becomes the client's result: a `CIMError` as it is, a `CancellationError` as CallCancelled, anything else as Failed with
 /// its description.
 public protocol Provider: Sendable {}

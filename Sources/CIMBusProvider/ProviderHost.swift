@@ -9,6 +9,8 @@ final class ProviderHost: Sendable {
     fileprivate struct State {
         /// The broker's unique name; nil while there is none.
         var broker: UniqueName?
+        /// Whether the bus has told of a change of it.
+        var hasBrokerChanged = false
         var open: [String: OpenCall] = [:]
         /// When the last call came or ended.
         var used = ContinuousClock.now
@@ -50,12 +52,22 @@ final class ProviderHost: Sendable {
 
     // MARK: The broker's life
 
+    /// Whose calls are taken; nil while there is no broker.
+    var broker: UniqueName? { state.withLock { $0.broker } }
+
     /// From now on only `broker` is listened to. What was open for another is over (L11).
-    func setBroker(_ broker: UniqueName?) {
+    func setBroker(_ broker: UniqueName?) { setBroker(broker, isChange: true) }
+
+    /// What the bus answered when it was asked. A change that it told of before this is newer.
+    func setInitialBroker(_ broker: UniqueName?) { setBroker(broker, isChange: false) }
+
+    private func setBroker(_ broker: UniqueName?, isChange: Bool) {
         let orphans: [OpenCall] = state.withLock { state in
+            guard isChange || !state.hasBrokerChanged else { return [] }
+            state.hasBrokerChanged = isChange
             guard state.broker != broker else { return [] }
             state.broker = broker
-            state.schema = broker.map { SchemaCache(connection, BusName($0)) }
+            state.schema = broker.map { _ in SchemaCache() }
             state.dropQueued()
             return Array(state.open.values)
         }
@@ -71,8 +83,8 @@ final class ProviderHost: Sendable {
         for call in open { call.abandon(error) }
     }
 
-    /// Waits until no call is open, at most for `limit`.
-    func waitUntilIdle(_ limit: Duration) async {
+    /// Waits until no call is open, at most for `limit`; nil: for as long as it takes.
+    func waitUntilIdle(_ limit: Duration?) async {
         var timer: EventLoop.TimerToken?
         await withCheckedContinuation { continuation in
             let isIdle = state.withLock { state in
@@ -82,7 +94,7 @@ final class ProviderHost: Sendable {
             }
             if isIdle { return continuation.resume() }
             // Only now: a short limit may be over at once.
-            timer = connection.loop.schedule(after: limit) { [self] in wakeIdleWaiters(evenIfBusy: true) }
+            if let limit { timer = connection.loop.schedule(after: limit) { [self] in wakeIdleWaiters(evenIfBusy: true) } }
         }
         if let timer { connection.loop.cancel(timer) }
     }
@@ -109,7 +121,7 @@ final class ProviderHost: Sendable {
     }
 
     private func receive(_ method: ProviderMethod, _ call: MethodCall) {
-        guard let broker = state.withLock({ $0.broker }), isFromBroker(call, broker) else {
+        guard let broker, isFromBroker(call, broker) else {
             _ = call.fail(.accessDenied, "only the owner of \(Contract.busName) may call a provider")
             return
         }
@@ -133,7 +145,7 @@ final class ProviderHost: Sendable {
 
     private func cancel(_ call: MethodCall) {
         var reader = call.reader
-        let isBroker = isFromBroker(call, state.withLock { $0.broker })
+        let isBroker = isFromBroker(call, broker)
         guard isBroker, let path = try? reader.readObjectPath(), let open = state.withLock({ $0.open[path.text] }) else { return }
         open.end(CIMError(.callCancelled, "the operation was cancelled"), answering: true)
     }
@@ -257,15 +269,14 @@ final class ProviderHost: Sendable {
             try await provider.enumerateInstances(of: name, context: context, into: ObjectSink(call: open))
             return .done
         case .putInstance:
-            var start = reader
+            let start = reader
             let plain = try reader.readInstance()
             let provider = try instances(plain.className)
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             if context.isPartialPut, !provider.supportsPartialPut {
                 throw CIMError(.providerNotCapable, "instances of \(plain.className) are written whole, not in part")
             }
-            var instance = plain
-            if let layout = await schema()?.layout(of: plain.className, in: namespace) { instance = try start.readInstance(layout) }
+            let instance = try await context.readObject(start, of: plain.className)
             let path = try await provider.putInstance(instance, context: context)
             return path.map { .path($0.relativePath) } ?? .done
         case .execQuery: return try await execQuery(&reader, namespace, open)
@@ -276,8 +287,9 @@ final class ProviderHost: Sendable {
                 throw CIMError(.methodNotImplemented, "\(path.className) has no methods here")
             }
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
-            let layout = await schema()?.layout(ofParameters: name, of: path.className, in: namespace)
-            let parameters = if let layout { try reader.readInstance(layout) } else { try reader.readInstance() }
+            let parameters = try await context.readObject(reader, of: path.className) { layout in
+                layout.declaration?.method(named: name).map { ObjectLayout(parameters: $0.parameters.filter(\.isIn)) }
+            }
             let result = try await provider.invoke(name, at: path, parameters: parameters, context: context)
             return result.object.map { .object($0) } ?? .done
         }

@@ -14,8 +14,8 @@ import ServiceLifecycle
 public struct ProviderService: Service {
     /// How a provider behaves on the bus.
     public struct Options: Sendable {
-        /// Calls that run at once; further ones wait. 1 makes the provider serial. One that waits for a call of its own through its context
-        /// does not count.
+        /// Calls that run at once; further ones wait. One that waits for a slow client in `indicate`, or for a call of its own through its
+        /// context, does not count: even with 1, others run in between there.
         public var maximumConcurrentCalls = 16
         /// How long it may leave a ping unanswered, for code that blocks on purpose; nil: the broker's own limit.
         public var pingSeconds: UInt32?

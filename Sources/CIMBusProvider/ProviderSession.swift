@@ -7,10 +7,13 @@ import ServiceLifecycle
 /// The life of one connection: follows the broker's name, and keeps the provider registered with whoever owns it.
 struct ProviderSession {
     private enum Event: Sendable {
-        case brokerChanged(UniqueName?)
+        /// ``ProviderHost/broker`` says to whom.
+        case brokerChanged
         case registered(UniqueName)
-        case refused(CIMError)
+        case refused(UniqueName, CIMError)
         case idle
+        /// It has unregistered, and what was open has ended or had its time.
+        case drained
         case disconnected(DBusError)
         case shutdown
     }
@@ -30,9 +33,15 @@ struct ProviderSession {
 
     func run() async throws {
         await connection.export(host.object, at: ProviderService.path)
-        try await ownName()
-        connection.onDisconnected { [post] in post.yield(.disconnected($0)) }
-        try await followBroker()
+        do throws(DBusError) {
+            try await ownName()
+            connection.onDisconnected { [post] in post.yield(.disconnected($0)) }
+            try await followBroker()
+        } catch {
+            // What it exports holds the connection: nobody else would end it.
+            await connection.close()
+            throw error
+        }
         // In a task of its own: a cancelled one could neither unregister nor wait.
         let serving = Task { try await serve() }
         try await withTaskCancellationOrGracefulShutdownHandler {
@@ -70,17 +79,13 @@ struct ProviderSession {
         _ = try await connection.addMatch(rule) { [host, post] message in
             var reader = message.reader
             guard (try? reader.readString()) != nil, (try? reader.readString()) != nil, let new = try? reader.readString() else { return }
-            let owner = try? UniqueName(new)
             // At once, on the loop: calls of the new broker are behind this signal.
-            host.setBroker(owner)
-            post.yield(.brokerChanged(owner))
+            host.setBroker(try? UniqueName(new))
+            post.yield(.brokerChanged)
         }
-        if let owner = try await connection.nameOwner(of: BusName(Contract.busName)) {
-            host.setBroker(owner)
-            post.yield(.brokerChanged(owner))
-        } else {
-            service.logger.info("waiting for a broker on the bus")
-        }
+        host.setInitialBroker(try await connection.nameOwner(of: BusName(Contract.busName)))
+        if host.broker == nil { service.logger.info("waiting for a broker on the bus") }
+        post.yield(.brokerChanged)
     }
 
     private func handleEvents() async throws {
@@ -88,24 +93,24 @@ struct ProviderSession {
         var broker: UniqueName?
         var isRegistered = false
         var idling: Task<Void, Never>?
-        defer {
-            registering?.cancel()
-            idling?.cancel()
-        }
+        /// Set once it is to end: from then on it registers no more.
+        var draining: Task<Void, Never>?
+        var isShutDown = false
+        defer { for task in [registering, idling, draining] { task?.cancel() } }
         for await event in events {
             switch event {
-            case .brokerChanged(let owner):
-                guard owner != broker else { continue }
+            case .brokerChanged:
+                guard draining == nil, host.broker != broker else { continue }
                 registering?.cancel()
-                broker = owner
+                broker = host.broker
                 isRegistered = false
-                if let owner {
-                    registering = Task { await register(with: owner) }
+                if let broker {
+                    registering = Task { await register(with: broker) }
                 } else {
                     service.logger.notice("the broker is gone; waiting for it")
                 }
             case .registered(let owner):
-                guard owner == broker else { continue }
+                guard draining == nil, owner == broker else { continue }
                 isRegistered = true
                 service.logger.info("registered", metadata: ["provider": "\(service.name)", "namespace": "\(service.namespace)"])
                 service.options.onRegistered?()
@@ -115,20 +120,34 @@ struct ProviderSession {
                     await waitForIdleness(limit)
                     if !Task.isCancelled { post.yield(.idle) }
                 }
+            case .refused(let owner, let error):
+                guard draining == nil, owner == broker else { continue }
+                throw error
             case .idle:
+                guard draining == nil else { continue }
                 service.logger.info("nobody needs it; the provider ends")
-                if isRegistered, let broker { await unregister(from: broker) }
                 // What came in meanwhile is served.
-                await host.waitUntilIdle(.seconds(86_400))
-                return
-            case .refused(let error): throw error
-            case .disconnected(let error): throw CIMError(error)
+                let registrar = isRegistered ? broker : nil
+                draining = Task { await drain(registrar, within: nil) }
             case .shutdown:
-                if isRegistered, let broker { await unregister(from: broker) }
-                await host.waitUntilIdle(service.options.shutdownGrace)
-                return
+                registering?.cancel()
+                isShutDown = true
+                let registrar = isRegistered && draining == nil ? broker : nil
+                draining = Task { await drain(registrar, within: service.options.shutdownGrace) }
+            case .drained: return
+            case .disconnected(let error):
+                // What it was told to leave may be gone before it.
+                if isShutDown { return }
+                throw CIMError(error)
             }
         }
+    }
+
+    /// Takes no new calls, and posts when those that are open have ended.
+    private func drain(_ broker: UniqueName?, within limit: Duration?) async {
+        if let broker { await unregister(from: broker) }
+        await host.waitUntilIdle(limit)
+        post.yield(.drained)
     }
 
     /// Tries until it is registered, refused for good, or cancelled.
@@ -154,9 +173,9 @@ struct ProviderSession {
                 failure = CIMError(error)
             }
             let isTransient =
-                failure.status == .transportFailure || failure.status == .timedOut || failure.status == .callCancelled
+                [.transportFailure, .timedOut, .callCancelled, .shuttingDown].contains(failure.status)
                 || (failure.status == .providerAlreadyRegistered && ContinuousClock.now < giveUp)
-            guard isTransient else { return _ = post.yield(.refused(failure)) }
+            guard isTransient else { return _ = post.yield(.refused(broker, failure)) }
             service.logger.debug("cannot register yet: \(failure)")
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, .seconds(2))

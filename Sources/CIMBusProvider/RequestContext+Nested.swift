@@ -17,13 +17,18 @@ extension RequestContext {
     func call(
         at path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]
     ) async throws(CIMError) -> Message {
+        try await call.host.givingUpPlace(of: call) { () throws(CIMError) in try await ask(at: path, interface, member, arguments) }
+    }
+
+    /// Calls the broker; the method keeps its place.
+    func ask(
+        at path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]
+    ) async throws(CIMError) -> Message {
         try checkIsOpen()
         do throws(DBusError) {
             let message = try Message.methodCall(
                 destination: call.brokerName, path: path, interface: interface, member: MemberName(verified: member), values: arguments)
-            return try await call.host.givingUpPlace(of: call) { () throws(DBusError) in
-                try await call.connection.call(message, timeout: nil)
-            }
+            return try await call.connection.call(message, timeout: nil)
         } catch {
             // What was nested in a call ends with it: then that is the reason, whatever the broker had to say.
             try checkIsOpen()

@@ -39,15 +39,15 @@ public struct RequestContext: Sendable {
         return (try? reader.readValue(Signature.dictionary)) ?? .dictionary([])
     }
 
-    /// One of ``values``, without reading the others.
-    private subscript(key: String) -> DBusValue? {
+    /// One of ``values``, in any case of its name, without reading the others.
+    subscript(key: String) -> DBusValue? {
         var reader = context
         do {
             let end = try reader.enterArray(elementAlignment: 8)
             while !reader.isAtEnd(of: end) {
                 try reader.enterDictEntry()
                 let name = try reader.readStringBytes()
-                let isWanted = name.elementsEqual(key.utf8)
+                let isWanted = name.count == key.utf8.count && zip(name, key.utf8).allSatisfy { CIMName.fold($0) == CIMName.fold($1) }
                 if isWanted, case .variant(let value) = try reader.readValue(Signature(verified: "v")) { return value }
                 try reader.skip(types: reader.readSignatureBytes())
             }
@@ -87,11 +87,11 @@ extension RequestContext {
     }
 
     /// Whether a Put writes a part of the instance only (SEMANTICS C.1.3).
-    public var isPartialPut: Bool { self["__PUT_EXTENSIONS"]?.bool ?? false }
+    public var isPartialPut: Bool { self[ContextKey.putExtensions]?.bool ?? false }
 
     /// The properties a partial Put writes; nil: all of them.
     public var putProperties: [String]? {
-        isPartialPut ? self["__PUT_EXT_PROPERTIES"]?.elements?.compactMap(\.text) : nil
+        isPartialPut ? self[ContextKey.putProperties]?.elements?.compactMap(\.text) : nil
     }
 
     /// Whether a Put writes this property.

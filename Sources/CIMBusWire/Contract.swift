@@ -105,10 +105,34 @@ public enum ContextKey {
     /// TRUE on ExecQuery: nothing is run, and the result says what would be (b).
     public static let explain = "__EXPLAIN"
 
-    /// What only the broker may set; a client's own values are stripped.
+    /// The names that are for the broker, in any case. It obeys a client's ``timeout``, ``derivedSystemProperties`` and ``explain``, believes
+    /// ``operation`` of a provider that serves it (L12), and drops the others; what it hands on to a provider under these names is its own.
     public static let brokers: Set<String> = [
         operation, clientName, clientUser, clientProcess, originUser, deadline, derivedSystemProperties, timeout, explain,
     ]
+
+    /// The one of ``brokers`` that a client's name is, in any case; nil: none.
+    public static func broker(named name: String) -> String? { brokers.first { CIMName.equal($0, name) } }
+
+    /// How the names of a read of less than everything begin (SEMANTICS C.1.3).
+    public static let getPrefix = "__GET_EXT"
+    /// TRUE: the others count (b).
+    public static let getExtensions = "__GET_EXTENSIONS"
+    /// The properties that are wanted (as).
+    public static let getProperties = "__GET_EXT_PROPERTIES"
+    /// TRUE: the keys alone are wanted, whatever the properties (b).
+    public static let getKeysOnly = "__GET_EXT_KEYS_ONLY"
+    /// TRUE: the caller asks for itself, and does not inherit what the call around it asked for (b).
+    public static let getClientRequest = "__GET_EXT_CLIENT_REQUEST"
+
+    /// How the names of a put of less than everything begin (SEMANTICS C.1.3).
+    public static let putPrefix = "__PUT_EXT"
+    /// TRUE: the others count (b).
+    public static let putExtensions = "__PUT_EXTENSIONS"
+    /// The properties that are written (as).
+    public static let putProperties = "__PUT_EXT_PROPERTIES"
+    /// As ``getClientRequest`` (b).
+    public static let putClientRequest = "__PUT_EXT_CLIENT_REQUEST"
 
     /// In Register's ctx: the provider's MOF, and its own limits in seconds.
     public static let mof = "MOF"

@@ -28,6 +28,26 @@ package struct InstanceDecoder: Sendable {
         last = nil
     }
 
+    /// Reads with whatever classes it takes: each is fetched once, and one that an object did not fit is fetched anew, once.
+    ///
+    /// Throws what `fetch` and `body` throw, and the fault of an object that does not fit the newest of its class either.
+    package mutating func read<Value>(
+        fetching fetch: (_ className: String, _ isRefreshing: Bool) async throws -> ObjectLayout,
+        _ body: (inout InstanceDecoder) throws -> Value
+    ) async throws -> Value {
+        var refreshed: Set<CIMName> = []
+        while true {
+            let need: Need
+            do { return try body(&self) } catch let error as Need { need = error }
+            switch need {
+            case .layout(let name): learn(try await fetch(name, false), of: name)
+            case .newerLayout(let name, let fault):
+                guard refreshed.insert(CIMName(name)).inserted else { throw fault }
+                learn(try await fetch(name, true), of: name)
+            }
+        }
+    }
+
     /// All instances of an `aa{sv}`. Throws ``Need``, and what decoding throws.
     package mutating func readInstances(_ reader: inout BodyReader) throws -> [CIMInstance] {
         let end = try reader.enterArray(elementAlignment: 4)

@@ -27,7 +27,7 @@ struct Providers: Command {
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
-        let rows = try await session.broker.registrations().map { provider -> [(String, CIMValue)] in
+        let rows = try await options.broker(session).registrations().map { provider -> [(String, CIMValue)] in
             [
                 ("Name", .string(provider.name)), ("Namespace", .string(provider.namespace)), ("State", .string(provider.state)),
                 ("ProcessID", .uint32(provider.processID)), ("UserID", .uint32(provider.userID)), ("Owner", .string(provider.owner)),
@@ -52,7 +52,7 @@ struct Operations: Command {
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
-        let rows = try await session.broker.listOperations().map { operation -> [(String, CIMValue)] in
+        let rows = try await options.broker(session).listOperations().map { operation -> [(String, CIMValue)] in
             [
                 ("ID", .uint64(operation.id)), ("Kind", .string(operation.kind)), ("Target", .string(operation.target)),
                 ("Namespace", .string(operation.namespace)), ("State", .string(operation.state)), ("Client", .string(operation.client)),
@@ -76,5 +76,5 @@ struct Cancel: Command {
     @Argument(help: "The operation's number.") var id: UInt64
     @OptionGroup var options: CommandOptions
 
-    func run(_ session: Session, _ output: inout Output) async throws { try await session.broker.cancelOperation(id) }
+    func run(_ session: Session, _ output: inout Output) async throws { try await options.broker(session).cancelOperation(id) }
 }

@@ -82,6 +82,6 @@ struct Namespaces: Command {
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
-        try write(try await session.namespaces().map { [("Namespace", .string($0.text))] }, [("Namespace", false)], &output)
+        try write(try await options.broker(session).namespaces().map { [("Namespace", .string($0.text))] }, [("Namespace", false)], &output)
     }
 }

@@ -30,7 +30,7 @@ struct CommandOptions: ParsableArguments {
     @Option(name: [.short, .long], help: "table, or json: one object per line, nothing cut, numbers exact.")
     var output = OutputFormat.table
 
-    @Option(help: ArgumentHelp("How long the operation may take.", valueName: "seconds"))
+    @Option(help: ArgumentHelp("How long the operation, or another question to the broker, may take.", valueName: "seconds"))
     var timeout: Double?
 
     func validate() throws {
@@ -49,7 +49,17 @@ struct CommandOptions: ParsableArguments {
         return bus == .system ? "systemctl start cimbusd (or, as root, cimbusd --system)" : "cimbusd --session"
     }
 
-    var operationOptions: OperationOptions { OperationOptions(timeout: timeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) }) }
+    var operationOptions: OperationOptions { OperationOptions(timeout: timeLimit) }
+
+    /// Of `--timeout`; nil: none was given.
+    var timeLimit: Duration? { timeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) } }
+
+    /// The broker as a whole, which is asked within `--timeout`.
+    func broker(_ session: Session) -> BrokerAdministration {
+        var broker = session.broker
+        if let timeLimit { broker.timeout = timeLimit }
+        return broker
+    }
 
     func connect() async throws(CIMError) -> Session {
         try await Session.connect(to: busAddress, namespace: CIMNamespaceName(namespace) ?? .cimv2)

@@ -24,7 +24,7 @@ enum ContextArgument {
         let parts = word.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
         let name = String(parts[0])
         guard !name.isEmpty else { throw ValidationError("--context '\(word)=…' has no name") }
-        if let key = ContextKey.brokers.first(where: { CIMName.equal($0, name) }) {
+        if let key = ContextKey.broker(named: name) {
             throw ValidationError("--context \(key) is not yours to give: \(substitute(for: key) ?? "the broker says it to the provider")")
         }
         guard parts.count == 2 else { return (name, CIMTypeReference(.string)) }

@@ -1,5 +1,6 @@
 import ArgumentParser
 import CIMBusClient
+import CIMBusWire
 
 extension Command {
     /// The path a user wrote, which must be one of an instance where `isInstance`.
@@ -21,7 +22,7 @@ extension Command {
     /// The class a command needs to know. Throws InvalidClass when there is none.
     func declaration(of name: String, _ session: Session) async throws(CIMError) -> CIMClass {
         do throws(CIMError) {
-            return try await session.getClass(name)
+            return try await session.getClass(name, timeout: options.timeLimit)
         } catch  where error.status == .notFound {
             throw CIMError(.invalidClass, "class \(name) does not exist in \(session.namespace)", cause: error)
         }
@@ -74,7 +75,7 @@ struct Enumerate: OperationCommand {
                         continue
                     }
                     let name = CIMName(instance.className)
-                    if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
+                    if classes[name] == nil { classes[name] = try await session.getClass(instance.className, timeout: options.timeLimit) }
                     try output.write(JSONText.line(instance, classes[name], only: names))
                 }
                 // What has come is shown, however long the next batch takes.
@@ -111,7 +112,7 @@ struct Get: OperationCommand {
             selection.restrict(&operation, to: names)
         }
         let instance = try await session.beginGetInstance(path, options: operation).value
-        try write(instance, try await session.getClass(instance.className), only: names, &output)
+        try write(instance, try await session.getClass(instance.className, timeout: options.timeLimit), only: names, &output)
     }
 }
 
@@ -163,7 +164,7 @@ struct Put: OperationCommand {
     @OptionGroup var options: CommandOptions
 
     func validate() throws {
-        for name in try arguments.context().keys where CIMName.equal(String(name.prefix(9)), "__GET_EXT") {
+        for name in try arguments.context().keys where CIMName.hasPrefix(name, ContextKey.getPrefix) {
             throw ValidationError("--context \(name): put reads the whole instance, since it writes back the whole")
         }
     }
@@ -182,7 +183,7 @@ struct Put: OperationCommand {
         } else {
             instance = try await session.beginGetInstance(path, options: operation).value
             operation.flags = .updateOnly
-            declaration = try await session.getClass(instance.className)
+            declaration = try await session.getClass(instance.className, timeout: options.timeLimit)
         }
         let described = declaration.properties.map { ($0.name, $0.type) }
         for (name, value) in try assignments.values("class \(declaration.name)", described) { instance[name] = value }

@@ -115,7 +115,7 @@ struct MOFCompile: Program {
         let instanceFlags = flags
         if safe { flags.insert(.safeUpdate) }
         if force { flags.insert(.forceUpdate) }
-        return MOFCompilationOptions(classFlags: flags, instanceFlags: instanceFlags, timeout: options.operationOptions.timeout)
+        return MOFCompilationOptions(classFlags: flags, instanceFlags: instanceFlags, timeout: options.timeLimit)
     }
 
     private func summary(_ mof: PreparedMOF) -> String {
@@ -159,7 +159,7 @@ struct MOFCheck: Program {
         for (position, mof) in prepared.enumerated() where complaints.left > 0 {
             bar.show(files.count + position, "checking \(mof.file)")
             let compilation = try await session.compileMOF(
-                mof.text, options: MOFCompilationOptions(checkOnly: true, timeout: options.operationOptions.timeout))
+                mof.text, options: MOFCompilationOptions(checkOnly: true, timeout: options.timeLimit))
             if let failure = compilation.failure { complaints.add(mof.lines(of: failure), failure.status, mof.file) }
         }
         bar.end()
@@ -196,7 +196,9 @@ struct MOFShow: Command {
         let declaration = try await declaration(of: className, session)
         var shown = [declaration]
         if deep {
-            for name in declaration.derivation where !name.hasPrefix("__") { shown.append(try await session.getClass(name)) }
+            for name in declaration.derivation where !name.hasPrefix("__") {
+                shown.append(try await session.getClass(name, timeout: options.timeLimit))
+            }
         }
         for (position, declaration) in shown.reversed().enumerated() {
             let text = MOFWriter.write(declaration)

@@ -55,9 +55,9 @@ struct MOFFormat: Program {
     }
 }
 
-/// A file that is written anew: whole, or not at all.
+/// A file that is written anew: whole, or not at all. Owner, group and mode stay.
 enum ReplacedFile {
-    /// Throws Failed or AccessDenied; the file is then what it was.
+    /// Throws Failed or AccessDenied, also where this user cannot give a file to its owner or group; the file is then what it was.
     static func write(_ text: String, to path: String) throws(CIMError) {
         // A link stays one.
         guard let resolved = realpath(path, nil) else { throw failure(path, errno) }
@@ -75,6 +75,10 @@ enum ReplacedFile {
             if count < 0, errno == EINTR { continue }
             guard count > 0 else { throw abandon(name, path) }
             bytes = bytes.dropFirst(count)
+        }
+        // The owner first: a change of it may take bits of the mode away.
+        if status.st_uid != geteuid() || status.st_gid != getegid() {
+            guard fchown(descriptor, status.st_uid, status.st_gid) == 0 else { throw abandon(name, path) }
         }
         guard fchmod(descriptor, status.st_mode & 0o7777) == 0, fsync(descriptor) == 0, rename(name, target) == 0 else {
             throw abandon(name, path)

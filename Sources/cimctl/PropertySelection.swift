@@ -1,5 +1,6 @@
 import ArgumentParser
 import CIMBusClient
+import CIMBusWire
 
 /// Which properties a command reads, and shows.
 struct PropertySelection: ParsableArguments {
@@ -39,11 +40,11 @@ struct PropertySelection: ParsableArguments {
     /// Has the operation read no more than `names`, nil for all (SEMANTICS C.1.3).
     func restrict(_ operation: inout OperationOptions, to names: [String]?) {
         guard let names else { return }
-        operation.context["__GET_EXTENSIONS"] = .boolean(true)
+        operation.context[ContextKey.getExtensions] = .boolean(true)
         if keysOnly {
-            operation.context["__GET_EXT_KEYS_ONLY"] = .boolean(true)
+            operation.context[ContextKey.getKeysOnly] = .boolean(true)
         } else {
-            operation.context["__GET_EXT_PROPERTIES"] = .strings(names)
+            operation.context[ContextKey.getProperties] = .strings(names)
         }
     }
 }

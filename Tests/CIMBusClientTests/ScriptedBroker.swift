@@ -13,6 +13,12 @@ final class ScriptedBroker: Sendable {
         let sink: String
     }
 
+    /// What one pull gives.
+    struct Pull: Sendable {
+        var status: WBEMStatus
+        var instances: [CIMInstance]
+    }
+
     static let declaration = CIMClass(
         name: "T_Thing",
         properties: [
@@ -26,6 +32,8 @@ final class ScriptedBroker: Sendable {
     let cancels: AsyncStream<String>
     /// The batches acknowledged so far.
     let acknowledged: AsyncStream<UInt32>
+    /// What each pull from an enumerator is answered, one after the other.
+    let pulls = Mutex<[Result<Pull, CIMError>]>([])
     private let reads: Counter
 
     /// How often an object or a class was read in the sync form.
@@ -72,6 +80,7 @@ final class ScriptedBroker: Sendable {
             reads.increment()
             ScriptedBroker.answerGetObject(call)
         }
+        methods["CreateInstanceEnumSemisync"] = .immediate { $0.reply([.objectPath(Contract.path(ofOperation: 7))]) }
         for member in ["PutClass", "DeleteClass"] { methods[member] = .immediate { $0.reply() } }
         methods["ExecQuery"] = .immediate { ScriptedBroker.explain($0) }
         let compiler = ExportedInterface(
@@ -82,10 +91,23 @@ final class ScriptedBroker: Sendable {
                     if !ScriptedBroker.compile(call) { hung.withLock { $0.append(call) } }
                 }
             ])
+        let enumerator = ExportedInterface(Interfaces.enumerator, methods: ["Next": .immediate { [weak self] in self?.answerNext($0) }])
+        _ = await connection.export(ExportedObject([enumerator]), at: Contract.path(ofOperation: 7))
         _ = await connection.export(ExportedObject([compiler]), at: Contract.rootPath)
         let services = ExportedObject([ExportedInterface(Interfaces.services, methods: methods)])
         _ = await connection.export(services, at: Contract.path(of: .cimv2))
         _ = try await connection.requestName(Contract.busName)
+    }
+
+    private func answerNext(_ call: MethodCall) {
+        switch pulls.withLock({ $0.isEmpty ? .failure(CIMError(.failed, "once too often")) : $0.removeFirst() }) {
+        case .failure(let error): call.fail(DBusError(error))
+        case .success(let pull):
+            call.reply(signature: Signature(verified: "uaa{sv}")) { (writer: inout BodyWriter) throws(DBusError) in
+                writer.append(uint32: pull.status.rawValue)
+                writer.append(instances: pull.instances)
+            }
+        }
     }
 
     private static func answerGetObject(_ call: MethodCall) {

@@ -27,6 +27,8 @@ final class BrokerStandIn: Sendable {
     /// Who registered.
     let providers = Recorder<String>()
     let sent = Recorder<Sent>()
+    /// The classes that were asked for.
+    let reads = Recorder<String>()
     private let credit: Credit
 
     /// Batches that wait for their reply.
@@ -59,19 +61,34 @@ final class BrokerStandIn: Sendable {
         var most: Int { state.withLock { $0.most } }
     }
 
-    init(on bus: PrivateBus, withholdsCredit: Bool = false) async throws {
-        connection = try await bus.connect()
+    /// - Parameters:
+    ///   - refusals: what registrations are answered with, before one is accepted.
+    ///   - classes: what it is answered who asks for a class, one after the other.
+    ///   - callsOnUnRegister: calls a provider that unregisters, as one does that has not yet heard of it.
+    init(
+        on bus: PrivateBus, withholdsCredit: Bool = false, refusals: [CIMError] = [], classes: [Result<CIMClass, CIMError>] = [],
+        callsOnUnRegister: Bool = false
+    ) async throws {
+        let connection = try await bus.connect()
+        self.connection = connection
         let credit = Credit(isWithheld: withholdsCredit)
         self.credit = credit
-        let (providers, sent) = (providers, sent)
+        let (providers, sent, reads) = (providers, sent, reads)
+        let refused = Mutex(refusals[...])
         let registrar = ExportedInterface(
             Interfaces.registrar,
             methods: [
                 "Register": .immediate { call in
+                    if let refusal = refused.withLock({ $0.popFirst() }) { return _ = call.fail(DBusError(refusal)) }
                     call.reply([.objectPath(Contract.path(ofProvider: "Things", in: .cimv2))])
                     providers.record(call.sender ?? "")
                 },
-                "UnRegister": .immediate { call in call.reply() },
+                "UnRegister": .immediate { call in
+                    if callsOnUnRegister, let provider = call.sender, let message = try? Self.enumeration(of: "Test_Thing", by: provider) {
+                        connection.assumeIsolated { $0.call(message, timeout: nil) { _ in } }
+                    }
+                    call.reply()
+                },
             ])
         let sink = ExportedInterface(
             Interfaces.objectSink,
@@ -103,6 +120,22 @@ final class BrokerStandIn: Sendable {
                 },
                 "Transfer": .immediate { call in call.reply() },
             ])
+        let answers = Mutex(classes[...])
+        let services = ExportedInterface(
+            Interfaces.services,
+            methods: [
+                "GetObject": .immediate { call in
+                    reads.record((try? call.message.values())?.first?.text ?? "")
+                    switch answers.withLock({ $0.popFirst() }) ?? .failure(CIMError(.failed, "once too often")) {
+                    case .failure(let error): call.fail(DBusError(error))
+                    case .success(let declaration):
+                        call.reply(signature: Signature(verified: "a{sv}")) { (writer: inout BodyWriter) throws(DBusError) in
+                            writer.append(class: declaration, namespace: .cimv2, server: "test")
+                        }
+                    }
+                }
+            ])
+        if !classes.isEmpty { _ = await connection.export(ExportedObject([services]), at: Contract.path(of: .cimv2)) }
         _ = await connection.export(ExportedObject([registrar]), at: Contract.rootPath)
         _ = await connection.export(ExportedObject([sink, reference]), at: Self.sink)
         _ = try await connection.requestName(Contract.busName)
@@ -116,22 +149,30 @@ final class BrokerStandIn: Sendable {
 
     /// Calls the provider that registered first.
     func enumerate(_ className: String) async throws -> Reply {
-        var reader = try await send("CreateInstanceEnumAsync", [.string(className), .int32(0), .dictionary([])]).reader
+        var reader = try await connection.call(try Self.enumeration(of: className, by: try await provider())).reader
         return Reply(
             status: WBEMStatus(rawValue: try reader.readUInt32()), references: try reader.readUInt32(), objects: try reader.readInstances())
     }
 
     func send(_ member: String, _ arguments: [DBusValue], from caller: Connection? = nil) async throws -> Message {
-        let provider = try await providers.wait("a registration") { !$0.isEmpty }[0]
-        let message = try Message.methodCall(
+        try await (caller ?? connection).call(try Self.message(member, arguments, to: try await provider()))
+    }
+
+    private func provider() async throws -> String { try await providers.wait("a registration") { !$0.isEmpty }[0] }
+
+    private static func enumeration(of className: String, by provider: String) throws -> Message {
+        try message("CreateInstanceEnumAsync", [.string(className), .int32(0), .dictionary([])], to: provider)
+    }
+
+    private static func message(_ member: String, _ arguments: [DBusValue], to provider: String) throws -> Message {
+        try Message.methodCall(
             destination: BusName(verified: provider), path: ObjectPath("/org/cimbus1/Provider"), interface: Contract.provider,
             member: MemberName(member), values: [.string("root/cimv2")] + arguments + [.objectPath(Self.sink)])
-        return try await (caller ?? connection).call(message)
     }
 
     /// A round trip: what the provider sent before it has arrived.
     func ping() async throws {
-        let provider = try await providers.wait("a registration") { !$0.isEmpty }[0]
+        let provider = try await provider()
         let message = try Message.methodCall(
             destination: BusName(verified: provider), path: .root, interface: .peer, member: MemberName("Ping"))
         _ = try await connection.call(message)

@@ -71,6 +71,28 @@ extension SDKTests {
             try await stage.expectQuiet()
         }
 
+        @Test("C.1.3: the names of a partial read and write count in any case")
+        func anyCase() async throws {
+            let seen = Recorder<[String]>()
+            let stage = try await Stage.start(
+                ThingProvider(
+                    get: { _, context in
+                        if case .named(let names) = context.requestedProperties { seen.record(names) }
+                        return thing(1)
+                    },
+                    put: { _, context in
+                        seen.record(context.putProperties ?? [])
+                        return nil
+                    }, supportsPartialPut: true))
+            let names: CIMValue = .strings(["Text"])
+            let put = OperationOptions(context: ["__put_extensions": true, "__Put_Ext_Properties": names])
+            try await stage.session.putInstance(thing(1, text: "x"), options: put)
+            let get = OperationOptions(context: ["__get_extensions": true, "__Get_Ext_Properties": names])
+            _ = try await stage.session.getInstance(path("n1"), options: get)
+            #expect(seen.all == [["Text"], ["Text"]])
+            try await stage.expectQuiet()
+        }
+
         @Test("R46, R47: progress reaches a client that asked, in order, and nobody else")
         func progress() async throws {
             let stage = try await Stage.start(

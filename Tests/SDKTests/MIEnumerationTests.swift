@@ -135,7 +135,9 @@ extension SDKTests {
             var strict = odd
             strict.mustComply = true
             #expect(try await code(.init(customOptions: [strict])) == .notSupported)
-            #expect(try await code(.init(customOptions: [MI.CustomOption("__CLIENT_UID", 0, mustComply: true)])) == .notSupported)
+            for name in ["__CLIENT_UID", "__client_uid", "__mi_anything"] {
+                #expect(try await code(.init(customOptions: [MI.CustomOption(name, 0, mustComply: true)])) == .notSupported)
+            }
             #expect(seen.all.count == 1)
         }
 

@@ -54,6 +54,29 @@ extension SDKTests {
             try await stage.expectQuiet()
         }
 
+        @Test(
+            "L1: objects before one that cannot be sent arrive all the same",
+            arguments: [
+                ("a\0b", WBEMStatus.invalidObject), (.string(String(repeating: "x", count: 9 << 20)), .quotaViolation),
+                (.array(of: .uint32, [.uint32(1), "two"]), .invalidObject), (.array(of: .uint32, [.null]), .invalidObject),
+            ] as [(CIMValue, WBEMStatus)])
+        func unsendable(value: CIMValue, status: WBEMStatus) async throws {
+            let stage = try await Stage.start(
+                ThingProvider(enumerate: { _, context, sink in
+                    for number in 0..<(context.values["Count"]?.integer() ?? -1) { try await sink.indicate(thing(number)) }
+                    var unsendable = thing(-1)
+                    unsendable["Text"] = value
+                    try await sink.indicate(unsendable)
+                }))
+            for count in [5, 300] {
+                let options = OperationOptions(context: ["Count": .uint32(UInt32(count))])
+                let result = try await stage.session.enumerate("Test_Thing", .sync, options: options)
+                #expect(result.numbers == Array(0..<count))
+                #expect(result.error?.status == status, "\(String(describing: result.error))")
+            }
+            try await stage.expectQuiet()
+        }
+
         @Test("an object of another class than asked, and one that does not fit, are InvalidObject")
         func misfits() async throws {
             let misfits = [

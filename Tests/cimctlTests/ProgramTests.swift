@@ -1,4 +1,5 @@
 import CIMBusTestKit
+import DBus
 import Glibc
 import Testing
 
@@ -93,6 +94,19 @@ import Testing
         withExtendedLifetime((bus, broker)) {}
     }
 
+    @Test(
+        "--timeout holds for a broker that does not answer",
+        arguments: [["providers"], ["operations"], ["cancel", "1"], ["namespaces"], ["mof", "show", "T_A"]])
+    func silentBroker(arguments: [String]) async throws {
+        let bus = try await PrivateBus.start()
+        let silent = try await bus.connect()
+        await silent.setInbound { _ in true }
+        _ = try await silent.requestName(WellKnownName("org.cimbus1"))
+        let asked = try await run(arguments + ["--timeout", "0.1"], on: bus.address)
+        #expect(asked.end == .exited(1))
+        #expect(asked.errors.contains("TimedOut"), "\(asked.errors)")
+    }
+
     @Test("mof check without a broker: every error with its place, cycles too, and 20 at most")
     func check() async throws {
         try folder.write("a.mof", "#include \"./b.mof\"\nclass A { uint9 x; string s = 5; };")
@@ -112,6 +126,16 @@ import Testing
         let alone = try await run(["mof", "check", folder.path("ok.mof")], on: "unix:path=\(folder.path("nobody"))")
         #expect(alone.end == .exited(0))
         #expect(alone.errors.hasPrefix("cimctl: only the syntax was checked"))
+    }
+
+    @Test("mof format --in-place leaves a file its owner and group", .enabled(if: geteuid() == 0, "only root gives files away"))
+    func owner() async throws {
+        try folder.write("a.mof", "class   A{uint8  x ;};")
+        let file = folder.path("a.mof")
+        #expect(chown(file, 65534, 65533) == 0 && chmod(file, 0o4640) == 0)
+        #expect(try await run(["mof", "format", "--in-place", file]).end == .exited(0))
+        var status = stat()
+        #expect(stat(file, &status) == 0 && status.st_uid == 65534 && status.st_gid == 65533 && status.st_mode & 0o7777 == 0o4640)
     }
 
     @Test("mof format: to standard output, in place with the file's mode, or as a check")

@@ -17,6 +17,7 @@ extension MI {
         /// As ``standardRTTI``.
         public static let fullRTTI = OperationFlags(rawValue: 0x4)
 
+        /// As ``basicRTTI``.
         public static let noRTTI = OperationFlags(rawValue: 0x400)
 
         /// Instances say what their class is derived from: `__SUPERCLASS`, `__DYNASTY`, `__DERIVATION`.

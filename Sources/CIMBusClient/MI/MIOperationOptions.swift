@@ -104,7 +104,7 @@ extension MI.OperationOptions {
         for option in customOptions {
             guard !option.name.isEmpty else { throw CIMError(.invalidParameter, "a custom option has no name") }
             // The broker takes these from nobody.
-            let isUnderstood = !option.name.hasPrefix(Self.reserved) && !ContextKey.brokers.contains(option.name)
+            let isUnderstood = !CIMName.hasPrefix(option.name, Self.reserved) && ContextKey.broker(named: option.name) == nil
             if isUnderstood {
                 context[option.name] = option.value
             } else if option.mustComply || mustUnderstand {

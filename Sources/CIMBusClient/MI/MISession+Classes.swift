@@ -12,7 +12,7 @@ extension MI.Session {
         let request = Request(activity: "GetClass", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
         return begin(request, callback: callbacks?.classResult) { (target) throws(CIMError) in
             try Self.check(name: name, "class")
-            var call = target.classes("GetObject", name, flags.read)
+            var call = target.classes(.getObject(name, target.options, flags.read))
             call.isSingle = true
             return call
         }
@@ -31,7 +31,7 @@ extension MI.Session {
         let request = Request(activity: "EnumerateClasses", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
         return begin(request, callback: callbacks?.classResult) { (target) throws(CIMError) in
             if let className { try Self.check(name: className, "class") }
-            return target.classes("CreateClassEnum", className ?? "", flags.enumeration, namesOnly: namesOnly)
+            return target.classes(.createClassEnum(className ?? "", target.options, flags.enumeration), namesOnly: namesOnly)
         }
     }
 
@@ -70,13 +70,8 @@ extension MI.Session {
 }
 
 extension MI.Session.Target {
-    fileprivate func classes(
-        _ member: String, _ name: String, _ flags: CIMBusWire.OperationFlags, namesOnly: Bool = false
-    ) -> MI.Call<CIMClass> {
-        .services(self, member, "sia{sv}") { (writer: inout BodyWriter, options) throws(DBusError) in
-            writer.append(string: name)
-            writer.append(options, extraFlags: options.progressFlag.union(flags))
-        } reading: { (_, message) async throws(CIMError) in
+    fileprivate func classes(_ request: ServicesRequest, namesOnly: Bool = false) -> MI.Call<CIMClass> {
+        .services(self, request) { (_, message) async throws(CIMError) in
             do {
                 var reader = message.reader
                 let end = try reader.enterArray(elementAlignment: 4)

@@ -17,11 +17,8 @@ extension MI.Session {
             try Self.check(name: className, "class")
             let base = flags.polymorphism == .deepBasePropertiesOnly ? className : nil
             let shape = MI.InstanceShape(keysOnly: keysOnly, baseClass: base, derivation: flags.wantsDerivation)
-            return .services(target.keysOnly(keysOnly), "CreateInstanceEnum", "sia{sv}", expecting: className) {
-                (writer: inout BodyWriter, options) throws(DBusError) in
-                writer.append(string: className)
-                writer.append(options, extraFlags: options.progressFlag.union(flags.enumeration))
-            } reading: { (decoder, message) async throws(CIMError) in
+            let request = ServicesRequest.createInstanceEnum(className, target.keysOnly(keysOnly).options, flags.enumeration)
+            return .services(target, request, expecting: className) { (decoder, message) async throws(CIMError) in
                 try await target.readInstances(&decoder, message, shape)
             }
         }
@@ -91,18 +88,14 @@ extension MI.Session.Target {
     func keysOnly(_ keysOnly: Bool) -> MI.Session.Target {
         guard keysOnly else { return self }
         var target = self
-        target.options.context["__GET_EXTENSIONS"] = .boolean(true)
-        target.options.context["__GET_EXT_KEYS_ONLY"] = .boolean(true)
+        target.options.context[ContextKey.getExtensions] = .boolean(true)
+        target.options.context[ContextKey.getKeysOnly] = .boolean(true)
         return target
     }
 
     func query(_ expression: String, dialect: String, _ shape: MI.InstanceShape) -> MI.Call<CIMInstance> {
-        let flags = flags.read
-        return .services(self, "ExecQuery", "ssia{sv}") { (writer: inout BodyWriter, options) throws(DBusError) in
-            writer.append(string: dialect)
-            writer.append(string: expression)
-            writer.append(options, extraFlags: options.progressFlag.union(flags))
-        } reading: { [self] (decoder, message) async throws(CIMError) in
+        .services(self, .execQuery(expression, language: dialect, options, flags.read)) {
+            [self] (decoder, message) async throws(CIMError) in
             try await readInstances(&decoder, message, shape)
         }
     }

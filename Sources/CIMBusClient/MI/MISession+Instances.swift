@@ -12,13 +12,9 @@ extension MI.Session {
         let request = Request(activity: "GetInstance", namespace: namespace, flags: flags, options: options, callbacks: callbacks)
         return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
             try CIMBusClient.Session.check(instancePath: path)
-            let text = target.services.text(of: path)
+            let request = ServicesRequest.getObject(target.services.text(of: path), target.options, flags.read)
             let shape = MI.InstanceShape(derivation: flags.wantsDerivation)
-            return .services(target, "GetObject", "sia{sv}", expecting: path.className) {
-                (writer: inout BodyWriter, options) throws(DBusError) in
-                writer.append(string: text)
-                writer.append(options, extraFlags: options.progressFlag.union(flags.read))
-            } reading: { (decoder, message) async throws(CIMError) in
+            return .services(target, request, expecting: path.className) { (decoder, message) async throws(CIMError) in
                 try await target.readInstances(&decoder, message, shape)
             }.single
         }
@@ -77,13 +73,8 @@ extension MI.Session {
         request.prompt = ("delete \(path.relativePath)?", .critical)
         return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
             try CIMBusClient.Session.check(instancePath: path)
-            let text = target.services.text(of: path)
-            return .services(target, "DeleteInstance", "sia{sv}") { (writer: inout BodyWriter, options) throws(DBusError) in
-                writer.append(string: text)
-                writer.append(options, extraFlags: options.progressFlag)
-            } reading: { (_, _) async throws(CIMError) in
-                []
-            }.single
+            let request = ServicesRequest.deleteInstance(target.services.text(of: path), target.options)
+            return .services(target, request) { (_, _) async throws(CIMError) in [] }.single
         }
     }
 
@@ -101,13 +92,9 @@ extension MI.Session {
         request.prompt = ("invoke \(method) of \(path.relativePath)?", .normal)
         return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
             try Self.check(name: method, "method")
-            let text = target.services.text(of: path)
+            let request = ServicesRequest.execMethod(method, at: target.services.text(of: path), parameters, target.options)
             let streaming = callbacks?.streamedParameterResult
-            var call = MI.Call<CIMInstance>.services(target, "ExecMethod", "ssia{sv}a{sv}") {
-                (writer: inout BodyWriter, options) throws(DBusError) in
-                let body = CIMBusClient.Session.body(invoke: text, method, parameters, options, extraFlags: options.progressFlag)
-                try body(&writer)
-            } reading: { (_, message) async throws(CIMError) in
+            var call = MI.Call<CIMInstance>.services(target, request) { (_, message) async throws(CIMError) in
                 guard var result = try await target.readMethodResult(message, of: path.className, method) else { return [] }
                 if let streaming { try await target.stream(&result, of: path.className, method, to: streaming) }
                 return [result]
@@ -130,11 +117,7 @@ extension MI.Call {
 
 extension MI.Session.Target {
     fileprivate func put(_ instance: CIMInstance, _ flag: CIMBusWire.OperationFlags) -> MI.Call<CIMInstance> {
-        .services(self, "PutInstance", "a{sv}ia{sv}") { (writer: inout BodyWriter, options) throws(DBusError) in
-            try CIMBusClient.Session.body(put: instance, options, extraFlags: options.progressFlag.union(flag))(&writer)
-        } reading: { (_, _) async throws(CIMError) in
-            []
-        }.single
+        .services(self, .putInstance(instance, options, flag)) { (_, _) async throws(CIMError) in [] }.single
     }
 
     fileprivate func readMethodResult(

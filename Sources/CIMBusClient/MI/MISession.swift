@@ -204,16 +204,9 @@ extension MI {
 extension MI.Call {
     /// A call of the namespace's Services, in its async form.
     static func services(
-        _ target: MI.Session.Target, _ member: String, _ signature: String, expecting className: String = "",
-        _ body: @escaping @Sendable (inout BodyWriter, CIMBusClient.OperationOptions) throws(DBusError) -> Void,
-        reading: @escaping Reading
+        _ target: MI.Session.Target, _ request: ServicesRequest, expecting className: String = "", reading: @escaping Reading
     ) -> MI.Call<Element> {
-        let (services, options) = (target.services, target.options)
-        return MI.Call(
-            send: { sink in
-                services.start(sink, member, signature, options) { (writer: inout BodyWriter) throws(DBusError) in
-                    try body(&writer, options)
-                }
-            }, expectedClass: className, read: reading)
+        let services = target.services
+        return MI.Call(send: { services.start(request, $0) }, expectedClass: className, read: reading)
     }
 }

@@ -30,37 +30,26 @@ extension RequestContext {
     /// query lists, and what its condition is about.
     public var requestedProperties: RequestedProperties {
         if let query { return query.requested }
-        let values = values
-        guard values[PartialRead.extensions]?.bool ?? false else { return .all }
-        if values[PartialRead.keysOnly]?.bool ?? false { return .keys }
-        return values[PartialRead.properties]?.elements.map { .named($0.compactMap(\.text)) } ?? .all
+        guard self[ContextKey.getExtensions]?.bool ?? false else { return .all }
+        if self[ContextKey.getKeysOnly]?.bool ?? false { return .keys }
+        return self[ContextKey.getProperties]?.elements.map { .named($0.compactMap(\.text)) } ?? .all
     }
-}
-
-/// The context values of a read of less than everything (SEMANTICS C.1.3).
-enum PartialRead {
-    static let prefix = "__GET_EXT"
-    static let extensions = "__GET_EXTENSIONS"
-    static let properties = "__GET_EXT_PROPERTIES"
-    static let keysOnly = "__GET_EXT_KEYS_ONLY"
-    /// Set by the caller itself, not inherited from the call around it.
-    static let clientRequest = "__GET_EXT_CLIENT_REQUEST"
 }
 
 extension RequestContext {
     /// ``forwardedContext`` for objects that are read with their class: without the system properties that follow from it, and with the
     /// values of a partial read in place of those of the call itself.
     func readContext(_ requested: RequestedProperties = .all) -> DBusValue {
-        var entries = values.filter { requested == .all || !$0.key.hasPrefix(PartialRead.prefix) }
+        var entries = values.filter { requested == .all || !CIMName.hasPrefix($0.key, ContextKey.getPrefix) }
         entries[ContextKey.derivedSystemProperties] = .boolean(false)
         if requested != .all {
-            entries[PartialRead.extensions] = .boolean(true)
-            entries[PartialRead.clientRequest] = .boolean(true)
+            entries[ContextKey.getExtensions] = .boolean(true)
+            entries[ContextKey.getClientRequest] = .boolean(true)
         }
         switch requested {
         case .all: break
-        case .keys: entries[PartialRead.keysOnly] = .boolean(true)
-        case .named(let names): entries[PartialRead.properties] = .strings(names)
+        case .keys: entries[ContextKey.getKeysOnly] = .boolean(true)
+        case .named(let names): entries[ContextKey.getProperties] = .strings(names)
         }
         return .dictionary(entries.map { ($0.key, $0.value) })
     }

@@ -47,7 +47,8 @@ extension RequestContext {
         return try await getClass(derived, in: namespace).isDerived(from: base)
     }
 
-    /// A class with what it inherits; asked for once in the life of the broker.
+    /// A class with what it inherits. Throws NotFound or InvalidClass when there is none. It is asked for once in the life of the broker, and anew
+    /// when an object did not fit it: a change that somebody made to it since may not be seen.
     public func getClass(_ name: String, in namespace: CIMNamespaceName = .cimv2) async throws(CIMError) -> CIMClass {
         guard !name.isEmpty else { throw CIMError(.invalidParameter, "the name of the class is empty") }
         try checkIsOpen()

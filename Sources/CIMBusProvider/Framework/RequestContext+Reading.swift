@@ -2,37 +2,66 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// Objects of the broker's answers, typed by their classes.
+/// Objects of the broker's messages, typed by their classes.
 extension RequestContext {
-    /// Reads with whatever classes it takes, each asked for once; a class that an object did not fit is asked for anew, once.
+    /// Reads what the broker answered.
     func read<Value>(
         _ nested: inout InstanceDecoder, in namespace: CIMNamespaceName, _ body: (inout InstanceDecoder) throws -> Value
     ) async throws(CIMError) -> Value {
-        var refreshed: Set<CIMName> = []
-        while true {
-            let need: InstanceDecoder.Need
-            do {
-                return try body(&nested)
-            } catch let error as InstanceDecoder.Need {
-                need = error
-            } catch {
-                throw CIMError(.transportFailure, "the broker's answer cannot be read: \(error)")
-            }
-            switch need {
-            case .layout(let name): nested.learn(try await layout(of: name, in: namespace), of: name)
-            case .newerLayout(let name, let fault):
-                guard refreshed.insert(CIMName(name)).inserted else { throw CIMError(thrown: fault) }
-                nested.learn(try await layout(of: name, in: namespace, refreshing: true), of: name)
-            }
+        do {
+            return try await nested.read(fetching: { try await layout(of: $0, in: namespace, refreshing: $1) }, body)
+        } catch let error as CIMError {
+            throw error
+        } catch let fault as ObjectFault {
+            throw CIMError(thrown: fault)
+        } catch {
+            throw CIMError(.transportFailure, "the broker's answer cannot be read: \(error)")
         }
     }
 
-    /// The layout of a class; the broker is asked once for each, with the context of the call (R117).
+    /// An object that the client sent, with the types that its class declares. The broker has checked it against the class as it is now: where
+    /// it does not fit what was learnt of the class, the class is asked for anew, once. Of a class that the broker does not know (any more), the
+    /// types are those of the wire. Throws why the class cannot be had, ``ObjectFault``, and what decoding throws.
+    /// - Parameter part: what of the class declares it; nil: nothing does.
+    func readObject(
+        _ start: BodyReader, of className: String, as part: (ObjectLayout) -> ObjectLayout? = { $0 }
+    ) async throws -> CIMInstance {
+        for isRefreshing in [false, true] {
+            guard let known = try await knownLayout(of: className, refreshing: isRefreshing) else { break }
+            guard let layout = part(known) else { continue }
+            var reader = start
+            do {
+                let instance = try reader.readInstance(layout)
+                if isRefreshing || instance.properties.allSatisfy({ layout.slot(named: $0.name) != nil }) { return instance }
+            } catch {
+                if isRefreshing { throw error }
+            }
+        }
+        var reader = start
+        return try reader.readInstance()
+    }
+
+    /// Nil when the broker does not know the class.
+    private func knownLayout(of name: String, refreshing: Bool) async throws(CIMError) -> ObjectLayout? {
+        let result: Result<ObjectLayout, CIMError>
+        do throws(CIMError) {
+            result = .success(try await layout(of: name, in: namespace, refreshing: refreshing))
+        } catch {
+            result = .failure(error)
+        }
+        if case .failure(let error) = result, error.status == .notFound || error.status == .invalidClass { return nil }
+        return try result.get()
+    }
+
+    /// The layout of a class; the broker is asked once for each, with the context of the call (R117). It answers from its repository, without
+    /// any provider: the method keeps its place.
     func layout(of name: String, in namespace: CIMNamespaceName, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
         guard let schema = call.host.schema() else { throw CIMError(.transportFailure, "the broker is gone") }
-        if !refreshing, let layout = schema.known(name, in: namespace) { return layout }
-        var reader = try await self.call("GetObject", [.string(name), .int32(0), forwardedContext], in: namespace).reader
+        if !refreshing, let layout = schema.layout(of: name, in: namespace) { return layout }
+        let reply = try await ask(
+            at: Contract.path(of: namespace), Contract.services, "GetObject", [.string(name), .int32(0), forwardedContext])
         do {
+            var reader = reply.reader
             return schema.keep(try reader.readClass(), named: name, in: namespace)
         } catch {
             throw CIMError(.transportFailure, "class \(name) cannot be read: \(error)")

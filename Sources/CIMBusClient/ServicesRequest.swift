@@ -1,0 +1,114 @@
+import CIM
+import CIMBusWire
+import DBus
+
+/// What is asked of a namespace's Services, whatever the form it is asked in: what it is about, flags and context, and what is given to it.
+struct ServicesRequest: Sendable {
+    typealias Part = @Sendable (inout BodyWriter) -> Void
+
+    /// The method without the suffix of a form.
+    let member: String
+    /// Of the arguments that all forms have.
+    let signature: String
+    let options: OperationOptions
+    private let flags: OperationFlags
+    private let subject: Part
+    private let input: Part?
+
+    /// - Parameter flags: beside those of the options.
+    private init(
+        _ member: String, _ subjectSignature: String, _ options: OperationOptions, _ flags: OperationFlags = [],
+        inputSignature: String = "", input: Part? = nil, subject: @escaping Part
+    ) {
+        self.member = member
+        signature = subjectSignature + "ia{sv}" + inputSignature
+        self.options = options
+        self.flags = flags
+        self.subject = subject
+        self.input = input
+    }
+
+    /// - Parameter asksForProgress: progress is sent only to those who ask (SEMANTICS B.3), and only in the async form.
+    func body(asksForProgress: Bool = false) -> Message.BodyBuilder {
+        let flags = asksForProgress && options.onProgress != nil ? flags.union(.sendStatus) : flags
+        return { [self] (writer: inout BodyWriter) throws(DBusError) in
+            subject(&writer)
+            writer.append(options, extraFlags: flags)
+            input?(&writer)
+        }
+    }
+}
+
+extension ServicesRequest {
+    /// - Parameter path: of an instance; or the name of a class.
+    static func getObject(_ path: String, _ options: OperationOptions, _ flags: OperationFlags = []) -> Self {
+        Self("GetObject", "s", options, flags) { $0.append(string: path) }
+    }
+
+    static func putInstance(_ instance: CIMInstance, _ options: OperationOptions, _ flags: OperationFlags = []) -> Self {
+        var instance = instance
+        // The keys say where it goes.
+        instance.path = nil
+        let sent = instance
+        return Self("PutInstance", "a{sv}", options, flags) { $0.append(instance: sent) }
+    }
+
+    static func deleteInstance(_ path: String, _ options: OperationOptions) -> Self {
+        Self("DeleteInstance", "s", options) { $0.append(string: path) }
+    }
+
+    static func createInstanceEnum(_ className: String, _ options: OperationOptions, _ flags: OperationFlags = []) -> Self {
+        Self("CreateInstanceEnum", "s", options, flags) { $0.append(string: className) }
+    }
+
+    /// - Parameter superclass: empty: none.
+    static func createClassEnum(_ superclass: String, _ options: OperationOptions, _ flags: OperationFlags = []) -> Self {
+        Self("CreateClassEnum", "s", options, flags) { $0.append(string: superclass) }
+    }
+
+    static func putClass(
+        _ declaration: CIMClass, in namespace: CIMNamespaceName, _ options: OperationOptions, _ flags: OperationFlags
+    ) -> Self {
+        Self("PutClass", "a{sv}", options, flags) { $0.append(class: declaration, namespace: namespace, server: ".") }
+    }
+
+    static func deleteClass(_ name: String, _ options: OperationOptions) -> Self {
+        Self("DeleteClass", "s", options) { $0.append(string: name) }
+    }
+
+    static func execQuery(
+        _ query: String, language: String = "WQL", _ options: OperationOptions, _ flags: OperationFlags = []
+    ) -> Self {
+        Self("ExecQuery", "ss", options, flags) { writer in
+            writer.append(string: language)
+            writer.append(string: query)
+        }
+    }
+
+    static func execMethod(
+        _ method: String, at path: String, _ parameters: [String: CIMValue], _ options: OperationOptions
+    ) -> Self {
+        let input: Part = { writer in
+            let object = writer.beginArray(elementAlignment: 8)
+            if !parameters.isEmpty { writer.append(entry: SystemProperty.className, .string("__PARAMETERS")) }
+            for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { writer.append(entry: name, value) }
+            writer.endArray(object)
+        }
+        return Self("ExecMethod", "ss", options, inputSignature: "a{sv}", input: input) { writer in
+            writer.append(string: path)
+            writer.append(string: method)
+        }
+    }
+}
+
+extension BodyWriter {
+    /// `flags` and `ctx` of every Services call.
+    fileprivate mutating func append(_ options: OperationOptions, extraFlags: OperationFlags) {
+        append(int32: options.flags.union(extraFlags).rawValue)
+        let context = beginArray(elementAlignment: 8)
+        for (name, value) in options.context.sorted(by: { $0.key < $1.key }) { append(entry: name, value) }
+        if let timeout = options.timeout { append(entry: ContextKey.timeout, .uint64(timeout.wholeMicroseconds)) }
+        append(entry: ContextKey.derivedSystemProperties, .boolean(false))
+        endArray(context)
+    }
+}
