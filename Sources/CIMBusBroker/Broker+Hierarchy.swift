@@ -69,7 +69,9 @@ extension Broker {
     private static func reading(_ context: [(String, DBusValue)], _ layout: ObjectLayout) -> [(String, DBusValue)] {
         guard let declaration = layout.declaration else { return context }
         return context.map { name, value in
-            guard CIMName.equal(name, "__GET_EXT_PROPERTIES"), let wanted = value.elements?.compactMap(\.text) else { return (name, value) }
+            guard CIMName.equal(name, ContextKey.getProperties), let wanted = value.elements?.compactMap(\.text) else {
+                return (name, value)
+            }
             let keys = declaration.keyNames
             let others = wanted.filter { name in
                 declaration.property(named: name) != nil && !keys.contains { CIMName.equal($0, name) }

@@ -123,7 +123,9 @@ extension ServicesCall {
     var providerFlags: OperationFlags { kind == .execQuery ? flags.subtracting([.ensureLocatable, .prototype]) : flags }
 
     /// What of the context concerns whoever is asked. A query says itself what it needs; what its client wants less is cut off its result.
-    var providerContext: [(String, DBusValue)] { kind == .execQuery ? context.filter { !CIMName.hasPrefix($0.0, "__GET_EXT") } : context }
+    var providerContext: [(String, DBusValue)] {
+        kind == .execQuery ? context.filter { !CIMName.hasPrefix($0.0, ContextKey.getPrefix) } : context
+    }
 
     /// As in `Operation.Target`.
     var target: String {

@@ -214,8 +214,8 @@ struct ServicesCall {
     }
 
     private static let extensionFlags = [
-        "__PUT_EXTENSIONS", "__PUT_EXT_STRICT_NULLS", "__PUT_EXT_ATOMIC", "__PUT_EXT_CLIENT_REQUEST", "__GET_EXTENSIONS",
-        "__GET_EXT_KEYS_ONLY", "__GET_EXT_CLIENT_REQUEST",
+        ContextKey.putExtensions, ContextKey.putStrictNulls, ContextKey.putAtomic, ContextKey.putClientRequest, ContextKey.getExtensions,
+        ContextKey.getKeysOnly, ContextKey.getClientRequest,
     ]
 
     /// What asks for a partial put or read has the type it has in WMI (SEMANTICS C.1.3): a value that nobody understands would be a full one.
@@ -224,8 +224,8 @@ struct ServicesCall {
             if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) {
                 guard case .boolean = value else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
             }
-            let isRead = CIMName.equal(name, "__GET_EXT_PROPERTIES")
-            guard isRead || CIMName.equal(name, "__PUT_EXT_PROPERTIES") else { continue }
+            let isRead = CIMName.equal(name, ContextKey.getProperties)
+            guard isRead || CIMName.equal(name, ContextKey.putProperties) else { continue }
             guard case .array(Signature(verified: "s"), let names) = value else {
                 throw CIMError(.invalidContext, "\(name) must be an array of strings, the names of properties")
             }
@@ -238,7 +238,7 @@ struct ServicesCall {
     /// A provider's nested call does not inherit what its client asked of a put or a read, unless it says that it asks itself (SEMANTICS
     /// C.1.3); that word is for the broker.
     private mutating func settleExtensions() {
-        for (all, request) in [("__PUT_EXT", "__PUT_EXT_CLIENT_REQUEST"), ("__GET_EXT", "__GET_EXT_CLIENT_REQUEST")] {
+        for (all, request) in [(ContextKey.putPrefix, ContextKey.putClientRequest), (ContextKey.getPrefix, ContextKey.getClientRequest)] {
             let isOwn = parent == nil || self[request] == .boolean(true)
             context.removeAll { name, _ in
                 CIMName.equal(name, request)
@@ -252,15 +252,15 @@ struct ServicesCall {
 
     /// What a read asks for less than everything: the keys, or these properties and the keys (SEMANTICS C.1.3).
     var partialRead: RowFilter.Kept? {
-        guard self["__GET_EXTENSIONS"] == .boolean(true) else { return nil }
-        if self["__GET_EXT_KEYS_ONLY"] == .boolean(true) { return .keys }
-        return (self["__GET_EXT_PROPERTIES"]?.elements?.compactMap(\.text)).map { .namesAndKeys($0) }
+        guard self[ContextKey.getExtensions] == .boolean(true) else { return nil }
+        if self[ContextKey.getKeysOnly] == .boolean(true) { return .keys }
+        return (self[ContextKey.getProperties]?.elements?.compactMap(\.text)).map { .namesAndKeys($0) }
     }
 
     /// The properties that a put writes, if it is a partial one.
     var partialPut: [String]? {
-        guard self["__PUT_EXTENSIONS"] == .boolean(true) else { return nil }
-        return self["__PUT_EXT_PROPERTIES"]?.elements?.compactMap(\.text)
+        guard self[ContextKey.putExtensions] == .boolean(true) else { return nil }
+        return self[ContextKey.putProperties]?.elements?.compactMap(\.text)
     }
 }
 

@@ -131,6 +131,10 @@ public enum ContextKey {
     public static let putExtensions = "__PUT_EXTENSIONS"
     /// The properties that are written (as).
     public static let putProperties = "__PUT_EXT_PROPERTIES"
+    /// TRUE: what the instance says is NULL becomes NULL, or the put fails (b).
+    public static let putStrictNulls = "__PUT_EXT_STRICT_NULLS"
+    /// TRUE: all or nothing (b).
+    public static let putAtomic = "__PUT_EXT_ATOMIC"
     /// As ``getClientRequest`` (b).
     public static let putClientRequest = "__PUT_EXT_CLIENT_REQUEST"
 

@@ -225,6 +225,8 @@ final class Link: PollSource, @unchecked Sendable {
             let wanted = dbus_watch_get_flags(watch) | DBUS_WATCH_ERROR.rawValue | DBUS_WATCH_HANGUP.rawValue
             if flags & wanted != 0 { dbus_watch_handle(watch, flags & wanted) }
         }
+        // What libdbus held back meanwhile, for want of room, it does not report again.
+        if revents & POLLIN != 0 { hasArrivals = true }
         receive()
     }
 

@@ -27,7 +27,7 @@ enum Scenarios {
         "leak": "reply 0 1; indicate auto; setstatus 0",
         "release-before-reply": "indicate auto; setstatus 0; release; reply 0 1",
         "release-too-often": "reply 0 1; addref; release; release; release",
-        "flood": "reply 0 1; indicate 1 batches 10000 nowait; setstatus 0; release",
+        "flood": "reply 0 1; indicate 1 batches 10000 nowait; setstatus 0; release noreply",
         "indicate-without-reply": "reply 0 1; indicate 1 noreply; setstatus 0; release",
         "never": "never",
         "misfit": "reply 0 1; misfit; setstatus 0; release",

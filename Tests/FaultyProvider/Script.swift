@@ -22,7 +22,8 @@ struct Script: Sendable {
         /// `progress CURRENT TOTAL`.
         case progress(UInt32, UInt32)
         case addRef
-        case release
+        /// `release [noreply]`: awaits its reply unless told not to; what wants none the bus never refuses.
+        case release(wantsReply: Bool)
         /// `reply CODE REFERENCES [N|auto]`.
         case reply(UInt32, UInt32, Count)
         /// `error NAME [TEXT]`: org.cimbus1.Error.NAME, or any D-Bus error with a dot in its name.
@@ -106,7 +107,7 @@ struct Script: Sendable {
         case "setstatus": return .setStatus(try code(0), rest.dropFirst().joined(separator: " "))
         case "progress": return .progress(try number(0), try number(1))
         case "addref": return .addRef
-        case "release": return .release
+        case "release": return .release(wantsReply: !rest.contains("noreply"))
         case "reply": return .reply(try code(0), try number(1), try count(2, otherwise: 0))
         case "error": return .error(rest.first ?? "Failed", rest.dropFirst().joined(separator: " "))
         case "crash": return .crash

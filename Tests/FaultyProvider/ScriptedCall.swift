@@ -58,7 +58,13 @@ struct ScriptedCall: Sendable {
         case .progress(let current, let total):
             return try await setStatus(StatusType.progress, total << 16 | current & 0xFFFF, "", on: sink)
         case .addRef: return try await reference("AddRef", on: sink)
-        case .release: return try await reference("Release", on: sink)
+        case .release(let wantsReply):
+            if wantsReply { return try await reference("Release", on: sink) }
+            try await process.connection.send(
+                .methodCall(
+                    destination: broker, path: sink, interface: Contract.sinkReference, member: MemberName(verified: "Release"),
+                    flags: .noReplyExpected))
+            return "ok"
         case .reply(let code, let references, let count):
             guard let call else { return "error there is no call to reply to" }
             return reply(call, code, references, objects(count, 0)) ? "ok" : "error it was answered before"
