@@ -29,7 +29,11 @@ final class RepositoryLock: Sendable {
     /// Lets others open the repository. Nothing happens the second time.
     func release() {
         descriptor.withLock { descriptor in
-            if descriptor >= 0 { close(descriptor) }
+            if descriptor >= 0 {
+                // Closing alone is not enough while a child process that is being started still has a copy.
+                flock(descriptor, LOCK_UN)
+                close(descriptor)
+            }
             descriptor = -1
         }
     }

@@ -115,6 +115,24 @@ import Testing
         #expect(again.schema.class("A", in: .cimv2) != nil)
     }
 
+    @Test("A copy of the lock's descriptor, as a child process has between fork and exec, keeps nobody out of a repository that was closed")
+    func lockedByACopy() async throws {
+        let folder = try ScratchFolder()
+        let path = folder.file()
+        let repository = try await Repository.open(path)
+        let name = String(path.split(separator: "/").last ?? "") + ".lock"
+        let copies = (Int32(0)..<1024).filter { descriptor in
+            var target = [CChar](repeating: 0, count: 4096)
+            guard readlink("/proc/self/fd/\(descriptor)", &target, target.count - 1) > 0 else { return false }
+            let text = String(decoding: target.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            return text.hasSuffix(name) && text.contains(folder.path)
+        }.map { dup($0) }
+        #expect(copies.count == 1)
+        await repository.close()
+        _ = try await Repository.open(path)
+        for copy in copies { close(copy) }
+    }
+
     @Test("A full disk changes nothing, and does not end the service")
     func full() async throws {
         let folder = try ScratchFolder()
