@@ -21,7 +21,7 @@ build: dependencies ## build the broker, cimctl and the samples
 	$(SWIFT) build --configuration $(CONFIGURATION) --package-path Samples
 
 .PHONY: demo
-demo: build ## build, start a private bus, the broker and both samples; enumerate, kill a provider, see the error
+demo: build ## build, start a private bus, the broker and the samples; enumerate, kill a provider, see the error
 	@Samples/demo $(BUILD_DIR) Samples/.build/$(CONFIGURATION)
 
 .PHONY: check
