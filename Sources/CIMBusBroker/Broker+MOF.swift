@@ -172,7 +172,6 @@ extension Broker {
         ExportedInterface(Interfaces.mofCompiler, methods: ["CompileBuffer": method { $0.compileBuffer($1) }])
     }
 
-    private static let largestBuffer = 16 << 20
     private static let checkOnly: Int32 = 1
     /// AUTORECOVER, WMI_CHECK, CONSOLE_PRINT, DONT_ADD_TO_LIST and STORE_FILE mean nothing here; they are accepted (SEMANTICS A.2.5).
     private static let compilerOptions: Int32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
@@ -184,8 +183,9 @@ extension Broker {
             let classFlags = try? reader.readInt32(), let instanceFlags = try? reader.readInt32()
         else { return }
         do throws(CIMError) {
-            guard text.utf8.count <= Self.largestBuffer else {
-                throw CIMError(.quotaViolation, "CompileBuffer: \(text.utf8.count) bytes; \(Self.largestBuffer >> 20) MiB are the most")
+            guard text.utf8.count <= MOFParser.maximumLength else {
+                throw CIMError(
+                    .quotaViolation, "CompileBuffer: \(text.utf8.count) bytes; \(MOFParser.maximumLength >> 20) MiB are the most")
             }
             guard let home = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
                 throw CIMError(.invalidNamespace, "CompileBuffer: \"\(scope.clipped(80))\" is not a namespace")

@@ -115,7 +115,7 @@ extension Broker {
     private static func bounded(_ error: DBusError) -> CIMError {
         var failure = CIMError(error)
         failure.message = failure.message.clipped(4096)
-        if (error.reply?.bodySize ?? 0) > largestStatus { failure.extendedStatus = nil }
+        if (error.reply?.bodySize ?? 0) > Contract.largestStatus { failure.extendedStatus = nil }
         return failure
     }
 
@@ -178,7 +178,7 @@ extension Broker {
     }
 
     private func checkAll(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
-        guard message.bodySize <= ObjectChecker.largestObject + 64 else {
+        guard message.bodySize <= Contract.largestObject + 64 else {
             return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
         }
         var tooLarge: ObjectFault? {

@@ -98,7 +98,7 @@ extension Broker {
         let (stranger, earlier) = core.refusal(on: sink, by: peer, at: Self.now)
         perform(earlier)
         if let stranger { return refuse(call, stranger) }
-        guard call.message.bodySize <= Self.largestStatus else {
+        guard call.message.bodySize <= Contract.largestStatus else {
             call.fail(CIMError(.quotaViolation, "SetStatus: \(call.message.bodySize) bytes; 64 KiB are the most"))
             return
         }
@@ -141,9 +141,6 @@ extension Broker {
         let (all, done) = (total * step.count, total * step.index + min(current, total))
         return all <= 0xFFFF ? UInt32(all << 16 | done) : 0xFFFF << 16 | UInt32(done * 0xFFFF / all)
     }
-
-    /// A final status needs no credit, so that many may be on their way.
-    static let largestStatus = 64 << 10
 
     /// The object of a status, if it is one: it is the provider's own, and no class binds it. An empty one is NULL.
     private func statusObject(_ reader: inout BodyReader) -> PayloadID? {

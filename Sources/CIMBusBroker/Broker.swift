@@ -12,7 +12,7 @@ import Logging
 /// happens between a decision and its effects. Nothing in it awaits while it works on a message, and nothing blocks but the file into which a
 /// large hierarchy spills (``MergeTable``).
 public actor Broker {
-    public static let version = "0.1.0"
+    public static let version = Contract.version
 
     nonisolated let loop: EventLoop
     let connection: Connection

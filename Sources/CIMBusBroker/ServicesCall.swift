@@ -80,7 +80,7 @@ struct ServicesCall {
     }
 
     private static let largestContext = 64 << 10
-    private static let largestCall = ObjectChecker.largestObject + (256 << 10)
+    private static let largestCall = Contract.largestObject + (256 << 10)
     private static let longestSink = 1024
 
     // MARK: - Paths
@@ -127,7 +127,7 @@ struct ServicesCall {
         let place = reader
         let start = reader.position
         try reader.skipArray(elementAlignment: 8)
-        if reader.position - start > ObjectChecker.largestObject {
+        if reader.position - start > Contract.largestObject {
             throw CIMError(.quotaViolation, "the object takes \(reader.position - start) bytes, more than 8 MiB")
         }
         return place

@@ -27,8 +27,7 @@ struct UnitMerge {
         var keys: [[UInt8]?] = []
         var key: [UInt8] = []
         var failure: CIMError?
-        let reader = objects.contents.reader
-        try forEach(objects) { row, range, merge in
+        try forEach(objects) { row, merge in
             guard failure == nil else { return }
             key.removeAll(keepingCapacity: table == nil)
             let hasKey = row.appendKey(to: &key)
@@ -38,7 +37,7 @@ struct UnitMerge {
                 if hasKey, let theirs = try above.remove(key) {
                     merge.append(row, theirs, to: &selection)
                 } else {
-                    selection.append(whole: range, of: reader)
+                    selection.append(whole: row)
                 }
             } catch {
                 failure = error
@@ -63,7 +62,7 @@ struct UnitMerge {
         var selection = ObjectSelection()
         var keys: ([UInt8], [UInt8]) = ([], [])
         var areThere = false
-        try forEach(object) { row, _, merge in
+        try forEach(object) { row, merge in
             merge.append(row, (reader, range), to: &selection)
             areThere = row.appendKey(to: &keys.0) && merge.ancestor?.appendKey(to: &keys.1) ?? false
         }
@@ -76,10 +75,10 @@ struct UnitMerge {
     }
 
     private mutating func forEach(
-        _ objects: CheckedObjects, _ body: (borrowing ObjectRow, Range<Int>, inout UnitMerge) -> Void
+        _ objects: CheckedObjects, _ body: (borrowing ObjectRow, inout UnitMerge) -> Void
     ) throws(CIMError) {
         do throws(ObjectFault) {
-            try objects.forEach(layouts, prepare: { _ in }) { row, range, _ in body(row, range, &self) }
+            try objects.forEach(layouts, prepare: { _ in }) { row, _, _ in body(row, &self) }
         } catch {
             throw CIMError(error.status, error.description)
         }
@@ -90,7 +89,7 @@ struct UnitMerge {
     ) {
         if ancestor?.read(theirs.range, in: theirs.reader) != true {
             ancestor = layouts(ObjectRow.className(at: theirs.range, in: theirs.reader)).map { ObjectRow($0, in: theirs.reader) }
-            guard ancestor?.read(theirs.range) == true else { return selection.append(copy row, keeping: nil, system: .all) }
+            guard ancestor?.read(theirs.range) == true else { return selection.append(whole: row) }
         }
         guard let ancestor else { return }
         let pair = Pair(derived: ObjectIdentifier(row.layout), ancestor: ObjectIdentifier(ancestor.layout))

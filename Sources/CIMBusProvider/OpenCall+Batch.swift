@@ -26,7 +26,7 @@ extension OpenCall.State {
             throw CIMError(.invalidObject, "an object of \(instance.className) cannot be sent: \(failure)", cause: failure)
         }
         let size = batch.count - before
-        guard size <= OpenCall.largestObject else {
+        guard size <= Contract.largestObject else {
             rewriteBatch()
             throw CIMError(.quotaViolation, "an object of \(instance.className) takes \(size) bytes; 8 MiB are allowed")
         }

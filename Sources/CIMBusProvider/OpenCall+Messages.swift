@@ -46,7 +46,7 @@ extension OpenCall {
             writer.append(string: text)
             if let object { writer.append(instance: object) } else { writer.endArray(writer.beginArray(elementAlignment: 8)) }
         }
-        return message.flatMap { $0.bodySize <= Self.largestStatus ? $0 : nil }
+        return message.flatMap { $0.bodySize <= Contract.largestStatus ? $0 : nil }
     }
 
     /// The end of a call. Of a failure's own object, if it is too large, the words remain.

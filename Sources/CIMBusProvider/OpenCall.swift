@@ -64,9 +64,6 @@ final class OpenCall: Sendable {
     static let firstBatch = 16
     static let fullBatch = 256
     static let fullBatchBytes = 48 << 10
-    static let largestObject = 8 << 20
-    /// What the broker takes as the body of a SetStatus.
-    static let largestStatus = 64 << 10
     /// Batches without a reply. The broker allows 8.
     static let window = 4
     static let flushDelay = Duration.milliseconds(5)

@@ -54,8 +54,15 @@ public enum Contract {
     /// `/` is a NULL sink, and no operation.
     public static let null = ObjectPath.root
 
-    /// A batch of objects is at most this large, or one object.
+    /// A batch of objects is at most this large, in bytes, or one object.
     public static let largestBatch = 256 << 10
+    /// The most bytes of one object.
+    public static let largestObject = 8 << 20
+    /// The most bytes of the body of a SetStatus: a final status needs no credit, so that many may be on their way.
+    public static let largestStatus = 64 << 10
+
+    /// What the broker and cimctl say they are.
+    public static let version = "0.1.0"
 }
 
 /// `WBEM_GENERIC_FLAG_TYPE` and the others, as far as they pass the bus (SEMANTICS A.2).

@@ -31,7 +31,7 @@ public struct ObjectBatch: Sendable {
         do { bytes = try writer.finish() } catch {
             throw ObjectFault("class \(declaration.name) cannot be sent: \(error)", kind: .tooLarge)
         }
-        guard bytes.count <= ObjectChecker.largestObject else {
+        guard bytes.count <= Contract.largestObject else {
             throw ObjectFault("class \(declaration.name) takes \(bytes.count) bytes, more than 8 MiB", kind: .tooLarge)
         }
         ranges = [0..<bytes.count]

@@ -32,11 +32,9 @@ public struct ObjectChecker: ~Copyable {
     /// The relative path of the last object, empty when a key is missing or it has none.
     public var relativePath: String { String(decoding: path, as: UTF8.self) }
 
-    /// The most bytes one object may take (DESIGN section 3).
-    public static let largestObject = 8 << 20
     /// The most bytes that all objects may take as they are written, system properties included: a wider type, or a key that stands in two
     /// paths, makes an object grow, and the message bus disconnects whoever sends 32 MiB.
-    static let largestBatch = largestObject + (64 << 10)
+    static let largestBatch = Contract.largestObject + (64 << 10)
     /// A longer path is nobody's: none can be read again (``CIMObjectPath/maximumLength``, in UTF-8).
     static let longestPath = 4 * CIMObjectPath.maximumLength
 
@@ -80,7 +78,7 @@ public struct ObjectChecker: ~Copyable {
 
     private mutating func check(_ reader: inout BodyReader) throws {
         let end = try reader.enterArray(elementAlignment: 8)
-        guard end - reader.position <= Self.largestObject else {
+        guard end - reader.position <= Contract.largestObject else {
             throw ObjectFault("it takes \(end - reader.position) bytes, more than 8 MiB", kind: .tooLarge)
         }
         let layout = try layout(reader, end)

@@ -6,8 +6,9 @@ import DBus
 /// One row serves many objects, one after the other, so that nothing is allocated for each of them.
 public struct ObjectRow {
     public let layout: ObjectLayout
-    private var reader: BodyReader
-    private var end = 0
+    fileprivate private(set) var reader: BodyReader
+    fileprivate private(set) var start = 0
+    fileprivate private(set) var end = 0
     /// Where the entries lie, in order, with the slot of each or one of the numbers below.
     private var entries: [(range: Range<Int>, slot: Int)] = []
     /// Where the value of each slot starts; 0 where it is NULL, since no value stands there.
@@ -50,6 +51,7 @@ public struct ObjectRow {
     /// then of no use.
     public mutating func read(_ range: Range<Int>) -> Bool {
         reader.move(to: range.lowerBound)
+        start = range.lowerBound
         end = range.upperBound
         entries.removeAll(keepingCapacity: true)
         for index in values.indices { values[index] = 0 }
@@ -234,6 +236,9 @@ public struct ObjectSelection: ~Copyable {
         writer.append(block: reader.bytes(in: range), phase: 0)
         keep(from: start)
     }
+
+    /// The object a row is at, as it is.
+    public mutating func append(whole row: borrowing ObjectRow) { append(whole: row.start..<row.end, of: row.reader) }
 
     /// The object a row is at, with the slots that are kept; nil keeps all.
     public mutating func append(_ row: ObjectRow, keeping kept: [Bool]?, system: ObjectRow.SystemProperties) {

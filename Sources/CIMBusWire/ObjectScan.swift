@@ -14,7 +14,7 @@ extension ObjectLayout {
             while !reader.isAtEnd(of: end) {
                 let objectEnd = try reader.enterArray(elementAlignment: 8)
                 let start = reader.position
-                guard objectEnd - start <= ObjectChecker.largestObject, classEntry.withUnsafeBytes({ reader.skip(ifNext: $0) }) else {
+                guard objectEnd - start <= Contract.largestObject, classEntry.withUnsafeBytes({ reader.skip(ifNext: $0) }) else {
                     return nil
                 }
                 var likely = 0

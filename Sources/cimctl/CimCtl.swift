@@ -1,4 +1,5 @@
 import ArgumentParser
+import CIMBusWire
 
 /// The command line's root: what an administrator does with a broker.
 @main
@@ -10,7 +11,7 @@ struct CimCtl: AsyncParsableCommand {
             Results go to standard output, the reason of a failure to standard error. The exit status is 0 for success, 1 for a failed \
             operation, 64 for a mistake on the command line. Interrupting it (Ctrl-C) cancels the operation.
             """,
-        version: "0.1.0",
+        version: Contract.version,
         subcommands: [
             Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Query.self, Explain.self, Classes.self, ClassGroup.self,
             MOFGroup.self, Namespaces.self, Providers.self, Operations.self, Cancel.self,

@@ -248,10 +248,10 @@ struct MOFReading {
     private func one(_ name: String, limit: Int) throws(MOFFaults) -> PreparedMOF {
         let mof = try PreparedMOF(name, in: files, namespace: namespace, limit: limit)
         let size = mof.text.utf8.count
-        guard size > PreparedMOF.largest else { return mof }
+        guard size > MOFParser.maximumLength else { return mof }
         let error = MOFError(
             file: name, line: 0, column: 0, status: .quotaViolation,
-            message: "expected at most \(PreparedMOF.largest) bytes with all it includes, found \(size)")
+            message: "expected at most \(MOFParser.maximumLength) bytes with all it includes, found \(size)")
         throw MOFFaults(errors: [error], isTruncated: false)
     }
 }

@@ -6,9 +6,6 @@ import CIMMOF
 /// The broker reaches no files, so what is included stands in the text. It names declarations by number and lines of that text; these become
 /// places in the files again.
 struct PreparedMOF {
-    /// What the broker takes at most, in bytes.
-    static let largest = 16 << 20
-
     let file: String
     let unit: MOFUnit
     private let flat: MOFFlattening
