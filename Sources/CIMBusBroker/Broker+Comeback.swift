@@ -10,7 +10,7 @@ extension Broker {
     private static let recordClass = "CIMBus_ProviderProcess"
 
     /// A provider registered: its process is the one to wait for.
-    func recordProcess(of registration: Registration) {
+    func recordProcess(of registration: Entry<Registration>) {
         guard repository.path != nil, let pid = registration.pid, let startTime = ProcessStat.startTime(of: pid) else { return }
         var record = CIMInstance(className: Self.recordClass, Self.key(of: registration))
         record["ProcessID"] = .uint32(pid)
@@ -19,14 +19,14 @@ extension Broker {
     }
 
     /// It unregistered: nobody is to wait for it.
-    func forgetProcess(of registration: Registration) {
+    func forgetProcess(of registration: Entry<Registration>) {
         guard repository.path != nil else { return }
         let key = Self.key(of: registration)
         let keys = key.map { CIMObjectPath.Key(name: $0.key, value: .string($0.value.stringValue ?? "")) }
         change(.deleteInstance(CIMObjectPath(className: Self.recordClass, keys: .keys(keys)), in: .root))
     }
 
-    private static func key(of registration: Registration) -> KeyValuePairs<String, CIMValue> {
+    private static func key(of registration: Entry<Registration>) -> KeyValuePairs<String, CIMValue> {
         [
             "Namespace": .string(registration.namespace), "Name": .string(registration.name),
             "User": .string(registration.user.map { String($0) } ?? ""),

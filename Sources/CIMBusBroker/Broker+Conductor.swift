@@ -149,8 +149,8 @@ extension Broker {
     ) throws(CIMError) -> OperationID {
         guard let record = records[whole], !Task.isCancelled else { throw Self.isOver(whole) }
         var part = OperationRecord(
-            kind: kind, namespace: record.namespace, target: record.target, client: record.client, userID: record.userID, form: .part,
-            flags: record.flags)
+            kind: kind, namespace: record.namespace, client: record.client, userID: record.userID, form: .part, flags: record.flags)
+        part.target = record.target
         part.context = record.context
         part.derivedSystemProperties = record.writesSystemProperties
         part.speaksForWhole = kind == record.kind || kind == .createInstanceEnum && record.kind == .execQuery
@@ -163,7 +163,7 @@ extension Broker {
         } catch {
             throw CIMError(error.status, error.message)
         }
-        records[id] = part
+        records[id] = Entry(part)
         if part.input.byteCount > 0 { inputs[part.userID, default: 0] += part.input.byteCount }
         inboxes[id] = PartInbox(whole: whole)
         parts[whole, default: []].insert(id)
@@ -232,7 +232,7 @@ extension Broker {
     }
 
     /// What the operation's filter leaves of objects.
-    func filtered(_ objects: CheckedObjects, _ record: OperationRecord) throws(CIMError) -> CheckedObjects {
+    func filtered(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(CIMError) -> CheckedObjects {
         guard let filter = record.filter else { return objects }
         do throws(ObjectFault) {
             return try filter.applied(to: objects) { [schema] in schema.layout($0, in: record.namespace) }
@@ -242,7 +242,7 @@ extension Broker {
     }
 
     /// Instances of the broker's own, as any receiver gets them; all of one class, where the operation is not about one.
-    func encoded(_ instances: [CIMInstance], _ record: OperationRecord) throws(CIMError) -> CheckedObjects {
+    func encoded(_ instances: [CIMInstance], _ record: Entry<OperationRecord>) throws(CIMError) -> CheckedObjects {
         var record = record
         if record.expectation == nil, let name = instances.first?.className {
             record.expectation = schema.layout(name, in: record.namespace).map { .instances(of: $0) }

@@ -6,7 +6,7 @@ import CIMBusWire
 extension Broker {
     /// A failed operation as its client sees it, with the extended status that rides along.
     func failure(
-        _ outcome: Outcome, _ own: CIMInstance?, _ record: OperationRecord, _ id: OperationID
+        _ outcome: Outcome, _ own: CIMInstance?, _ record: Entry<OperationRecord>, _ id: OperationID
     ) -> CIMError {
         let registration = record.registration.flatMap { core.registry.find($0) }
         let who = registration.map { registration in
@@ -43,7 +43,8 @@ extension Broker {
     }
 
     /// The service's part of a provider's own status object.
-    private func completed(_ own: CIMInstance, _ outcome: Outcome, _ record: OperationRecord, _ registration: Registration?) -> CIMInstance
+    private func completed(_ own: CIMInstance, _ outcome: Outcome, _ record: Entry<OperationRecord>, _ registration: Entry<Registration>?)
+        -> CIMInstance
     {
         var status = own
         if status.className.isEmpty { status.className = "__ExtendedStatus" }
@@ -54,7 +55,9 @@ extension Broker {
         return status
     }
 
-    private static func words(_ explanation: Explanation, _ who: String, _ delivered: Int, _ registration: Registration?, _ limits: Limits)
+    private static func words(
+        _ explanation: Explanation, _ who: String, _ delivered: Int, _ registration: Entry<Registration>?, _ limits: Limits
+    )
         -> String
     {
         let after = delivered == 0 ? "" : " after \(delivered) objects"

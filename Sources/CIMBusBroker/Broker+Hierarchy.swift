@@ -263,7 +263,7 @@ extension Broker {
                 if error.status != .notFound || !hierarchy.served.contains(where: \.isTopmost) { decisive = decisive ?? error }
             }
         } else if !hierarchy.stored.isEmpty, !hasSucceeded, decisive == nil {
-            try checkMayWrite(.deleteInstance, record)
+            try checkMayWrite(.deleteInstance, record.value)
         }
         if hasSucceeded { return }
         throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")

@@ -97,7 +97,7 @@ extension Broker {
     /// The method of the class that the instance really has.
     func invoke(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
         let name = try await realClass(of: path, hierarchy, for: id)
-        guard var record = records[id], let declaration = schema.declaration(name, in: record.namespace),
+        guard var record = records[id]?.value, let declaration = schema.declaration(name, in: record.namespace),
             let method = declaration.method(named: record.method)
         else { throw Self.isOver(id) }
         if let refusal = Self.refusal(of: method, in: declaration) { throw refusal }

@@ -16,7 +16,7 @@ extension Broker {
     /// All instances of a class that the broker itself has; nil when it is another one.
     func ownInstances(of className: String) -> [CIMInstance]? {
         guard CIMName.equal(className, ProviderMonitor.className) else { return nil }
-        return core.registry.all.sorted { $0.id < $1.id }.map { instance(of: $0) }
+        return core.registry.all.map { instance(of: $0) }
     }
 
     /// What is stored at a path, or what the broker itself has there.
@@ -51,7 +51,7 @@ extension Broker {
         try await supply([CIMInstance(className: "__PARAMETERS", ["ReturnValue": .uint32(0)])], to: id)
     }
 
-    private func monitored(_ path: CIMObjectPath) throws(CIMError) -> Registration {
+    private func monitored(_ path: CIMObjectPath) throws(CIMError) -> Entry<Registration> {
         func key(_ name: String) -> String? { if case .string(let text)? = path[key: name] { text } else { nil } }
         let user = key("User") ?? ""
         guard let namespace = key("Namespace").flatMap({ CIMNamespaceName($0) }), let name = key("Provider"),
@@ -62,7 +62,7 @@ extension Broker {
         return registration
     }
 
-    private func instance(of registration: Registration) -> CIMInstance {
+    private func instance(of registration: Entry<Registration>) -> CIMInstance {
         let calls = registration.calls
         let definition = CIMNamespaceName(registration.namespace).flatMap { schema.schema.provider(registration.name, in: $0) }
         var instance = CIMInstance(

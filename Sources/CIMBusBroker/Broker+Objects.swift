@@ -50,7 +50,7 @@ extension Broker {
     }
 
     /// One's own operations; root sees all.
-    func visibleOperation(_ path: ObjectPath, _ sender: String?) -> Operation? {
+    func visibleOperation(_ path: ObjectPath, _ sender: String?) -> Entry<Operation>? {
         guard let number = Contract.number(in: path.text, below: Contract.operationsPath),
             let operation = core.operations[OperationID(number)]
         else { return nil }
@@ -88,13 +88,13 @@ extension Broker {
                 "Namespaces": property { .strings($0.schema.names.map(\.text)) },
                 "OpenOperations": property { .uint32(UInt32(clamping: $0.core.openOperations)) },
                 "SinkReferences": property { .uint32(UInt32(clamping: $0.core.sinkReferences)) },
-                "Registrations": property { .uint32(UInt32(clamping: $0.core.registry.all.count)) },
+                "Registrations": property { .uint32(UInt32(clamping: $0.core.registry.count)) },
                 "Counters": property { $0.core.counters.wire },
             ])
     }
 
     private func listOperations(_ call: MethodCall) {
-        let entries = core.operations.values.sorted { $0.id < $1.id }
+        let entries = core.operations.values
             .filter { $0.state != .ended && mayManage(call.sender, uid: uid(of: $0.request.client) ?? 0) }
             .map { operation -> DBusValue in
                 let properties = Self.operationProperties.map { ($0, operationProperty($0, operation)) }
@@ -130,7 +130,7 @@ extension Broker {
             ], properties: properties)
     }
 
-    private func operationProperty(_ name: String, _ operation: Operation) -> DBusValue {
+    private func operationProperty(_ name: String, _ operation: Entry<Operation>) -> DBusValue {
         let record = records[operation.id]
         switch name {
         case "ID": return .uint64(operation.id.number)

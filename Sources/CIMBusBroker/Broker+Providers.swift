@@ -57,7 +57,8 @@ extension Broker {
 
     /// The client's context, and what the broker adds to it.
     private static func append(
-        _ context: [(String, DBusValue)], of operation: Operation, _ client: Peer, _ clientName: String, to body: inout BodyWriter
+        _ context: [(String, DBusValue)], of operation: Entry<Operation>, _ client: Entry<Peer>, _ clientName: String,
+        to body: inout BodyWriter
     ) {
         let array = body.beginArray(elementAlignment: 8)
         for (name, value) in context {
@@ -158,7 +159,7 @@ extension Broker {
     }
 
     /// Objects of the broker's own, with what a client wants to see of them.
-    func checkedObjects(_ reader: inout BodyReader, _ record: OperationRecord) throws(ObjectFault) -> ObjectBatch {
+    func checkedObjects(_ reader: inout BodyReader, _ record: Entry<OperationRecord>) throws(ObjectFault) -> ObjectBatch {
         guard let expectation = record.expectation else { throw ObjectFault("a \(record.kind.rawValue) has no objects") }
         let namespace = record.namespace
         var checker = ObjectChecker(expectation, derivedSystemProperties: record.writesSystemProperties) { [schema] in
@@ -169,7 +170,7 @@ extension Broker {
     }
 
     /// Objects of a provider, checked against their class, and what its operation's filter leaves of them.
-    func check(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
+    func check(_ reader: BodyReader, _ record: Entry<OperationRecord>, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
         let checked = checkAll(reader, record, message)
         guard let filter = record.filter else { return checked }
         return checked.flatMap { objects in
@@ -177,7 +178,8 @@ extension Broker {
         }
     }
 
-    private func checkAll(_ reader: BodyReader, _ record: OperationRecord, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
+    private func checkAll(_ reader: BodyReader, _ record: Entry<OperationRecord>, _ message: Message) -> Result<CheckedObjects, ObjectFault>
+    {
         guard message.bodySize <= Contract.largestObject + 64 else {
             return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
         }

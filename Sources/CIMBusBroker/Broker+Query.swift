@@ -177,6 +177,7 @@ extension Broker {
 
     /// The broker's own objects.
     func answer(with instances: [CIMInstance], _ record: OperationRecord) -> Request.Target {
+        let record = Entry(record)
         do throws(CIMError) {
             return .broker(Outcome(.noError), answer: keep(try filtered(try encoded(instances, record), record)))
         } catch {

@@ -246,7 +246,7 @@ extension Broker {
         perform(effects)
     }
 
-    func mayManage(_ registration: Registration, uid: UInt32) -> Bool {
+    func mayManage(_ registration: Entry<Registration>, uid: UInt32) -> Bool {
         uid == 0 || uid == rights.broker || uid == registration.uid
     }
 

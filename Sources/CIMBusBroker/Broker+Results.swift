@@ -40,7 +40,7 @@ extension Broker {
     }
 
     /// The provider's `Indicate` is the client's: its body goes on as it is.
-    private func forward(_ message: Message, _ record: OperationRecord, _ sink: ObjectPath) -> Bool {
+    private func forward(_ message: Message, _ record: Entry<OperationRecord>, _ sink: ObjectPath) -> Bool {
         guard let client = peerNames[record.client] else { return true }
         do throws(DBusError) {
             return send(
@@ -75,7 +75,7 @@ extension Broker {
     /// - Returns: the bytes that were sent; nil when they could not be.
     @discardableResult
     private func sendToClient(
-        _ record: OperationRecord, _ sink: ObjectPath, _ member: String, _ signature: Signature,
+        _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
     ) -> Int? {
         guard let client = peerNames[record.client] else { return 0 }
@@ -123,7 +123,7 @@ extension Broker {
         }
     }
 
-    private func reply(_ call: MethodCall, _ record: OperationRecord, _ error: CIMError?, _ parameter: String) {
+    private func reply(_ call: MethodCall, _ record: Entry<OperationRecord>, _ error: CIMError?, _ parameter: String) {
         guard let error else {
             let objects = record.objects
             switch record.kind {
@@ -149,7 +149,7 @@ extension Broker {
 
     /// The path a put answers with: what the provider said, in canonical form, or what the keys say. What is no path of an instance of the
     /// class that was put, or of one below it, is the provider's mistake; the instance is written all the same.
-    private func path(_ reported: String, _ record: OperationRecord) -> String {
+    private func path(_ reported: String, _ record: Entry<OperationRecord>) -> String {
         guard !reported.isEmpty else { return record.putPath }
         guard case .instances(let layout)? = record.expectation, let path = try? CIMObjectPath(parsing: reported), !path.isClassPath,
             path.namespace.map({ CIMNamespaceName($0) == record.namespace }) ?? true,
@@ -216,7 +216,7 @@ extension Broker {
     }
 
     func answerNext(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
-        let batches = records[id]?.take(objects) ?? []
+        let batches = records[id]?.value.take(objects) ?? []
         guard let call = calls.removeValue(forKey: token) else { return }
         call.reply(signature: Self.nextSignature) { (body) throws(DBusError) in
             body.append(uint32: status.rawValue)
@@ -228,7 +228,7 @@ extension Broker {
     }
 
     func answerSkip(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
-        _ = records[id]?.take(objects)
+        _ = records[id]?.value.take(objects)
         calls.removeValue(forKey: token)?.reply([.uint32(status.rawValue)])
     }
 

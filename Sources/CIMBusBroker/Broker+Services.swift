@@ -26,8 +26,7 @@ extension Broker {
         do throws(CIMError) {
             let arguments = try ServicesCall(kind, form, namespace, call.message, server: schema.server)
             var record = OperationRecord(
-                kind: kind, namespace: namespace, target: arguments.target.clipped(), client: client, userID: uid(of: client) ?? 0,
-                form: arguments.requestForm,
+                kind: kind, namespace: namespace, client: client, userID: uid(of: client) ?? 0, form: arguments.requestForm,
                 flags: arguments.providerFlags)
             record.context = arguments.providerContext
             record.derivedSystemProperties = arguments.derivedSystemProperties
@@ -36,14 +35,15 @@ extension Broker {
             if form == .sync { record.call = call }
             let target = try resolve(arguments, &record)
             if case .provider(let registration) = target { record.registration = registration }
-            try begin(arguments, record, target, call)
+            if record.target.isEmpty { record.target = arguments.target.clipped() }
+            try begin(arguments, Entry(record), target, call)
         } catch {
             call.fail(error)
         }
     }
 
     private func begin(
-        _ arguments: ServicesCall, _ record: OperationRecord, _ target: Request.Target, _ call: MethodCall
+        _ arguments: ServicesCall, _ record: Entry<OperationRecord>, _ target: Request.Target, _ call: MethodCall
     ) throws(CIMError) {
         let input = record.input.byteCount
         let uid = record.userID

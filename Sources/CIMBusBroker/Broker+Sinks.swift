@@ -31,7 +31,8 @@ extension Broker {
             ])
     }
 
-    private nonisolated func sinkProperty(_ body: @escaping @Sendable (isolated Broker, Leg) -> DBusValue) -> PropertyImplementation {
+    private nonisolated func sinkProperty(_ body: @escaping @Sendable (isolated Broker, Entry<Leg>) -> DBusValue) -> PropertyImplementation
+    {
         PropertyImplementation(get: { [weak self] access throws(DBusError) in
             let value: DBusValue? = self?.assumeIsolated { broker in
                 guard let number = Contract.number(in: access.path.text, below: Contract.sinksPath),

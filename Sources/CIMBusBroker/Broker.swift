@@ -26,7 +26,7 @@ public actor Broker {
     var namespaces: [String: CIMNamespaceName]
 
     // What the core knows by number.
-    var records: [OperationID: OperationRecord] = [:]
+    var records = Table<OperationID, OperationRecord>()
     var payloads: [PayloadID: CheckedObjects] = [:]
     var statusObjects: [PayloadID: CIMInstance] = [:]
     var calls: [CallID: MethodCall] = [:]

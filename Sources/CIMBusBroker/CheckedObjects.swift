@@ -16,9 +16,21 @@ enum CheckedObjects: Sendable {
     }
 
     /// How many messages it takes on the bus.
-    var parts: Int { forwarded == nil ? batch.parts(ofAtMost: Contract.largestBatch).count : 1 }
+    var parts: Int {
+        // One message at most, whatever it is: most batches.
+        if contentBytes <= Contract.largestBatch || forwarded != nil { return 1 }
+        return batch.parts(ofAtMost: Contract.largestBatch).count
+    }
 
-    /// The message whose body can go on as it is.
+    /// What all of them take on the wire.
+    private var contentBytes: Int {
+        switch self {
+        case .verbatim(_, _, let ranges): ranges.reduce(0) { $0 + $1.count + 8 }
+        case .rewritten(let batch): batch.byteCount
+        }
+    }
+
+    /// The message whose body can go on as it is, to a sink.
     var forwarded: Message? {
         if case .verbatim(let message, _, _) = self, message.hasSignature("aa{sv}") { message } else { nil }
     }

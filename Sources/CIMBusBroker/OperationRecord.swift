@@ -8,7 +8,7 @@ struct OperationRecord {
     let kind: Request.Kind
     let namespace: CIMNamespaceName
     /// As in `Operation.Target`.
-    var target: String
+    var target = ""
     let client: PeerID
     let userID: UInt32
     let form: Request.Form

@@ -69,7 +69,7 @@ extension BrokerCore {
     }
 
     /// It waits no longer, whatever for.
-    mutating func leaveWaiting(_ operation: Operation) {
+    mutating func leaveWaiting(_ operation: Entry<Operation>) {
         guard let awaited = operation.awaited else { return }
         registry[awaited]?.waiting.remove(operation.id)
         operations[operation.id]?.awaited = nil

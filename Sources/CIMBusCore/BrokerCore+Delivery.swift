@@ -26,16 +26,17 @@ extension BrokerCore {
 
     /// The next batch goes to the client, if there is room for it.
     private mutating func handOver(_ id: OperationID) -> Bool {
-        guard let operation = operations[id], let waiting = operation.delivery.queue.first else { return false }
-        let client = operation.request.client
+        guard let operation = operations[id], let waiting = operation.delivery.queue.first,
+            let uid = peers[operation.request.client]?.uid
+        else { return false }
         let bytes = waiting.batch.bytes
-        guard let uid = peers[client]?.uid else { return false }
-        switch operation.request.form {
+        let outstanding = operation.delivery.outstanding
+        let form = operation.request.form
+        let registration = operation.request.target.registration
+        switch form {
         case .async:
-            let delivery = operation.delivery
-            let fits =
-                delivery.unacknowledged.isEmpty
-                || (delivery.unacknowledged.count < limits.windowBatches && delivery.outstanding + bytes <= limits.windowBytes)
+            let unacknowledged = operation.delivery.unacknowledged.count
+            let fits = unacknowledged == 0 || (unacknowledged < limits.windowBatches && outstanding + bytes <= limits.windowBytes)
             guard fits, isNext(id, of: uid), credit.hasRoom(for: bytes, uid: uid, limits: limits) else {
                 block(id, byUser: fits)
                 return false
@@ -46,9 +47,8 @@ extension BrokerCore {
                 operations[id]?.delivery.unacknowledged.append(bytes * part / parts - bytes * (part - 1) / parts)
             }
         case .semisync:
-            let delivery = operation.delivery
-            let fits =
-                delivery.buffered.isEmpty || (delivery.buffered.count < limits.windowBatches && delivery.outstanding < limits.windowBytes)
+            let buffered = operation.delivery.buffered.count
+            let fits = buffered == 0 || (buffered < limits.windowBatches && outstanding < limits.windowBytes)
             // What was accepted before the end is the client's, however slowly it pulls.
             guard fits || operation.outcome != nil else {
                 block(id, byUser: false)
@@ -61,7 +61,7 @@ extension BrokerCore {
             guard operation.delivery.unacknowledged.count < limits.windowBatches else { return false }
             operations[id]?.delivery.unacknowledged.append(bytes)
         case .sync:
-            if operation.request.kind.isEnumeration, operation.delivery.outstanding + bytes > limits.replyBytes {
+            if operation.request.kind.isEnumeration, outstanding + bytes > limits.replyBytes {
                 conclude(
                     id, .because(.resultTooLarge, text: "more than \(limits.replyBytes >> 20) MiB in one reply; use semisync or async"),
                     discarding: true)
@@ -69,19 +69,13 @@ extension BrokerCore {
             }
             quota.buffer(bytes, for: uid)
         }
-        operations[id]?.delivery.queue.removeFirst()
-        operations[id]?.delivery.outstanding += bytes
-        operations[id]?.delivery.objects += waiting.batch.sizes.count
-        operations[id]?.delivery.bytes += bytes
-        operations[id]?.delivery.blockedSince = nil
+        operations[id]?.delivery.handedOver(waiting.batch)
         counters.objects += UInt64(waiting.batch.sizes.count)
-        if case .provider(let registration) = operation.request.target {
-            registry[registration]?.counters.objects += UInt64(waiting.batch.sizes.count)
-        }
+        if let registration { registry[registration]?.counters.objects += UInt64(waiting.batch.sizes.count) }
         effects.append(.deliver(id, waiting.batch.payload))
         touch(id)
         answer(waiting, .noError)
-        if operation.request.form == .semisync { pumpPulls(id) }
+        if form == .semisync { pumpPulls(id) }
         return true
     }
 
@@ -92,7 +86,7 @@ extension BrokerCore {
         if let sink = waiting.sink, let leg = legs[sink] {
             legs[sink]?.withheld -= 1
             legs[sink]?.heard = now
-            agenda.schedule(.operation(leg.operation), at: now + (leg.final == nil ? silence(of: leg) : limits.leakGrace))
+            agenda.schedule(.operation(leg.operation), at: now + (leg.final == nil ? silence(of: leg.registration) : limits.leakGrace))
         }
         if let peer = waiting.peer {
             peers[peer]?.indicates -= 1
@@ -119,14 +113,9 @@ extension BrokerCore {
 
     /// What the broker keeps for a reply, or for `Next`, goes.
     mutating func discardBuffer(of id: OperationID) {
-        guard let operation = operations[id] else { return }
-        switch operation.request.form {
-        case .async, .part: return
-        case .sync, .semisync: break
-        }
-        if let uid = peers[operation.request.client]?.uid { quota.buffer(-operation.delivery.outstanding, for: uid) }
-        operations[id]?.delivery.buffered = []
-        operations[id]?.delivery.outstanding = 0
+        guard let request = operations[id]?.request, request.form == .sync || request.form == .semisync else { return }
+        let dropped = operations[id]?.delivery.dropBuffer() ?? 0
+        if dropped > 0, let uid = peers[request.client]?.uid { quota.buffer(-dropped, for: uid) }
     }
 
     // MARK: - Credit
@@ -163,14 +152,10 @@ extension BrokerCore {
     /// The broker sent `bytes` to a client outside any window: a reply, a final status, progress.
     public mutating func sent(_ bytes: Int, to peer: PeerID, at moment: Microseconds) -> [Effect] {
         began(.sent(bytes, to: peer), at: moment)
-        guard let known = peers[peer], bytes > 0 else { return takeEffects() }
-        let uid = known.uid
-        let promised = min(bytes, known.reads.promised)
-        let bytes = bytes - promised
-        peers[peer]?.reads.promised -= promised
-        credit.charge(bytes, uid: uid)
-        credit.becameReply(bytes, uid: uid)
-        peers[peer]?.reads.sent += bytes
+        guard let uid = peers[peer]?.uid, bytes > 0 else { return takeEffects() }
+        let unexpected = peers[peer]?.reads.wereSent(bytes) ?? bytes
+        credit.charge(unexpected, uid: uid)
+        credit.becameReply(unexpected, uid: uid)
         askIfUnread(peer)
         return takeEffects()
     }
@@ -184,7 +169,7 @@ extension BrokerCore {
     /// Operations of the peer's user, finished ones whose results are kept included.
     public func operations(of peer: PeerID) -> Int { peers[peer].map { quota.operations(of: $0.uid) } ?? 0 }
 
-    private func hasRoomForReply(_ operation: Operation) -> Bool {
+    private func hasRoomForReply(_ operation: Entry<Operation>) -> Bool {
         guard let uid = peers[operation.request.client]?.uid else { return true }
         if operation.outcome?.status.isSuccess != true { return true }
         return credit.hasRoom(forReply: operation.delivery.outstanding, uid: uid, limits: limits)
@@ -208,7 +193,7 @@ extension BrokerCore {
         if !blocked.contains(id) { blocked.append(id) }
         if let client = operations[id]?.request.client, let uid = peers[client]?.uid {
             let isFull = credit.total >= limits.unread / 2
-            for id in peers.keys.sorted() {
+            for id in peers.keys {
                 if let peer = peers[id], peer.reads.unread > 0, isFull || peer.uid == uid { ping(id) }
             }
         }

@@ -13,36 +13,36 @@ extension BrokerCore {
 
     /// The operation asks its provider: of one that each user has for themselves, the caller's own.
     mutating func openLeg(_ id: OperationID, _ named: RegistrationID) {
-        guard let operation = operations[id] else { return }
-        var registration = registry[named]
-        if let shared = registration, shared.terms.isPerUser, shared.user == nil {
-            let uid = peers[operation.request.client]?.uid
-            registration = uid.flatMap { registry.find(namespace: shared.namespace, name: shared.name, user: $0) }
-            guard registration != nil else {
+        guard let client = operations[id]?.request.client else { return }
+        guard let shared = registry[named] else { return conclude(id, .because(.notRunning), discarding: false) }
+        var registration = named
+        if shared.terms.isPerUser, shared.user == nil {
+            let uid = peers[client]?.uid
+            guard let own = uid.flatMap({ registry.find(namespace: shared.namespace, name: shared.name, user: $0) }) else {
                 return conclude(id, .because(.noRegistrationOfUser, text: uid.map { "uid \($0)" } ?? ""), discarding: false)
             }
+            registration = own.id
         }
-        guard let registration else { return conclude(id, .because(.notRunning), discarding: false) }
-        registry[registration.id]?.counters.operations += 1
-        operations[id]?.registration = registration.id
-        call(id, registration.id)
+        registry[registration]?.counters.operations += 1
+        operations[id]?.registration = registration
+        call(id, registration)
     }
 
     /// Calls the registration's process as soon as a call slot is free; where there is none, it is waited for.
     mutating func call(_ id: OperationID, _ registrationID: RegistrationID) {
-        guard let operation = operations[id], let registration = registry[registrationID] else { return }
-        guard let provider = registration.peer, let peer = peers[provider] else { return awaitProvider(id, registrationID) }
+        guard let isNested = operations[id]?.isNested, let registration = registry[registrationID] else { return }
+        guard let provider = registration.peer, let liveness = peers[provider]?.liveness else { return awaitProvider(id, registrationID) }
         guard !registration.isSuspended else { return conclude(id, .because(.suspended), discarding: false) }
-        guard peer.liveness != .unresponsive else { return conclude(id, .because(.providerUnresponsive), discarding: false) }
+        guard liveness != .unresponsive else { return conclude(id, .because(.providerUnresponsive), discarding: false) }
         lastSink += 1
         let sink = SinkID(lastSink)
-        let leg = Leg(
-            sink: sink, operation: id, registration: registrationID, peer: provider, nested: operation.isNested,
-            call: .queued(since: now), heard: now)
-        legs[sink] = leg
+        legs[sink] = Entry(
+            Leg(
+                sink: sink, operation: id, registration: registrationID, peer: provider, nested: isNested, call: .queued(since: now),
+                heard: now))
         operations[id]?.leg = sink
         registry[registrationID]?.open.insert(sink)
-        if mayCall(leg, peer) { return call(leg) }
+        if mayCall(sink) { return call(sink) }
         operations[id]?.state = .queued
         peers[provider]?.calls.queue.append(sink)
         slots.isContended = true
@@ -50,24 +50,23 @@ extension BrokerCore {
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
     }
 
-    private func mayCall(_ leg: Leg, _ peer: Peer) -> Bool {
-        peer.liveness == .responsive && (leg.nested || peer.calls.queue.isEmpty || peer.calls.queue.first == leg.sink)
+    private func mayCall(_ sink: SinkID) -> Bool {
+        guard let leg = legs[sink], let peer = peers[leg.peer] else { return false }
+        return peer.liveness == .responsive && (leg.nested || peer.calls.queue.isEmpty || peer.calls.queue.first == sink)
             && slots.hasRoom(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits)
     }
 
-    private mutating func call(_ leg: Leg) {
-        guard let peer = peers[leg.peer] else { return }
-        slots.take(leg.sink, peer: leg.peer, uid: peer.uid)
-        legs[leg.sink]?.call = .called
-        legs[leg.sink]?.ledger.call(leg.peer)
-        legs[leg.sink]?.heard = now
-        if peer.sinks.isEmpty, peer.heard < now, peer.pingedAt == nil { peers[leg.peer]?.heard = now }
-        peers[leg.peer]?.sinks.insert(leg.sink)
-        operations[leg.operation]?.state = .running
-        if let kind = operations[leg.operation]?.request.kind { registry[leg.registration]?.calls.count(kind) }
-        agenda.schedule(.operation(leg.operation), at: now + silence(of: leg))
-        agenda.schedule(.peer(leg.peer), at: now + pingLimit(of: leg.peer) / 2)
-        effects.append(.call(leg.sink))
+    private mutating func call(_ sink: SinkID) {
+        guard let leg = legs[sink], let uid = peers[leg.peer]?.uid else { return }
+        let (id, provider, registration) = (leg.operation, leg.peer, leg.registration)
+        slots.take(sink, peer: provider, uid: uid)
+        legs[sink]?.value.wasCalled(at: now)
+        peers[provider]?.value.wasCalled(sink, at: now)
+        operations[id]?.state = .running
+        if let kind = operations[id]?.request.kind { registry[registration]?.calls.count(kind) }
+        agenda.schedule(.operation(id), at: now + silence(of: registration))
+        agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
+        effects.append(.call(sink))
     }
 
     /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order. A nested call is never held up by
@@ -75,20 +74,13 @@ extension BrokerCore {
     mutating func callWaiting() {
         guard slots.isContended else { return }
         slots.isContended = false
-        for id in peers.keys.sorted() {
-            while let peer = peers[id], let leg = nextWaiting(at: peer) {
-                peers[id]?.calls.queue.removeAll { $0 == leg.sink }
-                call(leg)
+        for id in peers.keys {
+            while let sink = peers[id]?.calls.queue.first(where: { mayCall($0) }) {
+                peers[id]?.calls.queue.removeAll { $0 == sink }
+                call(sink)
             }
             if peers[id]?.calls.queue.isEmpty == false { slots.isContended = true }
         }
-    }
-
-    private func nextWaiting(at peer: Peer) -> Leg? {
-        for sink in peer.calls.queue {
-            if let leg = legs[sink], mayCall(leg, peer) { return leg }
-        }
-        return nil
     }
 
     /// An unanswered call was answered, or nobody is left to answer it.
@@ -140,13 +132,13 @@ extension BrokerCore {
     }
 
     /// An error result drops everything the called peer holds.
-    private mutating func fail(_ leg: Leg, _ outcome: Outcome) {
+    private mutating func fail(_ leg: Entry<Leg>, _ outcome: Outcome) {
         legs[leg.sink]?.ledger.releaseAll(heldBy: leg.peer)
         if leg.final != nil || legs[leg.sink]?.ledger.isHeld == true { discard(outcome.object) }
         settle(leg.sink, unreported: outcome)
     }
 
-    private mutating func acceptWithAnswer(_ batch: Batch, _ leg: Leg) {
+    private mutating func acceptWithAnswer(_ batch: Batch, _ leg: Entry<Leg>) {
         guard legs[leg.sink]?.final == nil else {
             effects.append(.discard(batch.payload))
             return countViolation(leg.sink, leg.peer, "returned objects after its final status")
@@ -161,7 +153,7 @@ extension BrokerCore {
     }
 
     /// `GetObject` and a method have one object at most.
-    func tooMany(_ batch: Batch, for leg: Leg) -> Outcome? {
+    func tooMany(_ batch: Batch, for leg: Entry<Leg>) -> Outcome? {
         guard let kind = operations[leg.operation]?.request.kind, kind == .getObject || kind == .execMethod else { return nil }
         guard leg.objects + batch.sizes.count > 1 else { return nil }
         return .because(.wrongObjectCount, text: "\(kind.rawValue) was given more than one object")
@@ -232,5 +224,5 @@ extension BrokerCore {
 
     private func isThere(_ id: PeerID) -> Bool { peers[id].map { !$0.isGone } ?? false }
 
-    func silence(of leg: Leg) -> Microseconds { registry[leg.registration]?.silence ?? limits.silence }
+    func silence(of registration: RegistrationID) -> Microseconds { registry[registration]?.silence ?? limits.silence }
 }

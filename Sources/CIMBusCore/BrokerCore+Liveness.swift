@@ -25,7 +25,7 @@ extension BrokerCore {
         reschedule(id)
     }
 
-    private mutating func review(_ leg: Leg) {
+    private mutating func review(_ leg: Entry<Leg>) {
         if case .queued(let since) = leg.call {
             if since + limits.slotWait <= now { endLeg(leg.sink, .because(.noCallSlot)) }
             return
@@ -37,17 +37,17 @@ extension BrokerCore {
             registry[leg.registration]?.counters.leaks += 1
             note(.leak, peer: leg.peer, sink: leg.sink, "kept \(leg.ledger.references) references past its final status")
             endLeg(leg.sink, final)
-        } else if !waitsForOthers(leg), leg.heard + silence(of: leg) <= now {
+        } else if !waitsForOthers(leg), leg.heard + silence(of: leg.registration) <= now {
             endLeg(leg.sink, .because(.providerSilent))
         }
     }
 
     /// A provider that waits for a nested operation of its own is not silent: that operation has limits too.
-    private func waitsForOthers(_ leg: Leg) -> Bool {
+    private func waitsForOthers(_ leg: Entry<Leg>) -> Bool {
         operations[leg.operation]?.children.isEmpty == false
     }
 
-    private func patience(_ operation: Operation) -> Microseconds {
+    private func patience(_ operation: Entry<Operation>) -> Microseconds {
         operation.request.form == .semisync ? limits.pull : limits.credit
     }
 
@@ -68,12 +68,12 @@ extension BrokerCore {
                 } else if leg.withheld == 0, let final = leg.finalAt {
                     at(max(final, leg.heard) + limits.leakGrace)
                 } else if leg.withheld == 0, waitsForOthers(leg) {
-                    at(now + silence(of: leg))
+                    at(now + silence(of: leg.registration))
                 } else if leg.withheld == 0 {
-                    at(leg.heard + silence(of: leg))
+                    at(leg.heard + silence(of: leg.registration))
                 } else if operation.request.form == .part {
                     // Its conductor's time is limited.
-                    at(now + silence(of: leg))
+                    at(now + silence(of: leg.registration))
                 }
             }
         }
@@ -98,15 +98,12 @@ extension BrokerCore {
         return takeEffects()
     }
 
-    /// A peer that speaks while no call of its own waits for an answer has read its earlier ones, unless it was seen not to wait for answers:
-    /// one that makes blocking calls and nothing else never gets to answer a ping.
+    /// The peer said something: it is there, and may have read what it was sent.
     mutating func hear(_ id: PeerID) {
         peers[id]?.heard = now
-        if let peer = peers[id], peer.owed == 0, peer.pace.waitsForAnswers, peer.reads.unread > peer.reads.promised {
-            let read = peer.reads.unread - peer.reads.promised
-            peers[id]?.reads.read += read
-            credit.refundReply(read, uid: peer.uid)
-            creditReturned(to: peer.uid)
+        if let read = peers[id]?.value.readBySpeaking(), read > 0, let uid = peers[id]?.uid {
+            credit.refundReply(read, uid: uid)
+            creditReturned(to: uid)
             flushProgress(to: id)
         }
         guard let liveness = peers[id]?.liveness, liveness != .responsive else { return }

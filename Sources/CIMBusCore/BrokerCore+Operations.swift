@@ -12,9 +12,10 @@ extension BrokerCore {
         lastOperation += 1
         let id = OperationID(lastOperation)
         let origin = parent?.origin ?? uid
-        operations[id] = Operation(
-            id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
-            deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .running)
+        operations[id] = Entry(
+            Operation(
+                id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
+                deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .running))
         quota.charge(origin)
         openOperations += 1
         counters.operations += 1
@@ -43,10 +44,10 @@ extension BrokerCore {
         }
     }
 
-    private func admit(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Operation?) {
+    private func admit(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Entry<Operation>?) {
         guard let client = peers[request.client] else { throw Refusal(.accessDenied, "the caller's credentials are not known") }
         guard !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
-        var parent: Operation?
+        var parent: Entry<Operation>?
         if let claimed = request.parent {
             guard let operation = operations[claimed], holds(request.client, claimed) else {
                 throw Refusal(.invalidContext, "__OPERATION \(claimed.number): the caller holds no sink of that operation")
@@ -138,13 +139,13 @@ extension BrokerCore {
     }
 
     /// The status objects that were reported and that no client will see.
-    private mutating func discardObjects(of operation: Operation, but kept: PayloadID?) {
+    private mutating func discardObjects(of operation: Entry<Operation>, but kept: PayloadID?) {
         let reported = operation.leg.flatMap { legs[$0]?.final?.object }
         for object in [operation.outcome?.object, reported] { discard(object, unless: kept) }
     }
 
     /// Names the provider in what the broker says about it.
-    private func explained(_ outcome: Outcome, _ operation: Operation) -> Outcome {
+    private func explained(_ outcome: Outcome, _ operation: Entry<Operation>) -> Outcome {
         guard outcome.explanation != nil, outcome.explanation?.registration == nil, let id = operation.asked else { return outcome }
         var outcome = outcome
         outcome.explanation?.registration = id
@@ -195,7 +196,7 @@ extension BrokerCore {
         forget(id)
     }
 
-    private mutating func count(_ operation: Operation, _ outcome: Outcome) {
+    private mutating func count(_ operation: Entry<Operation>, _ outcome: Outcome) {
         let registration = operation.asked
         if outcome.status == .callCancelled {
             counters.cancelled += 1
@@ -210,7 +211,7 @@ extension BrokerCore {
     }
 
     /// What an open operation occupies is given back.
-    private mutating func leaveOpen(_ operation: Operation) {
+    private mutating func leaveOpen(_ operation: Entry<Operation>) {
         openOperations -= 1
         if let parent = operation.parent { childEnded(operation.id, of: parent) }
         let client = operation.request.client
@@ -240,7 +241,7 @@ extension BrokerCore {
         touch(parent)
         guard let sink = operations[parent]?.leg, let leg = legs[sink], leg.final == nil else { return }
         legs[sink]?.heard = now
-        agenda.schedule(.operation(parent), at: now + silence(of: leg))
+        agenda.schedule(.operation(parent), at: now + silence(of: leg.registration))
     }
 
     private mutating func forget(_ id: OperationID) {

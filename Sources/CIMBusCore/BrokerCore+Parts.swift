@@ -10,15 +10,16 @@ extension BrokerCore {
         of whole: OperationID, kind: Request.Kind, target: Request.Target, at moment: Microseconds
     ) throws(Refusal) -> (OperationID, [Effect]) {
         began(.beginPart(whole, kind, target), at: moment)
-        guard let parent = operations[whole], parent.outcome == nil, parent.request.target == .conducted else {
+        guard let parent = operations[whole], parent.outcome == nil, parent.request.target.isConducted else {
             throw Refusal(.callCancelled, "operation \(whole.number) has ended")
         }
         lastOperation += 1
         let id = OperationID(lastOperation)
-        operations[id] = Operation(
-            id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
-            parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested, state: .running
-        )
+        operations[id] = Entry(
+            Operation(
+                id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
+                parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested,
+                state: .running))
         openOperations += 1
         counters.operations += 1
         peers[parent.request.client]?.operations.insert(id)
@@ -43,7 +44,7 @@ extension BrokerCore {
     /// CallCancelled when nobody wants them any more.
     public mutating func supply(_ id: OperationID, _ batch: Batch, call: CallID, at moment: Microseconds) -> [Effect] {
         began(.supply(id, batch, call), at: moment)
-        guard let operation = operations[id], operation.outcome == nil, operation.request.target == .conducted else {
+        guard let operation = operations[id], operation.outcome == nil, operation.request.target.isConducted else {
             effects.append(.discard(batch.payload))
             effects.append(.credit(call, .callCancelled))
             return takeEffects()
@@ -56,13 +57,13 @@ extension BrokerCore {
     /// The conductor did something. One that does nothing, while it waits for no part and for no client, is judged like a silent provider:
     /// whatever goes wrong in the broker itself, the client hears of it (L1).
     mutating func touch(_ id: OperationID) {
-        guard operations[id]?.request.target == .conducted else { return }
+        guard operations[id]?.request.target.isConducted == true else { return }
         operations[id]?.conductedAt = now
         agenda.schedule(.operation(id), at: now + limits.silence)
     }
 
     /// When the conductor has been silent for too long; nil while it waits for others.
-    func conductorsTime(_ operation: Operation) -> Microseconds? {
+    func conductorsTime(_ operation: Entry<Operation>) -> Microseconds? {
         guard let at = operation.conductedAt, operation.outcome == nil, operation.delivery.queue.isEmpty, operation.children.isEmpty else {
             return nil
         }

@@ -54,7 +54,7 @@ extension BrokerCore {
         }
     }
 
-    private func canAnswer(_ pull: Pull, _ operation: Operation) -> Bool {
+    private func canAnswer(_ pull: Pull, _ operation: Entry<Operation>) -> Bool {
         if operation.state == .ended { return true }
         guard case .next(let count) = pull.kind else {
             if case .skip(let count) = pull.kind {
@@ -65,11 +65,11 @@ extension BrokerCore {
         return count == 0 || isFull(operation) || operation.delivery.available(count, within: limits.replyBytes).full
     }
 
-    private func isFull(_ operation: Operation) -> Bool {
+    private func isFull(_ operation: Entry<Operation>) -> Bool {
         operation.delivery.outstanding >= limits.windowBytes || operation.delivery.buffered.count >= limits.windowBatches
     }
 
-    private func hasRoomFor(_ pull: Pull, _ operation: Operation) -> Bool {
+    private func hasRoomFor(_ pull: Pull, _ operation: Entry<Operation>) -> Bool {
         guard case .next(let count) = pull.kind, let uid = peers[operation.request.client]?.uid else { return true }
         let bytes = operation.delivery.available(count, within: limits.replyBytes).bytes
         return credit.hasRoom(forReply: bytes, uid: uid, limits: limits)

@@ -41,7 +41,7 @@ extension BrokerCore {
                 .providerAlreadyRegistered,
                 "provider \(known.name) is registered in \(namespace) already\(owner); stop that process or choose another name")
         }
-        guard registry.all.count < limits.registrations, registry.definitions(of: peer.uid) < limits.registrationsPerUser else {
+        guard registry.count < limits.registrations, registry.definitions(of: peer.uid) < limits.registrationsPerUser else {
             throw Refusal(.quotaViolation, "too many provider registrations; unregister some before you add \(name)")
         }
     }
@@ -53,7 +53,7 @@ extension BrokerCore {
     ) -> RegistrationID? {
         began(.define(namespace: namespace, name: name, user: user, uid: uid, terms), at: now)
         let known = registry.find(namespace: namespace, name: name, user: user)?.id
-        guard known != nil || registry.all.count < limits.registrations else { return nil }
+        guard known != nil || registry.count < limits.registrations else { return nil }
         let id = known ?? registry.define(namespace: namespace, name: name, user: user, uid: uid)
         if known == nil {
             registry[id]?.silence = limits.silence

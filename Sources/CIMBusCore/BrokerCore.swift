@@ -6,9 +6,9 @@ import CIM
 /// owner calls ``advance(to:)``. Messages of one peer are given to it in the order in which they came.
 public struct BrokerCore: Sendable {
     public let limits: Limits
-    public internal(set) var operations: [OperationID: Operation] = [:]
-    public internal(set) var legs: [SinkID: Leg] = [:]
-    public internal(set) var peers: [PeerID: Peer] = [:]
+    public internal(set) var operations = Table<OperationID, Operation>()
+    public internal(set) var legs = Table<SinkID, Leg>()
+    public internal(set) var peers = Table<PeerID, Peer>()
     public internal(set) var registry = ProviderRegistry()
     /// The sum of all registrations' counters, and of what has no registration.
     public internal(set) var counters = Registration.Counters()
@@ -45,7 +45,7 @@ public struct BrokerCore: Sendable {
     }
 
     /// The state of a registration as an administrator sees it.
-    public func state(of registration: Registration) -> Registration.State {
+    public func state(of registration: Entry<Registration>) -> Registration.State {
         guard let id = registration.peer, let peer = peers[id] else { return .absent }
         if registration.isSuspended { return .suspended }
         return peer.liveness == .responsive ? .running : .unresponsive
@@ -62,7 +62,7 @@ public struct BrokerCore: Sendable {
     /// A peer that spoke for the first time, with the credentials its connection vouches for. Must precede every other event of it.
     public mutating func peerAppeared(_ id: PeerID, uid: UInt32, pid: UInt32?, at moment: Microseconds) {
         began(.peerAppeared(id, uid: uid, pid: pid), at: moment)
-        if peers[id] == nil { peers[id] = Peer(id: id, uid: uid, pid: pid, heard: moment) }
+        if peers[id] == nil { peers[id] = Entry(Peer(id: id, uid: uid, pid: pid, heard: moment)) }
     }
 
     /// The peer said something. Every event of a peer implies it.
@@ -108,7 +108,7 @@ public struct BrokerCore: Sendable {
         began(.shutDown, at: moment)
         isShuttingDown = true
         // Outermost last, so that each is told the reason itself and not that its parent ended.
-        for id in operations.keys.sorted(by: >) { conclude(id, .because(.shuttingDown), discarding: true) }
+        for id in operations.keys.reversed() { conclude(id, .because(.shuttingDown), discarding: true) }
         return takeEffects()
     }
 

@@ -62,6 +62,14 @@ struct ReadMark: Hashable, Sendable {
 
     var unread: Int { sent - read }
 
+    /// Bytes were sent. Returns those that were not promised before, and so are to be charged now.
+    mutating func wereSent(_ bytes: Int) -> Int {
+        let kept = min(bytes, promised)
+        promised -= kept
+        sent += bytes - kept
+        return bytes - kept
+    }
+
     /// The ping was answered; returns how many bytes are known to be read now that were not before.
     mutating func answered() -> Int {
         guard let mark = pinged else { return 0 }

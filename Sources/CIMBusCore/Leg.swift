@@ -29,4 +29,11 @@ public struct Leg: Sendable {
     var heard: Microseconds
     /// `Indicate` calls the broker has not answered. Time in which there are any is no silence (L8).
     var withheld = 0
+
+    /// The provider has its call.
+    mutating func wasCalled(at moment: Microseconds) {
+        call = .called
+        ledger.call(peer)
+        heard = moment
+    }
 }

@@ -41,6 +41,11 @@ public struct Request: Hashable, Sendable, Codable {
         /// The broker conducts it: it asks providers in parts (``BrokerCore/beginPart(of:kind:target:at:)``) and its own repository, supplies
         /// the objects, and says how it ended.
         case conducted
+
+        /// The provider's.
+        var registration: RegistrationID? { if case .provider(let id) = self { id } else { nil } }
+
+        var isConducted: Bool { if case .conducted = self { true } else { false } }
     }
 
     public var client: PeerID
@@ -131,11 +136,7 @@ public struct Operation: Sendable {
     var expires: Microseconds?
 
     /// Whose failure it would be.
-    var asked: RegistrationID? {
-        if let registration { return registration }
-        if case .provider(let id) = request.target { return id }
-        return nil
-    }
+    var asked: RegistrationID? { registration ?? request.target.registration }
 
     /// Objects handed to the client so far.
     public var objectsDelivered: Int { delivery.objects }
@@ -184,6 +185,23 @@ struct Delivery: Hashable, Sendable {
     /// The newest progress report that the client cannot be sent yet, and what it had been sent when the last one went out.
     var progress: Progress?
     var progressMark: Int?
+
+    /// The first batch of the queue is the client's, or its reply's, from now on.
+    mutating func handedOver(_ batch: Batch) {
+        queue.removeFirst()
+        outstanding += batch.bytes
+        objects += batch.sizes.count
+        bytes += batch.bytes
+        blockedSince = nil
+    }
+
+    /// What is kept for a reply, or for `Next`, goes.
+    /// - Returns: its bytes.
+    mutating func dropBuffer() -> Int {
+        buffered = []
+        defer { outstanding = 0 }
+        return outstanding
+    }
 
     /// Objects that a `Next` could have now, and how many of at most `count` fit in `bytes` (always one).
     func available(_ count: Int, within bytes: Int) -> (objects: Int, bytes: Int, full: Bool) {

@@ -34,6 +34,21 @@ public struct Peer: Sendable {
     var reads = ReadMark()
     var pace = Pace()
     var calls = PeerCalls()
+
+    /// It was sent a call for `sink`. Of what was not asked anything before, the quiet begins only now.
+    mutating func wasCalled(_ sink: SinkID, at moment: Microseconds) {
+        if sinks.isEmpty, pingedAt == nil { heard = max(heard, moment) }
+        sinks.insert(sink)
+    }
+
+    /// What it has read by saying something, in bytes: all it was sent, if no call of its own waits for an answer and it was not seen to send
+    /// without waiting for answers. One that makes blocking calls and nothing else never gets to answer a ping.
+    mutating func readBySpeaking() -> Int {
+        guard owed == 0, pace.waitsForAnswers, reads.unread > reads.promised else { return 0 }
+        let read = reads.unread - reads.promised
+        reads.read += read
+        return read
+    }
 }
 
 /// The calls to one provider process that are not simply under way.

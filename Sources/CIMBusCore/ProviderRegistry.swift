@@ -56,31 +56,37 @@ public struct ProviderRegistry: Sendable {
         var user: UInt32?
     }
 
-    private(set) var byID: [RegistrationID: Registration] = [:]
+    private(set) var byID = Table<RegistrationID, Registration>()
     private var byName: [Key: RegistrationID] = [:]
     private var last: UInt64 = 0
 
     public init() {}
 
-    public var all: some Collection<Registration> { byID.values }
+    public var all: some Sequence<Entry<Registration>> { byID.values }
+
+    public var count: Int { byID.count }
 
     /// - Parameter user: of a registration for one user alone.
-    public func find(namespace: String, name: String, user: UInt32? = nil) -> Registration? {
+    public func find(namespace: String, name: String, user: UInt32? = nil) -> Entry<Registration>? {
         byName[Key(namespace: namespace, name: CIMName(name), user: user)].flatMap { byID[$0] }
     }
 
-    public func find(_ id: RegistrationID) -> Registration? { byID[id] }
+    public func find(_ id: RegistrationID) -> Entry<Registration>? { byID[id] }
 
-    subscript(_ id: RegistrationID) -> Registration? {
-        _read { yield byID[id] }
-        _modify { yield &byID[id] }
+    subscript(_ id: RegistrationID) -> Entry<Registration>? {
+        get { byID[id] }
+        _modify {
+            var entry = byID.take(id)
+            yield &entry
+            byID.put(entry, id)
+        }
     }
 
     /// A definition for a name that has none.
     mutating func define(namespace: String, name: String, user: UInt32?, uid: UInt32) -> RegistrationID {
         last += 1
         let id = RegistrationID(last)
-        byID[id] = Registration(id: id, name: name, namespace: namespace, user: user, uid: uid, silence: 0, ping: 0)
+        byID[id] = Entry(Registration(id: id, name: name, namespace: namespace, user: user, uid: uid, silence: 0, ping: 0))
         byName[Key(namespace: namespace, name: CIMName(name), user: user)] = id
         return id
     }

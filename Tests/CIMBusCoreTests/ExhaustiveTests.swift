@@ -121,7 +121,7 @@ struct Search {
         scene.expectationFailed()
         scene.startFailed()
         // A conductor hears of it, and ends what it conducts.
-        for operation in scene.core.operations.values.sorted(by: { $0.id < $1.id }) where operation.request.target == .conducted {
+        for operation in scene.core.operations.values where operation.request.target == .conducted {
             for part in operation.children.sorted() { while scene.core.operations[part] != nil { scene.consume(part) } }
             scene.conclude(operation.id)
         }

@@ -26,8 +26,8 @@ struct Fingerprint: Hashable {
             guard let moment else { return .max }
             return max(Int(moment - now), -1_000_000_000)
         }
-        let operations = core.operations.keys.sorted()
-        let sinks = core.legs.keys.sorted()
+        let operations = core.operations.keys
+        let sinks = core.legs.keys
         func rank(_ id: OperationID?) -> Int { id.flatMap { operations.firstIndex(of: $0) } ?? -1 }
         func rank(_ id: SinkID?) -> Int { id.flatMap { sinks.firstIndex(of: $0) } ?? -1 }
 
@@ -85,7 +85,7 @@ struct Fingerprint: Hashable {
                 add(leg.ledger.counts[peer] ?? 0)
             }
         }
-        for id in core.peers.keys.sorted() {
+        for id in core.peers.keys {
             guard let peer = core.peers[id] else { continue }
             add(Int(id.number))
             add(relative(peer.heard))
@@ -103,7 +103,7 @@ struct Fingerprint: Hashable {
             add(core.credit.unread(of: peer.uid))
             add(relative(core.agenda.times[.peer(id)]))
         }
-        for registration in core.registry.all.sorted(by: { $0.id < $1.id }) {
+        for registration in core.registry.all {
             add(Int(registration.peer?.number ?? 0))
             switch registration.activation {
             case .idle: add(0)

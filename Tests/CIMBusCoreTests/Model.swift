@@ -123,10 +123,10 @@ struct Model {
                 }
             }
         }
-        for (id, operation) in core.operations.sorted(by: { $0.key < $1.key }) where operation.request.target == .conducted {
-            events.append(.conclude(id))
-            if operation.state != .ended, operation.delivery.queue.isEmpty { events.append(.supply(id)) }
-            if operation.children.isEmpty { events.append(.part(id)) }
+        for operation in core.operations.values where operation.request.target == .conducted {
+            events.append(.conclude(operation.id))
+            if operation.state != .ended, operation.delivery.queue.isEmpty { events.append(.supply(operation.id)) }
+            if operation.children.isEmpty { events.append(.part(operation.id)) }
             for part in operation.children.sorted() { events.append(.consume(part)) }
         }
         for sink in scene.witness.calls.sorted() {
@@ -136,9 +136,10 @@ struct Model {
             if !fewer { events.append(.fail(sink)) }
             if leg.objects < objects { events.append(.answerWithObject(sink)) }
         }
-        for sink in core.legs.keys.sorted() { events += self.events(on: sink, in: core) }
+        for sink in core.legs.keys { events += self.events(on: sink, in: core) }
         for peer in [Scene.provider, Scene.other, Scene.client] where core.peers[peer] != nil { events.append(.vanish(peer)) }
-        for (id, operation) in core.operations.sorted(by: { $0.key < $1.key }) {
+        for operation in core.operations.values {
+            let id = operation.id
             if operation.state != .ended { events.append(.cancel(id)) }
             switch operation.request.form {
             case .semisync:

@@ -76,7 +76,8 @@ struct Witness {
         var waitingIndicates = 0
         var waitingPulls = 0
         var openNow = 0
-        for (id, operation) in core.operations {
+        for operation in core.operations.values {
+            let id = operation.id
             waitingPulls += operation.pulls.count
             if operation.state == .ended {
                 if !kept.contains(id) { fault("operation \(id.number) ended without an end") }
@@ -107,7 +108,8 @@ struct Witness {
         }
         if openNow != open.count { fault("L1: \(openNow) operations are open, \(open.count) have no end") }
         if core.openOperations != open.count { fault("openOperations is \(core.openOperations), not \(open.count)") }
-        for (sink, leg) in core.legs {
+        for leg in core.legs.values {
+            let sink = leg.sink
             if core.operations[leg.operation]?.leg != sink { fault("sink \(sink.number) belongs to no operation") }
             queued += leg.final?.object == nil ? 0 : 1
             for (peer, count) in leg.ledger.counts {

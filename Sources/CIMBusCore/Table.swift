@@ -1,0 +1,124 @@
+/// What the core keeps of each thing that has a number, in the order of the numbers.
+///
+/// It is used like a dictionary, and is made for large elements that are looked at and changed all the time, and for ids that mostly grow: an
+/// element is changed where it lies, to look at it copies nothing, and to find it takes a few comparisons and no hash. Its order is always the
+/// same.
+@frozen
+public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
+    @usableFromInline var ids: [ID] = []
+    /// As many as `ids`; nil only while one is removed.
+    @usableFromInline var entries: [Entry<Element>?] = []
+
+    public init() {}
+
+    public var count: Int { ids.count }
+    public var isEmpty: Bool { ids.isEmpty }
+
+    /// In their order.
+    public var keys: [ID] { ids }
+
+    /// In the order of their ids.
+    public var values: some Sequence<Entry<Element>> { entries.lazy.compactMap(\.self) }
+
+    /// The first place whose id is not smaller.
+    @inlinable
+    func place(of id: ID) -> Int {
+        var low = 0
+        var high = ids.count
+        while low < high {
+            let middle = (low &+ high) >> 1
+            if ids[middle] < id { low = middle &+ 1 } else { high = middle }
+        }
+        return low
+    }
+
+    /// The element; nil removes it.
+    @inlinable
+    public subscript(id: ID) -> Entry<Element>? {
+        get {
+            let place = place(of: id)
+            return place < ids.count && ids[place] == id ? entries[place] : nil
+        }
+        // It keeps so little while the element is out that nothing is allocated for it.
+        _modify {
+            var entry = take(id)
+            yield &entry
+            put(entry, id)
+        }
+    }
+
+    /// Moves an entry out; its place waits for ``put(_:_:)``.
+    @inlinable
+    mutating func take(_ id: ID) -> Entry<Element>? {
+        let place = place(of: id)
+        guard place < ids.count, ids[place] == id else { return nil }
+        var entry: Entry<Element>?
+        swap(&entry, &entries[place])
+        return entry
+    }
+
+    @inlinable
+    mutating func put(_ entry: consuming Entry<Element>?, _ id: ID) {
+        let place = place(of: id)
+        if place < ids.count, ids[place] == id {
+            if let entry { entries[place] = entry } else { remove(at: place) }
+        } else if let entry {
+            ids.insert(id, at: place)
+            entries.insert(entry, at: place)
+        }
+    }
+
+    /// Takes an element out.
+    public mutating func removeValue(forKey id: ID) -> Entry<Element>? {
+        let place = place(of: id)
+        guard place < ids.count, ids[place] == id else { return nil }
+        let entry = entries[place]
+        remove(at: place)
+        return entry
+    }
+
+    @usableFromInline
+    mutating func remove(at place: Int) {
+        ids.remove(at: place)
+        entries.remove(at: place)
+    }
+}
+
+/// An element of a ``Table``: a value, whose copies share their memory until one of them is changed. Its properties are the element's.
+@frozen
+@dynamicMemberLookup
+public struct Entry<Element: Sendable>: Sendable {
+    /// `@unchecked Sendable`: changed only by an entry that alone refers to it.
+    @usableFromInline
+    final class Storage: @unchecked Sendable {
+        // Whoever changes it has exclusive access to the one entry that refers to it: no need to note the access down as well.
+        @exclusivity(unchecked) @usableFromInline var element: Element
+
+        @usableFromInline
+        init(_ element: Element) { self.element = element }
+    }
+
+    @usableFromInline var storage: Storage
+
+    @inlinable
+    public init(_ element: Element) { storage = Storage(element) }
+
+    /// The element itself, for its methods.
+    @inlinable
+    public var value: Element {
+        get { storage.element }
+        _modify {
+            if !isKnownUniquelyReferenced(&storage) { storage = Storage(storage.element) }
+            yield &storage.element
+        }
+    }
+
+    @inlinable
+    public subscript<Value>(dynamicMember path: KeyPath<Element, Value>) -> Value { storage.element[keyPath: path] }
+
+    @inlinable
+    public subscript<Value>(dynamicMember path: WritableKeyPath<Element, Value>) -> Value {
+        get { storage.element[keyPath: path] }
+        _modify { yield &value[keyPath: path] }
+    }
+}
