@@ -7,6 +7,11 @@ extension CIMObjectPath {
     ///
     /// The class name becomes that of `declaration`, also where the path named a relative of it. A class path stays a class path.
     public func canonicalized(for declaration: CIMClass) throws(ObjectPathError) -> CIMObjectPath {
+        try canonicalized(for: declaration, keys: declaration.keyProperties)
+    }
+
+    /// The same for a class whose key properties were looked up before.
+    package func canonicalized(for declaration: CIMClass, keys declared: [CIMProperty]) throws(ObjectPathError) -> CIMObjectPath {
         var canonical = self
         canonical.className = declaration.name
         switch keys {
@@ -18,14 +23,15 @@ extension CIMObjectPath {
             }
         case .keys(let given):
             guard !declaration.isSingleton else { throw ObjectPathError("class \(declaration.name) is a singleton: its path is '=@'") }
-            canonical.keys = .keys(try CIMObjectPath.canonical(given, for: declaration))
+            canonical.keys = .keys(try CIMObjectPath.canonical(given, for: declaration, declared))
         }
         if let reason = canonical.reasonItCannotBeWritten { throw ObjectPathError(reason) }
         return canonical
     }
 
-    private static func canonical(_ given: [Key], for declaration: CIMClass) throws(ObjectPathError) -> [Key] {
-        let declared = declaration.keyProperties
+    private static func canonical(
+        _ given: [Key], for declaration: CIMClass, _ declared: [CIMProperty]
+    ) throws(ObjectPathError) -> [Key] {
         guard let first = declared.first else { throw ObjectPathError("class \(declaration.name) has no key") }
         var values: [KeyValue?] = Array(repeating: nil, count: declared.count)
         for key in given {

@@ -118,12 +118,12 @@ struct ObjectPathParser {
         }
         guard isNext(0x2E) else { return .none }
         var keys: [CIMObjectPath.Key] = []
-        var names: Set<CIMName> = []
+        var names = CIMNameSet()
         repeat {
             position += 1
             let start = position
             let name = try identifier("a key name")
-            guard names.insert(CIMName(name)).inserted else { throw failure("each key once", at: start) }
+            guard names.insert(name) else { throw failure("each key once", at: start) }
             guard isNext(0x3D) else { throw failure("'='") }
             position += 1
             keys.append(CIMObjectPath.Key(name: name, value: try value(depth: depth)))

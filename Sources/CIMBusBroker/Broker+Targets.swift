@@ -40,11 +40,12 @@ extension Broker {
             guard let path = arguments.path else { break }
             let canonical: CIMObjectPath
             do throws(ObjectPathError) {
-                canonical = try path.canonicalized(for: declaration)
+                canonical = try path.canonicalized(for: declaration, keys: layout.keyProperties)
             } catch {
                 return .broker(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), answer: nil)
             }
             record.path = canonical.relativePath
+            record.target = record.path.clipped()
             if arguments.kind == .getObject { return get(canonical, layout, isDirect: isDirect, &record) }
             return try delete(canonical, layout, &record)
         case .putInstance:

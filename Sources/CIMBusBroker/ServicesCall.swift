@@ -59,8 +59,10 @@ struct ServicesCall {
             }
             flags = try Self.checked(OperationFlags(rawValue: reader.readInt32()), kind, form)
             try readContext(&reader)
-            try checkExtensions()
-            settleExtensions()
+            if !context.isEmpty {
+                try checkExtensions()
+                settleExtensions()
+            }
             if kind == .execMethod { object = try Self.passObject(&reader) }
             if form == .async {
                 let path = try reader.readObjectPath()
@@ -174,7 +176,7 @@ struct ServicesCall {
         guard end - reader.position <= Self.largestContext else {
             throw CIMError(.quotaViolation, "a context of \(end - reader.position) bytes; 64 KiB are the most")
         }
-        var names: Set<CIMName> = []
+        var names = CIMNameSet()
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()
             let name = try reader.readString()
@@ -185,7 +187,7 @@ struct ServicesCall {
             guard value.depth <= Nesting.containers - 3 else {
                 throw CIMError(.quotaViolation, "context value \(name) nests more than \(Nesting.containers) containers deep")
             }
-            guard names.insert(CIMName(name)).inserted else {
+            guard names.insert(name) else {
                 throw CIMError(.invalidContext, "context value \(name) is there twice")
             }
             // In any case: a provider may look names up as WMI does, and would take a client's word for the broker's.

@@ -28,6 +28,8 @@ final class ProviderHost: Sendable {
 
     let connection: Connection
     private let providers: [CIMName: any Provider]
+    /// Those of ``providers`` that have instances.
+    private let instanceProviders: [CIMName: any InstanceProvider]
     private let options: ProviderService.Options
     private let logger: Logger
     private let state: Mutex<State>
@@ -35,6 +37,7 @@ final class ProviderHost: Sendable {
     init(_ connection: Connection, _ providers: [CIMName: any Provider], _ options: ProviderService.Options, _ logger: Logger) {
         self.connection = connection
         self.providers = providers
+        instanceProviders = providers.compactMapValues { $0 as? any InstanceProvider }
         self.options = options
         self.logger = logger
         state = Mutex(State(places: Places(options.maximumConcurrentCalls)))
@@ -305,10 +308,9 @@ final class ProviderHost: Sendable {
     }
 
     private func instances(_ className: String) throws(CIMError) -> any InstanceProvider {
-        guard let provider = try provider(className) as? any InstanceProvider else {
-            throw CIMError(.providerNotCapable, "this provider has no instances of \(className)")
-        }
-        return provider
+        if let provider = instanceProviders[CIMName(className)] { return provider }
+        _ = try provider(className)
+        throw CIMError(.providerNotCapable, "this provider has no instances of \(className)")
     }
 }
 

@@ -12,19 +12,21 @@ enum ProviderMethod: String, CaseIterable {
     case execMethod = "ExecMethodAsync"
 
     /// What precedes the sink, which is the last argument.
-    var signatureBeforeSink: Signature {
+    private var typesBeforeSink: StaticString {
         switch self {
-        case .getObject, .deleteInstance, .createInstanceEnum: Signature(verified: "ssia{sv}")
-        case .putInstance: Signature(verified: "sa{sv}ia{sv}")
-        case .execQuery: Signature(verified: "sssia{sv}")
-        case .execMethod: Signature(verified: "sssia{sv}a{sv}")
+        case .getObject, .deleteInstance, .createInstanceEnum: "ssia{sv}"
+        case .putInstance: "sa{sv}ia{sv}"
+        case .execQuery: "sssia{sv}"
+        case .execMethod: "sssia{sv}a{sv}"
         }
     }
 
     func sink(of call: MethodCall) throws -> ObjectPath {
         var reader = call.reader
-        for type in signatureBeforeSink.types { try reader.skip(type) }
-        return try reader.readObjectPath()
+        let types = typesBeforeSink
+        try reader.skip(types: UnsafeRawBufferPointer(start: types.utf8Start, count: types.utf8CodeUnitCount))
+        // An argument of this type: the bus has checked its form.
+        return ObjectPath(verified: try reader.readString())
     }
 }
 

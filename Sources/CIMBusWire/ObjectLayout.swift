@@ -44,6 +44,8 @@ public final class ObjectLayout: Sendable {
     public let namespace: CIMNamespaceName
     let slots: [Slot]
     let keys: [Int]
+    /// The class's key properties.
+    package let keyProperties: [CIMProperty]
     private let positions: [CIMName: Int]
     /// The entry `__CLASS`, with which an object usually starts.
     let classEntry: [UInt8]
@@ -62,6 +64,7 @@ public final class ObjectLayout: Sendable {
         self.namespace = namespace
         slots = declaration.properties.map { Slot($0.name, $0.type, isKey: $0.isKey) }
         keys = declaration.properties.indices.filter { declaration.properties[$0].isKey }
+        keyProperties = keys.map { declaration.properties[$0] }
         positions = Self.positions(slots)
         pathPrefix = Array("\\\\\(server)\\\(namespace.wmiText):".utf8)
         classEntry = Self.classEntry(className)
@@ -92,6 +95,7 @@ public final class ObjectLayout: Sendable {
         if let returns { slots.append(Slot("ReturnValue", returns)) }
         self.slots = slots
         keys = []
+        keyProperties = []
         positions = Self.positions(slots)
         pathPrefix = []
         location = []
