@@ -11,6 +11,7 @@ enum Bench {
         switch arguments.dropFirst().first {
         case "serve-c": exit(baseline_serve(arguments[2]))
         case "provider": try await Role.provider(arguments[2], count: Int(arguments[3]) ?? 0)
+        case "relay": try await Relay.run(arguments[2], to: arguments[3])
         case "enumerate": try await Role.enumerate(arguments[2])
         case "query": try await QueryRole.run(arguments[2], count: Int(arguments[3]) ?? 0, rounds: Int(arguments[4]) ?? 1)
         case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)
@@ -20,7 +21,8 @@ enum Bench {
         case "wait": try await Role.wait(arguments[2], count: Int(arguments[3]) ?? 1)
         case "latency":
             try await Role.latency(
-                arguments[2], direct: arguments[3], c: arguments[4], samples: Int(arguments[5]) ?? 1, rounds: Int(arguments[6]) ?? 1)
+                arguments[2], direct: arguments[3], relay: arguments[4], c: arguments[5], samples: Int(arguments[6]) ?? 1,
+                rounds: Int(arguments[7]) ?? 1)
         case "family": try await Family.provide(arguments[2], arguments[3], count: Int(arguments[4]) ?? 1)
         case "hierarchy": try await QueryRole.hierarchy(arguments[2], count: Int(arguments[3]) ?? 1, rounds: Int(arguments[4]) ?? 1)
         case "asynch": try await Asynch.provide(arguments[2], arguments[3], count: Int(arguments[4]) ?? 1)

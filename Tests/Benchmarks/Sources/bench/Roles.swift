@@ -114,7 +114,7 @@ enum Role {
     }
 
     /// Latencies of everything that is compared, measured in turns so that noise meets all of them.
-    static func latency(_ address: String, direct: String, c: String, samples: Int, rounds: Int) async throws {
+    static func latency(_ address: String, direct: String, relay: String, c: String, samples: Int, rounds: Int) async throws {
         let connection = try await Connection.connect(to: .address(address), on: EventLoop(name: "client"))
         let session = try await Session.connect(to: .address(address))
         _ = try await session.getClass("Bench_Thing")
@@ -130,10 +130,12 @@ enum Role {
             note("swift empty")
             raw = try await calls(connection, direct, "Get", samples)
             note("direct get")
+            raw = try await calls(connection, relay, "Get", samples)
+            note("relayed get")
             raw = try await brokered(connection, samples)
             note("brokered get")
         }
-        for name in ["socketpair", "c empty", "swift empty", "direct get", "brokered get"] {
+        for name in ["socketpair", "c empty", "swift empty", "direct get", "relayed get", "brokered get"] {
             let latency = Latency(times[name] ?? [])
             print("\(name)\t\(latency.microseconds(50))\t\(latency.microseconds(99))")
         }

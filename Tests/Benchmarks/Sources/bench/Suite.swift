@@ -24,8 +24,10 @@ struct Suite {
         let stage = try await Stage(pinned: pinned, objects: 1)
         let c = try Stage.spawn(pinned, Stage.program(), ["serve-c", stage.bus.address])
         let name = try await Stage.line(c, "the C service")
+        let relay = try Stage.spawn(pinned, Stage.program(), ["relay", stage.bus.address, stage.direct])
+        let relayName = try await Stage.line(relay, "the relay")
         let lines = try await stage.run(
-            ["latency", stage.bus.address, stage.direct, name, quick ? "1000" : "4000", quick ? "2" : "5"])
+            ["latency", stage.bus.address, stage.direct, relayName, name, quick ? "1000" : "4000", quick ? "2" : "5"])
         var p50: [String: Double] = [:]
         print("## Latency, \(pinned ? "all processes on one CPU" : "unpinned")\n\n| call | p50 µs | p99 µs |\n|---|---|---|")
         for line in lines {
@@ -36,7 +38,9 @@ struct Suite {
         }
         func ratio(_ a: String, _ b: String) -> String { fixed((p50[a] ?? 0) / (p50[b] ?? 1)) }
         print("\nSwift async call / C libdbus call: **\(ratio("swift empty", "c empty"))**")
-        print("brokered / direct: **\(ratio("brokered get", "direct get"))**\n")
+        print("brokered / direct: **\(ratio("brokered get", "direct get"))**")
+        print("relayed / direct: **\(ratio("relayed get", "direct get"))**\n")
+        try await relay.killAndWait()
         try await c.killAndWait()
         try await stage.end()
     }
