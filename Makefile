@@ -6,6 +6,9 @@ SHELL := /bin/bash
 CONFIGURATION ?= debug
 BUILD_DIR ?= .build/$(CONFIGURATION)
 export SWIFT ?= swift
+# A release carries Swift's own libraries with it, and runs where no toolchain is.
+RELEASE := --configuration release --static-swift-stdlib
+MODE := $(if $(filter release,$(CONFIGURATION)),$(RELEASE),--configuration $(CONFIGURATION))
 
 .PHONY: help
 help: ## list the targets
@@ -17,8 +20,8 @@ dependencies: ## install what is missing of Debian's packages (needs root, or ev
 
 .PHONY: build
 build: dependencies ## build the broker, cimctl and the samples
-	$(SWIFT) build --configuration $(CONFIGURATION)
-	$(SWIFT) build --configuration $(CONFIGURATION) --package-path Samples
+	$(SWIFT) build $(MODE)
+	$(SWIFT) build $(MODE) --package-path Samples
 
 .PHONY: demo
 demo: build ## build, start a private bus, the broker and the samples; enumerate, kill a provider, see the error
@@ -57,8 +60,8 @@ docs: dependencies ## the DocC pages of the client's and the provider's library;
 
 .PHONY: bench
 bench: dependencies ## measure what the README claims (release builds; takes minutes)
-	$(SWIFT) build --configuration release --product cimbusd
-	cd Tests/Benchmarks && $(SWIFT) build --configuration release && .build/release/bench
+	$(SWIFT) build $(RELEASE) --product cimbusd
+	cd Tests/Benchmarks && $(SWIFT) build $(RELEASE) && .build/release/bench
 
 # Policy, activation, unit and user have to lie where the bus and systemd look for them, whatever PREFIX is; they name
 # $(BINDIR)/cimbusd. CIMBUSD, CIMCTL: other programs to install in their place.
