@@ -55,11 +55,23 @@ extension Broker {
         return status
     }
 
+    /// Why a call was refused, and whose doing it is.
+    func words(_ refusal: Refusal) -> String {
+        guard let name = refusal.culprit.flatMap({ peerNames[$0] }) else { return refusal.message }
+        let pid = refusal.culprit.flatMap { core.peers[$0]?.pid }
+        return refusal.message + "; most are those of \(name)" + (pid.map { " (process \($0))" } ?? "")
+    }
+
+    /// What a provider did wrong last, for people to read: code, operation and reason; empty if nothing.
+    func lastFailure(of registration: Entry<Registration>) -> String {
+        guard let failure = registration.lastFailure else { return "" }
+        let words = Self.words(failure.explanation, "the provider", 0, registration, configuration.limits)
+        return "\(failure.status.hex) \(failure.kind.rawValue): \(words.clipped())"
+    }
+
     private static func words(
         _ explanation: Explanation, _ who: String, _ delivered: Int, _ registration: Entry<Registration>?, _ limits: Limits
-    )
-        -> String
-    {
+    ) -> String {
         let after = delivered == 0 ? "" : " after \(delivered) objects"
         let detail = explanation.text.isEmpty ? "" : ": \(explanation.text)"
         return switch explanation.reason {

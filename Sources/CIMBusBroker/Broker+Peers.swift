@@ -49,8 +49,8 @@ extension Broker {
         case Contract.broker.text: size = (1 + (core.peers[peer]?.uid == 0 ? core.openOperations : core.operations(of: peer))) << 10
         default: return false
         }
-        if core.hasTooManyUnreadReplies(peer) {
-            connection.methodCall(message).fail(CIMError(.quotaViolation, "too many replies are unread; read them first"))
+        if let refusal = core.refusalOfUnread(peer) {
+            connection.methodCall(message).fail(CIMError(refusal.status, words(refusal)))
             return true
         }
         account(size, to: peer)

@@ -222,7 +222,7 @@ extension Broker {
         case "SinkReferences":
             return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
         case "Counters": return registration.counters.wire
-        default: return .string(registration.lastFailure)
+        default: return .string(lastFailure(of: registration))
         }
     }
 

@@ -62,7 +62,7 @@ extension Broker {
             (id, effects) = try core.begin(request, at: Self.now)
         } catch {
             if case .broker(_, let answer?) = target { payloads[answer.payload] = nil }
-            throw CIMError(error.status, "\(record.kind.rawValue): \(error.message)")
+            throw CIMError(error.status, "\(record.kind.rawValue): \(words(error))")
         }
         records[id] = record
         if input > 0 { inputs[uid, default: 0] += input }

@@ -160,10 +160,14 @@ extension BrokerCore {
         return takeEffects()
     }
 
-    /// Whether the peer's user has left so many replies unread that it gets no more of those nobody needs (section 3).
-    public func hasTooManyUnreadReplies(_ peer: PeerID) -> Bool {
-        guard let uid = peers[peer]?.uid else { return false }
-        return (credit.replies[uid] ?? 0) >= limits.unreadPerUser
+    /// Refuses what would be answered, where the peer's user has left too many replies unread already, and says who reads least (section 3).
+    public func refusalOfUnread(_ peer: PeerID) -> Refusal? {
+        guard let uid = peers[peer]?.uid, (credit.replies[uid] ?? 0) >= limits.unreadPerUser else { return nil }
+        let culprit = peers.values.filter { $0.uid == uid }.max { $0.reads.unread < $1.reads.unread }?.id
+        return Refusal(
+            .quotaViolation,
+            "uid \(uid) has \(limits.unreadPerUser >> 20) MiB of replies that it has not read; read them, or end who does not",
+            culprit: culprit)
     }
 
     /// Operations of the peer's user, finished ones whose results are kept included.

@@ -73,10 +73,7 @@ extension BrokerCore {
         guard quota.hasRoom(for: parent?.origin ?? client.uid, limits: limits) else {
             throw Refusal(.quotaViolation, "too many open operations; wait for some to end")
         }
-        guard (credit.replies[client.uid] ?? 0) < limits.unreadPerUser else {
-            throw Refusal(
-                .quotaViolation, "uid \(client.uid) has \(limits.unreadPerUser >> 20) MiB of replies it has not read; read them first")
-        }
+        if let refusal = refusalOfUnread(request.client) { throw refusal }
         guard quota.buffered(for: client.uid) < limits.bufferedPerUser else {
             throw Refusal(
                 .quotaViolation,
@@ -205,8 +202,9 @@ extension BrokerCore {
             counters.failures += 1
             guard let registration else { return }
             registry[registration]?.counters.failures += 1
-            registry[registration]?.lastFailure =
-                "\(outcome.status.hex) \(operation.request.kind.rawValue): \(outcome.explanation?.reason.rawValue ?? "reported by the provider")"
+            guard let explanation = outcome.explanation, explanation.reason.isProviders else { return }
+            registry[registration]?.lastFailure = .init(
+                status: outcome.status, kind: operation.request.kind, explanation: explanation)
         }
     }
 

@@ -99,6 +99,18 @@ public struct Explanation: Hashable, Sendable, Codable {
             case .stated: .failed
             }
         }
+
+        /// Whether it is something that the provider did, or did not do.
+        var isProviders: Bool {
+            switch self {
+            case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .providerSilent, .noCallSlot, .flooded,
+                .wrongObjectCount, .misfit, .badAnswer, .notReentrant, .unregistered, .notRunning, .startFailed, .initializationFailed:
+                true
+            case .deadlinePassed, .tooDeep, .clientTooSlow, .resultTooLarge, .cancelled, .parentEnded, .noRegistrationOfUser, .suspended,
+                .shuttingDown, .stated:
+                false
+            }
+        }
     }
 
     public var reason: Reason
@@ -119,9 +131,12 @@ public struct Refusal: Error, Hashable, Sendable {
     public var status: WBEMStatus
     /// What, where, and what to do.
     public var message: String
+    /// Whose doing it is, where it is another peer's than the caller's own.
+    public var culprit: PeerID?
 
-    public init(_ status: WBEMStatus, _ message: String) {
+    public init(_ status: WBEMStatus, _ message: String, culprit: PeerID? = nil) {
         self.status = status
         self.message = message
+        self.culprit = culprit
     }
 }

@@ -17,6 +17,13 @@ public struct Registration: Sendable {
         public init() {}
     }
 
+    /// An operation that ended because of what its provider did.
+    public struct Failure: Hashable, Sendable {
+        public var status: WBEMStatus
+        public var kind: Request.Kind
+        public var explanation: Explanation
+    }
+
     public let id: RegistrationID
     public let name: String
     public let namespace: String
@@ -32,7 +39,8 @@ public struct Registration: Sendable {
     public internal(set) var silence: Microseconds
     public internal(set) var ping: Microseconds
     public internal(set) var counters = Counters()
-    public internal(set) var lastFailure = ""
+    /// What it did wrong last, as far as the broker found that out itself.
+    public internal(set) var lastFailure: Failure?
     public internal(set) var open: Set<SinkID> = []
     public internal(set) var calls = Calls()
     /// How it gets a process, while it has none.

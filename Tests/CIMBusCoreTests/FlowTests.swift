@@ -64,6 +64,8 @@ struct FlowTests {
         scene.wait(2)
         #expect(scene.witness.ends[id]?.status == .clientTooSlow)
         #expect(scene.witness.indicates.isEmpty)
+        // It is not what the provider did.
+        #expect(scene.core.registry.find(scene.registration)?.lastFailure == nil)
         expectSafe(scene)
     }
 

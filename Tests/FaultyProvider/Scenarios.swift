@@ -23,7 +23,7 @@ enum Scenarios {
         "indicate-after-end": "reply 0 1; indicate auto; setstatus 0; release; indicate 1; setstatus 0; release",
         "foreign": "foreign /org/cimbus1/sinks/1 indicate 1; foreign /org/cimbus1/sinks/1 setstatus Failed; reply 0 0 auto",
         "unknown-sink": "foreign /org/cimbus1/sinks/18446744073709551615 indicate 1; reply 0 0 auto",
-        "transfer-and-die": "reply 0 1; transfer indicate auto, setstatus 0, release; sync; crash",
+        "transfer-and-die": "reply 0 1; transfer waitfor death, indicate auto, setstatus 0, release; sync; crash",
         "leak": "reply 0 1; indicate auto; setstatus 0",
         "release-before-reply": "indicate auto; setstatus 0; release; reply 0 1",
         "release-too-often": "reply 0 1; addref; release; release; release",

@@ -26,7 +26,10 @@ struct SecondProcess: Sendable {
         posix_spawn_file_actions_adddup2(&actions, ready[1], 3)
         let arguments =
             ["FaultyProvider"] + process.settings.busArguments
-            + ["--continue", sink.text, "--method", method, "--class", className, "--key", key, "--script", script]
+            + [
+                "--continue", sink.text, "--method", method, "--class", className, "--key", key, "--script", script,
+                "--first", process.connection.uniqueName.text,
+            ]
         let pid = try spawn("/proc/self/exe", arguments, actions)
         close(go[0])
         close(ready[1])

@@ -14,6 +14,7 @@ import Glibc
 
 var settings = FaultyProcess.Settings()
 var sinkToContinue: String?
+var first = ""
 var method = ""
 var key = ""
 var arguments = CommandLine.arguments.dropFirst()
@@ -43,6 +44,7 @@ while let argument = arguments.popFirst() {
     case "--silence": settings.silenceSeconds = UInt32(next())
     case "--script": settings.script = next()
     case "--continue": sinkToContinue = next()
+    case "--first": first = next()
     case "--method": method = next()
     case "--key": key = next()
     default:
@@ -61,6 +63,8 @@ do {
     let process = FaultyProcess(settings, connection)
     process.input.start()
     if let sinkToContinue {
+        // For `waitfor death`: the broker hears of it from the bus before anything that is sent after it.
+        _ = try await connection.onNameVanished { [first] name, _ in if name == first { process.input.arrived("death") } }
         _ = "\(connection.uniqueName)\n".withCString { write(3, $0, strlen($0)) }
         close(3)
         await process.input.wait(for: "go")

@@ -139,6 +139,30 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
+        @Test("a flood of calls that reach a provider and want replies: each has its one answer, and nobody else notices")
+        func floodOfAnsweredCalls() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            _ = try await scene.provider("Other", className: "Test_Other")
+            var flood: [RawOpenOperation] = []
+            // As many from each as the bus lets one connection wait for.
+            for _ in 0..<12 {
+                let flooder = try await RawClient.connect(to: scene.bus)
+                for _ in 0..<120 { flood.append(try await flooder.start(.get(thing("thing0")), .sync)) }
+            }
+            for form in CallForm.allCases + CallForm.allCases {
+                #expect(try await scene.client.run(.enumerate("Test_Other"), form, within: .seconds(20)).status == .noError)
+            }
+            var answers: [WBEMStatus: Int] = [:]
+            for operation in flood { answers[try await operation.result(within: .seconds(60)).status, default: 0] += 1 }
+            // Past the bound of open operations they are refused at once.
+            #expect(
+                answers.values.reduce(0, +) == flood.count && Set(answers.keys).isSubset(of: [.noError, .quotaViolation]), "\(answers)")
+            #expect((answers[.noError] ?? 0) > 0)
+            _ = provider
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+
         @Test("a path of megabytes, deep or wide, is no object's; the answer is small, and nobody else notices")
         func endlessPaths() async throws {
             let scene = try await Scene.start()

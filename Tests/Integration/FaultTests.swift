@@ -106,6 +106,9 @@ extension Integration {
                 // status, is the bus's to say. The Release wants no reply, and always comes.
                 let isWithoutStatus = result.status == .providerFailure && result.message.contains("without a status")
                 #expect(isWithoutStatus || [.quotaViolation, .noError].contains(result.status), "\(result.message)")
+                // Nothing that the broker accepted is lost.
+                let counters = try await scene.client.property(faulty.registrationPath, Contract.registration, "Counters").stringDictionary
+                if result.status == .noError { #expect(counters?["Objects"] == .uint64(UInt64(result.objects.count))) }
             } else {
                 #expect(result.status == status, "\(result.message)")
             }

@@ -2,6 +2,7 @@ import CIM
 import CIMBusTestKit
 import CIMBusWire
 import DBus
+import Glibc
 import Testing
 
 /// Clients that never read, and providers that never wait (L13; section 3).
@@ -72,6 +73,41 @@ extension Integration.FlowTests {
             #expect(result.objects.count <= 5)
         }
         try await expectQuiet(scene, open.map(\.sink), next: .enumerate("Test_Thing"))
+    }
+
+    @Test(
+        "L13 section 3: past a bound of replies that a user does not read its calls are refused and told whose they are; others' are not",
+        .enabled(if: getuid() == 0))
+    func unreadReplies() async throws {
+        let bus = try await PrivateBus.start(allUsers: true)
+        let scene = try await Scene.start(bus: bus)
+        let provider = try await scene.provider()
+        provider.on("CreateInstanceEnumAsync") { call in call.reply(.noError, references: 0, batch(1, bytes: 200_000)) }
+        let hog = try await RawClient.connect(to: bus)
+        let name = hog.connection.uniqueName.text
+        let message = try Message.methodCall(
+            destination: BusName(Contract.busName), path: RawClient.cimv2, interface: Contract.services,
+            member: MemberName(verified: "CreateInstanceEnum"), values: RawOperation.enumerate("Test_Thing").arguments())
+        // 12 MiB of replies; all calls before the first is answered.
+        hog.connection.loop.execute {
+            hog.connection.assumeIsolated { connection in for _ in 0..<60 { try? connection.send(message) } }
+        }
+        hog.stopReading()
+        try await scene.eventually("the bound") {
+            let result = try await scene.client.run(.get(thing("thing0")))
+            return result.status == .quotaViolation && result.message.contains("\(name) (process \(getpid()))")
+        }
+        let other = try await ChildProcess.output(
+            "setpriv",
+            [
+                "--reuid", "65534", "--regid", "65534", "--clear-groups", "busctl", "--address=\(bus.address)", "call", "org.cimbus1",
+                RawClient.cimv2.text, Contract.services.text, "GetObject", "sia{sv}", thing("thing0"), "0", "0",
+            ])
+        #expect(other.text.contains("thing0"), "\(other.text)")
+        hog.resumeReading()
+        try await scene.eventually("room") { try await scene.client.run(.get(thing("thing0"))).status == .noError }
+        await hog.close()
+        try await expectQuiet(scene, next: .get(thing("thing0")))
     }
 
     @Test("section 3: 64 Indicate calls unanswered per connection, whatever the sink")

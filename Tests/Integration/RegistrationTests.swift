@@ -170,7 +170,10 @@ extension Integration {
             #expect(roundTrip.map { $0 > 0 && $0 < 1_000_000 } == true)
             await provider.close()
             #expect(try await open.result().status == .providerFailure)
-            #expect(try await client.property(path, Contract.registration, "LastFailure").text?.isEmpty == false)
+            let failure = try await client.property(path, Contract.registration, "LastFailure").text
+            #expect(
+                failure
+                    == "0x80041004 GetObject: the provider left the bus before it reported a status; start it again and retry")
             #expect(try await client.refusal { _ = try await client.call(path, Contract.registration, "Ping") } == .notAvailable)
             try await expectQuiet(scene, [open.sink])
         }
