@@ -17,7 +17,7 @@ enum Bench {
         case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)
         case "stall": try await Role.stall(arguments[2])
         case "get": try await Role.get(arguments[2], count: Int(arguments[3]) ?? 1)
-        case "call": try await Role.call(arguments[2], arguments[3], count: Int(arguments[4]) ?? 1)
+        case "call": try await Role.call(arguments[2], arguments[3], arguments[4], count: Int(arguments[5]) ?? 1)
         case "wait": try await Role.wait(arguments[2], count: Int(arguments[3]) ?? 1)
         case "latency":
             try await Role.latency(

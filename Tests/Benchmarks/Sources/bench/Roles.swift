@@ -89,10 +89,10 @@ enum Role {
         await connection.close()
     }
 
-    /// Nothing but empty calls of a service, for a profiler.
-    static func call(_ address: String, _ service: String, count: Int) async throws {
+    /// Nothing but calls of a service's `Empty` or `Get`, for a profiler.
+    static func call(_ address: String, _ service: String, _ member: String, count: Int) async throws {
         let connection = try await Connection.connect(to: .address(address), on: EventLoop(name: "client"))
-        print(Latency(try await calls(connection, service, "Empty", count)).text)
+        print(Latency(try await calls(connection, service, member, count)).text)
         await connection.close()
     }
 
