@@ -71,8 +71,11 @@ extension Broker {
 
     /// Stores what a provider brings with it. Without instances that define it, it is defined as what its classes need.
     ///
-    /// - Throws: the MOF errors with their positions; AccessDenied for what is not the provider's to change; what the repository refuses.
-    func storeMOF(_ text: String, of provider: String, in home: CIMNamespaceName, uid: UInt32) async throws(CIMError) {
+    /// - Throws: the MOF errors with their positions; AccessDenied for what is not the provider's to change; what the repository refuses; what
+    ///   `condition` throws. Nothing is stored then.
+    func storeMOF(
+        _ text: String, of provider: String, in home: CIMNamespaceName, uid: UInt32, if condition: @escaping Repository.Condition
+    ) async throws(CIMError) {
         do throws(MOFFailure) {
             let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, schema.schema)
             for (index, declaration) in compiled.unit.declarations.enumerated() {
@@ -83,7 +86,7 @@ extension Broker {
                 }
             }
             do throws(CIMError) {
-                try await commit(compiled.changes + impliedDefinition(of: provider, compiled.changes, in: home))
+                try await commit(compiled.changes + impliedDefinition(of: provider, compiled.changes, in: home), if: condition)
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
@@ -225,7 +228,10 @@ extension Broker {
             do throws(CIMError) {
                 if isCheck {
                     try checkAreAllowed(compiled.changes)
-                    try await repository.check(compiled.changes)
+                    let server = schema.server
+                    try await repository.check(compiled.changes) { schema throws(CIMError) in
+                        try schema.checkCanBeSent(compiled.changes, server: server)
+                    }
                 } else {
                     try await commit(compiled.changes)
                 }

@@ -165,6 +165,16 @@ extension Broker {
         }
     }
 
+    /// The bus answers behind all that it had to deliver before.
+    func probe(_ peer: PeerID) {
+        guard let question = try? Message.busCall("GetId") else { return }
+        connection.assumeIsolated { connection in
+            connection.call(question, timeout: nil) { [weak self] _ in
+                self?.assumeIsolated { $0.perform($0.core.probeAnswered(for: peer, at: Self.now)) }
+            }
+        }
+    }
+
     /// Says how many bytes went to a client outside any window.
     func account(_ bytes: Int, to peer: PeerID) { perform(core.sent(bytes, to: peer, at: Self.now)) }
 }

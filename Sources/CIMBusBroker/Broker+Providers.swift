@@ -154,7 +154,8 @@ extension Broker {
         switch check(reader, record, reply) {
         case .success(let objects): return .result(status, references: references, objects: keep(objects))
         case .failure(let fault):
-            return .failure(fault.kind == .misfit ? .because(.misfit, text: fault.description) : .stated(fault.status, fault.description))
+            // There is nothing left to retry: what does not fit, in size or in type, ends the operation.
+            return .failure(.because(.misfit, text: fault.description))
         }
     }
 

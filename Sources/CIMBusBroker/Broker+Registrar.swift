@@ -27,7 +27,8 @@ extension Broker {
             }
             // Only now: what it brings may be large.
             try request.readContext()
-            if request.mof == nil, !request.user.isEmpty { try checkIsPerUser(request) }
+            let definition = schema.schema.provider(request.name, in: request.namespace)
+            if request.mof == nil, !request.user.isEmpty { try request.checkIsPerUser(definition) }
             if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, call, id) }
             try checkFree(request, id)
             let accepted = request
@@ -39,7 +40,12 @@ extension Broker {
             Task(executorPreference: loop) { [self] in
                 do throws(CIMError) {
                     let user = try await accepted.lookUpUser()
-                    if let mof = accepted.mof { try await self.storeMOF(mof, of: accepted.name, in: accepted.namespace, uid: uid) }
+                    if let mof = accepted.mof {
+                        let rights = self.rights
+                        try await self.storeMOF(mof, of: accepted.name, in: accepted.namespace, uid: uid) { schema throws(CIMError) in
+                            try accepted.check(schema.provider(accepted.name, in: accepted.namespace), for: user, by: uid, rights)
+                        }
+                    }
                     try await self.complete(accepted, for: user, call, id)
                 } catch {
                     self.refuse(call, error)
@@ -66,34 +72,6 @@ extension Broker {
         return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: groups[id] ?? []) ?? false
     }
 
-    /// What the definition says about who registers, and for whom (SEMANTICS D.1, D.2, D.4).
-    private func check(_ request: RegisterCall, for user: UInt32?, _ id: PeerID) throws(CIMError) {
-        let definition = schema.schema.provider(request.name, in: request.namespace)
-        if let fault = definition?.fault { throw CIMError(fault.status, "Register: \(fault.message)") }
-        guard request.locale.isEmpty, definition?.isPerLocale != true else {
-            throw CIMError(
-                .notSupported, "Register: CIMBus has no registrations per locale; leave it empty, and PerLocaleInitialization FALSE")
-        }
-        guard let user else {
-            if definition?.isPerUser != true { return }
-            throw CIMError(
-                .invalidParameter, "Register: provider \(request.name) is one for each user (PerUserInitialization); say for which one")
-        }
-        try checkIsPerUser(request)
-        guard let uid = uid(of: id), uid == user || rights.mayWrite(uid: uid) else {
-            throw CIMError(.accessDenied, "Register: a provider for uid \(user) is registered by that user, root or the broker's user")
-        }
-    }
-
-    private func checkIsPerUser(_ request: RegisterCall) throws(CIMError) {
-        guard schema.schema.provider(request.name, in: request.namespace)?.isPerUser == true else {
-            throw CIMError(
-                .notSupported,
-                "Register: provider \(request.name) is not one for each user; leave the user empty, or define it with PerUserInitialization"
-            )
-        }
-    }
-
     /// Before anything is stored for it.
     private func checkFree(_ request: RegisterCall, _ id: PeerID) throws(CIMError) {
         if !request.user.isEmpty { return }
@@ -106,7 +84,8 @@ extension Broker {
 
     /// The registration comes to life.
     private func complete(_ request: RegisterCall, for user: UInt32?, _ call: MethodCall, _ id: PeerID) throws(CIMError) {
-        try check(request, for: user, id)
+        let definition = schema.schema.provider(request.name, in: request.namespace)
+        try request.check(definition, for: user, by: uid(of: id), rights)
         if let failure = request.failure {
             initializationFailed(request, user: user, failure)
             throw CIMError(.initializationFailure, "Register: the provider could not initialize itself: \(failure.clipped(4096))")
@@ -232,6 +211,16 @@ extension Broker {
             $0.emitPropertiesChanged(
                 ["Owner", "ProcessID", "UserID", "Classes", "State"], of: Contract.registration, at: path)
         }
+        dropIfNothing(id)
+    }
+
+    /// A registration that no process serves stays with its definition, or as long as a class names it. Of anything else nothing is left.
+    private func dropIfNothing(_ id: RegistrationID) {
+        guard let known = core.registry.find(id), known.peer == nil, !defined.contains(id),
+            let namespace = CIMNamespaceName(known.namespace), schema.classes(of: known.name, in: namespace).isEmpty
+        else { return }
+        forgetProcess(of: known)
+        undefine(id)
     }
 
     /// For root, the broker's own user, and the provider's.

@@ -38,9 +38,13 @@ extension Broker {
     }
 
     /// All or nothing; durable when it returns.
-    func commit(_ changes: [RepositoryChange]) async throws(CIMError) {
+    func commit(_ changes: [RepositoryChange], if condition: @escaping Repository.Condition = { _ in }) async throws(CIMError) {
         try checkAreAllowed(changes)
-        try await repository.commit(changes)
+        let server = schema.server
+        try await repository.commit(changes) { schema throws(CIMError) in
+            try schema.checkCanBeSent(changes, server: server)
+            try condition(schema)
+        }
         let new = repository.schema
         if new.revision != schema.schema.revision { adopt(new) }
     }

@@ -271,6 +271,7 @@ public actor Broker {
         case .cancelCall(let sink, let peer, let registration): tellCancelled(sink, peer, registration)
         case .start(let id): start(id)
         case .ping(let peer): ping(peer)
+        case .probe(let peer): probe(peer)
         case .registrationChanged(let id): registrationChanged(id)
         case .note(let note): log(note)
         }

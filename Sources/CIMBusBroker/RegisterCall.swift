@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 import DBus
 import Glibc
 
@@ -78,6 +79,35 @@ struct RegisterCall: Sendable {
             throw error
         } catch {
             throw CIMError(.invalidContext, "Register: \(error)")
+        }
+    }
+
+    // MARK: - The definition
+
+    /// What the definition says about who registers, and for whom (SEMANTICS D.1, D.2, D.4).
+    /// - Parameter uid: whose process registers.
+    func check(_ definition: ProviderDefinition?, for user: UInt32?, by uid: UInt32?, _ rights: RegistrationRights) throws(CIMError) {
+        if let fault = definition?.fault { throw CIMError(fault.status, "Register: \(fault.message)") }
+        guard locale.isEmpty, definition?.isPerLocale != true else {
+            throw CIMError(
+                .notSupported, "Register: CIMBus has no registrations per locale; leave it empty, and PerLocaleInitialization FALSE")
+        }
+        guard let user else {
+            if definition?.isPerUser != true { return }
+            throw CIMError(
+                .invalidParameter, "Register: provider \(name) is one for each user (PerUserInitialization); say for which one")
+        }
+        try checkIsPerUser(definition)
+        guard let uid, uid == user || rights.mayWrite(uid: uid) else {
+            throw CIMError(.accessDenied, "Register: a provider for uid \(user) is registered by that user, root or the broker's user")
+        }
+    }
+
+    func checkIsPerUser(_ definition: ProviderDefinition?) throws(CIMError) {
+        guard definition?.isPerUser == true else {
+            throw CIMError(
+                .notSupported,
+                "Register: provider \(name) is not one for each user; leave the user empty, or define it with PerUserInitialization")
         }
     }
 

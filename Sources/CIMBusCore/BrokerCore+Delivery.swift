@@ -5,8 +5,8 @@ extension BrokerCore {
     /// An accepted batch joins the operation's queue, and goes on as far as there is room.
     mutating func accept(_ batch: Batch, for id: OperationID, call: CallID?, sink: SinkID?, peer: PeerID?) {
         let waiting = Delivery.Waiting(batch: batch, call: call, sink: sink, peer: peer)
-        if batch.sizes.isEmpty {
-            // No objects: a no-op (SEMANTICS B.2).
+        if batch.sizes.isEmpty || operations[id]?.takesObjects == false {
+            // No objects: a no-op (SEMANTICS B.2). So are those that nobody could be given.
             effects.append(.discard(batch.payload))
             return answer(waiting, .noError)
         }
@@ -136,7 +136,7 @@ extension BrokerCore {
         credit.refund(bytes, uid: uid)
         // Where others of this user wait, this one goes to the end of the line.
         if blocked.isEmpty || operation.delivery.queue.isEmpty { pump(id) } else { block(id) }
-        creditReturned(to: uid)
+        creditReturned(to: uid, by: peer)
         return takeEffects()
     }
 
@@ -203,10 +203,16 @@ extension BrokerCore {
         }
     }
 
-    /// Credit of `uid` came back: what waits for it has its full time again, and goes on as far as there is room.
-    mutating func creditReturned(to uid: UInt32) {
+    /// Credit of `uid` came back, by this peer's reading; nil: because one left. What waits for it goes on as far as there is room, and has its
+    /// full time again, unless its own client is the one that does not read.
+    mutating func creditReturned(to uid: UInt32, by peer: PeerID?) {
         guard !blocked.isEmpty else { return }
-        for id in blocked where self.uid(of: id) == uid { operations[id]?.delivery.blockedSince = nil }
+        for id in blocked where self.uid(of: id) == uid {
+            guard let operation = operations[id] else { continue }
+            let client = operation.request.client
+            let owesNothing = operation.delivery.unacknowledged.isEmpty && peers[client]?.reads.unread == 0
+            if peer == nil || client == peer || owesNothing { operations[id]?.delivery.blockedSince = nil }
+        }
         pumpBlocked()
     }
 

@@ -195,6 +195,10 @@ extension BrokerCore {
         guard let leg = legs.removeValue(forKey: sink) else { return }
         operations[leg.operation]?.leg = nil
         registry[leg.registration]?.open.remove(sink)
+        // The last of a provider that has gone: what is left of its registration may go, too.
+        if let known = registry[leg.registration], known.peer == nil, known.open.isEmpty {
+            effects.append(.registrationChanged(leg.registration))
+        }
         for owner in leg.ledger.everyOwner { peers[owner]?.sinks.remove(sink) }
         switch leg.call {
         case .queued:

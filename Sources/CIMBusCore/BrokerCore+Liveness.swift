@@ -91,7 +91,7 @@ extension BrokerCore {
         hear(id)
         if let read = peers[id]?.reads.answered(), read > 0 {
             credit.refundReply(read, uid: peer.uid)
-            creditReturned(to: peer.uid)
+            creditReturned(to: peer.uid, by: id)
         }
         flushProgress(to: id)
         askIfUnread(id)
@@ -103,7 +103,7 @@ extension BrokerCore {
         peers[id]?.heard = now
         if let read = peers[id]?.value.readBySpeaking(), read > 0, let uid = peers[id]?.uid {
             credit.refundReply(read, uid: uid)
-            creditReturned(to: uid)
+            creditReturned(to: uid, by: id)
             flushProgress(to: id)
         }
         guard let liveness = peers[id]?.liveness, liveness != .responsive else { return }
@@ -177,7 +177,32 @@ extension BrokerCore {
             peers[id]?.pingedAt = now
             return agenda.schedule(.peer(id), at: now + half)
         }
-        if peer.liveness != .unresponsive {
+        guard peer.probedAt == nil else { return }
+        peers[id]?.probedAt = now
+        effects.append(.probe(id))
+    }
+
+    /// The bus answered, behind everything that it had to deliver. A peer that it had brought nothing of by then has missed its ping (L8); unless
+    /// the bus was so far behind that the ping itself may just have got there: then its time starts again.
+    public mutating func probeAnswered(for id: PeerID, at moment: Microseconds) -> [Effect] {
+        began(.probeAnswered(id), at: moment)
+        guard let peer = peers[id], let probed = peer.probedAt else { return takeEffects() }
+        peers[id]?.probedAt = nil
+        guard let pinged = peer.pingedAt, max(pinged, peer.heard) + max(1, pingLimit(of: id) / 2) <= now, peer.owed == 0 else {
+            judge(id)
+            return takeEffects()
+        }
+        if now - probed > limits.busDelay {
+            peers[id]?.pingedAt = now
+            agenda.schedule(.peer(id), at: now + pingLimit(of: id) / 2)
+        } else {
+            missedPing(id)
+        }
+        return takeEffects()
+    }
+
+    private mutating func missedPing(_ id: PeerID) {
+        if let peer = peers[id], peer.liveness != .unresponsive {
             peers[id]?.liveness = .unresponsive
             note(.unresponsive, peer: id, "did not answer a ping")
             for registration in peer.registrations.sorted() { effects.append(.registrationChanged(registration)) }

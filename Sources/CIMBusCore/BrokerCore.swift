@@ -99,7 +99,7 @@ public struct BrokerCore: Sendable {
         agenda.remove(.peer(id))
         peers[id] = nil
         callWaiting()
-        creditReturned(to: peer.uid)
+        creditReturned(to: peer.uid, by: nil)
         return takeEffects()
     }
 

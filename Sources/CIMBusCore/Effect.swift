@@ -39,6 +39,8 @@ public enum Effect: Hashable, Sendable {
     // Liveness.
     /// Ask a peer whether it is there; what was sent to it before is read when it answers.
     case ping(PeerID)
+    /// Ask the bus itself, behind the ping to this peer that was not answered: when it answers, what the peer said before has arrived.
+    case probe(PeerID)
     /// A registration's state changed.
     case registrationChanged(RegistrationID)
 

@@ -39,6 +39,8 @@ public struct Limits: Hashable, Sendable, Codable {
     /// dbus-daemon lets one connection wait for.
     public var pings = 16
     public var pingsPerUser = 4
+    /// A bus that takes longer than this to answer a question of its own is behind with its work, and a missed ping proves nothing (L8).
+    public var busDelay: Microseconds = .seconds(1)
     /// Bytes sent and not known to be read: per uid, and in all (section 3; dbus-daemon stops reading the broker at about 127 MiB).
     public var unreadPerUser = 8 << 20
     public var unread = 32 << 20

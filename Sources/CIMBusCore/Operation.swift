@@ -135,6 +135,15 @@ public struct Operation: Sendable {
     /// When an ended semisynchronous operation's results go.
     var expires: Microseconds?
 
+    /// Whether there is a place for objects: those of a put and a delete are for a sink, and no other form has one for them (R61, R135).
+    var takesObjects: Bool {
+        guard request.kind.isWrite else { return true }
+        return switch request.form {
+        case .async, .part: true
+        case .sync, .semisync: false
+        }
+    }
+
     /// Whose failure it would be.
     var asked: RegistrationID? { registration ?? request.target.registration }
 

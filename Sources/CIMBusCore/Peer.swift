@@ -26,6 +26,8 @@ public struct Peer: Sendable {
     /// When anything was last heard from it, and when the outstanding ping was sent.
     var heard: Microseconds
     var pingedAt: Microseconds?
+    /// Since when the bus has been asked whether it is behind with its work, before a missed ping counts.
+    var probedAt: Microseconds?
     /// A ping is due that found no room among the outstanding ones.
     var wantsPing = false
     /// It is vanishing in this very event; nothing is sent to it any more.

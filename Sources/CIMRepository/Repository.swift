@@ -82,13 +82,17 @@ public final class Repository: Sendable {
     ///   CriticalError of the whole. Nothing is changed then.
     ///
     /// A class may refer to one that a later change brings; one that none brings is InvalidClass of the change that refers to it.
+    /// - Parameter condition: looks at the schema as it would be, before it is; what it throws is thrown, and nothing is changed.
     @discardableResult
-    public func commit(_ changes: [RepositoryChange]) async throws(CIMError) -> Schema {
+    public func commit(
+        _ changes: [RepositoryChange], if condition: @escaping Condition = { _ in }
+    ) async throws(CIMError) -> Schema {
         try await perform { repository, storage throws(CIMError) in
             var transaction = Transaction(storage, schema: repository.schema)
             try storage.run { try storage.database.beginTransaction(.immediate) }
             do throws(CIMError) {
                 try transaction.apply(changes)
+                try condition(transaction.schema)
             } catch {
                 repository.rollBack(storage)
                 throw error
@@ -116,13 +120,17 @@ public final class Repository: Sendable {
         lock?.release()
     }
 
-    /// Whether ``commit(_:)`` would succeed; nothing changes. It throws what that would.
-    public func check(_ changes: [RepositoryChange]) async throws(CIMError) {
+    /// What must hold after changes, or they are not made.
+    public typealias Condition = @Sendable (Schema) throws(CIMError) -> Void
+
+    /// Whether ``commit(_:if:)`` would succeed; nothing changes. It throws what that would.
+    public func check(_ changes: [RepositoryChange], if condition: @escaping Condition = { _ in }) async throws(CIMError) {
         try await perform { repository, storage throws(CIMError) in
             var transaction = Transaction(storage, schema: repository.schema)
             try storage.run { try storage.database.beginTransaction(.immediate) }
             defer { repository.rollBack(storage) }
             try transaction.apply(changes)
+            try condition(transaction.schema)
         }
     }
 

@@ -141,6 +141,30 @@ struct FlowTests {
         expectSafe(scene)
     }
 
+    @Test("L13: that one client reads does not prolong the time of another of its user that reads nothing")
+    func oneReadsOneDoesNot() throws {
+        var limits = Limits()
+        limits.unreadPerUser = 1_000
+        limits.unreadBeforePing = 1
+        var scene = Scene(limits)
+        let hog = PeerID(9)
+        scene.core.peerAppeared(hog, uid: 1_000, pid: 104, at: scene.now)
+        let first = try scene.open(.sync, by: hog)
+        let second = try scene.open(.sync, by: hog)
+        for id in [first, second] { scene.answer(scene.sink(of: id), objects: [900]) }
+        scene.saw(scene.core.sent(900, to: hog, at: scene.now))
+        for _ in 0..<4 {
+            #expect(scene.witness.ends[second] == nil)
+            scene.wait(9, answering: [Scene.provider, Scene.client])
+            let id = try scene.open(.sync)
+            scene.answer(scene.sink(of: id), objects: [50])
+            scene.saw(scene.core.sent(50, to: Scene.client, at: scene.now))
+        }
+        #expect(scene.witness.ends[second]?.status == .clientTooSlow)
+        #expect(scene.witness.ends.values.count { $0.status.isSuccess } == 5)
+        expectSafe(scene)
+    }
+
     @Test("L13: replies decided on at once keep to the user's bound together")
     func repliesTogether() throws {
         var scene = Scene()

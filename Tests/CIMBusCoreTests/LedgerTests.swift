@@ -226,6 +226,26 @@ struct LedgerTests {
         expectSafe(scene)
     }
 
+    @Test("R61 R135: the objects of a put and a delete reach a sink; where there is none they are dropped, and wait for nobody")
+    func objectsOfWrites() throws {
+        var scene = Scene()
+        for kind in [Request.Kind.putInstance, .deleteInstance] {
+            for form in [Request.Form.sync, .semisync, .async(sink: Scene.path)] {
+                let id = try scene.open(form, kind)
+                let sink = scene.sink(of: id)
+                for _ in 0..<20 {
+                    scene.indicate(sink)
+                    if form == .async(sink: Scene.path) { scene.acknowledge() }
+                }
+                let delivered = scene.core.operations[id]?.objectsDelivered
+                #expect(delivered == (form == .async(sink: Scene.path) ? 20 : 0) && scene.witness.indicates.isEmpty)
+                scene.answer(sink, objects: [1])
+                #expect(scene.witness.ends[id]?.status == .noError)
+            }
+        }
+        expectSafe(scene)
+    }
+
     @Test("B.2: an Indicate without objects is a no-op")
     func emptyIndicate() throws {
         var scene = Scene()

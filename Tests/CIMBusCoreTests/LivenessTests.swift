@@ -118,6 +118,42 @@ struct LivenessTests {
         expectSafe(scene)
     }
 
+    @Test("L8: while the bus is behind with its work a missed ping proves nothing; once it has caught up the peer has its time again")
+    func busBehind() throws {
+        var scene = Scene()
+        let id = try scene.open()
+        scene.answer(scene.sink(of: id), keeping: 1)
+        scene.busAnswers = false
+        scene.wait(17)
+        #expect(scene.witness.ends.isEmpty)
+        scene.probeAnswered(Scene.provider)
+        #expect(scene.witness.ends.isEmpty && scene.core.peers[Scene.provider]?.liveness == .responsive)
+        // It got the ping only now.
+        scene.wait(4)
+        scene.pong(Scene.provider)
+        scene.wait(4)
+        #expect(scene.witness.ends.isEmpty)
+        // A bus that is not behind brings the answer of a peer before its own.
+        scene.busAnswers = true
+        scene.wait(11)
+        #expect(scene.witness.ends[id]?.explanation?.reason == .providerUnresponsive)
+        expectSafe(scene)
+    }
+
+    @Test("L8: what the peer says while the bus is asked about it counts")
+    func heardBehindProbe() throws {
+        var scene = Scene()
+        let id = try scene.open()
+        scene.answer(scene.sink(of: id), keeping: 1)
+        scene.busAnswers = false
+        scene.wait(11)
+        scene.pong(Scene.provider)
+        scene.probeAnswered(Scene.provider)
+        scene.probeAnswered(Scene.provider)
+        #expect(scene.witness.ends.isEmpty && scene.core.peers[Scene.provider]?.liveness == .responsive)
+        expectSafe(scene)
+    }
+
     @Test("L6: the late answer of a process that is gone is nobody's, with all that came with it")
     func answerOfTheDead() throws {
         var scene = Scene()

@@ -17,6 +17,8 @@ struct Scene {
     var effects: [Effect] = []
     var registration = RegistrationID(1)
     var lastNumber: UInt64 = 0
+    /// Whether the bus answers at once what it is asked.
+    var busAnswers = true
     /// How often something was due at the same moment.
     var standing = 0
 
@@ -68,6 +70,13 @@ struct Scene {
 
     mutating func saw(_ effects: [Effect]) {
         self.effects = effects
+        witness.watch(effects, after: core)
+        for case .probe(let peer) in effects where busAnswers { probeAnswered(peer) }
+    }
+
+    mutating func probeAnswered(_ peer: PeerID) {
+        let effects = core.probeAnswered(for: peer, at: now)
+        self.effects += effects
         witness.watch(effects, after: core)
     }
 

@@ -60,6 +60,8 @@ struct Witness {
         case .ping(let peer):
             if gone.contains(peer) { faults.append("a ping to peer \(peer.number), which is gone") }
             if !pinged.insert(peer).inserted { faults.append("two pings to peer \(peer.number)") }
+        case .probe(let peer):
+            if gone.contains(peer) { faults.append("a missed ping of peer \(peer.number), which is gone") }
         case .start(let id):
             if starting.contains(id) { faults.append("G.3: registration \(id.number) is started twice at once") }
         case .conduct, .cancelCall, .registrationChanged, .note: break

@@ -191,12 +191,32 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
-        @Test("section 3: classes that have grown too large for a message are QuotaViolation, for them and for no other")
+        @Test(
+            "section 3: an object of 9 MiB in a reply, which nobody could send again, ends the operation with InvalidObject",
+            arguments: CallForm.allCases)
+        func largeObjectInReply(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            provider.on("CreateInstanceEnumAsync") { call in call.reply(.noError, references: 0, batch(1, bytes: 9 << 20)) }
+            let result = try await scene.client.run(.enumerate("Test_Thing"), form, within: .seconds(30))
+            #expect(result.status == .invalidObject && result.message.contains("8 MiB"), "\(result.message.prefix(200))")
+            try await expectQuiet(scene, next: .get(thing("thing0")))
+        }
+
+        @Test("section 3: a class too large for a message is not stored; one that has grown to be is QuotaViolation, and no other")
         func largeClasses() async throws {
             let scene = try await Scene.start()
-            let text = String(repeating: "x", count: 3 << 20)
-            try await scene.compile("class Test_Upper { [key] string Name; string Large = \"\(text)\"; };")
-            try await scene.compile("class Test_Lower : Test_Upper { string More = \"\(text)\"; };")
+            // A default stands twice in its class.
+            func text(_ bytes: Int) -> String { String(repeating: "x", count: bytes) }
+            let refused = try await scene.client.compile("class Test_Huge { [key] string Name; string Large = \"\(text(5 << 20))\"; };")
+            #expect(refused.status == .quotaViolation && refused.message.contains("Test_Huge"), "\(refused.message.prefix(200))")
+            #expect(try await scene.client.run(.get("Test_Huge")).status == .notFound)
+            try await scene.compile("class Test_Upper { [key] string Name; string Small = \"s\"; };")
+            try await scene.compile("class Test_Lower : Test_Upper { string More = \"\(text((4 << 20) - (10 << 10)))\"; };")
+            #expect(try await scene.client.run(.get("Test_Lower"), .async, within: .seconds(30)).status == .noError)
+            let grown = try await scene.client.compile(
+                "class Test_Upper { [key] string Name; string Small = \"\(text(30 << 10))\"; };", classFlags: 0x20)
+            #expect(grown.status == .noError, "\(grown.message)")
             for operation in [
                 RawOperation.get("Test_Lower"), .classes("Test_Upper"), .query("SELECT * FROM meta_class WHERE __CLASS = 'Test_Lower'"),
             ] {

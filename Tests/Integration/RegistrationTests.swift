@@ -190,6 +190,47 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test("section 3: a registration that no definition and no class knows goes with its process, and frees its place")
+        func registrationOfNothing() async throws {
+            let scene = try await Scene.start()
+            func register(_ name: String, _ client: RawClient) async throws {
+                _ = try await client.call(
+                    Contract.rootPath, Contract.registrar, "Register",
+                    [.int32(0), .dictionary([]), .string(""), .string(""), .string(""), .string(name), .objectPath(ObjectPath("/p"))])
+            }
+            for index in 0..<300 {
+                try await register("N\(index)", scene.client)
+                _ = try await scene.client.call(
+                    Contract.rootPath, Contract.registrar, "UnRegister", [.string(""), .string("N\(index)")])
+            }
+            #expect(try await scene.client.brokerProperty("Registrations") == 0)
+            let another = try await RawClient.connect(to: scene.bus)
+            try await register("Another", another)
+            #expect(try await scene.client.brokerProperty("Registrations") == 1)
+            await another.close()
+            try await scene.eventually("its end") { try await scene.client.brokerProperty("Registrations") == 0 }
+            try await expectQuiet(scene)
+        }
+
+        @Test(
+            "section 3, D.2: what a refused Register brought is not stored, and the name is free",
+            arguments: [
+                "BusName = \"///\"", "HostingModel = \"Foo\"", "SecurityDescriptor = \"O:SYG:SY\"", "PerLocaleInitialization = TRUE",
+                "PerUserInitialization = TRUE",
+            ])
+        func refusedWithMOF(fault: String) async throws {
+            let scene = try await Scene.start()
+            let provider = try await RawProvider.start(on: scene.bus, name: "Fresh", className: "Test_Fresh", registers: false)
+            let hosting = fault.hasPrefix("HostingModel") ? "" : "HostingModel = \"Decoupled:DBus\"; "
+            let bad = "instance of __Win32Provider { Name = \"Fresh\"; \(hosting)\(fault); };\n"
+            let refused = try await scene.client.refusal { _ = try await provider.register(mof: bad + provider.mof) }
+            #expect(refused == .invalidProviderRegistration || refused == .notSupported || refused == .invalidParameter)
+            #expect(try await scene.client.run(.get("Test_Fresh")).status == .notFound)
+            _ = try await provider.register()
+            #expect(try await scene.client.run(.get("Test_Fresh")).status == .noError)
+            try await expectQuiet(scene)
+        }
+
         @Test("L3: Transfer stays within one uid; the reference stays where it was", .enabled(if: getuid() == 0))
         func transferToAnotherUser() async throws {
             let bus = try await PrivateBus.start(allUsers: true)
