@@ -67,6 +67,9 @@ let package = Package(
                 .product(name: "DBus", package: "cimbus"),
             ],
             swiftSettings: strict),
-        .testTarget(name: "UnixProcessesTests", dependencies: ["UnixProcesses"], swiftSettings: strict),
+        .testTarget(
+            name: "UnixProcessesTests",
+            dependencies: ["UnixProcesses", .product(name: "CIM", package: "cimbus")],
+            swiftSettings: strict),
     ]
 )

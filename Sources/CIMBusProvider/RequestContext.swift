@@ -94,6 +94,10 @@ extension RequestContext {
         isPartialPut ? self[ContextKey.putProperties]?.elements?.compactMap(\.text) : nil
     }
 
+    /// Whether a partial Put must make NULL what it writes and the instance has no value for, or fail (SEMANTICS C.1.3). A Put that does
+    /// not ask for it leaves that to the provider.
+    public var isStrictAboutNulls: Bool { isPartialPut && self[ContextKey.putStrictNulls]?.bool ?? false }
+
     /// Whether a Put writes this property.
     public func writes(_ property: String) -> Bool { putProperties?.contains { CIMName.equal($0, property) } ?? true }
 

@@ -25,6 +25,13 @@ struct ProcessInstance: Sendable {
         ]
     }
 
+    func isKey(_ name: String) -> Bool { CIMName.equal(name, "Handle") || constantKeys.contains { CIMName.equal($0.0, name) } }
+
+    func path(_ process: UnixProcess) -> CIMObjectPath {
+        let keys = constantKeys + [("Handle", "\(process.id)")]
+        return CIMObjectPath(className: LinuxUnixProcess.className, keys: .keys(keys.map { .init(name: $0.0, value: .string($0.1)) }))
+    }
+
     func instance(_ process: UnixProcess) -> CIMInstance {
         var instance = CIMInstance(className: LinuxUnixProcess.className, reservingCapacity: 26)
         for (name, value) in constantKeys { instance.append(name: name, value: .string(value)) }

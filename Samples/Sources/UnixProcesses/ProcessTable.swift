@@ -39,6 +39,11 @@ public struct ProcessTable: Sendable {
         ProcessFolder("\(root)/\(id)").flatMap { UnixProcess($0, pageSize: pageSize) }
     }
 
+    /// A thread of a process, told of as processes are.
+    private func process(_ thread: Int32, of id: Int32) -> UnixProcess? {
+        ProcessFolder("\(root)/\(id)/task/\(thread)").flatMap { UnixProcess($0, pageSize: pageSize) }
+    }
+
     /// Whether the numbers in this table are those that system calls of this process take.
     private var isOwn: Bool { ProcessFolder(root)?.link("self") == "\(getpid())" }
 
@@ -61,10 +66,13 @@ public struct ProcessTable: Sendable {
         guard isOwn else { throw .foreign }
         guard let process = process(id) else { throw .vanished }
         guard process.maySetNice(user) else { throw .denied }
-        if nice < process.nice, user != 0 { throw .privilegeNeeded }
-        // On Linux a nice value belongs to a thread.
+        // On Linux a nice value belongs to a thread: each may have its own.
+        let threads = ProcessFolder.numbers(in: "\(root)/\(id)/task")
+        if user != 0 {
+            for thread in threads where nice < self.process(thread, of: id)?.nice ?? process.nice { throw .privilegeNeeded }
+        }
         var changed = 0
-        for thread in ProcessFolder.numbers(in: "\(root)/\(id)/task") {
+        for thread in threads {
             if setpriority(__priority_which_t(PRIO_PROCESS.rawValue), id_t(thread), nice) == 0 {
                 changed += 1
             } else if errno != ESRCH {

@@ -31,27 +31,23 @@ public struct UnixProcessProvider: InstanceProvider, MethodProvider {
     public var supportsPartialPut: Bool { true }
 
     public func putInstance(_ instance: CIMInstance, context: RequestContext) async throws -> CIMObjectPath? {
-        guard let id = instance["Handle"]?.stringValue.flatMap({ Int32($0) }), let process = table.process(id) else {
+        guard let process = try? process(with: { instance[$0].flatMap { .init($0) } }) else {
             throw context.putMode == .updateOnly
                 ? CIMError(.notFound, "there is no such process")
                 : CIMError(.providerNotCapable, "a process is not started by writing an instance")
         }
-        if context.putMode == .createOnly { throw CIMError(.alreadyExists, "process \(id) exists") }
-        let current = instances.instance(process)
-        for property in instance.properties where !property.value.isNull && context.writes(property.name) {
-            if CIMName.equal(property.name, "Priority") || Self.isMeasured(property.name) { continue }
-            guard current[property.name] == property.value else {
-                throw CIMError(.readOnly, "\(property.name) of a process cannot be written; Priority can")
-            }
-        }
-        guard context.writes("Priority"), let value = instance["Priority"], !value.isNull else { return nil }
+        if context.putMode == .createOnly { throw CIMError(.alreadyExists, "process \(process.id) exists") }
+        try refuseUnwritable(instance, instances.instance(process), context)
+        // Keys that are NULL are the provider's to choose, and there is one of each.
+        let path = instances.constantKeys.contains { instance[$0.0]?.isNull ?? true } ? instances.path(process) : nil
+        guard context.writes("Priority"), let value = instance["Priority"], !value.isNull else { return path }
         guard let nice = value.int64Value, (-20...19).contains(nice) else {
             throw CIMError(.valueOutOfRange, "Priority is a nice value, from -20 to 19; \(value.briefDescription) is not")
         }
-        if nice == Int64(process.nice) { return nil }
+        if nice == Int64(process.nice) { return path }
         let user = try user(of: context)
-        try perform(on: id) { () throws(ProcessTable.Refusal) in try table.setNice(id, Int32(nice), for: user) }
-        return nil
+        try perform(on: process.id) { () throws(ProcessTable.Refusal) in try table.setNice(process.id, Int32(nice), for: user) }
+        return path
     }
 
     public func deleteInstance(at path: CIMObjectPath, context: RequestContext) async throws {
@@ -71,19 +67,39 @@ public struct UnixProcessProvider: InstanceProvider, MethodProvider {
 
     // MARK: Parts
 
+    /// Refuses what asks for a change of anything but the nice value.
+    private func refuseUnwritable(_ instance: CIMInstance, _ current: CIMInstance, _ context: RequestContext) throws(CIMError) {
+        for property in instance.properties where !property.value.isNull && context.writes(property.name) {
+            if CIMName.equal(property.name, "Priority") || instances.isKey(property.name) { continue }
+            // Who names a measurement means it.
+            if context.putProperties == nil, Self.isMeasured(property.name) { continue }
+            guard current[property.name] == property.value else {
+                throw CIMError(.readOnly, "\(property.name) of a process cannot be written; Priority can")
+            }
+        }
+        guard context.isStrictAboutNulls else { return }
+        for property in current.properties where !instances.isKey(property.name) && context.writes(property.name) {
+            guard instance[property.name]?.isNull ?? true else { continue }
+            throw CIMError(.illegalNull, "\(property.name) of a process cannot be made NULL")
+        }
+    }
+
     /// What changes by itself, so that an instance that was read and is written back need not fit.
     private static func isMeasured(_ name: String) -> Bool {
         ["State", "ExecutionState", "KernelModeTime", "UserModeTime", "WorkingSetSize", "VirtualSize", "ThreadCount", "PageFaults"]
             .contains { CIMName.equal($0, name) }
     }
 
-    private func process(at path: CIMObjectPath) throws(CIMError) -> UnixProcess {
+    private func process(at path: CIMObjectPath) throws(CIMError) -> UnixProcess { try process(with: { path[key: $0] }) }
+
+    /// By the keys of a path or of an instance.
+    private func process(with key: (String) -> CIMObjectPath.KeyValue?) throws(CIMError) -> UnixProcess {
         for (name, value) in instances.constantKeys {
-            if let given = path[key: name], given != .string(value) {
+            if let given = key(name), given != .string(value) {
                 throw CIMError(.notFound, "there is no process with \(name) = \(given)")
             }
         }
-        guard case .string(let handle)? = path[key: "Handle"] else {
+        guard case .string(let handle)? = key("Handle") else {
             throw CIMError(.invalidObjectPath, "the path of a process has a Handle, its process id")
         }
         // One spelling for each process: no sign, no leading zero.

@@ -139,12 +139,12 @@ import Testing
     // MARK: - Processes
 
     /// A sample at work, killed with the last reference to it.
-    private struct Sample {
+    struct Sample {
         let process: ChildProcess
         let log: Recorder<String>
     }
 
-    private func start(_ program: String, _ arguments: String..., on scene: Scene) async throws -> Sample {
+    func start(_ program: String, _ arguments: String..., on scene: Scene) async throws -> Sample {
         try await launch([BuildFolder.path(of: program)] + arguments, on: scene)
     }
 

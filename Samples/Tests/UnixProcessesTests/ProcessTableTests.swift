@@ -3,49 +3,6 @@ import Testing
 
 @testable import UnixProcesses
 
-/// A folder that looks like a proc file system, removed at the end.
-private final class FakeProc {
-    let root: String
-
-    init() throws {
-        var template = Array("/tmp/fake-proc-XXXXXX".utf8CString)
-        root = try #require(mkdtemp(&template).map { String(cString: $0) })
-        try write("stat", "cpu 1 2 3\nbtime 1700000000\n")
-    }
-
-    deinit {
-        guard let folder = opendir(root) else { return }
-        while let entry = readdir(folder) {
-            let name = withUnsafePointer(to: &entry.pointee.d_name) { pointer in
-                pointer.withMemoryRebound(to: CChar.self, capacity: 256) { String(cString: $0) }
-            }
-            if name == "." || name == ".." { continue }
-            for file in ["stat", "status", "cmdline", "exe"] { unlink("\(root)/\(name)/\(file)") }
-            if unlink("\(root)/\(name)") != 0 { rmdir("\(root)/\(name)") }
-        }
-        closedir(folder)
-        rmdir(root)
-    }
-
-    func write(_ name: String, _ text: String) throws {
-        let file = open("\(root)/\(name)", O_WRONLY | O_CREAT | O_TRUNC, 0o600)
-        try #require(file >= 0)
-        defer { close(file) }
-        let bytes = Array(text.utf8)
-        try #require(Glibc.write(file, bytes, bytes.count) == bytes.count)
-    }
-
-    func add(_ id: String, name: String = "sleep", cmdline: String = "sleep\0 60\0", user: Int = 1000, nice: Int = 0) throws {
-        mkdir("\(root)/\(id)", 0o700)
-        try write(
-            "\(id)/stat",
-            "\(id) (\(name)) S 1 \(id) 7 34816 -1 4194304 100 0 2 0 250 50 0 0 20 \(nice) 3 0 12345 8192000 512 18446744073709551615\n")
-        try write("\(id)/status", "Name:\tx\nUid:\t\(user)\t\(user)\t1001\t\(user)\nGid:\t100\t100\t100\t100\n")
-        try write("\(id)/cmdline", cmdline)
-        symlink("/usr/bin/sleep", "\(root)/\(id)/exe")
-    }
-}
-
 @Suite struct ProcessTableTests {
     @Test func readsWhatTheKernelTells() throws {
         let proc = try FakeProc()
@@ -125,6 +82,21 @@ private final class FakeProc {
         #expect(process.maySignal(1001), "the saved user may: kill(2)")
         #expect(!process.maySignal(1002))
         #expect(!process.maySetNice(1001))
+    }
+
+    @Test("regression: who may not lower a nice value may lower that of no thread, whatever the first thread's is")
+    func niceOfThreads() throws {
+        let proc = try FakeProc()
+        proc.pretendToBeOwn()
+        // Above every number that the kernel gives: whatever the code does, it does to no process.
+        try proc.add("4194305", user: 1000, nice: 0)
+        try proc.addThread("4194305", of: "4194305", nice: 0)
+        try proc.addThread("4194306", of: "4194305", nice: 10)
+        let table = ProcessTable(root: proc.root)
+        #expect(throws: ProcessTable.Refusal.privilegeNeeded) { try table.setNice(4_194_305, 5, for: 1000) }
+        // These ask the kernel, which knows none of the threads.
+        #expect(throws: ProcessTable.Refusal.vanished) { try table.setNice(4_194_305, 10, for: 1000) }
+        #expect(throws: ProcessTable.Refusal.vanished) { try table.setNice(4_194_305, 5, for: 0) }
     }
 
     @Test func thisProcessCanBeAskedAbout() throws {
