@@ -21,6 +21,12 @@ struct Assignments {
         }
     }
 
+    /// The value of a property, if it is among them.
+    func value(named name: String, _ type: CIMTypeReference) throws -> CIMValue? {
+        guard let entry = entries.first(where: { CIMName.equal($0.name, name) }) else { return nil }
+        return try ArgumentValue.value(entry.texts, type, name)
+    }
+
     /// The values, each of the type that `declared` says for its name.
     func values(_ what: String, _ declared: [(name: String, type: CIMTypeReference)]) throws -> [(name: String, value: CIMValue)] {
         try entries.map { entry in

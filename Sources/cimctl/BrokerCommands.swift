@@ -69,7 +69,7 @@ struct Operations: Command {
 }
 
 struct Cancel: Command {
-    static func advice(after status: WBEMStatus) -> String? { status == .notFound ? "'cimctl operations' lists those that are open" : nil }
+    func advice(after status: WBEMStatus) -> String? { status == .notFound ? "'cimctl operations' lists those that are open" : nil }
 
     static let configuration = CommandConfiguration(abstract: "Cancels an open operation by the number that 'operations' shows.")
 

@@ -16,4 +16,12 @@ struct CimCtl: AsyncParsableCommand {
             Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Query.self, Explain.self, Classes.self, ClassGroup.self,
             MOFGroup.self, Namespaces.self, Providers.self, Operations.self, Cancel.self,
         ])
+
+    static func main() async {
+        if let (word, command) = UsageReport.unknownSubcommand(in: CommandLine.arguments.dropFirst()) {
+            StandardError.write(UsageReport.text("there is no subcommand '\(word)'", for: command))
+            exit(withError: ExitCode.validationFailure)
+        }
+        await main(nil)
+    }
 }

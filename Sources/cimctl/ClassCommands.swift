@@ -40,6 +40,8 @@ struct Classes: Command {
 
     func run(_ session: Session, _ output: inout Output) async throws {
         var table = InstanceTable(ClassRows.columns, terminalWidth: Output.terminalWidth)
+        // Nothing is below "" but the topmost classes: it is all of them.
+        if let superclass, !superclass.isEmpty { _ = try Self.className(superclass) }
         for try await batch in session.enumerateClasses(of: superclass, deep: !shallow, options: options.operationOptions).batches {
             for declaration in batch {
                 try output.write(options.output == .json ? ClassRows.json(declaration) : table.append(ClassRows.cells(declaration)))
@@ -56,7 +58,7 @@ struct ClassGroup: AsyncParsableCommand {
 }
 
 struct ClassDelete: Command {
-    static func advice(after status: WBEMStatus) -> String? {
+    func advice(after status: WBEMStatus) -> String? {
         switch status {
         case .notFound, .invalidClass: "'cimctl classes' lists those there are"
         case .accessDenied: "delete it as root or as the broker's user"
@@ -72,7 +74,7 @@ struct ClassDelete: Command {
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
-        try await session.beginDeleteClass(className, options: options.operationOptions).value
+        try await session.beginDeleteClass(try Self.className(className), options: options.operationOptions).value
     }
 }
 

@@ -8,13 +8,13 @@ protocol Program: AsyncParsableCommand {
     /// Does it. What it throws is reported, and makes the exit status 1; a `ValidationError` 64.
     func perform(_ output: inout Output) async throws
     /// What to do after this command failed so; nil where it is the same for all commands.
-    static func advice(after status: WBEMStatus) -> String?
-    /// The words that start a broker.
-    var brokerCommand: String { get }
+    func advice(after status: WBEMStatus) -> String?
+    /// Where its broker is.
+    var busAddress: BusAddress { get }
 }
 
 extension Program {
-    static func advice(after status: WBEMStatus) -> String? { nil }
+    func advice(after status: WBEMStatus) -> String? { nil }
 
     func run() async throws {
         let program = UncheckedCommand(self)
@@ -39,10 +39,11 @@ extension Program {
         defer { interruption.stop() }
         switch await work.value {
         case .done: return
-        case .mistaken(let message): throw ValidationError(message)
+        case .mistaken(let message):
+            StandardError.write(UsageReport.text(message, for: Self.self))
+            throw ExitCode.validationFailure
         case .failed(let error):
-            let advice = Self.advice(after: error.status)
-            StandardError.write(FailureReport(error, brokerCommand: brokerCommand, advice: advice).text)
+            StandardError.write(FailureReport(error, on: busAddress, advice: advice(after: error.status)).text)
             throw ExitCode(1)
         }
     }
@@ -55,7 +56,7 @@ protocol Command: Program {
 }
 
 extension Command {
-    var brokerCommand: String { options.brokerCommand }
+    var busAddress: BusAddress { options.busAddress }
 
     func perform(_ output: inout Output) async throws {
         let session = try await options.connect()

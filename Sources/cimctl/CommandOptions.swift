@@ -38,16 +38,13 @@ struct CommandOptions: ParsableArguments {
         if let timeout, !(timeout > 0 && timeout <= 1e9) { throw ValidationError("--timeout takes a number of seconds above 0") }
     }
 
-    /// The bus, and the words that start a broker there.
     var busAddress: BusAddress {
         if let address { return .address(address) }
         return bus == .system ? .system : .session
     }
 
-    var brokerCommand: String {
-        if let address { return "cimbusd --address '\(address)'" }
-        return bus == .system ? "systemctl start cimbusd (or, as root, cimbusd --system)" : "cimbusd --session"
-    }
+    /// What cannot be one was refused.
+    var namespaceName: CIMNamespaceName { CIMNamespaceName(namespace) ?? .cimv2 }
 
     var operationOptions: OperationOptions { OperationOptions(timeout: timeLimit) }
 
@@ -62,6 +59,6 @@ struct CommandOptions: ParsableArguments {
     }
 
     func connect() async throws(CIMError) -> Session {
-        try await Session.connect(to: busAddress, namespace: CIMNamespaceName(namespace) ?? .cimv2)
+        try await Session.connect(to: busAddress, namespace: namespaceName)
     }
 }

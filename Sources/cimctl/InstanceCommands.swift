@@ -15,14 +15,23 @@ extension Command {
         return path
     }
 
-    static func adviceForInstances(after status: WBEMStatus) -> String? {
+    /// The class a user named. Throws InvalidClass for what cannot name one.
+    static func className(_ text: String) throws(CIMError) -> String {
+        guard let path = try? CIMObjectPath(parsing: text) else {
+            throw CIMError(.invalidClass, "'\(text)' is no name of a class: it has letters, digits and _, and starts with no digit")
+        }
+        guard path.isClassPath else { throw CIMError(.invalidClass, "'\(text)' names an instance, where a class is asked for") }
+        return text
+    }
+
+    func adviceForInstances(after status: WBEMStatus) -> String? {
         status == .notFound ? "'cimctl enumerate CLASS' lists the instances there are" : nil
     }
 
     /// The class a command needs to know. Throws InvalidClass when there is none.
     func declaration(of name: String, _ session: Session) async throws(CIMError) -> CIMClass {
         do throws(CIMError) {
-            return try await session.getClass(name, timeout: options.timeLimit)
+            return try await session.getClass(try Self.className(name), timeout: options.timeLimit)
         } catch  where error.status == .notFound {
             throw CIMError(.invalidClass, "class \(name) does not exist in \(session.namespace)", cause: error)
         }
@@ -31,7 +40,9 @@ extension Command {
     /// One object: a line of JSON, or a table of its properties downwards.
     /// - Parameter selection: the properties to show; nil for all of the class.
     func write(_ instance: CIMInstance, _ declaration: CIMClass, only selection: [String]?, _ output: inout Output) throws {
-        if options.output == .json { return try output.write(JSONText.line(instance, declaration, only: selection)) }
+        if options.output == .json {
+            return try output.write(JSONText.line(instance, declaration, in: options.namespaceName, only: selection))
+        }
         var table = InstanceTable([("Property", false), ("Value", false)], terminalWidth: nil)
         for name in selection ?? declaration.keyNames + declaration.properties.filter({ !$0.isKey }).map(\.name) {
             try output.write(table.append([name, InstanceTable.cell(instance[name] ?? .null)]))
@@ -76,7 +87,7 @@ struct Enumerate: OperationCommand {
                     }
                     let name = CIMName(instance.className)
                     if classes[name] == nil { classes[name] = try await session.getClass(instance.className, timeout: options.timeLimit) }
-                    try output.write(JSONText.line(instance, classes[name], only: names))
+                    try output.write(JSONText.line(instance, classes[name], in: session.namespace, only: names))
                 }
                 // What has come is shown, however long the next batch takes.
                 if options.output == .json { try output.flush() }
@@ -94,7 +105,7 @@ struct Enumerate: OperationCommand {
 }
 
 struct Get: OperationCommand {
-    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+    func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
     static let configuration = CommandConfiguration(abstract: "Shows one instance.")
 
@@ -152,7 +163,9 @@ struct Invoke: OperationCommand {
 }
 
 struct Put: OperationCommand {
-    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+    func advice(after status: WBEMStatus) -> String? {
+        status == .alreadyExists ? "leave out --create to change the one that is there" : adviceForInstances(after: status)
+    }
 
     static let configuration = CommandConfiguration(
         abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one.")
@@ -175,11 +188,13 @@ struct Put: OperationCommand {
         var operation = operation
         var instance: CIMInstance
         var declaration = try await declaration(of: path.className, session)
+        let keys = try Self.keys(of: path, declaration)
+        try Self.check(assignments, against: keys)
         if create {
             operation.flags = .createOnly
             instance = CIMInstance(className: declaration.name)
             for property in declaration.properties where !property.defaultValue.isNull { instance[property.name] = property.defaultValue }
-            if !path.isClassPath { try Self.setKeys(of: &instance, from: path, declaration) }
+            for (property, key) in keys { instance[property.name] = key.value.converted(to: property.type) }
         } else {
             instance = try await session.beginGetInstance(path, options: operation).value
             operation.flags = .updateOnly
@@ -190,30 +205,43 @@ struct Put: OperationCommand {
         let written = try await session.beginPutInstance(instance, options: operation).value
         if options.output == .json {
             var text = ""
-            JSONText.append([("__PATH", .string(written.path))], to: &text)
+            JSONText.append([("__PATH", .string(written.located(in: session.namespace).path))], to: &text)
             try output.write(text + "\n")
         } else {
             try output.write(written.path + "\n")
         }
     }
 
-    private static func setKeys(of instance: inout CIMInstance, from path: CIMObjectPath, _ declaration: CIMClass) throws {
+    /// What the path says of the keys; nothing where it is that of a class, or of a singleton.
+    private static func keys(
+        of path: CIMObjectPath, _ declaration: CIMClass
+    ) throws -> [(property: CIMProperty, key: CIMObjectPath.KeyValue)] {
         let canonical: CIMObjectPath
         do throws(ObjectPathError) {
             canonical = try path.canonicalized(for: declaration)
         } catch {
             throw CIMError(.invalidObjectPath, "'\(path)': \(error)", cause: error)
         }
-        guard case .keys(let keys) = canonical.keys else { return }
-        for key in keys {
-            guard let name = key.name, let type = declaration.property(named: name)?.type else { continue }
-            instance[name] = key.value.value.converted(to: type)
+        guard case .keys(let keys) = canonical.keys else { return [] }
+        return keys.compactMap { key in key.name.flatMap { declaration.property(named: $0) }.map { ($0, key.value) } }
+    }
+
+    /// With another key it would be another instance that is written, not the one that was read.
+    private static func check(
+        _ assignments: Assignments, against keys: [(property: CIMProperty, key: CIMObjectPath.KeyValue)]
+    ) throws {
+        for (property, key) in keys {
+            guard let value = try assignments.value(named: property.name, property.type) else { continue }
+            // Texts that differ in case only are one key to the broker, but perhaps not to the provider.
+            guard value != key.value.converted(to: property.type) else { continue }
+            let name = property.name
+            throw ValidationError("\(name) is a key, and the path says \(name)=\(key.value), not \(value): another instance")
         }
     }
 }
 
 struct Delete: OperationCommand {
-    static func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+    func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
     static let configuration = CommandConfiguration(abstract: "Deletes an instance.")
 

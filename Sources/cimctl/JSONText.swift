@@ -3,8 +3,14 @@ import CIMBusClient
 /// CIM values as JSON: integers exact whatever their width, datetimes and references as strings, NULL and what is no number as null.
 enum JSONText {
     /// One object on one line: its class, its path if known, then its properties in the class's order, absent ones as null.
-    /// - Parameter selection: the properties to show, in this order; nil for all.
-    static func line(_ instance: CIMInstance, _ declaration: CIMClass?, only selection: [String]? = nil) -> String {
+    /// - Parameters:
+    ///   - namespace: that of the object.
+    ///   - selection: the properties to show, in this order; nil for all.
+    static func line(
+        _ instance: CIMInstance, _ declaration: CIMClass?, in namespace: CIMNamespaceName, only selection: [String]? = nil
+    ) -> String {
+        var instance = instance
+        instance.path = instance.path?.located(in: namespace)
         var text = ""
         if let selection {
             append(head(instance) + selection.map { ($0, instance[$0] ?? .null) }, to: &text)
@@ -88,5 +94,16 @@ enum JSONText {
             }
         }
         text += "\""
+    }
+}
+
+extension CIMObjectPath {
+    /// With what it leaves out of namespace and server, so that it is a full `__PATH`. The server is `.`, this machine: what the broker
+    /// calls it does not come with the objects.
+    func located(in namespace: CIMNamespaceName) -> CIMObjectPath {
+        var path = self
+        path.namespace = path.namespace ?? namespace.text
+        path.server = path.server ?? "."
+        return path
     }
 }

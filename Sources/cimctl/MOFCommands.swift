@@ -71,13 +71,12 @@ struct MOFCompile: Program {
     @Flag(help: "As --safe, and qualifiers of subclasses that conflict give way.") var force = false
     @OptionGroup var options: CommandOptions
 
-    var brokerCommand: String { options.brokerCommand }
+    var busAddress: BusAddress { options.busAddress }
 
-    static func advice(after status: WBEMStatus) -> String? {
+    func advice(after status: WBEMStatus) -> String? {
         switch status {
         case .classHasChildren: "'cimctl classes CLASS' lists the subclasses; --safe or --force changes them with it"
         case .accessDenied: "compile as root or as the broker's user"
-        case .transportFailure: nil
         case .quotaViolation: "compile the included files one by one"
         default: adviceForMOF(status)
         }
@@ -146,8 +145,8 @@ struct MOFCheck: Program {
     @Flag(help: "Check the syntax only, and ask no broker.") var offline = false
     @OptionGroup var options: CommandOptions
 
-    var brokerCommand: String { options.brokerCommand }
-    static func advice(after status: WBEMStatus) -> String? { adviceForMOF(status) }
+    var busAddress: BusAddress { options.busAddress }
+    func advice(after status: WBEMStatus) -> String? { adviceForMOF(status) }
 
     func perform(_ output: inout Output) async throws {
         let bar = ProgressBar(total: files.count * 2)
@@ -257,10 +256,12 @@ struct MOFReading {
 }
 
 extension Program {
-    static func adviceForMOF(_ status: WBEMStatus) -> String? {
+    func adviceForMOF(_ status: WBEMStatus) -> String? {
         switch status {
         case .mofErrorInvalidIncludeFile: "-I adds folders to look for included files in"
-        case .transportFailure, .fatalTransportError, .timedOut, .serverTooBusy: nil
+        // Not about what is in the file.
+        case .transportFailure, .fatalTransportError, .timedOut, .serverTooBusy, .callCancelled, .shuttingDown, .accessDenied: nil
+        case .outOfDiskSpace, .invalidNamespace, .failed: nil
         default: "mend the file where the lines above say"
         }
     }

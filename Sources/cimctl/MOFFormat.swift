@@ -12,10 +12,11 @@ struct MOFFormat: Program {
     @Flag(help: "Write the files themselves, those that change.") var inPlace = false
     @Flag(help: "Write nothing; list the files that would change, and fail if there are any.") var check = false
 
-    var brokerCommand: String { "" }
+    /// It asks no broker.
+    var busAddress: BusAddress { .system }
 
-    static func advice(after status: WBEMStatus) -> String? {
-        status == .failed ? "'cimctl mof format --in-place' formats them" : adviceForMOF(status)
+    func advice(after status: WBEMStatus) -> String? {
+        status == .failed && check ? "'cimctl mof format --in-place' formats them" : adviceForMOF(status)
     }
 
     func validate() throws {
@@ -92,6 +93,8 @@ enum ReplacedFile {
     }
 
     private static func failure(_ path: String, _ code: Int32) -> CIMError {
-        CIMError(code == EACCES || code == EPERM ? .accessDenied : .failed, "\(path) cannot be written: \(String(cString: strerror(code)))")
+        CIMError(
+            code == EACCES || code == EPERM ? .accessDenied : .failed, "\(path) cannot be written: \(String(cString: strerror(code)))",
+            cause: Output.Unwritable())
     }
 }

@@ -6,6 +6,9 @@ struct Output {
     /// Whoever read the output has gone away: nothing to say, nobody to say it to.
     struct NobodyReads: Error {}
 
+    /// The cause of a failure to write, here or to a file.
+    struct Unwritable: Error {}
+
     private var buffer: [UInt8] = []
 
     /// A line on the same terminal that has to be out of the way.
@@ -50,7 +53,7 @@ struct Output {
             let code = errno
             if code == EINTR { continue }
             if code == EPIPE { throw NobodyReads() }
-            throw CIMError(.failed, "standard output cannot be written: \(String(cString: strerror(code)))")
+            throw CIMError(.failed, "standard output cannot be written: \(String(cString: strerror(code)))", cause: Unwritable())
         }
     }
 }

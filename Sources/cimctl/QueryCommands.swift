@@ -15,7 +15,7 @@ struct Query: OperationCommand {
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
-        var rows = QueryRows(QueryRows.selection(of: query), options.output)
+        var rows = QueryRows(QueryRows.selection(of: query), options.output, in: session.namespace)
         do {
             for try await batch in session.execQueryForObjects(query, options: operation).batches {
                 for object in batch { try output.write(try await rows.append(object, session)) }
@@ -37,13 +37,15 @@ struct QueryRows {
     /// What stands behind SELECT, in the order and spelling of the query; nil for all.
     private let selection: [String]?
     private let output: OutputFormat
+    private let namespace: CIMNamespaceName
     /// Objects that the columns will be made from.
     private var sample: [CIMInstance] = []
     private var table: InstanceTable?
     private var names: [String] = []
     private var classes: [CIMName: CIMClass] = [:]
 
-    init(_ selection: [String]?, _ output: OutputFormat) {
+    init(_ selection: [String]?, _ output: OutputFormat, in namespace: CIMNamespaceName) {
+        self.namespace = namespace
         self.selection = selection
         self.output = output
     }
@@ -68,6 +70,8 @@ struct QueryRows {
         case .instance(let instance):
             let name = CIMName(instance.className)
             if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
+            var instance = instance
+            instance.path = instance.path?.located(in: namespace)
             if output == .json { return json(instance) }
             if table != nil {
                 let row = cells(instance)
@@ -123,7 +127,7 @@ struct QueryRows {
     private func cells(_ instance: CIMInstance) -> [String] { names.map { InstanceTable.cell(Self.value($0, of: instance)) } }
 
     private func json(_ instance: CIMInstance) -> String {
-        guard let selection else { return JSONText.line(instance, classes[CIMName(instance.className)]) }
+        guard let selection else { return JSONText.line(instance, classes[CIMName(instance.className)], in: namespace) }
         let declaration = classes[CIMName(instance.className)]
         var fields = JSONText.head(instance)
         for name in selection where !["__CLASS", "__PATH"].contains(CIMName(name)) {

@@ -1,4 +1,5 @@
 import CIM
+import DBus
 import Testing
 
 @testable import cimctl
@@ -22,7 +23,7 @@ import Testing
                 "Extra": .array(of: .real64, [.real64(1.5), .real64(.nan)]),
             ])
         #expect(
-            JSONText.line(instance, process)
+            JSONText.line(instance, process, in: .cimv2)
                 == #"{"__CLASS":"Linux_UnixProcess","Name":"a\"b\n\u0001","Handle":"1","Size":18446744073709551615,"Started":null,"Extra":[1.5,null]}"#
                 + "\n")
     }
@@ -90,12 +91,12 @@ import Testing
             className: "CIMBus_ExtendedStatus",
             ["ProviderName": "UnixProcessProvider", "ProviderProcessID": .uint32(4711), "ObjectsDelivered": .uint64(312)])
         let text = FailureReport(
-            CIMError(.providerFailure, "it left the bus\u{1B}[2J", extendedStatus: extended), brokerCommand: "cimbusd --session"
+            CIMError(.providerFailure, "it left the bus\u{1B}[2J", extendedStatus: extended), on: .session
         ).text
         #expect(text.hasPrefix("cimctl: 0x80041004 ProviderFailure: it left the bus\u{FFFD}[2J\n"))
         #expect(text.contains("UnixProcessProvider (process 4711), 312 objects"))
         #expect(text.contains("next: "))
-        let gone = FailureReport(CIMError(.transportFailure, "no broker"), brokerCommand: "cimbusd --session").text
+        let gone = FailureReport(CIMError(.transportFailure, "no broker"), on: .session).text
         #expect(gone.contains("start the broker: cimbusd --session"))
     }
 }

@@ -5,7 +5,7 @@ import Testing
 
 /// Operations, with a real provider behind the broker.
 extension ProgramTests {
-    private static let path = "Test_Thing.Name=\"thing1\""
+    static let path = "Test_Thing.Name=\"thing1\""
 
     /// Every command that has an operation done, and how many operations it is.
     private static let operations: [(words: [String], calls: Int)] = [
@@ -13,13 +13,13 @@ extension ProgramTests {
         (["invoke", path, "Echo", "sInArg=x"], 1), (["query", "SELECT * FROM Test_Thing"], 1),
     ]
 
-    private func serve() async throws -> (bus: PrivateBus, broker: BrokerProcess, provider: RawProvider) {
+    func serve() async throws -> (bus: PrivateBus, broker: BrokerProcess, provider: RawProvider) {
         let (bus, broker) = try await open()
         return (bus, broker, try await RawProvider.start(on: bus))
     }
 
     /// The lines of JSON without their paths, in order.
-    private static func objects(_ run: Run) -> [String] {
+    static func objects(_ run: Run) -> [String] {
         run.output.split(separator: "\n").map { String($0).replacing(/"__PATH":"[^,]*",/, with: "") }.sorted()
     }
 

@@ -16,11 +16,13 @@ import Testing
 
     init() throws { folder = try ScratchFiles() }
 
-    func run(_ arguments: [String], on address: String? = nil) async throws -> Run {
+    /// - Parameter environment: added to that of the tests.
+    func run(_ arguments: [String], on address: String? = nil, environment: [String: String] = [:]) async throws -> Run {
         let errors = folder.path("stderr")
         let script = "exec \"$0\" \"$@\" 2>'\(errors)'"
         let bus = address.map { ["--address", $0] } ?? []
-        let (text, end) = try await ChildProcess.output("/bin/sh", ["-c", script, BuildFolder.path(of: "cimctl")] + arguments + bus)
+        let (text, end) = try await ChildProcess.output(
+            "/bin/sh", ["-c", script, BuildFolder.path(of: "cimctl")] + arguments + bus, environment: environment)
         return Run(output: text, errors: try folder.read("stderr"), end: end)
     }
 
