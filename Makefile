@@ -41,8 +41,11 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	$(SWIFT) build --build-tests
 	$(SWIFT) build
 	@$(MAKE) docs
+	@echo "make test: every state of the core within seven events, in a release build"
+	Tests/Scripts/exhaustive
 	@# One after the other: what starts processes shall not wait for what uses every core.
-	for group in CIMBusCoreTests Integration SDKTests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
+	Tests/Scripts/run-tests --skip-build --filter '^CIMBusCoreTests\.' --skip '^CIMBusCoreTests\.ExhaustiveTests'
+	for group in Integration SDKTests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
 	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
 	@echo "make test: the samples' tests"
 	Tests/Scripts/run-tests --package-path Samples
@@ -57,6 +60,11 @@ test: dependencies check ## run every test: unit, integration, samples, system
 .PHONY: docs
 docs: dependencies ## the DocC pages of the client's and the provider's library; a link to a name that is not there is an error
 	Tests/Scripts/check-docs CIMBusClient CIMBusProvider
+
+.PHONY: mutate
+mutate: ## break each rule of the core on purpose, one at a time, and see a test fail (minutes)
+	$(SWIFT) build
+	Tests/Scripts/mutate-core
 
 .PHONY: bench
 bench: dependencies ## measure what the README claims (release builds; takes minutes)

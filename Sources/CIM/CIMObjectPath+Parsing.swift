@@ -35,7 +35,9 @@ struct ObjectPathParser {
     private func failure(_ expected: String, at offset: Int? = nil) -> ObjectPathError {
         let offset = offset ?? position
         guard offset < bytes.count else { return ObjectPathError(offset: offset, "expected \(expected), found the end") }
-        let found = String(decoding: bytes[offset..<min(offset + 12, bytes.count)], as: UTF8.self)
+        // What a peer sent must not move the cursor of whoever reads this.
+        let printable = bytes[offset..<min(offset + 12, bytes.count)].map { $0 < 0x20 || $0 == 0x7F ? 0x3F : $0 }
+        let found = String(decoding: printable, as: UTF8.self)
         return ObjectPathError(offset: offset, "expected \(expected), found '\(found)'")
     }
 

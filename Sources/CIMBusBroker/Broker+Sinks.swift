@@ -186,7 +186,8 @@ extension Broker {
         guard let (sink, peer) = sink(of: call), let name = try? reader.readString() else { return }
         identify(name == connection.uniqueName.text ? "" : name) { broker, other in
             guard let other else {
-                call.fail(CIMError(.notFound, "Transfer: nobody on the bus is called \(name.clipped()); give a unique name"))
+                call.fail(
+                    CIMError(.notFound, "Transfer: \(name.clipped()) is no other process on the bus; give the unique name of one"))
                 return
             }
             let (result, effects) = broker.core.transfer(sink, from: peer, to: other, at: Broker.now)

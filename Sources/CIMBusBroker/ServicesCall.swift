@@ -181,8 +181,10 @@ struct ServicesCall {
             try reader.enterDictEntry()
             let name = try reader.readString()
             let value: DBusValue
-            do { value = try reader.readValue(Signature(verified: "v")) } catch {
-                throw CIMError(.quotaViolation, "context value \(name): \(error)")
+            do throws(DBusDecodingError) {
+                value = try reader.readValue(Signature(verified: "v"))
+            } catch {
+                throw CIMError(error.code == .tooDeep ? .quotaViolation : .invalidContext, "context value \(name): \(error)")
             }
             guard value.depth <= Nesting.containers - 3 else {
                 throw CIMError(.quotaViolation, "context value \(name) nests more than \(Nesting.containers) containers deep")

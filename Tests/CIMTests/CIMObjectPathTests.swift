@@ -161,4 +161,11 @@ struct CIMObjectPathTests {
         }
         #expect(parsed > 1000)
     }
+
+    @Test("what stands in an error of a peer's text has no control characters")
+    func errorIsPrintable() {
+        let error = #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: "A\u{1B}[2J\u{7F}\u{1}") }
+        #expect(error?.description.unicodeScalars.allSatisfy { $0.value >= 0x20 && $0.value != 0x7F } == true)
+        #expect(error?.description.contains("?[2J??") == true, "\(error?.description ?? "")")
+    }
 }
