@@ -45,6 +45,7 @@ extension Integration {
             let second = try await scene.client.start(.get("Faulty_Thing=\"healthy\""), form)
             #expect(try await first.result().status == .noError)
             #expect(try await second.result().status == .noError)
+            try await scene.broker.log.wait("the start") { $0.contains { $0.contains("starting provider Faulty") } }
             #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
             try await expectQuiet(scene, [first.sink, second.sink], next: .get("Faulty_Thing=\"healthy\""))
         }
@@ -60,6 +61,7 @@ extension Integration {
                 #expect(result.status == .providerLoadFailure)
                 #expect(result.message.contains("org.example.Faulty"), "\(result.message)")
             }
+            try await scene.broker.log.wait("the start") { $0.contains { $0.contains("starting provider Faulty") } }
             #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
             // Another way to start it is tried at once.
             try folder.write("org.example.Nothing", "/nonexistent/program")
@@ -121,6 +123,7 @@ extension Integration {
                 #expect(refused.status == .providerLoadFailure)
                 #expect(refused.message.contains("before it answered a call"), "\(refused.message)")
             }
+            try await scene.broker.log.wait("the start") { $0.contains { $0.contains("starting provider Faulty") } }
             #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
             try await expectQuiet(scene)
         }
