@@ -6,7 +6,7 @@
 @frozen
 public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
     @usableFromInline var ids: [ID] = []
-    /// As many as `ids`; nil only while one is removed.
+    /// As many as `ids`; nil only while one is out to be changed.
     @usableFromInline var entries: [Entry<Element>?] = []
 
     public init() {}
