@@ -215,7 +215,7 @@ extension Broker {
     }
 
     /// A registration that no process serves stays with its definition, or as long as a class names it. Of anything else nothing is left.
-    private func dropIfNothing(_ id: RegistrationID) {
+    func dropIfNothing(_ id: RegistrationID) {
         guard let known = core.registry.find(id), known.peer == nil, !defined.contains(id),
             let namespace = CIMNamespaceName(known.namespace), schema.classes(of: known.name, in: namespace).isEmpty
         else { return }

@@ -79,6 +79,8 @@ extension Broker {
         }
         for id in defined.subtracting(kept).sorted() { undefine(id) }
         defined = kept
+        // The class that was the last to know one may be gone.
+        for registration in core.registry.all where registration.peer == nil { dropIfNothing(registration.id) }
     }
 
     // MARK: - Where instances are

@@ -209,6 +209,15 @@ extension Integration {
             #expect(try await scene.client.brokerProperty("Registrations") == 1)
             await another.close()
             try await scene.eventually("its end") { try await scene.client.brokerProperty("Registrations") == 0 }
+            // One that a class names stays for its calls to be told that it is not running, as long as the class is there.
+            let known = try await scene.client.compile("[dynamic, provider(\"Known\")] class Test_Known { [key] string Name; };")
+            #expect(known.status == .noError)
+            try await register("Known", scene.client)
+            _ = try await scene.client.call(Contract.rootPath, Contract.registrar, "UnRegister", [.string(""), .string("Known")])
+            #expect(try await scene.client.run(.get("Test_Known.Name=\"x\"")).status == .providerLoadFailure)
+            #expect(try await scene.client.brokerProperty("Registrations") == 1)
+            #expect(try await scene.client.run(.deleteClass("Test_Known")).status == .noError)
+            #expect(try await scene.client.brokerProperty("Registrations") == 0)
             try await expectQuiet(scene)
         }
 
