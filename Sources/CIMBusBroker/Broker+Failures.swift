@@ -55,6 +55,15 @@ extension Broker {
         return status
     }
 
+    /// A peer by what it serves, its process and its connection.
+    func words(_ peer: PeerID) -> String {
+        let known = core.peers[peer]
+        var names = (known?.registrations ?? []).sorted().compactMap { core.registry.find($0)?.name }
+        if names.count > 3 { names[2...] = ["\(names.count - 2) more"] }
+        let which = [known?.pid.map { "process \($0)" }, peerNames[peer]?.text].compactMap(\.self).joined(separator: ", ")
+        return (names.isEmpty ? "peer" : "provider " + names.joined(separator: ", ")) + " (\(which))"
+    }
+
     /// Why a call was refused, and whose doing it is.
     func words(_ refusal: Refusal) -> String {
         guard let name = refusal.culprit.flatMap({ peerNames[$0] }) else { return refusal.message }
@@ -62,11 +71,15 @@ extension Broker {
         return refusal.message + "; most are those of \(name)" + (pid.map { " (process \($0))" } ?? "")
     }
 
-    /// What a provider did wrong last, for people to read: code, operation and reason; empty if nothing.
+    /// What went wrong last, for people to read: code, operation and reason; empty if nothing.
     func lastFailure(of registration: Entry<Registration>) -> String {
         guard let failure = registration.lastFailure else { return "" }
-        let words = Self.words(failure.explanation, "the provider", 0, registration, configuration.limits)
-        return "\(failure.status.hex) \(failure.kind.rawValue): \(words.clipped())"
+        let isLosing = !registration.lost.isEmpty && failure.explanation?.reason != .replyLost
+        let losses = isLosing ? "; it left \(Self.unanswered(registration)) without an answer" : ""
+        let words =
+            failure.explanation.map { Self.words($0, "the provider", 0, registration, configuration.limits) }
+            ?? ownWords[registration.id] ?? failure.status.meaning
+        return "\(failure.status.hex) \(failure.kind.rawValue): \(words.clipped())\(losses)"
     }
 
     private static func words(
@@ -76,12 +89,20 @@ extension Broker {
         let detail = explanation.text.isEmpty ? "" : ": \(explanation.text)"
         return switch explanation.reason {
         case .providerVanished: "\(who) left the bus\(after) before it reported a status; start it again and retry"
-        case .providerUnresponsive: "\(who) does not answer on the bus\(after); resume or restart it and retry"
+        case .providerUnresponsive:
+            "\(who) does not answer on the bus\(after): no answer to a ping within \(seconds(registration?.ping ?? limits.ping)); resume or "
+                + "restart it and retry, or, where its methods take long and its library answers nothing meanwhile, register it with more PingSeconds"
+        case .replyLost:
+            "\(who) left \(unanswered(registration)) without an answer that nobody waits for any more; every call must be answered, "
+                + "by an error if need be: look for an exception in that method in its log"
         case .releasedWithoutStatus: "\(who) gave back its last reference\(after) without a status, which is a defect in it"
         case .providerSilent:
             "\(who) was silent for \(seconds(registration?.silence ?? limits.silence))\(after); look what it is doing, or give it more time"
         case .noCallSlot: "\(who) took no new call for \(seconds(limits.slotWait)); it has too many open"
-        case .deadlinePassed: "the caller's own deadline passed\(after); allow more time"
+        case .deadlinePassed:
+            "the caller's own deadline passed\(after)"
+                + (registration?.lost.isEmpty == false
+                    ? "; \(who) left \(unanswered(registration)) without an answer" : "; allow more time")
         case .flooded: "\(who) flooded the broker\(detail); it must wait for the reply to each Indicate"
         case .wrongObjectCount: "\(who) broke the contract\(detail)"
         case .misfit: "\(who) sent an object that does not fit\(detail)"
@@ -102,6 +123,12 @@ extension Broker {
         case .shuttingDown: "the broker is stopping; retry when it is back"
         case .stated: explanation.text
         }
+    }
+
+    /// The calls that a provider has lost, by method.
+    private static func unanswered(_ registration: Entry<Registration>?) -> String {
+        let kinds = (registration?.lost ?? [:]).sorted { $0.key.rawValue < $1.key.rawValue }
+        return kinds.isEmpty ? "a call" : kinds.map { "\($0.value) of \($0.key.rawValue)Async" }.joined(separator: ", ")
     }
 
     private static func seconds(_ time: Microseconds) -> String {

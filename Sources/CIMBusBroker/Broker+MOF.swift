@@ -73,9 +73,10 @@ extension Broker {
     ///
     /// - Throws: the MOF errors with their positions; AccessDenied for what is not the provider's to change; what the repository refuses; what
     ///   `condition` throws. Nothing is stored then.
+    /// - Returns: what is not wrong and was hardly meant: the warnings of the text, and classes that name another provider.
     func storeMOF(
         _ text: String, of provider: String, in home: CIMNamespaceName, uid: UInt32, if condition: @escaping Repository.Condition
-    ) async throws(CIMError) {
+    ) async throws(CIMError) -> [String] {
         do throws(MOFFailure) {
             let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, schema.schema)
             for (index, declaration) in compiled.unit.declarations.enumerated() {
@@ -90,8 +91,18 @@ extension Broker {
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
+            return compiled.unit.warnings.map(\.description) + Self.othersClasses(in: compiled.changes, not: provider)
         } catch {
             throw error.error
+        }
+    }
+
+    private static func othersClasses(in changes: [RepositoryChange], not provider: String) -> [String] {
+        changes.compactMap { change in
+            guard case .putClass(let declared, _, _) = change, let owner = declared.providerName, !CIMName.equal(owner, provider) else {
+                return nil
+            }
+            return "class \(declared.name) names provider \(owner.clipped()), so calls for it go there and not to \(provider)"
         }
     }
 

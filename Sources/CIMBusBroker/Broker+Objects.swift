@@ -90,6 +90,7 @@ extension Broker {
                 "SinkReferences": property { .uint32(UInt32(clamping: $0.core.sinkReferences)) },
                 "Registrations": property { .uint32(UInt32(clamping: $0.core.registry.count)) },
                 "Counters": property { $0.core.counters.wire },
+                "Connections": property { .strings($0.connectionNames) },
             ])
     }
 
@@ -162,7 +163,7 @@ extension Registration.Counters {
     var wire: DBusValue {
         let entries: [(String, UInt64)] = [
             ("Operations", operations), ("Objects", objects), ("Failures", failures), ("Vanished", vanished), ("Leaks", leaks),
-            ("Violations", violations), ("Cancelled", cancelled),
+            ("Violations", violations), ("Cancelled", cancelled), ("LostReplies", lostReplies),
         ]
         return .array(element: Signature(verified: "{st}"), entries.map { .dictEntry(.string($0.0), .uint64($0.1)) })
     }

@@ -101,10 +101,12 @@ extension Broker {
         _ = newcomers.remove(name)
         asked.remove(name)
         startedNameVanished(name)
-        if let peer = peerIDs[name] { vanished(peer) }
+        if let peer = peerIDs[name] { afterLanes(of: peer) { $0.vanished(peer) } }
     }
 
     private func vanished(_ peer: PeerID) {
+        guard peerNames[peer] != nil else { return }
+        evidence[peer] = nil
         if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
         groups[peer] = nil
         perform(core.peerVanished(peer, at: Self.now))
@@ -147,10 +149,18 @@ extension Broker {
 
     // MARK: - Liveness
 
-    func ping(_ peer: PeerID) {
-        guard let name = peerNames[peer],
+    /// The object that a peer is pinged at. Some libraries answer nothing, a ping neither, at a path where they have no object: so it is one
+    /// that the peer itself gave.
+    func pingPath(of peer: PeerID) -> ObjectPath {
+        if let path = providerPaths[peer]?.min(by: { $0.key < $1.key })?.value { return path }
+        return core.openSink(of: peer).flatMap { try? ObjectPath($0) } ?? .root
+    }
+
+    func ping(_ peer: PeerID, by lane: LaneID) {
+        evidence[peer] = core.peers[peer]?.pid.flatMap { ProcessEvidence(of: $0) }
+        guard let name = peerNames[peer], let connection = connection(of: lane),
             let question = try? Message.methodCall(
-                destination: name, path: .root, interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
+                destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
         else { return }
         connection.assumeIsolated { connection in
             connection.call(question, timeout: nil) { [weak self] result in
@@ -170,9 +180,18 @@ extension Broker {
         guard let question = try? Message.busCall("GetId") else { return }
         connection.assumeIsolated { connection in
             connection.call(question, timeout: nil) { [weak self] _ in
-                self?.assumeIsolated { $0.perform($0.core.probeAnswered(for: peer, at: Self.now)) }
+                self?.assumeIsolated { broker in
+                    broker.perform(broker.core.probeAnswered(for: peer, ran: broker.hasRun(peer), at: Self.now))
+                }
             }
         }
+    }
+
+    /// Whether the peer's process has worked since this was asked last, or since it was pinged.
+    private func hasRun(_ peer: PeerID) -> Bool {
+        guard let now = core.peers[peer]?.pid.flatMap({ ProcessEvidence(of: $0) }) else { return false }
+        defer { evidence[peer] = now }
+        return evidence[peer].map { now.hasRun(since: $0) } ?? false
     }
 
     /// Says how many bytes went to a client outside any window.

@@ -45,9 +45,11 @@ extension Broker {
             return
         }
         dropInput(of: leg.operation)
+        let lane = core.lane(of: sink)
+        guard let connection = connection(of: lane) else { return }
         connection.assumeIsolated { connection in
             connection.call(message, timeout: nil) { [weak self] result in
-                self?.assumeIsolated { $0.answered(sink, result) }
+                self?.assumeIsolated { $0.afterWhatWasSaid(by: lane) { $0.answered(sink, result) } }
             }
         }
     }

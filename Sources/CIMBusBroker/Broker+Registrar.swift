@@ -29,31 +29,46 @@ extension Broker {
             try request.readContext()
             let definition = schema.schema.provider(request.name, in: request.namespace)
             if request.mof == nil, !request.user.isEmpty { try request.checkIsPerUser(definition) }
-            if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, call, id) }
             try checkFree(request, id)
             let accepted = request
-            let size = request.mof?.utf8.count ?? 0
-            guard size == 0 || registeredMOF + size <= Self.mostRegisteredMOF else {
-                throw CIMError(.serverTooBusy, "Register: the MOF of other providers is being compiled; try again when they are registered")
-            }
-            registeredMOF += size
-            Task(executorPreference: loop) { [self] in
+            if accepted.failure != nil { return try register(accepted, call, id, uid) }
+            lookForObject(of: id, at: request.provider, for: request.name) { broker, found in
                 do throws(CIMError) {
-                    let user = try await accepted.lookUpUser()
-                    if let mof = accepted.mof {
-                        let rights = self.rights
-                        try await self.storeMOF(mof, of: accepted.name, in: accepted.namespace, uid: uid) { schema throws(CIMError) in
-                            try accepted.check(schema.provider(accepted.name, in: accepted.namespace), for: user, by: uid, rights)
-                        }
-                    }
-                    try await self.complete(accepted, for: user, call, id)
+                    if let fault = found.fault(of: accepted.provider) { throw CIMError(.invalidParameter, "Register: \(fault)") }
+                    try broker.register(accepted, call, id, uid)
                 } catch {
-                    self.refuse(call, error)
+                    broker.refuse(call, error)
                 }
-                await self.compiledForRegistration(size)
             }
         } catch {
             refuse(call, error)
+        }
+    }
+
+    /// The provider's object is where it says, as far as anybody knows: what it brings is stored, and it is registered.
+    private func register(_ request: RegisterCall, _ call: MethodCall, _ id: PeerID, _ uid: UInt32) throws(CIMError) {
+        if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, [], call, id) }
+        let size = request.mof?.utf8.count ?? 0
+        guard size == 0 || registeredMOF + size <= Self.mostRegisteredMOF else {
+            throw CIMError(.serverTooBusy, "Register: the MOF of other providers is being compiled; try again when they are registered")
+        }
+        registeredMOF += size
+        Task(executorPreference: loop) { [self] in
+            do throws(CIMError) {
+                let user = try await request.lookUpUser()
+                var warnings: [String] = []
+                if let mof = request.mof {
+                    let rights = self.rights
+                    warnings = try await self.storeMOF(mof, of: request.name, in: request.namespace, uid: uid) {
+                        schema throws(CIMError) in
+                        try request.check(schema.provider(request.name, in: request.namespace), for: user, by: uid, rights)
+                    }
+                }
+                try await self.complete(request, for: user, warnings, call, id)
+            } catch {
+                self.refuse(call, error)
+            }
+            await self.compiledForRegistration(size)
         }
     }
 
@@ -83,7 +98,9 @@ extension Broker {
     }
 
     /// The registration comes to life.
-    private func complete(_ request: RegisterCall, for user: UInt32?, _ call: MethodCall, _ id: PeerID) throws(CIMError) {
+    private func complete(
+        _ request: RegisterCall, for user: UInt32?, _ remarks: [String], _ call: MethodCall, _ id: PeerID
+    ) throws(CIMError) {
         let definition = schema.schema.provider(request.name, in: request.namespace)
         try request.check(definition, for: user, by: uid(of: id), rights)
         if let failure = request.failure {
@@ -100,6 +117,8 @@ extension Broker {
             throw CIMError(error.status, "Register: \(error.message)")
         }
         providerPaths[id, default: [:]][registration] = request.provider
+        warnings[registration] = remarks.isEmpty ? nil : remarks
+        for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
         starts[registration] = nil
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
@@ -136,6 +155,8 @@ extension Broker {
         let (isGone, effects) = core.undefine(id, at: Self.now)
         if isGone {
             starts[id] = nil
+            ownWords[id] = nil
+            warnings[id] = nil
             stopExpecting(id)
             if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
@@ -201,6 +222,7 @@ extension Broker {
         case "SinkReferences":
             return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
         case "Counters": return registration.counters.wire
+        case "Warnings": return .strings(warnings[id] ?? [])
         default: return .string(lastFailure(of: registration))
         }
     }
@@ -209,7 +231,7 @@ extension Broker {
         guard let path = registrationPaths[id] else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
-                ["Owner", "ProcessID", "UserID", "Classes", "State"], of: Contract.registration, at: path)
+                ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings"], of: Contract.registration, at: path)
         }
         dropIfNothing(id)
     }
@@ -248,7 +270,7 @@ extension Broker {
         }
         guard let peer = registration.peer, let name = peerNames[peer],
             let question = try? Message.methodCall(
-                destination: name, path: .root, interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
+                destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
         else {
             call.fail(CIMError(.notAvailable, "Ping: provider \(registration.name) is not running"))
             return

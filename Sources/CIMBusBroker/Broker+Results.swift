@@ -98,6 +98,9 @@ extension Broker {
         guard let record = records[id] else { return }
         let own = outcome.object.flatMap { statusObjects.removeValue(forKey: $0) }
         let error = outcome.status.isSuccess ? nil : failure(outcome, own, record, id)
+        if error != nil, outcome.explanation == nil, let registration = record.registration {
+            ownWords[registration] = (own?["Description"]?.stringValue ?? outcome.status.meaning).clipped()
+        }
         let parameter = outcome.status.isSuccess && record.kind == .putInstance ? path(outcome.parameter, record) : outcome.parameter
         switch record.form {
         case .async:

@@ -51,11 +51,17 @@ public actor Broker {
     var newcomers = Newcomers()
     /// Names about which the bus was asked, as long as they are there.
     var asked: Set<String> = []
+    /// Peers that are asked for the object that they register.
+    var asking: Set<PeerID> = []
     /// Peers that an administrator's `Ping` waits for.
     var pinged: Set<PeerID> = []
     /// What clients sent and providers have not been given yet, in bytes by uid.
     var inputs: [UInt32: Int] = [:]
     var processes: [PeerID: EventLoop.ProcessWatch] = [:]
+    /// What the processes of peers were seen doing when they were pinged.
+    var evidence: [PeerID: ProcessEvidence] = [:]
+    /// The connections beside `connection` by which providers are called.
+    var lanes: [LaneID: Connection] = [:]
     private var lastPeer: UInt64 = 0
     /// The groups of each peer's user, as the bus tells them.
     var groups: [PeerID: [UInt32]] = [:]
@@ -69,12 +75,16 @@ public actor Broker {
     /// Where each process has the object that it registered.
     var providerPaths: [PeerID: [RegistrationID: ObjectPath]] = [:]
     var registrationPaths: [RegistrationID: ObjectPath] = [:]
+    /// What the broker found strange in what each provider registered.
+    var warnings: [RegistrationID: [String]] = [:]
+    /// What each provider itself said of its last failure.
+    var ownWords: [RegistrationID: String] = [:]
 
     private var trace: TraceWriter?
     private var alarm: (token: EventLoop.TimerToken, at: Microseconds)?
     private var pending: [Effect] = []
     private var isPerforming = false
-    private var isStopped = false
+    private(set) var isStopped = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
@@ -159,6 +169,7 @@ public actor Broker {
         perform(core.shutDown(at: Self.now))
         try? await connection.releaseName(Contract.busName)
         await repository.close()
+        closeLanes()
         // Whoever waits for the end of the connection finds everything closed. The bus answered only after it had read what was sent before:
         // nothing of it is lost.
         await connection.close()
@@ -270,7 +281,9 @@ public actor Broker {
         case .credit(let call, let status): creditIndicate(call, status)
         case .cancelCall(let sink, let peer, let registration): tellCancelled(sink, peer, registration)
         case .start(let id): start(id)
-        case .ping(let peer): ping(peer)
+        case .openLane(let lane): openLane(lane)
+        case .closeLane(let lane): closeLane(lane)
+        case .ping(let peer, let lane): ping(peer, by: lane)
         case .probe(let peer): probe(peer)
         case .registrationChanged(let id): registrationChanged(id)
         case .note(let note): log(note)
@@ -278,17 +291,17 @@ public actor Broker {
     }
 
     private func log(_ note: Note) {
-        let peer = note.peer.flatMap { peerNames[$0]?.text } ?? "-"
+        let who = note.peer.map { words($0) } ?? "-"
         let sink = note.sink.map { ", sink \($0.number)" } ?? ""
         let text = note.text.clipped(1024)
         switch note.event {
-        case .responsive: logger.notice("peer \(peer)\(sink): \(text)")
+        case .responsive: logger.notice("\(who)\(sink): \(text)")
         // What is no provider may say as much as it likes.
         case .violation where note.peer.map({ core.peers[$0]?.registrations.isEmpty ?? true }) ?? true:
-            logger.debug("peer \(peer)\(sink) broke the contract: \(text)")
-        case .violation: logger.info("peer \(peer)\(sink) broke the contract: \(text)")
+            logger.debug("\(who)\(sink) broke the contract: \(text)")
+        case .violation: logger.info("\(who)\(sink) broke the contract: \(text)")
         case .startFailed: logger.warning("cannot start provider \(text)")
-        case .leak, .vanished, .unresponsive: logger.warning("peer \(peer)\(sink): \(text)")
+        case .leak, .vanished, .unresponsive, .lostReply: logger.warning("\(who)\(sink): \(text)")
         }
     }
 

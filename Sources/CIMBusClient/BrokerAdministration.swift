@@ -39,12 +39,14 @@ public struct RegistrationSummary: Hashable, Sendable {
     public var processID: UInt32
     public var userID: UInt32
     public var classes: [String]
-    /// running, suspended, unresponsive or absent.
+    /// running, losing-replies, suspended, unresponsive or absent.
     public var state: String
     public var openOperations: UInt32
     public var sinkReferences: UInt32
     public var counters: [String: UInt64]
     public var lastFailure: String
+    /// What the broker found strange in what it registered, such as a class that names another provider.
+    public var warnings: [String]
 }
 
 /// The broker as a whole. Everything is read anew at each call. Throws TransportFailure while there is no broker, TimedOut when it does not
@@ -101,7 +103,7 @@ public struct BrokerAdministration: Sendable {
                     processID: fields.number("ProcessID"), userID: fields.number("UserID"), classes: fields.texts("Classes"),
                     state: fields.text("State"), openOperations: fields.number("OpenOperations"),
                     sinkReferences: fields.number("SinkReferences"), counters: fields.counters("Counters"),
-                    lastFailure: fields.text("LastFailure")))
+                    lastFailure: fields.text("LastFailure"), warnings: fields.texts("Warnings")))
         }
         return summaries.sorted { ($0.name, $0.namespace) < ($1.name, $1.namespace) }
     }

@@ -42,7 +42,7 @@ extension BrokerCore {
                 heard: now))
         operations[id]?.leg = sink
         registry[registrationID]?.open.insert(sink)
-        if mayCall(sink) { return call(sink) }
+        if let lane = laneNow(for: sink) { return call(sink, by: lane) }
         operations[id]?.state = .queued
         peers[provider]?.calls.queue.append(sink)
         slots.isContended = true
@@ -50,21 +50,29 @@ extension BrokerCore {
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
     }
 
-    private func mayCall(_ sink: SinkID) -> Bool {
-        guard let leg = legs[sink], let peer = peers[leg.peer] else { return false }
-        return peer.liveness == .responsive && (leg.nested || peer.calls.queue.isEmpty || peer.calls.queue.first == sink)
-            && slots.hasRoom(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits)
+    /// The lane by which the call may go out now; nil: it waits.
+    private mutating func laneNow(for sink: SinkID) -> LaneID? {
+        guard let leg = legs[sink], let peer = peers[leg.peer], peer.liveness == .responsive,
+            leg.nested || peer.calls.queue.isEmpty || peer.calls.queue.first == sink
+        else { return nil }
+        switch slots.room(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits) {
+        case .lane(let lane): return lane
+        case .needsLane:
+            effects.append(.openLane(slots.addLane()))
+            return nil
+        case .none: return nil
+        }
     }
 
-    private mutating func call(_ sink: SinkID) {
+    private mutating func call(_ sink: SinkID, by lane: LaneID) {
         guard let leg = legs[sink], let uid = peers[leg.peer]?.uid else { return }
         let (id, provider, registration) = (leg.operation, leg.peer, leg.registration)
-        slots.take(sink, peer: provider, uid: uid)
+        slots.take(sink, lane, peer: provider, uid: uid, at: now)
         legs[sink]?.value.wasCalled(at: now)
         peers[provider]?.value.wasCalled(sink, at: now)
         operations[id]?.state = .running
         if let kind = operations[id]?.request.kind { registry[registration]?.calls.count(kind) }
-        agenda.schedule(.operation(id), at: now + silence(of: registration))
+        agenda.schedule(.operation(id), at: now + min(limits.overdueCall, silence(of: registration)))
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
         effects.append(.call(sink))
     }
@@ -75,30 +83,41 @@ extension BrokerCore {
         guard slots.isContended else { return }
         slots.isContended = false
         for id in peers.keys {
-            while let sink = peers[id]?.calls.queue.first(where: { mayCall($0) }) {
+            while let (sink, lane) = nextCall(of: id) {
                 peers[id]?.calls.queue.removeAll { $0 == sink }
-                call(sink)
+                call(sink, by: lane)
             }
             if peers[id]?.calls.queue.isEmpty == false { slots.isContended = true }
         }
     }
 
-    /// An unanswered call was answered, or nobody is left to answer it.
-    mutating func freeSlot(_ sink: SinkID) {
-        guard let id = slots.free(sink) else { return }
-        peers[id]?.calls.abandoned.remove(sink)
+    private mutating func nextCall(of id: PeerID) -> (SinkID, LaneID)? {
+        for sink in peers[id]?.calls.queue ?? [] { if let lane = laneNow(for: sink) { return (sink, lane) } }
+        return nil
     }
+
+    /// An unanswered call was answered, or nobody is left to answer it.
+    @discardableResult
+    mutating func freeSlot(_ sink: SinkID) -> PeerID? {
+        guard let slot = slots.free(sink) else { return nil }
+        if slot.isLost { peers[slot.peer]?.calls.abandoned[sink] = nil }
+        return slot.peer
+    }
+
+    /// By which lane an unanswered call went out.
+    public func lane(of sink: SinkID) -> LaneID { slots.slots[sink]?.lane ?? .own }
 
     // MARK: - The provider's answer
 
     /// The provider answered its call (L2).
     public mutating func answered(_ sink: SinkID, _ answer: Answer, at moment: Microseconds) -> [Effect] {
         began(.answered(sink, answer), at: moment)
-        guard let provider = slots.free(sink) else {
+        let lost = lostCall(sink)
+        guard let provider = freeSlot(sink) else {
             discard(answer)
             return takeEffects()
         }
-        peers[provider]?.calls.abandoned.remove(sink)
+        if let lost { found(lost) }
         hear(provider)
         let leg = legs[sink]
         if leg != nil { legs[sink]?.call = .answered }
@@ -120,6 +139,7 @@ extension BrokerCore {
         } else {
             discard(answer)
         }
+        leaveExhaustedLanes()
         callWaiting()
         return takeEffects()
     }
@@ -132,7 +152,7 @@ extension BrokerCore {
     }
 
     /// An error result drops everything the called peer holds.
-    private mutating func fail(_ leg: Entry<Leg>, _ outcome: Outcome) {
+    mutating func fail(_ leg: Entry<Leg>, _ outcome: Outcome) {
         legs[leg.sink]?.ledger.releaseAll(heldBy: leg.peer)
         if leg.final != nil || legs[leg.sink]?.ledger.isHeld == true { discard(outcome.object) }
         settle(leg.sink, unreported: outcome)
@@ -193,6 +213,7 @@ extension BrokerCore {
     /// Nothing about this sink matters any more: the ledger is emptied, and a provider that still works on it is told (L9).
     mutating func closeLeg(_ sink: SinkID) {
         guard let leg = legs.removeValue(forKey: sink) else { return }
+        let kind = operations[leg.operation]?.request.kind
         operations[leg.operation]?.leg = nil
         registry[leg.registration]?.open.remove(sink)
         // The last of a provider that has gone: what is left of its registration may go, too.
@@ -204,10 +225,12 @@ extension BrokerCore {
         case .queued:
             peers[leg.peer]?.calls.queue.removeAll { $0 == sink }
         case .called:
-            if slots.holds(sink) {
-                // The call keeps its slot until it is answered; until then the provider gets no new one.
-                peers[leg.peer]?.calls.abandoned.insert(sink)
+            if let kind, slots.holds(sink) {
+                // The bus remembers it until it is answered. It holds up no other call, once the provider has shown that it is there.
+                slots.lose(sink, .init(registration: leg.registration, kind: kind))
+                peers[leg.peer]?.calls.abandoned[sink] = false
                 suspect(leg.peer)
+                agenda.schedule(.peer(leg.peer), at: now + limits.lostReply)
             }
             if isThere(leg.peer) { effects.append(.cancelCall(sink, leg.peer, leg.registration)) }
         case .answered:

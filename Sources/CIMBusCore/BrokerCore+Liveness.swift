@@ -30,6 +30,7 @@ extension BrokerCore {
             if since + limits.slotWait <= now { endLeg(leg.sink, .because(.noCallSlot)) }
             return
         }
+        setAsideIfOverdue(leg)
         guard leg.withheld == 0 else { return }
         if let final = leg.final, let at = leg.finalAt {
             guard max(at, leg.heard) + limits.leakGrace <= now else { return }
@@ -63,6 +64,9 @@ extension BrokerCore {
             if operation.conductedAt != nil { at(conductorsTime(operation) ?? now + limits.silence) }
             if let awaited = operation.awaited { at(registry[awaited]?.activation.limit ?? now) }
             if let leg = operation.leg.flatMap({ legs[$0] }) {
+                if let slot = slots.slots[leg.sink], slot.isCounted {
+                    at((slot.since + limits.overdueCall > now ? slot.since : now) + limits.overdueCall)
+                }
                 if case .queued(let since) = leg.call {
                     at(since + limits.slotWait)
                 } else if leg.withheld == 0, let final = leg.finalAt {
@@ -87,7 +91,8 @@ extension BrokerCore {
         began(.pingAnswered(id), at: moment)
         guard let peer = peers[id], peer.pingedAt != nil else { return takeEffects() }
         peers[id]?.pingedAt = nil
-        pings.answered(uid: peer.uid)
+        endPing(of: peer)
+        leaveExhaustedLanes()
         hear(id)
         if let read = peers[id]?.reads.answered(), read > 0 {
             credit.refundReply(read, uid: peer.uid)
@@ -108,33 +113,50 @@ extension BrokerCore {
         }
         guard let liveness = peers[id]?.liveness, liveness != .responsive else { return }
         peers[id]?.liveness = .responsive
-        if liveness == .unresponsive { note(.responsive, peer: id, "answers again") }
-        for registration in (peers[id]?.registrations ?? []).sorted() { effects.append(.registrationChanged(registration)) }
+        if liveness == .unresponsive {
+            note(.responsive, peer: id, "answers again")
+            for registration in (peers[id]?.registrations ?? []).sorted() { effects.append(.registrationChanged(registration)) }
+        }
+        tellOfLostReplies(id)
         slots.isContended = true
         callWaiting()
     }
 
-    /// A call was abandoned unanswered: no new ones, and a ping, until the provider says something (section 3).
+    /// A call was abandoned unanswered: a ping, and no new calls until the provider says something (section 3).
     mutating func suspect(_ id: PeerID) {
         guard peers[id]?.liveness == .responsive else { return }
         peers[id]?.liveness = .asked
-        for registration in (peers[id]?.registrations ?? []).sorted() { effects.append(.registrationChanged(registration)) }
         ping(id)
     }
 
     /// Sends a ping unless one is out.
     mutating func ping(_ id: PeerID) {
         guard let peer = peers[id], peer.pingedAt == nil, !peer.isGone else { return }
-        guard pings.hasRoom(for: peer.uid, limits: limits) else {
-            peers[id]?.wantsPing = true
-            return agenda.schedule(.peer(id), at: now + .seconds(1))
+        var lane = LaneID.own
+        if pings.hasRoom(for: peer.uid, limits: limits) {
+            pings.sent(uid: peer.uid)
+            // Only on the lane by which it was sent the rest, the answer says that the rest is read.
+            peers[id]?.reads.pinged = peer.reads.sent
+        } else {
+            let room = slots.roomBeside(below: limits.calls, limits)
+            guard case .lane(let other) = room else {
+                if room == .needsLane { effects.append(.openLane(slots.addLane())) }
+                peers[id]?.wantsPing = true
+                return agenda.schedule(.peer(id), at: now + .seconds(1))
+            }
+            slots.pinged(id, by: other)
+            lane = other
         }
         peers[id]?.wantsPing = false
-        pings.sent(uid: peer.uid)
         peers[id]?.pingedAt = now
-        peers[id]?.reads.pinged = peer.reads.sent
         agenda.schedule(.peer(id), at: now + pingLimit(of: id) / 2)
-        effects.append(.ping(id))
+        effects.append(.ping(id, lane))
+    }
+
+    /// The peer's ping was answered, or nobody is left to answer it.
+    mutating func endPing(of peer: Entry<Peer>) {
+        guard peer.pingedAt != nil, !slots.pingEnded(of: peer.id) else { return }
+        pings.answered(uid: peer.uid)
     }
 
     /// Asks a client that has much unread, or has unread what others wait for, whether it has read it.
@@ -157,6 +179,7 @@ extension BrokerCore {
     /// Looks at a peer that holds sinks, or that calls wait for: after half of the ping's time in quiet it is asked, after the other half
     /// it counts as vanished for those operations (L8).
     mutating func judge(_ id: PeerID) {
+        tellOfLostReplies(id)
         guard let peer = peers[id] else { return }
         if peer.wantsPing { ping(id) }
         let waits = !peer.calls.queue.isEmpty || peer.liveness == .asked
@@ -184,15 +207,17 @@ extension BrokerCore {
 
     /// The bus answered, behind everything that it had to deliver. A peer that it had brought nothing of by then has missed its ping (L8); unless
     /// the bus was so far behind that the ping itself may just have got there: then its time starts again.
-    public mutating func probeAnswered(for id: PeerID, at moment: Microseconds) -> [Effect] {
-        began(.probeAnswered(id), at: moment)
+    /// - Parameter ran: whether the peer's process has used the processor since it was pinged. One that works is busy, not stopped: many D-Bus
+    ///   libraries answer nothing while a method runs. What it works on has the limit of silence.
+    public mutating func probeAnswered(for id: PeerID, ran: Bool, at moment: Microseconds) -> [Effect] {
+        began(.probeAnswered(id, ran: ran), at: moment)
         guard let peer = peers[id], let probed = peer.probedAt else { return takeEffects() }
         peers[id]?.probedAt = nil
         guard let pinged = peer.pingedAt, max(pinged, peer.heard) + max(1, pingLimit(of: id) / 2) <= now, peer.owed == 0 else {
             judge(id)
             return takeEffects()
         }
-        if now - probed > limits.busDelay {
+        if now - probed > limits.busDelay || ran {
             peers[id]?.pingedAt = now
             agenda.schedule(.peer(id), at: now + pingLimit(of: id) / 2)
         } else {
@@ -204,10 +229,12 @@ extension BrokerCore {
     private mutating func missedPing(_ id: PeerID) {
         if let peer = peers[id], peer.liveness != .unresponsive {
             peers[id]?.liveness = .unresponsive
+            slots.missed(id)
             note(.unresponsive, peer: id, "did not answer a ping")
             for registration in peer.registrations.sorted() { effects.append(.registrationChanged(registration)) }
         }
         drop(id, because: .providerUnresponsive)
+        leaveExhaustedLanes()
         callWaiting()
     }
 

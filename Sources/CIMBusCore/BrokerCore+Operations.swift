@@ -200,11 +200,11 @@ extension BrokerCore {
             if let registration { registry[registration]?.counters.cancelled += 1 }
         } else if !outcome.status.isSuccess {
             counters.failures += 1
-            guard let registration else { return }
+            // LastFailure is set for whatever counts as a failure of the provider: what it said itself, and what it did or did not do.
+            guard let registration, outcome.explanation?.reason.isProviders ?? true else { return }
             registry[registration]?.counters.failures += 1
-            guard let explanation = outcome.explanation, explanation.reason.isProviders else { return }
             registry[registration]?.lastFailure = .init(
-                status: outcome.status, kind: operation.request.kind, explanation: explanation)
+                status: outcome.status, kind: operation.request.kind, explanation: outcome.explanation)
         }
     }
 

@@ -22,6 +22,7 @@ extension BrokerCore {
         registry[registration]?.peer = id
         registry[registration]?.uid = peer.uid
         registry[registration]?.pid = peer.pid
+        registry[registration]?.lost = [:]
         let times = (silence: silence.map(bounded) ?? limits.silence, ping: ping.map(bounded) ?? limits.ping)
         registry[registration]?.silence = times.silence
         registry[registration]?.ping = times.ping

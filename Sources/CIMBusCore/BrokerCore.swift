@@ -48,7 +48,8 @@ public struct BrokerCore: Sendable {
     public func state(of registration: Entry<Registration>) -> Registration.State {
         guard let id = registration.peer, let peer = peers[id] else { return .absent }
         if registration.isSuspended { return .suspended }
-        return peer.liveness == .responsive ? .running : .unresponsive
+        if peer.liveness == .unresponsive { return .unresponsive }
+        return registration.lost.isEmpty ? .running : .losingReplies
     }
 
     /// Whether `peer` holds a sink of `operation`: then it may nest calls in it and pass its context on (L12).
@@ -56,6 +57,9 @@ public struct BrokerCore: Sendable {
         guard let sink = operations[operation]?.leg, let leg = legs[sink] else { return false }
         return leg.ledger.isHeld(by: peer)
     }
+
+    /// The path of a sink at which the peer waits for an asynchronous operation.
+    public func openSink(of peer: PeerID) -> String? { peers[peer]?.clientSinks.keys.min() }
 
     // MARK: - Peers
 
@@ -91,11 +95,11 @@ public struct BrokerCore: Sendable {
         drop(id, because: .providerVanished)
         for registration in peer.registrations.sorted() { leftLife(registration) }
         for sink in slots.unanswered(by: id) { freeSlot(sink) }
-        slots.forget(id)
         if let peer = peers[id] {
             credit.refundReply(peer.reads.unread, uid: peer.uid)
-            if peer.pingedAt != nil { pings.answered(uid: peer.uid) }
+            endPing(of: peer)
         }
+        leaveExhaustedLanes()
         agenda.remove(.peer(id))
         peers[id] = nil
         callWaiting()
@@ -135,7 +139,12 @@ public struct BrokerCore: Sendable {
         return overflow ? (duration < 0 ? now : .max) : sum
     }
 
+    /// The end of an event.
     mutating func takeEffects() -> [Effect] {
+        if slots.hasNewRoom {
+            slots.hasNewRoom = false
+            callWaiting()
+        }
         let taken = effects
         effects = []
         return taken

@@ -1,44 +1,200 @@
-/// The calls to providers that are unanswered. A call keeps its slot until its answer comes, whether or not anybody still waits for it:
-/// the bus counts it just the same.
+/// One of the broker's connections to the bus over which it calls providers. Never reused while the broker runs.
+///
+/// The bus remembers each call until it is answered, up to a number for each caller, and forgets it before that only when one of the two
+/// leaves. So the calls that providers never answer would use up the broker's own connection. A lane beside it takes their place: when enough
+/// of its calls are lost, and nobody waits for any other, the broker leaves it, and the bus forgets them.
+public struct LaneID: Hashable, Sendable, Codable, Comparable {
+    public let number: UInt64
+    public init(_ number: UInt64) { self.number = number }
+    public static func < (a: LaneID, b: LaneID) -> Bool { a.number < b.number }
+
+    /// The connection that owns `org.cimbus1`: it is always there.
+    public static let own = LaneID(0)
+}
+
+/// The calls to providers that are unanswered, and the lanes they went out by.
 struct CallSlots: Sendable {
     struct Slot: Hashable, Sendable {
         var peer: PeerID
         var uid: UInt32
+        var lane: LaneID
+        var since: Microseconds
+        /// Whether it counts among the calls that the provider, and its user's providers, may have unanswered. One that nobody waits for any
+        /// more does not, nor one that is long unanswered by a provider that answers others.
+        var isCounted = true
+        /// Whether nobody waits for it any more, and what it was then.
+        var isLost: Bool { call != nil }
+        var call: Call?
+    }
+
+    /// What is told of a call that was lost.
+    struct Call: Hashable, Sendable {
+        var registration: RegistrationID
+        var kind: Request.Kind
+    }
+
+    struct Lane: Hashable, Sendable {
+        var isOpen: Bool
+        /// Calls and pings without an answer, and those of them that nobody waits for.
+        var unanswered = 0
+        var lost = 0
+    }
+
+    /// Where a call may go.
+    enum Room: Hashable, Sendable {
+        case lane(LaneID)
+        /// Nowhere as long as there is no other lane.
+        case needsLane
+        case none
     }
 
     private(set) var slots: [SinkID: Slot] = [:]
+    private(set) var lanes: [LaneID: Lane] = [.own: Lane(isOpen: true)]
+    /// The outstanding pings that went by another lane than the broker's own.
+    private var pings: [PeerID: (lane: LaneID, isMissed: Bool)] = [:]
+    private var counted = 0
     private var perUser: [UInt32: Int] = [:]
     private var perPeer: [PeerID: Int] = [:]
-    /// Whether a leg may be waiting for a slot.
+    private var lostPerPeer: [PeerID: Int] = [:]
+    private var setAsidePerUser: [UInt32: Int] = [:]
+    private var lastLane: UInt64 = 0
+    /// Whether a leg may be waiting for a slot, and whether there is room since it was looked at last.
     var isContended = false
+    var hasNewRoom = false
 
     func holds(_ sink: SinkID) -> Bool { slots[sink] != nil }
 
-    func hasRoom(for peer: PeerID, uid: UInt32, nested: Bool, limits: Limits) -> Bool {
-        if nested { return slots.count < limits.calls + limits.nestedCalls }
-        return slots.count < limits.calls && (perPeer[peer] ?? 0) < limits.callsPerProvider
-            && (uid == 0 || (perUser[uid] ?? 0) < limits.callsPerUser)
+    func room(for peer: PeerID, uid: UInt32, nested: Bool, limits: Limits) -> Room {
+        let most = limits.calls + (nested ? limits.nestedCalls : 0)
+        guard counted < most else { return .none }
+        if !nested {
+            guard (perPeer[peer] ?? 0) < limits.callsPerProvider, uid == 0 || (perUser[uid] ?? 0) < limits.callsPerUser else {
+                return .none
+            }
+        }
+        if (lanes[.own]?.unanswered ?? 0) < most, (lostPerPeer[peer] ?? 0) < limits.lostOnOwnLane { return .lane(.own) }
+        return roomBeside(below: most, limits)
     }
 
-    mutating func take(_ sink: SinkID, peer: PeerID, uid: UInt32) {
-        slots[sink] = Slot(peer: peer, uid: uid)
+    /// Room on another lane than the broker's own.
+    func roomBeside(below most: Int, _ limits: Limits) -> Room {
+        var isOpening = false
+        for (id, lane) in lanes.sorted(by: { $0.key < $1.key }) where id != .own {
+            if !lane.isOpen {
+                isOpening = true
+            } else if lane.lost < limits.lostPerLane, lane.unanswered < most {
+                return .lane(id)
+            }
+        }
+        return isOpening || lanes.count > limits.lanes ? .none : .needsLane
+    }
+
+    // MARK: - Calls
+
+    mutating func take(_ sink: SinkID, _ lane: LaneID, peer: PeerID, uid: UInt32, at now: Microseconds) {
+        slots[sink] = Slot(peer: peer, uid: uid, lane: lane, since: now)
+        lanes[lane]?.unanswered += 1
+        counted += 1
         perUser[uid, default: 0] += 1
         perPeer[peer, default: 0] += 1
     }
 
-    /// The peer whose call it was, or nil when the sink has no slot.
-    mutating func free(_ sink: SinkID) -> PeerID? {
+    /// The slot that the sink had, or nil when it has none.
+    mutating func free(_ sink: SinkID) -> Slot? {
         guard let slot = slots.removeValue(forKey: sink) else { return nil }
-        perUser[slot.uid, default: 1] -= 1
-        perPeer[slot.peer, default: 1] -= 1
-        return slot.peer
+        uncount(slot)
+        lanes[slot.lane]?.unanswered -= 1
+        if slot.isLost {
+            lanes[slot.lane]?.lost -= 1
+            lostPerPeer[slot.peer] = lostPerPeer[slot.peer].flatMap { $0 > 1 ? $0 - 1 : nil }
+        } else if !slot.isCounted {
+            setAsidePerUser[slot.uid] = setAsidePerUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
+        }
+        return slot
+    }
+
+    private mutating func uncount(_ slot: Slot) {
+        guard slot.isCounted else { return }
+        counted -= 1
+        perUser[slot.uid] = perUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
+        perPeer[slot.peer] = perPeer[slot.peer].flatMap { $0 > 1 ? $0 - 1 : nil }
+    }
+
+    /// Nobody waits for this call any more.
+    mutating func lose(_ sink: SinkID, _ call: Call) {
+        guard let slot = slots[sink], !slot.isLost else { return }
+        uncount(slot)
+        if !slot.isCounted { setAsidePerUser[slot.uid] = setAsidePerUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil } }
+        slots[sink]?.isCounted = false
+        slots[sink]?.call = call
+        hasNewRoom = true
+        lanes[slot.lane]?.lost += 1
+        lostPerPeer[slot.peer, default: 0] += 1
+    }
+
+    /// The call holds up no others any more, though somebody waits for it; unless its user has too many such calls.
+    mutating func setAside(_ sink: SinkID, _ limits: Limits) {
+        guard let slot = slots[sink], slot.isCounted, (setAsidePerUser[slot.uid] ?? 0) < limits.setAsidePerUser else { return }
+        uncount(slot)
+        slots[sink]?.isCounted = false
+        setAsidePerUser[slot.uid, default: 0] += 1
+        hasNewRoom = true
     }
 
     func unanswered(by peer: PeerID) -> [SinkID] {
-        perPeer[peer, default: 0] == 0 ? [] : slots.filter { $0.value.peer == peer }.map(\.key).sorted()
+        (perPeer[peer] ?? 0) == 0 && (lostPerPeer[peer] ?? 0) == 0 && setAsidePerUser.isEmpty
+            ? [] : slots.filter { $0.value.peer == peer }.map(\.key).sorted()
     }
 
-    mutating func forget(_ peer: PeerID) { perPeer[peer] = nil }
+    // MARK: - Lanes
+
+    mutating func addLane() -> LaneID {
+        lastLane += 1
+        lanes[LaneID(lastLane)] = Lane(isOpen: false)
+        return LaneID(lastLane)
+    }
+
+    mutating func opened(_ lane: LaneID) {
+        lanes[lane]?.isOpen = true
+        hasNewRoom = true
+    }
+
+    /// The lane is gone. Returns the calls that went by it, and the peers that were pinged by it.
+    mutating func removeLane(_ lane: LaneID) -> (calls: [SinkID], pinged: [PeerID]) {
+        let calls = slots.filter { $0.value.lane == lane }.map(\.key).sorted()
+        let pinged = pings.filter { $0.value.lane == lane }.map(\.key).sorted()
+        for peer in pinged { pings[peer] = nil }
+        if lane != .own { lanes[lane] = nil }
+        hasNewRoom = true
+        return (calls, pinged)
+    }
+
+    /// Lanes that the broker may leave: enough of their calls are lost, and nobody waits for any other.
+    func exhausted(_ limits: Limits) -> [LaneID] {
+        lanes.filter { $0.key != .own && $0.value.isOpen && $0.value.lost >= limits.lostPerLane && $0.value.lost == $0.value.unanswered }
+            .map(\.key).sorted()
+    }
+
+    // MARK: - Pings beside the broker's own lane
+
+    mutating func pinged(_ peer: PeerID, by lane: LaneID) {
+        pings[peer] = (lane, false)
+        lanes[lane]?.unanswered += 1
+    }
+
+    mutating func missed(_ peer: PeerID) {
+        guard let ping = pings[peer], !ping.isMissed else { return }
+        pings[peer]?.isMissed = true
+        lanes[ping.lane]?.lost += 1
+    }
+
+    /// Whether the ping went by another lane than the broker's own.
+    mutating func pingEnded(of peer: PeerID) -> Bool {
+        guard let ping = pings.removeValue(forKey: peer) else { return false }
+        lanes[ping.lane]?.unanswered -= 1
+        if ping.isMissed { lanes[ping.lane]?.lost -= 1 }
+        return true
+    }
 }
 
 /// Pings without an answer, bounded like calls: a peer that never answers keeps one for ever.

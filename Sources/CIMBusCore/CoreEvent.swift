@@ -7,7 +7,9 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case heard(PeerID, reading: UInt64)
     case peerVanished(PeerID)
     case pingAnswered(PeerID)
-    case probeAnswered(PeerID)
+    case probeAnswered(PeerID, ran: Bool)
+    case laneOpened(LaneID)
+    case laneLost(LaneID, String)
     case sent(Int, to: PeerID)
     case shutDown
     case advance
@@ -82,7 +84,9 @@ extension BrokerCore {
         case .heard(let peer, let reading): return heard(from: peer, reading: reading, at: at)
         case .peerVanished(let peer): return peerVanished(peer, at: at)
         case .pingAnswered(let peer): return pingAnswered(by: peer, at: at)
-        case .probeAnswered(let peer): return probeAnswered(for: peer, at: at)
+        case .probeAnswered(let peer, let ran): return probeAnswered(for: peer, ran: ran, at: at)
+        case .laneOpened(let lane): return laneOpened(lane, at: at)
+        case .laneLost(let lane, let text): return laneLost(lane, text, at: at)
         case .sent(let bytes, let peer): return sent(bytes, to: peer, at: at)
         case .shutDown: return shutDown(at: at)
         case .advance: return advance(to: at)

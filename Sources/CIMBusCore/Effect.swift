@@ -31,6 +31,10 @@ public enum Effect: Hashable, Sendable {
     case credit(CallID, WBEMStatus)
     /// Tell the provider that nobody waits for this sink any more (L9).
     case cancelCall(SinkID, PeerID, RegistrationID)
+    /// Connect to the bus once more; ``BrokerCore/laneOpened(_:at:)`` or ``BrokerCore/laneLost(_:_:at:)`` says what became of it.
+    case openLane(LaneID)
+    /// Leave the bus with this connection: nobody waits for what it is still owed.
+    case closeLane(LaneID)
 
     // Activation.
     /// Start the registration's process; ``BrokerCore/startFailed(_:_:reason:at:)`` says if that is not possible, its registering that it was.
@@ -38,7 +42,7 @@ public enum Effect: Hashable, Sendable {
 
     // Liveness.
     /// Ask a peer whether it is there; what was sent to it before is read when it answers.
-    case ping(PeerID)
+    case ping(PeerID, LaneID)
     /// Ask the bus itself, behind the ping to this peer that was not answered: when it answers, what the peer said before has arrived.
     case probe(PeerID)
     /// A registration's state changed.
@@ -63,7 +67,7 @@ public struct Progress: Hashable, Sendable, Codable {
 
 /// What happened that an administrator may want to know.
 public struct Note: Hashable, Sendable {
-    public enum Event: String, Hashable, Sendable { case leak, violation, vanished, unresponsive, responsive, startFailed }
+    public enum Event: String, Hashable, Sendable { case leak, violation, vanished, unresponsive, responsive, startFailed, lostReply }
     public var event: Event
     public var peer: PeerID?
     public var sink: SinkID?

@@ -33,10 +33,20 @@ public struct Limits: Hashable, Sendable, Codable {
     /// `nestedCalls` of their own beyond the last, so that they never wait for their own parent (L12).
     public var callsPerProvider = 4
     public var callsPerUser = 16
-    public var calls = 100
+    public var calls = 96
     public var nestedCalls = 8
-    /// Pings without an answer: in all, and per uid other than root. Together with the calls they stay below the 128 replies that
-    /// dbus-daemon lets one connection wait for.
+    /// A call that is unanswered for so long holds up no others, while its provider says other things: per uid, this many may be set aside so.
+    public var overdueCall: Microseconds = .seconds(10)
+    public var setAsidePerUser = 64
+    /// A call that nobody waits for any more, and that its provider left unanswered for so long, counts as one that it lost.
+    public var lostReply: Microseconds = .seconds(3)
+    /// Lost calls of one provider that may stay on the broker's own connection; those after them go by another (``LaneID``).
+    public var lostOnOwnLane = 4
+    /// Lost calls after which a lane is left, and how many lanes there may be beside the broker's own.
+    public var lostPerLane = 32
+    public var lanes = 8
+    /// Pings without an answer: in all, and per uid other than root. With the calls, four of an administrator's pings and four processes that
+    /// are asked for the object that they register, they are the 128 replies that dbus-daemon lets one connection wait for.
     public var pings = 16
     public var pingsPerUser = 4
     /// A bus that takes longer than this to answer a question of its own is behind with its work, and a missed ping proves nothing (L8).

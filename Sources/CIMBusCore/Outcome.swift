@@ -51,6 +51,8 @@ public struct Explanation: Hashable, Sendable, Codable {
         case misfit
         /// The provider's answer was a D-Bus error outside the contract, or not of the contract's form.
         case badAnswer
+        /// The provider left a call unanswered that nobody waits for any more, while it answers others (L8).
+        case replyLost
         /// A provider that serves one call at a time was asked by itself (L12).
         case notReentrant
         /// Nested too deep (L12).
@@ -83,7 +85,8 @@ public struct Explanation: Hashable, Sendable, Codable {
         /// The status a client sees for this reason (SEMANTICS G.3).
         public var status: WBEMStatus {
             switch self {
-            case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .flooded, .wrongObjectCount, .badAnswer, .unregistered:
+            case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .flooded, .wrongObjectCount, .badAnswer, .replyLost,
+                .unregistered:
                 .providerFailure
             case .providerSilent, .noCallSlot: .providerTimedOut
             case .deadlinePassed: .timedOut
@@ -100,14 +103,15 @@ public struct Explanation: Hashable, Sendable, Codable {
             }
         }
 
-        /// Whether it is something that the provider did, or did not do.
+        /// Whether it counts as a failure of the provider that was asked: something that the provider did, or did not do.
         var isProviders: Bool {
             switch self {
-            case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .providerSilent, .noCallSlot, .flooded,
-                .wrongObjectCount, .misfit, .badAnswer, .notReentrant, .unregistered, .notRunning, .startFailed, .initializationFailed:
+            case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .providerSilent, .noCallSlot, .deadlinePassed, .flooded,
+                .wrongObjectCount, .misfit, .badAnswer, .replyLost, .notReentrant, .unregistered, .notRunning, .startFailed,
+                .initializationFailed:
                 true
-            case .deadlinePassed, .tooDeep, .clientTooSlow, .resultTooLarge, .cancelled, .parentEnded, .noRegistrationOfUser, .suspended,
-                .shuttingDown, .stated:
+            case .tooDeep, .clientTooSlow, .resultTooLarge, .cancelled, .parentEnded, .noRegistrationOfUser, .suspended, .shuttingDown,
+                .stated:
                 false
             }
         }

@@ -3,7 +3,8 @@ public struct Peer: Sendable {
     public enum Liveness: Hashable, Sendable {
         /// Can transition to: asked, unresponsive.
         case responsive
-        /// Left a call unanswered that nobody waits for any more; asked by a ping, no new calls. Can transition to: responsive, unresponsive.
+        /// Left a call unanswered that nobody waits for any more; asked by a ping, and new calls wait until it says anything. Can transition to:
+        /// responsive, unresponsive.
         case asked
         /// Missed a ping. Can transition to: responsive, as soon as it says anything.
         case unresponsive
@@ -55,8 +56,8 @@ public struct Peer: Sendable {
 
 /// The calls to one provider process that are not simply under way.
 struct PeerCalls: Hashable, Sendable {
-    /// Unanswered, and nobody waits for them any more.
-    var abandoned: Set<SinkID> = []
+    /// Unanswered, and nobody waits for them any more. True: the call has been told of as lost.
+    var abandoned: [SinkID: Bool] = [:]
     /// Legs that wait for a slot, in order.
     var queue: [SinkID] = []
 }

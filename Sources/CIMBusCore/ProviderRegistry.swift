@@ -2,7 +2,11 @@ import CIM
 
 /// A provider's registration: the definition stays, the process behind it comes and goes.
 public struct Registration: Sendable {
-    public enum State: String, Hashable, Sendable { case running, suspended, unresponsive, absent }
+    public enum State: String, Hashable, Sendable {
+        case running, suspended, unresponsive, absent
+        /// It answers pings and other calls, and has left calls unanswered.
+        case losingReplies = "losing-replies"
+    }
 
     /// The numbers `org.cimbus1.Registration.Counters` shows.
     public struct Counters: Hashable, Sendable {
@@ -13,15 +17,18 @@ public struct Registration: Sendable {
         public var leaks: UInt64 = 0
         public var violations: UInt64 = 0
         public var cancelled: UInt64 = 0
+        /// Calls that it left unanswered though it answered others (``Limits/lostReply``).
+        public var lostReplies: UInt64 = 0
 
         public init() {}
     }
 
-    /// An operation that ended because of what its provider did.
+    /// An operation that counts as a failure, or a call that the provider lost.
     public struct Failure: Hashable, Sendable {
         public var status: WBEMStatus
         public var kind: Request.Kind
-        public var explanation: Explanation
+        /// Nil: the provider said so itself.
+        public var explanation: Explanation?
     }
 
     public let id: RegistrationID
@@ -39,9 +46,11 @@ public struct Registration: Sendable {
     public internal(set) var silence: Microseconds
     public internal(set) var ping: Microseconds
     public internal(set) var counters = Counters()
-    /// What it did wrong last, as far as the broker found that out itself.
+    /// What went wrong last, in whichever way.
     public internal(set) var lastFailure: Failure?
     public internal(set) var open: Set<SinkID> = []
+    /// How many calls its process has lost (``Limits/lostReply``), by kind.
+    public internal(set) var lost: [Request.Kind: Int] = [:]
     public internal(set) var calls = Calls()
     /// How it gets a process, while it has none.
     public internal(set) var activation = Activation.idle

@@ -9,6 +9,10 @@ final class ProviderHost: Sendable {
     fileprivate struct State {
         /// The broker's unique name; nil while there is none.
         var broker: UniqueName?
+        /// The broker's other connections, from which it calls when providers have left many calls unanswered; and how many strangers it is
+        /// being asked about.
+        var brokersOthers: Set<String> = []
+        var strangers = 0
         /// Whether the bus has told of a change of it.
         var hasBrokerChanged = false
         var open: [String: OpenCall] = [:]
@@ -70,6 +74,7 @@ final class ProviderHost: Sendable {
             state.hasBrokerChanged = isChange
             guard state.broker != broker else { return [] }
             state.broker = broker
+            state.brokersOthers = []
             state.schema = broker.map { _ in SchemaCache() }
             state.dropQueued()
             return Array(state.open.values)
@@ -124,10 +129,48 @@ final class ProviderHost: Sendable {
     }
 
     private func receive(_ method: ProviderMethod, _ call: MethodCall) {
-        guard let broker, isFromBroker(call, broker) else {
-            _ = call.fail(.accessDenied, "only the owner of \(Contract.busName) may call a provider")
-            return
+        guard let broker, let sender = call.sender else { return refuse(call) }
+        if isFromBroker(call, broker) || state.withLock({ $0.brokersOthers.contains(sender) }) { return accept(method, call, from: broker) }
+        askAbout(sender, broker) { [weak self] isBrokers in
+            guard let self else { return }
+            if isBrokers { accept(method, call, from: broker) } else { refuse(call) }
         }
+    }
+
+    private func refuse(_ call: MethodCall) {
+        call.fail(.accessDenied, "only the owner of \(Contract.busName), and whom it names in Connections, may call a provider")
+    }
+
+    private static let mostStrangers = 8
+
+    /// Whether the broker calls from this connection, too (`org.cimbus1.Broker.Connections`): the broker itself is asked.
+    private func askAbout(_ stranger: String, _ broker: UniqueName, then: @escaping @Sendable (Bool) -> Void) {
+        let mayAsk = state.withLock { state in
+            guard state.strangers < Self.mostStrangers else { return false }
+            state.strangers += 1
+            return true
+        }
+        guard mayAsk,
+            let question = try? Message.methodCall(
+                destination: BusName(broker), path: Contract.rootPath, interface: .properties, member: MemberName(verified: "Get"),
+                values: [.string(Contract.broker.text), .string("Connections")])
+        else { return then(false) }
+        connection.assumeIsolated { connection in
+            connection.call(question) { [weak self] result in
+                var names: Set<String> = []
+                if case .success(let reply) = result, let list = (try? reply.values())?.first?.elements {
+                    names = Set(list.compactMap(\.text))
+                }
+                self?.state.withLock { state in
+                    state.strangers -= 1
+                    if state.broker == broker { state.brokersOthers = names }
+                }
+                then(names.contains(stranger))
+            }
+        }
+    }
+
+    private func accept(_ method: ProviderMethod, _ call: MethodCall, from broker: UniqueName) {
         let sink: ObjectPath
         do {
             sink = try method.sink(of: call)

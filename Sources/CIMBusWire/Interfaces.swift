@@ -15,6 +15,7 @@ public enum Interfaces {
             property("SinkReferences", "u", .none),
             property("Registrations", "u", .none),
             property("Counters", "a{st}", .none),
+            property("Connections", "as", .withValue),
         ])
 
     public static let registrar = InterfaceDescription(
@@ -120,6 +121,7 @@ public enum Interfaces {
             property("SinkReferences", "u", .none),
             property("Counters", "a{st}", .none),
             property("LastFailure", "s", .none),
+            property("Warnings", "as", .withValue),
         ])
 
     public static let operation = InterfaceDescription(

@@ -181,7 +181,10 @@ extension Message {
 
 extension Connection {
     /// Hands a method call that an inbound hook took over to the exported objects after all.
-    public func dispatch(_ message: Message) {
-        if link.closure == nil { link.tree.answer(methodCall(message), on: link) }
+    public func dispatch(_ message: Message) { dispatch(methodCall(message)) }
+
+    /// Hands the exported objects a call that another connection received; its answer goes back by that one.
+    public func dispatch(_ call: MethodCall) {
+        if link.closure == nil { link.tree.answer(call, on: link) }
     }
 }

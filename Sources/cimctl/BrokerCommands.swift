@@ -34,7 +34,8 @@ struct Providers: Command {
                 ("OpenOperations", .uint32(provider.openOperations)), ("SinkReferences", .uint32(provider.sinkReferences)),
                 ("Operations", .uint64(provider.counters["Operations"] ?? 0)), ("Objects", .uint64(provider.counters["Objects"] ?? 0)),
                 ("Failures", .uint64(provider.counters["Failures"] ?? 0)), ("Leaks", .uint64(provider.counters["Leaks"] ?? 0)),
-                ("Classes", .strings(provider.classes)), ("LastFailure", .string(provider.lastFailure)),
+                ("LostReplies", .uint64(provider.counters["LostReplies"] ?? 0)), ("Classes", .strings(provider.classes)),
+                ("LastFailure", .string(provider.lastFailure)), ("Warnings", .strings(provider.warnings)),
             ]
         }
         try write(

@@ -31,6 +31,8 @@ struct ExhaustiveTests {
                 objects: 1,
                 fewer: true, opening: 2),
             Model(
+                name: "losing replies", limits: losing, depth: 7, forms: [.sync], references: 1, objects: 1, fewer: true, opening: 3),
+            Model(
                 name: "one object", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, kind: .getObject,
                 opening: 3),
         ])
@@ -42,6 +44,18 @@ struct ExhaustiveTests {
                 + "\(search.longest) moments until silence ends everything")
         #expect(search.fault == nil)
         #expect(search.reached >= 7)
+    }
+
+    /// One call at a time, and each that is lost needs another lane than the one before.
+    static var losing: Limits {
+        var limits = inLine
+        limits.overdueCall = .seconds(9)
+        limits.lostReply = .seconds(3)
+        limits.calls = 1
+        limits.lostOnOwnLane = 1
+        limits.lostPerLane = 1
+        limits.lanes = 2
+        return limits
     }
 
     /// One call at a time, so that the second operation waits for the first.

@@ -21,11 +21,12 @@ struct Fingerprint: Hashable {
     init(of scene: Scene) {
         let core = scene.core
         let now = scene.now
-        /// What is further back than every limit is just long ago.
+        /// What is further back than every limit is just long ago, and what is so far ahead is never.
         func relative(_ moment: Microseconds?) -> Int {
             guard let moment else { return .max }
-            return max(Int(moment - now), -1_000_000_000)
+            return min(max(Int(moment - now), -1_000_000_000), 1_000_000_000)
         }
+        let losesReplies = core.limits.lostReply < Model.never
         let operations = core.operations.keys
         let sinks = core.legs.keys
         func rank(_ id: OperationID?) -> Int { id.flatMap { operations.firstIndex(of: $0) } ?? -1 }
@@ -99,6 +100,11 @@ struct Fingerprint: Hashable {
             add(peer.registrations.count)
             for sink in peer.calls.queue { add(rank(sink)) }
             add(peer.calls.abandoned.count)
+            for sink in peer.calls.abandoned.keys.sorted() where losesReplies {
+                let isTold = peer.calls.abandoned[sink] == true
+                add(isTold)
+                if !isTold { add(relative(core.slots.slots[sink]?.since)) }
+            }
             for sink in peer.sinks.sorted() { add(rank(sink)) }
             add(core.credit.unread(of: peer.uid))
             add(relative(core.agenda.times[.peer(id)]))
@@ -122,7 +128,15 @@ struct Fingerprint: Hashable {
             for id in registration.waiting.sorted() { add(rank(id)) }
         }
         for id in core.blocked { add(rank(id)) }
-        for sink in scene.witness.calls.sorted() { add(rank(sink)) }
+        let lanes = core.slots.lanes.keys.sorted()
+        for lane in lanes { add(core.slots.lanes[lane]?.isOpen == true ? core.slots.lanes[lane]?.lost ?? 0 : -1) }
+        for sink in scene.witness.calls.sorted() {
+            add(rank(sink))
+            add(lanes.firstIndex(of: core.lane(of: sink)) ?? -1)
+            guard losesReplies, let slot = core.slots.slots[sink] else { continue }
+            if slot.isCounted { add(relative(slot.since)) } else { add(slot.isLost) }
+        }
+        for peer in scene.witness.pinged.sorted() { add(scene.witness.pingLanes[peer].flatMap { lanes.firstIndex(of: $0) } ?? -1) }
         add(core.slots.isContended)
     }
 }

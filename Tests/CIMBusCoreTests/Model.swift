@@ -34,12 +34,14 @@ enum ModelEvent: Hashable {
     case startFailed
     case unregister
     case advance
+    case openLane(LaneID)
+    case loseLane(LaneID)
 
     /// Whether it gives something back, or lets something end.
     var isClosing: Bool {
         switch self {
         case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude,
-            .register, .startFailed, .expectationFailed:
+            .register, .startFailed, .expectationFailed, .openLane, .loseLane:
             true
         case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer,
             .expect,
@@ -67,6 +69,8 @@ struct Model {
     var references = 2
     var objects = 2
 
+    static let never = Microseconds.seconds(10_000)
+
     /// Times near to each other, so that few steps lead to each, and windows of one.
     static var tightLimits: Limits {
         var limits = Limits()
@@ -84,6 +88,9 @@ struct Model {
         limits.longestPull = .seconds(6)
         limits.windowBatches = 1
         limits.indicatesPerSink = 1
+        // Only where a run is about them.
+        limits.overdueCall = never
+        limits.lostReply = never
         return limits
     }
 
@@ -150,6 +157,9 @@ struct Model {
             }
         }
         for peer in scene.witness.pinged.sorted() { events.append(.pong(peer)) }
+        for (lane, state) in core.slots.lanes.sorted(by: { $0.key < $1.key }) where lane != .own {
+            events.append(state.isOpen ? .loseLane(lane) : .openLane(lane))
+        }
         if activated, let registration = core.registry.find(scene.registration) {
             if registration.peer != nil { events.append(.unregister) }
             for peer in [Scene.provider, Scene.other] where registration.peer == nil && core.peers[peer] != nil {
@@ -224,6 +234,8 @@ struct Model {
         case .startFailed: scene.startFailed()
         case .unregister: scene.unregister()
         case .advance: scene.advance()
+        case .openLane(let lane): scene.openLane(lane)
+        case .loseLane(let lane): scene.loseLane(lane)
         }
     }
 }

@@ -19,6 +19,8 @@ struct Scene {
     var lastNumber: UInt64 = 0
     /// Whether the bus answers at once what it is asked.
     var busAnswers = true
+    /// Peers whose processes use the processor.
+    var busy: Set<PeerID> = []
     /// How often something was due at the same moment.
     var standing = 0
 
@@ -74,8 +76,8 @@ struct Scene {
         for case .probe(let peer) in effects where busAnswers { probeAnswered(peer) }
     }
 
-    mutating func probeAnswered(_ peer: PeerID) {
-        let effects = core.probeAnswered(for: peer, at: now)
+    mutating func probeAnswered(_ peer: PeerID, ran: Bool? = nil) {
+        let effects = core.probeAnswered(for: peer, ran: ran ?? busy.contains(peer), at: now)
         self.effects += effects
         witness.watch(effects, after: core)
     }
@@ -225,6 +227,13 @@ struct Scene {
         witness.calls = witness.calls.filter { core.slots.slots[$0]?.peer != peer }
         saw(core.peerVanished(peer, at: now))
         witness.pinged.remove(peer)
+    }
+
+    mutating func openLane(_ lane: LaneID) { saw(core.laneOpened(lane, at: now)) }
+
+    mutating func loseLane(_ lane: LaneID) {
+        witness.lost(lane)
+        saw(core.laneLost(lane, "the bus went away", at: now))
     }
 
     mutating func pong(_ peer: PeerID) {

@@ -22,6 +22,10 @@ struct Witness {
     var pinged: Set<PeerID> = []
     /// Provider calls without an answer, whether or not anybody waits for it.
     var calls: Set<SinkID> = []
+    /// The lanes by which those calls, and the outstanding pings, went out; and the lanes that there are.
+    var lanes: [SinkID: LaneID] = [:]
+    var pingLanes: [PeerID: LaneID] = [:]
+    var openLanes: Set<LaneID> = []
     /// Registrations that are being started.
     var starting: Set<RegistrationID> = []
     var faults: [String] = []
@@ -55,9 +59,18 @@ struct Witness {
         case .call(let sink):
             if core.legs[sink] == nil { faults.append("a call for sink \(sink.number), which is over") }
             if !calls.insert(sink).inserted { faults.append("sink \(sink.number) called twice") }
+            lanes[sink] = core.lane(of: sink)
         case .credit(let call, _):
             if indicates.remove(call) == nil { faults.append("L13: an Indicate credited twice") }
-        case .ping(let peer):
+        case .openLane(let lane):
+            if !openLanes.insert(lane).inserted { faults.append("lane \(lane.number) is opened twice") }
+        case .closeLane(let lane):
+            for sink in calls where lanes[sink] == lane && core.legs[sink] != nil {
+                faults.append("L8: the lane of sink \(sink.number) is left, and somebody waits for its answer")
+            }
+            lost(lane)
+        case .ping(let peer, let lane):
+            pingLanes[peer] = lane
             if gone.contains(peer) { faults.append("a ping to peer \(peer.number), which is gone") }
             if !pinged.insert(peer).inserted { faults.append("two pings to peer \(peer.number)") }
         case .probe(let peer):
@@ -66,6 +79,13 @@ struct Witness {
             if starting.contains(id) { faults.append("G.3: registration \(id.number) is started twice at once") }
         case .conduct, .cancelCall, .registrationChanged, .note: break
         }
+    }
+
+    /// What went by this lane is not answered any more.
+    mutating func lost(_ lane: LaneID) {
+        if openLanes.remove(lane) == nil { faults.append("lane \(lane.number) is left twice") }
+        calls = calls.filter { lanes[$0] != lane }
+        pinged = pinged.filter { pingLanes[$0] != lane }
     }
 
     private mutating func settle(_ payload: PayloadID) {
@@ -125,6 +145,19 @@ struct Witness {
         if waitingIndicates != indicates.count { fault("L13: \(indicates.count) Indicate calls wait, the core has \(waitingIndicates)") }
         if waitingPulls != pulls.count { fault("\(pulls.count) pulls wait, the core has \(waitingPulls)") }
         if Set(core.slots.slots.keys) != calls { fault("the slots are not the unanswered calls") }
+        if Set(core.slots.lanes.keys) != openLanes.union([.own]) { fault("the lanes are not those that were opened") }
+        for (id, lane) in core.slots.lanes {
+            let pings = id == .own ? 0 : pinged.count { pingLanes[$0] == id }
+            if lane.unanswered != calls.count(where: { lanes[$0] == id }) + pings {
+                fault("L8: lane \(id.number) miscounts what is unanswered")
+            }
+            if lane.lost < core.slots.slots.count(where: { $0.value.lane == id && $0.value.isLost }) {
+                fault("L8: lane \(id.number) miscounts")
+            }
+        }
+        for (sink, slot) in core.slots.slots where slot.isLost != (core.legs[sink] == nil) {
+            fault("L8: sink \(sink.number) is lost and waited for, or neither")
+        }
         if core.peers.values.reduce(0, { $0 + $1.indicates }) > indicates.count { fault("a peer has too many Indicate calls") }
         compareWhenIdle(core)
     }

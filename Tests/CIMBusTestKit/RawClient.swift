@@ -75,6 +75,11 @@ public final class RawClient: Sendable {
         try await property(Contract.rootPath, Contract.broker, name).integer() ?? .max
     }
 
+    /// The names from which the broker calls, that of `org.cimbus1` first.
+    public func brokerConnections() async throws -> [String] {
+        try await property(Contract.rootPath, Contract.broker, "Connections").elements?.compactMap(\.text) ?? []
+    }
+
     /// The status a call is refused with; nil when it succeeds. The error's name and the number in its text must say the same.
     public func refusal(_ body: () async throws -> Void) async throws -> WBEMStatus? {
         do {

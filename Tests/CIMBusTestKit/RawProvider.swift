@@ -24,10 +24,10 @@ public final class RawProvider: Sendable {
     /// Connects, and registers unless told not to.
     public static func start(
         on bus: PrivateBus, name: String = "Raw", className: String = "Test_Thing", things: Int = 3, registers: Bool = true,
-        context: [(String, DBusValue)] = []
+        exports: Bool = true, context: [(String, DBusValue)] = []
     ) async throws -> RawProvider {
         let provider = RawProvider(try await bus.connect(on: EventLoop(name: "provider")), name, className, things)
-        await provider.export()
+        if exports { await provider.export() }
         if registers { try await provider.register(context: context) }
         return provider
     }
@@ -70,7 +70,8 @@ public final class RawProvider: Sendable {
 
     @discardableResult
     public func register(
-        context: [(String, DBusValue)] = [], scope: String = "root/cimv2", mof: String? = nil, name: String? = nil
+        context: [(String, DBusValue)] = [], scope: String = "root/cimv2", mof: String? = nil, name: String? = nil,
+        path: ObjectPath = RawProvider.path
     ) async throws -> ObjectPath {
         var context = context
         context.append((ContextKey.mof, .string(mof ?? self.mof)))
@@ -78,7 +79,7 @@ public final class RawProvider: Sendable {
             "Register",
             [
                 .int32(0), .dictionary(context), .string(""), .string(""), .string(scope), .string(name ?? self.name),
-                .objectPath(Self.path),
+                .objectPath(path),
             ])
         return ObjectPath(verified: reply.first?.text ?? "/")
     }
@@ -160,6 +161,33 @@ public final class RawProvider: Sendable {
     }
 
     public func close() async { await connection.close() }
+
+    /// The paths at which it is pinged from now on; only pings at some of them are answered.
+    public func recordPings(answering paths: Set<ObjectPath>) async -> Recorder<String> {
+        let pings = Recorder<String>()
+        await connection.setInbound { message in
+            guard message.interface == InterfaceName.peer.text else { return false }
+            pings.record(message.path ?? "")
+            return !paths.contains { $0.text == message.path }
+        }
+        return pings
+    }
+
+    /// While `holds`, nothing that it is called with is answered, as in a program that waits for a reply. It is answered when that ends.
+    public func holdCalls(_ holds: Bool) async {
+        let held = swallowed
+        let connection = connection
+        guard !holds else {
+            return await connection.setInbound { message in
+                held.withLock { $0.append(connection.methodCall(message)) }; return true
+            }
+        }
+        await connection.setInbound(nil)
+        let calls = held.withLock { calls in
+            let all = calls; calls = []; return all
+        }
+        for call in calls { await connection.dispatch(call) }
+    }
 
     /// While `swallows`, no ping is answered, as if the process did not read. Pings swallowed are answered when it ends.
     public func swallowPings(_ swallows: Bool) async {

@@ -50,6 +50,8 @@ struct Script: Sendable {
         case sync
         /// `sleep MILLISECONDS`: for pacing; nothing may depend on it.
         case sleep(Int)
+        /// `block MILLISECONDS`: answers nothing meanwhile, a ping neither, and waits; `compute MILLISECONDS`: the same, and uses the processor.
+        case block(Int, computes: Bool)
         /// `cancelled`: until the broker has cancelled this call.
         case cancelled
         case unregister
@@ -123,6 +125,8 @@ struct Script: Sendable {
         case "waitfor": return .waitFor(rest.first ?? "")
         case "sync": return .sync
         case "sleep": return .sleep(try number(0))
+        case "block": return .block(try number(0), computes: false)
+        case "compute": return .block(try number(0), computes: true)
         case "cancelled": return .cancelled
         case "unregister": return .unregister
         case "register": return .register

@@ -105,6 +105,15 @@ struct ScriptedCall: Sendable {
             emit("silent \(sink.text)")
             await withUnsafeContinuation { (_: UnsafeContinuation<Void, Never>) in }
             return "error woken up"
+        case .block(let milliseconds, let computes):
+            await withCheckedContinuation { continuation in
+                process.connection.loop.execute {
+                    let end = ContinuousClock.now + .milliseconds(milliseconds)
+                    if computes { while ContinuousClock.now < end {} } else { usleep(UInt32(milliseconds) * 1_000) }
+                    continuation.resume()
+                }
+            }
+            return "ok"
         case .waitFor(let word):
             await process.input.wait(for: word)
             return "ok"

@@ -1,0 +1,126 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// Whether a process has the object that it registers. Without a look, a wrong path shows as whatever its library says to a call at a path
+/// without an object, and some libraries say nothing at all.
+enum ProviderPath: Hashable, Sendable {
+    case isThere
+    /// It does not say: it does not introspect, or it answers nothing before its own call has returned.
+    case isUnknown
+    /// There is no such object, and the interface is found at another path.
+    case isElsewhere(ObjectPath)
+    /// There is no such object, in the words of the process.
+    case isNowhere(String)
+
+    /// What is wrong with it; nil: nothing is known to be.
+    func fault(of path: ObjectPath) -> String? {
+        switch self {
+        case .isThere, .isUnknown: nil
+        case .isElsewhere(let other):
+            "there is no \(Contract.provider) at \(path.text.clipped()), there is one at \(other.text.clipped()); register that path"
+        case .isNowhere(let words):
+            "there is no object at \(path.text.clipped()), says the process: \(words.clipped()); export it there before you register, or register "
+                + "the path where it is"
+        }
+    }
+}
+
+extension Broker {
+    /// How long a registration waits for the answer. A process that waits for the reply to its `Register`, and answers nothing meanwhile, is
+    /// registered then.
+    private static let patience = Duration.milliseconds(500)
+    /// Processes that are asked at a time; the bus lets a connection wait for 128 replies, which the core shares out.
+    private static let mostAsked = 4
+    /// Objects that are looked at in one process.
+    private static let mostObjects = 16
+    /// The largest description of an object that is read.
+    private static let largestDescription = 64 << 10
+
+    /// Asks a process for the object at a path, and tells `then` once what it says in time.
+    func lookForObject(
+        of peer: PeerID, at path: ObjectPath, for provider: String, then: @escaping @Sendable (isolated Broker, ProviderPath) -> Void
+    ) {
+        guard let name = peerNames[peer], asking.count < Self.mostAsked, asking.insert(peer).inserted else { return then(self, .isUnknown) }
+        let isDecided = Decided()
+        let timer = loop.schedule(after: Self.patience) { [weak self] in
+            guard isDecided.first() else { return }
+            self?.assumeIsolated { then($0, .isUnknown) }
+        }
+        Task(executorPreference: loop) { [connection] in
+            let found = await Self.look(for: path, of: name, on: connection)
+            await self.looked(peer) { broker in
+                if isDecided.first() {
+                    broker.loop.cancel(timer)
+                    then(broker, found)
+                } else if let fault = found.fault(of: path) {
+                    broker.logger.warning("provider \(provider) of \(name): \(fault)")
+                }
+            }
+        }
+    }
+
+    private func looked(_ peer: PeerID, _ found: @Sendable (isolated Broker) -> Void) {
+        asking.remove(peer)
+        found(self)
+    }
+
+    /// Touched on the loop only.
+    private final class Decided: @unchecked Sendable {
+        private var isDecided = false
+
+        /// Whether it is the first time.
+        func first() -> Bool {
+            defer { isDecided = true }
+            return !isDecided
+        }
+    }
+
+    private enum Description: Sendable {
+        case object(ObjectDescription)
+        case absent(String)
+        case unknown
+    }
+
+    private nonisolated static func look(for path: ObjectPath, of name: BusName, on connection: Connection) async -> ProviderPath {
+        let first = await describe(path, of: name, on: connection)
+        if case .object(let object) = first, object.isProvider { return .isThere }
+        // Some libraries describe an empty object wherever they have none, some programs describe none of theirs. So it is the object's
+        // being elsewhere that shows which it is.
+        var paths = [ObjectPath.root]
+        var next = 0
+        while next < min(paths.count, mostObjects) {
+            let candidate = paths[next]
+            next += 1
+            guard case .object(let object) = await describe(candidate, of: name, on: connection) else { continue }
+            if object.isProvider, candidate != path { return .isElsewhere(candidate) }
+            for child in object.children.prefix(mostObjects) {
+                if let below = try? ObjectPath((candidate == .root ? "/" : candidate.text + "/") + child) { paths.append(below) }
+            }
+        }
+        if case .absent(let words) = first { return .isNowhere(words) }
+        return .isUnknown
+    }
+
+    private nonisolated static func describe(_ path: ObjectPath, of name: BusName, on connection: Connection) async -> Description {
+        guard
+            let question = try? Message.methodCall(
+                destination: name, path: path, interface: .introspectable, member: MemberName(verified: "Introspect"), flags: .noAutoStart)
+        else { return .unknown }
+        do throws(DBusError) {
+            let reply = try await connection.call(question, timeout: nil)
+            guard reply.bodySize <= largestDescription, case .string(let xml)? = (try? reply.values())?.first,
+                let object = try? ObjectDescription(xml: xml)
+            else { return .unknown }
+            return .object(object)
+        } catch {
+            let isAbsent = error.name == .unknownObject || error.name.text == "org.freedesktop.DBus.Error.NoSuchObject"
+            return isAbsent && error.reply?.sender == name.text ? .absent(error.message) : .unknown
+        }
+    }
+}
+
+extension ObjectDescription {
+    fileprivate var isProvider: Bool { interfaces.contains { $0.name == Contract.provider } }
+}
