@@ -56,8 +56,7 @@ my $provider = Provider->new($bus->export_service, "/thing");
 sub owner_changed {
     my ($name, $old, $owner) = @_;
     return if $name ne "org.cimbus1" || !$owner;
-    # By the unique name: get_service remembers who owned the other one when it was first asked.
-    my $registrar = $bus->get_service($owner)->get_object("/org/cimbus1", "org.cimbus1.DecoupledRegistrar");
+    my $registrar = $bus->get_service($name)->get_object("/org/cimbus1", "org.cimbus1.DecoupledRegistrar");
     print "registered ", $registrar->Register(0, {MOF => dbus_string($mof)}, "", "", "", "PolyglotPerl", "/thing"), "\n";
 }
 
