@@ -42,15 +42,15 @@ func thing(name string) object {
 		"Active": dbus.MakeVariant(name != "nut"), "Since": dbus.MakeVariant("20260101120000.000000+000"), "Tags": dbus.MakeVariant(tags[name])}
 }
 
-func (provider) CreateInstanceEnumAsync(namespace, class string, flags int32, ctx object, sink dbus.ObjectPath) (uint32, uint32, []object, *dbus.Error) {
+func (provider) CreateInstanceEnumAsync(ns, class string, flags int32, ctx object, sink dbus.ObjectPath) (uint32, uint32, []object, *dbus.Error) {
 	return serve(class, thing)
 }
 
-func (provider) GetObjectAsync(namespace, path string, flags int32, ctx object, sink dbus.ObjectPath) (uint32, uint32, []object, *dbus.Error) {
+func (provider) GetObjectAsync(ns, path string, flags int32, ctx object, sink dbus.ObjectPath) (uint32, uint32, []object, *dbus.Error) {
 	return serve(path, thing)
 }
 
-func (provider) ExecMethodAsync(namespace, path, method string, flags int32, ctx, in object, sink dbus.ObjectPath) (uint32, uint32, []object, *dbus.Error) {
+func (provider) ExecMethodAsync(ns, path, method string, flags int32, ctx, in object, sink dbus.ObjectPath) (uint32, uint32, []object, *dbus.Error) {
 	return serve(path, func(name string) object {
 		before := dbus.MakeVariant(sizes[name])
 		sizes[name], _ = in["Size"].Value().(uint32)

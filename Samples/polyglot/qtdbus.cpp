@@ -18,7 +18,8 @@ class Provider : public QObject, protected QDBusContext {
         {"washer", thing("washer", 3, true, {"flat"})}};
 
     static QVariantMap thing(QString name, uint size, bool active, QStringList tags) {
-        return {{"__CLASS", "Polyglot_Qt"}, {"Name", name}, {"Size", size}, {"Active", active}, {"Since", "20260101120000.000000+000"}, {"Tags", tags}};
+        return {{"__CLASS", "Polyglot_Qt"}, {"Name", name}, {"Size", size}, {"Active", active}, {"Tags", tags},
+            {"Since", "20260101120000.000000+000"}};
     }
 
     QString find(const QString &path) {  // the key in Polyglot_Qt.Name="bolt", or nothing and an error reply
@@ -41,7 +42,8 @@ public slots:
         objects = {things.value(find(path))};
         return 0;
     }
-    uint ExecMethodAsync(QString, QString path, QString, int, QVariantMap, QVariantMap in, QDBusObjectPath, uint &references, Objects &objects) {
+    uint ExecMethodAsync(QString, QString path, QString, int, QVariantMap, QVariantMap in, QDBusObjectPath, uint &references,
+            Objects &objects) {
         auto name = find(path);
         references = 0;
         objects = {{{"ReturnValue", 0u}, {"Before", things.value(name).value("Size")}}};

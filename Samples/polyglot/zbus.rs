@@ -31,15 +31,15 @@ impl Provider {
 
 #[dbus_interface(name = "org.cimbus1.Provider")]
 impl Provider {
-    fn create_instance_enum_async(&self, _space: &str, _name: &str, _flags: i32, _ctx: Context, _sink: ObjectPath) -> (u32, u32, Vec<Object>) {
+    fn create_instance_enum_async(&self, _ns: &str, _name: &str, _flags: i32, _ctx: Context, _sink: ObjectPath) -> (u32, u32, Vec<Object>) {
         (0, 0, self.things.iter().map(Thing::object).collect())
     }
 
-    fn get_object_async(&mut self, _space: &str, path: &str, _flags: i32, _ctx: Context, _sink: ObjectPath) -> (u32, u32, Vec<Object>) {
+    fn get_object_async(&mut self, _ns: &str, path: &str, _flags: i32, _ctx: Context, _sink: ObjectPath) -> (u32, u32, Vec<Object>) {
         self.find(path).map_or((NOT_FOUND, 0, vec![]), |thing| (0, 0, vec![thing.object()]))
     }
 
-    fn exec_method_async(&mut self, _space: &str, path: &str, _method: &str, _flags: i32, _ctx: Context, parameters: Context,
+    fn exec_method_async(&mut self, _ns: &str, path: &str, _method: &str, _flags: i32, _ctx: Context, parameters: Context,
         _sink: ObjectPath) -> (u32, u32, Vec<Object>) {
         let size = parameters.get("Size").cloned().and_then(|size| size.try_into().ok());
         match (self.find(path), size) {
