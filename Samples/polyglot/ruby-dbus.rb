@@ -1,6 +1,6 @@
 #!/usr/bin/ruby
 # SPDX-License-Identifier: Apache-2.0
-# A provider with ruby-dbus. A value that is a pair of type and value says its type; whatever is raised becomes an error reply.
+# A provider with ruby-dbus. A list says its type, for a list of two might be taken for a type and its value; what is raised is an error reply.
 require "dbus"
 
 MOF = '[dynamic, provider("PolyglotRuby")] class Polyglot_Ruby {
@@ -15,7 +15,7 @@ class Provider < DBus::Object
 
   def thing(name)
     size, active, tags = THINGS.fetch(name) { raise DBus.error("org.cimbus1.Error.NotFound"), "there is no thing #{name}" }
-    { "__CLASS" => "Polyglot_Ruby", "Name" => name, "Size" => ["u", size], "Active" => active,
+    { "__CLASS" => "Polyglot_Ruby", "Name" => name, "Size" => size, "Active" => active,
       "Since" => "20260101120000.000000+000", "Tags" => ["as", tags] }
   end
 
@@ -33,7 +33,7 @@ class Provider < DBus::Object
       name = path.split('"')[1]
       before = thing(name)["Size"]
       THINGS[name][0] = parameters["Size"]
-      [0, 0, [{ "ReturnValue" => ["u", 0], "Before" => before }]]
+      [0, 0, [{ "ReturnValue" => 0, "Before" => before }]]
     end
   end
 end
