@@ -51,11 +51,20 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	Tests/Scripts/run-tests --package-path Samples
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
 	/usr/bin/python3 Samples/python/test_ethernet_interfaces.py EthernetInterfacesTests
+	@echo "make test: providers in other languages"
+	@Samples/install-dependencies few
+	Tests/Polyglot/run .build/debug --quick
 	@echo "make test: the installed system, under a real systemd"
 	@Tests/System/run .build/debug; status=$$?; \
 	if [ $$status -eq 77 ]; then echo "make test: the system tests were skipped, as said above"; \
 	elif [ $$status -ne 0 ]; then exit $$status; fi
 	@echo "make test: all tests passed"
+
+.PHONY: polyglot
+polyglot: ## run the providers in every other language that Debian has a D-Bus library for (installs them; minutes, the first time)
+	@Samples/install-dependencies all
+	$(SWIFT) build
+	Tests/Polyglot/run .build/debug --require
 
 .PHONY: docs
 docs: dependencies ## the DocC pages of the client's and the provider's library; a link to a name that is not there is an error
