@@ -59,11 +59,12 @@ extension CIMClass {
         if isSingleton, let first = keys.first {
             throw CIMError(.cannotBeSingleton, "class \(name) is a singleton, so \(first.name) cannot be a key")
         }
-        guard let parent, !parent.isAbstract || !parent.keyProperties.isEmpty else { return }
+        // DSP0004, 5.6.3.28: below a class that has none, abstract or not, keys may come.
+        guard let parent, !parent.keyProperties.isEmpty else { return }
         if let new = keys.first(where: { !(parent.property(named: $0.name)?.isKey ?? false) }) {
             throw CIMError(
                 .cannotChangeKeyInheritance,
-                "\(name).\(new.name) cannot become a key: \(parent.name) \(parent.isAbstract ? "has keys already" : "is not abstract")")
+                "\(name).\(new.name) cannot become a key: \(parent.name) has keys already")
         }
     }
 }

@@ -13,8 +13,9 @@ extension CIMClass {
     ///   TypeMismatch (a default that does not fit); TooManyProperties; QuotaViolation (too many ancestors); the four NameTooWide codes.
     ///
     /// Qualifiers with the flavor ToSubclass are inherited, marked `originPropagated`; so are, whatever their flavor, those that make the
-    /// feature what it is (`key`, `SubType`, `association`, …). A method that is not declared again is inherited whole, with its
-    /// implementation (SEMANTICS C.5). Declared features get this class as their origin. Resolving a resolved class changes nothing.
+    /// feature what it is (`key`, `SubType`, `association`, …). The same holds for the qualifiers of parameters. A method that is not declared
+    /// again is inherited with its implementation (SEMANTICS C.5). A string that overrides an embedded object is one, too, by the qualifier
+    /// that it inherits. Declared features get this class as their origin. Resolving a resolved class changes nothing.
     public func resolved(with superclass: CIMClass?) throws(CIMError) -> CIMClass {
         var result = self
         try checkNames()
@@ -44,9 +45,18 @@ extension CIMClass {
         return result
     }
 
-    private static let lastingClassQualifiers: [String] = ["association", "indication", "singleton"]
+    private static let lastingClassQualifiers: Set<CIMName> = ["association", "indication", "singleton"]
 
-    private static let lastingPropertyQualifiers: [String] = ["key", "SubType", "EmbeddedInstance", "EmbeddedObject"]
+    private static let embeddingQualifiers: Set<CIMName> = ["EmbeddedInstance", "EmbeddedObject"]
+
+    private static let lastingPropertyQualifiers: Set<CIMName> = embeddingQualifiers.union(["key", "SubType"])
+
+    /// Of a method that is not declared again. One that is has what it says.
+    private static let lastingMethodQualifiers: Set<CIMName> = embeddingQualifiers.union([
+        "implemented", "static", "disabled", "Bypass_GetObject", "constructor", "destructor",
+    ])
+
+    private static let lastingParameterQualifiers: Set<CIMName> = embeddingQualifiers.union(["in", "out", "optional", "ID", "stream"])
 
     /// The qualifiers that were not inherited.
     private func local(_ qualifiers: [CIMQualifier]) -> [CIMQualifier] { qualifiers.filter { !$0.flavor.contains(.originPropagated) } }
@@ -83,9 +93,12 @@ extension CIMClass {
             let place = "\(name).\(property.name)"
             var declared = property
             declared.origin = name
-            guard let fitted = property.defaultValue.converted(to: property.type) else {
+            if let position = positions[CIMName(property.name)] {
+                declared.type = CIMClass.type(declared.type, with: declared.qualifiers, overriding: result[position].type)
+            }
+            guard let fitted = property.defaultValue.converted(to: declared.type) else {
                 throw CIMError(
-                    .typeMismatch, "the default of \(place) is \(property.defaultValue.briefDescription), which is no \(property.type)")
+                    .typeMismatch, "the default of \(place) is \(property.defaultValue.briefDescription), which is no \(declared.type)")
             }
             declared.defaultValue = fitted
             guard let position = positions[CIMName(property.name)] else {
@@ -111,42 +124,70 @@ extension CIMClass {
     private func resolvedMethods(parent: CIMClass?) throws(CIMError) -> [CIMMethod] {
         var result: [CIMMethod] = []
         var positions: [CIMName: Int] = [:]
-        var parentQualifiers: [CIMName: [CIMQualifier]] = [:]
         for method in parent?.methods ?? [] {
             var inherited = method
-            for index in inherited.qualifiers.indices { inherited.qualifiers[index].flavor.insert(.originPropagated) }
+            let place = "\(name).\(method.name)"
+            inherited.qualifiers = try inherit(method.qualifiers, into: [], always: CIMClass.lastingMethodQualifiers, in: place)
+            for index in inherited.parameters.indices {
+                inherited.parameters[index].qualifiers = try inherit(
+                    method.parameters[index].qualifiers, into: [], always: CIMClass.lastingParameterQualifiers, in: place)
+            }
             positions[CIMName(method.name)] = result.count
-            parentQualifiers[CIMName(method.name)] = method.qualifiers
             result.append(inherited)
         }
         for method in methods where isLocal(method.origin) {
             var declared = method
             declared.origin = name
-            guard let position = positions[CIMName(method.name)] else {
+            guard let position = positions[CIMName(method.name)], let theirs = parent?.methods[position] else {
                 positions[CIMName(method.name)] = result.count
                 result.append(declared)
                 continue
             }
-            let inherited = result[position]
-            guard inherited.hasSameSignature(as: declared) else {
-                throw CIMError(.propagatedMethod, "\(name).\(method.name) does not have the signature it has in \(inherited.origin)")
-            }
-            let parentQualifiers = parentQualifiers[CIMName(method.name)] ?? []
-            declared.qualifiers = try inherit(parentQualifiers, into: local(declared.qualifiers), always: [], in: "\(name).\(method.name)")
-            result[position] = declared
+            result[position] = try overriding(theirs, with: declared)
         }
         return result
     }
 
+    /// A method that is declared again.
+    private func overriding(_ theirs: CIMMethod, with method: CIMMethod) throws(CIMError) -> CIMMethod {
+        let place = "\(name).\(method.name)"
+        var declared = method
+        if let type = method.returnType, let overridden = theirs.returnType {
+            declared.returnType = CIMClass.type(type, with: method.qualifiers, overriding: overridden)
+        }
+        for (index, parameter) in method.parameters.enumerated() where index < theirs.parameters.count {
+            let overridden = theirs.parameters[index]
+            guard CIMName.equal(parameter.name, overridden.name) else { break }
+            declared.parameters[index].type = CIMClass.type(parameter.type, with: parameter.qualifiers, overriding: overridden.type)
+            declared.parameters[index].qualifiers = try inherit(
+                overridden.qualifiers, into: local(parameter.qualifiers), always: [], in: "\(place)(\(parameter.name))")
+        }
+        guard theirs.hasSameSignature(as: declared) else {
+            throw CIMError(.propagatedMethod, "\(place) does not have the signature it has in \(theirs.origin)")
+        }
+        declared.qualifiers = try inherit(theirs.qualifiers, into: local(method.qualifiers), always: [], in: place)
+        return declared
+    }
+
+    /// The type of a feature that is declared again: a string is the embedded object that the feature is above, unless it says something else.
+    private static func type(
+        _ type: CIMTypeReference, with qualifiers: [CIMQualifier], overriding inherited: CIMTypeReference
+    ) -> CIMTypeReference {
+        guard type.base == .string, inherited.base == .object,
+            !qualifiers.contains(where: { embeddingQualifiers.contains(CIMName($0.name)) })
+        else { return type }
+        return CIMTypeReference(.object, isArray: type.isArray, arraySize: type.arraySize, className: inherited.className)
+    }
+
     /// What is declared here, with what the parent hands down behind it.
     private func inherit(
-        _ parent: [CIMQualifier], into declared: [CIMQualifier], always: [String], in place: String
+        _ parent: [CIMQualifier], into declared: [CIMQualifier], always: Set<CIMName>, in place: String
     ) throws(CIMError) -> [CIMQualifier] {
+        guard !parent.isEmpty else { return declared }
         var result = declared
         let own = Dictionary(declared.map { (CIMName($0.name), $0.value) }, uniquingKeysWith: { first, _ in first })
         for qualifier in parent {
-            let lasts = always.contains { CIMName.equal($0, qualifier.name) }
-            guard lasts || qualifier.flavor.contains(.toSubclass) else { continue }
+            guard qualifier.flavor.contains(.toSubclass) || always.contains(CIMName(qualifier.name)) else { continue }
             if let value = own[CIMName(qualifier.name)] {
                 guard !qualifier.flavor.contains(.disableOverride) || value == qualifier.value else {
                     throw CIMError(.updateOverrideNotAllowed, "\(place): qualifier \(qualifier.name) may not be overridden")

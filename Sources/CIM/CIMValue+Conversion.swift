@@ -2,7 +2,8 @@ extension CIMValue {
     /// The same value in another type; nil for a misfit.
     ///
     /// NULL fits every type. An integer fits any integer type whose range holds it, char16, and the reals (rounded); a real fits the other
-    /// real unless it overflows; text fits datetime, reference and char16 where it parses. Arrays convert element by element. Nothing else
+    /// real unless it overflows; text fits datetime, reference and char16 where it parses, and boolean
+    /// where it is `TRUE` or `FALSE`, in any case. Arrays convert element by element. Nothing else
     /// converts. The class named by a reference or object type is not checked: that needs the schema.
     public func converted(to type: CIMTypeReference) -> CIMValue? {
         switch self {
@@ -52,7 +53,10 @@ extension CIMValue {
         case .reference:
             guard let text = stringValue, let path = try? CIMObjectPath(parsing: text) else { return nil }
             return .reference(path)
-        case .boolean, .string, .object:
+        case .boolean:
+            guard let text = stringValue else { return nil }
+            return CIMName.equal(text, "TRUE") ? .boolean(true) : CIMName.equal(text, "FALSE") ? .boolean(false) : nil
+        case .string, .object:
             return nil
         }
     }

@@ -39,10 +39,6 @@ extension CIMValue {
         case .real32, .real64:
             return stringValue.flatMap(CIMValue.decimal)?.converted(toScalar: base)
         case .boolean:
-            if let text = stringValue {
-                if CIMName.equal(text, "TRUE") { return .boolean(true) }
-                if CIMName.equal(text, "FALSE") { return .boolean(false) }
-            }
             return wholeNumber.flatMap { $0 == 0 || $0 == 1 ? .boolean($0 == 1) : nil }
         case .char16, .string, .datetime, .reference, .object:
             return nil

@@ -61,6 +61,10 @@ extension Broker {
         }
         let declaration = unit.declarations[index]
         var positioned = error
+        if let place = error.failedPlace {
+            positioned.message = place.description
+            return MOFFailure(phase: .store, error: positioned, declaration: index + 1, lines: place.line...place.line)
+        }
         positioned.message = "\(declaration.file), line \(declaration.firstLine): \(error.message)"
         return MOFFailure(
             phase: .store, error: positioned, declaration: index + 1,
@@ -132,6 +136,7 @@ extension Broker {
                 throw CIMError(
                     .accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
             }
+        case .nothing: break
         default:
             guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }
         }
@@ -225,6 +230,13 @@ extension Broker {
         }
     }
 
+    /// One for each warning, up to 1,000.
+    private static func lines(of warnings: [MOFWarning]) -> String {
+        var lines = warnings.prefix(1000).map(\.description)
+        if warnings.count > lines.count { lines.append("(\(warnings.count - lines.count) more warnings)") }
+        return lines.joined(separator: "\n")
+    }
+
     private static let mostCompilations = 4
 
     private func compiled(for peer: PeerID) { compiling.remove(peer) }
@@ -249,7 +261,7 @@ extension Broker {
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
-            let warnings = compiled.unit.warnings.map(\.description).joined(separator: "\n")
+            let warnings = Self.lines(of: compiled.unit.warnings)
             call.reply([.int32(0), .uint32(0), .int32(0), .int32(0), .int32(0), .string(warnings)])
         } catch {
             call.reply([

@@ -64,9 +64,16 @@ extension Broker {
         var result = ClassHierarchy()
 
         func provider(_ declaration: CIMClass) -> String? { declaration.isDynamic && !isOwn(declaration) ? declaration.providerName : nil }
+        // What a class without keys has are no parts of instances below it that have some: nothing tells which belongs to which.
+        func isPart(_ above: CIMClass, of below: CIMClass) -> Bool {
+            !above.keyProperties.isEmpty || above.isSingleton || below.keyProperties.isEmpty
+        }
         func isTopmost(_ declaration: CIMClass) -> Bool {
             guard !declaration.isAbstract else { return false }
-            return declaration.superclass.flatMap { snapshot.class($0, in: namespace) }?.isAbstract ?? true
+            return declaration.superclass.flatMap { snapshot.class($0, in: namespace) }.map {
+                $0.isAbstract || !isPart($0, of: declaration)
+            }
+                ?? true
         }
         func add(_ declaration: CIMClass, isAncestor: Bool, above: Int?, concrete: CIMClass? = nil) -> Int {
             let target: ServedClass.Target =
@@ -91,6 +98,7 @@ extension Broker {
         // From the top down to the named class. The class of a unit is its last one.
         var unit: Int?
         var line = above ? named.derivation.reversed().compactMap { snapshot.class($0, in: namespace) } : []
+        line.removeAll { !isPart($0, of: named) }
         line.append(named)
         var start = 0
         while start < line.count {
@@ -121,7 +129,8 @@ extension Broker {
                     if let unit, let mine, CIMName.equal(mine, name) {
                         join(child, unit)
                     } else {
-                        childUnit = add(child, isAncestor: false, above: unit)
+                        let parent = unit.flatMap { result.served[$0].layout.declaration }
+                        childUnit = add(child, isAncestor: false, above: parent.map { isPart($0, of: child) } ?? true ? unit : nil)
                     }
                 } else if !child.isAbstract {
                     result.stored.append(child.name)

@@ -11,6 +11,14 @@ extension Lexer {
         let digits = bytes[digitsStart..<position]
         guard let magnitude = Lexer.magnitude(String(decoding: digits, as: UTF8.self)) else {
             let isNumber = !digits.isEmpty && digits.allSatisfy { $0 &- 0x30 < 10 }
+            if isNumber, digits.first == 0x30, digits.contains(where: { $0 > 0x37 }) {
+                let text = Token.brief(String(decoding: digits, as: UTF8.self))
+                note(
+                    .mofIllegalConstantValue,
+                    "expected an octal number, which has no digit 8 or 9, because of the 0 at its start, found \(text); a decimal number has "
+                        + "no 0 at its start", at: start)
+                return .broken
+            }
             note(
                 isNumber ? .mofOutOfRange : .mofIllegalConstantValue,
                 isNumber ? "expected an integer of at most 64 bits" : "expected a number", at: start)

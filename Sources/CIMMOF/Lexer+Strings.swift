@@ -1,11 +1,13 @@
 import CIM
 
 extension Lexer {
-    /// To the closing quote on the same line. A wrong escape is noted and left out; the string goes on behind it.
+    /// To the closing quote. A line break is part of the string (DSP0004, annex A: any character but `"` and a backslash). A wrong escape is
+    /// noted and left out; the string goes on behind it.
     mutating func string(from start: Token.Place) -> Token.Kind {
         position += 1
         var run = position
         var text = ""
+        let earlier = lastBrokenString
         while position < bytes.count {
             switch bytes[position] {
             case UInt8(ascii: "\""):
@@ -14,19 +16,39 @@ extension Lexer {
                 if text.isEmpty { return .string(String(decoding: last, as: UTF8.self)) }
                 text += String(decoding: last, as: UTF8.self)
                 return .string(text)
+            case UInt8(ascii: "\\") where isPlainBackslash():
+                position += 1
             case UInt8(ascii: "\\"):
                 text += String(decoding: bytes[run..<position], as: UTF8.self)
                 if let scalar = escapedScalar() { text.unicodeScalars.append(scalar) }
                 run = position
             case 0x0A, 0x0D:
-                note(.mofIllegalConstantValue, "expected a closing '\"' on the same line", at: start)
-                return .broken
+                lastBrokenString = (start.line, steps)
+                step()
             default:
                 position += 1
             }
         }
-        note(.mofIllegalConstantValue, "expected a closing '\"', found the end of the text", at: start)
+        let hint = earlier.map { ", unless the string that starts on line \($0.line) should end before its line break" } ?? ""
+        note(.mofIllegalConstantValue, "expected a closing '\"', found the end of the text\(hint)", at: start)
         return .broken
+    }
+
+    /// Whether the backslash here stands for itself: in the name of a file, which may come from Windows, and, with a warning, before what is
+    /// no escape.
+    private mutating func isPlainBackslash() -> Bool {
+        guard let letter = byte(ahead: 1) else { return true }
+        switch letter {
+        case UInt8(ascii: "\""), UInt8(ascii: "\\"): return false
+        case _ where readsFileNames: return true
+        case UInt8(ascii: "b"), UInt8(ascii: "t"), UInt8(ascii: "n"), UInt8(ascii: "f"), UInt8(ascii: "r"), UInt8(ascii: "'"),
+            UInt8(ascii: "x"), UInt8(ascii: "X"):
+            return false
+        default:
+            let found = letter > 0x20 && letter < 0x7F ? "'\\\(Unicode.Scalar(letter))'" : "another"
+            warn("expected one of b t n f r \" ' \\ x after '\\', found \(found): the backslash stays in the string", at: place)
+            return true
+        }
     }
 
     mutating func character(from start: Token.Place) -> Token.Kind {

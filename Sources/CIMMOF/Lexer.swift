@@ -4,11 +4,14 @@ import CIM
 ///
 /// It never fails: what cannot be read is noted in `faults`, and reading goes on behind it.
 struct Lexer {
-    /// Why a piece of text is no token, and where.
+    /// Why a piece of text is no token, or what is odd about one, and where.
     struct Fault {
         var status: WBEMStatus
         var message: String
         var place: Token.Place
+
+        /// Whether the text was read all the same.
+        var isWarning = false
     }
 
     /// A comment as it stands in the text.
@@ -25,11 +28,18 @@ struct Lexer {
     /// What was wrong since somebody last took note.
     var faults: [Fault] = []
 
+    /// The last string with a line break in it: the line where it starts, and which token it is.
+    var lastBrokenString: (line: Int, step: Int)?
+
     /// The comments before the last token; kept only when asked for.
     var comments: [Comment] = []
 
     /// How many tokens were cut.
     private(set) var steps = 0
+
+    /// Whether strings are names of files, in which a backslash stands for itself: those behind `#include` and `#pragma include(`.
+    private(set) var readsFileNames = false
+    private var isInPragma = false
     private let keepsComments: Bool
     private var line = 1
     private var lineStart = 0
@@ -52,6 +62,10 @@ struct Lexer {
 
     mutating func note(_ status: WBEMStatus, _ message: String, at place: Token.Place) {
         faults.append(Fault(status: status, message: message, place: place))
+    }
+
+    mutating func warn(_ message: String, at place: Token.Place) {
+        faults.append(Fault(status: .noError, message: message, place: place, isWarning: true))
     }
 
     /// From here on there are no more tokens.
@@ -79,8 +93,24 @@ struct Lexer {
         while true {
             skipBlanks()
             let start = place
-            if let kind = kind(from: start) { return Token(kind: kind, place: start) }
+            if let kind = kind(from: start) {
+                noteFileNames(behind: kind)
+                return Token(kind: kind, place: start)
+            }
         }
+    }
+
+    private mutating func noteFileNames(behind kind: Token.Kind) {
+        switch kind {
+        case .directive(let name):
+            isInPragma = CIMName.equal(name, "pragma")
+            readsFileNames = CIMName.equal(name, "include")
+            return
+        case .identifier(let name) where isInPragma: readsFileNames = CIMName.equal(name, "include")
+        case .string, .punctuation(UInt8(ascii: "(")): return
+        default: readsFileNames = false
+        }
+        isInPragma = false
     }
 
     /// Nil for bytes that start no token: they are noted and passed.
@@ -97,6 +127,7 @@ struct Lexer {
             return character(from: start)
         case UInt8(ascii: "$"), UInt8(ascii: "#"):
             position += 1
+            if first == UInt8(ascii: "#") { skipBlanksOfDirective(from: start) }
             guard let letter = byte(), Lexer.isIdentifierStart(letter) else {
                 note(
                     first == UInt8(ascii: "$") ? .mofExpectedAliasName : .mofInvalidPragma,
@@ -170,8 +201,17 @@ struct Lexer {
         }
     }
 
+    /// Blanks between `#` and the word, where there is one behind them.
+    private mutating func skipBlanksOfDirective(from start: Token.Place) {
+        var ahead = 0
+        while let blank = byte(ahead: ahead), blank == 0x20 || blank == 0x09 { ahead += 1 }
+        guard ahead > 0, byte(ahead: ahead).map(Lexer.isIdentifierStart) ?? false else { return }
+        position += ahead
+        warn("expected no blank between '#' and the word behind it; it is passed over", at: start)
+    }
+
     /// Past one byte, counting lines: LF, CR LF, or CR alone.
-    private mutating func step() {
+    mutating func step() {
         let byte = bytes[position]
         position += 1
         if byte == 0x0A || (byte == 0x0D && self.byte() != 0x0A) {

@@ -1,14 +1,37 @@
 import CIM
 
-/// What the aliases of a unit stand for: an instance's or a class's path. An alias may be used before the declaration it names (DSP0004, 7.9).
+/// What the values of a unit stand for, once the classes are known: an alias for the path of an instance or class, or, where the property holds
+/// an object, for that instance itself; a text in such a property for the instance that is written in it (DSP0004, 5.6.3.15 and 5.6.3.16).
+///
+/// An alias may be used before the declaration it names (DSP0004, 7.9).
 public struct MOFAliases {
+    /// The resolved class of that name in that namespace, or nil.
+    public typealias ClassNamed = (String, CIMNamespaceName?) -> CIMClass?
+
     /// How long a chain of keys that are aliases may be: a path holds no more paths than that.
     private static let maximumChain = CIMObjectPath.maximumNesting
+
+    /// How many objects one instance may hold, each counted as often as it is there: aliases of aliases would multiply without end.
+    private static let maximumObjects = 65_536
+
+    /// What an alias stands for as a value.
+    private enum Object {
+        /// It is being made: an alias that leads here again goes in a circle.
+        case unfinished
+        case known(CIMInstance, count: Int)
+    }
 
     private let unit: MOFUnit
     private let home: CIMNamespaceName?
     private let declared: [CIMName: Int]
     private var paths: [CIMName: CIMObjectPath] = [:]
+    private var objects: [CIMName: Object] = [:]
+
+    /// How many objects the declaration that is being resolved holds so far.
+    private var count = 0
+
+    /// The declarations whose instances are values of others.
+    public private(set) var embedded: Set<Int> = []
 
     /// - Parameter home: the namespace of declarations that name none.
     public init(_ unit: MOFUnit, home: CIMNamespaceName? = nil) {
@@ -19,31 +42,33 @@ public struct MOFAliases {
             uniquingKeysWith: { first, _ in first })
     }
 
-    /// The declaration with each alias replaced by the path it stands for; unchanged when it uses none.
+    /// The declaration with each alias replaced by what it stands for, and each text of an embedded object by the object.
     ///
-    /// - Throws: WBEMMOF_E_INVALID_INSTANCE_DECLARATION when nothing has that alias, or keys go in a circle; InvalidClass when an aliased
-    ///   instance's class is unknown; NoKey and the like when its path cannot be built.
-    /// - Parameter classNamed: the resolved class of that name in that namespace, or nil. Asked once for each alias that is used.
+    /// - Throws: WBEMMOF_E_INVALID_INSTANCE_DECLARATION when nothing has that alias, or keys or objects go in a circle; InvalidClass when an
+    ///   aliased instance's class is unknown; NoKey and the like when its path cannot be built; the errors of MOF for a text that is no
+    ///   instance; QuotaViolation for more than 65,536 objects in one. The cause is a `MOFError` where the place is known.
     ///
-    /// A path has a namespace only where that is another than the declaration's own.
-    public mutating func resolve(
-        _ declaration: MOFDeclaration, classNamed: (String, CIMNamespaceName?) -> CIMClass?
-    ) throws(CIMError) -> MOFDeclaration {
+    /// A path has a namespace only where that is another than the declaration's own. Values of an instance whose class is unknown stay texts.
+    public mutating func resolve(_ declaration: MOFDeclaration, classNamed: ClassNamed) throws(CIMError) -> MOFDeclaration {
         var result = declaration
+        count = 0
         switch declaration.content {
-        case .instance(var declared) where !declared.aliasReferences.isEmpty:
-            for reference in declared.aliasReferences {
-                let path = try path(for: reference, in: declaration, chain: 0, classNamed: classNamed)
-                MOFAliases.set(path, for: reference, in: &declared.instance)
-            }
+        case .instance(var declared):
+            declared.instance = try instance(of: declared, in: declaration, classNamed)
             declared.aliasReferences = []
             result.content = .instance(declared)
-        case .class(var declared) where !declaration.aliasReferences.isEmpty:
+        case .class(var declared):
             for reference in declaration.aliasReferences {
-                let path = try path(for: reference, in: declaration, chain: 0, classNamed: classNamed)
                 for index in declared.properties.indices where CIMName.equal(declared.properties[index].name, reference.property) {
-                    declared.properties[index].defaultValue = .reference(path)
+                    declared.properties[index].defaultValue = try value(
+                        of: reference, as: declared.properties[index].type, in: declaration, classNamed)
                 }
+            }
+            for index in declared.properties.indices where declared.properties[index].type.base == .object {
+                let property = declared.properties[index]
+                declared.properties[index].defaultValue = try value(
+                    property.defaultValue, as: property.type, of: "\(declared.name).\(property.name)", in: declaration, depth: 0, classNamed
+                )
             }
             result.aliasReferences = []
             result.content = .class(declared)
@@ -52,38 +77,175 @@ public struct MOFAliases {
         return result
     }
 
-    private static func set(_ path: CIMObjectPath, for reference: MOFAliasReference, in instance: inout CIMInstance) {
-        guard let index = reference.index else {
-            instance[reference.property] = .reference(path)
-            return
+    // MARK: - Instances
+
+    /// An instance with the values that its class makes of what was written.
+    private mutating func instance(
+        of declared: MOFInstance, in declaration: MOFDeclaration, _ classNamed: ClassNamed
+    ) throws(CIMError) -> CIMInstance {
+        let known = classNamed(declared.instance.className, declaration.namespace)
+        var references: [CIMName: [Int?: MOFAliasReference]] = [:]
+        for reference in declared.aliasReferences { references[CIMName(reference.property), default: [:]][reference.index] = reference }
+        guard known != nil || !references.isEmpty else { return declared.instance }
+        var instance = declared.instance
+        for index in instance.properties.indices {
+            let property = instance.properties[index]
+            let type = known?.property(named: property.name)?.type ?? CIMTypeReference(.reference)
+            let what = "\(declared.instance.className).\(property.name)"
+            if let aliases = references[CIMName(property.name)] {
+                instance.properties[index].value = try value(
+                    property.value, with: aliases, as: type, of: what, in: declaration, classNamed)
+            } else if type.base == .object {
+                instance.properties[index].value = try value(property.value, as: type, of: what, in: declaration, depth: 0, classNamed)
+            }
         }
-        guard case .array(let base, var elements)? = instance[reference.property], elements.indices.contains(index) else { return }
-        elements[index] = .reference(path)
-        instance[reference.property] = .array(of: base, elements)
+        return instance
+    }
+
+    /// An alias, or an array with aliases among its elements.
+    private mutating func value(
+        _ value: CIMValue, with aliases: [Int?: MOFAliasReference], as type: CIMTypeReference, of what: String,
+        in declaration: MOFDeclaration, _ classNamed: ClassNamed
+    ) throws(CIMError) -> CIMValue {
+        if let alias = aliases[nil] { return try self.value(of: alias, as: type, in: declaration, classNamed) }
+        guard case .array(_, let elements) = value else { return value }
+        let scalar = CIMTypeReference(type.base, className: type.className)
+        var values: [CIMValue] = []
+        values.reserveCapacity(elements.count)
+        for (index, element) in elements.enumerated() {
+            if let alias = aliases[index] {
+                values.append(try self.value(of: alias, as: scalar, in: declaration, classNamed))
+            } else if type.base == .object {
+                values.append(try self.value(element, as: scalar, of: what, in: declaration, depth: 0, classNamed))
+            } else if let path = element.converted(toScalar: .reference) {
+                values.append(path)
+            } else {
+                throw CIMError(.typeMismatch, "\(what): expected paths and aliases, found \(element.briefDescription)")
+            }
+        }
+        return .array(of: type.base == .object ? .object : .reference, values)
+    }
+
+    /// The instance with objects where its class has objects and it has texts.
+    private mutating func filled(
+        _ instance: CIMInstance, _ known: CIMClass, in declaration: MOFDeclaration, depth: Int, _ classNamed: ClassNamed
+    ) throws(CIMError) -> CIMInstance {
+        var result = instance
+        for index in result.properties.indices {
+            let name = result.properties[index].name
+            guard let type = known.property(named: name)?.type, type.base == .object else { continue }
+            result.properties[index].value = try value(
+                result.properties[index].value, as: type, of: "\(known.name).\(name)", in: declaration, depth: depth, classNamed)
+        }
+        return result
+    }
+
+    /// What is written where an object, or an array of them, is wanted.
+    private mutating func value(
+        _ value: CIMValue, as type: CIMTypeReference, of what: String, in declaration: MOFDeclaration, depth: Int, _ classNamed: ClassNamed
+    ) throws(CIMError) -> CIMValue {
+        switch value {
+        case .string(let text):
+            let instance: CIMInstance
+            do throws(MOFError) { instance = try MOFParser.instance(inText: text) } catch {
+                throw CIMError(
+                    error.status, "\(what) holds an object, and its text is none: \(error.line):\(error.column): \(error.message)")
+            }
+            return .object(try object(instance, of: what, in: declaration, depth: depth, classNamed))
+        case .object(let instance):
+            return .object(try object(instance, of: what, in: declaration, depth: depth, classNamed))
+        case .array(let base, let elements) where type.isArray && (base == .string || base == .object):
+            var objects: [CIMValue] = []
+            objects.reserveCapacity(elements.count)
+            let scalar = CIMTypeReference(.object, className: type.className)
+            for element in elements {
+                objects.append(try self.value(element, as: scalar, of: what, in: declaration, depth: depth, classNamed))
+            }
+            return .array(of: .object, objects)
+        default:
+            return value
+        }
+    }
+
+    private mutating func object(
+        _ instance: CIMInstance, of what: String, in declaration: MOFDeclaration, depth: Int, _ classNamed: ClassNamed
+    ) throws(CIMError) -> CIMInstance {
+        guard depth < MOFParser.maximumNesting else {
+            throw CIMError(.quotaViolation, "\(what): objects in objects more than \(MOFParser.maximumNesting) deep")
+        }
+        try add(1, to: what)
+        guard let known = classNamed(instance.className, declaration.namespace) else { return instance }
+        return try filled(instance, known, in: declaration, depth: depth + 1, classNamed)
+    }
+
+    private mutating func add(_ more: Int, to what: String) throws(CIMError) {
+        count += more
+        guard count <= MOFAliases.maximumObjects else {
+            throw CIMError(.quotaViolation, "\(what): more than \(MOFAliases.maximumObjects) objects in one")
+        }
+    }
+
+    // MARK: - Aliases
+
+    private mutating func value(
+        of reference: MOFAliasReference, as type: CIMTypeReference, in declaration: MOFDeclaration, _ classNamed: ClassNamed
+    ) throws(CIMError) -> CIMValue {
+        guard type.base == .object else { return .reference(try path(for: reference, in: declaration, chain: 0, classNamed)) }
+        let index = try target(of: reference, in: declaration)
+        let alias = CIMName(reference.alias)
+        if case .known(let instance, let size)? = objects[alias] {
+            try add(size, to: "$\(Token.brief(reference.alias))")
+            return .object(instance)
+        }
+        if case .unfinished? = objects[alias] {
+            throw failure(
+                reference, in: declaration, "the objects that lead to $\(Token.brief(reference.alias)) hold each other in a circle")
+        }
+        guard objects.values.lazy.filter({ if case .unfinished = $0 { true } else { false } }).count < MOFParser.maximumNesting else {
+            throw failure(reference, in: declaration, "objects in objects more than \(MOFParser.maximumNesting) deep")
+        }
+        let target = unit.declarations[index]
+        guard case .instance(let declared) = target.content else {
+            throw failure(reference, in: declaration, "$\(Token.brief(reference.alias)) is a class, and the value must be an instance")
+        }
+        embedded.insert(index)
+        objects[alias] = .unfinished
+        let before = count
+        try add(1, to: "$\(Token.brief(reference.alias))")
+        let instance = try instance(of: declared, in: target, classNamed)
+        objects[alias] = .known(instance, count: count - before)
+        return .object(instance)
+    }
+
+    private func failure(_ reference: MOFAliasReference, in declaration: MOFDeclaration, _ message: String) -> CIMError {
+        let status = WBEMStatus.mofInvalidInstanceDeclaration
+        let place = MOFError(file: declaration.file, line: reference.line, column: reference.column, status: status, message: message)
+        return CIMError(status, message, cause: place)
+    }
+
+    private func target(of reference: MOFAliasReference, in declaration: MOFDeclaration) throws(CIMError) -> Int {
+        guard let index = declared[CIMName(reference.alias)] else {
+            throw failure(reference, in: declaration, "nothing has the alias $\(Token.brief(reference.alias))")
+        }
+        return index
     }
 
     private mutating func path(
-        for reference: MOFAliasReference, in declaration: MOFDeclaration, chain: Int,
-        classNamed: (String, CIMNamespaceName?) -> CIMClass?
+        for reference: MOFAliasReference, in declaration: MOFDeclaration, chain: Int, _ classNamed: ClassNamed
     ) throws(CIMError) -> CIMObjectPath {
-        let place = "\(declaration.file), line \(reference.line), column \(reference.column)"
-        guard let index = declared[CIMName(reference.alias)] else {
-            throw CIMError(.mofInvalidInstanceDeclaration, "\(place): nothing has the alias $\(Token.brief(reference.alias))")
-        }
+        let index = try target(of: reference, in: declaration)
         guard chain < MOFAliases.maximumChain else {
-            throw CIMError(
-                .mofInvalidInstanceDeclaration,
-                "\(place): the keys that lead to $\(Token.brief(reference.alias)) go in a circle or too deep")
+            throw failure(reference, in: declaration, "the keys that lead to $\(Token.brief(reference.alias)) go in a circle or too deep")
         }
         let target = unit.declarations[index]
-        var path = try path(of: target, alias: reference.alias, chain: chain, classNamed: classNamed)
+        var path = try path(of: target, alias: reference.alias, chain: chain, classNamed)
         let namespace = target.namespace ?? home
         if namespace != declaration.namespace ?? home { path.namespace = namespace?.text }
         return path
     }
 
     private mutating func path(
-        of target: MOFDeclaration, alias: String, chain: Int, classNamed: (String, CIMNamespaceName?) -> CIMClass?
+        of target: MOFDeclaration, alias: String, chain: Int, _ classNamed: ClassNamed
     ) throws(CIMError) -> CIMObjectPath {
         if let known = paths[CIMName(alias)] { return known }
         let path: CIMObjectPath
@@ -99,9 +261,11 @@ public struct MOFAliases {
             }
             var instance = declared.instance
             for reference in declared.aliasReferences where declaration.property(named: reference.property)?.isKey ?? false {
-                let inner = try self.path(for: reference, in: target, chain: chain + 1, classNamed: classNamed)
-                MOFAliases.set(inner, for: reference, in: &instance)
+                let inner = try self.path(for: reference, in: target, chain: chain + 1, classNamed)
+                instance[reference.property] = .reference(inner)
             }
+            // What an instance in MOF leaves out, the class says.
+            for key in declaration.keyProperties where instance[key.name] == nil { instance[key.name] = key.defaultValue }
             path = try instance.path(in: declaration)
         default:
             throw CIMError(.mofInvalidInstanceDeclaration, "\(target.file), line \(target.firstLine): nothing that an alias can name")
@@ -112,7 +276,7 @@ public struct MOFAliases {
 }
 
 extension MOFUnit {
-    /// The instances with every `$alias` replaced by the path it stands for, in order; see ``MOFAliases``.
+    /// The instances with every `$alias` replaced by what it stands for, in order; see ``MOFAliases``.
     public func instances(resolvingAliasesWith classNamed: (String) -> CIMClass?) throws(CIMError) -> [CIMInstance] {
         var aliases = MOFAliases(self)
         var resolved: [CIMInstance] = []

@@ -26,8 +26,11 @@ public struct MOFDeclaration: Hashable, Sendable {
     /// The name after `as $` of a class or an instance.
     public var alias: String?
 
-    /// The references of a class that have an alias as their default; they are NULL in `content`.
+    /// The references and embedded objects of a class that have an alias as their default; they are NULL in `content`.
     public var aliasReferences: [MOFAliasReference] = []
+
+    /// The classes that a class names as types.
+    public var classUses: [MOFClassUse] = []
 
     /// What the caller called the text.
     public var file: String
@@ -38,13 +41,15 @@ public struct MOFDeclaration: Hashable, Sendable {
 
     public init(
         content: Content, namespace: CIMNamespaceName? = nil, flags: MOFUpdateFlags = [], alias: String? = nil,
-        aliasReferences: [MOFAliasReference] = [], file: String = "<buffer>", firstLine: Int = 1, lastLine: Int = 1
+        aliasReferences: [MOFAliasReference] = [], classUses: [MOFClassUse] = [], file: String = "<buffer>", firstLine: Int = 1,
+        lastLine: Int = 1
     ) {
         self.content = content
         self.namespace = namespace
         self.flags = flags
         self.alias = alias
         self.aliasReferences = aliasReferences
+        self.classUses = classUses
         self.file = file
         self.firstLine = firstLine
         self.lastLine = lastLine

@@ -47,9 +47,12 @@ public struct MOFFormatter {
         while true {
             let token = lexer.next()
             if let errors = errors(in: lexer) { throw errors }
+            lexer.faults = []
             for comment in lexer.comments { formatter.add(comment, in: lexer.bytes) }
             guard token.kind != .end else { break }
             formatter.add(token, lexer.bytes[token.place.offset..<lexer.position])
+            // A string may go over line breaks.
+            formatter.lastLine = lexer.place.line
         }
         if !formatter.output.isEmpty { formatter.output.append(0x0A) }
         return String(decoding: formatter.output, as: UTF8.self)
@@ -57,11 +60,17 @@ public struct MOFFormatter {
 
     /// Nil while there are none.
     private static func errors(in lexer: Lexer) -> MOFErrors? {
-        guard !lexer.faults.isEmpty else { return nil }
+        guard lexer.faults.contains(where: { !$0.isWarning }) else { return nil }
         let limit = MOFLimits().errors
         var lexer = lexer
-        while lexer.faults.count < limit, lexer.next().kind != .end {}
-        let errors = lexer.faults.prefix(limit).map { fault in
+        var faults = lexer.faults
+        while faults.count < limit {
+            lexer.faults = []
+            let isEnd = lexer.next().kind == .end
+            faults += lexer.faults
+            if isEnd { break }
+        }
+        let errors = faults.filter { !$0.isWarning }.prefix(limit).map { fault in
             MOFError(
                 file: lexer.file, line: fault.place.line, column: lexer.column(at: fault.place), status: fault.status,
                 message: fault.message)
@@ -116,7 +125,6 @@ public struct MOFFormatter {
             isAfterInstance = false
         }
         last = kind
-        lastLine = token.place.line
         isAfterComment = false
     }
 

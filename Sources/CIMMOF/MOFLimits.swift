@@ -9,5 +9,8 @@ public struct MOFLimits: Hashable, Sendable {
     /// After how many errors the compiler stops.
     public var errors = 20
 
+    /// How many warnings are kept.
+    public var warnings = 100_000
+
     public init() {}
 }

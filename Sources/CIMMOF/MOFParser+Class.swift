@@ -10,6 +10,7 @@ extension MOFParser {
         try open(.body)
         let level = braces.count
         var features = Features()
+        classUses = []
         while !token.isPunctuation("}") {
             if token.kind == .end || startsDeclaration() {
                 let error = unexpected(.mofExpectedCloseBrace, expected: "a property, a method or '}'")
@@ -21,7 +22,9 @@ extension MOFParser {
         }
         try close()
         try semicolon()
-        append(.class(declared), flags: classFlags, alias: alias, references: features.references, firstLine: firstLine)
+        append(
+            .class(declared), flags: classFlags, alias: alias, references: features.references, classUses: classUses,
+            firstLine: firstLine)
     }
 
     private struct Features {
@@ -70,9 +73,11 @@ extension MOFParser {
         try semicolon()
     }
 
-    /// A literal, or the alias of what a reference refers to.
+    /// A literal, or the alias of what a reference refers to, or an embedded object is.
     private mutating func defaultValue(of type: CIMTypeReference, _ name: String, _ features: inout Features) throws(MOFError) -> CIMValue {
-        guard case .alias(let alias) = token.kind, type.base == .reference, !type.isArray else { return try literal(of: type) }
+        guard case .alias(let alias) = token.kind, type.base == .reference || type.base == .object, !type.isArray else {
+            return try literal(of: type)
+        }
         features.references.append(aliasReference(alias, property: name))
         advance()
         return .null

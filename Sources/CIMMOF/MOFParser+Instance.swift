@@ -66,7 +66,7 @@ extension MOFParser {
         return instance
     }
 
-    /// `name = value;`, with qualifiers or without.
+    /// `name = value;`, with qualifiers or without; or `name;`, which leaves the value to the class: what is written so for the qualifiers alone.
     private mutating func propertyValue(
         of instance: inout CIMInstance, _ names: inout Set<CIMName>, depth: Int, references: inout [MOFAliasReference]
     ) throws(MOFError) {
@@ -76,7 +76,8 @@ extension MOFParser {
         if !names.insert(CIMName(name)).inserted {
             report(failure(.mofDuplicateProperty, "expected each property once, found '\(Token.brief(name))' again", at: place))
         }
-        guard skip("=") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'='") }
+        if skip(";") { return }
+        guard skip("=") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'=' or ';'") }
         let value: CIMValue
         if case .alias(let alias) = token.kind {
             references.append(aliasReference(alias, property: name))

@@ -7,7 +7,9 @@ extension MOFParser {
         try expect(":", .mofInvalidQualifierSyntax)
         guard case .identifier(let word) = token.kind else { throw unexpected(.mofExpectedTypeIdentifier, expected: "a type") }
         guard let base = CIMType(mofName: word), base != .reference, base != .object else {
-            throw unexpected(.mofUnrecognizedType, expected: "a type that a qualifier may have")
+            var error = unexpected(.mofUnrecognizedType, expected: "a type that a qualifier may have")
+            if CIMType(mofName: word) == nil { error.message += MOFClassUse.question(CIMType.meant(by: word)?.mofName) }
+            throw error
         }
         advance()
         var declared = CIMQualifierType(name: name, type: CIMTypeReference(base))
@@ -29,6 +31,10 @@ extension MOFParser {
             } else {
                 throw unexpected(.mofInvalidQualifierSyntax, expected: "'Scope' or 'Flavor', each once")
             }
+        }
+        // DSP0004, annex A: a declaration has a scope.
+        guard hasScope else {
+            throw unexpected(.mofInvalidQualifierSyntax, expected: "', Scope(…)', which says where the qualifier may stand")
         }
         FlavorWord.apply(words, to: &declared.flavor)
         try semicolon()

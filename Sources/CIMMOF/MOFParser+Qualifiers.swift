@@ -53,6 +53,8 @@ extension MOFParser {
                             "expected a value of type \(type.type) for qualifier \(Token.brief(name)), found \(value.briefDescription)",
                             at: valuePlace))
                 }
+            } else if MOFParser.booleanQualifiers.contains(CIMName(name)), let fitted = value.converted(toScalar: .boolean) {
+                value = fitted
             }
         } else if let type, type.type != CIMTypeReference(.boolean) {
             value = type.defaultValue
@@ -63,6 +65,16 @@ extension MOFParser {
         if skip(":") { FlavorWord.apply(try flavors(), to: &flavor) }
         return UsedQualifier(qualifier: CIMQualifier(name: name, value: value, flavor: flavor), place: place, scope: type?.scope)
     }
+
+    /// The standard qualifiers of type boolean (DSP0004, 5.6.3, and WMI's): without a declaration, too, `"TRUE"` is no text for them.
+    private static let booleanQualifiers: Set<CIMName> = [
+        "abstract", "aggregate", "aggregation", "association", "composition", "counter", "delete", "EmbeddedObject", "exception",
+        "expensive",
+        "experimental", "gauge", "IfDeleted", "in", "indication", "invisible", "IsPUnit", "key", "large", "octetstring", "out", "read",
+        "required", "static", "structure", "terminal", "weak", "write",
+        "amended", "Bypass_GetObject", "CIM_Key", "constructor", "destructor", "disabled", "dynamic", "DynProps", "implemented", "optional",
+        "singleton", "stream", "SupportsCreate", "SupportsDelete", "SupportsUpdate",
+    ]
 
     /// One or more flavors, with or without commas between them. A comma before anything else belongs to the list of qualifiers, and so does
     /// one before a qualifier with a value that is called like a flavor.

@@ -2,13 +2,19 @@ import CIM
 
 extension MOFParser {
     mutating func advance() {
-        lastLine = token.place.line
+        lastLine = lexer.place.line
         previous = token.kind
         token = lexer.next()
         guard !lexer.faults.isEmpty else { return }
         let faults = lexer.faults
         lexer.faults = []
-        for fault in faults { report(failure(fault.status, fault.message, at: fault.place)) }
+        for fault in faults {
+            if fault.isWarning {
+                warn(fault.message, at: fault.place)
+            } else {
+                report(failure(fault.status, fault.message, at: fault.place))
+            }
+        }
     }
 
     /// The token behind this one.
@@ -97,10 +103,16 @@ extension MOFParser {
     }
 
     mutating func unexpected(_ status: WBEMStatus, expected: String) -> MOFError {
-        failure(status, "expected \(expected), found \(token.text)")
+        var message = "expected \(expected), found \(token.text)"
+        // The token before this one, or this one.
+        if let broken = lexer.lastBrokenString, lexer.steps - broken.step <= 1 {
+            message += "; the string that starts on line \(broken.line) has a line break in it: is its closing '\"' missing?"
+        }
+        return failure(status, message)
     }
 
     mutating func warn(_ message: String, at place: Token.Place) {
+        guard unit.warnings.count < context.limits.warnings else { return }
         unit.warnings.append(MOFWarning(file: lexer.file, line: place.line, column: lexer.column(at: place), message: message))
     }
 

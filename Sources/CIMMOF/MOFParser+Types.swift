@@ -26,34 +26,49 @@ extension MOFParser {
         advance()
         switch CIMType(mofName: word) {
         case .string?:
-            return embeddedType(qualifiers.map(\.qualifier), at: place)
+            return embeddedType(qualifiers, at: place)
         case .reference?:
             throw failure(.mofExpectedTypeIdentifier, "expected a class before 'ref'", at: place)
         case .object?:
-            if skip(":") { return CIMTypeReference(.object, className: try className()) }
+            if skip(":") {
+                let place = token.place
+                let name = try className()
+                use(name, .embedded, at: place)
+                return CIMTypeReference(.object, className: name)
+            }
             return CIMTypeReference(skipReferenceWord() ? .reference : .object)
         case let basic?:
             return CIMTypeReference(basic)
         case nil:
-            if skipReferenceWord() { return CIMTypeReference(.reference, className: word) }
-            guard case .identifier = token.kind else {
-                throw failure(.mofUnrecognizedType, "expected a type, found '\(Token.brief(word))'", at: place)
+            if skipReferenceWord() {
+                use(word, .reference, at: place)
+                return CIMTypeReference(.reference, className: word)
             }
+            guard case .identifier = token.kind else {
+                let question = MOFClassUse.question(CIMType.meant(by: word)?.mofName)
+                throw failure(.mofUnrecognizedType, "expected a type, found '\(Token.brief(word))'\(question)", at: place)
+            }
+            use(word, .type, at: place)
             return CIMTypeReference(.object, className: word)
         }
     }
 
-    private mutating func embeddedType(_ qualifiers: [CIMQualifier], at place: Token.Place) -> CIMTypeReference {
-        guard let embedded = qualifiers.named("EmbeddedInstance")?.value, !embedded.isNull else {
-            return CIMTypeReference(qualifiers.isTrue("EmbeddedObject") ? .object : .string)
-        }
-        guard let className = embedded.stringValue, CIMName.isValidIdentifier(className) else {
+    private mutating func use(_ className: String, _ kind: MOFClassUse.Kind, at place: Token.Place) {
+        classUses.append(MOFClassUse(className: className, kind: kind, line: place.line, column: lexer.column(at: place)))
+    }
+
+    private mutating func embeddedType(_ qualifiers: [UsedQualifier], at place: Token.Place) -> CIMTypeReference {
+        guard let embedded = qualifiers.first(where: { CIMName.equal($0.qualifier.name, "EmbeddedInstance") }),
+            !embedded.qualifier.value.isNull
+        else { return CIMTypeReference(qualifiers.map(\.qualifier).isTrue("EmbeddedObject") ? .object : .string) }
+        guard let className = embedded.qualifier.value.stringValue, CIMName.isValidIdentifier(className) else {
             report(
                 failure(
-                    .mofUnsupportedCimv22QualValue, "expected EmbeddedInstance to name a class, found \(embedded.briefDescription)",
-                    at: place))
+                    .mofUnsupportedCimv22QualValue,
+                    "expected EmbeddedInstance to name a class, found \(embedded.qualifier.value.briefDescription)", at: place))
             return CIMTypeReference(.object)
         }
+        use(className, .embedded, at: embedded.place)
         return CIMTypeReference(.object, className: className)
     }
 

@@ -10,19 +10,39 @@ extension MOFParser {
             report(failure(.mofUnexpectedArrayInit, "expected one \(type.cimType), found an array", at: place))
             return .null
         }
-        if let fitted = value.converted(to: type) { return fitted }
-        if type.base == .object, !type.isArray, let text = value.stringValue, let instance = MOFParser.embeddedInstance(in: text) {
-            return .object(instance)
+        if let size = type.arraySize, let elements = value.arrayValue, elements.count > size {
+            report(failure(.mofOutOfRange, "expected at most \(size) elements, found \(elements.count)", at: place))
+            return .null
         }
+        let literal = type.base == .object ? MOFParser.objects(in: value) : value
+        if let fitted = literal.converted(to: type) { return fitted }
         report(failure(.mofTypeMismatch, "expected a value of type \(type), found \(value.briefDescription)", at: place))
         return .null
     }
 
+    /// The value with instances instead of the texts that hold one.
+    private static func objects(in value: CIMValue) -> CIMValue {
+        switch value {
+        case .string(let text): return embeddedInstance(in: text).map { .object($0) } ?? value
+        case .array(.string, let elements) where !elements.isEmpty:
+            let objects = elements.map(objects(in:))
+            return objects.allSatisfy { $0.objectValue != nil } ? .array(of: .object, objects) : value
+        default: return value
+        }
+    }
+
     /// The instance that is written in a string, as DSP0004 does for the values of embedded instances; nil when the text is anything but
     /// one instance without aliases.
-    public static func embeddedInstance(in text: String) -> CIMInstance? {
-        guard let unit = try? parse(text), unit.declarations.count == 1, let only = unit.instances.first, only.aliasReferences.isEmpty
-        else { return nil }
+    public static func embeddedInstance(in text: String) -> CIMInstance? { try? instance(inText: text) }
+
+    /// The same, or what is wrong with the text. Its last semicolon may be absent.
+    static func instance(inText text: String) throws(MOFError) -> CIMInstance {
+        let isOpen = text.utf8.last { $0 != 0x20 && $0 != 0x09 && $0 != 0x0A && $0 != 0x0D } == UInt8(ascii: "}")
+        let unit = try parse(isOpen ? text + ";" : text, file: "the text")
+        guard unit.declarations.count == 1, let only = unit.instances.first, only.aliasReferences.isEmpty else {
+            throw MOFError(
+                file: "the text", line: 1, column: 1, status: .mofTypeMismatch, message: "expected one instance without aliases")
+        }
         return only.instance
     }
 
@@ -76,7 +96,7 @@ extension MOFParser {
             if case .alias(let alias) = token.kind, let property {
                 references.append(aliasReference(alias, property: property, index: elements.values.count))
                 advance()
-                elements.append(.reference(CIMObjectPath(className: "$" + alias)))
+                elements.append(alias: alias)
                 continue
             }
             let elementPlace = token.place
@@ -102,10 +122,11 @@ extension MOFParser {
 /// The elements of an array, and the one type they can all have.
 private struct ArrayElements {
     private(set) var values: [CIMValue] = []
+    private var aliases: [(index: Int, name: String)] = []
     private var isInteger = true
     private var isNumber = true
     private var hasCharacter = false
-    private var hasReference = false
+    private var hasObject = false
     private var isSint32 = true
     private var isSint64 = true
 
@@ -122,18 +143,45 @@ private struct ArrayElements {
             if value.doubleValue == nil { isNumber = false }
         }
         if case .char16 = value { hasCharacter = true }
-        if case .reference = value { hasReference = true }
+        if case .object = value { hasObject = true }
+    }
+
+    /// A path or an object, which the class says.
+    mutating func append(alias: String) {
+        aliases.append((values.count, alias))
+        append(.reference(CIMObjectPath(className: "$" + alias)))
     }
 
     var base: CIMType {
         if isInteger { return isSint32 ? .sint32 : isSint64 ? .sint64 : .uint64 }
         if isNumber { return .real64 }
         if hasCharacter { return .char16 }
-        if hasReference { return .reference }
+        if !aliases.isEmpty { return hasObject ? .object : isPaths ? .reference : .string }
         return values.first?.scalarType ?? .string
     }
 
-    var misfit: CIMValue? { values.first { $0.converted(toScalar: base) == nil } }
+    /// Whether all elements can be paths: with texts of embedded instances among them they are not.
+    private var isPaths: Bool { values.allSatisfy { $0.converted(toScalar: .reference) != nil } }
 
-    var array: CIMValue { .array(of: base, values.compactMap { $0.converted(toScalar: base) }) }
+    var misfit: CIMValue? {
+        let base = base
+        return placeholders(of: base).first { $0.converted(toScalar: base) == nil }
+    }
+
+    var array: CIMValue {
+        let base = base
+        return .array(of: base, placeholders(of: base).compactMap { $0.converted(toScalar: base) })
+    }
+
+    private func placeholders(of base: CIMType) -> [CIMValue] {
+        var values = values
+        for alias in aliases {
+            switch base {
+            case .object: values[alias.index] = .object(CIMInstance(className: "$" + alias.name))
+            case .string: values[alias.index] = .string("$" + alias.name)
+            default: break
+            }
+        }
+        return values
+    }
 }

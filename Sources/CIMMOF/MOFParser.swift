@@ -18,7 +18,7 @@ public struct MOFParser {
     /// What the token before was, for recovery; nil at the start of a text.
     var previous: Token.Kind?
 
-    /// The line of the last token consumed.
+    /// The line on which the last token consumed ends.
     var lastLine = 1
 
     /// The texts that include this one, the outermost first.
@@ -30,6 +30,9 @@ public struct MOFParser {
     var instanceFlags: MOFUpdateFlags
     var unit = MOFUnit()
     var aliases: Set<CIMName> = []
+
+    /// What the class that is being read names.
+    var classUses: [MOFClassUse] = []
     var types: QualifierTypes
     var bytes: Int
 
@@ -138,11 +141,11 @@ public struct MOFParser {
 
     mutating func append(
         _ content: MOFDeclaration.Content, flags: MOFUpdateFlags = [], alias: String? = nil, references: [MOFAliasReference] = [],
-        firstLine: Int
+        classUses: [MOFClassUse] = [], firstLine: Int
     ) {
         unit.declarations.append(
             MOFDeclaration(
-                content: content, namespace: namespace, flags: flags, alias: alias, aliasReferences: references, file: lexer.file,
-                firstLine: firstLine, lastLine: lastLine))
+                content: content, namespace: namespace, flags: flags, alias: alias, aliasReferences: references, classUses: classUses,
+                file: lexer.file, firstLine: firstLine, lastLine: lastLine))
     }
 }

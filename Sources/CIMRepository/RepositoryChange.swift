@@ -1,4 +1,5 @@
 import CIM
+import CIMMOF
 
 /// One change of what is stored. A list of them is one unit: see ``Repository/commit(_:)``.
 public enum RepositoryChange: Hashable, Sendable {
@@ -22,22 +23,31 @@ public enum RepositoryChange: Hashable, Sendable {
 
     /// Deletes a namespace with everything in it and below.
     case deleteNamespace(CIMNamespaceName)
+
+    /// Changes nothing: an instance of a MOF text that is the value of another one.
+    case nothing
 }
 
 /// Which of several changes failed: the cause of the error that ``Repository/commit(_:)`` throws.
 public struct FailedChange: Error, Hashable, Sendable {
     /// The position in the list, from 0.
     public var index: Int
+
+    /// The place in a MOF text, where it is known better than by the declaration.
+    public var place: MOFError?
 }
 
 extension CIMError {
     /// The position, in the list given to ``Repository/commit(_:)``, of the change that failed; nil when the failure is of none.
     public var failedChange: Int? { (cause as? FailedChange)?.index }
 
-    /// The same error, said of the change at this position.
+    /// Its place in the MOF text that asked for the change, where it is known better than by the declaration.
+    public var failedPlace: MOFError? { (cause as? FailedChange)?.place }
+
+    /// The same error, said of the change at this position. A `MOFError` that caused it stays its place.
     public func failed(at index: Int) -> CIMError {
         var copy = self
-        copy.cause = FailedChange(index: index)
+        copy.cause = FailedChange(index: index, place: cause as? MOFError ?? failedPlace)
         return copy
     }
 

@@ -10,7 +10,7 @@ extension Schema {
     /// Creates a class, or changes the one of its name (SEMANTICS A.2.2, A.4 PutClass).
     ///
     /// - Throws: InvalidParameter; InvalidNamespace; AccessDenied for a system class; AlreadyExists, NotFound (the flags);
-    ///   InvalidClass for a feature with a system name; what `CIMClass.checkParameterIDs()` throws; QuotaViolation; InvalidAssociation; what `CIMClass.resolved(with:)` throws, for
+    ///   InvalidClass for a feature with a system name; what `CIMClass.checkDeclaration(below:)` throws; QuotaViolation; InvalidAssociation; what `CIMClass.resolved(with:)` throws, for
     ///   the class, or for one below it; UpdatePropagatedMethod; ClassHasChildren, ClassHasInstances. The schema is then as it was.
     /// - Parameters:
     ///   - declared: with its own features only, or resolved: what it inherits unchanged is not taken for its own.
@@ -29,13 +29,13 @@ extension Schema {
         let name = CIMName(declared.name)
         let old = place.classes[name]
         try Schema.checkMayPut(declared, old: old)
-        try declared.checkParameterIDs()
         try flags.check(exists: old != nil, "class \(declared.name)")
         let parent = declared.superclass.flatMap { place.classes[CIMName($0)] }
         if let parent, parent.isSystem, CIMName.equal(parent.resolved.name, "__NAMESPACE") {
             throw CIMError(.invalidSuperclass, "class \(declared.name) cannot derive from __NAMESPACE")
         }
         let new = try StoredClass(declared.declared(changedFrom: parent?.resolved), parent: parent)
+        try new.resolved.checkDeclaration(below: parent?.resolved)
         guard let old else {
             guard place.classes.count < Schema.maximumClasses else {
                 throw CIMError(.quotaViolation, "\(namespace) has \(Schema.maximumClasses) classes already")
@@ -86,30 +86,56 @@ extension Schema {
         return names
     }
 
-    /// Throws InvalidClass when a reference of the class names a class that is not there.
+    /// Throws InvalidClass when a reference or an embedded object of the class names a class that is not there, and UpdateTypeMismatch when one
+    /// that overrides another names a class that is neither the same nor derived (DSP0004, 5.6.3.34).
     ///
     /// Asked when a unit of changes ends, so that classes may refer to each other whatever their order.
     func checkReferences(of name: String, in namespace: CIMNamespaceName) throws(CIMError) {
         guard let place = namespaces[namespace], let stored = place.classes[CIMName(name)] else { return }
         let declared = stored.resolved
-        for property in declared.properties where property.type.base == .reference {
-            try Schema.check(property.type, of: "\(declared.name).\(property.name)", in: place)
+        let above = declared.superclass.flatMap { place.classes[CIMName($0)]?.resolved }
+        for property in declared.properties {
+            let what = "\(declared.name).\(property.name)"
+            try Schema.check(property.type, of: what, in: place)
+            if CIMName.equal(property.origin, declared.name), let overridden = above?.property(named: property.name) {
+                try Schema.check(property.type, of: what, overrides: overridden, in: place)
+            }
         }
         for method in declared.methods {
-            for parameter in method.parameters where parameter.type.base == .reference {
-                try Schema.check(parameter.type, of: "\(declared.name).\(method.name)(\(parameter.name))", in: place)
-            }
+            let what = "\(declared.name).\(method.name)"
+            if let type = method.returnType { try Schema.check(type, of: what, in: place) }
+            for parameter in method.parameters { try Schema.check(parameter.type, of: "\(what)(\(parameter.name))", in: place) }
         }
     }
 
     private static func check(_ type: CIMTypeReference, of what: String, in place: Namespace) throws(CIMError) {
         guard let target = type.className, !CIMName.equal(target, "object"), place.classes[CIMName(target)] == nil else { return }
-        throw CIMError(.invalidClass, "\(what) refers to class \(target), which is not there")
+        let names = place.classes.values.lazy.map(\.resolved.name)
+        let meant = CIMName.nearest(to: target, among: names) ?? (type.base == .object ? CIMType.meant(by: target)?.mofName : nil)
+        let question = meant.map { "; did you mean \($0)?" } ?? ""
+        let verb = type.base == .object ? "holds objects of" : "refers to"
+        throw CIMError(.invalidClass, "\(what) \(verb) class \(target), which is not there\(question)")
+    }
+
+    private static func check(
+        _ type: CIMTypeReference, of what: String, overrides overridden: CIMProperty, in place: Namespace
+    ) throws(CIMError) {
+        guard let wide = overridden.type.className, !CIMName.equal(wide, "object") else { return }
+        let narrow = type.className.flatMap { place.classes[CIMName($0)]?.resolved }
+        guard narrow?.isSameOrDerived(from: wide) ?? false else {
+            throw CIMError(
+                .updateTypeMismatch,
+                "\(what) is \(type), but \(overridden.origin) declares it \(overridden.type): it may be of \(wide) or a class below it")
+        }
     }
 
     private static func checkMayPut(_ declared: CIMClass, old: StoredClass?) throws(CIMError) {
         if CIMName.isSystemName(declared.name) || old?.isSystem ?? false {
-            throw CIMError(.accessDenied, "\(declared.name) \(old == nil ? "would be" : "is") a system class, which nobody may put")
+            throw CIMError(
+                .accessDenied,
+                old == nil
+                    ? "class \(declared.name): names that start with two underscores are reserved for system classes; choose another"
+                    : "\(declared.name) is a system class, which nobody may change")
         }
         let names =
             declared.properties.lazy.map(\.name) + declared.methods.lazy.map(\.name)
@@ -165,6 +191,10 @@ extension CIMClass {
         for index in methods.indices {
             guard let theirs = methodsAbove[CIMName(methods[index].name)] else { continue }
             removed = CIMClass.remove(from: &methods[index].qualifiers, lockedBy: theirs.qualifiers) || removed
+            for position in methods[index].parameters.indices {
+                guard let parameter = theirs.parameter(named: methods[index].parameters[position].name) else { continue }
+                removed = CIMClass.remove(from: &methods[index].parameters[position].qualifiers, lockedBy: parameter.qualifiers) || removed
+            }
         }
         return removed
     }

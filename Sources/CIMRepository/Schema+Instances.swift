@@ -46,16 +46,11 @@ extension Schema {
     ///
     /// Nothing else does this: without it, an instance without its key is NoKey.
     public func withGeneratedKeys(_ instance: CIMInstance, in namespace: CIMNamespaceName) -> CIMInstance {
-        var result = instance
-        for property in self.class(instance.className, in: namespace)?.keyProperties ?? [] {
-            guard property.type.base == .string, instance[property.name]?.isNull ?? true else { continue }
-            result[property.name] = .string(Schema.newGUID())
-        }
-        return result
+        self.class(instance.className, in: namespace).map { instance.withGeneratedKeys($0, isAbsentDefault: false) } ?? instance
     }
 
     /// A random GUID, version 4, as WMI writes it: "{01234567-89AB-4DEF-8123-456789ABCDEF}".
-    private static func newGUID() -> String {
+    fileprivate static func newGUID() -> String {
         var generator = SystemRandomNumberGenerator()
         let high = generator.next() & 0xFFFF_FFFF_FFFF_0FFF | 0x4000
         let low = generator.next() & 0x3FFF_FFFF_FFFF_FFFF | 0x8000_0000_0000_0000
@@ -163,6 +158,9 @@ extension Schema {
         guard let converted = value.converted(to: type) else {
             throw CIMError(.typeMismatch, "\(what) is \(type), got \(value.briefDescription)")
         }
+        if let size = type.arraySize, let elements = converted.arrayValue, elements.count > size {
+            throw CIMError(.typeMismatch, "\(what) is \(type), got \(elements.count) elements")
+        }
         switch converted {
         case .object(let embedded):
             return .object(try fit(embedded: embedded, to: type, of: what, in: namespace, depth: depth))
@@ -194,6 +192,21 @@ extension Schema {
 
     /// How deep objects may hold objects (DESIGN 3, Objects).
     static let maximumNesting = 16
+}
+
+extension CIMInstance {
+    /// With a new GUID for each key of type string that is NULL or absent.
+    ///
+    /// - Parameter isAbsentDefault: whether a key that is absent has the class's default, which then counts, as in MOF.
+    func withGeneratedKeys(_ declaration: CIMClass, isAbsentDefault: Bool) -> CIMInstance {
+        guard !CIMName.equal(declaration.name, "__NAMESPACE") else { return self }
+        var result = self
+        for property in declaration.keyProperties where property.type.base == .string {
+            let value = self[property.name] ?? (isAbsentDefault ? property.defaultValue : .null)
+            if value.isNull { result[property.name] = .string(Schema.newGUID()) }
+        }
+        return result
+    }
 }
 
 extension String {

@@ -65,6 +65,7 @@ extension CIMClass {
         where isOwn(method.origin) || parent != nil && !method.isHandedDown(by: inheritedMethods[CIMName(method.name)]) {
             var own = method
             own.qualifiers = method.qualifiers.filter(\.isLocal)
+            for index in own.parameters.indices { own.parameters[index].qualifiers.removeAll { !$0.isLocal } }
             own.origin = name
             declared.methods.append(own)
         }
@@ -87,6 +88,7 @@ extension CIMMethod {
     fileprivate func isHandedDown(by theirs: CIMMethod?) -> Bool {
         guard let theirs else { return false }
         return theirs.hasSameSignature(as: self) && qualifiers.allSatisfy { !$0.isLocal }
+            && parameters.allSatisfy { $0.qualifiers.allSatisfy { !$0.isLocal } }
     }
 }
 

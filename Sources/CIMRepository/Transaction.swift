@@ -70,6 +70,7 @@ struct Transaction {
             try create(name, flags: flags)
         case .deleteNamespace(let name):
             try delete(name)
+        case .nothing: break
         }
     }
 

@@ -43,7 +43,8 @@ extension Program {
             StandardError.write(UsageReport.text(message, for: Self.self))
             throw ExitCode.validationFailure
         case .failed(let error):
-            StandardError.write(FailureReport(error, on: busAddress, advice: advice(after: error.status)).text)
+            let advice = (error.cause as? Advice)?.text ?? advice(after: error.status)
+            StandardError.write(FailureReport(error, on: busAddress, advice: advice).text)
             throw ExitCode(1)
         }
     }

@@ -29,6 +29,11 @@ struct FailureReport {
     }
 }
 
+/// The cause of a failure for which whoever reports it knows best what to do next.
+struct Advice: Error {
+    let text: String
+}
+
 extension String {
     /// Without line ends at its end.
     fileprivate var trimmingLines: String {

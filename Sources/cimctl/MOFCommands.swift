@@ -36,6 +36,14 @@ struct MOFComplaints {
         if faults.isTruncated { isTruncated = true }
     }
 
+    /// What the broker said of a text. It is about the text even where it is AccessDenied: who may not compile gets no such answer.
+    mutating func add(_ failure: MOFCompilation.Failure, of mof: PreparedMOF) {
+        add(mof.lines(of: failure), failure.status, mof.file)
+        if failure.status == .accessDenied, first == .accessDenied { advice = Advice(text: "mend the file where the lines above say") }
+    }
+
+    private var advice: Advice?
+
     mutating func add(_ lines: [String], _ status: WBEMStatus?, _ file: String) {
         if count == 0 { first = status ?? .failed }
         faulty.append(file)
@@ -46,7 +54,7 @@ struct MOFComplaints {
     /// What all of it comes to.
     func error(_ consequence: String) -> CIMError {
         let errors = isTruncated ? "\(count) errors, and perhaps more" : count == 1 ? "1 error" : "\(count) errors"
-        return CIMError(first, "\(errors) in \(faulty.joined(separator: ", ")); \(consequence)")
+        return CIMError(first, "\(errors) in \(faulty.joined(separator: ", ")); \(consequence)", cause: advice)
     }
 
     static func write(warnings unit: MOFUnit) {
@@ -98,7 +106,7 @@ struct MOFCompile: Program {
             if let failure = compilation.failure {
                 bar.end()
                 var complaints = MOFComplaints()
-                complaints.add(mof.lines(of: failure), failure.status, mof.file)
+                complaints.add(failure, of: mof)
                 let before = position == 0 ? "nothing is stored" : "the \(position) before it are stored, nothing of it is"
                 throw complaints.error(before)
             }
@@ -152,14 +160,18 @@ struct MOFCheck: Program {
         let bar = ProgressBar(total: files.count * 2)
         defer { bar.end() }
         let prepared = try MOFReading(search.folders, options).all(files, bar)
-        if offline { return }
-        guard let session = try await session(bar) else { return }
+        guard !offline, let session = try await session(bar) else {
+            for warning in prepared.flatMap(\.unit.doubtfulTypes).prefix(MOFComplaints.most) {
+                StandardError.write(FailureReport.printable(warning.description) + "\n")
+            }
+            return
+        }
         var complaints = MOFComplaints()
         for (position, mof) in prepared.enumerated() where complaints.left > 0 {
             bar.show(files.count + position, "checking \(mof.file)")
             let compilation = try await session.compileMOF(
                 mof.text, options: MOFCompilationOptions(checkOnly: true, timeout: options.timeLimit))
-            if let failure = compilation.failure { complaints.add(mof.lines(of: failure), failure.status, mof.file) }
+            if let failure = compilation.failure { complaints.add(failure, of: mof) }
         }
         bar.end()
         await session.close()

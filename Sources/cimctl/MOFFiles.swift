@@ -38,15 +38,58 @@ final class MOFFiles {
         return source
     }
 
-    /// As ``MOFContext/Include`` wants it.
+    /// As ``MOFContext/Include`` wants it. What was written on Windows may have backslashes, and another case than the file: where no file has
+    /// exactly the name, the one that differs in case alone is it.
     func include(_ name: String, from file: String) throws(MOFError) -> MOFSource {
-        // What was written on Windows.
         let names = name.contains("\\") ? [name, String(name.map { $0 == "\\" ? "/" : $0 })] : [name]
         let tried = Self.candidates(names, in: [Self.folder(of: file)] + folders)
         for path in tried where access(path, F_OK) == 0 { return try source(path) }
+        for path in tried {
+            let found = Self.files(called: path)
+            if let only = found.first, found.count == 1 { return try source(only) }
+            guard found.isEmpty else {
+                throw MOFError(
+                    file: file, line: 0, column: 0, status: .mofErrorInvalidIncludeFile,
+                    message:
+                        "expected one file, found \(found.count) whose names differ in case: \(found.prefix(5).joined(separator: ", "))")
+            }
+        }
         throw MOFError(
             file: file, line: 0, column: 0, status: .mofErrorInvalidIncludeFile,
             message: "expected a file, found none at \(tried.joined(separator: ", ")) (-I adds folders)")
+    }
+
+    /// The files of this name in any case, sorted. Of a folder that is there under the very name, no other is looked into.
+    private static func files(called path: String) -> [String] {
+        var found = [path.hasPrefix("/") ? "/" : ""]
+        for part in path.split(separator: "/") {
+            var next: [String] = []
+            for folder in found {
+                let exact = folder + part
+                if access(exact, F_OK) == 0 {
+                    next.append(exact)
+                } else {
+                    next += entries(of: folder, called: String(part)).map { folder + $0 }
+                }
+            }
+            // So many that nobody can mean one.
+            guard next.count <= 64 else { return Array(next.prefix(64)) }
+            found = next.map { $0 + "/" }
+        }
+        return found.map { String($0.dropLast()) }.sorted()
+    }
+
+    private static func entries(of folder: String, called name: String) -> [String] {
+        guard let directory = opendir(folder.isEmpty ? "." : folder) else { return [] }
+        defer { closedir(directory) }
+        var names: [String] = []
+        while let entry = readdir(directory) {
+            let found = withUnsafePointer(to: &entry.pointee.d_name) {
+                $0.withMemoryRebound(to: CChar.self, capacity: Int(NAME_MAX) + 1) { String(cString: $0) }
+            }
+            if CIMName.equal(found, name) { names.append(found) }
+        }
+        return names
     }
 
     private static func candidates(_ names: [String], in folders: [String]) -> [String] {

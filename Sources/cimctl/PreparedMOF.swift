@@ -30,7 +30,10 @@ struct PreparedMOF {
 
     /// What the broker said, with the places in the files: a line for each error.
     func lines(of failure: MOFCompilation.Failure) -> [String] {
-        if failure.phase == .syntax { return failure.message.split(separator: "\n").map { located(String($0)) } }
+        // A place of its own, as in "<buffer>:3:5: …".
+        if failure.phase == .syntax || failure.message.hasPrefix("<buffer>:") {
+            return failure.message.split(separator: "\n").map { located(String($0)) }
+        }
         var message = failure.message
         if message.hasPrefix("<buffer>, line "), let colon = message.firstRange(of: ": ") { message = String(message[colon.upperBound...]) }
         let text = "\(failure.status.hex): \(message)"

@@ -78,7 +78,7 @@ struct MOFFormatterTests {
 
     @Test("What is no token is an error; what is no MOF is laid out")
     func errors() throws {
-        let errors = #expect(throws: MOFErrors.self) { try MOFFormatter.format("class \"a\n\"b\n") }
+        let errors = #expect(throws: MOFErrors.self) { try MOFFormatter.format("class \"\\xq\"\n12b\n") }
         #expect(errors?.errors.map(\.line) == [1, 2])
         #expect(try MOFFormatter.format("}a{b c;]") == "} a {\n    b c;\n]\n")
         let broken = try MOFFormatter.format("#pragma c;d(\"e\")\nclass")

@@ -28,7 +28,8 @@ struct MOFPragmaTests {
     func include() throws {
         let unit = try unit([
             "main": "#pragma include(\"q\")\nclass A { [K] string k; };\n#include \"b\"\n#pragma include(\"b2\") class D {};",
-            "q": "Qualifier K : boolean, Flavor(ToInstance);", "b": "\n#pragma namespace(\"root\")\nclass B {};", "b2": "class C {};",
+            "q": "Qualifier K : boolean, Scope(any), Flavor(ToInstance);", "b": "\n#pragma namespace(\"root\")\nclass B {};",
+            "b2": "class C {};",
         ])
         #expect(unit.classes.map(\.name) == ["A", "B", "C", "D"])
         #expect(unit.declarations.map(\.file) == ["q", "main", "b", "b2", "main"])

@@ -7,7 +7,7 @@ struct MOFQualifierTypeTests {
     private static let declarations = """
         Qualifier Key : boolean = false, Scope(property, reference), Flavor(DisableOverride, ToSubclass);
         Qualifier Values : string[], Scope(property, method);
-        Qualifier MaxLen : uint32 = 7, Flavor(Restricted, Translatable);
+        Qualifier MaxLen : uint32 = 7, Scope(any), Flavor(Restricted, Translatable);
         Qualifier Association : boolean = false, Scope(association), Flavor(DisableOverride);
         Qualifier Aggregate : boolean = false, Scope(reference), Flavor(ToInstance);
 
@@ -24,7 +24,9 @@ struct MOFQualifierTypeTests {
         } catch { return error.errors.map(\.status) }
     }
 
-    @Test("A declaration has a type, a default, a scope and a flavor; what it leaves out is any and ToSubclass")
+    @Test(
+        "A declaration has a type, a default, a scope and a flavor; without a flavor it is ToSubclass; without a scope it is none (DSP0004, annex A)"
+    )
     func declarations() throws {
         let types = try MOFParser.parse(Self.declarations).qualifierTypes
         #expect(
@@ -79,8 +81,9 @@ struct MOFQualifierTypeTests {
     @Test("Malformed declarations")
     func malformed() {
         #expect(statuses("Qualifier A : boolean, Scope(nowhere);") == [.mofInvalidQualifierSyntax])
-        #expect(statuses("Qualifier A : boolean = 3;") == [.mofTypeMismatch])
-        #expect(statuses("Qualifier A : boolean, Flavor(ToSubclass, Restricted);") == [.mofIncompatibleFlavorTypes])
+        #expect(statuses("Qualifier A : boolean, Flavor(ToSubclass);") == [.mofInvalidQualifierSyntax])
+        #expect(statuses("Qualifier A : boolean = 3, Scope(any);") == [.mofTypeMismatch])
+        #expect(statuses("Qualifier A : boolean, Scope(any), Flavor(ToSubclass, Restricted);") == [.mofIncompatibleFlavorTypes])
         #expect(statuses("Qualifier A boolean; class B { uint8 1; };") == [.mofInvalidQualifierSyntax, .mofExpectedPropertyName])
     }
 }

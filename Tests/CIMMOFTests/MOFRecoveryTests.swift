@@ -21,7 +21,7 @@ struct MOFRecoveryTests {
             class A {
                 uint8 a = 256;
                 uint8 1;
-                string s = "x\\q";
+                string s = "x\\xq";
                 string t = {1, 2};
                 uint8 a;
                 uin8 [x;
@@ -73,6 +73,6 @@ struct MOFRecoveryTests {
     @Test("A hundred thousand unreadable bytes on one line cost no more than the line")
     func oneLongLine() {
         #expect(errors(String(repeating: "@ ", count: 100_000)).count == 20)
-        #expect(errors("class A { string s = \"" + String(repeating: "\\q", count: 100_000) + "\"; };").count == 20)
+        #expect(errors("class A { string s = \"" + String(repeating: "\\xq", count: 100_000) + "\"; };").count == 20)
     }
 }

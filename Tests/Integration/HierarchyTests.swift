@@ -76,6 +76,37 @@ extension Integration {
             ["__CLASS", "Name", "FromA", "FromB", "FromC", "FromD"].compactMap { object[$0]?.text }.joined(separator: ", ")
         }
 
+        // MARK: - Keys
+
+        @Test("issue 9: below a concrete class without keys a class brings some: what the class above has are no parts of its instances")
+        func keysBelow() async throws {
+            let scene = try await Scene.start()
+            func provider(_ letter: String, _ mof: String) async throws -> RawProvider {
+                let provider = try await RawProvider.start(
+                    on: scene.bus, name: "Provider\(letter)", className: "Test_\(letter)", registers: false)
+                try await provider.register(mof: "[dynamic, provider(\"Provider\(letter)\")] class Test_\(letter) \(mof);")
+                provider.on("PutInstanceAsync") { $0.reply() }
+                provider.on("DeleteInstanceAsync") { $0.reply() }
+                return provider
+            }
+            let a = try await provider("A", "{ string FromA; }")
+            let b = try await provider("B", ": Test_A { [key] string Name; }")
+            let object: [(String, DBusValue)] = [("__CLASS", .string("Test_B")), ("Name", .string("n")), ("FromA", .string("b"))]
+            a.on("CreateInstanceEnumAsync") { $0.reply(.noError, [[("__CLASS", .string("Test_A")), ("FromA", .string("a"))]]) }
+            b.on("CreateInstanceEnumAsync") { $0.reply(.noError, [object]) }
+            b.on("GetObjectAsync") { $0.reply(.noError, [object]) }
+            let client = scene.client
+            let all = try await client.run(.enumerate("Test_A"), .async)
+            #expect(all.status == .noError && Set(all.objects.compactMap { $0["FromA"]?.text }) == ["a", "b"], "\(all.message)")
+            #expect(try await client.run(.enumerate("Test_B")).objects.map { $0["FromA"]?.text } == ["b"])
+            let path = "Test_B.Name=\"n\""
+            #expect(try await client.run(.get(path)).objects.first?["FromA"]?.text == "b")
+            #expect(try await client.run(.put(object), .async).parameter == path)
+            #expect(try await client.run(.delete(path)).status == .noError)
+            #expect(a.calls.all.map(\.method) == ["CreateInstanceEnumAsync"])
+            try await expectQuiet(scene, next: .enumerate("Test_A"))
+        }
+
         // MARK: - Put
 
         @Test(

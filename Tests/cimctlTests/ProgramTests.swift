@@ -85,6 +85,44 @@ import Testing
         withExtendedLifetime((bus, broker)) {}
     }
 
+    @Test("issue 9: a file that is included is found in another case, and by a path of Windows; two that differ in case are an error")
+    func includedCase() async throws {
+        try folder.write("main.mof", "#pragma include(\"Parts\\new.MOF\")\n# pragma locale(\"en\")\nclass T_B : T_A {};\n")
+        try folder.write("parts/New.mof", "class T_A { string S = \"\\p\"; };\n")
+        let found = try await run(["mof", "check", "--offline", folder.path("main.mof")])
+        #expect(found.end == .exited(0), "\(found.errors)")
+        #expect(found.errors.contains("main.mof:2:1: warning:") && found.errors.contains("New.mof:1:25: warning:"), "\(found.errors)")
+        try folder.write("parts/NEW.mof", "")
+        let two = try await run(["mof", "check", "--offline", folder.path("main.mof")])
+        #expect(two.end == .exited(1))
+        #expect(two.errors.contains("found 2 whose names differ in case") && two.errors.contains("parts/NEW.mof"), "\(two.errors)")
+    }
+
+    @Test("issue 9: a misspelt type has its place in the file that was included; offline it is a warning; class __X is about the name")
+    func misspeltType() async throws {
+        let (bus, broker) = try await open()
+        try folder.write("main.mof", "class T_A {};\n#include \"inner.mof\"\n")
+        try folder.write("inner.mof", "\nclass T_B {\n  int32 N;\n};\n")
+        for command in ["check", "compile"] {
+            let refused = try await run(["mof", command, folder.path("main.mof")], on: bus.address)
+            #expect(refused.end == .exited(1))
+            #expect(
+                refused.errors.contains("inner.mof:3:3: 0x8004") && refused.errors.contains("did you mean sint32?"), "\(refused.errors)")
+        }
+        let offline = try await run(["mof", "check", "--offline", folder.path("main.mof")])
+        #expect(offline.end == .exited(0))
+        #expect(offline.errors.contains("inner.mof:3:3: warning: 'int32'"), "\(offline.errors)")
+        try folder.write("system.mof", "class __T {};\n")
+        for command in ["check", "compile"] {
+            let reserved = try await run(["mof", command, folder.path("system.mof")], on: bus.address)
+            #expect(reserved.end == .exited(1))
+            #expect(reserved.errors.contains("names that start with two underscores are reserved for system classes"), "\(reserved.errors)")
+            #expect(!reserved.errors.contains("root") && !reserved.errors.contains("sudo"), "\(reserved.errors)")
+            #expect(reserved.errors.contains("next: mend the file"), "\(reserved.errors)")
+        }
+        withExtendedLifetime((bus, broker)) {}
+    }
+
     @Test("namespaces are listed; a query's failure has its number, and what to do")
     func others() async throws {
         let (bus, broker) = try await open()
