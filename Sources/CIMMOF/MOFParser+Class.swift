@@ -21,7 +21,7 @@ extension MOFParser {
         }
         try close()
         try semicolon()
-        append(.class(declared), flags: classFlags, alias: alias, references: features.references, firstLine: firstLine)
+        append(declared, alias: alias, references: features.references, firstLine: firstLine)
     }
 
     private struct Features {
