@@ -29,7 +29,7 @@ extension Schema {
         let name = CIMName(declared.name)
         let old = place.classes[name]
         try Schema.checkMayPut(declared, old: old)
-        try declared.checkParameterIDs()
+        if !declared.isAmendment { try declared.checkParameterIDs() }
         try flags.check(exists: old != nil, "class \(declared.name)")
         let parent = declared.superclass.flatMap { place.classes[CIMName($0)] }
         if let parent, parent.isSystem, CIMName.equal(parent.resolved.name, "__NAMESPACE") {
@@ -92,6 +92,8 @@ extension Schema {
     func checkReferences(of name: String, in namespace: CIMNamespaceName) throws(CIMError) {
         guard let place = namespaces[namespace], let stored = place.classes[CIMName(name)] else { return }
         let declared = stored.resolved
+        // What an amendment speaks of is in the namespace above.
+        if declared.isAmendment { return }
         for property in declared.properties where property.type.base == .reference {
             try Schema.check(property.type, of: "\(declared.name).\(property.name)", in: place)
         }
@@ -133,6 +135,7 @@ extension Schema {
 extension CIMClass {
     /// The qualifiers that change what a class or its feature is (SEMANTICS H.5). All others only describe.
     private static let importantQualifiers: Set<CIMName> = [
+        "amendment",
         "abstract", "terminal", "singleton", "dynamic", "provider", "DynProps", "PropertyContext", "ClassContext", "key", "implemented",
         "static", "disabled", "Bypass_GetObject", "constructor", "destructor", "ID", "optional", "in", "out", "CIMTYPE", "SubType",
         "Indication", "Association", "EmbeddedInstance", "EmbeddedObject",
