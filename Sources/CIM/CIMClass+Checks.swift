@@ -2,14 +2,14 @@ extension CIMClass {
     /// Throws unless every name is an identifier and no feature is declared twice.
     func checkNames() throws(CIMError) {
         try CIMClass.check(name, tooWide: .classNameTooWide, what: "class name")
-        try check(qualifiers, of: name)
+        try qualifiers.checkNames(of: name)
         var propertyNames: Set<CIMName> = []
         for property in properties {
             try CIMClass.check(property.name, tooWide: .propertyNameTooWide, what: "property name")
             guard propertyNames.insert(CIMName(property.name)).inserted else {
                 throw CIMError(.invalidClass, "class \(name) declares property \(property.name) twice")
             }
-            try check(property.qualifiers, of: "\(name).\(property.name)")
+            try property.qualifiers.checkNames(of: "\(name).\(property.name)")
         }
         var methodNames: Set<CIMName> = []
         for method in methods {
@@ -17,29 +17,19 @@ extension CIMClass {
             guard methodNames.insert(CIMName(method.name)).inserted else {
                 throw CIMError(.invalidClass, "class \(name) declares method \(method.name) twice")
             }
-            try check(method.qualifiers, of: "\(name).\(method.name)")
+            try method.qualifiers.checkNames(of: "\(name).\(method.name)")
             var parameterNames: Set<CIMName> = []
             for parameter in method.parameters {
                 try CIMClass.check(parameter.name, tooWide: .propertyNameTooWide, what: "parameter name")
                 guard parameterNames.insert(CIMName(parameter.name)).inserted else {
                     throw CIMError(.invalidDuplicateParameter, "\(name).\(method.name) declares parameter \(parameter.name) twice")
                 }
-                try check(parameter.qualifiers, of: "\(name).\(method.name)(\(parameter.name))")
+                try parameter.qualifiers.checkNames(of: "\(name).\(method.name)(\(parameter.name))")
             }
         }
     }
 
-    private func check(_ qualifiers: [CIMQualifier], of place: String) throws(CIMError) {
-        var names: Set<CIMName> = []
-        for qualifier in qualifiers {
-            try CIMClass.check(qualifier.name, tooWide: .qualifierNameTooWide, what: "qualifier name")
-            guard names.insert(CIMName(qualifier.name)).inserted else {
-                throw CIMError(.invalidQualifier, "\(place) has qualifier \(qualifier.name) twice")
-            }
-        }
-    }
-
-    private static func check(_ name: String, tooWide: WBEMStatus, what: String) throws(CIMError) {
+    fileprivate static func check(_ name: String, tooWide: WBEMStatus, what: String) throws(CIMError) {
         guard name.utf8.count <= 255 else { throw CIMError(tooWide, "a \(what) has \(name.utf8.count) bytes, the limit is 255") }
         guard CIMName.isValidIdentifier(name) else { throw CIMError(.invalidClass, "'\(name)' is not a \(what)") }
     }
@@ -59,12 +49,27 @@ extension CIMClass {
         if isSingleton, let first = keys.first {
             throw CIMError(.cannotBeSingleton, "class \(name) is a singleton, so \(first.name) cannot be a key")
         }
-        // DSP0004, 5.6.3.28: below a class that has none, abstract or not, keys may come.
-        guard let parent, !parent.keyProperties.isEmpty else { return }
+        // DSP0004, 5.6.3.28: below a class that has none, abstract or not, keys may come. An amendment names the keys that have something to say.
+        guard let parent, !isAmendment, !parent.keyProperties.isEmpty else { return }
         if let new = keys.first(where: { !(parent.property(named: $0.name)?.isKey ?? false) }) {
             throw CIMError(
                 .cannotChangeKeyInheritance,
                 "\(name).\(new.name) cannot become a key: \(parent.name) has keys already")
+        }
+    }
+}
+
+extension [CIMQualifier] {
+    /// Throws unless every name is an identifier and stands here once: QualifierNameTooWide, InvalidClass, InvalidQualifier.
+    ///
+    /// - Parameter place: what they are on, for the error.
+    public func checkNames(of place: String) throws(CIMError) {
+        var names: Set<CIMName> = []
+        for qualifier in self {
+            try CIMClass.check(qualifier.name, tooWide: .qualifierNameTooWide, what: "qualifier name")
+            guard names.insert(CIMName(qualifier.name)).inserted else {
+                throw CIMError(.invalidQualifier, "\(place) has qualifier \(qualifier.name) twice")
+            }
         }
     }
 }

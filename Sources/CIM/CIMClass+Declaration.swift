@@ -7,7 +7,10 @@ extension CIMClass {
     /// - Parameter parent: the resolved superclass; nil at the top.
     ///
     /// The class is resolved.
+    ///
+    /// An amendment passes: it may leave out what it says nothing of.
     public func checkDeclaration(below parent: CIMClass?) throws(CIMError) {
+        if isAmendment { return }
         try checkParameterIDs()
         if let parent, isAssociation, !parent.isAssociation {
             throw CIMError(.invalidAssociation, "association \(name) cannot derive from \(parent.name), which is none")

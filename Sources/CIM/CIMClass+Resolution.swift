@@ -39,7 +39,7 @@ extension CIMClass {
             throw CIMError(.tooManyProperties, "class \(name) has \(result.properties.count) properties, the limit is 1024")
         }
         try result.checkKeys(parent: superclass)
-        if let parent = superclass, parent.isDynamic, !result.isDynamic {
+        if let parent = superclass, parent.isDynamic, !result.isDynamic, !isAmendment {
             throw CIMError(.invalidClass, "class \(name) must be dynamic, because \(parent.name) is")
         }
         return result

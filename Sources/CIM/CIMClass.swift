@@ -39,7 +39,8 @@ extension CIMClass {
     /// The names of the key properties, in declaration order.
     public var keyNames: [String] { keyProperties.map(\.name) }
 
-    public var isAbstract: Bool { qualifiers.isTrue("abstract") }
+    /// Whether it has no instances of its own.
+    public var isAbstract: Bool { qualifiers.isTrue("abstract") || isAmendment }
     public var isTerminal: Bool { qualifiers.isTrue("terminal") }
     public var isSingleton: Bool { qualifiers.isTrue("singleton") }
     public var isAssociation: Bool { qualifiers.isTrue("association") }

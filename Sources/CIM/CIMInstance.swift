@@ -14,6 +14,17 @@ public struct CIMInstance: Sendable {
         }
     }
 
+    /// What qualifies a property of one instance.
+    public struct PropertyQualifiers: Hashable, Sendable {
+        public var name: String
+        public var qualifiers: [CIMQualifier]
+
+        public init(name: String, qualifiers: [CIMQualifier]) {
+            self.name = name
+            self.qualifiers = qualifiers
+        }
+    }
+
     public var className: String
 
     /// Where the instance lives; nil when nobody has said.
@@ -21,6 +32,12 @@ public struct CIMInstance: Sendable {
 
     /// The values. Names are unique but for case, unless a decoder appended otherwise.
     public var properties: [Property]
+
+    /// Qualifiers of the instance itself, if it has any. Those of its class are not among them.
+    public var qualifiers: [CIMQualifier] = []
+
+    /// Qualifiers of single properties, if they have any: each property once. One may stand here that has no value.
+    public var propertyQualifiers: [PropertyQualifiers] = []
 
     public init(className: String, _ properties: [Property] = [], path: CIMObjectPath? = nil) {
         self.className = className
@@ -56,6 +73,21 @@ extension CIMInstance {
                 properties.append(Property(name: name, value: newValue))
             }
         }
+    }
+
+    /// The qualifiers of one property, in any case of its name.
+    public func qualifiers(ofProperty name: String) -> [CIMQualifier] {
+        propertyQualifiers.first { CIMName.equal($0.name, name) }?.qualifiers ?? []
+    }
+
+    /// Whether it, or a property of it, has a qualifier.
+    public var hasQualifiers: Bool { !qualifiers.isEmpty || !propertyQualifiers.isEmpty }
+
+    /// Takes away the localized qualifiers: a put with USE_AMENDED_QUALIFIERS does not store them (R48).
+    public mutating func removeAmendedQualifiers() {
+        qualifiers.removeAmended()
+        for index in propertyQualifiers.indices { propertyQualifiers[index].qualifiers.removeAmended() }
+        propertyQualifiers.removeAll(where: \.qualifiers.isEmpty)
     }
 
     /// Appends without looking for the name: for decoders, which check names themselves.
@@ -102,9 +134,10 @@ extension CIMInstance {
 }
 
 extension CIMInstance: Hashable {
-    /// Same class, same path, same properties in any order; names but for case.
+    /// Same class, same path, same properties in any order, names but for case; same qualifiers.
     public static func == (left: CIMInstance, right: CIMInstance) -> Bool {
-        guard left.properties.count == right.properties.count, CIMName.equal(left.className, right.className), left.path == right.path
+        guard left.properties.count == right.properties.count, CIMName.equal(left.className, right.className), left.path == right.path,
+            left.qualifiers == right.qualifiers, left.propertyQualifiers == right.propertyQualifiers
         else { return false }
         for (position, property) in left.properties.enumerated() {
             let other = right.properties[position]

@@ -254,19 +254,29 @@ extension Broker {
         do {
             let bytes = try writer.finish()
             var reader = bytes.withUnsafeBytes { BodyReader(copying: $0) }
-            return .rewritten(try checkedObjects(&reader, record))
+            return .rewritten(try checkedObjects(&reader, record, isOwn: true))
         } catch {
             throw CIMError(.invalidObject, "a stored object of \(record.target) cannot be sent: \(error)")
         }
     }
 
+    /// A class as its reader sees it. One that is too large in the reader's language comes as it is in all of them.
+    func encoded(_ declaration: CIMClass, _ record: OperationRecord) throws(ObjectFault) -> ObjectBatch {
+        if let localized = record.localized,
+            let batch = try? ObjectBatch(class: localized.localized(declaration), namespace: record.namespace, server: schema.server)
+        {
+            return batch
+        }
+        return try ObjectBatch(class: declaration, namespace: record.namespace, server: schema.server)
+    }
+
     func supply(_ classes: [CIMClass], to id: OperationID) async throws(CIMError) {
-        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        guard let record = records[id]?.value else { throw Self.isOver(id) }
         var batch = ObjectBatch()
         for declaration in classes {
             let one: ObjectBatch
             do throws(ObjectFault) {
-                one = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
+                one = try encoded(declaration, record)
             } catch {
                 throw CIMError(error.status, error.description)
             }

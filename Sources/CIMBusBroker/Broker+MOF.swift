@@ -13,6 +13,21 @@ extension Broker {
     struct CompiledMOF: Sendable {
         var unit: MOFUnit
         var changes: [RepositoryChange]
+
+        /// Without localized qualifiers: those of classes, or of instances (R48).
+        mutating func removeAmendedQualifiers(ofClasses: Bool, ofInstances: Bool, _ schema: Schema) {
+            changes = changes.map { change in
+                switch change {
+                case .putClass(var declared, let namespace, let flags) where ofClasses:
+                    declared.removeAmendedQualifiers(keeping: schema.class(declared.name, in: namespace))
+                    return .putClass(declared, in: namespace, flags: flags)
+                case .putInstance(var instance, let namespace, let flags, let only) where ofInstances:
+                    instance.removeAmendedQualifiers()
+                    return .putInstance(instance, in: namespace, flags: flags, only: only)
+                default: return change
+                }
+            }
+        }
     }
 
     /// Why a text could not be compiled. It changed nothing.
@@ -118,10 +133,12 @@ extension Broker {
         let namespace = declaration.namespace ?? home
         switch change {
         case .putClass(let declared, _, _):
+            try checkMayAmend(declared, provider, in: namespace)
             if let known = schema.declaration(declared.name, in: namespace) {
                 let parent = declared.superclass.flatMap { schema.declaration($0, in: namespace) }
                 if let same = try? declared.resolved(with: parent), same == known { return }
-                guard let owner = known.providerName, CIMName.equal(owner, provider) else {
+                let subject = if let home = namespace.amended { schema.declaration(declared.name, in: home) } else { known }
+                guard let owner = subject?.providerName, CIMName.equal(owner, provider) else {
                     throw CIMError(
                         .accessDenied, "class \(known.name) is there already and is not of provider \(provider); choose another name")
                 }
@@ -130,6 +147,12 @@ extension Broker {
                 throw CIMError(.accessDenied, "\(declared.name) names provider \(owner.clipped()), which uid \(uid) may not register")
             }
         case .putInstance(let instance, _, _, _):
+            // A namespace that is there stays as it is.
+            if CIMName.equal(instance.className, "__NAMESPACE"), let name = instance["Name"]?.stringValue,
+                let below = CIMNamespaceName("\(namespace)/\(name)"), schema.has(below)
+            {
+                return
+            }
             // A class that the same text brings is nobody's to trust: it may derive from what defines providers.
             let name = schema.declaration(instance.className, in: namespace).flatMap { Self.provider(definedBy: instance, of: $0) }
             guard rights.mayWrite(uid: uid) || name.map({ CIMName.equal($0, provider) || rights.mayRegister($0, uid: uid) }) ?? false else {
@@ -139,6 +162,14 @@ extension Broker {
         case .nothing: break
         default:
             guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }
+        }
+    }
+
+    /// What is said in one language about a class is its provider's to say, as the class itself is.
+    private func checkMayAmend(_ amendment: CIMClass, _ provider: String, in namespace: CIMNamespaceName) throws(CIMError) {
+        guard let home = namespace.amended, let neutral = schema.declaration(amendment.name, in: home) else { return }
+        guard let owner = neutral.providerName, CIMName.equal(owner, provider) else {
+            throw CIMError(.accessDenied, "class \(neutral.name) of \(home) is not of provider \(provider), which may not amend it")
         }
     }
 
@@ -209,8 +240,9 @@ extension Broker {
             guard let home = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
                 throw CIMError(.invalidNamespace, "CompileBuffer: \"\(scope.clipped(80))\" is not a namespace")
             }
-            guard options & ~Self.compilerOptions == 0, classFlags & ~ChangeFlags.all.rawValue == 0,
-                instanceFlags & ~(ChangeFlags.createOnly.rawValue | ChangeFlags.updateOnly.rawValue) == 0
+            let amended = OperationFlags.useAmendedQualifiers.rawValue
+            guard options & ~Self.compilerOptions == 0, classFlags & ~(ChangeFlags.all.rawValue | amended) == 0,
+                instanceFlags & ~(ChangeFlags.createOnly.rawValue | ChangeFlags.updateOnly.rawValue | amended) == 0
             else { throw CIMError(.invalidParameter, "CompileBuffer: flags that are not WBEM_COMPILER_OPTIONS or WBEM_CHANGE_FLAG_TYPE") }
             let isCheck = options & Self.checkOnly != 0
             guard isCheck || rights.mayWrite(uid: uid) else {
@@ -246,17 +278,22 @@ extension Broker {
         _ instanceFlags: MOFUpdateFlags
     ) async {
         do throws(MOFFailure) {
-            let compiled = try await Self.compile(
-                text, "<buffer>", in: home, schema.schema, classFlags: classFlags, instanceFlags: instanceFlags)
+            let amended = MOFUpdateFlags(rawValue: UInt32(bitPattern: OperationFlags.useAmendedQualifiers.rawValue))
+            var compiled = try await Self.compile(
+                text, "<buffer>", in: home, schema.schema, classFlags: classFlags.subtracting(amended),
+                instanceFlags: instanceFlags.subtracting(amended))
+            compiled.removeAmendedQualifiers(
+                ofClasses: classFlags.contains(amended), ofInstances: instanceFlags.contains(amended), schema.schema)
+            let changes = compiled.changes
             do throws(CIMError) {
                 if isCheck {
-                    try checkAreAllowed(compiled.changes)
+                    try checkAreAllowed(changes)
                     let server = schema.server
-                    try await repository.check(compiled.changes) { schema throws(CIMError) in
-                        try schema.checkCanBeSent(compiled.changes, server: server)
+                    try await repository.check(changes) { schema throws(CIMError) in
+                        try schema.checkCanBeSent(changes, server: server)
                     }
                 } else {
-                    try await commit(compiled.changes)
+                    try await commit(changes)
                 }
             } catch {
                 throw Self.failure(error, in: compiled.unit)

@@ -161,12 +161,16 @@ extension Broker {
         }
     }
 
-    /// Objects of the broker's own, with what a client wants to see of them.
-    func checkedObjects(_ reader: inout BodyReader, _ record: Entry<OperationRecord>) throws(ObjectFault) -> ObjectBatch {
+    /// Objects, with what a client wants to see of them.
+    ///
+    /// - Parameter isOwn: whether they are the broker's own, whose qualifiers go with them.
+    func checkedObjects(
+        _ reader: inout BodyReader, _ record: Entry<OperationRecord>, isOwn: Bool = false
+    ) throws(ObjectFault) -> ObjectBatch {
         guard let expectation = record.expectation else { throw ObjectFault("a \(record.kind.rawValue) has no objects") }
         let namespace = record.namespace
-        var checker = ObjectChecker(expectation, derivedSystemProperties: record.writesSystemProperties) { [schema] in
-            schema.layout($0, in: namespace)
+        var checker = ObjectChecker(expectation, derivedSystemProperties: record.writesSystemProperties, keepsQualifiers: isOwn) {
+            [schema] in schema.layout($0, in: namespace)
         }
         try checker.checkArray(&reader)
         return try checker.finish()

@@ -31,6 +31,9 @@ extension Broker {
             record.context = arguments.providerContext
             record.derivedSystemProperties = arguments.derivedSystemProperties
             record.method = arguments.method
+            if arguments.flags.contains(.useAmendedQualifiers) {
+                record.localized = schema.localized(in: namespace, for: arguments.locale)
+            }
             record.sink = arguments.sink
             if form == .sync { record.call = call }
             let target = try resolve(arguments, &record)

@@ -32,7 +32,7 @@ extension Broker {
         }
         let isDirect = arguments.flags.contains(.directRead)
         switch arguments.kind {
-        case .getObject where arguments.path?.isClassPath == true: return answer(with: declaration, arguments.namespace)
+        case .getObject where arguments.path?.isClassPath == true: return answer(with: declaration, record)
         case .createInstanceEnum:
             record.path = declaration.name
             return enumerate(layout, arguments, &record)
@@ -137,6 +137,7 @@ extension Broker {
             return .conducted
         }
         try checkMayWrite(.putInstance, record)
+        if arguments.flags.contains(.useAmendedQualifiers) { instance.removeAmendedQualifiers() }
         let only = arguments.partialPut
         // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2). A partial put writes the NULLs
         // of what it lists (R70, R71).
@@ -215,7 +216,9 @@ extension Broker {
                 throw CIMError(.invalidObject, "PutClass: \(error)")
             }
             record.target = declaration.name.clipped()
-            if arguments.flags.contains(.useAmendedQualifiers) { declaration.removeAmendedQualifiers() }
+            if arguments.flags.contains(.useAmendedQualifiers) {
+                declaration.removeAmendedQualifiers(keeping: schema.declaration(declaration.name, in: arguments.namespace))
+            }
             let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection(.all)
             record.work = .commit([.putClass(declaration, in: arguments.namespace, flags: flags)])
         case .deleteClass:
@@ -266,10 +269,9 @@ extension Broker {
         return said
     }
 
-    private func answer(with declaration: CIMClass, _ namespace: CIMNamespaceName) -> Request.Target {
+    private func answer(with declaration: CIMClass, _ record: OperationRecord) -> Request.Target {
         do throws(ObjectFault) {
-            let batch = try ObjectBatch(class: declaration, namespace: namespace, server: schema.server)
-            return .broker(Outcome(.noError), answer: keep(.rewritten(batch)))
+            return .broker(Outcome(.noError), answer: keep(.rewritten(try encoded(declaration, record))))
         } catch {
             return .broker(.stated(error.status, error.description), answer: nil)
         }

@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 import DBus
 
 /// What the broker keeps of one operation: everything that the core decides about and never looks at.
@@ -35,6 +36,8 @@ struct OperationRecord {
     var step: (index: Int, count: Int)?
     /// The first such success of a part.
     var remark: (status: WBEMStatus, object: CIMInstance?)?
+    /// What class objects are read with: localized qualifiers, where the client wants them and there are some.
+    var localized: LocalizedClasses?
     /// Whether the client wants the system properties that follow from the class.
     var derivedSystemProperties = true
     /// A put's path, as far as its keys say it.

@@ -9,6 +9,8 @@ final class SchemaStore: Sendable {
         var schema: Schema
         var layouts: [CIMNamespaceName: [CIMName: ObjectLayout]] = [:]
         var providers: [CIMNamespaceName: [CIMName: CheckedDefinition]] = [:]
+        /// The classes in other languages, by where the amendments are.
+        var localized: [CIMNamespaceName: [[CIMNamespaceName]: LocalizedClasses]] = [:]
         /// The classes of each provider.
         var served: [CIMNamespaceName: [CIMName: [String]]] = [:]
     }
@@ -32,6 +34,18 @@ final class SchemaStore: Sendable {
     func has(_ namespace: CIMNamespaceName) -> Bool { schema.hasNamespace(namespace) }
 
     func declaration(_ name: String, in namespace: CIMNamespaceName) -> CIMClass? { schema.class(name, in: namespace) }
+
+    /// The classes of a namespace in a language, or in what does for it; nil where nothing is said in any.
+    func localized(in namespace: CIMNamespaceName, for locale: CIMLocale) -> LocalizedClasses? {
+        state.withLock { state in
+            let amendments = state.schema.amendments(of: namespace, for: locale)
+            if amendments.isEmpty { return nil }
+            if let known = state.localized[namespace]?[amendments] { return known }
+            let classes = state.schema.localizedClasses(in: namespace, by: amendments)
+            state.localized[namespace, default: [:]][amendments] = classes
+            return classes
+        }
+    }
 
     func layout(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? {
         state.withLock { state in

@@ -228,6 +228,11 @@ struct ServicesCall {
             if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) {
                 guard case .boolean = value else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
             }
+            if CIMName.equal(name, ContextKey.locale) {
+                guard let text = value.text, CIMLocale.isWellFormed(text) else {
+                    throw CIMError(.invalidContext, "\(name) must be the name of a locale, such as \"MS_409\" or \"en_US\"")
+                }
+            }
             let isRead = CIMName.equal(name, ContextKey.getProperties)
             guard isRead || CIMName.equal(name, ContextKey.putProperties) else { continue }
             guard case .array(Signature(verified: "s"), let names) = value else {
@@ -253,6 +258,9 @@ struct ServicesCall {
 
     /// A value of the context, in any case of its name.
     private subscript(name: String) -> DBusValue? { context.first { CIMName.equal($0.0, name) }?.1 }
+
+    /// The language of the caller; English where it says none, or one that nobody knows.
+    var locale: CIMLocale { self[ContextKey.locale]?.text.flatMap { CIMLocale($0) } ?? .english }
 
     /// What a read asks for less than everything: the keys, or these properties and the keys (SEMANTICS C.1.3).
     var partialRead: RowFilter.Kept? {

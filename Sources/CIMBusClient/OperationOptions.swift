@@ -9,6 +9,10 @@ public struct OperationOptions: Sendable {
     /// Values for the provider, by name (R52, R97). Names that start with `__` and belong to the broker are stripped by it.
     public var context: [String: CIMValue]
 
+    /// The language that the caller speaks, for localized qualifiers (`OperationFlags.useAmendedQualifiers`) and for the provider
+    /// (`__LOCALE`). Nil: the session's with that flag, and none without.
+    public var locale: CIMLocale?
+
     /// WMI's flags for the method (SEMANTICS A.3). One the method does not document is refused with InvalidParameter.
     public var flags: OperationFlags
 
@@ -17,11 +21,12 @@ public struct OperationOptions: Sendable {
     public var onProgress: (@Sendable (OperationProgress) -> Void)?
 
     public init(
-        timeout: Duration? = nil, context: [String: CIMValue] = [:], flags: OperationFlags = [],
+        timeout: Duration? = nil, context: [String: CIMValue] = [:], locale: CIMLocale? = nil, flags: OperationFlags = [],
         onProgress: (@Sendable (OperationProgress) -> Void)? = nil
     ) {
         self.timeout = timeout
         self.context = context
+        self.locale = locale
         self.flags = flags
         self.onProgress = onProgress
     }

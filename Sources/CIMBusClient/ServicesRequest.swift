@@ -28,12 +28,15 @@ struct ServicesRequest: Sendable {
         self.input = input
     }
 
-    /// - Parameter asksForProgress: progress is sent only to those who ask (SEMANTICS B.3), and only in the async form.
-    func body(asksForProgress: Bool = false) -> Message.BodyBuilder {
+    /// - Parameters:
+    ///   - asksForProgress: progress is sent only to those who ask (SEMANTICS B.3), and only in the async form.
+    ///   - locale: the session's.
+    func body(asksForProgress: Bool = false, locale: CIMLocale? = nil) -> Message.BodyBuilder {
         let flags = asksForProgress && options.onProgress != nil ? flags.union(.sendStatus) : flags
+        let locale = options.locale ?? (options.flags.union(flags).contains(.useAmendedQualifiers) ? locale : nil)
         return { [self] (writer: inout BodyWriter) throws(DBusError) in
             subject(&writer)
-            writer.append(options, extraFlags: flags)
+            writer.append(options, extraFlags: flags, locale)
             input?(&writer)
         }
     }
@@ -103,10 +106,13 @@ extension ServicesRequest {
 
 extension BodyWriter {
     /// `flags` and `ctx` of every Services call.
-    fileprivate mutating func append(_ options: OperationOptions, extraFlags: OperationFlags) {
+    fileprivate mutating func append(_ options: OperationOptions, extraFlags: OperationFlags, _ locale: CIMLocale?) {
         append(int32: options.flags.union(extraFlags).rawValue)
         let context = beginArray(elementAlignment: 8)
         for (name, value) in options.context.sorted(by: { $0.key < $1.key }) { append(entry: name, value) }
+        if let locale, !options.context.keys.contains(where: { CIMName.equal($0, ContextKey.locale) }) {
+            append(entry: ContextKey.locale, .string(locale.description))
+        }
         if let timeout = options.timeout { append(entry: ContextKey.timeout, .uint64(timeout.wholeMicroseconds)) }
         append(entry: ContextKey.derivedSystemProperties, .boolean(false))
         endArray(context)

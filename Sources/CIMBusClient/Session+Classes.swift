@@ -17,6 +17,20 @@ extension Session {
         return declaration
     }
 
+    /// A class as the options say, asked of the broker each time and not kept; with `OperationFlags.useAmendedQualifiers` it has the
+    /// localized qualifiers in the place of those that it is stored with. Throws as ``getClass(_:refreshing:timeout:)``.
+    public func getClass(_ name: String, options: OperationOptions) async throws(CIMError) -> CIMClass {
+        let reply = try await call(.getObject(name, options))
+        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
+        do {
+            var reader = reply.reader
+            guard try InstanceDecoder.isClass(reader) else { throw CIMError(.invalidClass, "\(name) is not a class") }
+            return try reader.readClass()
+        } catch {
+            throw CIMError(undecodable: error, what: "class \(name)")
+        }
+    }
+
     /// The layout to decode the instances of a class with.
     func layout(of name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> ObjectLayout {
         let generation = link.generation

@@ -11,6 +11,9 @@ import Logging
 public final class Session: Sendable {
     /// The namespace that names and paths without one are in.
     public let namespace: CIMNamespaceName
+
+    /// The language of operations that ask for localized qualifiers and name none themselves.
+    public let locale: CIMLocale?
     let link: BrokerLink
     let services: ObjectPath
     let classes = ClassCache()
@@ -19,22 +22,25 @@ public final class Session: Sendable {
     ///
     /// Throws TransportFailure when nobody listens at `address` or no broker is on that bus (one that the bus can start is started),
     /// AccessDenied when the bus refuses this process, TimedOut. That the namespace exists is seen by the first operation.
-    /// - Parameter loop: carries the connection; nil: the process's common one.
+    /// - Parameters:
+    ///   - locale: for localized qualifiers; nil: English, as far as there is some.
+    ///   - loop: carries the connection; nil: the process's common one.
     public static func connect(
-        to address: BusAddress = .system, namespace: CIMNamespaceName = .cimv2, on loop: EventLoop? = nil,
+        to address: BusAddress = .system, namespace: CIMNamespaceName = .cimv2, locale: CIMLocale? = .current, on loop: EventLoop? = nil,
         logger: Logger = Logger(label: "cimbus.client")
     ) async throws(CIMError) -> Session {
-        Session(try await BrokerLink.connect(to: address, on: loop, logger: logger), namespace)
+        Session(try await BrokerLink.connect(to: address, on: loop, logger: logger), namespace, locale)
     }
 
-    private init(_ link: BrokerLink, _ namespace: CIMNamespaceName) {
+    private init(_ link: BrokerLink, _ namespace: CIMNamespaceName, _ locale: CIMLocale?) {
         self.link = link
         self.namespace = namespace
+        self.locale = locale
         services = Contract.path(of: namespace)
     }
 
     /// A session with another namespace over the same connection. Closing one closes both.
-    public func session(for namespace: CIMNamespaceName) -> Session { Session(link, namespace) }
+    public func session(for namespace: CIMNamespaceName) -> Session { Session(link, namespace, locale) }
 
     /// Cancels every open operation and ends the connection. What is begun after it fails with InvalidOperation. Without it the connection
     /// ends when the last session and operation is dropped.
@@ -56,7 +62,7 @@ extension Session {
         _ request: ServicesRequest, form: String = "", sink: ObjectPath? = nil
     ) throws(CIMError) -> Message {
         let destination = try link.destination()
-        let body = request.body(asksForProgress: sink != nil)
+        let body = request.body(asksForProgress: sink != nil, locale: locale)
         do throws(DBusError) {
             return try Message.methodCall(
                 destination: destination, path: services, interface: Contract.services, member: MemberName(verified: request.member + form),

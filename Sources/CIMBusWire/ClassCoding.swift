@@ -55,6 +55,16 @@ extension BodyWriter {
         if let size = type.arraySize { append(entry: "ArraySize", .uint32(UInt32(clamping: size))) }
     }
 
+    /// The qualifiers of an instance and of its properties, each list where there are some.
+    mutating func append(qualifiersOf instance: CIMInstance) {
+        if !instance.qualifiers.isEmpty { append(qualifiers: SystemProperty.qualifiers, instance.qualifiers) }
+        if instance.propertyQualifiers.isEmpty { return }
+        append(list: SystemProperty.properties, instance.propertyQualifiers) { writer, property in
+            writer.append(entry: "Name", .string(property.name))
+            writer.append(qualifiers: "Qualifiers", property.qualifiers)
+        }
+    }
+
     private mutating func append(qualifiers key: String, _ qualifiers: [CIMQualifier]) {
         append(list: key, qualifiers) { writer, qualifier in
             writer.append(entry: "Name", .string(qualifier.name))
@@ -105,6 +115,27 @@ extension BodyReader {
         try leaveArray(end)
         guard !declaration.name.isEmpty else { throw ObjectFault("a class without __CLASS") }
         return declaration
+    }
+}
+
+extension CIMInstance {
+    /// Takes over a list of qualifiers, `__QUALIFIERS` or `__PROPERTIES`, as it came.
+    ///
+    /// - Parameter spelling: the name of a property as the class has it; nil for one that it lacks.
+    /// - Throws: ``ObjectFault``, also for a list that is there twice.
+    mutating func take(_ value: CIMValue, as list: String, spelling: (_ name: String) -> String?) throws {
+        if list == SystemProperty.qualifiers {
+            guard qualifiers.isEmpty else { throw ObjectFault("\(list) is there twice") }
+            qualifiers = try value.entries(list).map { try CIMQualifier(entry: $0) }
+            return
+        }
+        guard propertyQualifiers.isEmpty else { throw ObjectFault("\(list) is there twice") }
+        for entry in try value.entries(list) {
+            let name = try entry.text("Name")
+            guard let spelled = spelling(name) else { throw ObjectFault("\(className) has no property \(name), which \(list) names") }
+            let said = try entry.qualifierList()
+            if !said.isEmpty { propertyQualifiers.append(.init(name: spelled, qualifiers: said)) }
+        }
     }
 }
 

@@ -121,6 +121,9 @@ public enum ContextKey {
     /// The one of ``brokers`` that a client's name is, in any case; nil: none.
     public static func broker(named name: String) -> String? { brokers.first { CIMName.equal($0, name) } }
 
+    /// The language that the caller speaks, as ``CIMLocale`` reads it, `MS_409` or `en_US` (s). Providers see it, too.
+    public static let locale = "__LOCALE"
+
     /// How the names of a read of less than everything begin (SEMANTICS C.1.3).
     public static let getPrefix = "__GET_EXT"
     /// TRUE: the others count (b).

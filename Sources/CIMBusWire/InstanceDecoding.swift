@@ -22,7 +22,7 @@ extension BodyReader {
             }
             let name = try readStringBytes()
             if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
-                try readSystemProperty(name, into: &instance)
+                try readSystemProperty(name, into: &instance, layout)
             } else if let index = layout.slot(named: name, likely: likely) {
                 likely = index + 1
                 let slot = layout.slots[index]
@@ -36,12 +36,16 @@ extension BodyReader {
         return instance
     }
 
-    private mutating func readSystemProperty(_ name: UnsafeRawBufferPointer, into instance: inout CIMInstance) throws {
+    private mutating func readSystemProperty(
+        _ name: UnsafeRawBufferPointer, into instance: inout CIMInstance, _ layout: ObjectLayout
+    ) throws {
         if ObjectLayout.equal(name, SystemProperty.className) {
             guard let className = try readVariant().stringValue else { throw ObjectFault("__CLASS is not a string") }
             instance.className = className
         } else if ObjectLayout.equal(name, SystemProperty.path) {
             instance.path = try readVariant().stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
+        } else if let list = SystemProperty.qualifierList(named: name) {
+            try instance.take(try readVariant(), as: list) { name in layout.slot(named: name).map { layout.slots[$0].name } }
         } else {
             let types = try readSignatureBytes()
             try skip(types: types)

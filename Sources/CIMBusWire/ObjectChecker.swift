@@ -22,6 +22,9 @@ public struct ObjectChecker: ~Copyable {
     private let lookup: Lookup
     /// Whether system properties that follow from the class and the keys are written (a client may leave them out).
     private let derived: Bool
+    /// Whether the qualifiers of an instance are kept: those of stored ones are, a provider's objects have none.
+    private let keepsQualifiers: Bool
+    private var qualified = CIMInstance(className: "")
     private var writer = BodyWriter()
     private var ranges: [Range<Int>] = []
     private var last: ObjectLayout
@@ -38,7 +41,9 @@ public struct ObjectChecker: ~Copyable {
     /// A longer path is nobody's: none can be read again (``CIMObjectPath/maximumLength``, in UTF-8).
     static let longestPath = 4 * CIMObjectPath.maximumLength
 
-    public init(_ expectation: Expectation, derivedSystemProperties: Bool = true, lookup: @escaping Lookup) {
+    public init(
+        _ expectation: Expectation, derivedSystemProperties: Bool = true, keepsQualifiers: Bool = false, lookup: @escaping Lookup
+    ) {
         self.expectation = expectation
         switch expectation {
         case .instances(let layout), .parameters(let layout): base = layout
@@ -46,6 +51,7 @@ public struct ObjectChecker: ~Copyable {
         last = base
         self.lookup = lookup
         derived = derivedSystemProperties
+        self.keepsQualifiers = keepsQualifiers
     }
 
     /// All objects of an `aa{sv}`.
@@ -93,12 +99,18 @@ public struct ObjectChecker: ~Copyable {
         seen.append(contentsOf: repeatElement(false, count: layout.slots.count))
         keyValues.removeAll(keepingCapacity: true)
         keyValues.append(contentsOf: repeatElement(.null, count: layout.keys.count))
+        if keepsQualifiers { qualified = CIMInstance(className: layout.className) }
         var likely = 0
         var hasClass = false
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()
             let name = try reader.readStringBytes()
             if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
+                if keepsQualifiers, let list = SystemProperty.qualifierList(named: name) {
+                    try qualified.take(try reader.readVariant(), as: list) { name in layout.slot(named: name).map { layout.slots[$0].name }
+                    }
+                    continue
+                }
                 let types = try reader.readSignatureBytes()
                 try reader.skip(types: types)
                 if name.count == 7, CIMName.equal(String(decoding: name, as: UTF8.self), SystemProperty.className) {
@@ -122,6 +134,7 @@ public struct ObjectChecker: ~Copyable {
             try copy(&reader, layout.slots[index], in: layout)
         }
         try reader.leaveArray(end)
+        if keepsQualifiers { writer.append(qualifiersOf: qualified) }
         appendPath(layout)
         guard writer.count <= Self.largestBatch else {
             throw ObjectFault("it takes \(writer.count - start) bytes in its class's types, too many for a message", kind: .tooLarge)

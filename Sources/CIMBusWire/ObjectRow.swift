@@ -23,6 +23,8 @@ public struct ObjectRow {
         static let head = -1
         static let path = -2
         static let other = -3
+        /// What no class says of the object: its qualifiers.
+        static let qualifiers = -4
     }
 
     /// - Parameter reader: of the bytes in which the objects lie.
@@ -103,6 +105,8 @@ public struct ObjectRow {
         } else if let slot = layout.slot(named: name, likely: likely) {
             keep(range, slot, at)
             return slot + 1
+        } else if SystemProperty.qualifierList(named: name) != nil {
+            entries.append((range, Entry.qualifiers))
         } else {
             entries.append((range, Entry.other))
         }
@@ -163,6 +167,7 @@ public struct ObjectRow {
                 switch entry.slot {
                 case Entry.head, Entry.other: system == .all
                 case Entry.path: system != .onlyClass
+                case Entry.qualifiers: true
                 default: kept.map { entry.slot < $0.count && $0[entry.slot] } ?? true
                 }
             if isKept {
@@ -198,7 +203,7 @@ public struct ObjectRow {
 
     /// Writes the object, with those properties as the ancestor's object has them that are the ancestor's to say.
     fileprivate func write(_ merge: ObjectMerge, with ancestor: ObjectRow, to writer: inout BodyWriter) {
-        for entry in entries where entry.slot == Entry.head || entry.slot == Entry.other {
+        for entry in entries where [Entry.head, Entry.other, Entry.qualifiers].contains(entry.slot) {
             writer.append(entry: reader.bytes(in: entry.range))
         }
         for slot in values.indices {

@@ -89,12 +89,13 @@ extension BodyWriter {
         }
     }
 
-    /// An object as `a{sv}`: its class, its path if it has one, and its properties.
+    /// An object as `a{sv}`: its class, its path if it has one, its properties, and its qualifiers if it has some.
     public mutating func append(instance: CIMInstance) {
         let array = beginArray(elementAlignment: 8)
         append(entry: SystemProperty.className, .string(instance.className))
         if let path = instance.path { append(entry: SystemProperty.path, .string(path.path)) }
         for property in instance.properties { append(entry: property.name, property.value) }
+        if instance.hasQualifiers { append(qualifiersOf: instance) }
         endArray(array)
     }
 
@@ -121,6 +122,14 @@ public enum SystemProperty {
     public static let properties = "__PROPERTIES"
     public static let methods = "__METHODS"
     public static let qualifiers = "__QUALIFIERS"
+
+    /// Which of the two lists of qualifiers that an instance may carry has this name, in any case; nil: none.
+    static func qualifierList(named name: UnsafeRawBufferPointer) -> String? {
+        // Both have twelve bytes.
+        guard name.count == qualifiers.utf8.count else { return nil }
+        let text = String(decoding: name, as: UTF8.self)
+        return [qualifiers, properties].first { CIMName.equal($0, text) }
+    }
 }
 
 /// How deep things may nest (DESIGN section 3, Objects).

@@ -22,9 +22,7 @@ extension MOFParser {
         }
         try close()
         try semicolon()
-        append(
-            .class(declared), flags: classFlags, alias: alias, references: features.references, classUses: classUses,
-            firstLine: firstLine)
+        append(declared, alias: alias, references: features.references, firstLine: firstLine)
     }
 
     private struct Features {

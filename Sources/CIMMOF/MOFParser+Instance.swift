@@ -2,12 +2,13 @@ import CIM
 
 extension MOFParser {
     /// What follows `instance`, to the semicolon.
-    mutating func instanceDeclaration() throws(MOFError) -> MOFInstance {
+    mutating func instanceDeclaration(qualifiers: [UsedQualifier] = []) throws(MOFError) -> MOFInstance {
         guard skipKeyword("of") else { throw unexpected(.mofInvalidInstanceDeclaration, expected: "'of'") }
         let className = try className()
         let alias = try self.alias()
         var references: [MOFAliasReference] = []
-        let instance = try instanceBody(className: className, depth: 0, references: &references)
+        var instance = try instanceBody(className: className, depth: 0, references: &references)
+        instance.qualifiers = take(qualifiers, on: [.class, .association, .indication])
         try semicolon()
         return MOFInstance(instance: instance, alias: alias, aliasReferences: references)
     }
@@ -70,7 +71,8 @@ extension MOFParser {
     private mutating func propertyValue(
         of instance: inout CIMInstance, _ names: inout Set<CIMName>, depth: Int, references: inout [MOFAliasReference]
     ) throws(MOFError) {
-        if let first = try qualifierList().first { warn("qualifiers of a value are not kept", at: first.place) }
+        let qualifiers = try qualifierList()
+        if depth > 0, let first = qualifiers.first { warn("qualifiers inside an embedded instance are not kept", at: first.place) }
         let place = token.place
         let name = try self.name("a property name or '}'", .mofExpectedPropertyName, tooWide: .propertyNameTooWide)
         if !names.insert(CIMName(name)).inserted {
@@ -89,6 +91,9 @@ extension MOFParser {
             value = try scalarLiteral(depth: depth)
         }
         instance.append(name: name, value: value)
+        if depth == 0, !qualifiers.isEmpty {
+            instance.propertyQualifiers.append(.init(name: name, qualifiers: take(qualifiers, on: [.property, .reference])))
+        }
         try semicolon()
     }
 }

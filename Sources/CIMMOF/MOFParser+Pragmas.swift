@@ -29,6 +29,7 @@ extension MOFParser {
         switch CIMName(pragma) {
         case "namespace": try namespacePragma()
         case "include": try include(isPragma: true)
+        case "amendment": try amendmentPragma()
         case "locale", "instancelocale":
             _ = try arguments(.mofInvalidPragma, what: "a locale", counts: 1...1)
         case "classflags":

@@ -4,7 +4,7 @@ import CIM
 ///
 /// Where the declaration of a qualifier is known, a use takes its type, implied value and flavor from there; elsewhere WMI's rule holds: the
 /// type of the literal, TRUE, and no flavor but what the use says. The flavor `Translatable` has no number in WMI and is dropped, and so are
-/// qualifiers of instances and WMI's defaults of parameters, with a warning. An include reads as if its text stood there: what a pragma in it says holds behind it too.
+/// WMI's defaults of parameters, with a warning. An include reads as if its text stood there: what a pragma in it says holds behind it too.
 public struct MOFParser {
     /// How deep instances may hold instances.
     public static let maximumNesting = 64
@@ -29,6 +29,10 @@ public struct MOFParser {
     var classFlags: MOFUpdateFlags
     var instanceFlags: MOFUpdateFlags
     var unit = MOFUnit()
+
+    /// What the amendment pragma said, and the namespaces whose namespace for that locale was declared.
+    var amendment: CIMLocale?
+    var amendedNamespaces: Set<CIMNamespaceName> = []
     var aliases: Set<CIMName> = []
 
     /// What the class that is being read names.
@@ -126,8 +130,7 @@ public struct MOFParser {
         if skipKeyword("class") {
             try classDeclaration(qualifiers: qualifiers, firstLine: firstLine)
         } else if skipKeyword("instance") {
-            if let first = qualifiers.first { warn("qualifiers of an instance are not kept", at: first.place) }
-            let declared = try instanceDeclaration()
+            let declared = try instanceDeclaration(qualifiers: qualifiers)
             append(.instance(declared), flags: instanceFlags, alias: declared.alias, firstLine: firstLine)
         } else if isKeyword("qualifier"), qualifiers.isEmpty {
             advance()

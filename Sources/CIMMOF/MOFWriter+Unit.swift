@@ -31,7 +31,7 @@ extension MOFWriter {
                     instanceFlags = declaration.flags
                     text += flags("instanceflags", instanceFlags, MOFUpdateFlags.instanceWords)
                 }
-                text += write(declared)
+                text += write(declared) { name in known.type(named: name, in: namespace) }
             case .qualifierType(let declared):
                 known.declare(declared, in: namespace)
                 text += write(declared)

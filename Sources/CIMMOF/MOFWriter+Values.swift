@@ -27,12 +27,15 @@ extension MOFWriter {
     /// The longest array on one line, in bytes.
     private static let lineLength = 100
 
-    /// `name = value;`, one on a line.
-    static func properties(_ instance: CIMInstance, _ aliases: Aliases, indent: Int) -> String {
+    /// `name = value;`, one on a line, with the property's qualifiers; `[qualifiers] name;` for one without a value.
+    static func properties(
+        _ instance: CIMInstance, _ aliases: Aliases, indent: Int, knowing types: KnownTypes = { _ in nil }
+    ) -> String {
         let margin = String(repeating: " ", count: indent)
         var text = ""
         for property in instance.properties {
-            text += "\(margin)\(property.name) = "
+            let qualifiers = qualifierList(instance.qualifiers(ofProperty: property.name), indent: indent, types)
+            text += "\(margin)\(qualifiers)\(property.name) = "
             if let alias = aliases.alias(of: property.name) {
                 text += "$\(alias)"
             } else if case .array(_, let elements) = property.value {
@@ -44,6 +47,9 @@ extension MOFWriter {
                 text += literal(property.value, indent: indent + 4)
             }
             text += ";\n"
+        }
+        for other in instance.propertyQualifiers where instance.index(of: other.name) == nil {
+            text += "\(margin)\(qualifierList(other.qualifiers, indent: indent, types))\(other.name);\n"
         }
         return text
     }

@@ -22,10 +22,14 @@ public enum MOFWriter {
     }
 
     /// The declaration of an instance with its alias and those it refers to.
-    public static func write(_ declared: MOFInstance) -> String {
+    ///
+    /// - Parameter types: for its qualifiers, as for those of a class.
+    public static func write(_ declared: MOFInstance, knowing types: KnownTypes = { _ in nil }) -> String {
         let alias = declared.alias.map { " as $\($0)" } ?? ""
         let aliases = Aliases(declared.aliasReferences)
-        return "instance of \(declared.instance.className)\(alias)\n{\n" + properties(declared.instance, aliases, indent: 4) + "};\n"
+        return qualifierList(declared.instance.qualifiers, indent: 0, onOwnLine: true, types)
+            + "instance of \(declared.instance.className)\(alias)\n{\n"
+            + properties(declared.instance, aliases, indent: 4, knowing: types) + "};\n"
     }
 
     /// The declaration of a qualifier, with every flavor that matters in words.
@@ -110,7 +114,7 @@ public enum MOFWriter {
 // MARK: - Qualifiers
 
 extension MOFWriter {
-    private static func qualifierList(
+    static func qualifierList(
         _ qualifiers: [CIMQualifier], indent: Int, onOwnLine: Bool = false, _ types: KnownTypes
     ) -> String {
         let local = qualifiers.filter { !$0.flavor.contains(.originPropagated) }

@@ -8,17 +8,23 @@ struct RecordReader {
     /// Texts seen before: names return in thousands of records, and one copy of each is enough.
     private var known: Set<String>
 
-    private init(_ bytes: [UInt8], known: Set<String>) throws(RecordError) {
+    private let version: UInt8
+
+    /// - Parameter newest: the newest version that there is of what the record holds.
+    private init(_ bytes: [UInt8], known: Set<String>, newest: UInt8) throws(RecordError) {
+        guard let version = bytes.first else { throw .wrongLength }
+        guard (RecordWriter.version...newest).contains(version) else { throw .unknownVersion(version) }
         self.bytes = bytes
         self.known = known
-        let version = try readByte()
-        guard version == RecordWriter.version else { throw .unknownVersion(version) }
+        self.version = version
+        position = 1
     }
 
     private static func read<Content>(
-        _ bytes: [UInt8], known: inout Set<String>, _ content: (inout RecordReader) throws(RecordError) -> Content
+        _ bytes: [UInt8], known: inout Set<String>, newest: UInt8 = RecordWriter.version,
+        _ content: (inout RecordReader) throws(RecordError) -> Content
     ) throws(RecordError) -> Content {
-        var reader = try RecordReader(bytes, known: known)
+        var reader = try RecordReader(bytes, known: known, newest: newest)
         known = []
         defer { known = reader.known }
         let result = try content(&reader)
@@ -43,7 +49,15 @@ struct RecordReader {
 
     static func readInstance(_ bytes: [UInt8]) throws(RecordError) -> CIMInstance {
         var known: Set<String> = []
-        return try read(bytes, known: &known) { reader throws(RecordError) in try reader.readInstance(depth: 0) }
+        return try read(bytes, known: &known, newest: RecordWriter.versionWithQualifiers) { reader throws(RecordError) in
+            var instance = try reader.readInstance(depth: 0)
+            guard reader.version >= RecordWriter.versionWithQualifiers else { return instance }
+            instance.qualifiers = try reader.readQualifiers()
+            for _ in 0..<(try reader.readCount()) {
+                instance.propertyQualifiers.append(.init(name: try reader.readName(), qualifiers: try reader.readQualifiers()))
+            }
+            return instance
+        }
     }
 
     // MARK: - Plain parts

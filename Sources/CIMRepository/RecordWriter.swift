@@ -2,10 +2,11 @@ import CIM
 
 /// Writes classes, qualifier types and instances as bytes, to be read by ``RecordReader``.
 ///
-/// A record starts with its version. Numbers are LEB128, or little endian where the width is known; texts and lists have their length
+/// A record starts with its version: 1, or 2 for an instance with qualifiers, which stand behind what version 1 has. Numbers are LEB128, or little endian where the width is known; texts and lists have their length
 /// in front. Each value carries a tag that says its type, so that a record can be read without its class.
 struct RecordWriter {
     static let version: UInt8 = 1
+    static let versionWithQualifiers: UInt8 = 2
 
     private(set) var bytes: [UInt8] = [version]
 
@@ -27,7 +28,15 @@ struct RecordWriter {
 
     static func record(of instance: CIMInstance) throws(RecordError) -> [UInt8] {
         var writer = RecordWriter()
+        if instance.hasQualifiers { writer.bytes = [versionWithQualifiers] }
         try writer.write(instance, depth: 0)
+        guard instance.hasQualifiers else { return writer.bytes }
+        try writer.write(instance.qualifiers)
+        writer.write(number: UInt64(instance.propertyQualifiers.count))
+        for property in instance.propertyQualifiers {
+            writer.write(property.name)
+            try writer.write(property.qualifiers)
+        }
         return writer.bytes
     }
 

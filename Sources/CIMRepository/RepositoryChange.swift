@@ -13,8 +13,8 @@ public enum RepositoryChange: Hashable, Sendable {
     /// Deletes a class, all its subclasses and their static instances. When it is not there, that is an error only if it must exist.
     case deleteClass(String, in: CIMNamespaceName, mustExist: Bool = true)
 
-    /// Creates or replaces a static instance; one of `__NAMESPACE` creates the namespace. With `only`, the other properties of an
-    /// instance that is there keep their values.
+    /// Creates or replaces a static instance, its qualifiers, too; one of `__NAMESPACE` creates the namespace. With `only`, these properties
+    /// alone are written, beside the keys: what else an instance has that is there stays, and a new one has its class's defaults.
     case putInstance(CIMInstance, in: CIMNamespaceName, flags: ChangeFlags = [], only: [String]? = nil)
 
     /// Deletes a static instance; one of `__NAMESPACE` with everything in it and below.

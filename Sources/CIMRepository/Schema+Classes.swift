@@ -93,6 +93,8 @@ extension Schema {
     func checkReferences(of name: String, in namespace: CIMNamespaceName) throws(CIMError) {
         guard let place = namespaces[namespace], let stored = place.classes[CIMName(name)] else { return }
         let declared = stored.resolved
+        // What an amendment speaks of is in the namespace above.
+        if declared.isAmendment { return }
         let above = declared.superclass.flatMap { place.classes[CIMName($0)]?.resolved }
         for property in declared.properties {
             let what = "\(declared.name).\(property.name)"
@@ -159,6 +161,7 @@ extension Schema {
 extension CIMClass {
     /// The qualifiers that change what a class or its feature is (SEMANTICS H.5). All others only describe.
     private static let importantQualifiers: Set<CIMName> = [
+        "amendment",
         "abstract", "terminal", "singleton", "dynamic", "provider", "DynProps", "PropertyContext", "ClassContext", "key", "implemented",
         "static", "disabled", "Bypass_GetObject", "constructor", "destructor", "ID", "optional", "in", "out", "CIMTYPE", "SubType",
         "Indication", "Association", "EmbeddedInstance", "EmbeddedObject",

@@ -15,9 +15,12 @@ extension Schema {
     /// - Throws: InvalidNamespace; InvalidClass; InvalidOperation for an abstract or dynamic class; InvalidProperty; InvalidObject for a
     ///   property given twice; TypeMismatch; NoKey when a key is absent or NULL, or the class has none; InvalidObjectPath; QuotaViolation
     ///   for objects nested too deep.
-    /// - Parameter stored: the instance that is there already, of which `only` names the properties that may change.
+    /// - Parameters:
+    ///   - only: the properties that are written, beside the keys; nil: all. One that the class lacks is InvalidProperty.
+    ///   - stored: the instance that is there already, whose other properties and qualifiers stay.
     ///
-    /// A property that is absent has the class's default; NULL stays NULL. System properties are not stored.
+    /// A property that is absent, or is not to be written and was not stored, has the class's default; NULL stays NULL. System properties
+    /// are not stored.
     func checked(
         _ instance: CIMInstance, in namespace: CIMNamespaceName, only: [String]? = nil, over stored: CIMInstance? = nil
     ) throws(CIMError) -> StaticInstance {
@@ -29,16 +32,58 @@ extension Schema {
             throw CIMError(.invalidOperation, "the instances of \(declaration.name) come from its provider: they are not stored")
         }
         var fitted = try fit(instance, to: declaration, in: namespace, depth: 0)
-        if let only, let stored {
-            let names = Set(only.map { CIMName($0) })
-            for name in names where declaration.property(named: name.text) == nil {
-                throw CIMError(.invalidProperty, "class \(declaration.name) has no property \(name)")
-            }
-            for property in stored.properties where !names.contains(CIMName(property.name)) { fitted[property.name] = property.value }
-        }
+        fitted.qualifiers = instance.qualifiers
+        fitted.propertyQualifiers = try fitQualifiers(of: instance, to: declaration)
+        if let only { try restrict(&fitted, to: only, of: declaration, over: stored, in: namespace) }
         let path = try fitted.path(in: declaration)
         fitted.path = nil
         return StaticInstance(instance: fitted, key: try key(of: path, in: namespace))
+    }
+
+    /// Takes back what a partial put does not write (SEMANTICS C.1.3).
+    private func restrict(
+        _ instance: inout CIMInstance, to only: [String], of declaration: CIMClass, over stored: CIMInstance?,
+        in namespace: CIMNamespaceName
+    ) throws(CIMError) {
+        let names = Set(only.map { CIMName($0) })
+        if let unknown = only.first(where: { declaration.property(named: $0) == nil }) {
+            throw CIMError(.invalidProperty, "class \(declaration.name) has no property \(unknown)")
+        }
+        for property in declaration.properties where !names.contains(CIMName(property.name)) {
+            if let value = stored?[property.name] {
+                instance[property.name] = value
+            } else if !property.isKey {
+                let what = "\(declaration.name).\(property.name)"
+                instance[property.name] = try fit(property.defaultValue, to: property.type, of: what, in: namespace, depth: 0)
+            }
+        }
+        instance.qualifiers = stored?.qualifiers ?? []
+        instance.propertyQualifiers = declaration.properties.compactMap { property in
+            let source = names.contains(CIMName(property.name)) ? instance : stored
+            let qualifiers = source?.qualifiers(ofProperty: property.name) ?? []
+            return qualifiers.isEmpty ? nil : .init(name: property.name, qualifiers: qualifiers)
+        }
+    }
+
+    /// The qualifiers of an instance, in the class's order and spelling.
+    ///
+    /// - Throws: what `[CIMQualifier].checkNames(of:)` throws; InvalidProperty, InvalidObject for a property given twice.
+    private func fitQualifiers(of instance: CIMInstance, to declaration: CIMClass) throws(CIMError) -> [CIMInstance.PropertyQualifiers] {
+        try instance.qualifiers.checkNames(of: "the instance of \(declaration.name)")
+        var given: [CIMName: [CIMQualifier]] = [:]
+        for property in instance.propertyQualifiers {
+            guard declaration.property(named: property.name) != nil else {
+                throw CIMError(.invalidProperty, "class \(declaration.name) has no property \(property.name)")
+            }
+            try property.qualifiers.checkNames(of: "\(declaration.name).\(property.name)")
+            guard given.updateValue(property.qualifiers, forKey: CIMName(property.name)) == nil else {
+                throw CIMError(.invalidObject, "the qualifiers of \(declaration.name).\(property.name) are given twice")
+            }
+        }
+        if given.isEmpty { return [] }
+        return declaration.properties.compactMap { property in
+            given[CIMName(property.name)].flatMap { $0.isEmpty ? nil : .init(name: property.name, qualifiers: $0) }
+        }
     }
 
     /// The instance with a new GUID for each key of type string that is NULL or absent, as the service gives a stored instance one when

@@ -22,11 +22,11 @@ final class StoredClass: Sendable {
             where index < resolved.methods.count && resolved.methods[index] == method {
                 resolved.methods[index] = method
             }
-            if parent.isAssociation, !resolved.isAssociation {
+            if parent.isAssociation, !resolved.isAssociation, !resolved.isAmendment {
                 throw CIMError(.invalidAssociation, "class \(resolved.name) must be an association, because \(parent.name) is")
             }
         }
-        isAssociation = resolved.isAssociation
+        isAssociation = resolved.isAssociation && !resolved.isAmendment
         if isAssociation {
             let references = resolved.properties.count { $0.type.base == .reference && !$0.type.isArray }
             guard references >= 2 else {

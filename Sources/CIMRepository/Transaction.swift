@@ -128,7 +128,7 @@ struct Transaction {
             throw CIMError(
                 .alreadyExists, "\(checked.key) is there, of class \(known.instance.className): delete it first to put one of \(className)")
         }
-        if let only, let known { checked = try schema.checked(instance, in: namespace, only: only, over: known.instance) }
+        if let only { checked = try schema.checked(instance, in: namespace, only: only, over: known?.instance) }
         let stored = checked.instance
         let record = try RecordWriter.checked { () throws(RecordError) in try RecordWriter.record(of: stored) }
         if let known {

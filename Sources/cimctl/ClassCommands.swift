@@ -36,13 +36,15 @@ struct Classes: Command {
 
     @Argument(help: "The class below which to look.") var superclass: String?
     @Flag(help: "Only its children; without a class, only the topmost ones.") var shallow = false
+    @OptionGroup var language: LocaleArguments
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
         var table = InstanceTable(ClassRows.columns, terminalWidth: Output.terminalWidth)
         // Nothing is below "" but the topmost classes: it is all of them.
         if let superclass, !superclass.isEmpty { _ = try Self.className(superclass) }
-        for try await batch in session.enumerateClasses(of: superclass, deep: !shallow, options: options.operationOptions).batches {
+        let operation = language.applied(to: options.operationOptions)
+        for try await batch in session.enumerateClasses(of: superclass, deep: !shallow, options: operation).batches {
             for declaration in batch {
                 try output.write(options.output == .json ? ClassRows.json(declaration) : table.append(ClassRows.cells(declaration)))
             }

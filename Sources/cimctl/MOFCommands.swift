@@ -196,20 +196,26 @@ struct MOFShow: Command {
         commandName: "show", abstract: "Writes the MOF of a class.",
         discussion: """
             It is what the class itself declares; compiled again, it makes the same class, where its superclass and its qualifiers are \
-            declared as here.
+            declared as here. With --amended or --locale it is what a reader of that language sees.
             """)
 
     @Argument(help: "The class.") var className: String
     @Flag(help: "Its superclasses, too, the topmost first; system classes are left out.") var deep = false
+    @OptionGroup var language: LocaleArguments
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
+        // One that is not there is said as everywhere.
         let declaration = try await declaration(of: className, session)
         var shown = [declaration]
         if deep {
             for name in declaration.derivation where !name.hasPrefix("__") {
                 shown.append(try await session.getClass(name, timeout: options.timeLimit))
             }
+        }
+        if language.isGiven {
+            let operation = language.applied(to: options.operationOptions)
+            for position in shown.indices { shown[position] = try await session.getClass(shown[position].name, options: operation) }
         }
         for (position, declaration) in shown.reversed().enumerated() {
             let text = MOFWriter.write(declaration)

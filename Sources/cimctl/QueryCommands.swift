@@ -11,10 +11,12 @@ struct Query: OperationCommand {
             """)
 
     @Argument(help: "The query.") var query: String
+    @OptionGroup var language: LocaleArguments
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
+        let operation = language.applied(to: operation)
         var rows = QueryRows(QueryRows.selection(of: query), options.output, in: session.namespace)
         do {
             for try await batch in session.execQueryForObjects(query, options: operation).batches {

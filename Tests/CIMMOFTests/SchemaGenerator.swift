@@ -232,6 +232,11 @@ struct SchemaGenerator {
             if chance(30) { declaration.flags = pick([.createOnly, [.updateOnly, .forceUpdate], .safeUpdate]) }
             unit.declarations.append(declaration)
             var declared = MOFInstance(instance: instance(depth: 3))
+            if chance(20) { declared.instance.qualifiers = qualifiers() }
+            for property in declared.instance.properties where chance(10) {
+                let qualifiers = qualifiers()
+                if !qualifiers.isEmpty { declared.instance.propertyQualifiers.append(.init(name: property.name, qualifiers: qualifiers)) }
+            }
             if chance(30) { declared.alias = "i\(number)" }
             if chance(30) {
                 declared.instance.append(name: "refers", value: .null)

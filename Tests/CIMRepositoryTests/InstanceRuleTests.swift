@@ -85,6 +85,41 @@ import Testing
         #expect(try await put(repository, "A", ["Name": "x"], only: ["Nothing"]) == .invalidProperty)
     }
 
+    @Test("R71: with names given, a new instance has these properties, its keys, and its class's defaults")
+    func partialCreation() async throws {
+        let repository = try await repository()
+        #expect(try await put(repository, "A", ["Name": "x"], only: ["Name", "Nothing"]) == .invalidProperty)
+        #expect(try await repository.all("A").isEmpty)
+        let bytes = CIMValue.array(of: .uint8, [.uint8(1)])
+        #expect(try await put(repository, "A", ["Name": "x", "Size": 9, "Bytes": bytes], only: ["bytes"]) == nil)
+        let stored = try await repository.instance(at: try path("A=\"x\""), in: .cimv2)
+        #expect(stored["Size"] == .uint32(5) && stored["Bytes"] == bytes && stored["When"] == .null)
+    }
+
+    @Test("issue 10: qualifiers of an instance and its properties are kept, checked, and replaced by a put")
+    func qualifiers() async throws {
+        let repository = try await repository()
+        var instance = CIMInstance(className: "A", ["Name": "x"])
+        instance.qualifiers = [CIMQualifier(name: "Owner", value: "me", flavor: [.amended])]
+        instance.propertyQualifiers = [
+            .init(name: "bytes", qualifiers: [CIMQualifier(name: "Unit", value: "B")]), .init(name: "SIZE", qualifiers: []),
+            .init(name: "Name", qualifiers: [CIMQualifier(name: "Note")]),
+        ]
+        try await repository.commit([.putInstance(instance, in: .cimv2)])
+        let stored = try await repository.instance(at: try path("A=\"x\""), in: .cimv2)
+        #expect(stored.qualifiers == instance.qualifiers && stored.propertyQualifiers.map(\.name) == ["Name", "Bytes"])
+        #expect(try await repository.all("A").first == stored)
+        var wrong = instance
+        wrong.propertyQualifiers.append(.init(name: "Other", qualifiers: [CIMQualifier(name: "Note")]))
+        #expect(try await status { try await repository.commit([.putInstance(wrong, in: .cimv2)]) } == .invalidProperty)
+        wrong = instance
+        wrong.qualifiers += wrong.qualifiers
+        #expect(try await status { try await repository.commit([.putInstance(wrong, in: .cimv2)]) } == .invalidQualifier)
+        #expect(try await repository.instance(at: try path("A=\"x\""), in: .cimv2) == stored)
+        #expect(try await put(repository, "A", ["Name": "x"]) == nil)
+        #expect(try await repository.instance(at: try path("A=\"x\""), in: .cimv2).hasQualifiers == false)
+    }
+
     @Test("C.1.2: who wants a key of the service's making gets a GUID; given keys stay")
     func generatedKeys() async throws {
         let repository = try await repository()

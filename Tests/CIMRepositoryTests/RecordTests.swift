@@ -124,6 +124,30 @@ import Testing
         #expect(try RecordReader.readInstance(RecordWriter.record(of: plain)) == plain)
     }
 
+    @Test("issue 10: an instance with qualifiers is a record of version 2; one without is what it always was")
+    func qualifiers() throws {
+        var generator = Generator(random: SeededGenerator(seed: 4))
+        for _ in 0..<300 {
+            var instance = generator.instance(0)
+            let plain = try RecordWriter.record(of: instance)
+            #expect(plain.first == 1)
+            instance.qualifiers = generator.qualifiers()
+            instance.propertyQualifiers = (0..<generator.number(0...3)).map { _ in
+                .init(name: generator.text(), qualifiers: generator.qualifiers())
+            }
+            let record = try RecordWriter.record(of: instance)
+            #expect(record.first == (instance.hasQualifiers ? 2 : 1) && record.dropFirst().starts(with: plain.dropFirst()))
+            let again = try RecordReader.readInstance(record)
+            #expect(try RecordWriter.record(of: again) == record && again.qualifiers.count == instance.qualifiers.count)
+            for length in 0..<record.count {
+                #expect(throws: RecordError.self) { try RecordReader.readInstance(Array(record[..<length])) }
+            }
+        }
+        var known: Set<String> = []
+        #expect(throws: RecordError.unknownVersion(2)) { try RecordReader.readClass([2], known: &known) }
+        #expect(throws: RecordError.unknownVersion(3)) { try RecordReader.readInstance([3]) }
+    }
+
     @Test("Classes and qualifier types come back exactly")
     func classes() throws {
         var generator = Generator(random: SeededGenerator(seed: 2))

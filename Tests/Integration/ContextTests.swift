@@ -212,5 +212,31 @@ extension Integration {
             #expect(try await put([("B", .string("z"))]) == [nil, "z"])
             try await expectQuiet(scene)
         }
+
+        @Test("R71: a partial put that creates writes what its list names and nothing else, and refuses what the class has not")
+        func creating() async throws {
+            let scene = try await Scene.start()
+            let client = scene.client
+            try await client.mustCompile("class Test_Stored { [key] string Name; string A; string B; string C = \"default\"; };")
+            func put(_ name: String, _ listed: [String]) async throws -> OperationResult {
+                try await client.run(
+                    .put(
+                        [("__CLASS", .string("Test_Stored"))]
+                            + ["Name": name, "A": "a", "B": "b", "C": "c"].map { ($0.key, .string($0.value)) }),
+                    context: [("__PUT_EXTENSIONS", .boolean(true)), ("__PUT_EXT_PROPERTIES", .strings(listed))])
+            }
+            #expect(try await put("x", ["a"]).status == .noError)
+            let read = try #require(try await client.run(.get("Test_Stored.Name=\"x\"")).objects.first)
+            // What was not written is what a new instance of the class has.
+            #expect(read["A"]?.text == "a" && read["B"] == nil && read["C"]?.text == "default", "\(read)")
+            for name in ["x", "y"] {
+                let refused = try await put(name, ["A", "Nothing"])
+                #expect(refused.status == .invalidProperty && refused.message.contains("Nothing"), "\(refused.message)")
+            }
+            #expect(try await client.run(.enumerate("Test_Stored")).objects.count == 1)
+            #expect(try await put("y", []).status == .noError)
+            #expect(try await client.run(.get("Test_Stored.Name=\"y\"")).objects.first?["A"] == nil)
+            try await expectQuiet(scene)
+        }
     }
 }

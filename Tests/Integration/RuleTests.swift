@@ -88,7 +88,7 @@ extension Integration {
             #expect(provider.calls.all.last?.input["Number"] == .uint32(1))
         }
 
-        @Test("R48 R49: with USE_AMENDED_QUALIFIERS a put stores no amended qualifier, without it all of them")
+        @Test("A.4: with USE_AMENDED_QUALIFIERS PutClass stores no amended qualifier, without it all of them")
         func amended() async throws {
             let scene = try await Scene.start()
             func qualifier(_ name: String, _ flavor: UInt32) -> DBusValue {

@@ -67,6 +67,54 @@ extension SDKTests {
             withExtendedLifetime((bus, broker)) {}
         }
 
+        @Test(
+            "D27, R48, R49: a session reads classes in its language or in another, and writes them back as they were; instances keep their qualifiers"
+        )
+        func localized() async throws {
+            let (bus, broker, session) = try await open()
+            try await session.compileMOF("[Description(\"neutral\")] class T_A { [key] string Name; uint8 B; };").get()
+            for (locale, word) in [("MS_407", "deutsch"), ("MS_409", "English")] {
+                let text =
+                    "#pragma amendment(\"\(locale)\")\n[Description(\"\(word)\") : Amended] class T_A { [key] string Name; uint8 B; };"
+                // Put, the neutral part would lose its own description.
+                let said = "\(text)\n[Description(\"neutral\")] class T_A { [key] string Name; uint8 B; };"
+                try await session.compileMOF(said).get()
+            }
+            let speaking = try await Session.connect(to: .address(bus.address), locale: CIMLocale("de_DE"), logger: quiet)
+            let plain = try await session.getClass("T_A")
+            func word(_ declaration: CIMClass) -> String? { declaration.qualifier(named: "Description")?.value.stringValue }
+            #expect(word(plain) == "neutral")
+            #expect(word(try await speaking.getClass("T_A", options: OperationOptions())) == "neutral")
+            let flag = OperationOptions(flags: .useAmendedQualifiers)
+            let german = try await speaking.getClass("T_A", options: flag)
+            #expect(word(german) == "deutsch" && german.qualifiers[0].isAmended)
+            let english = OperationOptions(locale: .english, flags: .useAmendedQualifiers)
+            #expect(word(try await speaking.getClass("T_A", options: english)) == "English")
+            #expect(word(try await speaking.session(for: .cimv2).getClass("T_A", options: flag)) == "deutsch")
+            // What is kept of classes has nothing localized in it.
+            #expect(word(try await speaking.getClass("T_A")) == "neutral")
+            try await speaking.putClass(german, options: flag)
+            #expect(try await session.getClass("T_A", refreshing: true) == plain)
+            #expect(try await status { try await session.getClass("T_None", options: flag) } == .notFound)
+
+            var instance = CIMInstance(className: "T_A", ["Name": "x", "B": .uint8(1)])
+            instance.qualifiers = [
+                CIMQualifier(name: "Owner", value: "me"), CIMQualifier(name: "Note", value: .sint8(1), flavor: [.amended]),
+            ]
+            instance.propertyQualifiers = [.init(name: "B", qualifiers: [CIMQualifier(name: "Unit", value: "kg")])]
+            let path = try await session.putInstance(instance)
+            var read = try await session.getInstance(path)
+            #expect(read.qualifiers == instance.qualifiers && read.propertyQualifiers == instance.propertyQualifiers)
+            let all = try await soon { try await session.enumerateInstances(of: "T_A").reduce(into: []) { $0.append($1) } }
+            #expect(all == [read])
+            read["B"] = .uint8(2)
+            try await session.putInstance(read, options: flag)
+            let again = try await session.getInstance(path)
+            #expect(
+                again["B"] == .uint8(2) && again.qualifiers.map(\.name) == ["Owner"] && again.propertyQualifiers == read.propertyQualifiers)
+            withExtendedLifetime((bus, broker)) {}
+        }
+
         @Test("A.2.5: a text that fails changes nothing, and says where")
         func compile() async throws {
             let (bus, broker, session) = try await open()

@@ -67,6 +67,54 @@ import Testing
         withExtendedLifetime((bus, broker)) {}
     }
 
+    @Test("D27: --locale, and --amended with the user's language, show the localized qualifiers of classes")
+    func locales() async throws {
+        let (bus, broker) = try await open()
+        try folder.write("neutral.mof", "[Description(\"neutral\")] class T_A { [key] string Name; };\n")
+        try folder.write(
+            "german.mof", "#pragma amendment(\"MS_407\")\n[Description(\"deutsch\") : Amended] class T_A { [key] string Name; };\n")
+        try folder.write(
+            "english.mfl",
+            #"""
+            #pragma namespace("\\\\.\\root\\cimv2")
+            instance of __namespace { name = "ms_409"; };
+            #pragma namespace("\\\\.\\root\\cimv2\\ms_409")
+            [Description("English") : Amended, AMENDMENT, LOCALE("0x409")] class T_A { [Description("its name") : Amended] string Name; };
+
+            """#)
+        let german = try await run(["mof", "compile", folder.path("german.mof")], on: bus.address)
+        #expect(german.output.hasSuffix(": 2 classes, 1 instances, 0 qualifiers\n"), "\(german.errors)")
+        let compiled = try await run(["mof", "compile", folder.path("neutral.mof"), folder.path("english.mfl")], on: bus.address)
+        #expect(compiled.end == .exited(0), "\(compiled.errors)")
+
+        func shown(_ options: [String], environment: [String: String] = [:]) async throws -> String {
+            let none = ["LC_ALL": "", "LC_MESSAGES": "", "LANG": ""]
+            let run = try await run(
+                ["mof", "show", "T_A"] + options, on: bus.address, environment: none.merging(environment) { $1 })
+            #expect(run.end == .exited(0), "\(run.errors)")
+            return run.output
+        }
+        #expect(try await shown([], environment: ["LC_ALL": "de_DE.UTF-8"]).contains("\"neutral\""))
+        #expect(try await shown(["--locale", "MS_407"]).contains("\"deutsch\""))
+        #expect(try await shown(["--locale", "de-AT"]).contains("\"deutsch\""))
+        let english = try await shown(["--amended"])
+        #expect(english.contains("\"English\"") && english.contains("\"its name\""))
+        #expect(
+            try await shown(["--amended"], environment: ["LC_ALL": "", "LC_MESSAGES": "de_CH.UTF-8", "LANG": "en_US"]).contains(
+                "\"deutsch\""))
+        #expect(try await shown(["--amended", "--locale", "fr_FR"], environment: ["LANG": "de_DE"]).contains("\"English\""))
+
+        let mistake = try await run(["mof", "show", "T_A", "--locale", "xx/yy"], on: bus.address)
+        #expect(mistake.end == .exited(64))
+        for words in [
+            ["classes", "--locale", "de_DE", "-o", "json"], ["query", "SELECT * FROM meta_class WHERE __this ISA 'T_A'", "--amended"],
+        ] {
+            let listed = try await run(words, on: bus.address)
+            #expect(listed.end == .exited(0) && listed.output.contains("T_A"), "\(listed.errors)")
+        }
+        withExtendedLifetime((bus, broker)) {}
+    }
+
     @Test("mof compile: what the broker refuses has the place in the file that was included; the files before stay")
     func refused() async throws {
         let (bus, broker) = try await open()
