@@ -119,7 +119,7 @@ extension CIMInstance {
             guard let value = self[property.name], !value.isNull else {
                 throw CIMError(.noKey, "key \(property.name) of an instance of \(declaration.name) is NULL: give it a value")
             }
-            guard let converted = value.converted(to: property.type), let key = CIMObjectPath.KeyValue(converted) else {
+            guard let converted = value.read(as: property.type), let key = CIMObjectPath.KeyValue(converted) else {
                 throw CIMError(
                     .typeMismatch,
                     "key \(property.name) of an instance of \(declaration.name) must be \(property.type), got \(value.briefDescription)")

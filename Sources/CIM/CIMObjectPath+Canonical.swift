@@ -1,6 +1,6 @@
 extension CIMObjectPath {
     /// The path as `declaration` would write it: class and key names spelled and ordered as declared, an omitted key name filled in, key
-    /// values of the declared types.
+    /// values read in the declared types (``CIMValue/read(as:)``: `Index="7"` is 7, `On=1` is TRUE). References in keys stay as they are.
     ///
     /// - Throws: an error without an offset when a key is missing, unknown or given twice, a value does not fit its type, `=@` is used on a
     ///   class that is no singleton or anything else on one that is, or the class has no key at all.
@@ -44,9 +44,11 @@ extension CIMObjectPath {
             }
             guard values[index] == nil else { throw ObjectPathError("key \(name) is given twice") }
             let value = key.value
-            guard let fitted = value.value.converted(to: declared[index].type).flatMap({ KeyValue($0) }) else {
+            guard let fitted = value.value.read(as: declared[index].type).flatMap({ KeyValue($0) }) else {
+                let isUnquoted = declared[index].type.base == .string && !declared[index].type.isArray
                 throw ObjectPathError(
-                    "key \(name) of class \(declaration.name) must be \(declared[index].type), got \(value.value.briefDescription)")
+                    "key \(name) of class \(declaration.name) must be \(declared[index].type), got \(value.value.briefDescription)"
+                        + (isUnquoted ? ": put it in quotes" : ""))
             }
             values[index] = fitted
         }
@@ -56,5 +58,79 @@ extension CIMObjectPath {
             keys.append(Key(name: property.name, value: value))
         }
         return keys
+    }
+}
+
+extension CIMObjectPath {
+    /// Finds a class of a namespace, resolved, in any case of its name; nil when it is not there.
+    public typealias ClassFinder = (_ className: String, _ namespace: CIMNamespaceName) -> CIMClass?
+
+    /// The one form of the path of an object in `location`: ``canonicalized(for:)``, without server and namespace, and with canonical
+    /// references in its keys. Two spellings of one path give the same.
+    public func canonicalized(
+        for declaration: CIMClass, in location: CIMLocation, classes: ClassFinder
+    ) throws(ObjectPathError) -> CIMObjectPath {
+        try canonicalized(for: declaration, keys: declaration.keyProperties, in: location, classes: classes)
+    }
+
+    /// The same for a class whose key properties were looked up before.
+    package func canonicalized(
+        for declaration: CIMClass, keys: [CIMProperty], in location: CIMLocation, classes: ClassFinder
+    ) throws(ObjectPathError) -> CIMObjectPath {
+        var canonical = try canonicalized(for: declaration, keys: keys)
+        canonical.server = nil
+        canonical.namespace = nil
+        canonical.makeReferencesCanonical(in: location, classes, depth: 0)
+        return canonical
+    }
+
+    /// The one form of a reference that an object in `location` holds, at any depth: no server where it is this machine, no namespace where
+    /// it is the object's own, and, of a class that is known and that it fits, spelling, order and types as declared. What is on another
+    /// machine stays as it is.
+    ///
+    /// A reference in the key of a reference is seen from where the outer one leads.
+    public func canonicalReference(in location: CIMLocation, classes: ClassFinder) -> CIMObjectPath {
+        canonicalReference(in: location, classes, depth: 0)
+    }
+
+    private func canonicalReference(in location: CIMLocation, _ classes: ClassFinder, depth: Int) -> CIMObjectPath {
+        guard location.isHere(server) else { return self }
+        let place = namespace.flatMap { CIMNamespaceName($0) } ?? location.namespace
+        var plain = self
+        plain.server = nil
+        plain.namespace = place == location.namespace ? nil : place.text
+        guard depth < CIMObjectPath.maximumNesting, let declaration = classes(className, place),
+            var fitted = try? plain.canonicalized(for: declaration)
+        else { return plain }
+        fitted.makeReferencesCanonical(in: CIMLocation(namespace: place, server: location.server), classes, depth: depth + 1)
+        return fitted
+    }
+
+    private mutating func makeReferencesCanonical(in location: CIMLocation, _ classes: ClassFinder, depth: Int) {
+        guard case .keys(var keys) = keys else { return }
+        for index in keys.indices {
+            guard case .reference(let target) = keys[index].value else { continue }
+            keys[index].value = .reference(target.canonicalReference(in: location, classes, depth: depth))
+        }
+        self.keys = .keys(keys)
+    }
+
+    /// Whether a property or parameter declared `className REF` may hold the path: that of an instance of the class, or of one below it
+    /// (SEMANTICS C.5). What lies in another namespace or on another machine cannot be told, nor what a class is that is not there.
+    public func fitsReference(to className: String, in location: CIMLocation, classes: ClassFinder) -> Bool {
+        guard location.contains(self), classes(className, location.namespace) != nil else { return true }
+        return !isClassPath && classes(self.className, location.namespace)?.isSameOrDerived(from: className) == true
+    }
+}
+
+extension CIMValue {
+    /// The value with every reference in it, or in an array, in canonical form; see ``CIMObjectPath/canonicalReference(in:classes:)``.
+    package func withCanonicalReferences(in location: CIMLocation, classes: CIMObjectPath.ClassFinder) -> CIMValue {
+        switch self {
+        case .reference(let path): return .reference(path.canonicalReference(in: location, classes: classes))
+        case .array(of: .reference, let elements):
+            return .array(of: .reference, elements.map { $0.withCanonicalReferences(in: location, classes: classes) })
+        default: return self
+        }
     }
 }

@@ -5,13 +5,17 @@ extension CIMObjectPath {
     ///   white space, a character below U+0020, a number beyond 64 bits, a key given twice, anything outside the grammar. A namespace
     ///   alone is no object path.
     ///
-    /// Numbers may be hexadecimal (0x). A nested path is quoted as a rule; unquoted it ends with its first key, so that a comma
+    /// Both `\` and `/` separate, and a namespace may stand alone behind one: `/root/cimv2:Class`. Numbers are those of MOF: hexadecimal
+    /// (0x1F), octal (017), binary (101b), decimal. A nested path is quoted as a rule; unquoted it ends with its first key, so that a comma
     /// belongs to the outer path. `%20` stays as it is.
-    public init(parsing text: String) throws(ObjectPathError) {
+    public init(parsing text: String) throws(ObjectPathError) { try self.init(parsing: text, allowingBlanks: false) }
+
+    /// The same where blanks and line breaks may stand around the path and its `.`, `=` and `,`, as in the braces of a query.
+    package init(parsing text: String, allowingBlanks: Bool) throws(ObjectPathError) {
         guard text.utf8.count <= 4 * CIMObjectPath.maximumLength, text.utf16.count <= CIMObjectPath.maximumLength else {
             throw ObjectPathError(offset: 0, "expected at most \(CIMObjectPath.maximumLength) characters")
         }
-        var parser = ObjectPathParser(bytes: Array(text.utf8))
+        var parser = ObjectPathParser(bytes: Array(text.utf8), allowsBlanks: allowingBlanks)
         self = try parser.wholePath()
     }
 }
@@ -19,12 +23,16 @@ extension CIMObjectPath {
 /// Reads the bytes of a path, left to right, once.
 struct ObjectPathParser {
     let bytes: [UInt8]
+    let allowsBlanks: Bool
     var position = 0
 
     /// Bytes looked at ahead of `position`, as a measure of the work done.
     private(set) var lookedAhead = 0
 
-    init(bytes: [UInt8]) { self.bytes = bytes }
+    init(bytes: [UInt8], allowsBlanks: Bool = false) {
+        self.bytes = bytes
+        self.allowsBlanks = allowsBlanks
+    }
 
     private var next: UInt8? { position < bytes.count ? bytes[position] : nil }
 
@@ -34,15 +42,21 @@ struct ObjectPathParser {
 
     private func failure(_ expected: String, at offset: Int? = nil) -> ObjectPathError {
         let offset = offset ?? position
-        guard offset < bytes.count else { return ObjectPathError(offset: offset, "expected \(expected), found the end") }
-        // What a peer sent must not move the cursor of whoever reads this.
-        let printable = bytes[offset..<min(offset + 12, bytes.count)].map { $0 < 0x20 || $0 == 0x7F ? 0x3F : $0 }
-        let found = String(decoding: printable, as: UTF8.self)
-        return ObjectPathError(offset: offset, "expected \(expected), found '\(found)'")
+        return ObjectPathError(offset: offset, "expected \(expected), found \(Excerpt.quoted(bytes, from: offset))")
+    }
+
+    private func isBlank(at index: Int) -> Bool {
+        allowsBlanks && index < bytes.count && (bytes[index] == 0x20 || (0x09...0x0D).contains(bytes[index]))
+    }
+
+    private mutating func skipBlanks() {
+        while isBlank(at: position) { position += 1 }
     }
 
     mutating func wholePath() throws(ObjectPathError) -> CIMObjectPath {
+        skipBlanks()
         let path = try self.path(depth: 0)
+        skipBlanks()
         guard position == bytes.count else { throw failure("the end of the path") }
         // Writing it can take more: nested paths are quoted, quotes in single quotes escaped, hexadecimal numbers become decimal.
         if path.isTooLong {
@@ -60,14 +74,21 @@ struct ObjectPathParser {
             position += 2
             server = try machine()
         }
+        // Of a WBEM URI without a machine a separator is left.
+        let isRooted = server == nil && isSeparator(next)
+        if isRooted { position += 1 }
         var namespace: String?
-        if let colon = namespaceEnd() {
+        if isRooted, isNext(0x3A) {
+            position += 1
+        } else if let colon = namespaceEnd() {
             namespace = try self.namespace(upTo: colon)
             position = colon + 1
-        } else if server != nil {
+        } else if server != nil || isRooted {
             throw failure("a namespace and ':'")
         }
+        skipBlanks()
         let className = try identifier("a class name")
+        skipBlanks()
         return CIMObjectPath(server: server, namespace: namespace, className: className, keys: try keys(depth: depth))
     }
 
@@ -110,26 +131,37 @@ struct ObjectPathParser {
     }
 
     private mutating func keys(depth: Int) throws(ObjectPathError) -> CIMObjectPath.Keys {
-        if isNext(0x3D), isNext(0x40, ahead: 1) {
-            position += 2
-            return .singleton
+        let isDotted = isNext(0x2E)
+        if isDotted {
+            position += 1
+            skipBlanks()
         }
-        if isNext(0x3D) || (isNext(0x2E) && isNext(0x3D, ahead: 1)) {
-            position += isNext(0x3D) ? 1 : 2
+        if isNext(0x3D) {
+            position += 1
+            skipBlanks()
+            if !isDotted, isNext(0x40) {
+                position += 1
+                return .singleton
+            }
             return .keys([CIMObjectPath.Key(name: nil, value: try value(depth: depth))])
         }
-        guard isNext(0x2E) else { return .none }
+        guard isDotted else { return .none }
         var keys: [CIMObjectPath.Key] = []
         var names = CIMNameSet()
-        repeat {
-            position += 1
+        while true {
             let start = position
             let name = try identifier("a key name")
             guard names.insert(name) else { throw failure("each key once", at: start) }
+            skipBlanks()
             guard isNext(0x3D) else { throw failure("'='") }
             position += 1
+            skipBlanks()
             keys.append(CIMObjectPath.Key(name: name, value: try value(depth: depth)))
-        } while depth == 0 && isNext(0x2C)
+            skipBlanks()
+            guard depth == 0, isNext(0x2C) else { break }
+            position += 1
+            skipBlanks()
+        }
         return .keys(keys)
     }
 
@@ -168,7 +200,7 @@ struct ObjectPathParser {
         var end = position
         while end < bytes.count, CIMName.isIdentifierByte(bytes[end]) { end += 1 }
         lookedAhead += end - position
-        guard end == bytes.count || bytes[end] == 0x2C, end - position <= 5 else { return nil }
+        guard end == bytes.count || bytes[end] == 0x2C || isBlank(at: end), end - position <= 5 else { return nil }
         let word = String(decoding: bytes[position..<end], as: UTF8.self)
         let flag: Bool
         if CIMName.equal(word, "true") {
@@ -191,13 +223,21 @@ struct ObjectPathParser {
         let digits = position
         while let byte = next, CIMName.isIdentifierByte(byte) { position += 1 }
         let text = String(decoding: bytes[digits..<position], as: UTF8.self)
-        guard let magnitude = UInt64(text, radix: isHexadecimal ? 16 : 10) else {
-            throw failure("an integer of at most 64 bits", at: start)
+        guard let magnitude = ObjectPathParser.magnitude(text, isHexadecimal: isHexadecimal) else {
+            let isOctal = !isHexadecimal && text.utf8.count > 1 && text.utf8.first == 0x30
+            throw failure(isOctal ? "an octal integer of at most 64 bits, as it starts with 0" : "an integer of at most 64 bits", at: start)
         }
         if isNegative {
             guard magnitude <= Int64.min.magnitude else { throw failure("an integer of at most 64 bits", at: start) }
             return .integer(Int64(truncatingIfNeeded: 0 &- magnitude))
         }
         return Int64(exactly: magnitude).map { .integer($0) } ?? .unsigned(magnitude)
+    }
+
+    /// Digits as MOF has them (DSP0004 A.3): `101b` is binary, `017` octal.
+    private static func magnitude(_ text: String, isHexadecimal: Bool) -> UInt64? {
+        if isHexadecimal { return UInt64(text, radix: 16) }
+        if let last = text.utf8.last, CIMName.fold(last) == 0x62 { return UInt64(text.dropLast(), radix: 2) }
+        return UInt64(text, radix: text.utf8.first == 0x30 ? 8 : 10)
     }
 }

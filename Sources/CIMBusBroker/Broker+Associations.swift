@@ -215,10 +215,9 @@ extension Broker {
     ) async throws(CIMError) {
         guard let record = records[id] else { throw Self.isOver(id) }
         let (location, classes) = surroundings(of: record.namespace)
-        guard location.contains(path), let declaration = classes(path.className), var canonical = try? path.canonicalized(for: declaration)
+        guard location.contains(path), let declaration = classes(path.className),
+            let canonical = try? schema.canonical(path, of: declaration, in: record.namespace)
         else { return }
-        canonical.server = nil
-        canonical.namespace = nil
         switch plan.query.form {
         case .objects:
             guard let object = try await object(at: canonical, for: id) else { return }

@@ -16,8 +16,9 @@ enum Work: Sendable {
     case enumerate([InstanceSource])
     /// A data query: what each source is asked.
     case query([QueryShare])
-    /// The same over a hierarchy whose providers complete each other: the objects at these paths, the most derived class first, or all.
-    case queryMerging(ClassHierarchy, lookups: [CIMObjectPath])
+    /// The same over a hierarchy whose providers complete each other: the objects at these paths, the most derived class first, or all, or
+    /// those of the last resort where nobody can enumerate.
+    case queryMerging(ClassHierarchy, lookups: [CIMObjectPath], lastResort: [CIMObjectPath])
     /// The associations of an object, or what is at their other ends.
     case associations(AssociationWork)
     /// The instances of a hierarchy whose providers complete each other; of one class alone, if it is named.
@@ -84,7 +85,8 @@ extension Broker {
         case .classes(let classes): try await supply(classes, to: id)
         case .enumerate(let sources): try await enumerate(sources, for: id)
         case .query(let shares): try await query(shares, for: id)
-        case .queryMerging(let hierarchy, let lookups): try await queryMerging(hierarchy, lookups, for: id)
+        case .queryMerging(let hierarchy, let lookups, let lastResort):
+            try await queryMerging(hierarchy, lookups, lastResort: lastResort, for: id)
         case .associations(let work): try await associate(work, for: id)
         case .enumerateMerging(let hierarchy, let onlyClass): try await enumerateMerging(hierarchy, for: id, onlyClass: onlyClass)
         case .get(let path, let hierarchy): try await get(path, hierarchy, for: id)

@@ -22,7 +22,7 @@ extension Broker {
             record.path = declaration.name
         } else {
             do throws(ObjectPathError) {
-                record.path = try path.canonicalized(for: declaration).relativePath
+                record.path = try schema.canonical(path, of: declaration, in: arguments.namespace).relativePath
             } catch {
                 return .stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)")
             }
@@ -30,12 +30,15 @@ extension Broker {
         record.method = method.name
         let inputs = method.parameters.filter(\.isIn)
         try checkAreParameters(arguments.object, "\(declaration.name).\(method.name)")
-        try checkInput(arguments, .parameters(ObjectLayout(parameters: inputs)), &record, "\(declaration.name).\(method.name)")
+        let location = CIMLocation(namespace: arguments.namespace, server: schema.server)
+        try checkInput(
+            arguments, .parameters(ObjectLayout(parameters: inputs, in: location)), &record, "\(declaration.name).\(method.name)")
         let given = record.input.names
         for parameter in inputs where !parameter.isOptional && !given.contains(parameter.name) {
             throw CIMError(.invalidMethodParameters, "\(declaration.name).\(method.name): in parameter \(parameter.name) is missing")
         }
-        record.expectation = .parameters(ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType))
+        record.expectation = .parameters(
+            ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType, in: location))
         return nil
     }
 

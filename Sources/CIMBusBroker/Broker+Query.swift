@@ -27,9 +27,9 @@ extension Broker {
     }
 
     /// Where the queries of a namespace run, and its classes as they are now.
-    func surroundings(of namespace: CIMNamespaceName) -> (location: QueryLocation, classes: ClassLookup) {
+    func surroundings(of namespace: CIMNamespaceName) -> (location: CIMLocation, classes: ClassLookup) {
         let snapshot = schema.schema
-        return (QueryLocation(namespace: namespace, server: schema.server), { snapshot.class($0, in: namespace) })
+        return (CIMLocation(namespace: namespace, server: schema.server), { snapshot.class($0, in: namespace) })
     }
 
     // MARK: - Instances
@@ -66,9 +66,13 @@ extension Broker {
         guard hierarchy.needsMerge, !shares.isEmpty else { return target(shares, &record) }
         // The most derived class first, and what is stored last.
         let ordered = shares.reversed().filter { $0.step.source.provider != nil } + shares.filter { $0.step.source.provider == nil }
-        let lookups = ordered.compactMap { share in if case .get(let path) = share.step.request { path } else { nil } }
+        func paths(_ requests: [QueryPlan.Request]) -> [CIMObjectPath] {
+            requests.compactMap { request in if case .get(let path) = request { path } else { nil } }
+        }
+        let lookups = paths(ordered.map(\.step.request))
         record.work = .queryMerging(
-            self.hierarchy(of: layout, in: namespace, for: .createInstanceEnum), lookups: lookups.count == shares.count ? lookups : [])
+            self.hierarchy(of: layout, in: namespace, for: .createInstanceEnum), lookups: lookups.count == shares.count ? lookups : [],
+            lastResort: paths(ordered.flatMap(\.step.fallbacks)))
         return .conducted
     }
 
@@ -121,18 +125,18 @@ extension Broker {
         guard let first = shares.first else { return .broker(Outcome(.noError), answer: nil) }
         if shares.count == 1, case .provider(let registration, let layout) = first.source {
             switch first.step.request {
-            case .enumerate:
+            case .enumerate where first.step.fallbacks.isEmpty:
                 record.asked = .createInstanceEnum
                 record.path = layout.className
                 record.expectation = .instances(of: layout)
                 return .provider(registration)
-            case .query(let query) where first.step.fallback == nil:
+            case .query(let query) where first.step.fallbacks.isEmpty:
                 record.path = query.description
                 record.expectation = .instances(of: layout)
                 record.filter?.isExact = first.step.isExact
                 record.filter?.isActive = !first.step.isExact
                 return .provider(registration)
-            case .get, .query, .notCapable: break
+            case .get, .query, .enumerate, .notCapable: break
             }
         }
         record.work = .query(shares)
@@ -146,7 +150,8 @@ extension Broker {
     ) throws(QueryError) -> Request.Target {
         let namespace = arguments.namespace
         let snapshot = schema.schema
-        let matches = try query.matcher { snapshot.class($0, in: namespace) }
+        let (location, classes) = surroundings(of: namespace)
+        let matches = try query.matcher(in: location, classes: classes)
         if arguments.explains {
             let filter = query.condition.map { ["filter here: \($0)"] } ?? []
             return explain(["\(query.scope) from the schema"] + filter, record)
@@ -192,26 +197,44 @@ extension Broker {
         try await each(of: shares, for: id) { broker, share throws(CIMError) in try await broker.query(share, for: id) }
     }
 
+    /// Asks one source, in another way while it says that it cannot do this one (SEMANTICS I.7).
     private func query(_ share: QueryShare, for id: OperationID) async throws(CIMError) {
-        switch (share.source, share.step.request) {
-        case (.failure(let outcome, _), _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
-        case (_, .get(let path)):
+        if case .failure(let outcome, _) = share.source { throw CIMError(outcome.status, outcome.explanation?.text ?? "") }
+        var hasBegun = false
+        var requests = [share.step.request] + share.step.fallbacks
+        while true {
             do throws(CIMError) {
-                guard let objects = try await object(at: path, from: share.source, for: id) else { return }
-                guard let record = records[id] else { throw Self.isOver(id) }
-                try await supply(try filtered(objects, record), to: id)
+                return try await query(share, requests.removeFirst(), &hasBegun, for: id)
             } catch {
-                // What cannot get one object may still be able to enumerate.
-                guard error.isIncapability, share.step.source.supportsEnumeration,
-                    case .provider(let registration, let layout) = share.source
-                else { throw error }
-                try await enumerate(registration, layout, for: id)
+                if !error.isIncapability || hasBegun || requests.isEmpty { throw error }
             }
+        }
+    }
+
+    private func query(
+        _ share: QueryShare, _ request: QueryPlan.Request, _ hasBegun: inout Bool, for id: OperationID
+    ) async throws(CIMError) {
+        switch (share.source, request) {
+        case (.failure, _): break
+        case (_, .get(let path)):
+            guard let objects = try await object(at: path, from: share.source, for: id) else { return }
+            guard let record = records[id] else { throw Self.isOver(id) }
+            try await supply(try filtered(objects, record), to: id)
         case (.stored(let classes), _):
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
         case (.provider(let registration, let layout), .query(let query)):
-            try await ask(query, share.step, registration, layout, for: id)
-        case (.provider(let registration, let layout), .enumerate): try await enumerate(registration, layout, for: id)
+            let filter = records[id]?.filter
+            let part = try openPart(of: id, .execQuery, .provider(registration)) { part in
+                part.path = query.description
+                part.target = query.description.clipped()
+                part.expectation = .instances(of: layout)
+                part.filter = filter
+                part.filter?.isExact = share.step.isExact
+                part.filter?.isActive = !share.step.isExact
+            }
+            try await supply(part, to: id, &hasBegun)
+        case (.provider(let registration, let layout), .enumerate):
+            try await supply(try openEnumeration(of: id, registration, layout, filter: records[id]?.filter), to: id, &hasBegun)
         case (.provider, .notCapable):
             throw CIMError(
                 .providerNotCapable,
@@ -220,20 +243,38 @@ extension Broker {
         }
     }
 
-    /// Objects that several providers complete are filtered when they are complete.
-    func queryMerging(_ hierarchy: ClassHierarchy, _ lookups: [CIMObjectPath], for id: OperationID) async throws(CIMError) {
+    private func supply(_ part: OperationID, to id: OperationID, _ hasBegun: inout Bool) async throws(CIMError) {
+        while let batch = try await next(of: part) {
+            hasBegun = true
+            try await supply(batch, to: id)
+        }
+    }
+
+    /// Objects that several providers complete are filtered when they are complete. Who cannot do one thing may be able to do another:
+    /// get, enumerate, or get after all where that is not sure to give everything.
+    func queryMerging(
+        _ hierarchy: ClassHierarchy, _ lookups: [CIMObjectPath], lastResort: [CIMObjectPath], for id: OperationID
+    ) async throws(CIMError) {
         do throws(CIMError) {
-            for path in lookups {
-                guard let object = try await object(at: path, for: id) else { continue }
-                guard let record = records[id] else { throw Self.isOver(id) }
-                return try await supply(try filtered(object, record), to: id)
-            }
-            if !lookups.isEmpty { return }
+            if !lookups.isEmpty { return try await look(at: lookups, for: id) }
         } catch {
-            // What cannot get one object may still be able to enumerate.
             if !error.isIncapability { throw error }
         }
-        try await enumerateMerging(hierarchy, for: id, onlyClass: nil)
+        do throws(CIMError) {
+            try await enumerateMerging(hierarchy, for: id, onlyClass: nil)
+        } catch {
+            if !error.isIncapability || lastResort.isEmpty { throw error }
+            try await look(at: lastResort, for: id)
+        }
+    }
+
+    /// The first of these that is there.
+    private func look(at paths: [CIMObjectPath], for id: OperationID) async throws(CIMError) {
+        for path in paths {
+            guard let object = try await object(at: path, for: id) else { continue }
+            guard let record = records[id] else { throw Self.isOver(id) }
+            return try await supply(try filtered(object, record), to: id)
+        }
     }
 
     /// The object at a path, as GetObject would give it; nil when there is none. Nothing is filtered.
@@ -247,36 +288,6 @@ extension Broker {
         } catch {
             if error.status == .notFound { return nil }
             throw error
-        }
-    }
-
-    private func enumerate(_ registration: RegistrationID, _ layout: ObjectLayout, for id: OperationID) async throws(CIMError) {
-        let part = try openEnumeration(of: id, registration, layout, filter: records[id]?.filter)
-        while let batch = try await next(of: part) { try await supply(batch, to: id) }
-    }
-
-    /// A provider that cannot take the query after all is asked for everything (SEMANTICS I.7).
-    private func ask(
-        _ query: SelectQuery, _ step: QueryPlan.Step, _ registration: RegistrationID, _ layout: ObjectLayout, for id: OperationID
-    ) async throws(CIMError) {
-        let filter = records[id]?.filter
-        let part = try openPart(of: id, .execQuery, .provider(registration)) { part in
-            part.path = query.description
-            part.target = query.description.clipped()
-            part.expectation = .instances(of: layout)
-            part.filter = filter
-            part.filter?.isExact = step.isExact
-            part.filter?.isActive = !step.isExact
-        }
-        var hasBegun = false
-        do throws(CIMError) {
-            while let batch = try await next(of: part) {
-                hasBegun = true
-                try await supply(batch, to: id)
-            }
-        } catch {
-            guard error.isIncapability, !hasBegun, step.fallback == .enumerate else { throw error }
-            try await enumerate(registration, layout, for: id)
         }
     }
 

@@ -40,7 +40,7 @@ extension Broker {
             guard let path = arguments.path else { break }
             let canonical: CIMObjectPath
             do throws(ObjectPathError) {
-                canonical = try path.canonicalized(for: declaration, keys: layout.keyProperties)
+                canonical = try schema.canonical(path, of: declaration, keys: layout.keyProperties, in: arguments.namespace)
             } catch {
                 return .broker(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), answer: nil)
             }

@@ -96,7 +96,7 @@ public actor Broker {
         rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
         core = BrokerCore(limits: configuration.limits)
         self.repository = repository
-        schema = SchemaStore(repository.schema, server: configuration.server ?? Self.hostName())
+        schema = SchemaStore(repository.schema)
         namespaces = [:]
     }
 
@@ -112,7 +112,11 @@ public actor Broker {
         options.maximumReceivedBytes = 64 << 30
         let repository: Repository
         do throws(CIMError) {
-            repository = if let path = configuration.repository { try await .open(path) } else { try await .inMemory() }
+            let server = configuration.server ?? Self.hostName()
+            repository =
+                if let path = configuration.repository { try await .open(path, server: server) } else {
+                    try await .inMemory(server: server)
+                }
         } catch {
             throw CIMBusError(.noRepository, error.message)
         }

@@ -32,9 +32,14 @@ struct RowFilter: Sendable {
     /// No condition; a client that wants no derived system properties is given the location where it asked for that alone.
     init(_ arguments: ServicesCall, classes: @escaping ClassLookup) {
         self.classes = classes
-        let wantsLocation = arguments.flags.contains(.ensureLocatable) && !arguments.derivedSystemProperties
-        if wantsLocation { system = .location }
-        needsPaths = wantsLocation
+        if arguments.flags.contains(.ensureLocatable) { give(.location, arguments) }
+    }
+
+    /// What a query names is given, also to a client that wants no derived system properties.
+    private mutating func give(_ properties: ObjectRow.SystemProperties, _ arguments: ServicesCall) {
+        if arguments.derivedSystemProperties || properties.isEmpty { return }
+        system = system == .all ? properties : system.union(properties)
+        if !properties.isDisjoint(with: .paths) { needsPaths = true }
     }
 
     /// What a read's context asks for: a provider may give it alone, and need not.
@@ -49,6 +54,7 @@ struct RowFilter: Sendable {
         let predicate = plan.query.predicate(classes: classes)
         condition = predicate.acceptsEverything ? nil : predicate
         onlyClass = plan.onlyClass
+        give(ObjectRow.SystemProperties(named: plan.query.projection.listedSystemProperties), arguments)
         kept = plan.query.projection.kept.map { .names($0) } ?? arguments.partialRead ?? .all
         for name in predicate.properties
         where [SystemProperty.path, SystemProperty.relativePath].contains(where: { CIMName.equal($0, name) }) {
@@ -59,7 +65,7 @@ struct RowFilter: Sendable {
     /// Objects have their paths here, and lose them again where the client wants none.
     mutating func makePaths(_ arguments: ServicesCall) {
         needsPaths = true
-        if !arguments.derivedSystemProperties, system == .all { system = .onlyClass }
+        if !arguments.derivedSystemProperties, system == .all { system = [] }
     }
 
     /// WBEM_PROVIDER_REQUIREMENTS_TYPE: from now on everything is filtered here, or nothing is.

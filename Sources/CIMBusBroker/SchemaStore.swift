@@ -18,8 +18,8 @@ final class SchemaStore: Sendable {
     let server: String
     private let state: Mutex<State>
 
-    init(_ schema: Schema, server: String) {
-        self.server = server
+    init(_ schema: Schema) {
+        server = schema.server
         state = Mutex(State(schema: schema))
     }
 
@@ -45,6 +45,17 @@ final class SchemaStore: Sendable {
             state.localized[namespace, default: [:]][amendments] = classes
             return classes
         }
+    }
+
+    /// The one form of a path of an instance of `declaration`, which is in `namespace`.
+    /// - Parameter keys: its key properties, where they were looked up before.
+    func canonical(
+        _ path: CIMObjectPath, of declaration: CIMClass, keys: [CIMProperty]? = nil, in namespace: CIMNamespaceName
+    ) throws(ObjectPathError) -> CIMObjectPath {
+        let snapshot = schema
+        return try path.canonicalized(
+            for: declaration, keys: keys ?? declaration.keyProperties, in: CIMLocation(namespace: namespace, server: server),
+            classes: { snapshot.class($0, in: $1) })
     }
 
     func layout(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? {

@@ -95,7 +95,7 @@ struct ServicesCall {
         } catch {
             throw CIMError(.invalidObjectPath, "\(kind.rawValue): \(error)")
         }
-        if let host = path.server, host != ".", !CIMName.equal(host, server) {
+        if let host = path.server, !CIMLocation.isServer(host, server) {
             throw CIMError(.invalidObjectPath, "\(kind.rawValue): the path names server \(host); this is \(server)")
         }
         if let other = path.namespace, CIMNamespaceName(other) != namespace {

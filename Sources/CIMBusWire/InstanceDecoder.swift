@@ -81,13 +81,17 @@ package struct InstanceDecoder: Sendable {
         let layout = try layout(for: reader)
         var instance: CIMInstance
         do {
-            instance = try reader.readInstance(layout.layout)
+            instance = try reader.readInstance(layout.layout, keepingSystemProperties: true)
         } catch let fault as ObjectFault {
             throw Need.newerLayout(layout.layout.className, fault)
         }
-        // The broker leaves the path out: it follows from the keys.
-        instance.path = layout.path(of: instance)
+        // The broker leaves the path out: it follows from the keys. Of a query that lists it, and not the keys, it comes.
+        instance.path = layout.path(of: instance) ?? instance.path ?? Self.relativePath(of: instance)
         return instance
+    }
+
+    private static func relativePath(of instance: CIMInstance) -> CIMObjectPath? {
+        instance[SystemProperty.relativePath]?.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
     }
 
     private mutating func layout(for start: BodyReader) throws -> KeyedLayout {

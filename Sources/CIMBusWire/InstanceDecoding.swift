@@ -5,7 +5,8 @@ extension BodyReader {
     /// An `a{sv}` as an instance of the class behind `layout`, with the class's types and spellings. Properties the class does not have
     /// keep the type of the wire; an embedded object is read without its class.
     /// Throws ``ObjectFault`` and ``DBusDecodingError``.
-    public mutating func readInstance(_ layout: ObjectLayout) throws -> CIMInstance {
+    /// - Parameter keepingSystemProperties: whether system properties other than the class become properties of the instance.
+    public mutating func readInstance(_ layout: ObjectLayout, keepingSystemProperties: Bool = false) throws -> CIMInstance {
         let end = try enterArray(elementAlignment: 8)
         var instance = CIMInstance(className: layout.className, reservingCapacity: layout.slots.count)
         var likely = 0
@@ -22,7 +23,7 @@ extension BodyReader {
             }
             let name = try readStringBytes()
             if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
-                try readSystemProperty(name, into: &instance, layout)
+                try readSystemProperty(name, into: &instance, layout, keeping: keepingSystemProperties)
             } else if let index = layout.slot(named: name, likely: likely) {
                 likely = index + 1
                 let slot = layout.slots[index]
@@ -37,15 +38,20 @@ extension BodyReader {
     }
 
     private mutating func readSystemProperty(
-        _ name: UnsafeRawBufferPointer, into instance: inout CIMInstance, _ layout: ObjectLayout
+        _ name: UnsafeRawBufferPointer, into instance: inout CIMInstance, _ layout: ObjectLayout, keeping isKept: Bool
     ) throws {
         if ObjectLayout.equal(name, SystemProperty.className) {
             guard let className = try readVariant().stringValue else { throw ObjectFault("__CLASS is not a string") }
             instance.className = className
         } else if ObjectLayout.equal(name, SystemProperty.path) {
-            instance.path = try readVariant().stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
+            let path = try readVariant()
+            instance.path = path.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
+            if isKept { instance.append(name: SystemProperty.path, value: path) }
         } else if let list = SystemProperty.qualifierList(named: name) {
             try instance.take(try readVariant(), as: list) { name in layout.slot(named: name).map { layout.slots[$0].name } }
+        } else if isKept {
+            let name = String(decoding: name, as: UTF8.self)
+            instance.append(name: name, value: try readVariant())
         } else {
             let types = try readSignatureBytes()
             try skip(types: types)

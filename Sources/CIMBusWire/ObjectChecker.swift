@@ -129,7 +129,7 @@ public struct ObjectChecker: ~Copyable {
             if layout.slots[index].isKey, let key = layout.keys.firstIndex(of: index) {
                 var probe = reader
                 let value = try probe.readVariant()
-                keyValues[key] = value.converted(to: layout.slots[index].type) ?? value
+                keyValues[key] = canonical(value.converted(to: layout.slots[index].type) ?? value)
             }
             try copy(&reader, layout.slots[index], in: layout)
         }
@@ -225,17 +225,25 @@ public struct ObjectChecker: ~Copyable {
         writer.append(variant: converted)
     }
 
-    /// A parameter that refers to a class takes paths of its instances, and of those of classes below (SEMANTICS C.5). What lies in another
-    /// namespace cannot be told.
+    /// A parameter that refers to a class takes paths of its instances, and of those of classes below (SEMANTICS C.5).
     private func checkReferences(_ value: CIMValue, _ slot: ObjectLayout.Slot) throws(ObjectFault) {
-        guard let className = slot.type.className, let target = lookup(className) else { return }
+        guard let className = slot.type.className, let location = base.location ?? lookup(className)?.location else { return }
         for case .reference(let path) in value.arrayValue ?? [value] {
-            if let namespace = path.namespace, CIMNamespaceName(namespace) != target.namespace { continue }
-            guard !path.isClassPath, lookup(path.className)?.declaration?.isSameOrDerived(from: className) == true else {
+            guard path.fitsReference(to: className, in: location, classes: Self.classes(lookup, in: location)) else {
                 throw ObjectFault(
                     "parameter \(slot.name) takes the path of an instance of \(className), not \(Self.excerpt(.reference(path)))")
             }
         }
+    }
+
+    /// A reference in its one form, in which everybody gets it; any other value as it is.
+    private func canonical(_ value: CIMValue) -> CIMValue {
+        guard let location = base.location else { return value }
+        return value.withCanonicalReferences(in: location, classes: Self.classes(lookup, in: location))
+    }
+
+    private static func classes(_ lookup: @escaping Lookup, in location: CIMLocation) -> CIMObjectPath.ClassFinder {
+        { name, namespace in namespace == location.namespace ? lookup(name)?.declaration : nil }
     }
 
     private static func excerpt(_ value: CIMValue) -> String {
@@ -272,7 +280,10 @@ public struct ObjectChecker: ~Copyable {
 
     /// A value in the type its class gives it; embedded objects are checked against their own class, if it is known.
     private func convert(_ value: CIMValue, to type: CIMTypeReference, depth: Int) throws -> CIMValue? {
-        guard type.base == .object else { return value.converted(to: type) }
+        guard type.base == .object else {
+            guard let converted = value.converted(to: type) else { return nil }
+            return canonical(converted)
+        }
         guard depth <= Nesting.objects else { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooLarge) }
         switch value {
         case .object(let object) where !type.isArray: return .object(try embedded(object, type.className, depth))

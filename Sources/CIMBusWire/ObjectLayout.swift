@@ -51,8 +51,10 @@ public final class ObjectLayout: Sendable {
     let classEntry: [UInt8]
     /// The system properties that every object of the class shares, as entries of an `a{sv}`, made for phase 0.
     let constants: [UInt8]
-    /// The entries `__SERVER` and `__NAMESPACE` alone, made for phase 0.
-    let location: [UInt8]
+    /// The same but for `__CLASS`, each by itself.
+    let constantEntries: [(property: ObjectRow.SystemProperties, bytes: [UInt8])]
+    /// Where paths in its objects are seen from; nil for parameters of nowhere.
+    let location: CIMLocation?
     /// `\\SERVER\root\cimv2:`, which precedes a relative path in `__PATH`.
     let pathPrefix: [UInt8]
 
@@ -67,26 +69,33 @@ public final class ObjectLayout: Sendable {
         keyProperties = keys.map { declaration.properties[$0] }
         positions = Self.positions(slots)
         pathPrefix = Array("\\\\\(server)\\\(namespace.wmiText):".utf8)
+        location = CIMLocation(namespace: namespace, server: server)
         classEntry = Self.classEntry(className)
+        let values: [(ObjectRow.SystemProperties, String, CIMValue?)] = [
+            (.genus, SystemProperty.genus, .sint32(2)),
+            (.superclass, SystemProperty.superclass, declaration.superclass.map { .string($0) }),
+            (.dynasty, SystemProperty.dynasty, .string(declaration.dynasty)),
+            (.propertyCount, SystemProperty.propertyCount, .sint32(Int32(clamping: declaration.properties.count))),
+            (.derivation, SystemProperty.derivation, .strings(declaration.derivation)),
+            (.server, SystemProperty.server, .string(server)), (.namespace, SystemProperty.namespace, .string(namespace.wmiText)),
+        ]
         var writer = BodyWriter()
         writer.append(entry: SystemProperty.className, .string(className))
-        writer.append(entry: SystemProperty.genus, .sint32(2))
-        if let superclass = declaration.superclass { writer.append(entry: SystemProperty.superclass, .string(superclass)) }
-        writer.append(entry: SystemProperty.dynasty, .string(declaration.dynasty))
-        writer.append(entry: SystemProperty.propertyCount, .sint32(Int32(clamping: declaration.properties.count)))
-        writer.append(entry: SystemProperty.derivation, .strings(declaration.derivation))
-        writer.append(entry: SystemProperty.server, .string(server))
-        writer.append(entry: SystemProperty.namespace, .string(namespace.wmiText))
+        for case (_, let name, let value?) in values { writer.append(entry: name, value) }
         constants = (try? writer.finish()) ?? []
-        var place = BodyWriter()
-        place.append(entry: SystemProperty.server, .string(server))
-        place.append(entry: SystemProperty.namespace, .string(namespace.wmiText))
-        location = (try? place.finish()) ?? []
+        constantEntries = values.compactMap { property, name, value in
+            guard let value else { return nil }
+            var writer = BodyWriter()
+            writer.append(entry: name, value)
+            return (property, (try? writer.finish()) ?? [])
+        }
     }
 
     /// The layout of a method's in or out parameters: an instance of `__PARAMETERS` (SEMANTICS C.5, R100, R104).
-    /// - Parameter returns: the type of `ReturnValue`, for out parameters.
-    public init(parameters: [CIMParameter], returns: CIMTypeReference? = nil) {
+    /// - Parameters:
+    ///   - returns: the type of `ReturnValue`, for out parameters.
+    ///   - location: where references in them are seen from.
+    public init(parameters: [CIMParameter], returns: CIMTypeReference? = nil, in location: CIMLocation? = nil) {
         className = "__PARAMETERS"
         declaration = nil
         server = ""
@@ -98,7 +107,8 @@ public final class ObjectLayout: Sendable {
         keyProperties = []
         positions = Self.positions(slots)
         pathPrefix = []
-        location = []
+        constantEntries = []
+        self.location = location
         classEntry = Self.classEntry(className)
         var writer = BodyWriter()
         writer.append(entry: SystemProperty.className, .string(className))

@@ -23,8 +23,9 @@ public struct ObjectRow {
         static let head = -1
         static let path = -2
         static let other = -3
+        static let relativePath = -4
         /// What no class says of the object: its qualifiers.
-        static let qualifiers = -4
+        static let qualifiers = -5
     }
 
     /// - Parameter reader: of the bytes in which the objects lie.
@@ -98,7 +99,7 @@ public struct ObjectRow {
         let range = start..<reader.position
         if ObjectLayout.equal(name, SystemProperty.relativePath) {
             relativePathAt = at
-            entries.append((range, Entry.path))
+            entries.append((range, Entry.relativePath))
         } else if ObjectLayout.equal(name, SystemProperty.path) {
             pathAt = at
             entries.append((range, Entry.path))
@@ -150,13 +151,39 @@ public struct ObjectRow {
 
     // MARK: - What is kept
 
-    /// Which system properties an object keeps.
-    public enum SystemProperties: Hashable, Sendable {
+    /// Which system properties an object keeps beside `__CLASS`, which it always has.
+    public struct SystemProperties: OptionSet, Sendable {
+        public let rawValue: UInt16
+
+        public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+        public static let genus = Self(rawValue: 1 << 0)
+        public static let superclass = Self(rawValue: 1 << 1)
+        public static let dynasty = Self(rawValue: 1 << 2)
+        public static let propertyCount = Self(rawValue: 1 << 3)
+        public static let derivation = Self(rawValue: 1 << 4)
+        public static let server = Self(rawValue: 1 << 5)
+        public static let namespace = Self(rawValue: 1 << 6)
+        public static let relativePath = Self(rawValue: 1 << 7)
+        public static let path = Self(rawValue: 1 << 8)
+
+        /// Those that say where it is.
+        public static let location: Self = [.server, .namespace, .relativePath, .path]
+        /// Those that are made from the keys.
+        public static let paths: Self = [.relativePath, .path]
         /// Those it has.
-        case all
-        case onlyClass
-        /// Those that say what it is and where: `__CLASS`, `__SERVER`, `__NAMESPACE`, `__RELPATH`, `__PATH`.
-        case location
+        public static let all = Self(rawValue: .max)
+
+        private static let named: [CIMName: Self] = [
+            CIMName(SystemProperty.genus): .genus, CIMName(SystemProperty.superclass): .superclass,
+            CIMName(SystemProperty.dynasty): .dynasty, CIMName(SystemProperty.propertyCount): .propertyCount,
+            CIMName(SystemProperty.derivation): .derivation, CIMName(SystemProperty.server): .server,
+            CIMName(SystemProperty.namespace): .namespace, CIMName(SystemProperty.relativePath): .relativePath,
+            CIMName(SystemProperty.path): .path,
+        ]
+
+        /// Those with these names, in any case.
+        public init(named names: [String]) { self = names.reduce(into: []) { $0.formUnion(Self.named[CIMName($1)] ?? []) } }
     }
 
     /// Writes the object with the slots that are kept; nil keeps all.
@@ -166,7 +193,8 @@ public struct ObjectRow {
             let isKept =
                 switch entry.slot {
                 case Entry.head, Entry.other: system == .all
-                case Entry.path: system != .onlyClass
+                case Entry.path: system.contains(.path)
+                case Entry.relativePath: system.contains(.relativePath)
                 case Entry.qualifiers: true
                 default: kept.map { entry.slot < $0.count && $0[entry.slot] } ?? true
                 }
@@ -174,7 +202,7 @@ public struct ObjectRow {
                 append(reader.bytes(in: entry.range))
             } else if entry.slot == Entry.head {
                 layout.classEntry.withUnsafeBytes { append($0) }
-                if system == .location { layout.location.withUnsafeBytes { append($0) } }
+                for (property, bytes) in layout.constantEntries where system.contains(property) { bytes.withUnsafeBytes { append($0) } }
             }
         }
     }
@@ -213,7 +241,9 @@ public struct ObjectRow {
                 writer.append(entry: reader.bytes(in: places[slot]))
             }
         }
-        for entry in entries where entry.slot == Entry.path { writer.append(entry: reader.bytes(in: entry.range)) }
+        for entry in entries where entry.slot == Entry.path || entry.slot == Entry.relativePath {
+            writer.append(entry: reader.bytes(in: entry.range))
+        }
     }
 }
 

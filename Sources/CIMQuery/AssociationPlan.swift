@@ -33,7 +33,7 @@ public struct AssociationPlan: Hashable, Sendable {
     ///
     /// - Throws: InvalidClass when the source's class, AssocClass or ResultClass is not there; InvalidObjectPath when the path does not fit its
     ///   class, or is in another namespace or on another machine.
-    public init(_ query: AssociationQuery, schema: some AssociationSchema, location: QueryLocation = QueryLocation()) throws(QueryError) {
+    public init(_ query: AssociationQuery, schema: some AssociationSchema, location: CIMLocation = CIMLocation()) throws(QueryError) {
         func find(_ name: String) throws(QueryError) -> CIMClass {
             guard let declaration = schema.resolvedClass(named: name) else {
                 throw QueryError(.invalidClass, "there is no class \(name)", at: query.place)
@@ -49,14 +49,14 @@ public struct AssociationPlan: Hashable, Sendable {
         for name in [query.associationClass, query.resultClass] {
             if let name { _ = try find(name.text) }
         }
-        var source: CIMObjectPath
+        let source: CIMObjectPath
         do throws(ObjectPathError) {
-            source = try query.source.canonicalized(for: sourceClass)
+            source = try query.source.canonicalized(for: sourceClass, in: location) { name, namespace in
+                namespace == location.namespace ? schema.resolvedClass(named: name) : nil
+            }
         } catch {
             throw QueryError(.invalidObjectPath, error.message, at: query.place)
         }
-        source.server = nil
-        source.namespace = nil
         self.query = query
         self.source = source
         comparand = ReferenceComparand(source, in: location)

@@ -26,14 +26,15 @@ indirect enum CheckedCondition: Hashable, Sendable {
         case system(SystemProperty)
     }
 
-    enum Test: Hashable, Sendable {
+    indirect enum Test: Hashable, Sendable {
         case compare(RelationalOperator, Comparand)
         case like(LikePattern, negated: Bool)
         case isa(String, negated: Bool)
         case isNull
         case isNotNull
 
-        /// A comparison with the constant NULL.
-        case never
+        /// Of an array: whether the test holds for one of its elements, or for none.
+        case anyElement(Test)
+        case noElement(Test)
     }
 }

@@ -4,7 +4,7 @@ import CIM
 struct ConditionChecker {
     let declaration: CIMClass
     let classes: ClassLookup
-    let location: QueryLocation
+    let location: CIMLocation
 
     /// Whether `__this` and `__CLASS` may be asked ISA: in schema queries and event queries.
     let allowsClassISA: Bool
@@ -14,7 +14,7 @@ struct ConditionChecker {
     private var positions: [CIMName: Int] = [:]
     private let declared: [CIMName: CIMProperty]
 
-    init(_ declaration: CIMClass, classes: @escaping ClassLookup, location: QueryLocation, allowsClassISA: Bool = false) {
+    init(_ declaration: CIMClass, classes: @escaping ClassLookup, location: CIMLocation, allowsClassISA: Bool = false) {
         self.declaration = declaration
         self.classes = classes
         self.location = location
@@ -39,12 +39,16 @@ struct ConditionChecker {
     }
 
     private mutating func leaf(_ comparison: WQLCondition.Comparison, negated: Bool) throws(QueryError) -> CheckedCondition.Leaf {
-        let property = comparison.property
-        let typed = try type(of: property)
-        if typed.type?.isArray ?? false {
-            throw QueryError(.invalidQuery, "\(property) is an array: arrays cannot be queried", at: property.place)
+        let typed = try type(of: comparison.property)
+        if comparison.property.first == "__this", !comparison.property.isDotted {
+            guard case .isa = comparison.test else {
+                throw QueryError(
+                    .invalidQuery, "expected ISA after __this: __CLASS is the name of the class", at: comparison.property.place)
+            }
         }
-        let test = try test(comparison, typed, negated: negated)
+        let test =
+            typed.type?.isArray ?? false
+            ? try arrayTest(comparison, typed, negated: negated) : try test(comparison, typed, negated: negated)
         let name = CIMName(typed.name)
         let position = positions[name] ?? properties.count
         if position == properties.count {
@@ -54,12 +58,42 @@ struct ConditionChecker {
         return CheckedCondition.Leaf(property: position, steps: typed.steps, test: test)
     }
 
+    /// An array can be NULL or not. Of `__DERIVATION`, the ancestors of a class, each one can be asked.
+    private func arrayTest(
+        _ comparison: WQLCondition.Comparison, _ typed: TypedProperty, negated: Bool
+    ) throws(QueryError) -> CheckedCondition.Test {
+        let property = comparison.property
+        switch comparison.test {
+        case .isNull, .isNotNull: return try test(comparison, typed, negated: negated)
+        case .isa: break
+        case .compare(let operation, _):
+            guard typed.isDerivation else { break }
+            guard !operation.isOrder else {
+                throw QueryError(
+                    .invalidOperator, "expected =, <> or LIKE for \(property), which is \(type(typed)), found \(operation.rawValue)",
+                    at: property.place)
+            }
+            var equality = comparison
+            if case .compare(_, let literal) = comparison.test { equality.test = .compare(.equal, literal) }
+            let isEqual = try test(equality, typed.element, negated: false)
+            return (operation == .notEqual) != negated ? .noElement(isEqual) : .anyElement(isEqual)
+        case .like:
+            guard typed.isDerivation else { break }
+            let isLike = try test(comparison, typed.element, negated: false)
+            return negated ? .noElement(isLike) : .anyElement(isLike)
+        }
+        throw QueryError(
+            .invalidQuery, "\(property) is an array: of arrays only IS NULL and IS NOT NULL can be asked", at: property.place)
+    }
+
+    private func type(_ typed: TypedProperty) -> String { typed.type?.description ?? "a class" }
+
     private func test(
         _ comparison: WQLCondition.Comparison, _ typed: TypedProperty, negated: Bool
     ) throws(QueryError) -> CheckedCondition.Test {
         let property = comparison.property
         func misfit(_ what: String) -> QueryError {
-            QueryError(.invalidOperator, "\(what), but \(property) is \(typed.type?.description ?? "a class")", at: property.place)
+            QueryError(.invalidOperator, "\(what), but \(property) is \(type(typed))", at: property.place)
         }
         switch comparison.test {
         case .isNull: return negated ? .isNotNull : .isNull
@@ -73,11 +107,25 @@ struct ConditionChecker {
             }
             return .isa(name.text, negated: negated)
         case .compare(let operation, let literal):
-            if literal == .null { return .never }
-            let comparand = try LiteralFitting(
-                comparison: comparison, operation: operation, typed: typed, classes: classes, location: location
-            ).comparand(literal)
+            let comparand = try fitting(comparison, operation, typed).fitted(literal).comparand
             return .compare(negated ? operation.negated : operation, comparand)
+        }
+    }
+
+    private func fitting(
+        _ comparison: WQLCondition.Comparison, _ operation: RelationalOperator, _ typed: TypedProperty
+    ) -> LiteralFitting {
+        LiteralFitting(comparison: comparison, operation: operation, typed: typed, classes: classes, location: location)
+    }
+
+    /// The condition, checked before, with its constants in the types of their properties: as those are asked who look at nothing else.
+    func typed(_ condition: WQLCondition) throws(QueryError) -> WQLCondition {
+        try condition.mapComparisons { comparison throws(QueryError) in
+            guard case .compare(let operation, let literal) = comparison.test else { return comparison }
+            let typed = try type(of: comparison.property)
+            var result = comparison
+            result.test = .compare(operation, try fitting(comparison, operation, typed.element).fitted(literal).literal)
+            return result
         }
     }
 }

@@ -3,10 +3,10 @@ import CIM
 extension CheckedCondition {
     /// Whether the condition is seen to hold for no object at all. False does not promise that one exists.
     ///
-    /// Seen are: comparisons with NULL; of several comparisons of one property joined by AND, those that no value fulfils together.
+    /// Seen are: of several comparisons of one property joined by AND, those that no value fulfils together.
     var isNeverTrue: Bool {
         switch self {
-        case .leaf(let leaf): return leaf.test == .never
+        case .leaf: return false
         case .any(let conditions): return conditions.allSatisfy(\.isNeverTrue)
         case .all:
             let conjuncts = self.conjuncts
@@ -43,8 +43,7 @@ extension CheckedCondition {
         mutating func narrow(to test: Test) {
             switch test {
             case .isNull: isNull = true
-            case .never: isEmpty = true
-            case .isNotNull, .like, .isa: isNotNull = true
+            case .isNotNull, .like, .isa, .anyElement, .noElement: isNotNull = true
             case .compare(let operation, let comparand):
                 isNotNull = true
                 switch operation {

@@ -7,12 +7,15 @@ public struct DataQuery: Hashable, Sendable {
 
     /// The class, resolved.
     public let declaration: CIMClass
-    public let location: QueryLocation
+    public let location: CIMLocation
     public let projection: Projection
 
     /// What the condition asks of each row, in the order of `Predicate.properties`.
     public let conditionProperties: [String]
     let condition: CheckedCondition?
+
+    /// The condition as written, with its constants in the types of their properties.
+    let typedCondition: WQLCondition?
 
     /// Checks a query against the resolved class that FROM names.
     ///
@@ -22,7 +25,7 @@ public struct DataQuery: Hashable, Sendable {
     ///
     /// A property inside an embedded object that its class does not have is no error: it reads as NULL.
     public init(
-        _ query: SelectQuery, checkedAgainst declaration: CIMClass, location: QueryLocation = QueryLocation(),
+        _ query: SelectQuery, checkedAgainst declaration: CIMClass, location: CIMLocation = CIMLocation(),
         classes: @escaping ClassLookup
     ) throws(QueryError) {
         guard query.pollingSeconds == nil, query.grouping == nil else {
@@ -33,6 +36,7 @@ public struct DataQuery: Hashable, Sendable {
         }
         var checker = ConditionChecker(declaration, classes: classes, location: location)
         condition = try query.condition.map { condition throws(QueryError) in try checker.check(condition) }
+        typedCondition = try query.condition.map { condition throws(QueryError) in try checker.typed(condition) }
         projection = try Projection(query.list, checkedBy: checker)
         conditionProperties = checker.properties
         self.query = query

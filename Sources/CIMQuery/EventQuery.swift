@@ -16,7 +16,7 @@ public struct EventQuery: Hashable, Sendable {
     ///
     /// Whether the query needs WITHIN depends on who provides the events: `checkPolling` is told.
     public init(
-        _ query: SelectQuery, checkedAgainst declaration: CIMClass, location: QueryLocation = QueryLocation(),
+        _ query: SelectQuery, checkedAgainst declaration: CIMClass, location: CIMLocation = CIMLocation(),
         classes: @escaping ClassLookup
     ) throws(QueryError) {
         guard query.className == CIMName(declaration.name) else {

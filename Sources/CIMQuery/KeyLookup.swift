@@ -1,15 +1,19 @@
 import CIM
 
-/// A condition that fixes every key: at most one object can fulfil it, and its path is known.
+/// A condition that fixes every key, so that the path of what fulfils it is known.
 struct KeyLookup {
     private let values: [CIMName: CIMObjectPath.KeyValue]
 
     /// Whether the condition says nothing but the keys.
     let isWholeCondition: Bool
 
+    /// Whether other keys fulfil the condition as well, which differ in case alone: WQL does not tell them apart, and a source may. Then a
+    /// look at one of them, found or not, is not the answer.
+    let hasCases: Bool
+
     /// Nil unless every key is compared with a constant by `=`, in conditions joined by AND.
     init?(_ query: DataQuery) {
-        let conjuncts = query.query.condition?.conjuncts ?? []
+        let conjuncts = query.typedCondition?.conjuncts ?? []
         let keys = query.declaration.keyProperties
         guard !keys.isEmpty, !conjuncts.isEmpty else { return nil }
         var values: [CIMName: CIMObjectPath.KeyValue] = [:]
@@ -23,25 +27,19 @@ struct KeyLookup {
         guard values.count == keys.count else { return nil }
         self.values = values
         isWholeCondition = conjuncts.count == keys.count
+        hasCases = values.values.contains { value in
+            guard case .string(let text) = value else { return false }
+            return text.utf8.contains { CIMName.fold($0) &- 0x61 < 26 }
+        }
     }
 
     /// The key a source looks for; nil where another value would compare equal too, such as the same instant in
-    /// another time zone, or a reference with and without its namespace.
+    /// another time zone.
     private static func value(_ literal: WQLLiteral, of key: CIMProperty) -> CIMObjectPath.KeyValue? {
-        let value: CIMValue
-        switch literal {
-        case .string(let text) where key.type.base == .string || key.type.base == .char16: value = .string(text)
-        case .string(let text) where key.type.base.isInteger:
-            guard let number = Int128(text) else { return nil }
-            value = CIMValue(integer: number)
-        case .integer(let number) where key.type.base.isInteger || key.type.base == .char16: value = CIMValue(integer: number)
-        case .integer(let number) where key.type.base == .boolean: value = .boolean(number != 0)
-        case .boolean(let flag): value = .boolean(flag)
-        default: return nil
-        }
+        if key.type.base == .datetime || key.type.base == .reference { return nil }
         // What no path can hold is left to the filter.
-        if case .string(let text) = value, text.utf8.contains(where: { $0 < 0x20 }) { return nil }
-        return value.converted(to: key.type).flatMap { CIMObjectPath.KeyValue($0) }
+        if case .string(let text) = literal, text.utf8.contains(where: { $0 < 0x20 }) { return nil }
+        return literal.value.read(as: key.type).flatMap { CIMObjectPath.KeyValue($0) }
     }
 
     /// The path of the object in a class with these keys; nil when the class has others, or the path would be too long.

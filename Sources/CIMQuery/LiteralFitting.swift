@@ -2,56 +2,80 @@ import CIM
 
 /// Gives a constant the type of the property it is compared with (SEMANTICS I.2: a literal is compared with the property's own type).
 ///
-/// Integers and reals fit every number; a number may stand in quotes, as WMI's users write it. 1, -1 and 0 are booleans. Text fits
-/// strings, datetimes (I.9), references where it is a path, and char16 where it is one character. Nothing else fits.
+/// ``CIMValue/read(as:)`` is the table of what may be written for a value of each type, here as in object paths and parameters. WQL adds to it:
+/// a number property is compared with every number, also with one that it cannot hold; -1 is TRUE; a datetime may be written as in I.9; and
+/// for `=` and `<>` a whole number, TRUE and FALSE are the text of that for a string, as in `Handle = 4`. Nothing else fits.
 struct LiteralFitting {
     let comparison: WQLCondition.Comparison
     let operation: RelationalOperator
     let typed: TypedProperty
     let classes: ClassLookup
-    let location: QueryLocation
+    let location: CIMLocation
+
+    /// The constant, ready to be compared, and as it is written for the type.
+    struct Fitted {
+        var comparand: Comparand
+        var literal: WQLLiteral
+
+        init(_ comparand: Comparand, _ literal: WQLLiteral) {
+            self.comparand = comparand
+            self.literal = literal
+        }
+    }
 
     /// - Throws: TypeMismatch for a constant of another type; InvalidOperator for an order of booleans, references or objects; InvalidQuery
     ///   for a text that is no date and time.
-    func comparand(_ literal: WQLLiteral) throws(QueryError) -> Comparand {
-        guard let type = typed.type else { return untyped(literal) }
+    func fitted(_ literal: WQLLiteral) throws(QueryError) -> Fitted {
+        guard let type = typed.type else { return Fitted(untyped(literal), literal) }
         switch type.base {
         case .boolean:
             try refuseOrder()
-            switch literal {
-            case .boolean(let flag): return .boolean(flag)
-            case .integer(let number) where abs(number) <= 1: return .boolean(number != 0)
-            default: throw mismatch(literal)
-            }
+            let isTrue = literal == .integer(-1) ? true : literal.value.read(asScalar: .boolean)?.boolValue
+            guard let isTrue else { throw mismatch(literal) }
+            return Fitted(.boolean(isTrue), .boolean(isTrue))
         case .string:
-            guard case .string(let text) = literal else { throw mismatch(literal) }
-            return .text(FoldedText(text))
+            guard let text = text(literal) else { throw mismatch(literal) }
+            return Fitted(.text(FoldedText(text)), .string(text))
         case .char16:
-            return .character(try character(literal))
+            guard case .char16(let unit) = literal.value.read(asScalar: .char16) else { throw mismatch(literal) }
+            return Fitted(.character(unit), literal)
         case .datetime:
             return try time(literal)
         case .reference:
             try refuseOrder()
-            guard case .string(let text) = literal, let path = reference(text) else { throw mismatch(literal) }
-            return path
+            guard let path = reference(literal.value) else { throw mismatch(literal) }
+            return Fitted(.path(ReferenceComparand(path, in: location)), .string(path.path))
         case .object:
             throw QueryError(
                 .invalidOperator, "\(comparison.property) is an object: expected ISA, IS NULL or a property of it",
                 at: comparison.property.place)
-        case .real32:
-            guard let number = LiteralFitting.number(literal) else { throw mismatch(literal) }
-            guard case .real(let real) = number, Float(real).isFinite else { return number }
-            return .real(Double(Float(real)))
-        default:
-            guard let number = LiteralFitting.number(literal) else { throw mismatch(literal) }
-            return number
+        case .uint8, .sint8, .uint16, .sint16, .uint32, .sint32, .uint64, .sint64, .real32, .real64:
+            switch LiteralFitting.number(literal) {
+            case .integer(let number): return Fitted(.integer(number), .integer(number))
+            case .real(let number):
+                let isNarrow = type.base == .real32 && Float(number).isFinite
+                return Fitted(.real(isNarrow ? Double(Float(number)) : number), .real(number))
+            default: throw mismatch(literal)
+            }
+        }
+    }
+
+    /// The text that a constant is for a string. In an order a number is none: as texts, 9 comes after 10.
+    private func text(_ literal: WQLLiteral) -> String? {
+        switch literal {
+        case .string(let text): text
+        case .integer, .boolean: operation.isOrder ? nil : literal.description
+        case .real: nil
         }
     }
 
     private func mismatch(_ literal: WQLLiteral) -> QueryError {
         let type = typed.type?.description ?? "another type"
+        let isText = typed.type?.base == .string
         return QueryError(
-            .typeMismatch, "expected a constant that fits \(comparison.property), which is \(type), found \(literal.brief)",
+            .typeMismatch,
+            "expected a constant that fits \(comparison.property), which is \(type), found \(literal.brief)"
+                + (isText ? ": put it in quotes, and it is compared as text" : ""),
             at: comparison.operandPlace)
     }
 
@@ -64,39 +88,24 @@ struct LiteralFitting {
         }
     }
 
-    private static func number(_ literal: WQLLiteral) -> Comparand? {
-        switch literal {
-        case .integer(let number): .integer(number)
-        case .real(let number): .real(number)
-        case .string(let text): number(text)
-        case .boolean, .null: nil
+    /// Every number, whatever the property's own range: 300 is no uint8, and more than each.
+    private static func number(_ literal: WQLLiteral) -> WQLLiteral? {
+        guard case .string = literal else {
+            if case .boolean = literal { return nil }
+            return literal
         }
+        for type in [CIMType.sint64, .uint64, .real64] {
+            switch literal.value.read(asScalar: type) {
+            case .sint64(let number): return .integer(Int128(number))
+            case .uint64(let number): return .integer(Int128(number))
+            case .real64(let number): return .real(number)
+            default: continue
+            }
+        }
+        return nil
     }
 
-    /// A number in quotes: what the lexer reads as one, and nothing beside.
-    private static func number(_ text: String) -> Comparand? {
-        guard text.utf8.count <= 64, var lexer = try? WQLLexer(text), let token = try? lexer.next(), token.range == 0..<text.utf8.count
-        else { return nil }
-        switch token.kind {
-        case .integer(let number): return .integer(number)
-        case .real(let number): return .real(number)
-        default: return nil
-        }
-    }
-
-    private func character(_ literal: WQLLiteral) throws(QueryError) -> UInt16 {
-        switch literal {
-        case .string(let text):
-            let units = text.utf16
-            if let unit = units.first, units.count == 1 { return unit }
-        case .integer(let number):
-            if let unit = UInt16(exactly: number) { return unit }
-        default: break
-        }
-        throw mismatch(literal)
-    }
-
-    private func time(_ literal: WQLLiteral) throws(QueryError) -> Comparand {
+    private func time(_ literal: WQLLiteral) throws(QueryError) -> Fitted {
         guard case .string(let text) = literal else { throw mismatch(literal) }
         guard let time = DateTimeLiteral.parse(text), let comparand = LiteralFitting.comparand(time) else {
             throw QueryError(
@@ -106,18 +115,18 @@ struct LiteralFitting {
         }
         // Many schemas do not declare their intervals: only those that do are held to it.
         if typed.isInterval, !time.isInterval { throw mismatch(literal) }
-        return comparand
+        return Fitted(comparand, .string(time.description))
     }
 
     private static func comparand(_ time: CIMDateTime) -> Comparand? {
         time.intervalMicroseconds.map { .interval($0) } ?? time.microsecondsSince1970.map { .timestamp($0) }
     }
 
-    /// The path, in its class's own form where the class is known.
-    private func reference(_ text: String) -> Comparand? {
-        guard let path = try? CIMObjectPath(parsing: text) else { return nil }
-        let canonical = classes(path.className).flatMap { try? path.canonicalized(for: $0) }
-        return .path(ReferenceComparand(canonical ?? path, in: location))
+    /// The path in canonical form, as far as its class is known here.
+    private func reference(_ value: CIMValue) -> CIMObjectPath? {
+        value.read(asScalar: .reference)?.referenceValue?.canonicalReference(in: location) { name, namespace in
+            namespace == location.namespace ? classes(name) : nil
+        }
     }
 
     /// Whatever the constant can be.
@@ -131,10 +140,16 @@ struct LiteralFitting {
         case .string(let text):
             var comparands: [Comparand] = [.text(FoldedText(text))]
             if let time = DateTimeLiteral.parse(text), let comparand = LiteralFitting.comparand(time) { comparands.append(comparand) }
-            if let number = LiteralFitting.number(text) { comparands.append(number) }
-            if !operation.isOrder, let path = reference(text) { comparands.append(path) }
+            switch LiteralFitting.number(literal) {
+            case .integer(let number): comparands.append(.integer(number))
+            case .real(let number): comparands.append(.real(number))
+            default: break
+            }
+            if !operation.isOrder {
+                if let flag = literal.value.read(asScalar: .boolean)?.boolValue { comparands.append(.boolean(flag)) }
+                if let path = reference(literal.value) { comparands.append(.path(ReferenceComparand(path, in: location))) }
+            }
             return comparands.count == 1 ? comparands[0] : .anyOf(comparands)
-        case .null: return .anyOf([])
         }
     }
 }

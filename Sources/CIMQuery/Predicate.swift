@@ -37,7 +37,6 @@ public struct Predicate: Sendable {
     private mutating func append(_ condition: CheckedCondition, whenTrue: Int, whenFalse: Int) -> Int {
         switch condition {
         case .leaf(let leaf):
-            if case .never = leaf.test { return whenFalse }
             steps.append(Step(leaf: leaf, whenTrue: whenTrue, whenFalse: whenFalse))
             return steps.count - 1
         case .all(let conditions):
@@ -68,8 +67,8 @@ public struct Predicate: Sendable {
     }
 
     /// Evaluates over a class, for a query of meta_class.
-    func matches(_ declaration: CIMClass) -> Bool {
-        matches(systemProperties.map { $0?.value(of: declaration) ?? .null })
+    func matches(_ declaration: CIMClass, in location: CIMLocation) -> Bool {
+        matches(systemProperties.map { $0?.value(of: declaration, in: location) ?? .null })
     }
 
     private func holds(_ leaf: CheckedCondition.Leaf, _ top: CIMValue) -> Bool {
@@ -84,7 +83,11 @@ public struct Predicate: Sendable {
             case .system(let property): value = property.value(of: object, classes: classes)
             }
         }
-        switch leaf.test {
+        return holds(leaf.test, value)
+    }
+
+    private func holds(_ test: CheckedCondition.Test, _ value: CIMValue) -> Bool {
+        switch test {
         case .compare(let operation, let comparand):
             return comparand.order(of: value).map { operation.holds($0) } ?? false
         case .like(let pattern, let negated):
@@ -101,7 +104,8 @@ public struct Predicate: Sendable {
             return isa != negated
         case .isNull: return value.isNull
         case .isNotNull: return !value.isNull
-        case .never: return false
+        case .anyElement(let test): return value.arrayValue?.contains { holds(test, $0) } ?? false
+        case .noElement(let test): return value.arrayValue.map { elements in !elements.contains { holds(test, $0) } } ?? false
         }
     }
 }

@@ -5,21 +5,27 @@ import CIM
 public struct Projection: Hashable, Sendable {
     /// The names of the kept properties, without system properties, in the order of the class; nil for all.
     public let kept: [String]?
+
+    /// The system properties that are listed, in WMI's spelling: they are given even to who wants none but those.
+    public let listedSystemProperties: [String]
     private let names: Set<CIMName>
 
     /// - Throws: InvalidQuery and PropertyNotAnObject, as for properties in WHERE.
     init(_ list: SelectQuery.List, checkedBy checker: ConditionChecker) throws(QueryError) {
         guard case .properties(let properties) = list else {
-            self.init(kept: nil)
+            self.init(kept: nil, listedSystemProperties: [])
             return
         }
         var names: Set<CIMName> = []
         for property in properties { names.insert(CIMName(try checker.type(of: property).name)) }
-        self.init(kept: checker.declaration.properties.map(\.name).filter { names.contains(CIMName($0)) })
+        self.init(
+            kept: checker.declaration.properties.map(\.name).filter { names.contains(CIMName($0)) },
+            listedSystemProperties: SystemProperty.allCases.map(\.rawValue).filter { names.contains(CIMName($0)) })
     }
 
-    init(kept: [String]?) {
+    init(kept: [String]?, listedSystemProperties: [String]) {
         self.kept = kept
+        self.listedSystemProperties = listedSystemProperties
         names = Set((kept ?? []).map { CIMName($0) })
     }
 

@@ -5,16 +5,10 @@ extension QueryPlan: CustomStringConvertible {
     public var lines: [String] {
         var lines: [String] = []
         for step in steps {
-            let who = step.source.who
-            switch step.request {
-            case .get(let path): lines.append("get \(path.relativePath) from \(who)")
-            case .query(let query):
-                lines.append("send to \(who): \(query)")
-                if step.fallback != nil {
-                    lines.append("  if it is not capable: enumerate \(step.source.declaration.name), filter here")
-                }
-            case .enumerate: lines.append("enumerate \(step.source.declaration.name) from \(who)")
-            case .notCapable: lines.append("\(who) can neither enumerate nor query \(step.source.declaration.name): ProviderNotCapable")
+            lines.append(step.line(of: step.request))
+            for fallback in step.fallbacks {
+                lines.append("  if it is not capable: \(step.shortLine(of: fallback)), filter here")
+                if case .get = fallback { lines.append("    (not at once: other keys may differ from that one in case alone)") }
             }
         }
         if lines.isEmpty {
@@ -32,4 +26,23 @@ extension QueryPlan: CustomStringConvertible {
     }
 
     public var description: String { lines.joined(separator: "\n") }
+}
+
+extension QueryPlan.Step {
+    fileprivate func line(of request: QueryPlan.Request) -> String {
+        let who = source.who
+        switch request {
+        case .get, .enumerate: return "\(shortLine(of: request)) from \(who)"
+        case .query(let query): return "send to \(who): \(query)"
+        case .notCapable: return "\(who) can neither enumerate nor query \(source.declaration.name): ProviderNotCapable"
+        }
+    }
+
+    fileprivate func shortLine(of request: QueryPlan.Request) -> String {
+        switch request {
+        case .get(let path): "get \(path.relativePath)"
+        case .query(let query): "\(query)"
+        case .enumerate, .notCapable: "enumerate \(source.declaration.name)"
+        }
+    }
 }

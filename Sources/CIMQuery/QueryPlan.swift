@@ -19,11 +19,11 @@ public struct QueryPlan: Hashable, Sendable {
         public var source: QuerySource
         public var request: Request
 
-        /// Whether the rows fulfil the condition as they come. Rows of `fallback` never do by themselves.
+        /// Whether the rows fulfil the condition as they come. Rows of `fallbacks` never do by themselves.
         public var isExact: Bool
 
-        /// What to ask instead when the source answers a query with ProviderNotCapable or NotSupported; nil where nothing is left.
-        public var fallback: Request?
+        /// What to ask instead, one after the other, while the source answers ProviderNotCapable or NotSupported before any row.
+        public var fallbacks: [Request] = []
     }
 
     /// In the order of the sources. Empty: there is no row, and nobody is asked.
@@ -45,7 +45,7 @@ public struct QueryPlan: Hashable, Sendable {
     /// them, and the condition is evaluated over what was merged.
     public init(_ query: DataQuery, sources: [QuerySource], isShallow: Bool = false) {
         self.query = query
-        let conjuncts = query.query.condition?.conjuncts ?? []
+        let conjuncts = query.typedCondition?.conjuncts ?? []
         let named = isShallow ? query.declaration.name : QueryPlan.requiredClass(conjuncts)
         onlyClass = named
         var asked = sources.filter { $0.declaration.isSameOrDerived(from: query.declaration.name) }
@@ -62,20 +62,28 @@ public struct QueryPlan: Hashable, Sendable {
     private static func step(
         _ query: DataQuery, _ conjuncts: [WQLCondition], source: QuerySource, key: KeyLookup?, merges: Bool
     ) -> Step {
-        if let key, source.supportsGet, let path = key.path(in: source.declaration) {
-            return Step(source: source, request: .get(path), isExact: key.isWholeCondition)
+        let path = source.supportsGet ? key?.path(in: source.declaration) : nil
+        let fallbacks: [Request] = source.supportsEnumeration ? [.enumerate] : []
+        // The repository compares the text of keys as WQL does, and has no two that differ in case alone.
+        if let key, let path, !key.hasCases || source.provider == nil {
+            return Step(
+                source: source, request: .get(path), isExact: key.isWholeCondition, fallbacks: source.provider == nil ? [] : fallbacks)
         }
-        let fallback: Request? = source.supportsEnumeration ? .enumerate : nil
-        if source.supportsUnarySelect, !merges || fallback == nil {
+        // Who can do nothing else is asked for the key as it is written.
+        let last: [Request] = path.map { [.get($0)] } ?? []
+        if source.supportsUnarySelect, !merges || fallbacks.isEmpty {
             let pushed = merges ? [] : conjuncts.filter(\.isForProviders)
             let needed = query.neededProperties ?? []
             let list = needed.isEmpty ? SelectQuery.List.all : .properties(needed.map { PropertyPath(CIMName($0)) })
             let select = SelectQuery(list, from: CIMName(source.declaration.name), where: .all(pushed))
-            if fallback == nil || (select.isReadable && (!pushed.isEmpty || !needed.isEmpty)) {
-                return Step(source: source, request: .query(select), isExact: pushed.count == conjuncts.count, fallback: fallback)
+            if fallbacks.isEmpty && last.isEmpty || (select.isReadable && (!pushed.isEmpty || !needed.isEmpty)) {
+                return Step(
+                    source: source, request: .query(select), isExact: pushed.count == conjuncts.count, fallbacks: fallbacks + last)
             }
         }
-        return Step(source: source, request: fallback ?? .notCapable, isExact: conjuncts.isEmpty)
+        let requests = fallbacks + last
+        return Step(
+            source: source, request: requests.first ?? .notCapable, isExact: conjuncts.isEmpty, fallbacks: Array(requests.dropFirst()))
     }
 
     /// The class in `__CLASS = "C"` where that has to hold.

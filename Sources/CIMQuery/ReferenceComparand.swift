@@ -1,36 +1,15 @@
 import CIM
 
-/// Where a query runs: what a path without a server or a namespace means.
-public struct QueryLocation: Hashable, Sendable {
-    public var namespace: CIMNamespaceName
-
-    /// The name of this machine, as in `__SERVER`.
-    public var server: String
-
-    public init(namespace: CIMNamespaceName = .cimv2, server: String = ".") {
-        self.namespace = namespace
-        self.server = server
-    }
-
-    /// Whether a path leads to an object of this namespace.
-    public func contains(_ path: CIMObjectPath) -> Bool {
-        isHere(path.server) && path.namespace.map { CIMNamespaceName($0) == namespace } ?? true
-    }
-
-    /// Whether `name` is this machine.
-    func isHere(_ name: String?) -> Bool { name.map { $0 == "." || CIMName.equal($0, server) } ?? true }
-}
-
 /// A path that references are compared with: the same object wherever server and namespace are spelled out, whatever the case, the order of
 /// the keys, and whether a single key is named (SEMANTICS H.1).
 struct ReferenceComparand: Hashable, Sendable {
     let path: CIMObjectPath
-    private let location: QueryLocation
+    private let location: CIMLocation
     private let namespace: String
     private let keys: [CIMName: CIMObjectPath.KeyValue]
 
     /// `path` is canonical when its class is known.
-    init(_ path: CIMObjectPath, in location: QueryLocation) {
+    init(_ path: CIMObjectPath, in location: CIMLocation) {
         self.path = path
         self.location = location
         namespace = path.namespace ?? location.namespace.text

@@ -27,23 +27,32 @@ extension SchemaQuery {
     }
 
     private static func scope(of comparison: WQLCondition.Comparison) -> Scope {
+        guard !comparison.property.isDotted else { return .all }
+        let name = comparison.property.first
         switch comparison.test {
-        case .isa(let name): return .subtree(of: name)
-        case .isNull: return .topLevel
+        case .isa(let ancestor): return .subtree(of: ancestor)
+        case .isNull: return name == "__SUPERCLASS" ? .topLevel : .all
         case .compare(.equal, .string(let text)):
-            let name = comparison.property.first
-            return name == "__Class"
-                ? .named(CIMName(text)) : name == "__Superclass" ? .children(of: CIMName(text)) : .subtree(of: CIMName(text))
+            switch name {
+            case "__CLASS": return .named(CIMName(text))
+            case "__SUPERCLASS": return .children(of: CIMName(text))
+            case "__DYNASTY", "__DERIVATION": return .subtree(of: CIMName(text))
+            default: return .all
+            }
         default: return .all
         }
     }
 
-    /// The test of a class. `classes` has to know the ancestors of the classes tested.
-    public func matcher(classes: @escaping ClassLookup) throws(QueryError) -> @Sendable (CIMClass) -> Bool {
-        var checker = ConditionChecker(CIMClass(name: "meta_class"), classes: classes, location: QueryLocation(), allowsClassISA: true)
+    /// The test of a class in `location`. `classes` has to know the ancestors of the classes tested.
+    ///
+    /// - Throws: InvalidQuery for anything but the system properties of a class and `__this ISA`; what a data query throws besides.
+    public func matcher(
+        in location: CIMLocation = CIMLocation(), classes: @escaping ClassLookup
+    ) throws(QueryError) -> @Sendable (CIMClass) -> Bool {
+        var checker = ConditionChecker(CIMClass(name: "meta_class"), classes: classes, location: location, allowsClassISA: true)
         let checked = try condition.map { condition throws(QueryError) in try checker.check(condition) }
         let predicate = Predicate(checked, properties: checker.properties, classes: classes)
-        return { predicate.matches($0) }
+        return { predicate.matches($0, in: location) }
     }
 }
 

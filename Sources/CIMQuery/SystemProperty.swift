@@ -51,7 +51,7 @@ enum SystemProperty: String, CaseIterable, Hashable, Sendable {
     }
 
     /// The value for a class.
-    func value(of declaration: CIMClass) -> CIMValue {
+    func value(of declaration: CIMClass, in location: CIMLocation) -> CIMValue {
         switch self {
         case .genus: .sint32(1)
         case .className, .relativePath: .string(declaration.name)
@@ -59,7 +59,9 @@ enum SystemProperty: String, CaseIterable, Hashable, Sendable {
         case .dynasty: .string(declaration.dynasty)
         case .derivation: .strings(declaration.derivation)
         case .propertyCount: .sint32(Int32(clamping: declaration.properties.count))
-        case .server, .namespace, .path: .null
+        case .server: .string(location.server)
+        case .namespace: .string(location.namespace.wmiText)
+        case .path: .string("\\\\\(location.server)\\\(location.namespace.wmiText):\(declaration.name)")
         }
     }
 }

@@ -16,6 +16,16 @@ struct TypedProperty {
 
     /// Whether it is `__CLASS` or `__this`, which stand for the class of the row.
     var isClass = false
+
+    /// Whether it is `__DERIVATION`.
+    var isDerivation = false
+
+    /// An element, where it is an array.
+    var element: TypedProperty {
+        var element = self
+        element.type?.isArray = false
+        return element
+    }
 }
 
 extension ConditionChecker {
@@ -28,7 +38,8 @@ extension ConditionChecker {
         if allowsClassISA, first == "__this" {
             typed = TypedProperty(name: SystemProperty.className.rawValue, type: CIMTypeReference(.string), isClass: true)
         } else if let system = SystemProperty(first) {
-            typed = TypedProperty(name: system.rawValue, type: system.type, isClass: system == .className)
+            typed = TypedProperty(
+                name: system.rawValue, type: system.type, isClass: system == .className, isDerivation: system == .derivation)
         } else if let declared = declaredProperty(named: first) {
             typed = TypedProperty(name: declared.name)
             typed.take(declared)
@@ -42,9 +53,11 @@ extension ConditionChecker {
             let inner = typed.type?.className.flatMap { classes($0) }
             typed.isInterval = false
             typed.isClass = false
+            typed.isDerivation = false
             if let system = SystemProperty(name) {
                 typed.steps.append(.system(system))
                 typed.type = system.type
+                typed.isDerivation = system == .derivation
             } else {
                 typed.steps.append(.property(name.text))
                 typed.type = nil

@@ -20,7 +20,7 @@ public enum WQL {
     /// Throws InvalidQueryType unless `language` is "WQL", in any case (SEMANTICS A.4, ExecQuery).
     public static func checkLanguage(_ language: String) throws(QueryError) {
         guard CIMName.equal(language, "WQL") else {
-            throw QueryError(.invalidQueryType, "expected the query language 'WQL', found '\(language.prefix(40))'", at: .none)
+            throw QueryError(.invalidQueryType, "expected the query language 'WQL', found \(Excerpt.quoted(language))", at: .none)
         }
     }
 

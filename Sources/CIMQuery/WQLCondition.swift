@@ -45,6 +45,19 @@ public indirect enum WQLCondition: Hashable, Sendable {
         return conditions.flatMap(\.conjuncts)
     }
 
+    /// The same with other comparisons.
+    func mapComparisons(_ transform: (Comparison) throws(QueryError) -> Comparison) throws(QueryError) -> WQLCondition {
+        func map(_ conditions: [WQLCondition]) throws(QueryError) -> [WQLCondition] {
+            try conditions.map { condition throws(QueryError) in try condition.mapComparisons(transform) }
+        }
+        switch self {
+        case .comparison(let comparison): return .comparison(try transform(comparison))
+        case .not(let condition): return .not(try condition.mapComparisons(transform))
+        case .and(let conditions): return .and(try map(conditions))
+        case .or(let conditions): return .or(try map(conditions))
+        }
+    }
+
     /// Every comparison, left to right.
     public var comparisons: [Comparison] {
         switch self {
@@ -81,7 +94,7 @@ extension PropertyPath: ExpressibleByStringLiteral {
     }
 }
 
-/// A constant as written.
+/// A constant as written. NULL is none: what is compared with it is asked IS NULL or IS NOT NULL.
 public enum WQLLiteral: Hashable, Sendable {
     case string(String)
 
@@ -92,8 +105,15 @@ public enum WQLLiteral: Hashable, Sendable {
     case real(Double)
     case boolean(Bool)
 
-    /// Compares as unknown with everything (SEMANTICS I.2).
-    case null
+    /// The value, before it is given the type of what it is compared with.
+    var value: CIMValue {
+        switch self {
+        case .string(let text): .string(text)
+        case .integer(let number): CIMValue(integer: number)
+        case .real(let number): .real64(number)
+        case .boolean(let flag): .boolean(flag)
+        }
+    }
 }
 
 /// How a value stands to another.

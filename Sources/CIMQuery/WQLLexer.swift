@@ -71,16 +71,12 @@ struct WQLLexer {
             step()
             return .punctuation(first)
         default:
-            throw QueryError(.invalidQuery, "expected a word, a constant or an operator, found '\(found(at: position))'", at: place)
+            throw QueryError(.invalidQuery, "expected a word, a constant or an operator, found \(found(at: position))", at: place)
         }
     }
 
-    /// What stands at a byte, for messages.
-    func found(at offset: Int) -> String {
-        var end = min(offset + 16, bytes.count)
-        while end > offset, end < bytes.count, bytes[end] & 0xC0 == 0x80 { end -= 1 }
-        return String(decoding: bytes[min(offset, end)..<end], as: UTF8.self)
-    }
+    /// What stands at a byte, quoted for messages.
+    func found(at offset: Int) -> String { Excerpt.quoted(bytes, from: offset) }
 
     private mutating func word(from place: QueryPlace) throws(QueryError) -> String {
         let start = position
@@ -138,7 +134,7 @@ struct WQLLexer {
             isWhole = digits() > 0
         }
         guard isWhole, !(byte.map(CIMName.isIdentifierByte) ?? false) else {
-            throw QueryError(.invalidQuery, "expected a number, found '\(found(at: start))'", at: place)
+            throw QueryError(.invalidQuery, "expected a number, found \(found(at: start))", at: place)
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
         if isReal {

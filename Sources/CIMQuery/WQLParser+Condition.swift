@@ -42,20 +42,21 @@ extension WQLParser {
     }
 
     private mutating func comparison() throws(QueryError) -> WQLCondition.Comparison {
-        let literalPlace = token.place
-        if let literal = try self.literal() {
+        let leftPlace = token.place
+        if isConstantNext {
+            let constant = try self.constant()
             guard case .relational(let operation) = token.kind else { throw failure("an operator") }
             try advance()
-            guard case .word = token.kind, !isLiteralNext() else { throw failure("a property: one side must be one") }
+            guard case .word = token.kind, !isConstantNext else { throw failure("a property: one side must be one") }
             let property = try propertyPath()
-            return try compared(property, operation.mirrored, literal, at: literalPlace)
+            return try compared(property, operation.mirrored, constant, at: leftPlace)
         }
         let property = try propertyPath()
         if case .relational(let operation) = token.kind {
             try advance()
             let place = token.place
-            guard let literal = try literal() else { throw failure("a constant") }
-            return try compared(property, operation, literal, at: place)
+            guard isConstantNext else { throw failure("a constant") }
+            return try compared(property, operation, try constant(), at: place)
         }
         if try take("LIKE") {
             let place = token.place
@@ -63,11 +64,7 @@ extension WQLParser {
         }
         if try take("ISA") {
             let place = token.place
-            let name = CIMName(try string("a class in quotes"))
-            guard CIMName.isValidIdentifier(name.text) else {
-                throw QueryError(.invalidQuery, "expected the name of a class, found '\(name.text.prefix(40))'", at: place)
-            }
-            return WQLCondition.Comparison(property, .isa(name), operandPlace: place)
+            return WQLCondition.Comparison(property, .isa(try className()), operandPlace: place)
         }
         if try take("IS") {
             let isNegated = try take("NOT")
@@ -77,38 +74,44 @@ extension WQLParser {
         throw failure("an operator, LIKE, ISA or IS")
     }
 
-    /// NULL is in no order with anything (SEMANTICS I.2).
-    private func compared(
-        _ property: PropertyPath, _ operation: RelationalOperator, _ literal: WQLLiteral, at place: QueryPlace
-    ) throws(QueryError) -> WQLCondition.Comparison {
-        if literal == .null, operation.isOrder {
-            throw QueryError(.invalidQuery, "expected IS NULL or IS NOT NULL: nothing is in an order with NULL", at: place)
-        }
-        return WQLCondition.Comparison(property, .compare(operation, literal), operandPlace: place)
-    }
-
-    private func isLiteralNext() -> Bool { isNext("TRUE") || isNext("FALSE") || isNext("NULL") }
-
-    /// The constant that is next; nil for anything else.
-    private mutating func literal() throws(QueryError) -> WQLLiteral? {
-        let literal: WQLLiteral
-        switch token.kind {
-        case .string(let text): literal = .string(text)
-        case .integer(let number): literal = .integer(number)
-        case .real(let number): literal = .real(number)
-        case .word:
-            if isNext("TRUE") {
-                literal = .boolean(true)
-            } else if isNext("FALSE") {
-                literal = .boolean(false)
-            } else if isNext("NULL") {
-                literal = .null
-            } else {
-                return nil
-            }
-        default: return nil
+    /// A class, in quotes or not.
+    private mutating func className() throws(QueryError) -> CIMName {
+        guard case .string(let text) = token.kind else { return try name("a class") }
+        guard CIMName.isValidIdentifier(text) else {
+            throw QueryError(.invalidQuery, "expected the name of a class, found \(Excerpt.quoted(text))", at: token.place)
         }
         try advance()
-        return literal
+        return CIMName(text)
+    }
+
+    /// A comparison with NULL asks IS NULL or IS NOT NULL, as in WMI; NULL is in no order with anything.
+    private func compared(
+        _ property: PropertyPath, _ operation: RelationalOperator, _ constant: WQLLiteral?, at place: QueryPlace
+    ) throws(QueryError) -> WQLCondition.Comparison {
+        if let constant { return WQLCondition.Comparison(property, .compare(operation, constant), operandPlace: place) }
+        guard !operation.isOrder else {
+            throw QueryError(.invalidQuery, "expected IS NULL or IS NOT NULL: nothing is in an order with NULL", at: place)
+        }
+        return WQLCondition.Comparison(property, operation == .equal ? .isNull : .isNotNull, operandPlace: place)
+    }
+
+    private var isConstantNext: Bool {
+        switch token.kind {
+        case .string, .integer, .real: true
+        default: isNext("TRUE") || isNext("FALSE") || isNext("NULL")
+        }
+    }
+
+    /// The constant that is next; nil for NULL.
+    private mutating func constant() throws(QueryError) -> WQLLiteral? {
+        let constant: WQLLiteral? =
+            switch token.kind {
+            case .string(let text): .string(text)
+            case .integer(let number): .integer(number)
+            case .real(let number): .real(number)
+            default: isNext("NULL") ? nil : .boolean(isNext("TRUE"))
+            }
+        try advance()
+        return constant
     }
 }

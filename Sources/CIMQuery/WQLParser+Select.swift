@@ -20,7 +20,6 @@ extension WQLParser {
         guard query.pollingSeconds == nil, query.grouping == nil else {
             throw QueryError(.invalidQuery, "expected no WITHIN and no GROUP in a query of meta_class", at: classPlace)
         }
-        for comparison in query.condition?.comparisons ?? [] { try WQLParser.checkSchemaComparison(comparison) }
         return .schema(SchemaQuery(where: query.condition))
     }
 
@@ -66,23 +65,5 @@ extension WQLParser {
             grouping.having = SelectQuery.Having(comparison, count)
         }
         return grouping
-    }
-
-    /// The five conditions of SEMANTICS I.6.
-    private static func checkSchemaComparison(_ comparison: WQLCondition.Comparison) throws(QueryError) {
-        let name = comparison.property.first
-        if !comparison.property.isDotted {
-            switch comparison.test {
-            case .isa where name == "__this": return
-            case .compare(let operation, .string) where !operation.isOrder:
-                if name == "__Class" || name == "__Dynasty" || name == "__Superclass" { return }
-            case .isNull where name == "__Superclass", .isNotNull where name == "__Superclass": return
-            default: break
-            }
-        }
-        throw QueryError(
-            .invalidQuery,
-            "expected __this ISA \"C\", __Class, __Dynasty or __Superclass = \"C\", or __Superclass IS NULL in a query of meta_class",
-            at: comparison.property.place)
     }
 }

@@ -34,8 +34,7 @@ struct WQLParser {
     mutating func advance() throws(QueryError) { token = try lexer.next() }
 
     func failure(_ expected: String, status: WBEMStatus = .invalidQuery) -> QueryError {
-        let found = token.kind == .end ? "the end" : "'\(lexer.found(at: token.range.lowerBound))'"
-        return QueryError(status, "expected \(expected), found \(found)", at: token.place)
+        QueryError(status, "expected \(expected), found \(lexer.found(at: token.range.lowerBound))", at: token.place)
     }
 
     /// Whether the next token is the word, in any case.
@@ -103,12 +102,18 @@ struct WQLParser {
         let (text, place) = try lexer.bracedPath(from: token.place)
         try advance()
         do throws(ObjectPathError) {
-            let path = try CIMObjectPath(parsing: text)
+            let path = try CIMObjectPath(parsing: text, allowingBlanks: true)
             // An unquoted nested path becomes a quoted one, as it is written.
             return try CIMObjectPath(parsing: path.path)
         } catch {
             var place = place
-            place.column += text.utf8.prefix(error.offset ?? 0).reduce(0) { $1 & 0xC0 == 0x80 ? $0 : $0 + 1 }
+            for byte in text.utf8.prefix(error.offset ?? 0) {
+                if byte == 0x0A {
+                    place = QueryPlace(line: place.line + 1, column: 1)
+                } else if byte & 0xC0 != 0x80 {
+                    place.column += 1
+                }
+            }
             throw QueryError(.invalidObjectPath, "in the object path: \(error.message)", at: place)
         }
     }

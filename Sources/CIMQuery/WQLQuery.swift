@@ -87,7 +87,7 @@ public struct SelectQuery: Hashable, Sendable {
 
 /// SELECT * FROM meta_class (SEMANTICS I.6).
 public struct SchemaQuery: Hashable, Sendable {
-    /// A condition on `__this`, `__Class`, `__Dynasty` and `__Superclass` alone.
+    /// A condition on the system properties of classes, and on `__this`.
     public var condition: WQLCondition?
 
     public init(where condition: WQLCondition? = nil) { self.condition = condition }

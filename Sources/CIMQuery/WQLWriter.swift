@@ -100,7 +100,6 @@ extension WQLLiteral: CustomStringConvertible {
         case .integer(let number): number.description
         case .real(let number): number.description
         case .boolean(let flag): flag ? "TRUE" : "FALSE"
-        case .null: "NULL"
         }
     }
 }

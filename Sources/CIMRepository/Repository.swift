@@ -34,18 +34,22 @@ public final class Repository: Sendable {
     /// - Throws: ConnectionFailed when the file, or its directory, cannot be opened or written; BackupRestoreWinmgmtRunning when another
     ///   process has it open; DatabaseVerMismatch; CriticalError when it is damaged or no repository; OutOfDiskSpace. The file is then as
     ///   it was, but for a transaction that a crash left half done, which is undone.
-    /// - Parameter maximumBytes: how large the file may become; past it a change is OutOfDiskSpace.
-    public static func open(_ path: String, maximumBytes: Int? = nil) async throws(CIMError) -> Repository {
+    /// - Parameters:
+    ///   - server: the name of this machine, as in `__SERVER`: a reference that names it is one without it.
+    ///   - maximumBytes: how large the file may become; past it a change is OutOfDiskSpace.
+    public static func open(
+        _ path: String, server: String = ".", maximumBytes: Int? = nil
+    ) async throws(CIMError) -> Repository {
         let lock = try RepositoryLock(path)
         try RepositoryFile.createIfAbsent(path, maximumBytes: maximumBytes)
-        return try load(path, lock: lock) {
+        return try load(path, server: server, lock: lock) {
             try DatabaseQueue(path: path, configuration: RepositoryFile.configuration(maximumBytes: maximumBytes))
         }
     }
 
     /// A repository that lives as long as the reference to it.
-    public static func inMemory() async throws(CIMError) -> Repository {
-        try load(nil, lock: nil) {
+    public static func inMemory(server: String = ".") async throws(CIMError) -> Repository {
+        try load(nil, server: server, lock: nil) {
             let queue = try DatabaseQueue(configuration: RepositoryFile.configuration(maximumBytes: nil))
             try queue.writeWithoutTransaction { database in try RepositoryFile.initialize(Storage(database: database, place: "in memory")) }
             return queue
@@ -53,7 +57,7 @@ public final class Repository: Sendable {
     }
 
     private static func load(
-        _ path: String?, lock: RepositoryLock?, _ connect: () throws -> DatabaseQueue
+        _ path: String?, server: String, lock: RepositoryLock?, _ connect: () throws -> DatabaseQueue
     ) throws(CIMError) -> Repository {
         let place = path ?? "in memory"
         do {
@@ -61,7 +65,10 @@ public final class Repository: Sendable {
             let schema = try queue.writeWithoutTransaction { database in
                 let storage = Storage(database: database, place: place)
                 try RepositoryFile.check(storage, file: path)
-                return try Schema(reading: storage)
+                var schema = try Schema(reading: storage)
+                schema.server = server
+                try Transaction.renewKeys(storage, schema: schema)
+                return schema
             }
             return Repository(path: path, database: queue, schema: schema, lock: lock)
         } catch let error as CIMError {

@@ -128,13 +128,11 @@ extension Schema {
         guard !path.isClassPath else {
             throw CIMError(.invalidObjectPath, "'\(path.relativePath)' names a class: an instance's path has its keys")
         }
-        guard var canonical = canonical(path, for: declaration, in: namespace, depth: 0) else {
-            do {
-                _ = try path.canonicalized(for: declaration)
-            } catch {
-                throw CIMError(.invalidObjectPath, error.message, cause: error)
-            }
-            throw CIMError(.invalidObjectPath, "'\(path.relativePath)' does not fit class \(declaration.name)")
+        var canonical: CIMObjectPath
+        do throws(ObjectPathError) {
+            canonical = try path.canonicalized(for: declaration, in: location(namespace), classes: { self.class($0, in: $1) })
+        } catch {
+            throw CIMError(.invalidObjectPath, error.message, cause: error)
         }
         guard let scope = scope(of: declaration, in: namespace) else {
             throw CIMError(.invalidObjectPath, "class \(declaration.name) has no key of its own: '\(path.relativePath)' names nothing")
@@ -143,35 +141,7 @@ extension Schema {
         return canonical.relativePath.foldedName
     }
 
-    /// The one form of a path, also of those in its keys: no server where it is this one, no namespace where it is this one, keys as the
-    /// class declares them. Nil when it does not fit the class.
-    private func canonical(
-        _ path: CIMObjectPath, for declaration: CIMClass, in namespace: CIMNamespaceName, depth: Int
-    ) -> CIMObjectPath? {
-        guard depth <= CIMObjectPath.maximumNesting, var result = try? path.canonicalized(for: declaration) else { return nil }
-        result.server = nil
-        result.namespace = nil
-        guard case .keys(var keys) = result.keys else { return result }
-        for index in keys.indices {
-            guard case .reference(let target) = keys[index].value else { continue }
-            keys[index].value = .reference(canonical(target, seenFrom: namespace, depth: depth + 1))
-        }
-        result.keys = .keys(keys)
-        return result
-    }
-
-    private func canonical(_ target: CIMObjectPath, seenFrom namespace: CIMNamespaceName, depth: Int) -> CIMObjectPath {
-        var plain = target
-        if plain.server == "." { plain.server = nil }
-        let place = plain.namespace.flatMap { CIMNamespaceName($0) } ?? namespace
-        plain.namespace = plain.server == nil && place == namespace ? nil : place.text
-        guard plain.server == nil, let declaration = self.class(plain.className, in: place),
-            let fitted = canonical(plain, for: declaration, in: place, depth: depth)
-        else { return plain }
-        var result = fitted
-        result.namespace = plain.namespace
-        return result
-    }
+    private func location(_ namespace: CIMNamespaceName) -> CIMLocation { CIMLocation(namespace: namespace, server: server) }
 
     // MARK: - Values
 
@@ -218,9 +188,30 @@ extension Schema {
                 fitted.append(.object(try fit(embedded: embedded, to: type, of: what, in: namespace, depth: depth)))
             }
             return .array(of: .object, fitted)
+        case .reference(let path):
+            return .reference(try fit(reference: path, to: type, of: what, in: namespace))
+        case .array(of: .reference, let elements):
+            var fitted: [CIMValue] = []
+            for case .reference(let path) in elements {
+                fitted.append(.reference(try fit(reference: path, to: type, of: what, in: namespace)))
+            }
+            return .array(of: .reference, fitted)
         default:
             return converted
         }
+    }
+
+    /// In canonical form: two spellings are stored as one, and the machine may get another name.
+    private func fit(
+        reference path: CIMObjectPath, to type: CIMTypeReference, of what: String, in namespace: CIMNamespaceName
+    ) throws(CIMError) -> CIMObjectPath {
+        let location = location(namespace)
+        let classes: CIMObjectPath.ClassFinder = { self.class($0, in: $1) }
+        if let className = type.className, !path.fitsReference(to: className, in: location, classes: classes) {
+            throw CIMError(
+                .typeMismatch, "\(what) takes the path of an instance of \(className), not \(CIMValue.reference(path).briefDescription)")
+        }
+        return path.canonicalReference(in: location, classes: classes)
     }
 
     private func fit(

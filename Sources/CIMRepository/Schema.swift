@@ -22,6 +22,9 @@ public struct Schema: Sendable {
 
     var namespaces: [CIMNamespaceName: Namespace] = [:]
 
+    /// The name of this machine, as in `__SERVER`.
+    public internal(set) var server = "."
+
     /// Grows with every change of what the snapshot holds; instances that define no provider change nothing of it.
     public internal(set) var revision = 0
 

@@ -88,4 +88,16 @@ extension Storage {
     func deleteInstances(of className: String, in namespace: String) throws(CIMError) {
         try execute("DELETE FROM instance WHERE namespace = ? AND class = ?", [namespace, className.foldedName])
     }
+
+    /// The instances whose key names a machine, with their namespaces and keys, in the order of their ids.
+    func instancesOfMachines() throws(CIMError) -> [(row: InstanceRow, key: String, namespace: String)] {
+        try run {
+            let found = try Row.fetchAll(
+                database, sql: #"SELECT id, class, key, checksum, body, namespace FROM instance WHERE instr(key, '"\\\\') > 0 ORDER BY id"#)
+            return try found.map { row in
+                let namespace = String.fromDatabaseValue(row[5]) ?? ""
+                return (try read(row, in: namespace), String.fromDatabaseValue(row[2]) ?? "", namespace)
+            }
+        }
+    }
 }

@@ -156,7 +156,7 @@ struct Transaction {
     static func find(
         _ path: CIMObjectPath, in namespace: CIMNamespaceName, schema: Schema, storage: Storage
     ) throws(CIMError) -> Storage.InstanceRow {
-        try path.checkNamespace(namespace)
+        try path.check(isIn: CIMLocation(namespace: namespace, server: schema.server))
         let key = try schema.key(of: path, in: namespace)
         guard let row = try storage.instance(key: key, in: namespace.text),
             let declaration = schema.class(row.instance.className, in: namespace), declaration.isSameOrDerived(from: path.className)
@@ -167,6 +167,30 @@ struct Transaction {
     private mutating func noteDefinition(_ className: String, in namespace: CIMNamespaceName) {
         if let declaration = schema.class(className, in: namespace), ProviderDefinition.isDefined(by: declaration) {
             definitionsChanged.insert(namespace)
+        }
+    }
+
+    /// Gives instances that were stored with references to this machine by its name the keys that they have without it. Of two that are one,
+    /// the later stays.
+    static func renewKeys(_ storage: Storage, schema: Schema) throws(CIMError) {
+        let found = try storage.instancesOfMachines()
+        if found.isEmpty { return }
+        try storage.run { try storage.database.beginTransaction(.immediate) }
+        do throws(CIMError) {
+            for (row, key, name) in found {
+                // What no longer fits is left as it is: nobody finds it by its key, and an enumeration still gives it.
+                guard let namespace = CIMNamespaceName(name), let renewed = try? schema.checked(row.instance, in: namespace),
+                    renewed.key != key
+                else { continue }
+                if let other = try storage.instance(key: renewed.key, in: name) { try storage.delete(instance: other.id) }
+                let record = try RecordWriter.checked { () throws(RecordError) in try RecordWriter.record(of: renewed.instance) }
+                try storage.delete(instance: row.id)
+                try storage.insert(record, of: renewed.instance.className, key: renewed.key, in: name)
+            }
+            try storage.run { try storage.database.commit() }
+        } catch {
+            try? storage.database.rollback()
+            throw error
         }
     }
 
@@ -193,17 +217,17 @@ extension RecordWriter {
 }
 
 extension CIMObjectPath {
-    /// Throws InvalidNamespace when the path is in another namespace (SEMANTICS C.2).
-    func checkNamespace(_ namespace: CIMNamespaceName) throws(CIMError) {
-        guard let mine = self.namespace, CIMNamespaceName(mine) != namespace else { return }
-        throw CIMError(.invalidNamespace, "\(path) is not in \(namespace)")
+    /// Throws InvalidNamespace when the path is in another namespace, or on another machine (SEMANTICS C.2).
+    func check(isIn location: CIMLocation) throws(CIMError) {
+        if location.contains(self) { return }
+        throw CIMError(.invalidNamespace, "\(path) is not in \(location.namespace) of this machine")
     }
 }
 
 extension Schema {
     /// The namespace that a path to an instance of `__NAMESPACE` names.
     func namespace(at path: CIMObjectPath, in parent: CIMNamespaceName) throws(CIMError) -> CIMNamespaceName {
-        try path.checkNamespace(parent)
+        try path.check(isIn: CIMLocation(namespace: parent, server: server))
         guard case .keys(let keys) = path.keys, let key = keys.first else { throw CIMError(.invalidObjectPath, "\(path) has no Name") }
         return try namespace(named: key.value.value, in: parent)
     }

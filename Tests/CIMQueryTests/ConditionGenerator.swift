@@ -66,7 +66,7 @@ struct ConditionGenerator {
             names + [random.below(30) == 0 ? "__CLASS" : CIMName(random.below(2) == 0 ? property.name : property.name.uppercased())])
         switch random.below(8) {
         case 0: return WQLCondition.Comparison(path, random.below(2) == 0 ? .isNull : .isNotNull)
-        case 1: return WQLCondition.Comparison(path, .compare(random.below(2) == 0 ? .equal : .notEqual, .null))
+        case 1: return WQLCondition.Comparison(path, random.below(2) == 0 ? .isNull : .isNotNull)
         default: break
         }
         let operation = random.pick(RelationalOperator.allCases)

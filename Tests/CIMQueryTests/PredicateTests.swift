@@ -47,7 +47,9 @@ struct PredicateTests {
         arguments: [
             ("Size = 5", false), ("NOT Size = 5", false), ("Size <> 5", false), ("NOT Size < 5", false), ("Size IS NULL", true),
             ("NOT Size IS NULL", false), ("Size IS NOT NULL", false), ("NOT Size IS NOT NULL", true), ("Id LIKE '%'", false),
-            ("NOT Id LIKE 'x'", false), ("Size = NULL", false), ("Size <> NULL", false), ("NOT Size = NULL", false),
+            ("NOT Id LIKE 'x'", false), ("Size = NULL", true), ("Size <> NULL", false), ("NOT Size = NULL", false), ("NULL = Size", true),
+            ("NOT NULL <> Size", true),
+            ("Tags = NULL", true), ("Tags IS NULL", true), ("Tags <> NULL", false), ("Inner = NULL", true),
             ("Inner ISA 'Part'", false),
             ("NOT Inner ISA 'Part'", false), ("Inner.Maker = 'x'", false), ("NOT (Size = 5 AND Level = 1)", false),
             ("NOT (Size = 5 AND Level = 2)", true), ("NOT (Size = 5 OR Level = 2)", false), ("Size = 5 OR Level = 1", true),
@@ -58,11 +60,51 @@ struct PredicateTests {
         #expect(try Disks.matches(condition, ["Level": 1]) == expected, "absent: \(condition)")
     }
 
-    @Test("I.2: a comparison with the constant NULL never holds, whatever the value")
-    func nullConstant() throws {
-        for condition in ["Size = NULL", "Size <> NULL", "NOT Size = NULL", "NULL = Size"] {
-            #expect(try !Disks.matches(condition, ["Size": 5]))
-        }
+    @Test(
+        "I.2: = NULL is IS NULL and <> NULL is IS NOT NULL, on both sides and under NOT, of arrays and objects, too",
+        arguments: [
+            ("Size = NULL", false), ("Size <> NULL", true), ("Size != NULL", true), ("NOT Size = NULL", true), ("NULL = Size", false),
+            ("NULL <> Size", true), ("NOT (Size = NULL OR Level = NULL)", false), ("NOT (Size = NULL AND Level = NULL)", true),
+            ("Tags <> NULL", true), ("Tags IS NOT NULL", true), ("NOT Tags IS NULL", true), ("Tags = NULL", false), ("Inner <> NULL", true),
+        ])
+    func nullConstant(condition: String, expected: Bool) throws {
+        let inner = CIMValue.object(CIMInstance(className: "Part"))
+        #expect(try Disks.matches(condition, ["Size": 5, "Tags": .strings([]), "Inner": inner]) == expected)
+    }
+
+    @Test(
+        "A constant of another type that reads as the property's is converted, on both sides",
+        arguments: [
+            ("IsOn = 'TRUE'", "IsOn", CIMValue.boolean(true), true), ("'True' = IsOn", "IsOn", .boolean(true), true),
+            ("IsOn <> 'FALSE'", "IsOn", .boolean(true), true), ("IsOn = '0'", "IsOn", .boolean(false), true),
+            ("IsOn = 1", "IsOn", .boolean(true), true), ("IsOn = -1", "IsOn", .boolean(true), true),
+            ("IsOn = 'false'", "IsOn", .boolean(true), false), ("Level = '7'", "Level", .sint32(7), true),
+            ("Level = '0x1F'", "Level", .sint32(31), true), ("Level < '7.5'", "Level", .sint32(7), true),
+            ("Size = '18446744073709551615'", "Size", .uint64(.max), true), ("Level = 7.0", "Level", .sint32(7), true),
+            ("Speed = '1.5e3'", "Speed", .real64(1500), true), ("Id = 4", "Id", "4", true), ("4 <> Id", "Id", "5", true),
+            ("Id = TRUE", "Id", "true", true), ("Letter = 'x'", "Letter", .char16(120), true),
+            ("Letter = 120", "Letter", .char16(120), true),
+            (
+                "Twin = 'disk=\"a\"'", "Twin",
+                .reference(CIMObjectPath(className: "Disk", keys: .keys([.init(name: "Id", value: .string("A"))]))), true
+            ),
+            ("Inner.Maker = 5", "Inner", .object(CIMInstance(className: "Part", ["Maker": "5"])), true),
+        ])
+    func conversions(condition: String, name: String, value: CIMValue, expected: Bool) throws {
+        let predicate = try Disks.predicate(where: condition)
+        #expect(predicate.properties == [name])
+        #expect(predicate.matches([value]) == expected, "\(condition) over \(value)")
+    }
+
+    @Test(
+        "__DERIVATION is asked element by element: = and LIKE hold for one, <> and NOT for none",
+        arguments: [
+            ("__DERIVATION = 'part'", true), ("__DERIVATION LIKE 'P%'", true), ("NOT __DERIVATION = 'Part'", false),
+            ("__DERIVATION <> 'Disk'", false), ("__DERIVATION <> 'Tape'", true), ("NOT __DERIVATION LIKE 'T%'", true),
+            ("NOT __DERIVATION <> 'Disk'", true), ("__DERIVATION IS NULL", false),
+        ])
+    func derivation(condition: String, expected: Bool) throws {
+        #expect(try Disks.predicate(where: condition).matches(CIMInstance(className: "FastDisk")) == expected)
     }
 
     @Test(

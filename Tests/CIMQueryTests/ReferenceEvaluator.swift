@@ -45,7 +45,7 @@ struct ReferenceEvaluator {
             let lineage = ["part": ["part"], "disk": ["disk", "part"], "fastdisk": ["fastdisk", "disk", "part"]]
             return (lineage[object.className.lowercased()] ?? []).contains(name.text.lowercased())
         case .compare(let operation, let literal):
-            guard value != .null, literal != .null else { return nil }
+            guard value != .null else { return nil }
             return compare(value, operation, literal)
         }
     }

@@ -147,7 +147,8 @@ import Testing
         let repository = try await repository()
         for (text, expected): (String, WBEMStatus) in [
             ("A", .invalidObjectPath), ("A.Wrong=1", .invalidObjectPath), ("A=@", .invalidObjectPath), ("Free=1", .invalidObjectPath),
-            ("None.K=1", .invalidClass), ("root\\other:A=\"x\"", .invalidNamespace), ("root/CIMV2:A=\"x\"", .notFound),
+            ("None.K=1", .invalidClass), ("root\\other:A=\"x\"", .invalidNamespace),
+            ("//elsewhere/root/cimv2:A=\"x\"", .invalidNamespace), ("root/CIMV2:A=\"x\"", .notFound),
         ] {
             #expect(try await status { _ = try await repository.instance(at: try path(text), in: .cimv2) } == expected, "\(text)")
         }
@@ -183,6 +184,72 @@ import Testing
             #"Link.One="\\\\.\\root\\cimv2:b=\"x\"",Two="A='y'""#,
         ] {
             #expect(try await repository.instance(at: try path(text), in: .cimv2).className == "Link", "\(text)")
+        }
+    }
+
+    private static let lines = """
+        class Pt { [key] uint8 Id; };
+        [Association] class Ln { [key] Pt ref A; [key] Pt ref B; string S; Pt ref C; Pt ref Many[]; };
+        """
+
+    private static func line(_ a: String, _ text: String, c: String? = nil) throws -> CIMInstance {
+        CIMInstance(
+            className: "Ln",
+            [
+                "A": .reference(try CIMObjectPath(parsing: a)), "B": "Pt=2", "S": .string(text), "C": c.map { .string($0) } ?? .null,
+                "Many": .strings([a, "Pt='3'"]),
+            ])
+    }
+
+    @Test("Two spellings of one association are one instance, and its references are stored in one form")
+    func spellings() async throws {
+        let repository = try await Repository.inMemory(server: "vm")
+        try await repository.compile(Self.lines)
+        for text in ["Pt.Id=1", "pt='1'", #"\\VM\root\cimv2:Pt.Id=1"#, "//localhost/ROOT/cimv2:PT=0x1", "/root/cimv2:Pt.Id=01"] {
+            try await repository.commit([.putInstance(try Self.line(text, text, c: text), in: .cimv2)])
+            let all = try await repository.all("Ln")
+            #expect(all.count == 1 && all[0]["S"] == .string(text))
+            #expect(all[0].path?.relativePath == #"Ln.A="Pt.Id=1",B="Pt.Id=2""# && all[0]["C"]?.referenceValue?.path == "Pt.Id=1")
+            #expect(all[0]["Many"]?.arrayValue?.compactMap { $0.referenceValue?.path } == ["Pt.Id=1", "Pt.Id=3"])
+        }
+        let quoted = #"Ln.B="pt='2'",A="\\\\vm\\root\\cimv2:pt=\"1\"""#
+        #expect(try await repository.instance(at: try path(quoted), in: .cimv2).className == "Ln")
+        try await repository.commit([.deleteInstance(try path(quoted), in: .cimv2)])
+        #expect(try await repository.all("Ln").isEmpty)
+    }
+
+    @Test("A reference to an instance of an unrelated class, to a class, or to nothing known is TypeMismatch; elsewhere nobody looks")
+    func unrelatedReferences() async throws {
+        let repository = try await repository()
+        try await repository.compile(Self.lines)
+        for (a, c) in [("A='x'", nil), ("Pt=1", "A='x'"), ("Pt", nil), ("None=1", nil), ("root/cimv2:A='x'", nil)] as [(String, String?)] {
+            let refused = try await status { try await repository.commit([.putInstance(try Self.line(a, "", c: c), in: .cimv2)]) }
+            #expect(refused == .typeMismatch, "\(a) \(c ?? "")")
+        }
+        for a in ["root/other:A='x'", "//elsewhere/root/cimv2:A='x'"] {
+            #expect(try await status { try await repository.commit([.putInstance(try Self.line(a, ""), in: .cimv2)]) } == nil)
+        }
+    }
+
+    @Test("References that named this machine are found without it after the next start; of two spellings the later stays")
+    func renewedKeys() async throws {
+        let folder = try ScratchFolder()
+        let file = folder.file()
+        do {
+            // To another machine the two are different.
+            let repository = try await Repository.open(file, server: "other")
+            try await repository.compile(Self.lines)
+            for (a, text) in [("Pt=1", "first"), (#"\\vm\root\cimv2:Pt=1"#, "second"), (#"\\vm\root\cimv2:Pt=5"#, "third")] {
+                try await repository.commit([.putInstance(try Self.line(a, text), in: .cimv2)])
+            }
+            #expect(try await repository.all("Ln").count == 3)
+            await repository.close()
+        }
+        for _ in 0..<2 {
+            let repository = try await Repository.open(file, server: "vm")
+            #expect(try await repository.all("Ln").compactMap { $0["S"]?.stringValue } == ["second", "third"])
+            #expect(try await repository.instance(at: try path(#"Ln.A="Pt=5",B="Pt=2""#), in: .cimv2)["S"] == "third")
+            await repository.close()
         }
     }
 

@@ -24,7 +24,9 @@ struct CIMObjectPathTests {
         "H.1: values of every kind",
         arguments: [
             ("1", CIMObjectPath.KeyValue.integer(1)), ("+1", .integer(1)), ("-9223372036854775808", .integer(.min)),
-            ("0xFF", .integer(255)), ("18446744073709551615", .unsigned(.max)), ("9223372036854775807", .integer(.max)),
+            ("0xFF", .integer(255)), ("010", .integer(8)), ("-017", .integer(-15)), ("0", .integer(0)), ("00", .integer(0)),
+            ("101b", .integer(5)), ("-1B", .integer(-1)), ("0b", .integer(0)), ("0x1b", .integer(27)),
+            ("18446744073709551615", .unsigned(.max)), ("9223372036854775807", .integer(.max)),
             ("TRUE", .boolean(true)), ("false", .boolean(false)), (#""a\"b\\c""#, .string(#"a"b\c"#)), (#"'a\'b"c'"#, .string(#"a'b"c"#)),
             (#""""#, .string("")), (#""Größe%20""#, .string("Größe%20")),
             (
@@ -49,7 +51,9 @@ struct CIMObjectPathTests {
             ("C.k=1, j=2", 6), ("C.k=1,k=2", 6), ("C.k=1,K=2", 6), (#"C.k="a"#, 4), ("C.k='a\u{1}'", 6), (#"C.k="\a""#, 6), (#"C.k="\"#, 6),
             ("C.k=12x", 4), ("C.k=--1", 4), ("C.k=-", 4), ("C.k=0x", 4), ("C.k=18446744073709551616", 4), ("C.k=-9223372036854775809", 4),
             ("C.k=1.5", 5), ("C=@x", 3), ("C.k=@", 4), ("\\\\", 2), ("\\\\.", 3), ("\\\\.\\root", 4), ("\\\\.\\:C", 4), ("root\\\\x:C", 0),
-            ("root/:C", 0), (":C", 0), ("root/cimv2:", 11), ("C,D", 1), ("C.k=1D.k=2", 4), ("C\u{0}", 1), ("C.=", 3), ("\\C", 0),
+            ("root/:C", 0), (":C", 0), ("root/cimv2:", 11), ("C,D", 1), ("C.k=1D.k=2", 4), ("C\u{0}", 1), ("C.=", 3), ("\\C", 1), ("/C", 1),
+            ("/", 1), ("//host:80/root/x:C", 6), ("C.k=089", 4), ("C.k=102b", 4),
+            ("/root/x:C ", 9), ("///x:C", 2),
         ])
     func refused(text: String, offset: Int) {
         let error = #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: text) }
@@ -110,6 +114,96 @@ struct CIMObjectPathTests {
             CIMProperty(name: "Since", type: .init(.datetime), qualifiers: [CIMQualifier(name: "Key")]),
         ])
 
+    @Test(
+        "A path may begin with / or \\, with or without a machine, as WBEM URIs do",
+        arguments: [
+            ("/root/cimv2:T.K=1", "root/cimv2", nil), (#"\root\cimv2:T.K=1"#, "root/cimv2", nil), ("/:T.K=1", nil, nil),
+            ("//host/root/cimv2:T.K=1", "root/cimv2", "host"), ("//host/root:T.K=1", "root", "host"),
+            (#"\\.\root/cimv2:T.K=1"#, "root/cimv2", "."),
+            ("//127.0.0.1/root/cimv2:T.K=1", "root/cimv2", "127.0.0.1"),
+        ] as [(String, String?, String?)])
+    func rooted(text: String, namespace: String?, server: String?) throws {
+        let path = try CIMObjectPath(parsing: text)
+        #expect(path.namespace == namespace && path.server == server && path.relativePath == "T.K=1")
+    }
+
+    @Test("This machine is also ., localhost and 127.0.0.1, and its name without its domain")
+    func machines() {
+        let here = CIMLocation(server: "vm.example.org")
+        for name in [nil, ".", "localhost", "LOCALHOST", "127.0.0.1", "VM", "vm.example.org"] {
+            #expect(here.isHere(name), "\(name ?? "nil")")
+        }
+        for name in ["other", "vm.example", "v", "", "127.0.0.2"] { #expect(!here.isHere(name), "\(name)") }
+        #expect(!CIMLocation(server: "10.0.0.1").isHere("10"))
+    }
+
+    @Test("A key is read in its type: Index=\"7\" is 7, On=\"TRUE\" and On=1 are TRUE, whatever the notation")
+    func typedKeys() throws {
+        let mixed = CIMClass(
+            name: "M",
+            properties: [
+                CIMProperty(name: "Index", type: .init(.sint16), qualifiers: [CIMQualifier(name: "key")]),
+                CIMProperty(name: "On", type: .init(.boolean), qualifiers: [CIMQualifier(name: "key")]),
+            ])
+        for text in [#"M.Index="7",On="TRUE""#, "m.on=1,index=7", #"M.Index="0x7",On='true'"#, "M.Index=111b,On=TRUE", "M.Index=07,On='1'"]
+        {
+            #expect(try CIMObjectPath(parsing: text).canonicalized(for: mixed).relativePath == "M.Index=7,On=TRUE", "\(text)")
+        }
+        for text in [#"M.Index="x",On=1"#, "M.Index=7,On=2", #"M.Index="",On=1"#, "M.Index=TRUE,On=1", #"M.Index=7,On="yes""#] {
+            #expect(throws: ObjectPathError.self, "\(text)") { try CIMObjectPath(parsing: text).canonicalized(for: mixed) }
+        }
+        let named = CIMClass(
+            name: "N", properties: [CIMProperty(name: "Name", type: .init(.string), qualifiers: [CIMQualifier(name: "key")])])
+        let error = #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: "N.Name=010").canonicalized(for: named) }
+        #expect(error?.message.contains("put it in quotes") == true)
+    }
+
+    @Test("References in keys have one form, however deep: place, class, keys, their order and their notation")
+    func canonicalReferences() throws {
+        func key(_ name: String, _ type: CIMType, to className: String? = nil) -> CIMProperty {
+            CIMProperty(name: name, type: CIMTypeReference(type, className: className), qualifiers: [CIMQualifier(name: "key")])
+        }
+        let classes = [
+            CIMClass(name: "Pt", properties: [key("Id", .uint8)]),
+            CIMClass(name: "Ln", properties: [key("A", .reference, to: "Pt"), key("B", .reference, to: "Pt")]),
+            CIMClass(name: "On", properties: [key("Of", .reference, to: "Ln")]),
+        ]
+        let here = CIMLocation(namespace: .cimv2, server: "vm")
+        let find: CIMObjectPath.ClassFinder = { name, namespace in
+            namespace == .cimv2 ? classes.first { CIMName.equal($0.name, name) } : nil
+        }
+        func canonical(_ path: CIMObjectPath, _ declaration: CIMClass) throws -> String {
+            try path.canonicalized(for: declaration, in: here, classes: find).relativePath
+        }
+        func quoted(_ path: String) -> CIMObjectPath.KeyValue { .string(path) }
+        let spellings = [
+            "Pt.Id=1", "pt=1", #"PT.ID="1""#, #"\\VM\ROOT\cimv2:Pt.Id=1"#, "//./root/cimv2:Pt=0x1", "/root/CIMV2:Pt.Id=01",
+            "root/cimv2:Pt.id=1b",
+        ]
+        for spelling in spellings {
+            var line = CIMObjectPath(
+                className: "LN", keys: .keys([.init(name: "b", value: quoted("Pt.Id=2")), .init(name: "a", value: quoted(spelling))]))
+            #expect(try canonical(line, classes[1]) == #"Ln.A="Pt.Id=1",B="Pt.Id=2""#, "\(spelling)")
+            line.namespace = "root/cimv2"
+            line.server = "localhost"
+            let outer = CIMObjectPath(className: "on", keys: .keys([.init(name: nil, value: quoted(line.path))]))
+            #expect(try canonical(outer, classes[2]) == #"On.Of="Ln.A=\"Pt.Id=1\",B=\"Pt.Id=2\"""#, "\(spelling)")
+        }
+        for (text, expected) in [
+            (#"\\vm\root\x:Pt.Id="1""#, #"root\x:Pt.Id="1""#), ("//other/root/cimv2:pt=1", #"\\other\root\cimv2:pt=1"#),
+            ("Zz.b=1,A=2", "Zz.b=1,A=2"),
+        ] {
+            #expect(try CIMObjectPath(parsing: text).canonicalReference(in: here, classes: find).path == expected)
+        }
+        #expect(try CIMObjectPath(parsing: "pt=1").fitsReference(to: "PT", in: here, classes: find))
+        #expect(try !CIMObjectPath(parsing: "Ln=1").fitsReference(to: "Pt", in: here, classes: find))
+        #expect(try !CIMObjectPath(parsing: "Pt").fitsReference(to: "Pt", in: here, classes: find))
+        #expect(try !CIMObjectPath(parsing: "No.Id=1").fitsReference(to: "Pt", in: here, classes: find))
+        for text in ["root/x:Ln=1", "//other/root/cimv2:Ln=1"] {
+            #expect(try CIMObjectPath(parsing: text).fitsReference(to: "Pt", in: here, classes: find))
+        }
+    }
+
     @Test("H.1: the canonical form spells and orders keys as declared and gives values their types")
     func canonical() throws {
         let path = try CIMObjectPath(parsing: #"LINUX_disk.SINCE="20260101000000.000000+000",bus=0x10"#)
@@ -124,7 +218,7 @@ struct CIMObjectPathTests {
         "H.1: a missing, unknown, doubled or misfit key is InvalidObjectPath",
         arguments: [
             "D.Bus=1", #"D.Bus=1,Since="x""#, #"D.Bus=256,Since="20260101000000.000000+000""#, "D=1", "D=@", "D.Label=\"x\"",
-            #"D.Bus="1",Since="20260101000000.000000+000""#, #"D.Bus=1,Since="20260101000000.000000+000",Other=1"#,
+            #"D.Bus="1.5",Since="20260101000000.000000+000""#, #"D.Bus=1,Since="20260101000000.000000+000",Other=1"#,
         ])
     func misfits(text: String) throws {
         let path = try CIMObjectPath(parsing: text)

@@ -111,7 +111,7 @@ extension Integration {
                 }
             }
             provider.on("GetObjectAsync") { $0.reply(.noError, QueryTests.things(2)) }
-            let two = try await scene.client.run(.query("SELECT * FROM Test_Dynamic WHERE Name = 'n1'"), form)
+            let two = try await scene.client.run(.query("SELECT * FROM Test_Dynamic WHERE Name = '1'"), form)
             #expect(two.status == .providerFailure)
             try await expectQuiet(scene)
         }

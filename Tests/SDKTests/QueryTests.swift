@@ -50,6 +50,24 @@ extension SDKTests {
             withExtendedLifetime(service) {}
         }
 
+        @Test("System properties that a session's query names are properties of its instances; a path that is named needs no keys")
+        func sessionSystemProperties() async throws {
+            let (stage, _, service) = try await shelves()
+            let session = stage.stage.session
+            let text = "SELECT __superclass, __DERIVATION, __SERVER, __GENUS, __RELPATH, Number FROM Test_Box WHERE Name = 'b1'"
+            let found = try await soon {
+                var all: [CIMInstance] = []
+                for try await instance in session.execQuery(text) { all.append(instance) }
+                return all
+            }
+            let box = try #require(found.first)
+            #expect(found.count == 1 && box["__SUPERCLASS"] == "Test_Furniture" && box["__DERIVATION"] == .strings(["Test_Furniture"]))
+            #expect(box["__SERVER"]?.stringValue?.isEmpty == false && box["__GENUS"] == .sint32(2))
+            #expect(box["__RELPATH"] == #"Test_Box.Name="b1""# && box.path?.relativePath == #"Test_Box.Name="b1""#)
+            #expect(box["Number"] == .uint32(1) && box["Name"] == nil && box["__PATH"] == nil)
+            withExtendedLifetime(service) {}
+        }
+
         @Test("I.4: a session's ASSOCIATORS OF and REFERENCES OF")
         func sessionAssociations() async throws {
             let (stage, provider, service) = try await shelves()

@@ -213,6 +213,8 @@ extension ProgramTests {
         #expect(
             Self.objects(all)
                 == ["{\"__CLASS\":\"Test_Thing\",\"Name\":\"thing2\",\"Number\":2,\"Text\":null,\"Small\":null,\"Inner\":null}"])
+        let system = try await run(["query", "SELECT __RELPATH, __GENUS, Number FROM Test_Thing WHERE Number = 1"], on: bus.address)
+        #expect(system.output.contains("Test_Thing.Name=\"thing1\"") && system.output.contains(" 2 "), "\(system.output)\(system.errors)")
         let none = try await run(["query", "SELECT * FROM Test_Thing WHERE Number > 5", "-o", "json"], on: bus.address)
         #expect(none.end == .exited(0) && none.output.isEmpty)
         let classes = try await run(["query", "SELECT * FROM meta_class WHERE __this ISA 'Test_Thing'"], on: bus.address)

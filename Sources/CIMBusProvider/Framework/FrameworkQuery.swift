@@ -60,7 +60,7 @@ public struct FrameworkQuery: Sendable, CustomStringConvertible {
         }
         var values: [CIMValue] = []
         for literal in literals {
-            guard let value = literal.converted(to: type) else { return nil }
+            guard let value = literal.read(as: type) else { return nil }
             values.append(value)
         }
         return Self.distinct(values)
