@@ -24,6 +24,10 @@ struct ExhaustiveTests {
             Model(
                 name: "nested", limits: Model.tightLimits, depth: 7, forms: [.sync], nested: true, references: 1, objects: 1, fewer: true),
             Model(
+                name: "nested results", limits: oneResult, depth: 7, forms: [.semisync], nested: true, references: 1, objects: 1,
+                fewer: true,
+                opening: 3),
+            Model(
                 name: "conducted", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, conducted: true,
                 references: 1, objects: 1, fewer: true),
             Model(
@@ -42,6 +46,13 @@ struct ExhaustiveTests {
                 + "\(search.longest) moments until silence ends everything")
         #expect(search.fault == nil)
         #expect(search.reached >= 7)
+    }
+
+    /// One finished operation is kept for a user.
+    static var oneResult: Limits {
+        var limits = Model.tightLimits
+        limits.resultsPerUser = 1
+        return limits
     }
 
     /// One call at a time, so that the second operation waits for the first.
