@@ -90,9 +90,26 @@ extension Broker {
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
+            warn(of: compiled, by: provider)
         } catch {
             throw error.error
         }
+    }
+
+    private static let mostWarnings = 20
+
+    /// What a provider's text says and its author may not have meant. `Register` has no place for it in its reply.
+    private func warn(of compiled: CompiledMOF, by provider: String) {
+        for warning in compiled.unit.warnings.prefix(Self.mostWarnings) { logger.warning("\(warning)") }
+        var foreign: [String] = []
+        for case .putClass(let declared, _, _) in compiled.changes {
+            guard let owner = declared.providerName, !CIMName.equal(owner, provider) else { continue }
+            foreign.append("\(declared.name) (\(owner.clipped(80)))")
+        }
+        guard !foreign.isEmpty else { return }
+        let more = foreign.count > Self.mostWarnings ? " and \(foreign.count - Self.mostWarnings) more" : ""
+        let names = foreign.prefix(Self.mostWarnings).joined(separator: ", ") + more
+        logger.warning("the MOF of provider \(provider) declares classes for other providers, which are asked about them instead: \(names)")
     }
 
     /// A provider may define new classes, for itself and for others it may serve; it may change those that name it, and define itself. What
