@@ -110,11 +110,15 @@ extension Broker {
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
-            return compiled.unit.warnings.map(\.description) + Self.othersClasses(in: compiled.changes, not: provider)
+            let warnings = compiled.unit.warnings.map(\.description) + Self.othersClasses(in: compiled.changes, not: provider)
+            if warnings.count <= Self.mostWarnings { return warnings }
+            return warnings.prefix(Self.mostWarnings) + ["and \(warnings.count - Self.mostWarnings) more"]
         } catch {
             throw error.error
         }
     }
+
+    private static let mostWarnings = 20
 
     private static func othersClasses(in changes: [RepositoryChange], not provider: String) -> [String] {
         changes.compactMap { change in

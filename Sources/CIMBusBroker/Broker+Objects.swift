@@ -78,7 +78,8 @@ extension Broker {
         ExportedInterface(
             Interfaces.broker,
             methods: [
-                "ListOperations": method { broker, call in broker.listOperations(call) },
+                "ListOperations": method { broker, call in broker.listOperations(call) { $0.state != .ended } },
+                "ListFinishedOperations": method { broker, call in broker.listOperations(call) { $0.state == .ended } },
                 "OpenPrivateConnection": method { _, call in
                     call.fail(CIMError(.notSupported, "private connections are not offered yet; use the bus"))
                 },
@@ -94,9 +95,9 @@ extension Broker {
             ])
     }
 
-    private func listOperations(_ call: MethodCall) {
+    private func listOperations(_ call: MethodCall, where isListed: (Entry<Operation>) -> Bool) {
         let entries = core.operations.values
-            .filter { $0.state != .ended && mayManage(call.sender, uid: uid(of: $0.request.client) ?? 0) }
+            .filter { isListed($0) && mayManage(call.sender, uid: uid(of: $0.request.client) ?? 0) }
             .map { operation -> DBusValue in
                 let properties = Self.operationProperties.map { ($0, operationProperty($0, operation)) }
                 return .structure([.objectPath(Contract.path(ofOperation: operation.id.number)), .dictionary(properties)])
@@ -143,6 +144,7 @@ extension Broker {
         case "State": return .string(operation.state.rawValue)
         case "StartedUSec": return .uint64(UInt64(clamping: operation.startedAt))
         case "ObjectsDelivered": return .uint64(UInt64(operation.objectsDelivered))
+        case "BufferedBytes": return .uint64(UInt64(clamping: operation.bufferedBytes))
         case "References":
             guard let sink = operation.leg, let leg = core.legs[sink] else { return .array(element: Signature(verified: "(ssu)"), []) }
             let path = Contract.path(ofSink: sink.number).text

@@ -46,7 +46,7 @@ extension Broker {
         case InterfaceName.properties.text: size = 1 << 10
         case InterfaceName.introspectable.text: size = 16 << 10
         case InterfaceName.objectManager.text: size = (1 + core.registry.count) << 10
-        case Contract.broker.text: size = (1 + (core.peers[peer]?.uid == 0 ? core.openOperations : core.operations(of: peer))) << 10
+        case Contract.broker.text: size = (1 + core.listedOperations(of: peer)) << 10
         default: return false
         }
         if let refusal = core.refusalOfUnread(peer) {

@@ -28,6 +28,10 @@ public struct OperationSummary: Hashable, Sendable {
     public var objectsDelivered: UInt64
     /// In µs; the clock is the broker's.
     public var started: UInt64
+    /// Bytes of objects that wait to be pulled, of a semisync operation.
+    public var bufferedBytes: UInt64
+    /// How it ended; success while it is open.
+    public var status: WBEMStatus
 }
 
 /// A provider's registration (`org.cimbus1.Registration`).
@@ -76,8 +80,13 @@ public struct BrokerAdministration: Sendable {
     }
 
     /// The open operations of this user's session; root sees everybody's.
-    public func listOperations() async throws(CIMError) -> [OperationSummary] {
-        let values = try await call(Contract.rootPath, Contract.broker, "ListOperations", [])
+    public func listOperations() async throws(CIMError) -> [OperationSummary] { try await operations("ListOperations") }
+
+    /// Semisync operations that have ended, and whose results the broker keeps for their client: this user's; root sees everybody's.
+    public func listFinishedOperations() async throws(CIMError) -> [OperationSummary] { try await operations("ListFinishedOperations") }
+
+    private func operations(_ member: String) async throws(CIMError) -> [OperationSummary] {
+        let values = try await call(Contract.rootPath, Contract.broker, member, [])
         return (values.first?.elements ?? []).compactMap { entry in
             guard let parts = entry.elements, parts.count == 2, let path = parts[0].text, let fields = parts[1].stringDictionary else {
                 return nil
@@ -86,7 +95,8 @@ public struct BrokerAdministration: Sendable {
             return OperationSummary(
                 id: id, kind: fields.text("Kind"), namespace: fields.text("Namespace"), target: fields.text("Target"),
                 client: fields.text("Client"), clientUserID: fields.number("ClientUID"), state: fields.text("State"),
-                objectsDelivered: fields.number("ObjectsDelivered"), started: fields.number("StartedUSec"))
+                objectsDelivered: fields.number("ObjectsDelivered"), started: fields.number("StartedUSec"),
+                bufferedBytes: fields.number("BufferedBytes"), status: WBEMStatus(rawValue: fields.number("Status")))
         }
     }
 

@@ -171,7 +171,8 @@ final class BrokerLink: Sendable {
                 let status = WBEMStatus(rawValue: number)
                 let object = try reader.readInstance()
                 if status.isSuccess {
-                    sink.finish(.success(FinalStatus(status: status, parameter: parameter)))
+                    let isEmpty = object.className.isEmpty && object.properties.isEmpty
+                    sink.finish(.success(FinalStatus(status: status, parameter: parameter, object: isEmpty ? nil : object)))
                 } else {
                     sink.finish(.failure(CIMError(status, parameter: parameter, object: object)))
                 }

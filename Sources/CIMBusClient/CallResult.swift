@@ -2,15 +2,18 @@ import CIM
 import DBus
 
 /// The one result of a semisync operation, to be waited for (IWbemCallResult, SEMANTICS A.6).
+///
+/// Dropping it closes it when the end of the operation was seen. One that is dropped before lets the operation run on; the broker keeps its
+/// result for 5 minutes, or until others need the place. ``close()`` cancels.
 public struct CallResult<Value: Sendable>: Sendable {
     private let object: SemisyncObject
     private let member: String
     private let signature: StaticString
-    private let read: @Sendable (BodyReader) async throws(CIMError) -> Value
+    private let read: @Sendable (BodyReader, SemisyncObject) async throws(CIMError) -> Value
 
     init(
         _ object: SemisyncObject, _ member: String, _ signature: StaticString,
-        _ read: @escaping @Sendable (BodyReader) async throws(CIMError) -> Value
+        _ read: @escaping @Sendable (BodyReader, SemisyncObject) async throws(CIMError) -> Value
     ) {
         self.object = object
         self.member = member
@@ -29,11 +32,12 @@ public struct CallResult<Value: Sendable>: Sendable {
                 if let deadline, deadline <= .now { return nil }
                 continue
             }
+            object.ended()
             guard status.isSuccess else { throw await object.failure(status) }
-            return try await read(reader)
+            return try await read(reader, object)
         }
     }
 
     /// Ends the operation, cancelled if it is open, and drops its result.
-    public func close() async { await object.close() }
+    public func close() async { object.close() }
 }

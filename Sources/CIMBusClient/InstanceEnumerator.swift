@@ -13,13 +13,16 @@ public struct PulledInstances: Sendable {
 
 /// Results that the broker keeps until they are pulled (IEnumWbemClassObject, forward only; SEMANTICS A.6).
 ///
-/// One that nobody pulls from for 60 s while its buffer is full ends with ClientTooSlow.
+/// One that nobody pulls from for 60 s while its buffer is full ends with ClientTooSlow. It closes itself when its end was given, and cancels the
+/// enumeration when it is dropped before.
 public actor InstanceEnumerator {
     private let object: SemisyncObject
     private var decoder: InstanceDecoder
     private var isAtEnd = false
     /// What went wrong behind the objects that were given last.
     private var failure: CIMError?
+    /// How the enumeration ended, if it failed.
+    private var ending: CIMError?
 
     init(_ object: SemisyncObject, _ decoder: InstanceDecoder) {
         self.object = object
@@ -42,7 +45,7 @@ public actor InstanceEnumerator {
                     return try decoder.readInstances(&reader)
                 }
                 decoder = learnt
-                if status == .sFalse { isAtEnd = true }
+                if status == .sFalse { reachedEnd() }
                 pulled.isAtEnd = isAtEnd
                 if status == .sTimedOut, let deadline, deadline <= .now { pulled.isTimedOut = pulled.instances.count < count }
                 if status == .noError { break }
@@ -66,7 +69,7 @@ public actor InstanceEnumerator {
         while left > 0, !isAtEnd {
             let (status, start) = try await pull(left, until: deadline)
             left -= try Self.count(start)
-            if status == .sFalse { isAtEnd = true }
+            if status == .sFalse { reachedEnd() }
             if status == .noError { break }
             if status == .sTimedOut, let deadline, deadline <= .now { break }
         }
@@ -74,9 +77,14 @@ public actor InstanceEnumerator {
     }
 
     private func throwFailure() throws(CIMError) {
-        guard let failure else { return }
-        self.failure = nil
-        throw failure
+        guard let known = failure ?? ending else { return }
+        failure = nil
+        throw known
+    }
+
+    private func reachedEnd() {
+        isAtEnd = true
+        object.close()
     }
 
     /// The instances that come in one call on the bus, at most 20 s. Throws how the call or the enumeration failed.
@@ -85,7 +93,12 @@ public actor InstanceEnumerator {
     ) async throws(CIMError) -> (status: WBEMStatus, objects: BodyReader) {
         let left = deadline.map { $0 - .now } ?? SemisyncObject.longestWait
         let (status, objects) = try await object.call("Next", waiting: left, "uaa{sv}", count: UInt32(clamping: count))
-        guard [.noError, .sFalse, .sTimedOut].contains(status) else { throw await object.failure(status) }
+        guard [.noError, .sFalse, .sTimedOut].contains(status) else {
+            let failure = await object.failure(status)
+            ending = failure
+            object.close()
+            throw failure
+        }
         return (status, objects)
     }
 
@@ -104,6 +117,6 @@ public actor InstanceEnumerator {
         return count
     }
 
-    /// Ends the enumeration, cancelled if it is open.
-    public func close() async { await object.close() }
+    /// Ends the enumeration, cancelled if it is open. Not needed once its end was given.
+    public func close() async { object.close() }
 }

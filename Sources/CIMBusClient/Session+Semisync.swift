@@ -3,7 +3,7 @@ import CIMBusWire
 import DBus
 
 /// The semisync forms: the broker keeps the results, the client pulls them (SEMANTICS A.1; recommended where callbacks are not wanted, R18,
-/// R79). What is opened is to be closed; it ends with the connection at the latest.
+/// R79). What is opened is closed when its end was seen and it is dropped, or by its `close`; it ends with the connection at the latest.
 ///
 /// To open throws what keeps the operation from beginning: TransportFailure, InvalidNamespace, InvalidObjectPath, QuotaViolation when too many
 /// are open. How the operation itself fails is thrown by what is opened. No progress is reported.
@@ -12,16 +12,13 @@ extension Session {
     public func openEnumerator(
         of className: String, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> InstanceEnumerator {
-        enumerator(try await open(.createInstanceEnum(className, options)), InstanceDecoder(expectedClass: className))
+        let object = try await open(.createInstanceEnum(className, options), Contract.enumerator, drop: .cancels)
+        return InstanceEnumerator(object, InstanceDecoder(expectedClass: className))
     }
 
     /// Opens a query for instances to pull from. A failure of the query itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
     public func openQuery(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> InstanceEnumerator {
-        enumerator(try await open(.execQuery(query, options)), InstanceDecoder())
-    }
-
-    private func enumerator(_ path: ObjectPath, _ decoder: InstanceDecoder) -> InstanceEnumerator {
-        InstanceEnumerator(SemisyncObject(path: path, interface: Contract.enumerator, session: self), decoder)
+        InstanceEnumerator(try await open(.execQuery(query, options), Contract.enumerator, drop: .cancels), InstanceDecoder())
     }
 
     /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, its result to be waited for with ``CallResult/value(timeout:)``.
@@ -29,8 +26,8 @@ extension Session {
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMInstance> {
         try Self.check(instancePath: path)
-        let operation = try await open(.getObject(text(of: path), options))
-        return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
+        let object = try await open(.getObject(text(of: path), options), Contract.callResult, drop: .cancels)
+        return CallResult(object, "GetResultObject", "ua{sv}") { [self] (reader, _) async throws(CIMError) in
             var decoder = InstanceDecoder(expectedClass: path.className)
             return try await decode(&decoder, what: "the instance") { decoder in
                 var reader = reader
@@ -43,8 +40,8 @@ extension Session {
     public func openPutInstance(
         _ instance: CIMInstance, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMObjectPath> {
-        let operation = try await open(.putInstance(instance, options))
-        return callResult(operation, "GetResultString", "us") { reader async throws(CIMError) in
+        let object = try await open(.putInstance(instance, options), Contract.callResult, drop: .runsOn)
+        return CallResult(object, "GetResultString", "us") { (reader, _) async throws(CIMError) in
             var reader = reader
             do { return try CIMObjectPath(parsing: try reader.readString()) } catch { throw Self.badPath(error) }
         }
@@ -55,25 +52,25 @@ extension Session {
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
         try Self.check(instancePath: path)
-        return statusResult(try await open(.deleteInstance(text(of: path), options)))
+        return try await statusResult(.deleteInstance(text(of: path), options))
     }
 
     /// As ``putClass(_:mode:options:)``, its end to be waited for: only then are classes read anew.
     public func openPutClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
-        statusResult(try await open(.putClass(declaration, in: namespace, options, mode)), changesClasses: true)
+        try await statusResult(.putClass(declaration, in: namespace, options, mode), changesClasses: true)
     }
 
     /// As ``deleteClass(_:options:)``, its end to be waited for: only then are classes read anew.
     public func openDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CallResult<Void> {
-        statusResult(try await open(.deleteClass(name, options)), changesClasses: true)
+        try await statusResult(.deleteClass(name, options), changesClasses: true)
     }
 
     /// The result of an operation that gives nothing back.
-    private func statusResult(_ operation: ObjectPath, changesClasses: Bool = false) -> CallResult<Void> {
-        let object = SemisyncObject(path: operation, interface: Contract.callResult, session: self)
-        return callResult(operation, "GetCallStatus", "uu") { reader async throws(CIMError) in
+    private func statusResult(_ request: ServicesRequest, changesClasses: Bool = false) async throws(CIMError) -> CallResult<Void> {
+        CallResult(try await open(request, Contract.callResult, drop: .runsOn), "GetCallStatus", "uu") {
+            (reader, object) async throws(CIMError) in
             if changesClasses { object.session.link.forgetClasses() }
             // GetCallStatus succeeds whatever the operation did; the second value is the operation's.
             var reader = reader
@@ -86,16 +83,9 @@ extension Session {
     public func openInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<MethodResult> {
-        let operation = try await open(.execMethod(method, at: text(of: path), parameters, options))
-        return callResult(operation, "GetResultObject", "ua{sv}") { [self] reader async throws(CIMError) in
+        let object = try await open(.execMethod(method, at: text(of: path), parameters, options), Contract.callResult, drop: .runsOn)
+        return CallResult(object, "GetResultObject", "ua{sv}") { [self] (reader, _) async throws(CIMError) in
             try await methodResult(in: reader, of: path.className, method)
         }
-    }
-
-    private func callResult<Value: Sendable>(
-        _ path: ObjectPath, _ member: String, _ signature: StaticString,
-        _ read: @escaping @Sendable (BodyReader) async throws(CIMError) -> Value
-    ) -> CallResult<Value> {
-        CallResult(SemisyncObject(path: path, interface: Contract.callResult, session: self), member, signature, read)
     }
 }

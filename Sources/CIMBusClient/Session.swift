@@ -81,14 +81,25 @@ extension Session {
         try await send(try message(request), timeout: request.options.timeout.map { $0 + Self.graceAfterDeadline })
     }
 
-    /// Calls in the semisync form. Gives the object that keeps the results.
-    func open(_ request: ServicesRequest) async throws(CIMError) -> ObjectPath {
-        let reply = try await send(try message(request, form: "Semisync"), timeout: SemisyncObject.slack)
+    /// Calls in the semisync form. Gives the object that keeps the results. The broker answers at once: a cancelled task hears the answer, too,
+    /// so that what was begun for it is closed.
+    /// - Parameter interface: what the object is beside an operation.
+    func open(_ request: ServicesRequest, _ interface: InterfaceName, drop: SemisyncObject.Drop) async throws(CIMError) -> SemisyncObject {
+        let message = try message(request, form: "Semisync")
+        let result: Result<Message, CIMError> = await Task {
+            do throws(CIMError) { return .success(try await send(message, timeout: SemisyncObject.slack)) } catch { return .failure(error) }
+        }.value
+        let reply = try result.get()
         var reader = reply.reader
         guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else {
             throw Self.unexpected(reply, request.member + "Semisync")
         }
-        return path
+        let object = SemisyncObject(path: path, interface: interface, session: self, drop: drop)
+        if Task.isCancelled {
+            object.close()
+            throw .cancelledByClient
+        }
+        return object
     }
 
     func send(_ message: Message, timeout: Duration?) async throws(CIMError) -> Message {

@@ -5,6 +5,8 @@ struct FinalStatus: Sendable {
     var status: WBEMStatus
     /// `strParam`: the path, after a put.
     var parameter: String
+    /// `pObjParam`: what the provider says of a success with a reservation; nil when it says nothing.
+    var object: CIMInstance?
 }
 
 /// The client's end of one async operation, as a value: what arrived, what was taken, what credit is owed (DESIGN section 3, flow control).

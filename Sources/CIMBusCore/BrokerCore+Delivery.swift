@@ -170,8 +170,11 @@ extension BrokerCore {
             culprit: culprit)
     }
 
-    /// Operations of the peer's user, finished ones whose results are kept included.
-    public func operations(of peer: PeerID) -> Int { peers[peer].map { quota.operations(of: $0.uid) } ?? 0 }
+    /// The most operations of the peer's user that a list has: open ones, and those whose results are kept. Root's has everybody's.
+    public func listedOperations(of peer: PeerID) -> Int {
+        guard let uid = peers[peer]?.uid else { return 0 }
+        return uid == 0 ? operations.count : quota.open.of(uid) + quota.results.of(uid)
+    }
 
     private func hasRoomForReply(_ operation: Entry<Operation>) -> Bool {
         guard let uid = peers[operation.request.client]?.uid else { return true }

@@ -9,6 +9,7 @@ extension BrokerCore {
         began(.begin(request), at: moment)
         hear(request.client)
         let (uid, parent) = try admit(request)
+        try makeRoomForResults(request.form, of: request.client)
         lastOperation += 1
         let id = OperationID(lastOperation)
         let origin = parent?.origin ?? uid
@@ -16,7 +17,7 @@ extension BrokerCore {
             Operation(
                 id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
                 deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .running))
-        quota.charge(origin)
+        quota.open.charge(origin)
         openOperations += 1
         counters.operations += 1
         peers[request.client]?.operations.insert(id)
@@ -71,14 +72,12 @@ extension BrokerCore {
             throw Refusal(.invalidParameter, "sink \(sink) has an open operation; use another path, or wait for its final status")
         }
         guard quota.hasRoom(for: parent?.origin ?? client.uid, limits: limits) else {
-            throw Refusal(.quotaViolation, "too many open operations; wait for some to end")
-        }
-        if let refusal = refusalOfUnread(request.client) { throw refusal }
-        guard quota.buffered(for: client.uid) < limits.bufferedPerUser else {
+            let origin = parent?.origin ?? client.uid
             throw Refusal(
                 .quotaViolation,
-                "uid \(client.uid) has \(limits.bufferedPerUser >> 20) MiB of results it has not pulled; pull or close them")
+                "too many open operations: uid \(origin) has \(quota.open.of(origin)), all users \(quota.open.total); wait for some to end")
         }
+        if let refusal = refusalOfUnread(request.client) { throw refusal }
         return (client.uid, parent)
     }
 
@@ -161,8 +160,7 @@ extension BrokerCore {
         guard operation.request.form == .semisync else { return forget(id) }
         operations[id]?.state = .ended
         operations[id]?.delivery.blockedSince = nil
-        operations[id]?.expires = now + limits.retention
-        agenda.schedule(.operation(id), at: now + limits.retention)
+        keepResults(of: id)
         pumpPulls(id)
     }
 
@@ -184,15 +182,6 @@ extension BrokerCore {
         forget(id)
     }
 
-    /// The results of a finished operation go.
-    mutating func expire(_ id: OperationID) {
-        guard let operation = operations[id], operation.state == .ended else { return }
-        for pull in operation.pulls { answer(pull, of: id, late: true) }
-        discardBuffer(of: id)
-        effects.append(.expire(id))
-        forget(id)
-    }
-
     private mutating func count(_ operation: Entry<Operation>, _ outcome: Outcome) {
         let registration = operation.asked
         if outcome.status == .callCancelled {
@@ -211,6 +200,8 @@ extension BrokerCore {
     /// What an open operation occupies is given back.
     private mutating func leaveOpen(_ operation: Entry<Operation>) {
         openOperations -= 1
+        if operation.request.form != .part { quota.open.refund(operation.origin) }
+        for result in (operations[operation.id]?.results ?? []).sorted() { expire(result) }
         if let parent = operation.parent { childEnded(operation.id, of: parent) }
         let client = operation.request.client
         switch operation.request.form {
@@ -242,10 +233,11 @@ extension BrokerCore {
         agenda.schedule(.operation(parent), at: now + silence(of: leg.registration))
     }
 
-    private mutating func forget(_ id: OperationID) {
+    mutating func forget(_ id: OperationID) {
         guard let operation = operations.removeValue(forKey: id) else { return }
         if !blocked.isEmpty { blocked.removeAll { $0 == id } }
-        if operation.request.form != .part { quota.refund(operation.origin) }
+        if let uid = operation.keptFor { quota.results.refund(uid) }
+        if let parent = operation.parent { operations[parent]?.results.remove(id) }
         peers[operation.request.client]?.operations.remove(id)
         agenda.remove(.operation(id))
     }

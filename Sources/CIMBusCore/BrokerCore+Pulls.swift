@@ -104,7 +104,9 @@ extension BrokerCore {
         restartPing(operation.request.client)
         let ended = operation.state == .ended
         switch pull.kind {
-        case .result: effects.append(.answerResult(pull.call, id, ready: ended))
+        case .result:
+            if ended { operations[id]?.isRead = true }
+            effects.append(.answerResult(pull.call, id, ready: ended))
         case .next(let count), .skip(let count):
             var limit = Int.max
             if case .next = pull.kind { limit = limits.replyBytes }
@@ -126,6 +128,7 @@ extension BrokerCore {
                 } else if failed {
                     operation.outcome?.status ?? .failed
                 } else { .sFalse }
+            if ended, !rest, count > 0, status != .noError, status != .sTimedOut { operations[id]?.isRead = true }
             if case .next = pull.kind {
                 effects.append(.answerNext(pull.call, id, objects: objects, status: status))
             } else {

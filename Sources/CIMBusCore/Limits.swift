@@ -58,9 +58,13 @@ public struct Limits: Hashable, Sendable, Codable {
     public var unreadBeforePing = 256 << 10
     /// The most objects a synchronous reply, or one `Next`, carries in bytes.
     public var replyBytes = 1 << 20
-    /// Open operations: per uid, and in all. Finished results that wait to be pulled count as well, in memory.
+    /// Open operations: per uid, and in all.
     public var operationsPerUser = 2_000
     public var operations = 10_000
+    /// Finished semisynchronous operations whose results are kept: per uid, and in all. Where there are as many, no other begins before some are
+    /// closed, or dropped (``BrokerCore/begin(_:at:)``).
+    public var resultsPerUser = 2_000
+    public var results = 10_000
     /// Bytes of results that may wait in the broker's memory for one uid's clients to pull them.
     public var bufferedPerUser = 64 << 20
     /// `Next`, `Skip` and `CallResult` calls that may wait on one operation.

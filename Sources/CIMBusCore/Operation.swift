@@ -132,8 +132,12 @@ public struct Operation: Sendable {
     var conductedAt: Microseconds?
     var delivery = Delivery()
     var pulls: [Pull] = []
-    /// When an ended semisynchronous operation's results go.
+    /// When an ended semisynchronous operation's results go, the user they are charged to, and whether its client has seen the end of them.
     var expires: Microseconds?
+    var keptFor: UInt32?
+    var isRead = false
+    /// Nested operations that ended before this one, and whose results are kept: they go with it (L12).
+    var results: Set<OperationID> = []
 
     /// Whether there is a place for objects: those of a put and a delete are for a sink, and no other form has one for them (R61, R135).
     var takesObjects: Bool {
@@ -150,6 +154,8 @@ public struct Operation: Sendable {
     /// Objects handed to the client so far.
     public var objectsDelivered: Int { delivery.objects }
     public var deliveredBytes: Int { delivery.bytes }
+    /// Bytes of objects that wait to be pulled.
+    public var bufferedBytes: Int { request.form == .semisync ? delivery.outstanding : 0 }
 }
 
 /// A client's call that waits for the result of a semisynchronous operation.

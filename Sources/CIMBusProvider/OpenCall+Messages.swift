@@ -30,6 +30,7 @@ extension OpenCall {
             // An error reply drops the reference, too: the operation is over with it.
             let failure = CIMError(.invalidObject, error.message, cause: error)
             state.failure = failure
+            send(.complaint("the reply cannot be sent", failure), &state)
             send(.refusal(DBusError(failure)), &state)
             if state.phase != .over { becomeOver(&state) }
         }
@@ -96,6 +97,7 @@ extension OpenCall {
             switch outgoing {
             case .reply(let message): request.reply(with: message)
             case .refusal(let error): request.fail(error)
+            case .complaint(let what, let error): host.log.refused(what, error, in: self)
             case .plain(let message): connection.assumeIsolated { try? $0.send(message) }
             case .indicate(let message):
                 connection.assumeIsolated { $0.call(message, timeout: nil) { [self] result in indicated(result) } }

@@ -27,7 +27,9 @@ extension OpenCall {
                 state.inFlight += 1
                 send(.indicate(message), &state)
             } catch {
-                state.failure = CIMError(.invalidObject, error.message, cause: error)
+                let failure = CIMError(.invalidObject, error.message, cause: error)
+                state.failure = failure
+                send(.complaint("objects are not sent", failure), &state)
             }
         }
         state.sealed.removeFirst(sent)

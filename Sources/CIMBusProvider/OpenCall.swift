@@ -32,6 +32,8 @@ final class OpenCall: Sendable {
         case refusal(DBusError)
         case indicate(Message)
         case plain(Message)
+        /// For the provider's log: what cannot be sent, or was not taken, and why.
+        case complaint(String, CIMError)
         /// Nothing follows.
         case end
     }
@@ -113,6 +115,7 @@ final class OpenCall: Sendable {
                 try state.append(instance)
             } catch {
                 state.failure = error
+                send(.complaint("an object is not sent", error), &state)
                 return .failure(error)
             }
             if state.isBatchFull {
@@ -146,7 +149,11 @@ final class OpenCall: Sendable {
         change { state in
             guard state.phase != .over else { return }
             let value = UInt32(total) << 16 | UInt32(current)
-            if let message = status(StatusType.progress, value, text, object) { send(.plain(message), &state) }
+            guard let message = status(StatusType.progress, value, text, object) else {
+                let error = CIMError(.quotaViolation, "it is no message, or takes more than \(Contract.largestStatus) bytes")
+                return send(.complaint("a report is not sent", error), &state)
+            }
+            send(.plain(message), &state)
         }
     }
 
@@ -188,6 +195,7 @@ final class OpenCall: Sendable {
                     try state.append(object)
                     outcome = .done
                 } catch {
+                    send(.complaint("an object is not sent", error), &state)
                     outcome = .failed(error)
                 }
             }
@@ -246,6 +254,7 @@ final class OpenCall: Sendable {
                 let error = CIMError(failure)
                 let isOver = error.status == .callCancelled || error.status == .transportFailure || failure.name == .unknownObject
                 if isOver { return end(&state, error) }
+                send(.complaint("the broker refuses objects", error), &state)
                 if state.failure == nil { state.failure = error }
             }
             // Nothing is under way: what little there is need not wait for more.

@@ -35,7 +35,7 @@ final class ProviderHost: Sendable {
     /// Those of ``providers`` that have instances.
     private let instanceProviders: [CIMName: any InstanceProvider]
     private let options: ProviderService.Options
-    private let logger: Logger
+    let log: FailureLog
     private let state: Mutex<State>
 
     init(_ connection: Connection, _ providers: [CIMName: any Provider], _ options: ProviderService.Options, _ logger: Logger) {
@@ -43,7 +43,7 @@ final class ProviderHost: Sendable {
         self.providers = providers
         instanceProviders = providers.compactMapValues { $0 as? any InstanceProvider }
         self.options = options
-        self.logger = logger
+        log = FailureLog(logger)
         state = Mutex(State(places: Places(options.maximumConcurrentCalls)))
     }
 
@@ -202,6 +202,7 @@ final class ProviderHost: Sendable {
                 if open.isOver { throw CancellationError() }
                 open.finish(try await perform(method, open))
             } catch {
+                log.threw(error, in: open)
                 open.finish(.failed(CIMError(thrown: error)))
             }
             returned(open)

@@ -28,6 +28,20 @@ enum ProviderMethod: String, CaseIterable {
         // An argument of this type: the bus has checked its form.
         return ObjectPath(verified: try reader.readString())
     }
+
+    /// What the call is about, in words; nil for what cannot be read.
+    func target(of call: MethodCall) -> String? {
+        var reader = call.reader
+        guard let namespace = try? reader.readString() else { return nil }
+        let target: String? =
+            switch self {
+            case .putInstance: (try? reader.readInstance())?.className
+            case .execQuery: (try? reader.readString()).flatMap { _ in try? reader.readString() }
+            case .execMethod: (try? reader.readString()).flatMap { path in (try? reader.readString()).map { "\(path):\($0)" } }
+            case .getObject, .deleteInstance, .createInstanceEnum: try? reader.readString()
+            }
+        return target.map { "\($0) in \(namespace)" }
+    }
 }
 
 extension BodyReader {

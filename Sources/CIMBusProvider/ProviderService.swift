@@ -25,6 +25,9 @@ public struct ProviderService: Service {
         public var shutdownGrace = Duration.seconds(5)
         /// How long a registration of the same name, of a process that is just ending, is waited for.
         public var alreadyRegisteredGrace = Duration.seconds(10)
+        /// How long classes and namespaces that its MOF builds on, and that are not there, are waited for: their own provider may register later.
+        /// Nil: for as long as it takes. What is missing is in the log.
+        public var missingClassGrace: Duration?
         /// Runs the provider's methods on the thread of the connection: two thread switches less for each call. Only for methods that never
         /// block, and never compute for long: nothing else happens meanwhile.
         public var runsOnConnectionThread = false
@@ -68,6 +71,9 @@ public struct ProviderService: Service {
         providers = Dictionary(classes.map { (CIMName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
     }
 
+    /// The classes it has something for, by name.
+    var classNames: [String] { providers.keys.map(\.text).sorted() }
+
     /// Where the broker calls it.
     static let path = ObjectPath(verified: "/org/cimbus1/Provider")
 
@@ -75,7 +81,8 @@ public struct ProviderService: Service {
     /// ``Options/shutdownGrace``, and returns.
     ///
     /// Throws `CIMError` when the bus is not there or is lost (TransportFailure), and when the broker refuses the registration: AccessDenied,
-    /// the MOF compiler's errors, ProviderAlreadyRegistered when the other one stays. A broker that is not there is waited for.
+    /// the MOF compiler's errors, ProviderAlreadyRegistered when the other one stays. A broker that is not there is waited for, and so are the
+    /// classes of others that its MOF builds on (``Options/missingClassGrace``).
     public func run() async throws {
         do {
             let connection = try await Connection.connect(to: bus)

@@ -122,6 +122,7 @@ struct ProviderSession {
                 }
             case .refused(let owner, let error):
                 guard draining == nil, owner == broker else { continue }
+                service.logger.error("the broker refuses to register provider \(service.name) in \(service.namespace): \(error)")
                 throw error
             case .idle:
                 guard draining == nil else { continue }
@@ -161,28 +162,64 @@ struct ProviderSession {
             }
         }
         let initializationFailure = failure
-        let giveUp = ContinuousClock.now + service.options.alreadyRegisteredGrace
+        let start = ContinuousClock.now
         var pause = Duration.milliseconds(50)
+        var told = ""
         while !Task.isCancelled {
             let failure: CIMError
             do throws(DBusError) {
-                try await callRegister(broker, failure: initializationFailure)
+                let registration = try await callRegister(broker, failure: initializationFailure)
                 post.yield(.registered(broker))
+                if let registration { await checkServes(registration, of: broker) }
                 return
             } catch {
                 failure = CIMError(error)
             }
-            let isTransient =
-                [.transportFailure, .timedOut, .callCancelled, .shuttingDown].contains(failure.status)
-                || (failure.status == .providerAlreadyRegistered && ContinuousClock.now < giveUp)
-            guard isTransient else { return _ = post.yield(.refused(broker, failure)) }
-            service.logger.debug("cannot register yet: \(failure)")
+            guard isWorthAnotherTry(failure.status, after: ContinuousClock.now - start) else {
+                return _ = post.yield(.refused(broker, failure))
+            }
+            // Once for each reason, however long it lasts.
+            let text = "provider \(service.name) cannot register yet, and tries again: \(failure)"
+            service.logger.log(level: told == text ? .debug : .notice, "\(text)")
+            told = text
             try? await Task.sleep(for: pause)
-            pause = min(pause * 2, .seconds(2))
+            pause = min(pause * 2, Self.longestPause)
         }
     }
 
-    private func callRegister(_ broker: UniqueName, failure: CIMError?) async throws(DBusError) {
+    private static let longestPause = Duration.seconds(2)
+
+    /// Whether what was refused may go well later: when the broker is there, has time, knows the classes that the MOF builds on, which their own
+    /// provider brings, or has seen the predecessor go.
+    private func isWorthAnotherTry(_ status: WBEMStatus, after time: Duration) -> Bool {
+        switch status {
+        case .transportFailure, .timedOut, .callCancelled, .shuttingDown, .serverTooBusy: true
+        case .invalidClass, .invalidSuperclass, .invalidNamespace: service.options.missingClassGrace.map { time < $0 } ?? true
+        case .providerAlreadyRegistered: time < service.options.alreadyRegisteredGrace
+        default: false
+        }
+    }
+
+    /// Says in the log which classes the broker will never ask this provider for, though it has something to serve them with: their `provider`
+    /// qualifier names another, or nobody.
+    private func checkServes(_ registration: ObjectPath, of broker: UniqueName) async {
+        guard
+            let message = try? Message.methodCall(
+                destination: BusName(broker), path: registration, interface: .properties, member: MemberName(verified: "Get"),
+                values: [.string(Contract.registration.text), .string("Classes")]),
+            let reply = try? await connection.call(message), reply.hasSignature("v"),
+            case .variant(let value)? = try? reply.values().first, let names = value.elements?.compactMap(\.text)
+        else { return }
+        let known = Set(names.map { CIMName($0) })
+        for name in service.classNames where !known.contains(CIMName(name)) {
+            service.logger.warning(
+                "class \(name) is served here, but in \(service.namespace) its provider qualifier does not name \(service.name): nobody will ask for it"
+            )
+        }
+    }
+
+    /// - Returns: the registration's object.
+    private func callRegister(_ broker: UniqueName, failure: CIMError?) async throws(DBusError) -> ObjectPath? {
         var context: [(String, DBusValue)] = [(ContextKey.mof, .string(service.mof))]
         if let seconds = service.options.pingSeconds { context.append((ContextKey.pingSeconds, .uint32(seconds))) }
         if let seconds = service.options.silenceSeconds { context.append((ContextKey.silenceSeconds, .uint32(seconds))) }
@@ -194,7 +231,8 @@ struct ProviderSession {
                 .string(service.name),
                 .objectPath(ProviderService.path),
             ])
-        _ = try await connection.call(message)
+        var reader = try await connection.call(message).reader
+        return try? reader.readObjectPath()
     }
 
     private func unregister(from broker: UniqueName) async {

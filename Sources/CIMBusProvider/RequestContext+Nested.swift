@@ -10,7 +10,12 @@ extension RequestContext {
     /// - Parameter arguments: of the method; put ``forwardedContext`` where it takes a context.
     /// - Returns: the reply. Throws what the broker answers, CallCancelled when the operation is over meanwhile.
     public func call(_ method: String, _ arguments: [DBusValue], in namespace: CIMNamespaceName? = nil) async throws(CIMError) -> Message {
-        try await call(at: Contract.path(of: namespace ?? self.namespace), Contract.services, method, arguments)
+        let namespace = namespace ?? self.namespace
+        do throws(CIMError) {
+            return try await call(at: Contract.path(of: namespace), Contract.services, method, arguments)
+        } catch {
+            throw error.ofServices(in: namespace)
+        }
     }
 
     /// Calls the broker; while it waits, the method gives up its place.
@@ -41,6 +46,15 @@ extension RequestContext {
         if let refusal = call.refusal { throw refusal }
     }
 
+    /// Asks Services; the method keeps its place.
+    func askServices(_ method: String, _ arguments: [DBusValue], in namespace: CIMNamespaceName) async throws(CIMError) -> Message {
+        do throws(CIMError) {
+            return try await ask(at: Contract.path(of: namespace), Contract.services, method, arguments)
+        } catch {
+            throw error.ofServices(in: namespace)
+        }
+    }
+
     /// The instance at `path`. Types are those of the wire (`sint16` for `sint8`, text for a datetime).
     public func getInstance(at path: CIMObjectPath, in namespace: CIMNamespaceName? = nil) async throws -> CIMInstance {
         var reader = try await call("GetObject", [.string(path.relativePath), .int32(0), forwardedContext], in: namespace).reader
@@ -62,5 +76,13 @@ extension RequestContext {
         let arguments: [DBusValue] = [.string(path.relativePath), .string(method), .int32(0), forwardedContext, input]
         var reader = try await call("ExecMethod", arguments, in: namespace).reader
         return try reader.readInstance()
+    }
+}
+
+extension CIMError {
+    /// A namespace without an object of its own does not exist.
+    fileprivate func ofServices(in namespace: CIMNamespaceName) -> CIMError {
+        guard (cause as? DBusError)?.code == .errorReply(.unknownObject) else { return self }
+        return CIMError(.invalidNamespace, "the broker has no namespace \(namespace)", cause: cause)
     }
 }

@@ -6,6 +6,7 @@ public enum Interfaces {
         Contract.broker,
         methods: [
             method("ListOperations", "", "operations:a(oa{sv})"),
+            method("ListFinishedOperations", "", "operations:a(oa{sv})"),
             method("OpenPrivateConnection", "", "address:s cookie:ay"),
         ],
         properties: [
@@ -139,6 +140,7 @@ public enum Interfaces {
             property("State", "s", .none),
             property("StartedUSec", "t", .constant),
             property("ObjectsDelivered", "t", .none),
+            property("BufferedBytes", "t", .none),
             property("References", "a(ssu)", .none),
             property("Parent", "o", .constant),
             property("Status", "u", .none),

@@ -20,7 +20,7 @@ struct Cimbusd: AsyncParsableCommand {
 
     @Option(
         help: ArgumentHelp(
-            "Keep classes, static instances and definitions in this directory. Without it (and without systemd's STATE_DIRECTORY) they live as long as the broker.",
+            "Keep classes, static instances and definitions in this directory, which is made if need be. Without it (and without systemd's STATE_DIRECTORY) they live as long as the broker.",
             valueName: "directory"))
     var state: String?
 
@@ -101,6 +101,7 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.trace = record
         configuration.logger = logger
         do {
+            if let directory { try StateDirectory.make(directory) }
             let group = ServiceGroup(
                 services: [BrokerService(configuration: configuration)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
             try await group.run()

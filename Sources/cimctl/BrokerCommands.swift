@@ -48,11 +48,18 @@ struct Providers: Command {
 }
 
 struct Operations: Command {
-    static let configuration = CommandConfiguration(abstract: "Lists the open operations: this user's, or everybody's for root.")
+    static let configuration = CommandConfiguration(
+        abstract: "Lists the open operations: this user's, or everybody's for root.",
+        discussion: """
+            An operation of the semisync form is over when its result is known. The broker keeps the result until its client closes it, for 5 \
+            minutes at most: --finished lists such operations, with the status they ended with and the bytes that wait to be pulled.
+            """)
 
+    @Flag(help: "List the finished operations whose results are kept, instead of the open ones.") var finished = false
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
+        if finished { return try await listFinished(session, &output) }
         let rows = try await options.broker(session).listOperations().map { operation -> [(String, CIMValue)] in
             [
                 ("ID", .uint64(operation.id)), ("Kind", .string(operation.kind)), ("Target", .string(operation.target)),
@@ -64,6 +71,25 @@ struct Operations: Command {
             rows,
             [
                 ("ID", true), ("Kind", false), ("State", false), ("Objects", true), ("ClientUID", true), ("Client", false),
+                ("Namespace", false), ("Target", false),
+            ], &output)
+    }
+
+    private func listFinished(_ session: Session, _ output: inout Output) async throws {
+        let rows = try await options.broker(session).listFinishedOperations().map { operation -> [(String, CIMValue)] in
+            [
+                ("ID", .uint64(operation.id)), ("Kind", .string(operation.kind)), ("Target", .string(operation.target)),
+                ("Namespace", .string(operation.namespace)),
+                ("Status", .string(operation.status.isSuccess ? "Success" : operation.status.errorName ?? operation.status.hex)),
+                ("Client", .string(operation.client)), ("ClientUID", .uint32(operation.clientUserID)),
+                ("Objects", .uint64(operation.objectsDelivered)), ("Bytes", .uint64(operation.bufferedBytes)),
+            ]
+        }
+        try write(
+            rows,
+            [
+                ("ID", true), ("Kind", false), ("Status", false), ("Objects", true), ("Bytes", true), ("ClientUID", true),
+                ("Client", false),
                 ("Namespace", false), ("Target", false),
             ], &output)
     }

@@ -62,7 +62,12 @@ enum EnumerationDepth: String, EnumerableFlag {
 }
 
 struct Enumerate: OperationCommand {
-    static let configuration = CommandConfiguration(abstract: "Lists the instances of a class and its subclasses.")
+    static let configuration = CommandConfiguration(
+        abstract: "Lists the instances of a class and its subclasses.",
+        discussion: """
+            For example:
+              cimctl enumerate Linux_UnixProcess --properties Handle,Name,State
+            """)
 
     @Argument(help: "The class.") var className: String
     @Flag(exclusivity: .exclusive) var depth: EnumerationDepth = .deep
@@ -107,9 +112,15 @@ struct Enumerate: OperationCommand {
 struct Get: OperationCommand {
     func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
-    static let configuration = CommandConfiguration(abstract: "Shows one instance.")
+    static let configuration = CommandConfiguration(
+        abstract: "Shows one instance.",
+        discussion: """
+            The path is the class and all its keys, as __PATH in JSON shows it. For example:
+              cimctl get 'Linux_MountedFileSystem.Name="/"'
+              cimctl enumerate Linux_MountedFileSystem --keys-only --output json
+            """)
 
-    @Argument(help: "The path, e.g. 'Linux_UnixProcess.Handle=\"1\"'.") var path: String
+    @Argument(help: "The path: the class and its keys.") var path: String
     @OptionGroup var selection: PropertySelection
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
@@ -128,11 +139,20 @@ struct Get: OperationCommand {
 }
 
 struct Invoke: OperationCommand {
-    static let configuration = CommandConfiguration(abstract: "Runs a method of an instance, or a static one of a class.")
+    static let configuration = CommandConfiguration(
+        abstract: "Runs a method of an instance, or a static one of a class.",
+        discussion: """
+            For example:
+              cimctl invoke 'Linux_MountedFileSystem.Name="/"' GetUsage
+              cimctl invoke 'Sample_Clock.Name="other"' Reset Seconds=5
+            """)
 
-    @Argument(help: "The path.") var path: String
+    @Argument(help: "The path: the class and its keys.") var path: String
     @Argument(help: "The method.") var method: String
-    @Argument(help: ArgumentHelp("In parameters; an array as a,b or [\"a\",\"b\"] or several times.", valueName: "name=value"))
+    @Argument(
+        help: ArgumentHelp(
+            "In parameters; an array as a,b or [\"a\",\"b\"] or several times, an embedded object as {\"Name\":\"x\"}.",
+            valueName: "name=value"))
     var parameters: [String] = []
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
@@ -145,7 +165,9 @@ struct Invoke: OperationCommand {
             let names = declaration.methods.map(\.name).joined(separator: ", ")
             throw CIMError(.invalidMethod, "class \(declaration.name) has no method \(method); it has \(names.isEmpty ? "none" : names)")
         }
-        let values = try assignments.values("method \(described.name)", described.parameters.filter(\.isIn).map { ($0.name, $0.type) })
+        let values = try await assignments.values(
+            "method \(described.name)", described.parameters.filter(\.isIn).map { ($0.name, $0.type) },
+            classes: { try await self.declaration(of: $0, session) })
         let given = Dictionary(values.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         let result = try await session.beginInvoke(path, described.name, parameters: given, options: operation).value
         var fields: [(String, CIMValue)] = []
@@ -168,10 +190,18 @@ struct Put: OperationCommand {
     }
 
     static let configuration = CommandConfiguration(
-        abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one.")
+        abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one.",
+        discussion: """
+            For example:
+              cimctl put 'Linux_MountedFileSystem.Name="/"' Label=root
+            """)
 
-    @Argument(help: "The path.") var path: String
-    @Argument(help: ArgumentHelp("Properties; nothing after = is NULL, or empty text.", valueName: "name=value")) var properties: [String]
+    @Argument(help: "The path: the class and its keys.") var path: String
+    @Argument(
+        help: ArgumentHelp(
+            "Properties; nothing after = is NULL, or empty text. An array as a,b or [\"a\",\"b\"] or several times, an embedded object as {\"Name\":\"x\"}.",
+            valueName: "name=value"))
+    var properties: [String]
     @Flag(help: "Create it; fails when it exists. The keys come from the path.") var create = false
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
@@ -201,7 +231,9 @@ struct Put: OperationCommand {
             declaration = try await session.getClass(instance.className, timeout: options.timeLimit)
         }
         let described = declaration.properties.map { ($0.name, $0.type) }
-        for (name, value) in try assignments.values("class \(declaration.name)", described) { instance[name] = value }
+        let values = try await assignments.values(
+            "class \(declaration.name)", described, classes: { try await self.declaration(of: $0, session) })
+        for (name, value) in values { instance[name] = value }
         let written = try await session.beginPutInstance(instance, options: operation).value
         if options.output == .json {
             var text = ""
@@ -243,9 +275,14 @@ struct Put: OperationCommand {
 struct Delete: OperationCommand {
     func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
-    static let configuration = CommandConfiguration(abstract: "Deletes an instance.")
+    static let configuration = CommandConfiguration(
+        abstract: "Deletes an instance.",
+        discussion: """
+            For example:
+              cimctl delete 'Site_Room.Name="cellar"'
+            """)
 
-    @Argument(help: "The path.") var path: String
+    @Argument(help: "The path: the class and its keys.") var path: String
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 

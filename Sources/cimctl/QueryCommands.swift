@@ -6,8 +6,10 @@ struct Query: OperationCommand {
     static let configuration = CommandConfiguration(
         abstract: "Lists what a WQL query selects.",
         discussion: """
-            For example "SELECT Name FROM Linux_UnixProcess WHERE Name LIKE 'sys%'", "ASSOCIATORS OF {CIM_System.Name='a'}", or \
-            "SELECT * FROM meta_class WHERE __this ISA 'CIM_Process'" for classes. 'cimctl explain' says how it is done.
+            'cimctl explain' says how it is done. For example:
+              cimctl query "SELECT Name FROM Linux_UnixProcess WHERE Name LIKE 'sys%'"
+              cimctl query "ASSOCIATORS OF {Site_Room.Name='attic'}"
+              cimctl query "SELECT * FROM meta_class WHERE __this ISA 'CIM_Process'"
             """)
 
     @Argument(help: "The query.") var query: String

@@ -63,7 +63,7 @@ struct AdmissionTests {
         expectSafe(scene)
     }
 
-    @Test("L13: past the number of open operations a call is QuotaViolation; an end makes room")
+    @Test("L8, L13: past the number of open operations a call is QuotaViolation; an end makes room")
     func quota() throws {
         var limits = Limits()
         limits.operationsPerUser = 2

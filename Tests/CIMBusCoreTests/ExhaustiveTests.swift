@@ -24,6 +24,10 @@ struct ExhaustiveTests {
             Model(
                 name: "nested", limits: Model.tightLimits, depth: 7, forms: [.sync], nested: true, references: 1, objects: 1, fewer: true),
             Model(
+                name: "nested results", limits: oneResult, depth: 7, forms: [.semisync], nested: true, references: 1, objects: 1,
+                fewer: true,
+                opening: 3),
+            Model(
                 name: "conducted", limits: Model.tightLimits, depth: 7, forms: [.semisync, .sync], operations: 1, conducted: true,
                 references: 1, objects: 1, fewer: true),
             Model(
@@ -55,6 +59,13 @@ struct ExhaustiveTests {
         limits.lostOnOwnLane = 1
         limits.lostPerLane = 1
         limits.lanes = 2
+        return limits
+    }
+
+    /// One finished operation is kept for a user.
+    static var oneResult: Limits {
+        var limits = Model.tightLimits
+        limits.resultsPerUser = 1
         return limits
     }
 

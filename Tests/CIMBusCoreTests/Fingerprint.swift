@@ -62,6 +62,8 @@ struct Fingerprint: Hashable {
                 add(relative(pull.deadline))
             }
             add(relative(operation.expires))
+            add(operation.isRead)
+            for result in operation.results.sorted() { add(rank(result)) }
             add(relative(operation.deadline))
             add(relative(core.agenda.times[.operation(id)]))
         }

@@ -208,7 +208,7 @@ struct Model {
         case .supply(let id): scene.supply(id)
         case .consume(let id): scene.consume(id)
         case .conclude(let id): scene.conclude(id)
-        case .openNested(let peer, let parent): _ = try? scene.open(.sync, kind, by: peer, in: parent)
+        case .openNested(let peer, let parent): _ = try? scene.open(forms.first ?? .sync, kind, by: peer, in: parent)
         case .answer(let sink, let references): scene.answer(sink, keeping: references)
         case .answerWithObject(let sink): scene.answer(sink, objects: [1])
         case .answerError(let sink): scene.answer(sink, .notFound)

@@ -103,6 +103,11 @@ struct Witness {
             waitingPulls += operation.pulls.count
             if operation.state == .ended {
                 if !kept.contains(id) { fault("operation \(id.number) ended without an end") }
+                if let parent = operation.parent, core.operations[parent].map({ $0.state == .ended }) ?? true,
+                    ends[id]?.explanation?.reason != .parentEnded
+                {
+                    fault("L12: the results of \(id.number) outlive its parent")
+                }
                 continue
             }
             openNow += 1
@@ -128,6 +133,9 @@ struct Witness {
                 fault("G.3: operation \(id.number) waits, and has ended")
             }
         }
+        let charged = core.operations.values.filter { $0.state != .ended && $0.request.form != .part }.count
+        if core.quota.open.total != charged { fault("quota: \(core.quota.open.total) operations are charged, \(charged) are open") }
+        if core.quota.results.total != kept.count { fault("L8: \(core.quota.results.total) results are charged, \(kept.count) are kept") }
         if openNow != open.count { fault("L1: \(openNow) operations are open, \(open.count) have no end") }
         if core.openOperations != open.count { fault("openOperations is \(core.openOperations), not \(open.count)") }
         for leg in core.legs.values {
@@ -167,7 +175,6 @@ struct Witness {
         guard open.isEmpty else { return }
         if core.registry.all.contains(where: { !$0.waiting.isEmpty }) { faults.append("G.3: calls that are over wait for a provider") }
         if !core.legs.isEmpty { faults.append("ledger: a sink outlives its operation") }
-        if core.quota.total != kept.count { faults.append("quota: \(core.quota.total) operations are charged") }
         if kept.isEmpty, core.quota != QuotaLedger() { faults.append("quota: bytes are charged for nothing") }
         if core.credit.total != core.peers.values.reduce(0, { $0 + $1.reads.unread }) { faults.append("credit: unread bytes of nobody") }
         for peer in core.peers.values {

@@ -167,6 +167,41 @@ extension Integration {
             try await expectQuiet(scene, next: .enumerate("Test_Thing"))
         }
 
+        @Test("L8: finished operations are no open ones: 2,000 that nobody closes hinder no other connection; their own must close some")
+        func finishedOperations() async throws {
+            let scene = try await Scene.start()
+            let provider = try await scene.provider()
+            let hoarder = try await RawClient.connect(to: scene.bus)
+            // Answered by the broker itself, at once.
+            let nothing = RawOperation.get(#"Test_Nothing.Name="x""#)
+            let first = try await hoarder.start(nothing, .semisync)
+            for _ in 1..<2_000 { _ = try await hoarder.start(nothing, .semisync) }
+            let refusal = try await hoarder.refusal { _ = try await hoarder.start(nothing, .semisync) }
+            #expect(refusal == .quotaViolation)
+            #expect(try await scene.client.brokerProperty("OpenOperations") == 0)
+            #expect(try await scene.operationStates().isEmpty)
+            func finished() async throws -> [[String: DBusValue]] {
+                let listed = try await scene.client.call(Contract.rootPath, Contract.broker, "ListFinishedOperations")
+                return (listed.first?.elements ?? []).compactMap { $0.elements?.last?.stringDictionary }
+            }
+            #expect(try await finished().count == 2_000)
+            // Others of the same user go on, in every form; the oldest of what is hoarded makes room.
+            for form in CallForm.allCases { #expect(try await scene.client.run(.get(thing("thing0")), form).status == .noError) }
+            let path = try #require(first.path)
+            await #expect {
+                _ = try await hoarder.call(path, Contract.callResult, "GetCallStatus", [.int32(0)])
+            } throws: {
+                ($0 as? DBusError)?.name == .unknownObject
+            }
+            let left = try await finished()
+            #expect(left.count == 2_000)
+            #expect(left.allSatisfy { $0["State"]?.text == "ended" && $0["ID"] != nil && $0["BufferedBytes"] != nil })
+            await hoarder.close()
+            try await scene.eventually("what is left of it to go") { try await finished().count <= 1 }
+            try await expectQuiet(scene)
+            withExtendedLifetime(provider) {}
+        }
+
         @Test("A.6.1 L9: Close of an open enumeration cancels it at the provider")
         func closeCancels() async throws {
             let scene = try await Scene.start()

@@ -244,6 +244,36 @@ extension SDKTests {
                 ])
         }
 
+        @Test("R8, R9: an unknown namespace is InvalidNamespace, whatever is asked there")
+        func unknownNamespace() async throws {
+            let stage = try await FrameworkStage.start()
+            let errors = try await stage.serving { context in
+                let nowhere = try #require(CIMNamespaceName("root/nowhere"))
+                let path = CIMObjectPath(className: "Test_Part", keys: .keys([.init(name: "Name", value: .string("p"))]))
+                let recorder = Recorder<CIMError>()
+                func attempt(_ body: () async throws -> Void) async {
+                    do {
+                        try await body()
+                    } catch { recorder.record(error as? CIMError ?? CIMError(.failed, "\(error)")) }
+                }
+                await attempt { _ = try await context.getAllInstances(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.getAllDerivedInstances(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.getInstancesByQuery("SELECT * FROM Test_Part", in: nowhere) }
+                await attempt { _ = try await context.getInstanceByPath(path, in: nowhere) }
+                await attempt { _ = try await context.getInstanceKeysByPath(path, in: nowhere) }
+                await attempt { _ = try await context.getInstancePropertiesByPath(path, ["Number"], in: nowhere) }
+                await attempt { _ = try await context.getClass("Test_Part", in: nowhere) }
+                await attempt { _ = try await context.getEmptyInstance(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.isDerivedFrom(base: "Test_Thing", derived: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.getInstance(at: path, in: nowhere) }
+                await attempt { _ = try await context.instances(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.invoke("Move", at: path, in: nowhere) }
+                return recorder.all
+            }
+            #expect(errors.count == 12)
+            #expect(errors.allSatisfy { $0.status == .invalidNamespace && $0.message.contains("root/nowhere") }, "\(errors)")
+        }
+
         @Test("an error of the callback is thrown on, and cancels the other provider; so does leaving the loop", arguments: [true, false])
         func stop(byError: Bool) async throws {
             struct Enough: Error {}

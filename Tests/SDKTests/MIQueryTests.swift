@@ -56,5 +56,17 @@ extension SDKTests {
             #expect(messages.all.count == 1)
             withExtendedLifetime(standIn) {}
         }
+
+        @Test("F.8: what a provider says of PARTIAL_RESULTS is the text of the warning")
+        func reservationInWords() async throws {
+            let bus = try await PrivateBus.start()
+            let standIn = try await MIQueryStandIn(on: bus, ending: .sPartialResults, saying: "one drawer is locked")
+            let session = try await MI.Application().newSession(to: .address(bus.address), logger: quiet)
+            let messages = Recorder<String>()
+            let callbacks = MI.OperationCallbacks(writeMessage: { _, channel, text in messages.record("\(channel) \(text)") })
+            #expect(try await pullAll(session.queryInstances("x", callbacks: callbacks)).code == .ok)
+            #expect(messages.all == ["warning WBEM_S_PARTIAL_RESULTS: one drawer is locked"])
+            withExtendedLifetime(standIn) {}
+        }
     }
 }

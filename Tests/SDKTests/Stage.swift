@@ -19,11 +19,12 @@ struct Stage: Sendable {
 
     /// Starts it all, and waits until the provider is registered.
     static func start(
-        _ provider: ThingProvider = ThingProvider(), options: ProviderService.Options = .init(), broker arguments: String...
+        _ provider: ThingProvider = ThingProvider(), options: ProviderService.Options = .init(), logger: Logger = quiet,
+        broker arguments: String...
     ) async throws -> Stage {
         let bus = try await PrivateBus.start()
         let broker = try await BrokerProcess.start(on: bus, arguments)
-        let service = try await RunningService.start(provider, on: bus, options: options)
+        let service = try await RunningService.start(provider, on: bus, options: options, logger: logger)
         let session = try await Session.connect(to: .address(bus.address), logger: quiet)
         return Stage(bus: bus, broker: broker, service: service, session: session)
     }
@@ -46,6 +47,23 @@ struct Stage: Sendable {
 /// Logs nothing.
 let quiet = Logger(label: "SDKTests") { _ in SwiftLogNoOpLogHandler() }
 
+/// Records what is logged: the level and the text.
+struct LogRecorder: LogHandler {
+    let lines = Recorder<String>()
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.info
+    var metadataProvider: Logger.MetadataProvider?
+
+    subscript(metadataKey key: String) -> Logger.Metadata.Value? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { lines.record("\(event.level): \(event.message)") }
+
+    var logger: Logger { Logger(label: "recorded") { _ in self } }
+}
+
 /// A provider's service that runs in this process. It stops with the last reference to it.
 final class RunningService: Sendable {
     /// One for each time it was registered.
@@ -57,7 +75,7 @@ final class RunningService: Sendable {
 
     init(
         _ provider: any Provider, named name: String = Things.registration, mof: String = Things.mof, classes: [String] = Things.classes,
-        in namespace: CIMNamespaceName = .cimv2, on bus: PrivateBus, options: ProviderService.Options = .init()
+        in namespace: CIMNamespaceName = .cimv2, on bus: PrivateBus, options: ProviderService.Options = .init(), logger: Logger = quiet
     ) {
         let registrations = Recorder<Int>()
         let end = Event<(any Error)?>("the end of the service")
@@ -66,7 +84,7 @@ final class RunningService: Sendable {
         let service = ProviderService(
             name: name, namespace: namespace, mof: mof, classes: Dictionary(uniqueKeysWithValues: classes.map { ($0, provider) }),
             bus: .address(bus.address),
-            options: options, logger: quiet)
+            options: options, logger: logger)
         let group = ServiceGroup(services: [service], logger: quiet)
         self.registrations = registrations
         self.end = end
@@ -86,9 +104,10 @@ final class RunningService: Sendable {
     /// Starts one and waits until it is registered.
     static func start(
         _ provider: any Provider, named name: String = Things.registration, mof: String = Things.mof, classes: [String] = Things.classes,
-        in namespace: CIMNamespaceName = .cimv2, on bus: PrivateBus, options: ProviderService.Options = .init()
+        in namespace: CIMNamespaceName = .cimv2, on bus: PrivateBus, options: ProviderService.Options = .init(), logger: Logger = quiet
     ) async throws -> RunningService {
-        let service = RunningService(provider, named: name, mof: mof, classes: classes, in: namespace, on: bus, options: options)
+        let service = RunningService(
+            provider, named: name, mof: mof, classes: classes, in: namespace, on: bus, options: options, logger: logger)
         try await service.waitForRegistration(1)
         return service
     }

@@ -53,6 +53,56 @@ extension ProgramTests {
         withExtendedLifetime((bus, broker, provider)) {}
     }
 
+    @Test("put and invoke take embedded objects, and arrays of them, as JSON")
+    func embeddedObjects() async throws {
+        let (bus, broker) = try await open()
+        try folder.write(
+            "embedded.mof",
+            """
+            class T_Inner { string S; uint32 N; };
+            class T_Outer
+            {
+                [key] string Name;
+                [EmbeddedInstance("T_Inner")] string O;
+                [EmbeddedInstance("T_Inner")] string Os[];
+            };
+            """)
+        _ = try await run(["mof", "compile", folder.path("embedded.mof")], on: bus.address)
+        let words = ["put", "T_Outer.Name=\"a\"", #"O={"S":"x","N":"7"}"#, #"Os=[{"S":"y"},{"N":8}]"#]
+        let put = try await run(words + ["--create"], on: bus.address)
+        #expect(put.end == .exited(0), "\(put.errors)")
+        let got = try await run(["get", "T_Outer.Name=\"a\"", "-o", "json"], on: bus.address)
+        #expect(got.output.contains(#""O":{"__CLASS":"T_Inner","S":"x","N":7"#), "\(got.output)")
+        #expect(got.output.contains(#""Os":[{"__CLASS":"T_Inner","S":"y""#), "\(got.output)")
+        // What it shows it takes.
+        let shown = try #require(got.output.firstMatch(of: /"Os":(\[.*?\])/))
+        let again = try await run(["put", "T_Outer.Name=\"a\"", "Os=\(shown.1)"], on: bus.address)
+        #expect(again.end == .exited(0), "\(again.errors)")
+        let wrong = try await run(["put", "T_Outer.Name=\"a\"", #"Os=[{"X":1}]"#], on: bus.address)
+        #expect(wrong.end == .exited(64) && wrong.errors.contains("Os[0]: class T_Inner has no X; there is S, N"), "\(wrong.errors)")
+        withExtendedLifetime(broker) {}
+    }
+
+    @Test("operations lists what is open, operations --finished what is over and was not closed")
+    func finishedOperations() async throws {
+        let (bus, broker, provider) = try await serve()
+        let client = try await RawClient.connect(to: bus)
+        let open = try await client.start(.enumerate("Test_Thing"), .semisync)
+        let (_, objects) = try await open.next(timeout: 5_000, count: 1)
+        #expect(objects.count == 1)
+        let none = try await run(["operations", "-o", "json"], on: bus.address)
+        #expect(none.output.isEmpty, "\(none.output)")
+        let finished = try await run(["operations", "--finished", "-o", "json"], on: bus.address)
+        #expect(
+            finished.output.contains(#""Kind":"CreateInstanceEnum""#) && finished.output.contains(#""Status":"Success""#),
+            "\(finished.output)")
+        #expect(finished.output.contains(#""Objects":3"#) && !finished.output.contains(#""Bytes":0"#), "\(finished.output)")
+        let table = try await run(["operations", "--finished"], on: bus.address)
+        #expect(table.output.contains(/CreateInstanceEnum +Success/), "\(table.output)")
+        await client.close()
+        withExtendedLifetime((broker, provider)) {}
+    }
+
     @Test("--deep is the default, --shallow leaves the subclasses out, and both is a mistake")
     func depth() async throws {
         let (bus, broker) = try await open()

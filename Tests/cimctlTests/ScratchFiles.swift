@@ -16,7 +16,9 @@ final class ScratchFiles: Sendable {
     deinit {
         let written = written.withLock { $0 }
         for name in written + ["stderr"] { unlink(path(name)) }
-        for name in written where name.contains("/") { rmdir(path(String(name.prefix { $0 != "/" }))) }
+        // Those inside first.
+        let folders = Set(written.flatMap { name in name.indices.filter { name[$0] == "/" }.map { String(name[..<$0]) } })
+        for folder in folders.sorted(by: { $0.utf8.count > $1.utf8.count }) { rmdir(path(folder)) }
         rmdir(root)
     }
 

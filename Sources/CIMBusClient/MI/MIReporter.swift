@@ -22,8 +22,11 @@ extension MI {
             self = .message(status == .noError ? .verbose : .warning, words)
         }
 
-        /// A success that is not plain success.
-        init(reservation status: WBEMStatus) { self = .message(.warning, "\(status.name ?? status.hex): \(status.meaning)") }
+        /// A success that is not plain success: in the provider's words, where it has any.
+        init(reservation final: FinalStatus) {
+            let words = final.object?["Description"]?.stringValue ?? final.status.meaning
+            self = .message(.warning, "\(final.status.name ?? final.status.hex): \(words)")
+        }
     }
 
     /// Takes reports to the callbacks, in order, one at a time, off the connection's thread.

@@ -75,7 +75,7 @@ extension MI {
         }
 
         private func value(of final: FinalStatus) async throws(CIMError) -> Element? {
-            if final.status != .noError { reporter?.report(Report(reservation: final.status)) }
+            if final.status != .noError { reporter?.report(Report(reservation: final)) }
             guard let call, call.isSingle else { return nil }
             if let element = batch.first { return element }
             return try await call.last(final)

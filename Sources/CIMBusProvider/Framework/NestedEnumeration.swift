@@ -6,7 +6,8 @@ import Synchronization
 /// The broker's end of an enumeration or query that a provider makes for the call it serves, in the semisynchronous form (A.6, R18).
 ///
 /// The broker keeps what is not pulled yet, at most 8 batches or 1 MiB, and holds the inner provider back meanwhile (L13). The enumeration
-/// is closed with the last reference to this: whoever stops early cancels it, and the inner provider is told (L9).
+/// is closed when its end was pulled, so that the broker keeps nothing of it, and with the last reference to this: whoever stops early cancels
+/// it, and the inner provider is told (L9).
 final class NestedEnumeration: Sendable {
     /// How long the broker waits for the next object, in ms: as long as one call may.
     static let longestWait: Int32 = 20_000
@@ -42,9 +43,12 @@ final class NestedEnumeration: Sendable {
         case .noError: return Pulled(instances: reader, isFull: true)
         case .sTimedOut: return Pulled(instances: reader)
         case .sFalse:
-            isOpen.store(false, ordering: .relaxed)
+            close()
             return Pulled(instances: reader, isAtEnd: true)
-        default: throw await failure(status)
+        default:
+            let failure = await failure(status)
+            close()
+            throw failure
         }
     }
 
@@ -57,6 +61,7 @@ final class NestedEnumeration: Sendable {
         return CIMError(status, extended?["Description"]?.stringValue ?? status.meaning, extendedStatus: extended)
     }
 
+    /// Wants no reply. Nothing happens the second time.
     private func close() {
         guard isOpen.exchange(false, ordering: .relaxed) else { return }
         let message = try? Message.methodCall(

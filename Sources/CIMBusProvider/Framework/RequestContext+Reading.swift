@@ -58,8 +58,7 @@ extension RequestContext {
     func layout(of name: String, in namespace: CIMNamespaceName, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
         guard let schema = call.host.schema() else { throw CIMError(.transportFailure, "the broker is gone") }
         if !refreshing, let layout = schema.layout(of: name, in: namespace) { return layout }
-        let reply = try await ask(
-            at: Contract.path(of: namespace), Contract.services, "GetObject", [.string(name), .int32(0), forwardedContext])
+        let reply = try await askServices("GetObject", [.string(name), .int32(0), forwardedContext], in: namespace)
         do {
             var reader = reply.reader
             return schema.keep(try reader.readClass(), named: name, in: namespace)

@@ -1,0 +1,84 @@
+import CIM
+import Logging
+import Synchronization
+
+/// What a provider's log says of calls that went wrong: what the provider's own code threw, and what the broker refused of it. The client is told,
+/// too, but the client is not who can mend it.
+///
+/// A `CIMError` and a cancellation are outcomes of an operation, meant for the client: level debug. Anything else is a mistake of the provider:
+/// level error. The same kind of failure is one line in ``interval``; the next line says how many there were in between.
+final class FailureLog: Sendable {
+    static let interval = Duration.seconds(10)
+    /// Kinds that are remembered. Past them all are forgotten: a line too many is no harm.
+    static let mostKinds = 256
+
+    private struct Kind: Hashable {
+        var what: String
+        var error: String
+    }
+
+    private struct Seen {
+        var last: ContinuousClock.Instant
+        var suppressed = 0
+    }
+
+    private let logger: Logger
+    private let seen = Mutex<[Kind: Seen]>([:])
+
+    init(_ logger: Logger) { self.logger = logger }
+
+    /// The provider's method threw.
+    func threw(_ error: any Error, in call: OpenCall) {
+        if call.isOver || error is CIMError || error is CancellationError {
+            logger.debug("\(Self.line("\(call.subject): the provider's method threw \(error)"))")
+        } else {
+            say("threw", error, in: call, "the provider's method threw \(type(of: error)): \(error)")
+        }
+    }
+
+    /// Objects that cannot be sent, or that the broker does not take.
+    func refused(_ what: String, _ error: CIMError, in call: OpenCall) {
+        say(what, error, in: call, "\(what): \(error)")
+    }
+
+    private func say(_ what: String, _ error: any Error, in call: OpenCall, _ text: @autoclosure () -> String) {
+        var name = String(describing: type(of: error))
+        if let error = error as? CIMError { name = error.status.hex }
+        let kind = Kind(what: "\(call.method) \(what)", error: name)
+        guard let suppressed = mayBeSaid(kind) else { return }
+        let more = suppressed == 0 ? "" : "; \(suppressed) more like it in the last \(Self.interval.components.seconds) s or longer"
+        logger.error("\(Self.line("\(call.subject): \(text())\(more)"))")
+    }
+
+    /// One line, whatever a client or a provider wrote into it.
+    private static func line(_ text: String) -> String {
+        let scalars = text.unicodeScalars.prefix(4_096).map { $0.properties.generalCategory == .control ? " " : $0 }
+        return String(String.UnicodeScalarView(scalars))
+    }
+
+    /// How many of the kind were not said since the last one; nil: neither is this.
+    private func mayBeSaid(_ kind: Kind) -> Int? {
+        let now = ContinuousClock.now
+        return seen.withLock { seen in
+            if let known = seen[kind], now - known.last < Self.interval {
+                seen[kind]?.suppressed += 1
+                return nil
+            }
+            let suppressed = seen[kind]?.suppressed ?? 0
+            if seen.count >= Self.mostKinds { seen = [:] }
+            seen[kind] = Seen(last: now)
+            return suppressed
+        }
+    }
+}
+
+extension OpenCall {
+    /// The method that the broker called.
+    var method: String { request.member }
+
+    /// The method and what it is about, as a person would name it.
+    var subject: String {
+        let text = ProviderMethod(rawValue: method).flatMap { $0.target(of: request) } ?? ""
+        return text.isEmpty ? method : "\(method) \(text.prefix(600))"
+    }
+}

@@ -1,0 +1,149 @@
+import ArgumentParser
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+import Glibc
+import Testing
+
+@testable import cimctl
+
+extension ProgramTests {
+    /// Those that do not run here, and why; the others end with 0.
+    private static let notRun = [
+        "cimctl cancel 12": "no operation of that number is open",
+        "sudo busctl introspect org.cimbus1 /org/cimbus1/operations/12 org.cimbus1.Operation": "no operation of that number is open",
+        "sudo busctl monitor org.cimbus1": "it runs until it is interrupted",
+        #"busctl --user call $N ExecMethod 'ssia{sv}a{sv}' 'Sample_Clock.Name="other"' Reset 0 0 1 Seconds s five"#:
+            "it shows a refusal: five is no number",
+    ]
+
+    /// What the examples are about. Clocks, mounted file systems and processes have providers here; the rest is the site's own.
+    private static let siteMOF = """
+        class CIM_LogicalElement { [key] string Name; };
+        class CIM_Process : CIM_LogicalElement { };
+        class Site_Old { [key] string Name; };
+        class Site_Older : Site_Old { };
+        class Site_Room { [key] string Name; };
+        instance of Site_Room { Name = "attic"; };
+        instance of Site_Room { Name = "cellar"; };
+        """
+
+    private static let clocksMOF = """
+        [dynamic, provider("Clocks")] class Sample_Clock {
+            [key] string Name;
+            uint64 Seconds;
+            [implemented] uint32 Reset([in] uint64 Seconds, [out] uint64 Before);
+        };
+        """
+
+    /// A provider of all three, with one instance for each.
+    private func provider(on bus: PrivateBus) async throws -> RawProvider {
+        let provider = try await RawProvider.start(on: bus, name: "Clocks", registers: false)
+        // The classes as the samples have them.
+        let mounts = try await CommandExample.lines(of: "Samples/python/Linux_MountedFileSystem.mof").joined(separator: "\n")
+        let processes = try await CommandExample.lines(of: "Samples/Sources/UnixProcesses/Linux_UnixProcess.swift").joined(separator: "\n")
+        let quoted = try #require(processes.firstMatch(of: /"""\n((?s).*?)"""/))
+        try await provider.register(mof: Self.clocksMOF)
+        try await provider.register(mof: mounts, name: "MountedFileSystems")
+        try await provider.register(mof: String(quoted.1), name: "UnixProcess")
+        @Sendable func object(_ target: String) -> [(String, DBusValue)] {
+            let className = target.prefix { $0 != "." && $0 != "=" }
+            return switch className {
+            case "Sample_Clock": [("__CLASS", .string("Sample_Clock")), ("Name", .string("other")), ("Seconds", .uint64(7))]
+            case "Linux_MountedFileSystem":
+                [("__CLASS", .string("Linux_MountedFileSystem")), ("Name", .string("/")), ("Size", .uint64(1 << 40))]
+            default:
+                [
+                    ("__CLASS", .string("Linux_UnixProcess")), ("CSCreationClassName", .string("C")), ("CSName", .string("c")),
+                    ("OSCreationClassName", .string("O")), ("OSName", .string("o")), ("CreationClassName", .string("Linux_UnixProcess")),
+                    ("Handle", .string("1")), ("Name", .string("systemd")), ("State", .string("S")),
+                ]
+            }
+        }
+        for method in ["CreateInstanceEnumAsync", "GetObjectAsync"] { provider.on(method) { $0.reply(.noError, [object($0.target)]) } }
+        provider.on("PutInstanceAsync") { $0.reply() }
+        provider.on("ExecMethodAsync") { call in
+            var output: [(String, DBusValue)] = [("__CLASS", .string("__PARAMETERS")), ("ReturnValue", .uint32(0))]
+            output.append(call.invoked == "Reset" ? ("Before", .uint64(7)) : ("Used", .uint64(1 << 30)))
+            call.reply(.noError, [output])
+        }
+        return provider
+    }
+
+    /// A shell in a folder with the files of the examples, on whose path this program is, and for which `bus` is every bus.
+    private func shell(_ line: String, on bus: PrivateBus) async throws -> Run {
+        let program = BuildFolder.path(of: "cimctl")
+        let folder = program.prefix(upTo: program.lastIndex(of: "/") ?? program.startIndex)
+        let script =
+            "cd '\(self.folder.path("site"))' && PATH='\(self.folder.path("bin")):\(folder)':$PATH && { \(line)\n} 2>'\(self.folder.path("stderr"))'"
+        let environment = ["DBUS_SYSTEM_BUS_ADDRESS": bus.address, "DBUS_SESSION_BUS_ADDRESS": bus.address, "SYSTEMD_PAGER": "cat"]
+        let (text, end) = try await ChildProcess.output("/bin/sh", ["-c", script], environment: environment)
+        return Run(output: text, errors: try self.folder.read("stderr"), end: end)
+    }
+
+    private func stage() async throws -> (bus: PrivateBus, broker: BrokerProcess, provider: RawProvider) {
+        let bus = try await PrivateBus.start()
+        let broker = try await BrokerProcess.start(on: bus)
+        try folder.write("site/site.mof", "#pragma include(\"base.mof\")\nclass Site_Desk : Site_Thing { };\n")
+        try folder.write("site/schemas/base.mof", "class Site_Thing { [key] string Name; };\n")
+        try folder.write("site/stored.mof", Self.siteMOF)
+        try folder.write("site/include.mof", "")
+        // Nobody here is asked for a password.
+        try folder.write("bin/sudo", "#!/bin/sh\nexec \"$@\"\n")
+        guard chmod(folder.path("bin/sudo"), 0o755) == 0 else { throw ProcessError(description: "chmod: errno \(errno)") }
+        let provider = try await provider(on: bus)
+        let stored = try await shell("cimctl mof compile stored.mof", on: bus)
+        #expect(stored.end == .exited(0), "\(stored.errors)")
+        return (bus, broker, provider)
+    }
+
+    @Test("every command that README, the pages and the help texts show runs")
+    func examples() async throws {
+        let (bus, broker, provider) = try await stage()
+        let examples = try await CommandExample.inPages() + CommandExample.inHelp()
+        #expect(examples.count > 45, "\(examples)")
+        for line in Self.notRun.keys { #expect(examples.contains { $0.line == line }, "nobody shows '\(line)' any more") }
+        // What the site's file includes is found without -I where the pages leave that out.
+        try folder.write("site/base.mof", try folder.read("site/schemas/base.mof"))
+        var variables = ""
+        for example in examples where Self.notRun[example.line] == nil {
+            if example.line.contains("=\"org.cimbus1") {
+                variables += example.line + "\n"
+                continue
+            }
+            let run = try await shell(variables + example.line, on: bus)
+            #expect(run.end == .exited(0), "\(example)\n\(run.errors)")
+        }
+        withExtendedLifetime((broker, provider)) {}
+    }
+
+    @Test("an example in a help text fits a terminal of 80 columns")
+    func widths() {
+        for example in CommandExample.inHelp() { #expect(example.line.count <= 76, "\(example)") }
+    }
+
+    @Test("every command that a sentence of the pages, of the help or of an error names is one that the program understands")
+    func mentions() async throws {
+        let (bus, broker, provider) = try await stage()
+        let mentions = try await CommandExample.mentions()
+        #expect(Set(mentions.map(\.line)).count > 12, "\(mentions)")
+        var seen: Set<String> = []
+        for mention in mentions where seen.insert(mention.line).inserted {
+            var line = mention.line.replacing("CLASS", with: "Linux_MountedFileSystem").replacing(/\bN\b/, with: "4711")
+            if line.hasPrefix("mof compile") || line.hasPrefix("mof format") { line += " include.mof" }
+            if line == "explain" { line += " 'SELECT * FROM Sample_Clock'" }
+            if line == "cancel" { line += " 4711" }
+            if line == "help get" || line.hasSuffix(" --help")
+                || CommandExample.commands(below: CimCtl.self).contains(where: {
+                    $0._commandName == line && !$0.configuration.subcommands.isEmpty
+                })
+            {
+                continue
+            }
+            let run = try await shell("cimctl \(line)", on: bus)
+            #expect(run.end == .exited(0) || (run.end == .exited(1) && line.contains("4711")), "\(mention)\n\(run.errors)")
+        }
+        withExtendedLifetime((broker, provider)) {}
+    }
+}
