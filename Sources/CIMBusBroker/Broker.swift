@@ -69,6 +69,7 @@ public actor Broker {
     /// Where each process has the object that it registered.
     var providerPaths: [PeerID: [RegistrationID: ObjectPath]] = [:]
     var registrationPaths: [RegistrationID: ObjectPath] = [:]
+    var reportedLosses = ReportedLosses()
 
     private var trace: TraceWriter?
     private var alarm: (token: EventLoop.TimerToken, at: Microseconds)?

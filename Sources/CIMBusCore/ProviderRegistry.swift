@@ -13,6 +13,8 @@ public struct Registration: Sendable {
         public var leaks: UInt64 = 0
         public var violations: UInt64 = 0
         public var cancelled: UInt64 = 0
+        /// Values that did not fit their properties, and went on as NULL.
+        public var lostValues: UInt64 = 0
 
         public init() {}
     }

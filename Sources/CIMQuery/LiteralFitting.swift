@@ -110,7 +110,8 @@ struct LiteralFitting {
     }
 
     private static func comparand(_ time: CIMDateTime) -> Comparand? {
-        time.intervalMicroseconds.map { .interval($0) } ?? time.microsecondsSince1970.map { .timestamp($0) }
+        if time.isUnset { return .unset }
+        return time.intervalMicroseconds.map { .interval($0) } ?? time.microsecondsSince1970.map { .timestamp($0) }
     }
 
     /// The path, in its class's own form where the class is known.
