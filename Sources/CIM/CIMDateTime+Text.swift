@@ -1,6 +1,6 @@
 extension CIMDateTime: CustomStringConvertible, LosslessStringConvertible {
     /// Reads the 25 characters; nil for anything else: other lengths, a partly wild field, a field out of its range, a wildcard in an
-    /// interval.
+    /// interval. Zeros alone are ``isUnset``.
     public init?(_ text: String) {
         let bytes = Array(text.utf8)
         guard bytes.count == 25, bytes[14] == 0x2E else { return nil }
@@ -29,10 +29,14 @@ extension CIMDateTime: CustomStringConvertible, LosslessStringConvertible {
                 minuteField: Int8(minute), secondField: Int8(second), form: 0)
             return
         }
-        guard bytes[21] == 0x2B || bytes[21] == 0x2D, let year = field(0, 4, 0...9999), let month = field(4, 2, 1...12),
-            let day = field(6, 2, 1...31)
+        guard bytes[21] == 0x2B || bytes[21] == 0x2D, let year = field(0, 4, 0...9999), let month = field(4, 2, 0...12),
+            let day = field(6, 2, 0...31)
         else { return nil }
-        if month > 0, day > CIMCalendar.days(inMonth: Int(month), of: year < 0 ? nil : Int(year)) { return nil }
+        if month == 0 || day == 0 {
+            guard (year, month, day, hour, minute, second) == (0, 0, 0, 0, 0, 0), microsecond == 0 else { return nil }
+        } else if month > 0, day > CIMCalendar.days(inMonth: Int(month), of: year < 0 ? nil : Int(year)) {
+            return nil
+        }
         let isWest = bytes[21] == 0x2D
         self.init(
             yearOrDays: year, microsecondField: microsecond,

@@ -1,6 +1,9 @@
 /// A point in time with its offset from UTC, or an interval: CIM's 25 characters as numbers (SEMANTICS H.3).
 ///
 /// Equality is character for character. A field of a timestamp may be a wildcard; an interval has none.
+///
+/// `00000000000000.000000+000` is no date: real systems write it where a date is not set. It is kept as it is (``isUnset``), has no fields and
+/// is no instant.
 public struct CIMDateTime: Hashable, Sendable {
     static let wildcardOffset = Int16.min
 
@@ -23,17 +26,20 @@ public struct CIMDateTime: Hashable, Sendable {
 extension CIMDateTime {
     public var isInterval: Bool { form == 0 }
 
-    /// The fields of a timestamp: nil for a wildcard, and in an interval.
-    public var year: Int? { isInterval || yearOrDays < 0 ? nil : Int(yearOrDays) }
-    public var month: Int? { isInterval || monthField < 0 ? nil : Int(monthField) }
-    public var day: Int? { isInterval || dayField < 0 ? nil : Int(dayField) }
-    public var hour: Int? { hourField < 0 ? nil : Int(hourField) }
-    public var minute: Int? { minuteField < 0 ? nil : Int(minuteField) }
-    public var second: Int? { secondField < 0 ? nil : Int(secondField) }
-    public var microsecond: Int? { microsecondField < 0 ? nil : Int(microsecondField) }
+    /// Whether it is a timestamp of zeros alone, whatever its offset: the way to write that no date is set.
+    public var isUnset: Bool { !isInterval && monthField == 0 }
 
-    /// Minutes east of UTC: nil when unknown, and in an interval.
-    public var offset: Int? { isInterval || offsetField == CIMDateTime.wildcardOffset ? nil : Int(offsetField) }
+    /// The fields of a timestamp: nil for a wildcard, in an interval, and where no date is set.
+    public var year: Int? { isInterval || isUnset || yearOrDays < 0 ? nil : Int(yearOrDays) }
+    public var month: Int? { isInterval || monthField <= 0 ? nil : Int(monthField) }
+    public var day: Int? { isInterval || dayField <= 0 ? nil : Int(dayField) }
+    public var hour: Int? { isUnset || hourField < 0 ? nil : Int(hourField) }
+    public var minute: Int? { isUnset || minuteField < 0 ? nil : Int(minuteField) }
+    public var second: Int? { isUnset || secondField < 0 ? nil : Int(secondField) }
+    public var microsecond: Int? { isUnset || microsecondField < 0 ? nil : Int(microsecondField) }
+
+    /// Minutes east of UTC: nil when unknown, in an interval, and where no date is set.
+    public var offset: Int? { isInterval || isUnset || offsetField == CIMDateTime.wildcardOffset ? nil : Int(offsetField) }
 
     /// Days of an interval; nil in a timestamp.
     public var days: Int? { isInterval ? Int(yearOrDays) : nil }
@@ -74,7 +80,7 @@ extension CIMDateTime {
             hourField: Int8(seconds / 3600 % 24), minuteField: Int8(seconds / 60 % 60), secondField: Int8(seconds % 60), form: 0)
     }
 
-    /// Microseconds since 1970-01-01 00:00 UTC; nil for an interval and for a value with wildcards.
+    /// Microseconds since 1970-01-01 00:00 UTC; nil for an interval, for a value with wildcards, and where no date is set.
     public var microsecondsSince1970: Int64? {
         guard let year, let month, let day, let hour, let minute, let second, let microsecond, let offset else { return nil }
         let days = CIMCalendar.day(year: year, month: month, day: day)
@@ -96,7 +102,7 @@ extension CIMDateTime {
 
     /// -1, 0 or 1 for earlier, same and later (shorter, equal and longer).
     ///
-    /// Nil when the two cannot be ordered: an interval and a timestamp, or a value with wildcards unless both are equal
+    /// Nil when the two cannot be ordered: an interval and a timestamp, or a value with wildcards or without a date unless both are equal
     /// character for character.
     public func compared(to other: CIMDateTime) -> Int? {
         if self == other { return 0 }

@@ -15,14 +15,20 @@ enum WBEMStatusTable {
         return rows
     }()
 
+    /// By ``folded(_:)``, of the name on D-Bus and of the one in the headers.
     static let byErrorName: [String: UInt32] = {
         var codes: [String: UInt32] = [:]
-        codes.reserveCapacity(names.count)
+        codes.reserveCapacity(names.count * 2)
         for (code, row) in byCode {
-            if let errorName = row.errorName { codes[errorName] = code }
+            guard let errorName = row.errorName else { continue }
+            codes[folded(errorName)] = code
+            codes[folded(row.name)] = code
         }
         return codes
     }()
+
+    /// An error's name as people and libraries write it, in one form: lower case without underscores.
+    static func folded(_ name: String) -> String { CIMName.folded(name.filter { $0 != "_" }) }
 
     /// The header's name in camel case without its prefix. The one name two families share keeps a prefix in the MOF family.
     private static func errorName(code: UInt32, name: String) -> String? {

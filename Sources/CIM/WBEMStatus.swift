@@ -8,9 +8,11 @@ public struct WBEMStatus: RawRepresentable, Hashable, Sendable, Codable, Error {
     /// Wraps any HRESULT, known or not.
     public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-    /// The error called `errorName` on D-Bus ("NotFound"), or nil when no error has that name. Case-sensitive, constant time.
+    /// The error called `errorName` on D-Bus ("NotFound"), or nil when no error has that name.
+    ///
+    /// Case, underscores and the prefix of the headers do not count: "NOT_FOUND", "notfound" and "WBEM_E_NOT_FOUND" are NotFound.
     public init?(errorName: String) {
-        guard let code = WBEMStatusTable.byErrorName[errorName] else { return nil }
+        guard let code = WBEMStatusTable.byErrorName[WBEMStatusTable.folded(errorName)] else { return nil }
         rawValue = code
     }
 

@@ -256,7 +256,7 @@ extension Broker {
         do {
             let bytes = try writer.finish()
             var reader = bytes.withUnsafeBytes { BodyReader(copying: $0) }
-            return .rewritten(try checkedObjects(&reader, record, isOwn: true))
+            return .rewritten(try checkedObjects(&reader, record))
         } catch {
             throw CIMError(.invalidObject, "a stored object of \(record.target) cannot be sent: \(error)")
         }

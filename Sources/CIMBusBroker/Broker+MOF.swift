@@ -223,7 +223,8 @@ extension Broker {
     // MARK: - org.cimbus1.MofCompiler
 
     nonisolated func mofCompilerInterface() -> ExportedInterface {
-        ExportedInterface(Interfaces.mofCompiler, methods: ["CompileBuffer": method { $0.compileBuffer($1) }])
+        ExportedInterface(
+            Interfaces.mofCompiler, methods: ["CompileBuffer": method { $0.compileBuffer($1) }], argumentReader: LooseArguments.reader)
     }
 
     private static let checkOnly: Int32 = 1

@@ -101,23 +101,29 @@ extension Broker {
         case .failure(let error):
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
-            let failure = Self.bounded(error)
-            var outcome = Outcome(failure.status)
-            if error.name.text.hasPrefix(Contract.errorPrefix) {
-                outcome.object = keepStatus(failure)
-            } else if failure.status == .providerNotCapable {
-                outcome.object = keepStatus(CIMError(.providerNotCapable, "the provider does not do this: \(failure.message)"))
-            } else {
-                outcome = .because(.badAnswer, text: "it answered with \(error.name.text.clipped(255)): \(failure.message)")
-            }
-            perform(core.answered(sink, .failure(outcome), at: Self.now))
+            perform(core.answered(sink, .failure(failure(error)), at: Self.now))
         }
     }
 
-    /// A provider's error is as long as it likes; what goes on to the client is a status like any other.
+    /// What a provider's error says, or that it says nothing.
+    private func failure(_ error: DBusError) -> Outcome {
+        let failure = Self.bounded(error)
+        guard let status = StatedError(error).status else {
+            return .because(.badAnswer, text: "it answered with \(error.name.text.clipped(255)): \(failure.message)")
+        }
+        var outcome = Outcome(status)
+        if error.name == .unknownMethod || error.name == .unknownInterface, status == .providerNotCapable {
+            outcome.object = keepStatus(CIMError(status, "the provider does not do this: \(failure.message)"))
+        } else {
+            outcome.object = keepStatus(failure)
+        }
+        return outcome
+    }
+
+    /// A provider's error is as long as it likes, and may have lines; what goes on to the client is a status like any other.
     private static func bounded(_ error: DBusError) -> CIMError {
         var failure = CIMError(error)
-        failure.message = failure.message.clipped(4096)
+        failure.message = failure.message.clippedLines(4096)
         if (error.reply?.bodySize ?? 0) > Contract.largestStatus { failure.extendedStatus = nil }
         return failure
     }
@@ -138,10 +144,15 @@ extension Broker {
 
     /// `(u hresult, u references, aa{sv} objects)`.
     private func answer(_ reply: Message, _ sink: SinkID) -> Answer {
-        guard reply.hasSignature("uuaa{sv}") else {
-            return .failure(.because(.badAnswer, text: "it answered with (\(reply.signature.clipped(64))), not (uuaa{sv})"))
-        }
         var reader = reply.reader
+        if !reply.hasSignature("uuaa{sv}") {
+            do throws(ObjectFault) {
+                reader = try LooseArguments.read(reply, as: Self.answerArguments)
+            } catch {
+                let text = "it answered with (\(reply.signature.clipped(64))), not (uuaa{sv}): \(error.description)"
+                return .failure(.because(.badAnswer, text: text))
+            }
+        }
         guard let hresult = try? reader.readUInt32(), let references = try? reader.readUInt32() else {
             return .failure(.because(.badAnswer, text: "its answer is malformed"))
         }
@@ -157,28 +168,36 @@ extension Broker {
         case .success(let objects): return .result(status, references: references, objects: keep(objects))
         case .failure(let fault):
             // There is nothing left to retry: what does not fit, in size or in type, ends the operation.
-            return .failure(.because(.misfit, text: fault.description))
+            return .failure(.because(fault.reason, text: fault.description))
         }
     }
 
-    /// Objects, with what a client wants to see of them.
-    ///
-    /// - Parameter isOwn: whether they are the broker's own, whose qualifiers go with them.
+    private static let answerArguments = Interfaces.provider.methods.first { $0.name.text == "GetObjectAsync" }?.outputs ?? []
+
+    /// Objects as a client wants to see them: the broker's own, whose qualifiers go with them, or a provider's, whose misfits are lost.
     func checkedObjects(
-        _ reader: inout BodyReader, _ record: Entry<OperationRecord>, isOwn: Bool = false
+        _ reader: inout BodyReader, _ record: Entry<OperationRecord>, ofProvider: Bool = false
     ) throws(ObjectFault) -> ObjectBatch {
         guard let expectation = record.expectation else { throw ObjectFault("a \(record.kind.rawValue) has no objects") }
         let namespace = record.namespace
-        var checker = ObjectChecker(expectation, derivedSystemProperties: record.writesSystemProperties, keepsQualifiers: isOwn) {
-            [schema] in schema.layout($0, in: namespace)
-        }
+        // The result of a method is no object without a part of it.
+        let losesMisfits = if case .instances = expectation { ofProvider } else { false }
+        var checker = ObjectChecker(
+            expectation, derivedSystemProperties: record.writesSystemProperties, keepsQualifiers: !ofProvider, losingMisfits: losesMisfits
+        ) { [schema] in schema.layout($0, in: namespace) }
         try checker.checkArray(&reader)
+        if !checker.lost.isEmpty { report(checker.lost, of: record) }
         return try checker.finish()
     }
 
     /// Objects of a provider, checked against their class, and what its operation's filter leaves of them.
     func check(_ reader: BodyReader, _ record: Entry<OperationRecord>, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
-        let checked = checkAll(reader, record, message)
+        let checked = checkAll(reader, record, message).flatMap { objects in
+            Result { () throws(ObjectFault) in
+                try checkKeys(objects, record)
+                return objects
+            }
+        }
         guard let filter = record.filter else { return checked }
         return checked.flatMap { objects in
             Result { () throws(ObjectFault) in try filter.applied(to: objects) { [schema] in schema.layout($0, in: record.namespace) } }
@@ -200,7 +219,7 @@ extension Broker {
         }
         var reader = reader
         do throws(ObjectFault) {
-            let batch = try checkedObjects(&reader, record)
+            let batch = try checkedObjects(&reader, record, ofProvider: true)
             if batch.count > 1, let tooLarge { return .failure(tooLarge) }
             return .success(.rewritten(batch))
         } catch {

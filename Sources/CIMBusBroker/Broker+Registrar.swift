@@ -8,13 +8,14 @@ import DBus
 extension Broker {
     nonisolated func registrarInterface() -> ExportedInterface {
         ExportedInterface(
-            Interfaces.registrar, methods: ["Register": method { $0.register($1) }, "UnRegister": method { $0.unregister($1) }])
+            Interfaces.registrar, methods: ["Register": method { $0.register($1) }, "UnRegister": method { $0.unregister($1) }],
+            argumentReader: LooseArguments.reader)
     }
 
     private func register(_ call: MethodCall) {
         guard let id = peer(of: call), let uid = uid(of: id) else { return }
         do throws(CIMError) {
-            var request = try RegisterCall(call.message)
+            var request = try RegisterCall(call)
             guard schema.has(request.namespace) else {
                 throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
             }
@@ -158,6 +159,7 @@ extension Broker {
             ownWords[id] = nil
             warnings[id] = nil
             stopExpecting(id)
+            reportedLosses.removeAll(of: id)
             if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
         perform(effects)

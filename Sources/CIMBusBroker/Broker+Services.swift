@@ -18,13 +18,13 @@ extension Broker {
             let name = description.name.text
             methods[name] = method { _, call in call.fail(CIMError(.notSupported, "\(name) is not supported yet")) }
         }
-        return ExportedInterface(Interfaces.services, methods: methods)
+        return ExportedInterface(Interfaces.services, methods: methods, argumentReader: LooseArguments.reader)
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form) {
         guard let client = peer(of: call), let namespace = namespaces[call.message.path ?? ""] else { return }
         do throws(CIMError) {
-            let arguments = try ServicesCall(kind, form, namespace, call.message, server: schema.server)
+            let arguments = try ServicesCall(kind, form, namespace, call, server: schema.server)
             var record = OperationRecord(
                 kind: kind, namespace: namespace, client: client, userID: uid(of: client) ?? 0, form: arguments.requestForm,
                 flags: arguments.providerFlags)

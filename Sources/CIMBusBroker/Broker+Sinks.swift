@@ -8,7 +8,8 @@ extension Broker {
     nonisolated func objectSinkInterface() -> ExportedInterface {
         ExportedInterface(
             Interfaces.objectSink,
-            methods: ["Indicate": method { $0.indicate($1) }, "SetStatus": method { $0.setStatus($1) }])
+            methods: ["Indicate": method { $0.indicate($1) }, "SetStatus": method { $0.setStatus($1) }],
+            argumentReader: LooseArguments.reader)
     }
 
     nonisolated func sinkReferenceInterface() -> ExportedInterface {
@@ -28,7 +29,7 @@ extension Broker {
                         })
                 },
                 "Operation": sinkProperty { _, leg in .objectPath(Contract.path(ofOperation: leg.operation.number)) },
-            ])
+            ], argumentReader: LooseArguments.reader)
     }
 
     private nonisolated func sinkProperty(_ body: @escaping @Sendable (isolated Broker, Entry<Leg>) -> DBusValue) -> PropertyImplementation
@@ -70,7 +71,8 @@ extension Broker {
             }
             call.fail(fault, "Indicate")
             // Over a size limit nothing changes; what does not fit its class ends the leg.
-            if fault.kind == .misfit { perform(core.misfit(sink, by: peer, fault.description, at: Self.now)) }
+            guard fault.kind != .tooLarge else { return }
+            perform(core.misfit(sink, by: peer, fault.description, fault.reason, at: Self.now))
         }
     }
 

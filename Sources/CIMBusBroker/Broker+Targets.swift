@@ -125,10 +125,14 @@ extension Broker {
     {
         let hierarchy = hierarchy(of: layout, in: record.namespace, for: .putInstance, below: false)
         if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return hierarchy.served[0].requestTarget }
-        guard var reader = arguments.object else { throw CIMError(.invalidObject, "PutInstance: no instance") }
         var instance: CIMInstance
         do {
+            // What was checked has its class's types.
+            var writer = BodyWriter()
+            writer.append(object: record.input)
+            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
             instance = try reader.readInstance(layout)
+            instance.path = nil
         } catch {
             throw CIMError(.invalidObject, "PutInstance: \(error)")
         }
@@ -264,7 +268,7 @@ extension Broker {
             }
             let value = try reader.readVariant()
             if CIMName.equal(key, SystemProperty.className) { said.className = value.stringValue ?? "" }
-            if CIMName.equal(key, SystemProperty.genus), value.int64Value == 1 { said.isClass = true }
+            if CIMName.equal(key, SystemProperty.genus), value.read(asScalar: .sint32) == .sint32(1) { said.isClass = true }
         }
         return said
     }

@@ -79,6 +79,7 @@ public actor Broker {
     var warnings: [RegistrationID: [String]] = [:]
     /// What each provider itself said of its last failure.
     var ownWords: [RegistrationID: String] = [:]
+    var reportedLosses = ReportedLosses()
 
     private var trace: TraceWriter?
     private var alarm: (token: EventLoop.TimerToken, at: Microseconds)?

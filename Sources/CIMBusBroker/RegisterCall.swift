@@ -22,12 +22,12 @@ struct RegisterCall: Sendable {
 
     private static let largest = 8 << 20
 
-    init(_ message: Message) throws(CIMError) {
-        guard message.bodySize <= Self.largest else {
-            throw CIMError(.quotaViolation, "Register: a call of \(message.bodySize) bytes; 8 MiB are the most")
+    init(_ call: MethodCall) throws(CIMError) {
+        guard call.message.bodySize <= Self.largest else {
+            throw CIMError(.quotaViolation, "Register: a call of \(call.message.bodySize) bytes; 8 MiB are the most")
         }
         do {
-            var reader = message.reader
+            var reader = call.reader
             guard try reader.readInt32() == 0 else { throw CIMError(.invalidParameter, "Register: flags must be 0") }
             context = reader
             try reader.skipArray(elementAlignment: 8)
@@ -139,7 +139,7 @@ struct RegisterCall: Sendable {
     }
 
     private static func seconds(_ value: CIMValue, _ key: String) throws(CIMError) -> Microseconds {
-        guard let seconds = value.doubleValue, seconds > 0, seconds <= 86_400 * 365 else {
+        guard let seconds = value.read(asScalar: .real64)?.doubleValue, seconds > 0, seconds <= 86_400 * 365 else {
             throw CIMError(.invalidContext, "Register: \(key) must be a positive number of seconds")
         }
         return Microseconds(seconds * 1e6)

@@ -26,16 +26,16 @@ struct ServicesCall {
     /// Where the instance of a put, or the in parameters, lie in the message.
     private(set) var object: BodyReader?
 
-    init(_ kind: Request.Kind, _ form: Form, _ namespace: CIMNamespaceName, _ message: Message, server: String) throws(CIMError) {
+    init(_ kind: Request.Kind, _ form: Form, _ namespace: CIMNamespaceName, _ call: MethodCall, server: String) throws(CIMError) {
         self.kind = kind
         self.form = form
         self.namespace = namespace
         // One object, its path and its context; it is measured before anything in it is looked at.
-        guard message.bodySize <= Self.largestCall else {
-            throw CIMError(.quotaViolation, "\(kind.rawValue): a call of \(message.bodySize) bytes; an object takes at most 8 MiB")
+        guard call.message.bodySize <= Self.largestCall else {
+            throw CIMError(.quotaViolation, "\(kind.rawValue): a call of \(call.message.bodySize) bytes; an object takes at most 8 MiB")
         }
         do {
-            var reader = message.reader
+            var reader = call.reader
             switch kind {
             case .getObject, .deleteInstance: path = try parse(reader.readString(), server)
             case .createInstanceEnum: path = try Self.className(reader.readString(), "CreateInstanceEnum")
@@ -195,21 +195,17 @@ struct ServicesCall {
             // In any case: a provider may look names up as WMI does, and would take a client's word for the broker's.
             switch ContextKey.brokers.first(where: { CIMName.equal($0, name) }) {
             case ContextKey.timeout:
-                guard let microseconds: UInt64 = value.innermost.integer(), microseconds > 0 else {
+                guard let microseconds = Self.number(value), microseconds > 0 else {
                     throw CIMError(.invalidContext, "\(name) must be a positive number of microseconds")
                 }
                 timeout = Microseconds(clamping: min(microseconds, UInt64(Microseconds.seconds(86_400 * 365))))
             case ContextKey.operation:
-                guard let number: UInt64 = value.innermost.integer() else {
+                guard let number = Self.number(value) else {
                     throw CIMError(.invalidContext, "\(name) must be an operation's number")
                 }
                 parent = OperationID(number)
-            case ContextKey.derivedSystemProperties:
-                guard case .boolean(let flag) = value.innermost else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
-                derivedSystemProperties = flag
-            case ContextKey.explain:
-                guard case .boolean(let flag) = value.innermost else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
-                explains = flag
+            case ContextKey.derivedSystemProperties: derivedSystemProperties = try Self.flag(value, name)
+            case ContextKey.explain: explains = try Self.flag(value, name)
             case .some: break
             case nil: context.append((name, value.innermost))
             }
@@ -217,17 +213,27 @@ struct ServicesCall {
         try reader.leaveArray(end)
     }
 
+    /// A number as it may be written (``CIMValue/read(as:)``).
+    private static func number(_ value: DBusValue) -> UInt64? { CIMValue(scalar: value)?.read(asScalar: .uint64)?.uint64Value }
+
+    private static func flag(_ value: DBusValue, _ name: String) throws(CIMError) -> Bool {
+        guard case .boolean(let flag)? = CIMValue(scalar: value)?.read(asScalar: .boolean) else {
+            throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE")
+        }
+        return flag
+    }
+
     private static let extensionFlags = [
         ContextKey.putExtensions, ContextKey.putStrictNulls, ContextKey.putAtomic, ContextKey.putClientRequest, ContextKey.getExtensions,
         ContextKey.getKeysOnly, ContextKey.getClientRequest,
     ]
 
-    /// What asks for a partial put or read has the type it has in WMI (SEMANTICS C.1.3): a value that nobody understands would be a full one.
-    private func checkExtensions() throws(CIMError) {
-        for (name, value) in context where name.hasPrefix("__") {
-            if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) {
-                guard case .boolean = value else { throw CIMError(.invalidContext, "\(name) must be TRUE or FALSE") }
-            }
+    /// What asks for a partial put or read has the type it has in WMI (SEMANTICS C.1.3), from here on: a value that nobody understands would be
+    /// a full one.
+    private mutating func checkExtensions() throws(CIMError) {
+        for index in context.indices where context[index].0.hasPrefix("__") {
+            let (name, value) = context[index]
+            if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) { context[index].1 = .boolean(try Self.flag(value, name)) }
             if CIMName.equal(name, ContextKey.locale) {
                 guard let text = value.text, CIMLocale.isWellFormed(text) else {
                     throw CIMError(.invalidContext, "\(name) must be the name of a locale, such as \"MS_409\" or \"en_US\"")
@@ -235,12 +241,17 @@ struct ServicesCall {
             }
             let isRead = CIMName.equal(name, ContextKey.getProperties)
             guard isRead || CIMName.equal(name, ContextKey.putProperties) else { continue }
-            guard case .array(Signature(verified: "s"), let names) = value else {
+            guard case .array? = Optional(value.unwrapped), let elements = value.elements else {
                 throw CIMError(.invalidContext, "\(name) must be an array of strings, the names of properties")
             }
-            if isRead, names.contains(.string("*")) {
+            let names = elements.compactMap(\.text)
+            guard names.count == elements.count else {
+                throw CIMError(.invalidContext, "\(name) must be an array of strings, the names of properties")
+            }
+            if isRead, names.contains("*") {
                 throw CIMError(.invalidContext, "\(name) takes names of properties, not \"*\"; leave it out to get all")
             }
+            context[index].1 = .strings(names)
         }
     }
 
@@ -279,14 +290,21 @@ struct ServicesCall {
 extension String {
     /// At most `count` bytes of it, cut between characters of Unicode: names and texts from peers stand in what many others get.
     func clipped(_ count: Int = 512) -> String {
-        if utf8.count <= count, utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) { return self }
+        // A line break would begin another line of the log.
+        oneLine.cut(count)
+    }
+
+    /// The same, with its lines.
+    func clippedLines(_ count: Int) -> String { printableLines.cut(count) }
+
+    private func cut(_ count: Int) -> String {
+        if utf8.count <= count { return self }
         var text = ""
         for scalar in unicodeScalars {
-            guard text.utf8.count + UTF8.width(scalar) + 3 <= count else { return text + "…" }
-            // A line break would begin another line of the log.
-            text.unicodeScalars.append(scalar.value < 0x20 || scalar.value == 0x7F ? " " : scalar)
+            guard text.utf8.count + UTF8.width(scalar) + 3 <= count else { break }
+            text.unicodeScalars.append(scalar)
         }
-        return text
+        return text + "…"
     }
 }
 

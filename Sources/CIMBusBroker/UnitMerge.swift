@@ -53,24 +53,12 @@ struct UnitMerge {
         do throws(ObjectFault) { return try result.keeping(others) } catch { throw CIMError(error.status, error.description) }
     }
 
-    /// One object, with what an ancestor's object says.
-    ///
-    /// - Throws: ProviderFailure when that is of another instance: all providers must agree on the keys.
+    /// One object, with what an ancestor's object says about the same instance.
     mutating func completed(_ object: CheckedObjects, with ancestor: CheckedObjects) throws(CIMError) -> CheckedObjects {
         let (reader, ranges) = ancestor.contents
         guard let range = ranges.first else { return object }
         var selection = ObjectSelection()
-        var keys: ([UInt8], [UInt8]) = ([], [])
-        var areThere = false
-        try forEach(object) { row, merge in
-            merge.append(row, (reader, range), to: &selection)
-            areThere = row.appendKey(to: &keys.0) && merge.ancestor?.appendKey(to: &keys.1) ?? false
-        }
-        if areThere, keys.0 != keys.1 {
-            throw CIMError(
-                .providerFailure,
-                "the providers of \(object.firstClassName) and \(ancestor.firstClassName) answered with two different instances")
-        }
+        try forEach(object) { row, merge in merge.append(row, (reader, range), to: &selection) }
         return try Self.finish(selection)
     }
 

@@ -80,13 +80,16 @@ extension BrokerCore {
         return takeEffects()
     }
 
-    /// An object did not fit its class: that ends the leg (section 3), if it came from a holder. The call itself was answered by the broker.
-    public mutating func misfit(_ sink: SinkID, by peer: PeerID, _ text: String, at moment: Microseconds) -> [Effect] {
-        began(.misfit(sink, peer, text), at: moment)
+    /// An object did not fit its class, or is another one than was asked for: that ends the leg (section 3), if it came from a holder. The call
+    /// itself was answered by the broker.
+    public mutating func misfit(
+        _ sink: SinkID, by peer: PeerID, _ text: String, _ reason: Explanation.Reason = .misfit, at moment: Microseconds
+    ) -> [Effect] {
+        began(.misfit(sink, peer, text, reason), at: moment)
         hear(peer)
         guard refusal(on: sink, by: peer) == nil else { return takeEffects() }
         countViolation(sink, peer, text)
-        endLeg(sink, .because(.misfit, text: text))
+        endLeg(sink, .because(reason, text: text))
         return takeEffects()
     }
 

@@ -154,6 +154,12 @@ public struct BrokerCore: Sendable {
         effects.append(.note(Note(event: event, peer: peer, sink: sink, text: text)))
     }
 
+    /// A provider's values became NULL, which changes nothing else.
+    public mutating func countLost(_ values: Int, by registration: RegistrationID?) {
+        counters.lostValues += UInt64(clamping: values)
+        if let registration { registry[registration]?.counters.lostValues += UInt64(clamping: values) }
+    }
+
     mutating func countViolation(_ sink: SinkID, _ peer: PeerID, _ text: String) {
         counters.violations += 1
         // It is the violator's: what a stranger tries is no violation of the provider whose sink it is.

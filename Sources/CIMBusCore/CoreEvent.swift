@@ -30,7 +30,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case answered(SinkID, Answer)
     case refusal(SinkID, PeerID)
     case indicate(SinkID, PeerID, Batch, CallID?)
-    case misfit(SinkID, PeerID, String)
+    case misfit(SinkID, PeerID, String, Explanation.Reason)
     case setStatus(SinkID, PeerID, Status)
     case addRef(SinkID, PeerID)
     case release(SinkID, PeerID)
@@ -105,7 +105,7 @@ extension BrokerCore {
         case .answered(let sink, let answer): return answered(sink, answer, at: at)
         case .refusal(let sink, let peer): return refusal(on: sink, by: peer, at: at).effects
         case .indicate(let sink, let peer, let batch, let call): return indicate(sink, by: peer, batch, call: call, at: at)
-        case .misfit(let sink, let peer, let text): return misfit(sink, by: peer, text, at: at)
+        case .misfit(let sink, let peer, let text, let reason): return misfit(sink, by: peer, text, reason, at: at)
         case .setStatus(let sink, let peer, let status): return setStatus(sink, by: peer, status, at: at).effects
         case .addRef(let sink, let peer): return addRef(sink, by: peer, at: at).1
         case .release(let sink, let peer): return release(sink, by: peer, at: at).1

@@ -19,6 +19,8 @@ public struct Registration: Sendable {
         public var cancelled: UInt64 = 0
         /// Calls that it left unanswered though it answered others (``Limits/lostReply``).
         public var lostReplies: UInt64 = 0
+        /// Values that did not fit their properties, and went on as NULL.
+        public var lostValues: UInt64 = 0
 
         public init() {}
     }

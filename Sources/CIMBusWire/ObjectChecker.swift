@@ -4,7 +4,8 @@ import DBus
 /// Reads objects from a message, checks each against its class, and writes them as every receiver gets them: the class's types, spellings
 /// and system properties (DESIGN section 3, Objects). It is the one place where objects are checked.
 ///
-/// It works on bytes: where the type on the wire is the class's own, a value is copied and never decoded.
+/// It works on bytes: where the type on the wire is the class's own, a value is copied and never decoded. Else it is read as what it was meant
+/// to be (``CIMValue/read(as:)``).
 public struct ObjectChecker: ~Copyable {
     /// What the objects must be.
     public enum Expectation: Sendable {
@@ -17,14 +18,18 @@ public struct ObjectChecker: ~Copyable {
     /// Finds a class of the namespace by name, in any case.
     public typealias Lookup = (_ className: String) -> ObjectLayout?
 
-    private let expectation: Expectation
-    private let base: ObjectLayout
-    private let lookup: Lookup
+    let expectation: Expectation
+    let base: ObjectLayout
+    let lookup: Lookup
     /// Whether system properties that follow from the class and the keys are written (a client may leave them out).
     private let derived: Bool
     /// Whether the qualifiers of an instance are kept: those of stored ones are, a provider's objects have none.
     private let keepsQualifiers: Bool
     private var qualified = CIMInstance(className: "")
+    /// Whether a value that does not fit its property becomes NULL (``lost``) and is no fault of the whole object.
+    let losesMisfits: Bool
+    /// The values that became NULL.
+    public internal(set) var lost = LostValues()
     private var writer = BodyWriter()
     private var ranges: [Range<Int>] = []
     private var last: ObjectLayout
@@ -41,8 +46,13 @@ public struct ObjectChecker: ~Copyable {
     /// A longer path is nobody's: none can be read again (``CIMObjectPath/maximumLength``, in UTF-8).
     static let longestPath = 4 * CIMObjectPath.maximumLength
 
+    /// - Parameters:
+    ///   - keepsQualifiers: whether the qualifiers of instances go with them.
+    ///   - losingMisfits: for objects that are read and not written: what is no instance of the class, and a key that does not fit, is a fault
+    ///     still.
     public init(
-        _ expectation: Expectation, derivedSystemProperties: Bool = true, keepsQualifiers: Bool = false, lookup: @escaping Lookup
+        _ expectation: Expectation, derivedSystemProperties: Bool = true, keepsQualifiers: Bool = false, losingMisfits: Bool = false,
+        lookup: @escaping Lookup
     ) {
         self.expectation = expectation
         switch expectation {
@@ -52,6 +62,7 @@ public struct ObjectChecker: ~Copyable {
         self.lookup = lookup
         derived = derivedSystemProperties
         self.keepsQualifiers = keepsQualifiers
+        losesMisfits = losingMisfits
     }
 
     /// All objects of an `aa{sv}`.
@@ -126,12 +137,7 @@ public struct ObjectChecker: ~Copyable {
             guard !seen[index] else { throw ObjectFault("property \(layout.slots[index].name) of \(layout.className) is there twice") }
             seen[index] = true
             likely = index + 1
-            if layout.slots[index].isKey, let key = layout.keys.firstIndex(of: index) {
-                var probe = reader
-                let value = try probe.readVariant()
-                keyValues[key] = canonical(value.converted(to: layout.slots[index].type) ?? value)
-            }
-            try copy(&reader, layout.slots[index], in: layout)
+            try copy(&reader, index, in: layout)
         }
         try reader.leaveArray(end)
         if keepsQualifiers { writer.append(qualifiersOf: qualified) }
@@ -189,7 +195,7 @@ public struct ObjectChecker: ~Copyable {
                 try scan.skip(types: types)
                 continue
             }
-            guard types.elementsEqual("s".utf8) else { throw ObjectFault("__CLASS is not a string") }
+            guard types.elementsEqual("s".utf8) || types.elementsEqual("o".utf8) else { throw ObjectFault("__CLASS is not a string") }
             let bytes = try scan.readStringBytes()
             if ObjectLayout.equal(bytes, last.className) { return last }
             let className = String(decoding: bytes, as: UTF8.self)
@@ -204,51 +210,30 @@ public struct ObjectChecker: ~Copyable {
     }
 
     /// Writes one property, in the class's spelling and type.
-    private mutating func copy(_ reader: inout BodyReader, _ slot: ObjectLayout.Slot, in layout: ObjectLayout) throws {
+    private mutating func copy(_ reader: inout BodyReader, _ index: Int, in layout: ObjectLayout) throws {
+        let slot = layout.slots[index]
+        let key = slot.isKey ? layout.keys.firstIndex(of: index) : nil
         let wire = slot.type.isArray ? slot.type.base.wireArraySignature : slot.type.base.wireSignature
         var probe = reader
         let signature = try probe.readSignatureBytes()
-        writer.beginDictEntry()
-        writer.append(string: slot.name)
         if slot.isPlain, wire.utf8CodeUnitCount == signature.count,
             signature.elementsEqual(UnsafeBufferPointer(start: wire.utf8Start, count: wire.utf8CodeUnitCount))
         {
+            if let key {
+                let value = try reader.readVariant()
+                keyValues[key] = canonical(value.converted(to: slot.type) ?? value)
+            }
             reader = probe
+            writer.beginDictEntry()
+            writer.append(string: slot.name)
             writer.beginVariant(wire)
             return try copyPlain(&reader, slot.type)
         }
-        let value = try reader.readVariant()
-        guard let converted = try convert(value, to: slot.type, depth: 1) else {
-            throw ObjectFault("property \(slot.name) of \(layout.className) is \(slot.type); \(Self.excerpt(value)) does not fit")
-        }
-        if case .parameters = expectation, slot.type.base == .reference { try checkReferences(converted, slot) }
-        writer.append(variant: converted)
-    }
-
-    /// A parameter that refers to a class takes paths of its instances, and of those of classes below (SEMANTICS C.5).
-    private func checkReferences(_ value: CIMValue, _ slot: ObjectLayout.Slot) throws(ObjectFault) {
-        guard let className = slot.type.className, let location = base.location ?? lookup(className)?.location else { return }
-        for case .reference(let path) in value.arrayValue ?? [value] {
-            guard path.fitsReference(to: className, in: location, classes: Self.classes(lookup, in: location)) else {
-                throw ObjectFault(
-                    "parameter \(slot.name) takes the path of an instance of \(className), not \(Self.excerpt(.reference(path)))")
-            }
-        }
-    }
-
-    /// A reference in its one form, in which everybody gets it; any other value as it is.
-    private func canonical(_ value: CIMValue) -> CIMValue {
-        guard let location = base.location else { return value }
-        return value.withCanonicalReferences(in: location, classes: Self.classes(lookup, in: location))
-    }
-
-    private static func classes(_ lookup: @escaping Lookup, in location: CIMLocation) -> CIMObjectPath.ClassFinder {
-        { name, namespace in namespace == location.namespace ? lookup(name)?.declaration : nil }
-    }
-
-    private static func excerpt(_ value: CIMValue) -> String {
-        let text = "\(value)"
-        return text.utf8.count > 80 ? String(text.prefix(77)) + "..." : text
+        guard let value = try fitted(&reader, slot, in: layout) else { return }
+        if let key { keyValues[key] = value }
+        writer.beginDictEntry()
+        writer.append(string: slot.name)
+        writer.append(variant: value)
     }
 
     private mutating func copyPlain(_ reader: inout BodyReader, _ type: CIMTypeReference) throws {
@@ -276,47 +261,6 @@ public struct ObjectChecker: ~Copyable {
         case .string, .datetime, .reference: writer.append(stringBytes: try reader.readStringBytes())
         case .object: throw ObjectFault("an embedded object is not plain")
         }
-    }
-
-    /// A value in the type its class gives it; embedded objects are checked against their own class, if it is known.
-    private func convert(_ value: CIMValue, to type: CIMTypeReference, depth: Int) throws -> CIMValue? {
-        guard type.base == .object else {
-            guard let converted = value.converted(to: type) else { return nil }
-            return canonical(converted)
-        }
-        guard depth <= Nesting.objects else { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooLarge) }
-        switch value {
-        case .object(let object) where !type.isArray: return .object(try embedded(object, type.className, depth))
-        case .array(of: .object, let elements) where type.isArray:
-            return .array(of: .object, try elements.compactMap(\.objectValue).map { .object(try embedded($0, type.className, depth)) })
-        case .array(_, let elements) where type.isArray && elements.isEmpty: return .array(of: .object, [])
-        default: return nil
-        }
-    }
-
-    private func embedded(_ object: CIMInstance, _ className: String?, _ depth: Int) throws -> CIMInstance {
-        let name = object.className.isEmpty ? className ?? "" : object.className
-        guard let declaration = lookup(name)?.declaration else {
-            if className != nil { throw ObjectFault("the embedded object's class \(name) does not exist") }
-            return object
-        }
-        if let className, !declaration.isSameOrDerived(from: className) {
-            throw ObjectFault("an embedded object of class \(name), which is not \(className)")
-        }
-        var checked = object
-        checked.className = declaration.name
-        for index in checked.properties.indices {
-            let property = checked.properties[index]
-            guard let declared = declaration.property(named: property.name) else {
-                throw ObjectFault("\(declaration.name) has no property \(property.name)")
-            }
-            guard let value = try convert(property.value, to: declared.type, depth: depth + 1) else {
-                throw ObjectFault(
-                    "property \(declared.name) of \(declaration.name) is \(declared.type); \(Self.excerpt(property.value)) does not fit")
-            }
-            checked.properties[index] = .init(name: declared.name, value: value)
-        }
-        return checked
     }
 }
 

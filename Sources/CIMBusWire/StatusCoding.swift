@@ -13,36 +13,16 @@ extension DBusError {
 }
 
 extension CIMError {
-    /// What a failed D-Bus call means: a status of ours stays what it is; the transport's own failures become WMI's words for them.
+    /// What a failed D-Bus call means: a status that the peer states stays what it is (``StatedError``); the transport's own failures become
+    /// WMI's words for them.
     public init(_ error: DBusError) {
         let status: WBEMStatus
         var text = error.message
         switch error.code {
         case .errorReply(let name):
-            if name.text.hasPrefix(Contract.errorPrefix) {
-                let own = WBEMStatus(errorName: String(name.text.dropFirst(Contract.errorPrefix.count)))
-                // A status without a name of its own still has its number. That of a success is no error's.
-                if let number = WBEMStatus(prefixOf: text) {
-                    text = String(text.dropFirst(11))
-                    status = number.isSuccess ? own ?? .failed : number
-                } else {
-                    status = own ?? .failed
-                }
-            } else if name == .unknownMethod || name == .unknownInterface {
-                status = .providerNotCapable
-            } else if name == .accessDenied || name == .authenticationFailed {
-                status = .accessDenied
-            } else if name == .serviceUnknown || name == .nameHasNoOwner || name == .noReply || name == .disconnected {
-                status = .transportFailure
-            } else if name == .unknownObject {
-                status = .notFound
-            } else if name == .invalidArguments || name == .invalidSignature {
-                status = .invalidParameter
-            } else if name == .limitsExceeded || name == .noMemory {
-                status = .quotaViolation
-            } else {
-                status = .failed
-            }
+            let stated = StatedError(error)
+            text = stated.text
+            status = stated.status ?? Self.transportStatus(name)
         case .timedOut: status = .timedOut
         case .cancelled: status = .callCancelled
         case .disconnected: status = .transportFailure
@@ -52,25 +32,32 @@ extension CIMError {
         case .address: status = .transportFailure
         case .notSupported: status = .notSupported
         }
-        var extended: CIMInstance?
-        if let reply = error.reply, reply.signature == "sa{sv}" {
+        self.init(
+            status, text.isEmpty ? error.name.text : text, extendedStatus: error.reply.flatMap { Self.extendedStatus($0) }, cause: error)
+    }
+
+    private static func transportStatus(_ name: ErrorName) -> WBEMStatus {
+        switch name {
+        case .serviceUnknown, .nameHasNoOwner, .noReply, .disconnected: .transportFailure
+        case .unknownObject: .notFound
+        default: .failed
+        }
+    }
+
+    /// The object that may follow the text of an error reply.
+    private static func extendedStatus(_ reply: Message) -> CIMInstance? {
+        if reply.hasSignature("sa{sv}") {
             var reader = reply.reader
             _ = try? reader.readString()
-            extended = try? reader.readInstance()
+            return try? reader.readInstance()
         }
-        self.init(status, text.isEmpty ? error.name.text : text, extendedStatus: extended, cause: error)
-    }
-}
-
-extension WBEMStatus {
-    /// The number at the start of an error's text, `0x80041002 ` with what follows.
-    fileprivate init?(prefixOf text: String) {
-        let digits = text.utf8.dropFirst(2).prefix(8)
-        guard text.hasPrefix("0x"), digits.count == 8, digits.allSatisfy({ $0 != UInt8(ascii: "+") && $0 != UInt8(ascii: "-") }),
-            text.utf8.count == 10 || text.utf8.dropFirst(10).first == UInt8(ascii: " "),
-            let number = UInt32(Substring(digits), radix: 16)
+        guard reply.bodySize <= Contract.largestStatus,
+            var reader = try? LooseArguments.read(
+                reply, as: [.init("text", Signature(verified: "s")), .init("status", Signature(verified: "a{sv}"))])
         else { return nil }
-        self.init(rawValue: number)
+        _ = try? reader.readString()
+        guard let object = try? reader.readInstance(), !object.properties.isEmpty else { return nil }
+        return object
     }
 }
 

@@ -145,6 +145,8 @@ public struct ObjectFault: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Kind: Hashable, Sendable {
         /// It does not fit its class, or no class could have it: InvalidObject.
         case misfit
+        /// It is another object than the one that was asked for: ProviderFailure.
+        case wrongInstance
         /// It is nested deeper, or is larger, than a message may be: QuotaViolation.
         case tooLarge
     }
@@ -152,149 +154,18 @@ public struct ObjectFault: Error, Hashable, Sendable, CustomStringConvertible {
     public var kind: Kind
     public var description: String
 
-    /// - Parameter description: cut to what an error message can hold: it names what a peer sent.
+    /// - Parameter description: cut to what an error message can hold, and made one line: it names what a peer sent.
     public init(_ description: String, kind: Kind = .misfit) {
         self.kind = kind
-        self.description = description.utf8.count <= 1024 ? description : String(description.unicodeScalars.prefix(800)) + "…"
+        let line = description.oneLine
+        self.description = line.utf8.count <= 1024 ? line : String(line.unicodeScalars.prefix(800)) + "…"
     }
 
-    public var status: WBEMStatus { kind == .misfit ? .invalidObject : .quotaViolation }
-}
-
-extension BodyReader {
-    /// A value of the type that its variant states, without a class to say more: `n` is sint16, `q` uint16, `d` real64, `s` a string.
-    /// Throws ``ObjectFault`` for types that no CIM value has and past the limits of ``Nesting``, and ``DBusDecodingError``.
-    public mutating func readVariant() throws -> CIMValue { try readVariant(Depth(containers: 3)) }
-
-    /// Where a value is: inside so many embedded objects, and so many D-Bus containers, the one that holds it included.
-    struct Depth {
-        var objects = 0
-        var containers = 0
-
-        /// Inside so many containers more.
-        func inside(_ count: Int, objects more: Int = 0) throws(ObjectFault) -> Depth {
-            let deeper = Depth(objects: objects + more, containers: containers + count)
-            if deeper.objects > Nesting.objects { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooLarge) }
-            guard deeper.containers <= Nesting.containers else {
-                throw ObjectFault("more than \(Nesting.containers) D-Bus containers around a value", kind: .tooLarge)
-            }
-            return deeper
+    public var status: WBEMStatus {
+        switch kind {
+        case .misfit: .invalidObject
+        case .wrongInstance: .providerFailure
+        case .tooLarge: .quotaViolation
         }
-    }
-
-    /// - Parameter depth: of the variant itself.
-    private mutating func readVariant(_ depth: Depth) throws -> CIMValue {
-        let signature = try readSignatureBytes()
-        if signature.count == 1 {
-            switch signature[0] {
-            case UInt8(ascii: "b"): return .boolean(try readBoolean())
-            case UInt8(ascii: "y"): return .uint8(try readByte())
-            case UInt8(ascii: "n"): return .sint16(try readInt16())
-            case UInt8(ascii: "q"): return .uint16(try readUInt16())
-            case UInt8(ascii: "i"): return .sint32(try readInt32())
-            case UInt8(ascii: "u"): return .uint32(try readUInt32())
-            case UInt8(ascii: "x"): return .sint64(try readInt64())
-            case UInt8(ascii: "t"): return .uint64(try readUInt64())
-            case UInt8(ascii: "d"): return .real64(try readDouble())
-            case UInt8(ascii: "s"), UInt8(ascii: "o"): return .string(try readString())
-            case UInt8(ascii: "g"): return .string(String(decoding: try readSignatureBytes(), as: UTF8.self))
-            case UInt8(ascii: "v"):
-                return try readVariant(try depth.inside(1))
-            default: break
-            }
-        } else if signature.count == 2, signature[0] == UInt8(ascii: "a") {
-            switch signature[1] {
-            case UInt8(ascii: "b"): return try readArray(of: .boolean)
-            case UInt8(ascii: "y"): return try readArray(of: .uint8)
-            case UInt8(ascii: "n"): return try readArray(of: .sint16)
-            case UInt8(ascii: "q"): return try readArray(of: .uint16)
-            case UInt8(ascii: "i"): return try readArray(of: .sint32)
-            case UInt8(ascii: "u"): return try readArray(of: .uint32)
-            case UInt8(ascii: "x"): return try readArray(of: .sint64)
-            case UInt8(ascii: "t"): return try readArray(of: .uint64)
-            case UInt8(ascii: "d"): return try readArray(of: .real64)
-            case UInt8(ascii: "s"), UInt8(ascii: "o"): return try readArray(of: .string)
-            case UInt8(ascii: "v"):
-                // What dynamic languages send for a list whose type they do not know: all elements must be of one type.
-                let element = try depth.inside(2)
-                let values = try readArray(.string) { try $0.readVariant(element) }.arrayValue ?? []
-                guard let first = values.first else { return .array(of: .string, []) }
-                guard let type = first.scalarType else { throw ObjectFault("an array of arrays has no CIM type") }
-                guard values.allSatisfy({ $0.scalarType == type }) else {
-                    throw ObjectFault("an array whose elements are of several types")
-                }
-                return .array(of: type, values)
-            default: break
-            }
-        } else if signature.elementsEqual("a{sv}".utf8) {
-            return .object(try readInstance(try depth.inside(1, objects: 1)))
-        } else if signature.elementsEqual("aa{sv}".utf8) {
-            return .array(of: .object, try readInstances(try depth.inside(1, objects: 1)).map { .object($0) })
-        }
-        throw ObjectFault("a value of D-Bus type \"\(String(decoding: signature, as: UTF8.self))\" has no CIM type")
-    }
-
-    /// The elements of an array of a known type, in the type that the wire has for it.
-    mutating func readArray(of type: CIMType) throws -> CIMValue {
-        switch type {
-        case .boolean: try readArray(.boolean) { .boolean(try $0.readBoolean()) }
-        case .uint8: .array(of: .uint8, try readByteArray().map { .uint8($0) })
-        case .sint8, .sint16: try readArray(.sint16) { .sint16(try $0.readInt16()) }
-        case .uint16, .char16: try readArray(.uint16) { .uint16(try $0.readUInt16()) }
-        case .sint32: try readArray(.sint32) { .sint32(try $0.readInt32()) }
-        case .uint32: try readArray(.uint32) { .uint32(try $0.readUInt32()) }
-        case .sint64: try readArray(.sint64) { .sint64(try $0.readInt64()) }
-        case .uint64: try readArray(.uint64) { .uint64(try $0.readUInt64()) }
-        case .real32, .real64: try readArray(.real64) { .real64(try $0.readDouble()) }
-        case .string, .datetime, .reference: try readArray(.string) { .string(try $0.readString()) }
-        case .object: .array(of: .object, try readInstances(Depth(objects: 1, containers: 4)).map { .object($0) })
-        }
-    }
-
-    private mutating func readArray(
-        _ type: CIMType, _ element: (inout BodyReader) throws -> CIMValue
-    ) throws -> CIMValue {
-        let end = try enterArray(elementAlignment: type.wireAlignment)
-        var elements: [CIMValue] = []
-        while !isAtEnd(of: end) { elements.append(try element(&self)) }
-        try leaveArray(end)
-        return .array(of: type, elements)
-    }
-
-    /// An `a{sv}` as an instance, without a class: system properties other than its class and path are left out.
-    public mutating func readInstance() throws -> CIMInstance { try readInstance(Depth(containers: 1)) }
-
-    /// - Parameter depth: of the object's own array.
-    mutating func readInstance(_ depth: Depth) throws -> CIMInstance {
-        let end = try enterArray(elementAlignment: 8)
-        var instance = CIMInstance(className: "")
-        while !isAtEnd(of: end) {
-            try enterDictEntry()
-            let name = try readString()
-            let value = try readVariant(try depth.inside(2))
-            if CIMName.equal(name, SystemProperty.className) {
-                instance.className = value.stringValue ?? ""
-            } else if CIMName.equal(name, SystemProperty.path) {
-                instance.path = value.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
-            } else if !name.hasPrefix("__") {
-                instance.append(name: name, value: value)
-            }
-        }
-        try leaveArray(end)
-        if let twice = instance.duplicateName { throw ObjectFault("property \(twice) is there twice") }
-        return instance
-    }
-
-    /// An `aa{sv}`.
-    public mutating func readInstances() throws -> [CIMInstance] { try readInstances(Depth(containers: 1)) }
-
-    /// - Parameter depth: of the array around them.
-    private mutating func readInstances(_ depth: Depth) throws -> [CIMInstance] {
-        let inner = try depth.inside(1)
-        let end = try enterArray(elementAlignment: 4)
-        var instances: [CIMInstance] = []
-        while !isAtEnd(of: end) { instances.append(try readInstance(inner)) }
-        try leaveArray(end)
-        return instances
     }
 }

@@ -13,6 +13,9 @@ enum Comparand: Hashable, Sendable {
 
     /// Microseconds.
     case interval(UInt64)
+
+    /// The date of zeros alone, which says that none is set.
+    case unset
     case path(ReferenceComparand)
 
     /// For a property whose type is not known before its value is: the first that fits the value counts.
@@ -40,6 +43,9 @@ enum Comparand: Hashable, Sendable {
         case .interval(let microseconds):
             guard case .datetime(let time) = value else { return nil }
             return time.intervalMicroseconds.map { Comparand.order($0, microseconds) } ?? .unordered
+        case .unset:
+            guard case .datetime(let time) = value else { return nil }
+            return time.isUnset ? .equal : .unordered
         case .path(let path):
             guard case .reference(let other) = value else { return nil }
             return path.refers(to: other) ? .equal : .unordered

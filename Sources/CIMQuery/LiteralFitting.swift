@@ -119,7 +119,8 @@ struct LiteralFitting {
     }
 
     private static func comparand(_ time: CIMDateTime) -> Comparand? {
-        time.intervalMicroseconds.map { .interval($0) } ?? time.microsecondsSince1970.map { .timestamp($0) }
+        if time.isUnset { return .unset }
+        return time.intervalMicroseconds.map { .interval($0) } ?? time.microsecondsSince1970.map { .timestamp($0) }
     }
 
     /// The path in canonical form, as far as its class is known here.

@@ -29,12 +29,17 @@ public struct PropertyImplementation: Sendable {
     }
 }
 
+/// Makes the arguments that a method is described with out of a call with others: where callers cannot choose the types they send, and the
+/// meaning is clear. It runs on the loop. What it throws is the answer.
+public typealias ArgumentReader = @Sendable (Message, InterfaceDescription.Method) throws(DBusError) -> BodyReader
+
 /// One interface with its implementation. Make one per interface and share it between objects: the call says which path it is for.
 public final class ExportedInterface: Sendable {
     struct MethodEntry: Sendable {
         let description: InterfaceDescription.Method
         let inputSignature: String
         let implementation: MethodImplementation?
+        let argumentReader: ArgumentReader?
     }
 
     struct PropertyEntry: Sendable {
@@ -48,15 +53,18 @@ public final class ExportedInterface: Sendable {
 
     /// Whatever is described and has no implementation answers `org.freedesktop.DBus.Error.NotSupported`; an implementation of what is
     /// not described is never called.
+    /// - Parameter argumentReader: what is asked about a call whose signature is not the method's own. Nil: such a call is answered with
+    ///   `org.freedesktop.DBus.Error.InvalidArgs`. ``MethodCall/reader`` reads what it makes.
     public init(
         _ description: InterfaceDescription, methods: [String: MethodImplementation] = [:],
-        properties: [String: PropertyImplementation] = [:]
+        properties: [String: PropertyImplementation] = [:], argumentReader: ArgumentReader? = nil
     ) {
         self.description = description
         self.methods = Dictionary(
             description.methods.map { method in
                 let entry = MethodEntry(
-                    description: method, inputSignature: method.inputSignature.text, implementation: methods[method.name.text])
+                    description: method, inputSignature: method.inputSignature.text, implementation: methods[method.name.text],
+                    argumentReader: argumentReader)
                 return (method.name.text, entry)
             }, uniquingKeysWith: { first, _ in first })
         self.properties = Dictionary(

@@ -9,12 +9,26 @@ public final class MethodCall: Sendable {
     public let message: Message
     private let link: Link
     private let isAnswered: Atomic<Bool>
+    /// The arguments, where they are not the message's body as it came.
+    private let arguments: BodyReader?
 
     init(_ message: Message, on link: Link) {
         self.message = message
         self.link = link
         isAnswered = Atomic(message.isNoReplyExpected)
+        arguments = nil
     }
+
+    /// A call whose answer is owed no longer by `other`.
+    private init(_ other: MethodCall, reading arguments: BodyReader) {
+        message = other.message
+        link = other.link
+        isAnswered = Atomic(other.isAnswered.exchange(true, ordering: .relaxed))
+        self.arguments = arguments
+    }
+
+    /// The same call with other arguments; it takes over the answer.
+    func reading(_ arguments: BodyReader) -> MethodCall { MethodCall(self, reading: arguments) }
 
     deinit {
         if isAnswered.load(ordering: .relaxed) { return }
@@ -27,7 +41,8 @@ public final class MethodCall: Sendable {
     public var member: String { message.member ?? "" }
     /// The unique name of the caller; nil on a private connection.
     public var sender: String? { message.sender }
-    public var reader: BodyReader { message.reader }
+    /// A cursor at the first argument. What it reads has the signature that the method is described with.
+    public var reader: BodyReader { arguments ?? message.reader }
     /// Whether an answer would be sent. False after the first, and for callers who want none.
     public var needsReply: Bool { !isAnswered.load(ordering: .relaxed) }
 

@@ -141,10 +141,19 @@ final class ObjectTree {
 
     private static func invoke(_ method: ExportedInterface.MethodEntry, _ call: MethodCall) {
         let signature = call.message.signature
-        guard signature == method.inputSignature else {
+        if signature == method.inputSignature { return perform(method, call) }
+        guard let argumentReader = method.argumentReader else {
             _ = call.fail(.invalidArguments, "\(call.member) takes (\(method.inputSignature)), not (\(signature))")
             return
         }
+        do throws(DBusError) {
+            perform(method, call.reading(try argumentReader(call.message, method.description)))
+        } catch {
+            call.fail(error)
+        }
+    }
+
+    private static func perform(_ method: ExportedInterface.MethodEntry, _ call: MethodCall) {
         switch method.implementation {
         case .immediate(let body): body(call)
         case .task(let body):

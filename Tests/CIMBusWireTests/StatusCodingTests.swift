@@ -84,6 +84,6 @@ struct StatusCodingTests {
             (.queueFull, .quotaViolation), (.malformed, .marshalInvalidSignature), (.notSupported, .notSupported),
         ]
         for (code, status) in codes { #expect(CIMError(DBusError(code: code, "m")).status == status) }
-        #expect(CIMError(DBusError(.failed, "0x80041002 not ours")).message == "0x80041002 not ours")
+        #expect(CIMError(DBusError(.failed, "0x00040001 not ours")).message == "0x00040001 not ours")
     }
 }

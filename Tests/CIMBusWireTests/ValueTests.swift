@@ -112,22 +112,18 @@ struct ValueTests {
         arguments: [
             ("U8", .int32(256)), ("U8", .int32(-1)), ("S8", .int16(-129)), ("S8", .int16(128)), ("U16", .int32(65536)),
             ("S16", .uint16(32768)), ("U32", .int64(-1)), ("S32", .uint32(.max)), ("Number", .int32(-1)), ("S64", .uint64(.max)),
-            ("R32", .double(1e300)), ("Flag", .int32(1)), ("U8", .boolean(true)), ("Text", .int32(1)), ("Number", .string("1")),
+            ("R32", .double(1e300)), ("Flag", .int32(2)), ("U8", .boolean(true)), ("Text", .int32(1)), ("Number", .string("1.5")),
             ("Letter", .string("xy")), ("Born", .string("tomorrow")), ("Other", .string("T_Root.Name=")), ("Text", .strings(["a"])),
             ("Texts", .string("a")), ("U8s", .array(element: Signature(verified: "i"), [.int32(1), .int32(256)])),
-            ("Texts", .array(element: Signature(verified: "v"), [.variant(.string("a")), .variant(.int32(1))])), ("U64s", .dictionary([])),
+            ("Texts", .array(element: Signature(verified: "v"), [.variant(.string("a")), .variant(.int32(1))])),
+            ("U64s", .dictionary([("a", .int32(1))])),
             ("Texts", .array(element: Signature(verified: "v"), [.variant(.strings(["a"]))])),
             ("Text", .structure([.int32(1)])), ("Text", .array(element: Signature(verified: "(i)"), [])),
         ] as [(String, DBusValue)])
     func misfits(name: String, value: DBusValue) throws {
         let fault = try #require(try schema.fault([("__CLASS", .string("T_All")), (name, value)], of: "T_All"))
         #expect(fault.status == .invalidObject)
-        // A value whose type no CIM value has is refused before its property is looked at.
-        if !fault.description.contains("no CIM type"), !fault.description.contains("several types"),
-            !fault.description.contains("array of arrays")
-        {
-            #expect(fault.description.contains("property \(name) of T_All"), "\(fault)")
-        }
+        #expect(fault.description.contains("property \(name) of T_All"), "\(fault)")
     }
 
     @Test("A client's decoder says which property does not fit")

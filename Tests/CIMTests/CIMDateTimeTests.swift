@@ -27,6 +27,29 @@ struct CIMDateTimeTests {
         ])
     func refused(text: String) { #expect(CIMDateTime(text) == nil) }
 
+    @Test(
+        "issue 9, 28: zeros alone say that no date is set; they are kept as they are, and are no instant",
+        arguments: ["00000000000000.000000+000", "00000000000000.000000-000", "00000000000000.000000+060"])
+    func unset(text: String) throws {
+        let value = try #require(CIMDateTime(text))
+        #expect(value.isUnset && !value.isInterval && !value.hasWildcards)
+        #expect(value.description == text)
+        #expect(value.year == nil && value.month == nil && value.day == nil && value.hour == nil && value.microsecond == nil)
+        #expect(value.microsecondsSince1970 == nil && value.offset == nil)
+        #expect(value.compared(to: value) == 0)
+        let other = try #require(CIMDateTime("00010101000000.000000+000"))
+        #expect(value.compared(to: other) == nil && other.compared(to: value) == nil && !other.isUnset)
+        #expect(CIMDateTime("00000000000000.000000:000")?.isUnset == false)
+    }
+
+    @Test(
+        "issue 9, 28: zeros in a part of a date are no date",
+        arguments: [
+            "00000000000001.000000+000", "00000000000000.000001+000", "00000100000000.000000+000", "00000001000000.000000+000",
+            "20260000000000.000000+000", "00000000000000.******+000", "****0000000000.000000+000",
+        ])
+    func partlyUnset(text: String) { #expect(CIMDateTime(text) == nil) }
+
     @Test("A timestamp is an instant: 1970 UTC, zones, years 0 and 9999")
     func instants() throws {
         #expect(CIMDateTime("19700101000000.000000+000")?.microsecondsSince1970 == 0)

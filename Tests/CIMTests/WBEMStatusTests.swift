@@ -59,7 +59,18 @@ struct WBEMStatusTests {
         #expect(status.rawValue == code)
         #expect(status.name == nil && status.errorName == nil)
         #expect(!status.meaning.isEmpty)
-        #expect(WBEMStatus(errorName: "notFound") == nil)
+        #expect(WBEMStatus(errorName: "Nothing") == nil && WBEMStatus(errorName: "") == nil)
+    }
+
+    @Test(
+        "issue 9, 6: case, underscores and the headers' prefix do not count in an error's name",
+        arguments: ["NotFound", "NOT_FOUND", "notfound", "not_found", "WBEM_E_NOT_FOUND", "wbem_e_notfound"])
+    func looseNames(name: String) { #expect(WBEMStatus(errorName: name) == .notFound) }
+
+    @Test("The one name of two families keeps its families apart in every spelling")
+    func looseFamilies() {
+        #expect(WBEMStatus(errorName: "type_mismatch") == .typeMismatch && WBEMStatus(errorName: "WBEM_E_TYPE_MISMATCH") == .typeMismatch)
+        #expect(WBEMStatus(errorName: "WBEMMOF_E_TYPE_MISMATCH") == .mofTypeMismatch)
     }
 
     @Test("An error's text starts with its number")

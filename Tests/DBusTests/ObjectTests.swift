@@ -161,6 +161,55 @@ struct ObjectTests {
         #expect(try removed.values() == [.objectPath(testPath), .strings([testInterface.text])])
     }
 
+    @Test(
+        "Another signature than a method's own is for who reads it (issue 9, 4); its call is answered once, by the method or by what it throws"
+    )
+    func readsOtherArguments() async throws {
+        let bus = try await PrivateBus.start()
+        let server = try await bus.connect()
+        let text = Signature(staticString: "s")
+        let description = InterfaceDescription(
+            testInterface,
+            methods: ["Echo", "Forget"].map { .init(MemberName(verified: $0), inputs: [.init("text", text)], outputs: [.init("", text)]) })
+        let methods: [String: MethodImplementation] = [
+            "Echo": .immediate { call in
+                var reader = call.reader
+                call.reply([.string((try? reader.readString()) ?? "")])
+            },
+            "Forget": .immediate { _ in },
+        ]
+        let reading = ExportedInterface(
+            description, methods: methods,
+            argumentReader: { message, method throws(DBusError) in
+                guard let value: Int64 = try? message.values().first?.integer() else {
+                    throw DBusError(.invalidArguments, "\(method.name) takes (\(method.inputSignature)) or a number")
+                }
+                var writer = BodyWriter()
+                writer.append(string: "\(value)")
+                do { return try writer.finish().withUnsafeBytes { BodyReader(copying: $0) } } catch {
+                    throw DBusError(.failed, "\(error)")
+                }
+            })
+        let strict = ObjectPath(staticString: "/strict")
+        await server.export(ExportedObject([reading]), at: testPath)
+        await server.export(ExportedObject([ExportedInterface(description, methods: methods)]), at: strict)
+        func echo(_ member: String, _ value: DBusValue, at path: ObjectPath = testPath) async -> Result<[DBusValue], DBusError> {
+            do { return .success(try await Self.call(testInterface, path.text, member, [value], to: server, from: server)) } catch {
+                return .failure(error as? DBusError ?? DBusError(.failed, "\(error)"))
+            }
+        }
+        #expect(try await echo("Echo", .string("x")).get() == [.string("x")])
+        #expect(try await echo("Echo", .int32(7)).get() == [.string("7")])
+        for (member, value, path, name) in [
+            ("Echo", DBusValue.double(1), testPath, ErrorName.invalidArguments), ("Echo", .int32(7), strict, .invalidArguments),
+            ("Forget", .int32(7), testPath, .noReply),
+        ] {
+            let answer = await echo(member, value, at: path)
+            #expect(throws: DBusError.self) { try answer.get() }
+            if case .failure(let error) = answer { #expect(error.name == name, "\(member) \(value)") }
+        }
+    }
+
     /// A call that is forgotten is answered all the same; only the first answer counts.
     @Test func answersEveryCallOnce() async throws {
         let bus = try await PrivateBus.start()

@@ -13,7 +13,7 @@ struct Script: Sendable {
     enum Step: Sendable {
         /// `indicate N|auto [bytes SIZE] [batches B] [noreply] [nowait]`: B batches (1) of N objects, each awaiting its reply unless told not to.
         case indicate(Count, bytes: Int, batches: Int, wantsReply: Bool, waits: Bool)
-        /// `misfit`: an Indicate whose object does not fit its class.
+        /// `misfit`: an Indicate whose object does not fit its class, since its key does not.
         case misfit
         /// `deep N`: an Indicate whose object nests N deep.
         case deep(Int)

@@ -46,7 +46,7 @@ struct ScriptedCall: Sendable {
             }
             return "ok"
         case .misfit:
-            let object = CIMInstance(className: className, ["Scenario": .string("misfit"), "Number": .string("not a number")])
+            let object = CIMInstance(className: className, ["Scenario": .uint32(1), "Number": .uint32(1)])
             _ = try await process.connection.call(try indicate([object], on: sink), timeout: nil)
             return "ok"
         case .deep(let depth):

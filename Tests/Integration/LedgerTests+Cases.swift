@@ -97,7 +97,7 @@ extension Integration.LedgerTests {
         Case(testDescription: "section 3 a misfit ends the leg", status: .invalidObject, objects: 1) { call in
             call.reply(references: 1)
             try await call.sink.indicate(batch(1))
-            let misfit: [(String, DBusValue)] = [("__CLASS", .string("Test_Thing")), ("Number", .string("x"))]
+            let misfit: [(String, DBusValue)] = [("__CLASS", .string("Test_Thing")), ("Nothing", .string("x"))]
             #expect(await refusal { try await call.sink.indicate([misfit]) } == .invalidObject)
             #expect(await refusal { try await call.sink.setStatus(.noError) } == .callCancelled)
         },

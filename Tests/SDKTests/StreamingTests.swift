@@ -77,11 +77,11 @@ extension SDKTests {
             try await stage.expectQuiet()
         }
 
-        @Test("an object of another class than asked, and one that does not fit, are InvalidObject")
+        @Test("an object of another class than asked, and one whose key does not fit, are InvalidObject")
         func misfits() async throws {
             let misfits = [
                 CIMInstance(className: "Test_Ticket", ["Number": 1]),
-                CIMInstance(className: "Test_Thing", ["Name": "a", "Small": .uint32(1000)]),
+                CIMInstance(className: "Test_Thing", ["Name": .uint32(1000)]),
                 CIMInstance(className: "Test_Thing", ["Name": "a", "NotThere": 1]),
             ]
             for misfit in misfits {

@@ -1,0 +1,76 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+
+/// What is looked at in a provider's objects besides their classes: whether they are those that were asked for, and what they lost.
+extension Broker {
+    /// Throws where an operation is about one instance, and an object is another one.
+    func checkKeys(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(ObjectFault) {
+        let text: String
+        switch record.asked ?? record.kind {
+        case .getObject, .deleteInstance: text = record.path
+        case .putInstance: text = record.putPath
+        case .execQuery, .createInstanceEnum, .execMethod, .putClass, .deleteClass, .createClassEnum: return
+        }
+        guard !text.isEmpty, let path = try? CIMObjectPath(parsing: text) else { return }
+        let layouts: ObjectChecker.Lookup = { [schema] in schema.layout($0, in: record.namespace) }
+        // Who is asked for some properties may say no more than those.
+        let needsAll = record.kind == .getObject && !record.isPartialRead
+        var wrong: String?
+        try objects.forEach(layouts, prepare: { _ in }) { row, _, _ in
+            if wrong == nil { wrong = row.keys(otherThan: path, needsAll: needsAll, lookup: layouts) }
+        }
+        if let wrong {
+            throw ObjectFault("it was asked for \(text.clipped(300)) and answered with \(wrong)", kind: .wrongInstance)
+        }
+    }
+
+    /// Counts what a provider's objects lost, and logs each property once.
+    func report(_ lost: LostValues, of record: Entry<OperationRecord>) {
+        core.countLost(lost.count, by: record.registration)
+        let registration = record.registration.flatMap { core.registry.find($0) }
+        for (property, reason) in lost.reasons where reportedLosses.insert(property, of: record.registration) {
+            logger.warning(
+                "provider \(registration?.name ?? ""): \(reason.clipped(1024)); NULL is passed on, and this is not logged again for \(property)"
+            )
+        }
+    }
+}
+
+/// Which properties of which registration have been logged. It keeps what it knows within a bound.
+struct ReportedLosses {
+    private struct Subject: Hashable {
+        let registration: RegistrationID?
+        let property: CIMName
+    }
+
+    private static let most = 10_000
+    private var subjects: Set<Subject> = []
+
+    /// Whether it is new. Past the bound nothing is.
+    mutating func insert(_ property: String, of registration: RegistrationID?) -> Bool {
+        subjects.count < Self.most && subjects.insert(Subject(registration: registration, property: CIMName(property))).inserted
+    }
+
+    /// Forgets a registration that is no more.
+    mutating func removeAll(of registration: RegistrationID) {
+        subjects = subjects.filter { $0.registration != registration }
+    }
+}
+
+extension OperationRecord {
+    /// Whether its provider is asked for some properties of an instance.
+    fileprivate var isPartialRead: Bool {
+        context.contains { CIMName.equal($0.0, ContextKey.getExtensions) && $0.1 == .boolean(true) }
+    }
+}
+
+extension ObjectFault {
+    /// Why an operation ends with it.
+    var reason: Explanation.Reason {
+        switch kind {
+        case .misfit, .tooLarge: .misfit
+        case .wrongInstance: .badAnswer
+        }
+    }
+}

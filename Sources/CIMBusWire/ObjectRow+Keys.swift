@@ -1,0 +1,44 @@
+import CIM
+
+extension ObjectRow {
+    /// What the object's keys say otherwise than those of `path`, an instance's of its class or of one above or below: `ID = 2, Name = NULL`.
+    /// Nil where they agree: it is the instance that the path names.
+    ///
+    /// Text compares without case, as in all keys (SEMANTICS H.1); datetimes that are the same instant, and references to the same instance,
+    /// are the same.
+    /// - Parameter needsAll: whether a key that is NULL differs, too.
+    public func keys(otherThan path: CIMObjectPath, needsAll: Bool, lookup: ObjectChecker.Lookup) -> String? {
+        var differences: [String] = []
+        for (property, slot) in zip(layout.keyProperties, layout.keys) {
+            guard let asked = path[key: property.name] else { continue }
+            let value = value(ofSlot: slot)
+            if value.isNull ? !needsAll : Self.isSame(value, asked, lookup) { continue }
+            differences.append("\(property.name) = \(value.briefDescription)")
+        }
+        return differences.isEmpty ? nil : differences.joined(separator: ", ")
+    }
+
+    private static func isSame(_ value: CIMValue, _ asked: CIMObjectPath.KeyValue, _ lookup: ObjectChecker.Lookup) -> Bool {
+        switch (value, value.scalarType.flatMap { asked.value.read(asScalar: $0) }) {
+        case (.datetime(let time), .datetime(let wanted)?): time.compared(to: wanted) == 0
+        case (.reference(let path), .reference(let wanted)?): path.namesInstance(of: wanted, lookup: lookup)
+        case (_, let wanted?): CIMObjectPath.KeyValue(value) == CIMObjectPath.KeyValue(wanted)
+        case (_, nil): false
+        }
+    }
+}
+
+extension CIMObjectPath {
+    /// Whether both name one instance: their namespaces and servers are the same where both say them, one class is that of the other or derived
+    /// from it, and the keys are the same.
+    public func namesInstance(of other: CIMObjectPath, lookup: ObjectChecker.Lookup) -> Bool {
+        if let server, let theirs = other.server, server != ".", theirs != ".", !CIMName.equal(server, theirs) { return false }
+        if let namespace, let theirs = other.namespace, CIMNamespaceName(namespace) != CIMNamespaceName(theirs) { return false }
+        guard let mine = lookup(className)?.declaration, let others = lookup(other.className)?.declaration else {
+            return CIMName.equal(className, other.className) && keys == other.keys
+        }
+        guard mine.isSameOrDerived(from: others.name) || others.isSameOrDerived(from: mine.name) else { return false }
+        let canonical = ((try? canonicalized(for: mine)) ?? self, (try? other.canonicalized(for: others)) ?? other)
+        return canonical.0.keys == canonical.1.keys
+    }
+}
