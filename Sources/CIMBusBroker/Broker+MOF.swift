@@ -77,7 +77,8 @@ extension Broker {
         _ text: String, of provider: String, in home: CIMNamespaceName, uid: UInt32, if condition: @escaping Repository.Condition
     ) async throws(CIMError) {
         do throws(MOFFailure) {
-            let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, schema.schema)
+            let known = schema.schema
+            let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, known)
             for (index, declaration) in compiled.unit.declarations.enumerated() {
                 do throws(CIMError) {
                     try checkMayBring(declaration, compiled.changes[index], provider, in: home, uid: uid)
@@ -90,7 +91,7 @@ extension Broker {
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
-            warn(of: compiled, by: provider)
+            warn(of: compiled, by: provider, in: home, before: known)
         } catch {
             throw error.error
         }
@@ -99,17 +100,26 @@ extension Broker {
     private static let mostWarnings = 20
 
     /// What a provider's text says and its author may not have meant. `Register` has no place for it in its reply.
-    private func warn(of compiled: CompiledMOF, by provider: String) {
+    /// - Parameter known: what was stored before it.
+    private func warn(of compiled: CompiledMOF, by provider: String, in home: CIMNamespaceName, before known: Schema) {
         for warning in compiled.unit.warnings.prefix(Self.mostWarnings) { logger.warning("\(warning)") }
         var foreign: [String] = []
-        for case .putClass(let declared, _, _) in compiled.changes {
-            guard let owner = declared.providerName, !CIMName.equal(owner, provider) else { continue }
+        var areKnown = true
+        for (declaration, change) in zip(compiled.unit.declarations, compiled.changes) {
+            let namespace = declaration.namespace ?? home
+            // A class that was there is as it was, or this provider's own.
+            guard case .putClass(let declared, _, _) = change, known.class(declared.name, in: namespace) == nil,
+                let owner = declared.providerName, !CIMName.equal(owner, provider)
+            else { continue }
+            if known.provider(owner, in: namespace) == nil { areKnown = false }
             foreign.append("\(declared.name) (\(owner.clipped(80)))")
         }
         guard !foreign.isEmpty else { return }
         let more = foreign.count > Self.mostWarnings ? " and \(foreign.count - Self.mostWarnings) more" : ""
         let names = foreign.prefix(Self.mostWarnings).joined(separator: ", ") + more
-        logger.warning("the MOF of provider \(provider) declares classes for other providers, which are asked about them instead: \(names)")
+        logger.log(
+            level: areKnown ? .info : .warning,
+            "the MOF of provider \(provider) declares classes for other providers, which are asked about them instead: \(names)")
     }
 
     /// A provider may define new classes, for itself and for others it may serve; it may change those that name it, and define itself. What
