@@ -97,7 +97,8 @@ extension Broker {
         _ text: String, of provider: String, in home: CIMNamespaceName, uid: UInt32, if condition: @escaping Repository.Condition
     ) async throws(CIMError) -> [String] {
         do throws(MOFFailure) {
-            let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, schema.schema)
+            let known = schema.schema
+            let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, known)
             for (index, declaration) in compiled.unit.declarations.enumerated() {
                 do throws(CIMError) {
                     try checkMayBring(declaration, compiled.changes[index], provider, in: home, uid: uid)
@@ -110,7 +111,7 @@ extension Broker {
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
-            let warnings = compiled.unit.warnings.map(\.description) + Self.othersClasses(in: compiled.changes, not: provider)
+            let warnings = compiled.unit.warnings.map(\.description) + Self.othersClasses(in: compiled, not: provider, home, known)
             if warnings.count <= Self.mostWarnings { return warnings }
             return warnings.prefix(Self.mostWarnings) + ["and \(warnings.count - Self.mostWarnings) more"]
         } catch {
@@ -120,11 +121,15 @@ extension Broker {
 
     private static let mostWarnings = 20
 
-    private static func othersClasses(in changes: [RepositoryChange], not provider: String) -> [String] {
-        changes.compactMap { change in
-            guard case .putClass(let declared, _, _) = change, let owner = declared.providerName, !CIMName.equal(owner, provider) else {
-                return nil
-            }
+    /// Classes of a provider that nobody knows, which is hardly meant. One of a known provider, such as the superclass that another one brings
+    /// with it, is.
+    private static func othersClasses(
+        in compiled: CompiledMOF, not provider: String, _ home: CIMNamespaceName, _ known: Schema
+    ) -> [String] {
+        zip(compiled.unit.declarations, compiled.changes).compactMap { declaration, change in
+            guard case .putClass(let declared, _, _) = change, let owner = declared.providerName, !CIMName.equal(owner, provider),
+                known.provider(owner, in: declaration.namespace ?? home) == nil
+            else { return nil }
             return "class \(declared.name) names provider \(owner.clipped()), so calls for it go there and not to \(provider)"
         }
     }

@@ -73,7 +73,8 @@ enum FailureAdvice {
         case .accessDenied, .privilegeNotHeld: "ask as a user who may, e.g. with sudo"
         case .callCancelled: "it was cancelled, here or by 'cimctl cancel': see what it has done, and run it again if need be"
         case .clientTooSlow: "read the output faster, for example by way of a file, or ask for less"
-        case .quotaViolation: "too much is under way for this user; retry when less is"
+        case .quotaViolation:
+            "too much is under way, or kept, for this user: see 'cimctl operations' and 'cimctl operations --finished'; retry when less is"
         case .serverTooBusy: "retry when other texts have been compiled"
         case .shuttingDown: "retry; if the broker does not come back by itself, start it: \(bus.brokerCommand)"
         case .outOfDiskSpace: "make room where the broker keeps its state, and retry"
