@@ -55,7 +55,7 @@ import Testing
     @Test("A projection keeps them, whatever system properties it leaves out", arguments: [true, false])
     func projection(derived: Bool) throws {
         let (reader, ranges) = try checked(try encoded(Self.instance), derived: derived, keeps: true).contents
-        for system: ObjectRow.SystemProperties in [.all, .onlyClass, .location] {
+        for system: ObjectRow.SystemProperties in [.all, [], .location] {
             var row = ObjectRow(try #require(schema.layout("T_All")), in: reader)
             let isRead = row.read(ranges[0])
             #expect(isRead)
