@@ -4,24 +4,19 @@ import CIMBusWire
 
 /// What is looked at in a provider's objects besides their classes: whether they are those that were asked for, and what they lost.
 extension Broker {
-    /// Throws where an operation is about one instance, and an object is another one.
+    /// Throws where an operation asks for one instance, and an object is another one. The keys of what was put are the provider's to say.
     func checkKeys(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(ObjectFault) {
-        let text: String
-        switch record.asked ?? record.kind {
-        case .getObject, .deleteInstance: text = record.path
-        case .putInstance: text = record.putPath
-        case .execQuery, .createInstanceEnum, .execMethod, .putClass, .deleteClass, .createClassEnum: return
-        }
-        guard !text.isEmpty, let path = try? CIMObjectPath(parsing: text) else { return }
+        let kind = record.asked ?? record.kind
+        guard kind == .getObject || kind == .deleteInstance, let path = try? CIMObjectPath(parsing: record.path) else { return }
         let layouts: ObjectChecker.Lookup = { [schema] in schema.layout($0, in: record.namespace) }
         // Who is asked for some properties may say no more than those.
-        let needsAll = record.kind == .getObject && !record.isPartialRead
+        let needsAll = kind == .getObject && !record.isPartialRead
         var wrong: String?
         try objects.forEach(layouts, prepare: { _ in }) { row, _, _ in
             if wrong == nil { wrong = row.keys(otherThan: path, needsAll: needsAll, lookup: layouts) }
         }
         if let wrong {
-            throw ObjectFault("it was asked for \(text.clipped(300)) and answered with \(wrong)", kind: .wrongInstance)
+            throw ObjectFault("it was asked for \(record.path.clipped(300)) and answered with \(wrong)", kind: .wrongInstance)
         }
     }
 

@@ -157,19 +157,13 @@ extension Broker {
         guard case .instances(let layout)? = record.expectation, let path = try? CIMObjectPath(parsing: reported), !path.isClassPath,
             path.namespace.map({ CIMNamespaceName($0) == record.namespace }) ?? true,
             let declaration = schema.declaration(path.className, in: record.namespace), declaration.isSameOrDerived(from: layout.className),
-            let canonical = try? schema.canonical(path, of: declaration, in: record.namespace), isPut(canonical, record)
+            let canonical = try? schema.canonical(path, of: declaration, in: record.namespace)
         else {
             let provider = record.registration.flatMap { core.registry.find($0)?.name } ?? ""
             logger.warning("provider \(provider) reports \"\(reported.clipped())\" for a put of \(record.target), which is no path of one")
             return record.putPath
         }
         return canonical.relativePath
-    }
-
-    /// Whether it is the path of the instance that was put, as far as its keys were given.
-    private func isPut(_ path: CIMObjectPath, _ record: Entry<OperationRecord>) -> Bool {
-        guard let put = try? CIMObjectPath(parsing: record.putPath) else { return true }
-        return path.namesInstance(of: put) { [schema] in schema.layout($0, in: record.namespace) }
     }
 
     // MARK: - What is pulled

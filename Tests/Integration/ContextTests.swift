@@ -112,7 +112,8 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("C.1.3: what asks for a partial put or read and is of another type is InvalidContext, which names it; nobody is asked")
+        @Test(
+            "C.1.3: what asks for a partial put or read and cannot be read as its type is InvalidContext, which names it; nobody is asked")
         func wrongTypes() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -120,9 +121,9 @@ extension Integration {
                 "__PUT_EXTENSIONS", "__PUT_EXT_STRICT_NULLS", "__PUT_EXT_ATOMIC", "__PUT_EXT_CLIENT_REQUEST", "__GET_EXTENSIONS",
                 "__GET_EXT_KEYS_ONLY", "__GET_EXT_CLIENT_REQUEST", "__get_ext_keys_only", "__DERIVED_SYSTEM_PROPERTIES",
             ]
-            let mixed = DBusValue.array(element: Signature(verified: "v"), [.variant(.string("Text"))])
+            let mixed = DBusValue.array(element: Signature(verified: "v"), [.variant(.string("Text")), .variant(.int32(1))])
             let wrong: [(String, DBusValue, String)] =
-                flags.flatMap { [($0, .uint32(1), "TRUE or FALSE"), ($0, .string("true"), "TRUE or FALSE")] }
+                flags.flatMap { [($0, .uint32(2), "TRUE or FALSE"), ($0, .string("maybe"), "TRUE or FALSE")] }
                 + ["__PUT_EXT_PROPERTIES", "__GET_EXT_PROPERTIES"].flatMap {
                     [($0, .string("Text"), "array of strings"), ($0, mixed, "array of strings"), ($0, .boolean(true), "array of strings")]
                 } + [("__GET_EXT_PROPERTIES", .strings(["Name", "*"]), "\"*\"")]

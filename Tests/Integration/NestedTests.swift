@@ -139,7 +139,8 @@ extension Integration {
             provider.on("GetObjectAsync") { call in
                 // Unanswered until its own class was enumerated: with 4 such calls every slot is taken by a parent.
                 let status = try await Self.nested(call, .enumerate("Test_Thing"))
-                if status == .noError { call.reply(.noError, references: 0, [call.provider.thing("a")]) } else { call.reply(status) }
+                let name = String(call.target.split(separator: "\"")[1])
+                if status == .noError { call.reply(.noError, references: 0, [call.provider.thing(name)]) } else { call.reply(status) }
             }
             var open: [RawOpenOperation] = []
             for index in 0..<12 { open.append(try await scene.client.start(.get(thing("a\(index)")), CallForm.allCases[index % 3])) }

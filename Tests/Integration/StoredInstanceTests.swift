@@ -104,7 +104,7 @@ extension Integration {
             let client = scene.client
             try await client.mustCompile(Self.mof)
             let misfits: [[(String, DBusValue)]] = [
-                [("Number", .string("1"))], [("Number", .int32(-1))], [("Nothing", .byte(1))], [("name", .string("y"))],
+                [("Number", .string("x"))], [("Number", .int32(-1))], [("Nothing", .byte(1))], [("name", .string("y"))],
                 [("Text", .strings(["x"]))],
             ]
             for misfit in misfits {

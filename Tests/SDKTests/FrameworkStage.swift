@@ -41,7 +41,7 @@ struct FrameworkStage: Sendable {
                 do { result.send(.success(try await body(context))) } catch { result.send(.failure(error)) }
             }
         }
-        _ = try await stage.session.get(path("n"), .async, options: options)
+        _ = try await stage.session.get(path("n0"), .async, options: options)
         return try await result.value().get()
     }
 

@@ -114,17 +114,17 @@ extension SDKTests {
             options.maximumConcurrentCalls = 1
             let stage = try await Stage.start(
                 ThingProvider(get: { here, context in
-                    guard case .string(let text)? = here[key: "Name"], let depth = Int(text), depth > 0 else { return thing(0) }
+                    guard case .string(let text)? = here[key: "Name"], let depth = Int(text.dropFirst()), depth > 0 else { return thing(0) }
                     running.record(1)
                     running.record(-1)
-                    let inner = try await context.getInstance(at: path("\(depth - 1)"))
+                    let inner = try await context.getInstance(at: path("n\(depth - 1)"))
                     running.record(1)
                     await Task.yield()
                     running.record(-1)
                     return thing(Int(inner["Number"]?.int64Value ?? 0) + 1)
                 }), options: options)
-            #expect(try await stage.session.get(path("10"), .sync)["Number"] == .uint32(10))
-            let deep = await #expect(throws: CIMError.self) { try await stage.session.get(path("40"), .sync) }
+            #expect(try await stage.session.get(path("n10"), .sync)["Number"] == .uint32(10))
+            let deep = await #expect(throws: CIMError.self) { try await stage.session.get(path("n40"), .sync) }
             #expect(deep?.status == .providerNotCapable)
             // Never two at once, but while one waits for another.
             var count = 0
