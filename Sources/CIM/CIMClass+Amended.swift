@@ -31,8 +31,8 @@ extension CIMClass {
     ///     inherits; nothing else of it does.
     ///   - parent: the superclass, localized itself; nil where nothing is said of it or of one above it.
     ///
-    /// What a class inherits is inherited localized: a qualifier of the superclass with the flavor ToSubclass, unless this class has one of
-    /// that name itself, and a method that is not declared again as a whole.
+    /// What a class inherits is inherited localized: a qualifier of the superclass with the flavor ToSubclass, of the class, a property, a method
+    /// or a parameter, unless this class has one of that name itself.
     public func localized(by amendment: CIMClass?, below parent: CIMClass?) -> CIMClass {
         var result = self
         if let parent { result.inheritAmended(from: parent) }
@@ -50,11 +50,10 @@ extension CIMClass {
         let theirMethods = CIMClass.byName(parent.methods, \.name)
         for index in methods.indices {
             guard let theirs = theirMethods[CIMName(methods[index].name)] else { continue }
-            if CIMName.equal(methods[index].origin, name) {
-                methods[index].qualifiers.inheritAmended(from: theirs.qualifiers)
-            } else {
-                methods[index].qualifiers = theirs.qualifiers.map { $0.propagated }
-                methods[index].parameters = theirs.parameters
+            methods[index].qualifiers.inheritAmended(from: theirs.qualifiers)
+            for position in methods[index].parameters.indices {
+                guard let parameter = theirs.parameter(named: methods[index].parameters[position].name) else { continue }
+                methods[index].parameters[position].qualifiers.inheritAmended(from: parameter.qualifiers)
             }
         }
     }

@@ -35,7 +35,7 @@ struct Providers: Command {
                 ("Operations", .uint64(provider.counters["Operations"] ?? 0)), ("Objects", .uint64(provider.counters["Objects"] ?? 0)),
                 ("Failures", .uint64(provider.counters["Failures"] ?? 0)), ("Leaks", .uint64(provider.counters["Leaks"] ?? 0)),
                 ("LostReplies", .uint64(provider.counters["LostReplies"] ?? 0)), ("Classes", .strings(provider.classes)),
-                ("LastFailure", .string(provider.lastFailure)), ("Warnings", .strings(provider.warnings)),
+                ("Warnings", .strings(provider.warnings)), ("LastFailure", .string(provider.lastFailure)),
             ]
         }
         try write(

@@ -15,7 +15,7 @@ struct LostReplyTests {
         }
     }
 
-    @Test("L8: a provider that answers pings is called on, however many calls it lost")
+    @Test("W1 L8: a provider that answers pings is called on, however many calls it lost")
     func calledOn() throws {
         var scene = Scene()
         try lose(300, in: &scene)
@@ -29,7 +29,8 @@ struct LostReplyTests {
     }
 
     @Test(
-        "L8: lost calls are told of once they are 3 s old: state, counters, LastFailure, one line for each kind; what comes late is found")
+        "W1 L8: lost calls are told of once they are 3 s old: state, counters, LastFailure, one line for each kind; what comes late is found"
+    )
     func told() throws {
         var scene = Scene()
         let registration = scene.registration
@@ -58,7 +59,7 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
-    @Test("L8: a call that is answered late, before anybody was told, is no lost one")
+    @Test("W1 L8: a call that is answered late, before anybody was told, is no lost one")
     func late() throws {
         var scene = Scene()
         try lose(1, in: &scene)
@@ -68,7 +69,7 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
-    @Test("L8: the new process of a provider that lost calls has lost none")
+    @Test("W1 L8: the new process of a provider that lost calls has lost none")
     func newProcess() throws {
         var scene = Scene()
         let registration = scene.registration
@@ -81,7 +82,8 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
-    @Test("L8: four lost calls of a provider stay on the broker's own connection; the others go by lanes, which are left when 32 are lost")
+    @Test(
+        "W1 L8: four lost calls of a provider stay on the broker's own connection; the others go by lanes, which are left when 32 are lost")
     func lanes() throws {
         var scene = Scene()
         try lose(5, in: &scene)
@@ -97,7 +99,7 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
-    @Test("L8: what is lost at one provider costs another's slots nothing, though the broker's own connection is full of lost calls")
+    @Test("W1 L8: what is lost at one provider costs another's slots nothing, though the broker's own connection is full of lost calls")
     func others() throws {
         var limits = Limits()
         limits.calls = 3
@@ -117,7 +119,7 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
-    @Test("L8: a call that is given up makes room at once for another provider of the same user")
+    @Test("W1 L8: a call that is given up makes room at once for another provider of the same user")
     func roomOfUser() throws {
         var limits = Limits()
         limits.callsPerUser = 1
@@ -133,7 +135,7 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
-    @Test("L8: calls that are unanswered for 10 s hold up no others, while the provider says other things; else they do")
+    @Test("W1 L8: calls that are unanswered for 10 s hold up no others, while the provider says other things; else they do")
     func setAside() throws {
         var scene = Scene()
         for _ in 0..<4 { _ = try scene.open(.semisync, .getObject) }
@@ -156,7 +158,7 @@ struct LostReplyTests {
         expectSafe(busy)
     }
 
-    @Test("L8: a process that works is busy and not stopped: it has the limit of silence; one that stops working is found within 10 s")
+    @Test("W1 L8: a process that works is busy and not stopped: it has the limit of silence; one that stops working is found within 10 s")
     func busy() throws {
         var scene = Scene()
         scene.busy = [Scene.provider]
@@ -179,7 +181,8 @@ struct LostReplyTests {
     }
 
     @Test(
-        "L8: stopped providers that use up the pings keep no other from being asked; a ping on another lane says nothing of what was read")
+        "W1 L8: stopped providers that use up the pings keep no other from being asked; a ping on another lane says nothing of what was read"
+    )
     func pings() throws {
         var limits = Limits()
         limits.pings = 1
@@ -207,7 +210,7 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
-    @Test("L8: when a lane is lost, what went by it ends; what is set, or held by others, stands")
+    @Test("W1 L8: when a lane is lost, what went by it ends; what is set, or held by others, stands")
     func laneLost() throws {
         var limits = Limits()
         limits.lostOnOwnLane = 0

@@ -23,7 +23,7 @@ struct ResultTests {
         return id
     }
 
-    @Test("L8: a finished operation is no open one: as many as like begin while its results are kept")
+    @Test("W8 L8: a finished operation is no open one: as many as like begin while its results are kept")
     func noOpenOperation() throws {
         var scene = Self.scene { $0.operationsPerUser = 1 }
         for _ in 0..<3 { _ = try Self.finished(&scene) }
@@ -32,7 +32,7 @@ struct ResultTests {
         expectSafe(scene)
     }
 
-    @Test("L8: past the number of results those go first whose end was read, of whichever connection")
+    @Test("W8 L8: past the number of results those go first whose end was read, of whichever connection")
     func readResultsGoFirst() throws {
         var scene = Self.scene { $0.resultsPerUser = 3 }
         let unread = try Self.finished(&scene)
@@ -46,7 +46,7 @@ struct ResultTests {
         expectSafe(scene)
     }
 
-    @Test("L8: results whose status was asked for count as read")
+    @Test("W8 L8: results whose status was asked for count as read")
     func statusIsRead() throws {
         var scene = Self.scene { $0.resultsPerUser = 1 }
         let put = try scene.open(.semisync, .putInstance)
@@ -57,7 +57,7 @@ struct ResultTests {
         expectSafe(scene)
     }
 
-    @Test("L8: past the number of results the connection that keeps most is refused more; for another its oldest go")
+    @Test("W8 L8: past the number of results the connection that keeps most is refused more; for another its oldest go")
     func whoKeepsMostPays() throws {
         var scene = Self.scene { $0.resultsPerUser = 3 }
         let oldest = try Self.finished(&scene)
@@ -79,7 +79,7 @@ struct ResultTests {
         expectSafe(scene)
     }
 
-    @Test("L8: the number of all results is bounded, too; who keeps most of all pays")
+    @Test("W8 L8: the number of all results is bounded, too; who keeps most of all pays")
     func allUsers() throws {
         var scene = Self.scene { $0.results = 2 }
         let first = try Self.finished(&scene)
@@ -90,7 +90,7 @@ struct ResultTests {
         expectSafe(scene)
     }
 
-    @Test("L13: past the bytes of results the connection that keeps most is refused; for another its oldest go")
+    @Test("W8 L13: past the bytes of results the connection that keeps most is refused; for another its oldest go")
     func bytes() throws {
         var scene = Self.scene { $0.bufferedPerUser = 1_000 }
         let first = try Self.finished(&scene, bytes: 600)
@@ -106,7 +106,7 @@ struct ResultTests {
         expectSafe(scene)
     }
 
-    @Test("L8, L13: bytes that open operations hold cannot go; more is refused")
+    @Test("W8 L8, L13: bytes that open operations hold cannot go; more is refused")
     func bytesOfOpenOperations() throws {
         var scene = Self.scene { $0.bufferedPerUser = 1_000 }
         let open = try scene.open(.semisync)
@@ -117,7 +117,7 @@ struct ResultTests {
         expectSafe(scene)
     }
 
-    @Test("L12: the results of nested operations go with their parent; one that its parent ended can be asked how")
+    @Test("W8 L12: the results of nested operations go with their parent; one that its parent ended can be asked how")
     func nestedResults() throws {
         var scene = Scene()
         let outer = try scene.open()

@@ -3,7 +3,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// Qualifiers of an instance on the wire (issue 10).
+/// Qualifiers of an instance on the wire.
 @Suite struct InstanceQualifierTests {
     private let schema: Schema
 

@@ -13,7 +13,7 @@ private func texts(_ entries: [(String, String)]) -> DBusValue {
         key: Signature(verified: "s"), value: Signature(verified: "s"), entries.map { (.string($0.0), .string($0.1)) })
 }
 
-@Suite("Arguments in other types than the contract's (issue 9, 4)")
+@Suite("Arguments in other types than the contract's (W4)")
 struct LooseArgumentsTests {
     private static let answer: [InterfaceDescription.Argument] = [
         .init("hresult", Signature(verified: "u")), .init("references", Signature(verified: "u")),
@@ -39,7 +39,7 @@ struct LooseArgumentsTests {
         variants([texts([("__CLASS", "T_Root"), ("Caption", "c")])]), .variant(variants([object])),
     ]
 
-    @Test("issue 9, 4: any integers, any array of dictionaries, one structure or list around all")
+    @Test("W4: any integers, any array of dictionaries, one structure or list around all")
     func forms() throws {
         for objects in Self.objects {
             let numbers: [[DBusValue]] = [
@@ -59,7 +59,7 @@ struct LooseArgumentsTests {
     }
 
     @Test(
-        "issue 9, 4: an empty array of any type is an empty array, and an empty dictionary",
+        "W4: an empty array of any type is an empty array, and an empty dictionary",
         arguments: ["s", "i", "v", "a{sv}", "(iu)", "{sv}", "t"])
     func empty(element: String) throws {
         let empty = DBusValue.array(element: Signature(verified: element), [])
@@ -68,7 +68,7 @@ struct LooseArgumentsTests {
     }
 
     @Test(
-        "issue 9, 4: an HRESULT may be signed, and of any width; nothing else changes its sign",
+        "W4: an HRESULT may be signed, and of any width; nothing else changes its sign",
         arguments: [
             .int32(Int32(bitPattern: 0x8004_1002)), .int64(-2_147_217_406), .int64(0x8004_1002), .uint64(0x8004_1002),
             .double(2_147_749_890), .string("0x80041002"),
@@ -78,7 +78,7 @@ struct LooseArgumentsTests {
         #expect(throws: ObjectFault.self) { try read([.int32(0), .int32(-1), variants([])], as: Self.answer) }
     }
 
-    @Test("issue 9, 4: values of every type survive in dictionaries of one value type")
+    @Test("W4: values of every type survive in dictionaries of one value type")
     func values() throws {
         for (value, type) in [
             (DBusValue.int32(7), "i"), (.boolean(true), "b"), (.strings(["a", ""]), "as"), (.double(0.5), "d"), (.byte(3), "y"),
@@ -93,7 +93,7 @@ struct LooseArgumentsTests {
     }
 
     @Test(
-        "issue 9, 4: what cannot be meant is refused, with the argument's name",
+        "W4: what cannot be meant is refused, with the argument's name",
         arguments: [
             ([.int32(0), .int32(0)], "2 values, not 3"), ([.string("x"), .int32(0), variants([])], "hresult"),
             ([.int32(0), .int64(1 << 33), variants([])], "references"), ([.int32(0), .int32(0), .strings(["a"])], "objects"),

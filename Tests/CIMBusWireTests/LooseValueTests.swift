@@ -3,7 +3,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-@Suite("Values in other types than the class's (issue 9, 5 and 28)")
+@Suite("Values in other types than the class's")
 struct LooseValueTests {
     let schema: Schema
 
@@ -22,7 +22,7 @@ struct LooseValueTests {
     }
 
     @Test(
-        "issue 9, 5: numbers and booleans as text, 0 and 1 for a boolean, whole reals for an integer",
+        "W5: numbers and booleans as text, 0 and 1 for a boolean, whole reals for an integer",
         arguments: [
             ("U8", .string("255"), .byte(255)), ("S8", .string("-128"), .int16(-128)), ("U32", .string("0x10"), .uint32(16)),
             ("Number", .string("18446744073709551615"), .uint64(.max)), ("U16", .double(7), .uint16(7)),
@@ -33,7 +33,7 @@ struct LooseValueTests {
         ] as [(String, DBusValue, DBusValue)])
     func scalars(name: String, sent: DBusValue, expected: DBusValue) throws { #expect(try wire(name, sent) == expected) }
 
-    @Test("issue 9, 5: a list of integers of several widths, of reals with integers, of texts")
+    @Test("W5: a list of integers of several widths, of reals with integers, of texts")
     func lists() throws {
         #expect(try wire("U8s", Self.variants([.byte(1), .int32(2), .uint64(3)])) == .bytes([1, 2, 3]))
         #expect(
@@ -59,7 +59,7 @@ struct LooseValueTests {
         }
     }
 
-    @Test("issue 9, 5: an embedded object is any dictionary with text for its keys, its values read by its class")
+    @Test("W5: an embedded object is any dictionary with text for its keys, its values read by its class")
     func embedded() throws {
         func leaf(_ value: DBusValue) throws -> DBusValue? {
             try schema.check([[("__CLASS", .string("T_Nest")), ("ID", .uint32(1)), ("Leaf", value)]], of: "T_Nest").wire()[0]["Leaf"]
@@ -81,7 +81,7 @@ struct LooseValueTests {
     }
 
     @Test(
-        "issue 9, 5: what does not fit is refused with the property, what came, and what was wanted",
+        "W5: what does not fit is refused with the property, what came, and what was wanted",
         arguments: [
             ("U8", .string("256"), "property U8 of T_All is uint8; string \"256\" does not fit"),
             ("U8", .double(1.5), "property U8 of T_All is uint8; real64 1.5 does not fit"),
@@ -106,7 +106,7 @@ struct LooseValueTests {
         return (try checker.finish().wire(), lost)
     }
 
-    @Test("issue 9, 28: a provider's value that does not fit costs its property alone, and is counted")
+    @Test("W28: a provider's value that does not fit costs its property alone, and is counted")
     func lost() throws {
         let (objects, lost) = try lose(
             [
@@ -125,7 +125,7 @@ struct LooseValueTests {
         #expect(lost.reasons[0].reason.contains("\"soon\""))
     }
 
-    @Test("issue 9, 28: inside an embedded object the inner property is lost; one that is no object of its class is lost whole")
+    @Test("W28: inside an embedded object the inner property is lost; one that is no object of its class is lost whole")
     func lostInside() throws {
         let (objects, lost) = try lose(
             [
@@ -142,7 +142,7 @@ struct LooseValueTests {
     }
 
     @Test(
-        "issue 9, 28: what is no instance of the class is InvalidObject still",
+        "W28: what is no instance of the class is InvalidObject still",
         arguments: [
             [("__CLASS", .string("T_All")), ("Number", .string("x"))], [("__CLASS", .string("T_All")), ("Nothing", .int32(1))],
             [("__CLASS", .string("T_All")), ("U8", .string("x")), ("u8", .byte(1))], [("U8", .byte(1))], [("__CLASS", .string("T_Leaf"))],
@@ -151,7 +151,7 @@ struct LooseValueTests {
         #expect { try lose([object], of: "T_All") } throws: { ($0 as? ObjectFault)?.status == .invalidObject }
     }
 
-    @Test("issue 9, 28: the date that is not set passes, as text, verbatim and checked")
+    @Test("W28: the date that is not set passes, as text, verbatim and checked")
     func unset() throws {
         let text = "00000000000000.000000+000"
         #expect(try wire("Born", .string(text)) == .string(text))
@@ -165,7 +165,7 @@ struct LooseValueTests {
     // MARK: - Keys
 
     @Test(
-        "issue 9, 3: an object's keys are those of a path: text in any case, a datetime as an instant, a reference as what it names",
+        "W3: an object's keys are those of a path: text in any case, a datetime as an instant, a reference as what it names",
         arguments: [
             ("T_Keys.A=\"x\",B=\"20260101010000.000000+060\",C=TRUE,D=-1,E=\"T_Root.Name=\\\"q\\\"\"", nil),
             ("T_Keys.A=\"X\",B=\"20260101000000.000000+000\",C=TRUE,D=-1,E=\"root/cimv2:T_Root.Name=\\\"Q\\\"\"", nil),
@@ -189,7 +189,7 @@ struct LooseValueTests {
         #expect(row.keys(otherThan: path, needsAll: true) { schema.layout($0) } == expected)
     }
 
-    @Test("issue 9, 3: a key that is NULL differs only where all are wanted")
+    @Test("W3: a key that is NULL differs only where all are wanted")
     func missingKey() throws {
         let layout = try #require(schema.layout("T_All"))
         let (reader, ranges) = try schema.check([[("__CLASS", .string("T_All")), ("Name", .string("a"))]], of: "T_All").contents

@@ -3,12 +3,12 @@ import CIMBusWire
 import DBus
 import Testing
 
-@Suite("Errors of other people's libraries (issue 9, 6)")
+@Suite("Errors of other people's libraries (W6)")
 struct StatedErrorTests {
     private func stated(_ name: String, _ text: String) -> StatedError { StatedError(DBusError(ErrorName(verified: name), text)) }
 
     @Test(
-        "issue 9, 6: the number of an error at the start of the text counts, whatever the name",
+        "W6: the number of an error at the start of the text counts, whatever the name",
         arguments: [
             ("org.freedesktop.DBus.Error.Failed", "0x80041002 gone", 0x8004_1002, "gone"),
             ("org.freedesktop.DBus.Python.ValueError", "0x8004100f: bad", 0x8004_100F, "bad"),
@@ -22,7 +22,7 @@ struct StatedErrorTests {
     }
 
     @Test(
-        "issue 9, 6: what is no error's number is text",
+        "W6: what is no error's number is text",
         arguments: ["0x00041002 fine", "0x800410021 long", "0x8004100 short", "80041002 bare", "x 0x80041002 inside", "0x8004_002 odd"])
     func noNumbers(text: String) {
         let error = stated("org.freedesktop.DBus.Error.Failed", text)
@@ -31,7 +31,7 @@ struct StatedErrorTests {
     }
 
     @Test(
-        "issue 9, 6: a known name means what it says, whoever's it is",
+        "W6: a known name means what it says, whoever's it is",
         arguments: [
             ("org.freedesktop.DBus.Error.NotSupported", .notSupported), ("org.freedesktop.DBus.Error.AccessDenied", .accessDenied),
             ("org.freedesktop.DBus.Error.AuthFailed", .accessDenied), ("org.freedesktop.DBus.Error.InvalidArgs", .invalidParameter),
@@ -55,7 +55,7 @@ struct StatedErrorTests {
     }
 
     @Test(
-        "issue 9, 6: a name that says nothing, and the transport's own, state nothing",
+        "W6: a name that says nothing, and the transport's own, state nothing",
         arguments: ["Failed", "UnknownObject", "ServiceUnknown", "NoReply", "Disconnected", "NameHasNoOwner"])
     func silentNames(name: String) { #expect(stated("org.freedesktop.DBus.Error." + name, "words").status == nil) }
 
@@ -68,7 +68,7 @@ struct StatedErrorTests {
 
         """
 
-    @Test("issue 9, 6: the reason of a Python traceback comes first, and its lines stay")
+    @Test("W6: the reason of a Python traceback comes first, and its lines stay")
     func traceback() {
         let error = stated("org.freedesktop.DBus.Python.ValueError", Self.traceback + "ValueError: no such clock\nnor any other\n")
         #expect(error.status == nil)
@@ -79,14 +79,14 @@ struct StatedErrorTests {
         #expect(stated("a.B", chained + "OSError: 2\n").text.hasPrefix("OSError: 2\nTraceback"))
     }
 
-    @Test("issue 9, 6: the number in the reason of a traceback counts")
+    @Test("W6: the number in the reason of a traceback counts")
     func numberInTraceback() {
         let error = stated("org.freedesktop.DBus.Python.RuntimeError", Self.traceback + "RuntimeError: 0x80041002 no such clock")
         #expect(error.status == .notFound)
         #expect(error.text.hasPrefix("no such clock\nTraceback"))
     }
 
-    @Test("issue 9, 6: what GLib was told by somebody else is read as what it was told")
+    @Test("W6: what GLib was told by somebody else is read as what it was told")
     func glib() {
         let error = stated("org.gtk.GDBus.UnmappedGError.Quark._x.Code0", "GDBus.Error:org.cimbus1.Error.NotFound: 0x80041002 no clock")
         #expect(error.status == .notFound)

@@ -13,7 +13,7 @@ import Testing
         [Description("D") : Amended] class D { };
         """
 
-    @Test("D27: the pragma sends what is localized to the locale's namespace, which is created once; lines stay those of the class")
+    @Test("W27: the pragma sends what is localized to the locale's namespace, which is created once; lines stay those of the class")
     func amendment() throws {
         let unit = try MOFParser.parse(Self.text)
         let places = unit.declarations.map { declaration in
@@ -39,7 +39,7 @@ import Testing
         #expect(again.classes == unit.classes && again.declarations.map(\.namespace) == unit.declarations.map(\.namespace))
     }
 
-    @Test("D27: the namespace of the amendments is below that of the class, wherever a pragma or the caller puts it")
+    @Test("W27: the namespace of the amendments is below that of the class, wherever a pragma or the caller puts it")
     func namespaces() throws {
         let text = """
             #pragma amendment("de_DE")
@@ -52,7 +52,7 @@ import Testing
         #expect(unit.declarations.map { $0.namespace?.text } == expected)
     }
 
-    @Test("D27: what is no locale, and a second amendment, are errors with their place")
+    @Test("W27: what is no locale, and a second amendment, are errors with their place")
     func errors() {
         let texts: [(String, WBEMStatus)] = [
             ("#pragma amendment(\"MS_\")", .mofInvalidAmendmentSyntax), ("#pragma amendment(MS_409)", .mofInvalidAmendmentSyntax),
@@ -66,7 +66,7 @@ import Testing
         }
     }
 
-    @Test("issue 10: qualifiers of an instance and of its properties are kept, and read back")
+    @Test("qualifiers of an instance and of its properties are kept, and read back")
     func instances() throws {
         let text = """
             [Owner("me"), Note("n") : ToInstance Amended] instance of A { [Unit("m")] a = 1; b = 2; };

@@ -3,13 +3,13 @@ import CIMMOF
 import Testing
 
 /// What inventory and firmware texts write, and what they misspell.
-@Suite("Classes and instances as they are found (issue 9)")
+@Suite("Classes and instances as they are found")
 struct MOFDialectTests {
     private func error(_ text: String) -> MOFError? { #expect(throws: MOFError.self, "\(text)") { try MOFParser.parse(text) } }
 
     // MARK: - 19
 
-    @Test("WMI: a property named without a value, with qualifiers or without, leaves it to the class")
+    @Test("W19: WMI: a property named without a value, with qualifiers or without, leaves it to the class")
     func noValue() throws {
         let unit = try MOFParser.parse("instance of A { Id = \"a\"; V; [Q(\"x\")] W; };")
         #expect(unit.instances[0].instance.properties.map(\.name) == ["Id"])
@@ -19,7 +19,7 @@ struct MOFDialectTests {
 
     // MARK: - 20
 
-    @Test("DSP0004, 5.6.3.15: the default of an embedded object is text, of an array texts")
+    @Test("W20: DSP0004, 5.6.3.15: the default of an embedded object is text, of an array texts")
     func defaults() throws {
         let inner = CIMInstance(className: "E", ["Id": "e"])
         let unit = try MOFParser.parse(
@@ -38,7 +38,7 @@ struct MOFDialectTests {
         #expect(try MOFParser.parse(MOFWriter.write(unit)).classes == unit.classes)
     }
 
-    @Test("Aliases stand beside objects and texts in one array; what is written of it reads the same")
+    @Test("W20: Aliases stand beside objects and texts in one array; what is written of it reads the same")
     func mixedArrays() throws {
         let text = #"instance of H as $h { A = {$e, instance of E {}}; B = {"instance of E {};", $e}; C = {$e, "X.k=1"}; };"#
         let unit = try MOFParser.parse(text)
@@ -50,7 +50,7 @@ struct MOFDialectTests {
     // MARK: - 21
 
     @Test(
-        "A misspelt type: what was meant",
+        "W21: A misspelt type: what was meant",
         arguments: [
             ("int32", CIMType.sint32), ("bool", .boolean), ("BOOL", .boolean), ("double", .real64), ("float", .real32), ("char", .char16),
             ("byte", .uint8), ("dword", .uint32), ("unit32", .uint32), ("uin8", .uint8), ("strng", .string), ("Sting", .string),
@@ -58,10 +58,10 @@ struct MOFDialectTests {
         ])
     func meant(word: String, type: CIMType) { #expect(CIMType.meant(by: word) == type) }
 
-    @Test("No type is meant by the name of a class", arguments: ["CIM_ManagedElement", "E", "", "Win32_Process", "Thing", "größe"])
+    @Test("W21: No type is meant by the name of a class", arguments: ["CIM_ManagedElement", "E", "", "Win32_Process", "Thing", "größe"])
     func noneMeant(word: String) { #expect(CIMType.meant(by: word) == nil) }
 
-    @Test("The classes that a class names as types, with their places; without a schema those that look misspelt are warnings")
+    @Test("W21: The classes that a class names as types, with their places; without a schema those that look misspelt are warnings")
     func uses() throws {
         let unit = try MOFParser.parse(
             """
@@ -82,7 +82,7 @@ struct MOFDialectTests {
         #expect(unit.declarations[1].classUses.isEmpty)
     }
 
-    @Test("A misspelt type where no class can stand: the error asks for what was meant")
+    @Test("W21: A misspelt type where no class can stand: the error asks for what was meant")
     func misspelt() {
         #expect(error("class A { uin8 1; };")?.message.hasSuffix("did you mean uint8?") ?? false)
         #expect(error("Qualifier Q : bool, Scope(any);")?.message.hasSuffix("did you mean boolean?") ?? false)
@@ -91,7 +91,7 @@ struct MOFDialectTests {
     // MARK: - 22
 
     @Test(
-        "A quoted TRUE or FALSE is a boolean, for a boolean qualifier, declared or standard, and for a boolean default; elsewhere it is text"
+        "W22: A quoted TRUE or FALSE is a boolean, for a boolean qualifier, declared or standard, and for a boolean default; elsewhere it is text"
     )
     func quotedBooleans() throws {
         let unit = try MOFParser.parse(
@@ -112,14 +112,14 @@ struct MOFDialectTests {
 
     // MARK: - 26
 
-    @Test("DSP0004, 7.9.2: more elements than the size of the array are refused, fewer are not")
+    @Test("W26: DSP0004, 7.9.2: more elements than the size of the array are refused, fewer are not")
     func arraySizes() throws {
         let error = error("class A { uint8 a[2] = {1, 2, 3}; };")
         #expect(error?.status == .mofOutOfRange && error?.column == 24 && error?.message == "expected at most 2 elements, found 3")
         #expect(try MOFParser.parse("class A { uint8 a[3] = {1, 2}; };").classes.count == 1)
     }
 
-    @Test("DSP0004, annex A: the declaration of a qualifier has a scope")
+    @Test("W26: DSP0004, annex A: the declaration of a qualifier has a scope")
     func scope() {
         let error = error("Qualifier A : boolean = false, Flavor(ToSubclass);")
         #expect(error?.status == .mofInvalidQualifierSyntax && error?.message.contains("Scope") ?? false)

@@ -3,13 +3,13 @@ import CIMMOF
 import Testing
 
 /// What texts that were written elsewhere, by other compilers' leave, have in them.
-@Suite("MOF as it is found (issue 9)")
+@Suite("MOF as it is found")
 struct MOFLexicalTests {
     private func first(_ text: String) throws -> CIMValue? {
         try MOFParser.parse(text).classes.first?.properties.first?.defaultValue
     }
 
-    @Test("DSP0004, annex A: a line break in a string is part of it; lines are counted on, also when the text is laid out anew")
+    @Test("W24: DSP0004, annex A: a line break in a string is part of it; lines are counted on, also when the text is laid out anew")
     func lineBreaks() throws {
         #expect(try first("class A { string a = \"x\r\ny\nz\"; };") == "x\r\ny\nz")
         let unit = try MOFParser.parse("class A {\n string a = \"x\n\n\"; };\nclass B {};")
@@ -28,7 +28,7 @@ struct MOFLexicalTests {
         #expect(place.file == "a" && place.line == 5)
     }
 
-    @Test("A string whose closing quote is missing: the error says where the string starts")
+    @Test("W24: A string whose closing quote is missing: the error says where the string starts")
     func missingQuote() {
         func message(_ text: String) -> String? { #expect(throws: MOFError.self) { try MOFParser.parse(text) }?.message }
         let inside = message("class A { string a = \"x;\n string b = \"y\"; };")
@@ -37,7 +37,7 @@ struct MOFLexicalTests {
         #expect(atEnd?.contains("line 2") ?? false, "\(atEnd ?? "")")
     }
 
-    @Test("An escape that MOF does not have stays in the string as it stands, with a warning; a wrong \\x is an error")
+    @Test("W24: An escape that MOF does not have stays in the string as it stands, with a warning; a wrong \\x is an error")
     func escapes() throws {
         let unit = try MOFParser.parse(#"class A { string a = "C:\program\d \é"; string b = "x\\p"; };"#)
         #expect(unit.classes[0].properties.map(\.defaultValue) == [#"C:\program\d \é"#, #"x\p"#])
@@ -47,7 +47,7 @@ struct MOFLexicalTests {
         #expect(try MOFFormatter.format("class A\n{\n    string a = \"\\p\";\n};\n").contains(#""\p""#))
     }
 
-    @Test("WMI's texts: single backslashes in the name of an included file stand for themselves, whatever letter follows")
+    @Test("W24: WMI's texts: single backslashes in the name of an included file stand for themselves, whatever letter follows")
     func includes() throws {
         var names: [String] = []
         let text = """
@@ -71,7 +71,7 @@ struct MOFLexicalTests {
         #expect(try MOFFormatter.format(text).contains(#"("..\new\x.mof" "\table")"#))
     }
 
-    @Test("A blank between # and pragma is passed over with a warning; a # alone is an error")
+    @Test("W24: A blank between # and pragma is passed over with a warning; a # alone is an error")
     func blankDirective() throws {
         let unit = try MOFParser.parse("# pragma namespace(\"root\")\n#\tpragma locale(\"en\")\nclass A {};")
         #expect(unit.declarations.first?.namespace == .root)
@@ -79,7 +79,7 @@ struct MOFLexicalTests {
         #expect(throws: MOFError.self) { try MOFParser.parse("#\npragma namespace(\"root\")") }
     }
 
-    @Test("DSP0004, annex A: 089 is no octal number, and the error says why")
+    @Test("W24: DSP0004, annex A: 089 is no octal number, and the error says why")
     func octal() throws {
         let error = #expect(throws: MOFError.self) { try MOFParser.parse("class A { uint8 a = 089; };") }
         #expect(error?.status == .mofIllegalConstantValue && error?.column == 21)

@@ -32,14 +32,14 @@ struct MOFTextTests {
         #expect(place([0xFF, 0xFE, 0x61, 0x00, 0x62]) == "1:2")
     }
 
-    @Test("Issue 9: UTF-16 without a mark is told by its first character")
+    @Test("W24: UTF-16 without a mark is told by its first character")
     func utf16WithoutMark() throws {
         #expect(try MOFText.decode(Array(utf16(text, bigEndian: false).dropFirst(2))) == text)
         #expect(try MOFText.decode(Array(utf16(text, bigEndian: true).dropFirst(2))) == text)
     }
 
     @Test(
-        "Issue 9: bytes in a comment that are not UTF-8 are read as Latin-1; anywhere else they are an error that says where, and what to do"
+        "W24: bytes in a comment that are not UTF-8 are read as Latin-1; anywhere else they are an error that says where, and what to do"
     )
     func latin1() throws {
         let bytes =

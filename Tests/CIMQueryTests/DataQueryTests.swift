@@ -163,7 +163,7 @@ struct EventAndSchemaQueryTests {
         #expect(error?.status == status && (error?.place.column ?? 0) >= 32)
     }
 
-    @Test("A provider gets constants in the types of its properties, and references in canonical form")
+    @Test("W10: A provider gets constants in the types of its properties, and references in canonical form")
     func typedConstants() throws {
         func sent(_ condition: String) throws -> String? {
             let source = QuerySource(Disks.disk, provider: "Q", supportsUnarySelect: true)
@@ -177,7 +177,7 @@ struct EventAndSchemaQueryTests {
         #expect(try sent("Size = NULL OR Tags <> NULL") == "Size IS NULL OR Tags IS NOT NULL")
     }
 
-    @Test("System properties that SELECT lists are listed, in any case")
+    @Test("W12: System properties that SELECT lists are listed, in any case")
     func listedSystemProperties() throws {
         let query = try Disks.query("SELECT __path, Size, __Derivation FROM Disk")
         #expect(query.projection.kept == ["Size"] && query.projection.listedSystemProperties == ["__DERIVATION", "__PATH"])

@@ -61,7 +61,7 @@ struct PredicateTests {
     }
 
     @Test(
-        "I.2: = NULL is IS NULL and <> NULL is IS NOT NULL, on both sides and under NOT, of arrays and objects, too",
+        "W9 I.2: = NULL is IS NULL and <> NULL is IS NOT NULL, on both sides and under NOT, of arrays and objects, too",
         arguments: [
             ("Size = NULL", false), ("Size <> NULL", true), ("Size != NULL", true), ("NOT Size = NULL", true), ("NULL = Size", false),
             ("NULL <> Size", true), ("NOT (Size = NULL OR Level = NULL)", false), ("NOT (Size = NULL AND Level = NULL)", true),
@@ -73,7 +73,7 @@ struct PredicateTests {
     }
 
     @Test(
-        "A constant of another type that reads as the property's is converted, on both sides",
+        "W10: A constant of another type that reads as the property's is converted, on both sides",
         arguments: [
             ("IsOn = 'TRUE'", "IsOn", CIMValue.boolean(true), true), ("'True' = IsOn", "IsOn", .boolean(true), true),
             ("IsOn <> 'FALSE'", "IsOn", .boolean(true), true), ("IsOn = '0'", "IsOn", .boolean(false), true),
@@ -97,7 +97,7 @@ struct PredicateTests {
     }
 
     @Test(
-        "__DERIVATION is asked element by element: = and LIKE hold for one, <> and NOT for none",
+        "W11: __DERIVATION is asked element by element: = and LIKE hold for one, <> and NOT for none",
         arguments: [
             ("__DERIVATION = 'part'", true), ("__DERIVATION LIKE 'P%'", true), ("NOT __DERIVATION = 'Part'", false),
             ("__DERIVATION <> 'Disk'", false), ("__DERIVATION <> 'Tape'", true), ("NOT __DERIVATION LIKE 'T%'", true),

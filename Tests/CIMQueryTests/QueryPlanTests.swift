@@ -26,7 +26,7 @@ struct QueryPlanTests {
         #expect(try lines("SELECT * FROM Disk WHERE Id = '17'", [noGet]).first == "enumerate Disk from provider P")
     }
 
-    @Test("One query, one answer: a text key with letters is no lookup at a provider, which may have others that differ in case alone")
+    @Test("W13: One query, one answer: a text key with letters is no lookup at a provider, which may have others that differ in case alone")
     func keysThatDifferInCase() throws {
         let text = "SELECT * FROM Disk WHERE Id = 'LO' AND Level = 1"
         let get = [

@@ -60,7 +60,7 @@ struct WQLParserTests {
     }
 
     @Test(
-        "Blanks and line breaks may stand in the braces of ASSOCIATORS OF and REFERENCES OF, around the path, its '.', '=' and ','",
+        "W14: Blanks and line breaks may stand in the braces of ASSOCIATORS OF and REFERENCES OF, around the path, its '.', '=' and ','",
         arguments: [
             "{ C.K = 'x' , L = 5 }", "{C . K='x',L=5}", "{\n  C.K = 'x',\n\tL = 5\n}", "{  root/cimv2: C.K = \"x\" , L=5}",
             "{C.K='x',L=5 }",
@@ -79,7 +79,7 @@ struct WQLParserTests {
         #expect(text.source[key: "K"] == .string(" x "))
     }
 
-    @Test("A text that an error quotes is cut after many characters, with a sign")
+    @Test("W14: A text that an error quotes is cut after many characters, with a sign")
     func excerpts() {
         let short = #expect(throws: QueryError.self) { try WQLQuery(parsing: "SELECT * FROM C WHEN Temperature > 5") }
         #expect(short?.message == "expected the end of the query, found 'WHEN Temperature > 5'")

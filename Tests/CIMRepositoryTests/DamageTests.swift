@@ -5,7 +5,7 @@ import GRDB
 import Glibc
 import Testing
 
-/// A file that is not what was written is reported, not served and not overwritten (issue 3, Bad input).
+/// A file that is not what was written is reported, not served and not overwritten .
 @Suite(.serialized) struct DamageTests {
     private func sample(_ path: String) async throws -> (classes: [CIMClass], instances: [CIMInstance]) {
         let repository = try await Repository.open(path)

@@ -96,7 +96,7 @@ import Testing
         #expect(stored["Size"] == .uint32(5) && stored["Bytes"] == bytes && stored["When"] == .null)
     }
 
-    @Test("issue 10: qualifiers of an instance and its properties are kept, checked, and replaced by a put")
+    @Test("qualifiers of an instance and its properties are kept, checked, and replaced by a put")
     func qualifiers() async throws {
         let repository = try await repository()
         var instance = CIMInstance(className: "A", ["Name": "x"])
@@ -201,7 +201,7 @@ import Testing
             ])
     }
 
-    @Test("Two spellings of one association are one instance, and its references are stored in one form")
+    @Test("W17: Two spellings of one association are one instance, and its references are stored in one form")
     func spellings() async throws {
         let repository = try await Repository.inMemory(server: "vm")
         try await repository.compile(Self.lines)
@@ -218,7 +218,7 @@ import Testing
         #expect(try await repository.all("Ln").isEmpty)
     }
 
-    @Test("A reference to an instance of an unrelated class, to a class, or to nothing known is TypeMismatch; elsewhere nobody looks")
+    @Test("W18: A reference to an instance of an unrelated class, to a class, or to nothing known is TypeMismatch; elsewhere nobody looks")
     func unrelatedReferences() async throws {
         let repository = try await repository()
         try await repository.compile(Self.lines)
@@ -231,7 +231,7 @@ import Testing
         }
     }
 
-    @Test("References that named this machine are found without it after the next start; of two spellings the later stays")
+    @Test("W17: References that named this machine are found without it after the next start; of two spellings the later stays")
     func renewedKeys() async throws {
         let folder = try ScratchFolder()
         let file = folder.file()

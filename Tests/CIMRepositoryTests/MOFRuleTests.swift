@@ -3,7 +3,7 @@ import CIMMOF
 import CIMRepository
 import Testing
 
-/// What a MOF text makes of a repository: values that need the schema, and what only the schema can refuse (issue 9).
+/// What a MOF text makes of a repository: values that need the schema, and what only the schema can refuse.
 @Suite struct MOFRuleTests {
     private func repository(_ mof: String = "") async throws -> Repository {
         let repository = try await Repository.inMemory()
@@ -22,7 +22,7 @@ import Testing
         try await repository.instance(at: try path(text), in: .cimv2)
     }
 
-    @Test("WMI: a property named without a value has the class's default")
+    @Test("W19: WMI: a property named without a value has the class's default")
     func noValue() async throws {
         let repository = try await repository(
             "class A { [key] string Id; uint8 V = 7; string W; }; instance of A { Id = \"a\"; V; [Q(\"x\")] W; };")
@@ -42,7 +42,7 @@ import Testing
 
         """
 
-    @Test("DSP0004, 5.6.3.15: an embedded instance as text, nested, in arrays, in inherited properties, and as EmbeddedObject")
+    @Test("W20: DSP0004, 5.6.3.15: an embedded instance as text, nested, in arrays, in inherited properties, and as EmbeddedObject")
     func embeddedText() async throws {
         let repository = try await repository(Self.holders)
         try await repository.compile(
@@ -66,7 +66,7 @@ import Testing
         #expect(stored["Text"] == "instance of E {};")
     }
 
-    @Test("An alias where an object is wanted stands for the instance itself, in arrays, before it is declared, and within another")
+    @Test("W20: An alias where an object is wanted stands for the instance itself, in arrays, before it is declared, and within another")
     func embeddedAlias() async throws {
         let repository = try await repository(Self.holders)
         try await repository.compile(
@@ -92,7 +92,7 @@ import Testing
     }
 
     @Test(
-        "What embedded instances are refused for: no instance in the text, another class, a circle, too many, an instance that stands alone"
+        "W20: What embedded instances are refused for: no instance in the text, another class, a circle, too many, an instance that stands alone"
     )
     func embeddedRefused() async throws {
         let repository = try await repository(Self.holders)
@@ -118,7 +118,7 @@ import Testing
         #expect(many?.status == .quotaViolation)
     }
 
-    @Test("DSP0004, 5.6.3.15: a string that overrides an embedded object takes objects; the default of a property may be an alias")
+    @Test("W20: DSP0004, 5.6.3.15: a string that overrides an embedded object takes objects; the default of a property may be an alias")
     func embeddedInClasses() async throws {
         let repository = try await repository(
             Self.holders + #"""
@@ -137,7 +137,8 @@ import Testing
     }
 
     @Test(
-        "A misspelt type is an error with its place and what was meant; a class of the text, whatever its order, or of the schema is none")
+        "W21: A misspelt type is an error with its place and what was meant; a class of the text, whatever its order, or of the schema is none"
+    )
     func types() async throws {
         let repository = try await repository("class Stored {};")
         for (text, place, meant, status) in [
@@ -164,7 +165,7 @@ import Testing
         #expect(try await status { try await repository.commit([.putClass(method, in: .cimv2)]) } == .invalidClass)
     }
 
-    @Test("R67: a NULL key of type string becomes a GUID, also behind an alias; one that the class has a default for has that")
+    @Test("W23 R67: a NULL key of type string becomes a GUID, also behind an alias; one that the class has a default for has that")
     func generatedKeys() async throws {
         let repository = try await repository(
             """
@@ -190,7 +191,7 @@ import Testing
         #expect(try await failure(repository, "instance of __NAMESPACE {};")?.status == .noKey)
     }
 
-    @Test("DSP0004, 5.6.3.28: keys below a concrete class without any; a quoted TRUE is a boolean, for a value, too")
+    @Test("W22: DSP0004, 5.6.3.28: keys below a concrete class without any; a quoted TRUE is a boolean, for a value, too")
     func keysAndBooleans() async throws {
         let repository = try await repository(
             #"""
@@ -205,7 +206,7 @@ import Testing
     }
 
     @Test(
-        "DSP0004, 5.6.3: what is refused: Override of nothing, unrelated references, associations below plain classes"
+        "W26: DSP0004, 5.6.3: what is refused: Override of nothing, unrelated references, associations below plain classes"
     )
     func refused() async throws {
         let repository = try await repository(

@@ -124,7 +124,7 @@ import Testing
         #expect(try RecordReader.readInstance(RecordWriter.record(of: plain)) == plain)
     }
 
-    @Test("issue 10: an instance with qualifiers is a record of version 2; one without is what it always was")
+    @Test("an instance with qualifiers is a record of version 2; one without is what it always was")
     func qualifiers() throws {
         var generator = Generator(random: SeededGenerator(seed: 4))
         for _ in 0..<300 {

@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-/// Localized qualifiers (issue 9, D27; SEMANTICS R48).
+/// Localized qualifiers.
 @Suite struct CIMClassAmendedTests {
     private static let amended: CIMFlavor = [.amended, .toSubclass]
 
@@ -45,7 +45,7 @@ import Testing
         qualifiers.map { "\($0.name)=\($0.value.stringValue ?? "\($0.value)")" + ($0.isAmended ? " amended" : "") }
     }
 
-    @Test("D27: an amendment replaces and adds qualifiers of the class, its properties, methods and parameters, and nothing else")
+    @Test("W27: an amendment replaces and adds qualifiers of the class, its properties, methods and parameters, and nothing else")
     func merging() throws {
         let base = try Self.base()
         let localized = base.localized(by: Self.amendment, below: nil)
@@ -59,7 +59,7 @@ import Testing
         #expect(base.localized(by: nil, below: nil) == base)
     }
 
-    @Test("D27: a subclass inherits what its superclass says in that language, as far as it says nothing itself")
+    @Test("W27: a subclass inherits what its superclass says in that language, as far as it says nothing itself")
     func inheritance() throws {
         let above = try Self.base().localized(by: Self.amendment, below: nil)
         let silent = try Self.derived().localized(by: nil, below: above)
@@ -85,7 +85,7 @@ import Testing
         #expect(both.property(named: "Key")?.origin == "Base")
     }
 
-    @Test("D27: of an amendment that derives from another one, what it inherits there was said of the other class")
+    @Test("W27: of an amendment that derives from another one, what it inherits there was said of the other class")
     func amendmentsDerive() throws {
         let above = try Self.amendment.resolved(with: nil)
         let below = try CIMClass(name: "Derived", superclass: "BASE", qualifiers: [CIMQualifier(name: "AMENDMENT")]).resolved(with: above)
@@ -93,7 +93,7 @@ import Testing
         #expect(try Self.derived().localized(by: below, below: nil) == (try Self.derived()))
     }
 
-    @Test("D27: an amendment may leave out what a class of its own may not")
+    @Test("W27: an amendment may leave out what a class of its own may not")
     func checks() throws {
         let above = try CIMClass(name: "A", qualifiers: [CIMQualifier(name: "AMENDMENT")], properties: [Self.property("P")]).resolved(
             with: nil)
@@ -117,7 +117,7 @@ import Testing
         #expect(put.qualifiers.isEmpty && put.properties[0].qualifiers.map(\.name) == ["key"])
     }
 
-    @Test("D27: a class is taken apart into what holds in every language, and what is said in one")
+    @Test("W27: a class is taken apart into what holds in every language, and what is said in one")
     func splitting() throws {
         let base = CIMClass(
             name: "Base", superclass: "Above",

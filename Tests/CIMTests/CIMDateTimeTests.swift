@@ -28,7 +28,7 @@ struct CIMDateTimeTests {
     func refused(text: String) { #expect(CIMDateTime(text) == nil) }
 
     @Test(
-        "issue 9, 28: zeros alone say that no date is set; they are kept as they are, and are no instant",
+        "W28: zeros alone say that no date is set; they are kept as they are, and are no instant",
         arguments: ["00000000000000.000000+000", "00000000000000.000000-000", "00000000000000.000000+060"])
     func unset(text: String) throws {
         let value = try #require(CIMDateTime(text))
@@ -43,7 +43,7 @@ struct CIMDateTimeTests {
     }
 
     @Test(
-        "issue 9, 28: zeros in a part of a date are no date",
+        "W28: zeros in a part of a date are no date",
         arguments: [
             "00000000000001.000000+000", "00000000000000.000001+000", "00000100000000.000000+000", "00000001000000.000000+000",
             "20260000000000.000000+000", "00000000000000.******+000", "****0000000000.000000+000",

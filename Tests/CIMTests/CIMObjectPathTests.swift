@@ -115,7 +115,7 @@ struct CIMObjectPathTests {
         ])
 
     @Test(
-        "A path may begin with / or \\, with or without a machine, as WBEM URIs do",
+        "W16: A path may begin with / or \\, with or without a machine, as WBEM URIs do",
         arguments: [
             ("/root/cimv2:T.K=1", "root/cimv2", nil), (#"\root\cimv2:T.K=1"#, "root/cimv2", nil), ("/:T.K=1", nil, nil),
             ("//host/root/cimv2:T.K=1", "root/cimv2", "host"), ("//host/root:T.K=1", "root", "host"),
@@ -127,7 +127,7 @@ struct CIMObjectPathTests {
         #expect(path.namespace == namespace && path.server == server && path.relativePath == "T.K=1")
     }
 
-    @Test("This machine is also ., localhost and 127.0.0.1, and its name without its domain")
+    @Test("W16: This machine is also ., localhost and 127.0.0.1, and its name without its domain")
     func machines() {
         let here = CIMLocation(server: "vm.example.org")
         for name in [nil, ".", "localhost", "LOCALHOST", "127.0.0.1", "VM", "vm.example.org"] {
@@ -137,7 +137,7 @@ struct CIMObjectPathTests {
         #expect(!CIMLocation(server: "10.0.0.1").isHere("10"))
     }
 
-    @Test("A key is read in its type: Index=\"7\" is 7, On=\"TRUE\" and On=1 are TRUE, whatever the notation")
+    @Test("W15: A key is read in its type: Index=\"7\" is 7, On=\"TRUE\" and On=1 are TRUE, whatever the notation")
     func typedKeys() throws {
         let mixed = CIMClass(
             name: "M",
@@ -158,7 +158,7 @@ struct CIMObjectPathTests {
         #expect(error?.message.contains("put it in quotes") == true)
     }
 
-    @Test("References in keys have one form, however deep: place, class, keys, their order and their notation")
+    @Test("W17: References in keys have one form, however deep: place, class, keys, their order and their notation")
     func canonicalReferences() throws {
         func key(_ name: String, _ type: CIMType, to className: String? = nil) -> CIMProperty {
             CIMProperty(name: name, type: CIMTypeReference(type, className: className), qualifiers: [CIMQualifier(name: "key")])

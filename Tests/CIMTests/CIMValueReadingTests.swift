@@ -4,7 +4,7 @@ import Testing
 @Suite("What may be written for a value of a known type (CIMValue.read(as:))")
 struct CIMValueReadingTests {
     @Test(
-        "A number is read where it fits exactly, however it is written",
+        "W10: A number is read where it fits exactly, however it is written",
         arguments: [
             (CIMValue.string("7"), CIMType.uint32, CIMValue.uint32(7)), ("-1", .sint8, .sint8(-1)), ("+12", .uint16, .uint16(12)),
             ("0x1F", .uint64, .uint64(31)), ("-0x1", .sint64, .sint64(-1)), ("18446744073709551615", .uint64, .uint64(.max)),
@@ -15,7 +15,7 @@ struct CIMValueReadingTests {
     func numbers(written: CIMValue, type: CIMType, value: CIMValue) { #expect(written.read(asScalar: type) == value) }
 
     @Test(
-        "A boolean is TRUE, FALSE, 0 or 1",
+        "W10: A boolean is TRUE, FALSE, 0 or 1",
         arguments: [
             (CIMValue.string("TRUE"), true), ("false", false), ("1", true), ("0", false), (.uint8(1), true), (.sint64(0), false),
             (.real64(1), true),
@@ -23,7 +23,7 @@ struct CIMValueReadingTests {
     func booleans(written: CIMValue, value: Bool) { #expect(written.read(asScalar: .boolean) == .boolean(value)) }
 
     @Test(
-        "What does not fit exactly, and what is no number, is a misfit",
+        "W10: What does not fit exactly, and what is no number, is a misfit",
         arguments: [
             (CIMValue.string("256"), CIMType.uint8), ("-1", .uint64), ("1.0", .uint32), (" 1", .uint32), ("1 ", .uint32), ("", .uint32),
             ("0x", .uint32), ("0x-1", .sint32), ("0x+1", .sint32), ("--1", .sint32), ("+", .uint8), (.real64(0.5), .uint8),

@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("Inherited methods, overrides and keys (issue 9; DSP0004, 5.6.1.2, 5.6.3; SEMANTICS C.1.2, C.5, H.5)")
+@Suite("Inherited methods, overrides and keys")
 struct InheritedMethodTests {
     private static func qualifier(_ name: String, _ flavor: CIMFlavor = [], _ value: CIMValue = true) -> CIMQualifier {
         CIMQualifier(name: name, value: value, flavor: flavor)
@@ -29,7 +29,8 @@ struct InheritedMethodTests {
     }
 
     @Test(
-        "A method that is inherited has the qualifiers that go down, and those that make it what it is, all marked; so have its parameters")
+        "W25: A method that is inherited has the qualifiers that go down, and those that make it what it is, all marked; so have its parameters"
+    )
     func inherited() throws {
         let child = try child()
         let method = try #require(child.method(named: "M"))
@@ -42,7 +43,7 @@ struct InheritedMethodTests {
         #expect(try child.resolved(with: parent.resolved(with: nil)) == child)
     }
 
-    @Test("A parameter that an override declares again keeps its ToSubclass qualifiers; its own come before them")
+    @Test("W25: A parameter that an override declares again keeps its ToSubclass qualifiers; its own come before them")
     func overridden() throws {
         func override(_ x: [CIMQualifier]) -> CIMMethod {
             CIMMethod(
@@ -66,7 +67,7 @@ struct InheritedMethodTests {
         #expect(throws: CIMError.self) { try child([override([])]) }
     }
 
-    @Test("DSP0004, 5.6.3.15: a string that overrides an embedded object is one, by the qualifier that goes down")
+    @Test("W20: DSP0004, 5.6.3.15: a string that overrides an embedded object is one, by the qualifier that goes down")
     func embedded() throws {
         let parent = try CIMClass(
             name: "P",
@@ -84,7 +85,7 @@ struct InheritedMethodTests {
         #expect(throws: CIMError.self) { try child(.array(of: .uint8)) }
     }
 
-    @Test("DSP0004, 5.6.3.28: below a concrete class without keys a class may bring some; below one with keys, none but those")
+    @Test("W22: DSP0004, 5.6.3.28: below a concrete class without keys a class may bring some; below one with keys, none but those")
     func keys() throws {
         func keyed(_ name: String, _ superclass: String?, _ keys: [String]) -> CIMClass {
             CIMClass(
@@ -99,7 +100,8 @@ struct InheritedMethodTests {
         #expect(try keyed("C", "B", ["K"]).resolved(with: first).keyNames == ["p", "K"])
     }
 
-    @Test("What a new declaration may not say: Override of nothing, an association below a plain class, a default longer than its array")
+    @Test(
+        "W26: What a new declaration may not say: Override of nothing, an association below a plain class, a default longer than its array")
     func declarations() throws {
         let base = try CIMClass(
             name: "P", properties: [CIMProperty(name: "Q", type: .init(.string))], methods: [CIMMethod(name: "M", returnType: nil)]

@@ -63,7 +63,7 @@ struct WBEMStatusTests {
     }
 
     @Test(
-        "issue 9, 6: case, underscores and the headers' prefix do not count in an error's name",
+        "W6: case, underscores and the headers' prefix do not count in an error's name",
         arguments: ["NotFound", "NOT_FOUND", "notfound", "not_found", "WBEM_E_NOT_FOUND", "wbem_e_notfound"])
     func looseNames(name: String) { #expect(WBEMStatus(errorName: name) == .notFound) }
 

@@ -162,7 +162,7 @@ struct ObjectTests {
     }
 
     @Test(
-        "Another signature than a method's own is for who reads it (issue 9, 4); its call is answered once, by the method or by what it throws"
+        "Another signature than a method's own is for who reads it (W4); its call is answered once, by the method or by what it throws"
     )
     func readsOtherArguments() async throws {
         let bus = try await PrivateBus.start()

@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// Localized qualifiers of classes (issue 9, D27).
+    /// Localized qualifiers of classes.
     @Suite struct AmendedTests {
         private static let useAmended: Int32 = 0x20000
 
@@ -63,7 +63,7 @@ extension Integration {
             ].map { $0?.value.stringValue }
         }
 
-        @Test("D27: with USE_AMENDED_QUALIFIERS GetObject of a class merges what the caller's language says", arguments: CallForm.allCases)
+        @Test("W27: with USE_AMENDED_QUALIFIERS GetObject of a class merges what the caller's language says", arguments: CallForm.allCases)
         func get(form: CallForm) async throws {
             let scene = try await start()
             let plain = try await read(scene, "Test_Base", form, flags: 0)
@@ -89,7 +89,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("D27: CreateClassEnum, meta_class and ASSOCIATORS' classes are merged alike", arguments: CallForm.allCases)
+        @Test("W27: CreateClassEnum, meta_class and ASSOCIATORS' classes are merged alike", arguments: CallForm.allCases)
         func enumerations(form: CallForm) async throws {
             let scene = try await start()
             try await scene.client.mustCompile("[association] class Test_Link { [key] Test_Base ref A; [key] Test_Other ref B; };")
@@ -109,7 +109,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("D27: class by class a language that has it comes first, then English, then what all languages have")
+        @Test("W27: class by class a language that has it comes first, then English, then what all languages have")
         func fallbacks() async throws {
             let scene = try await start()
             try await scene.client.mustCompile("#pragma namespace(\"root/cimv2/ms_407\")\n#pragma deleteclass(\"Test_Derived\", FAIL)")
@@ -126,7 +126,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("D27: a locale that is none is InvalidContext; providers see the caller's")
+        @Test("W27: a locale that is none is InvalidContext; providers see the caller's")
         func locales() async throws {
             let scene = try await start()
             for value: DBusValue in [.string("MS_"), .string("de/DE"), .string(""), .uint32(0x409)] {
@@ -140,7 +140,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("D27 R48: a class that is read with the flag, and put or compiled with it, is the class that it was")
+        @Test("W27 R48: a class that is read with the flag, and put or compiled with it, is the class that it was")
         func putBack() async throws {
             let scene = try await start()
             let client = scene.client
@@ -164,7 +164,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("D27: #pragma amendment takes a text apart: what is localized goes to its language, the rest to the class")
+        @Test("W27: #pragma amendment takes a text apart: what is localized goes to its language, the rest to the class")
         func pragma() async throws {
             let scene = try await Scene.start()
             try await scene.client.mustCompile(
@@ -186,7 +186,7 @@ extension Integration {
         }
 
         @Test(
-            "D27 D.9.1: a provider may amend its own classes, where the namespace of the language is there, and no others",
+            "W27 D.9.1: a provider may amend its own classes, where the namespace of the language is there, and no others",
             .enabled(if: getuid() == 0))
         func providers() async throws {
             let bus = try await PrivateBus.start(allUsers: true)
@@ -214,7 +214,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("D27: an amendment needs no key, refers to what is not beside it, and has no instances")
+        @Test("W27: an amendment needs no key, refers to what is not beside it, and has no instances")
         func amendmentRules() async throws {
             let scene = try await start()
             let client = scene.client

@@ -70,7 +70,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9: a misspelt type is phase 3, with line and column and what was meant; so is an alias that nothing has")
+        @Test("W21: a misspelt type is phase 3, with line and column and what was meant; so is an alias that nothing has")
         func places() async throws {
             let scene = try await Scene.start()
             let client = scene.client
@@ -88,7 +88,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9, R67: embedded instances of a text are objects on the bus; a key that is left open is a GUID that its alias names")
+        @Test("W20 W23 R67: embedded instances of a text are objects on the bus; a key that is left open is a GUID that its alias names")
         func embedded() async throws {
             let scene = try await Scene.start()
             let client = scene.client

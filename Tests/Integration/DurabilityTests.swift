@@ -159,7 +159,7 @@ extension Integration {
             try await expectQuiet(scene, next: StoredInstanceTests.base("x"))
         }
 
-        @Test("a state directory that is not there is made, for the broker's user alone; what is stored there outlives the broker")
+        @Test("W29: a state directory that is not there is made, for the broker's user alone; what is stored there outlives the broker")
         func made() async throws {
             let state = try StateFolder()
             try #require(rmdir(state.path) == 0)
@@ -172,7 +172,7 @@ extension Integration {
         }
 
         @Test(
-            "issue 3: a state directory that cannot be made, is none, or cannot be written, is refused by its name",
+            "a state directory that cannot be made, is none, or cannot be written, is refused by its name",
             .enabled(if: getuid() == 0))
         func unwritable() async throws {
             let bus = try await PrivateBus.start(allUsers: true)

@@ -167,7 +167,7 @@ extension Integration {
             try await expectQuiet(scene, next: .enumerate("Test_Thing"))
         }
 
-        @Test("L8: finished operations are no open ones: 2,000 that nobody closes hinder no other connection; their own must close some")
+        @Test("W8 L8: finished operations are no open ones: 2,000 that nobody closes hinder no other connection; their own must close some")
         func finishedOperations() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

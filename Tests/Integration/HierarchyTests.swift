@@ -78,7 +78,7 @@ extension Integration {
 
         // MARK: - Keys
 
-        @Test("issue 9: below a concrete class without keys a class brings some: what the class above has are no parts of its instances")
+        @Test("W22: below a concrete class without keys a class brings some: what the class above has are no parts of its instances")
         func keysBelow() async throws {
             let scene = try await Scene.start()
             func provider(_ letter: String, _ mof: String) async throws -> RawProvider {

@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// What providers in libraries without types answer with (issue 9, section A): what is clear is read, what is not is refused in words.
+/// What providers in libraries without types answer with: what is clear is read, what is not is refused in words.
 extension Integration {
     @Suite struct LooseAnswerTests {
         private static func variants(_ values: [DBusValue]) -> DBusValue {
@@ -40,7 +40,7 @@ extension Integration {
 
         // MARK: - 3: the object that was asked for
 
-        @Test("issue 9, 3: GetObject asked for ID=1 and answered with ID=2 is the provider's failure", arguments: CallForm.allCases)
+        @Test("W3: GetObject asked for ID=1 and answered with ID=2 is the provider's failure", arguments: CallForm.allCases)
         func otherObject(form: CallForm) async throws {
             let (scene, provider) = try await Self.start()
             for indicates in [false, true] {
@@ -66,7 +66,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9, 3: what is got for a query, and what comes with a delete, is what was asked for, too")
+        @Test("W3: what is got for a query, and what comes with a delete, is what was asked for, too")
         func otherObjects() async throws {
             let (scene, provider) = try await Self.start()
             provider.on("GetObjectAsync") { $0.reply(.noError, [Self.thing("b", 1)]) }
@@ -78,7 +78,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9, 3: a read of some properties may leave the keys out, and must not give other ones")
+        @Test("W3: a read of some properties may leave the keys out, and must not give other ones")
         func partialRead() async throws {
             let (scene, provider) = try await Self.start()
             let context: [(String, DBusValue)] = [("__GET_EXTENSIONS", .boolean(true)), ("__GET_EXT_PROPERTIES", .strings(["Flag"]))]
@@ -92,7 +92,7 @@ extension Integration {
 
         // MARK: - 4: the form of the answer
 
-        @Test("issue 9, 4: (uuaa{sv}), iiaa{sv}, ttaa{sv}, uuav, iiav and aa{ss} are read as uuaa{sv}", arguments: CallForm.allCases)
+        @Test("W4: (uuaa{sv}), iiaa{sv}, ttaa{sv}, uuav, iiav and aa{ss} are read as uuaa{sv}", arguments: CallForm.allCases)
         func forms(form: CallForm) async throws {
             let (scene, provider) = try await Self.start()
             let object = DBusValue.dictionary(Self.thing("a", 1))
@@ -127,7 +127,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9, 4: Indicate, SetStatus and the registrar are read as loosely; their argument is named where they are not")
+        @Test("W4: Indicate, SetStatus and the registrar are read as loosely; their argument is named where they are not")
         func calls() async throws {
             let (scene, provider) = try await Self.start()
             let first = DBusValue.dictionary(Self.thing("a", 1))
@@ -167,7 +167,7 @@ extension Integration {
 
         // MARK: - 5: values
 
-        @Test("issue 9, 5: numbers and booleans as text, lists of several widths, objects of texts", arguments: CallForm.allCases)
+        @Test("W5: numbers and booleans as text, lists of several widths, objects of texts", arguments: CallForm.allCases)
         func values(form: CallForm) async throws {
             let (scene, provider) = try await Self.start()
             let object: [(String, DBusValue)] = [
@@ -206,7 +206,7 @@ extension Integration {
         }
 
         @Test(
-            "issue 9, 5: a client's instance is read as loosely, by a provider and by what is stored, and refused with the property's name")
+            "W5: a client's instance is read as loosely, by a provider and by what is stored, and refused with the property's name")
         func puts() async throws {
             let (scene, provider) = try await Self.start(
                 mof: Self.mof + "class Test_Kept { [key] uint32 ID; boolean Flag; uint8 List[]; };")
@@ -237,7 +237,7 @@ extension Integration {
         }
 
         @Test(
-            "issue 9, 5: the broker's own context values are read as loosely: __OPERATION in a nested call, deadlines, flags, lists",
+            "W5: the broker's own context values are read as loosely: __OPERATION in a nested call, deadlines, flags, lists",
             arguments: [DBusValue.string(""), .double(0), .int32(0)])
         func context(like type: DBusValue) async throws {
             let (scene, provider) = try await Self.start()
@@ -281,7 +281,7 @@ extension Integration {
         // MARK: - 6: errors
 
         @Test(
-            "issue 9, 6: a number in any error's text counts, and a name that is known",
+            "W6: a number in any error's text counts, and a name that is known",
             arguments: [
                 ("org.freedesktop.DBus.Error.Failed", "0x80041002 no thing", .notFound, "no thing"),
                 ("org.freedesktop.DBus.Python.ValueError", "0x8004100F: bad", .invalidObject, "bad"),
@@ -307,7 +307,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9, 6: a traceback of many lines keeps its lines, the reason first, and makes no lines of the log")
+        @Test("W6: a traceback of many lines keeps its lines, the reason first, and makes no lines of the log")
         func traceback() async throws {
             let (scene, provider) = try await Self.start()
             let frames =
@@ -331,7 +331,7 @@ extension Integration {
 
         // MARK: - 28: values that cannot be read
 
-        @Test("issue 9, 28: a value that cannot be read costs its property, in every read and every form", arguments: CallForm.allCases)
+        @Test("W28: a value that cannot be read costs its property, in every read and every form", arguments: CallForm.allCases)
         func lostValue(form: CallForm) async throws {
             let (scene, provider) = try await Self.start()
             let objects = [
@@ -362,7 +362,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9, 28: a date that is not set equals itself in a query, and nothing else")
+        @Test("W28: a date that is not set equals itself in a query, and nothing else")
         func unsetDate() async throws {
             let (scene, provider) = try await Self.start()
             provider.on("CreateInstanceEnumAsync") {
@@ -385,7 +385,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 9, 28: what is no instance of the class, and a key that cannot be read, end the operation as before")
+        @Test("W28: what is no instance of the class, and a key that cannot be read, end the operation as before")
         func noInstance() async throws {
             let (scene, provider) = try await Self.start()
             for (object, word) in [

@@ -16,7 +16,7 @@ extension Integration {
             }
         }
 
-        @Test("L8: lost replies hold back no other call; state, counters, LastFailure and log say which member is never answered")
+        @Test("W1 L8: lost replies hold back no other call; state, counters, LastFailure and log say which member is never answered")
         func lostReplies() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -48,7 +48,8 @@ extension Integration {
             try await expectQuiet(scene, next: .enumerate("Test_Thing"))
         }
 
-        @Test("L8: what many providers lose costs a healthy one nothing, with the pending replies of the broker's own connection used up")
+        @Test(
+            "W1 L8: what many providers lose costs a healthy one nothing, with the pending replies of the broker's own connection used up")
         func healthyOnes() async throws {
             let scene = try await Scene.start()
             let healthy = try await scene.provider("Healthy", className: "Test_Healthy")
@@ -71,7 +72,7 @@ extension Integration {
         }
 
         @Test(
-            "L8: a provider that is called by another of the broker's connections may call its sinks there; the order of what it says holds"
+            "W1 L8: a provider that is called by another of the broker's connections may call its sinks there; the order of what it says holds"
         )
         func sinksOfOther() async throws {
             let scene = try await Scene.start()
@@ -95,7 +96,7 @@ extension Integration {
             try await expectQuiet(scene, next: .enumerate("Test_Thing"))
         }
 
-        @Test("L6 L8: what a provider answered by another connection before it died counts")
+        @Test("W1 L6 L8: what a provider answered by another connection before it died counts")
         func deathBehindAnswer() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -110,7 +111,7 @@ extension Integration {
             try await scene.waitForState("absent", of: provider.registrationPath)
         }
 
-        @Test("L8: who works in a method and answers no ping has the limit of silence; who waits is found, and told of PingSeconds")
+        @Test("W2 L8: who works in a method and answers no ping has the limit of silence; who waits is found, and told of PingSeconds")
         func busy() async throws {
             let scene = try await Scene.start("--ping", "1")
             let faulty = try await FaultyProcess.start(on: scene.bus)
@@ -126,7 +127,7 @@ extension Integration {
             try await faulty.wait(for: "finished", count: 2)
         }
 
-        @Test("L8: a ping goes to the path that was registered, which some libraries answer alone")
+        @Test("W2 L8: a ping goes to the path that was registered, which some libraries answer alone")
         func pingPath() async throws {
             let scene = try await Scene.start("--ping", "1")
             let provider = try await scene.provider()
@@ -142,7 +143,7 @@ extension Integration {
         }
 
         @Test(
-            "D.5: Register of a path without an object is InvalidParameter, with the path, and the right one where it is known; nothing is stored"
+            "W7 D.5: Register of a path without an object is InvalidParameter, with the path, and the right one where it is known; nothing is stored"
         )
         func wrongPath() async throws {
             let scene = try await Scene.start()
@@ -161,7 +162,7 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
-        @Test("D.5: who answers nothing before its Register has returned is registered all the same")
+        @Test("W7 D.5: who answers nothing before its Register has returned is registered all the same")
         func blockingRegister() async throws {
             let scene = try await Scene.start()
             let provider = try await RawProvider.start(on: scene.bus, registers: false)
@@ -171,7 +172,7 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
-        @Test("D.5: a MOF whose classes name another provider is stored, and the registration says so")
+        @Test("W7 D.5: a MOF whose classes name another provider is stored, and the registration says so")
         func foreignClasses() async throws {
             let scene = try await Scene.start()
             let provider = try await RawProvider.start(on: scene.bus, registers: false)

@@ -30,7 +30,7 @@ extension Integration {
             .put([("__CLASS", .string("Test_Ln")), ("A", .string(a)), ("B", .string(b))] + more)
         }
 
-        @Test("A key is read in its type, wherever a path is read", arguments: CallForm.allCases)
+        @Test("W15: A key is read in its type, wherever a path is read", arguments: CallForm.allCases)
         func typedKeys(form: CallForm) async throws {
             let (scene, server) = try await Self.scene()
             let client = scene.client
@@ -54,7 +54,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("A provider gets the canonical path, with canonical references in it, and in references as parameters")
+        @Test("W17: A provider gets the canonical path, with canonical references in it, and in references as parameters")
         func providers() async throws {
             let (scene, server) = try await Self.scene()
             let provider = try await RawProvider.start(on: scene.bus, registers: false)
@@ -98,7 +98,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("Two spellings of one association are one: stored once, got, deleted and found by each", arguments: CallForm.allCases)
+        @Test("W17: Two spellings of one association are one: stored once, got, deleted and found by each", arguments: CallForm.allCases)
         func twoSpellings(form: CallForm) async throws {
             let (scene, server) = try await Self.scene()
             let client = scene.client
@@ -140,7 +140,9 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("A stored reference to an instance of an unrelated class is refused, a key or not; of a class below or elsewhere it is not")
+        @Test(
+            "W18: A stored reference to an instance of an unrelated class is refused, a key or not; of a class below or elsewhere it is not"
+        )
         func unrelatedReferences() async throws {
             let (scene, _) = try await Self.scene()
             let client = scene.client

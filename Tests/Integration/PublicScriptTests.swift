@@ -25,7 +25,7 @@ extension Integration {
         private func ids(_ result: OperationResult) -> [Int] { result.objects.compactMap { $0["Id"]?.integer() }.sorted() }
 
         @Test(
-            "V = NULL and V <> NULL are IS NULL and IS NOT NULL, on both sides, under NOT, and of arrays",
+            "W9: V = NULL and V <> NULL are IS NULL and IS NOT NULL, on both sides, under NOT, and of arrays",
             arguments: [
                 ("V = NULL", [2, 3]), ("V <> NULL", [1]), ("NULL = V", [2, 3]), ("NULL != V", [1]), ("NOT V = NULL", [1]),
                 ("NOT (V <> NULL)", [2, 3]), ("V = NULL AND NOT B = NULL", [2]), ("Tags = NULL", [3]), ("Tags IS NOT NULL", [1, 2]),
@@ -37,7 +37,7 @@ extension Integration {
             #expect(ids(result) == expected, "\(result.message)")
         }
 
-        @Test("A constant of another type is read as the property's, and its provider gets it so; what cannot be read is refused")
+        @Test("W10: A constant of another type is read as the property's, and its provider gets it so; what cannot be read is refused")
         func conversions() async throws {
             let scene = try await Self.scene()
             for (condition, expected) in [
@@ -62,7 +62,7 @@ extension Integration {
                     == #"SELECT * FROM Test_Thing WHERE Number = 7 AND Text = "5" AND Small IS NOT NULL AND NOT Text IS NULL"#)
         }
 
-        @Test("A query of meta_class has the whole language of conditions")
+        @Test("W11: A query of meta_class has the whole language of conditions")
         func classes() async throws {
             let scene = try await Self.scene()
             for (condition, expected) in [
@@ -80,7 +80,7 @@ extension Integration {
             #expect(try await scene.client.run(.query("SELECT * FROM meta_class WHERE Name = 'x'")).status == .invalidQuery)
         }
 
-        @Test("System properties that a query names are given, whatever the context says of the others", arguments: CallForm.allCases)
+        @Test("W12: System properties that a query names are given, whatever the context says of the others", arguments: CallForm.allCases)
         func namedSystemProperties(form: CallForm) async throws {
             let (scene, _) = try await QueryTests.scene()
             let context: [(String, DBusValue)] = [(ContextKey.derivedSystemProperties, .boolean(false))]
@@ -107,7 +107,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("One query, one answer: keys that differ in case alone are found by one, by two conditions, and by a query that is sent")
+        @Test("W13: One query, one answer: keys that differ in case alone are found by one, by two conditions, and by a query that is sent")
         func keysThatDifferInCase() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -147,7 +147,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("The repository has one key for both cases: one look finds it")
+        @Test("W13: The repository has one key for both cases: one look finds it")
         func storedKeysInAnyCase() async throws {
             let (scene, _) = try await QueryTests.scene()
             let result = try await scene.client.run(.query("SELECT * FROM Test_Static WHERE Name = 'S3'"))
@@ -158,7 +158,7 @@ extension Integration {
             #expect(lines.first == #"get Test_Static.Name="S3" from the repository"#)
         }
 
-        @Test("Blanks and line breaks in the braces of ASSOCIATORS OF and REFERENCES OF")
+        @Test("W14: Blanks and line breaks in the braces of ASSOCIATORS OF and REFERENCES OF")
         func blanksInBraces() async throws {
             let scene = try await Self.scene()
             try await scene.compile(

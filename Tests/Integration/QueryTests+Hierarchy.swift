@@ -34,7 +34,9 @@ extension Integration {
             try await expectQuiet(family.scene)
         }
 
-        @Test("A text key with letters is looked for among all, complete; a family that can only get is asked for the key as it is written")
+        @Test(
+            "W13: A text key with letters is looked for among all, complete; a family that can only get is asked for the key as it is written"
+        )
         func keysWithLetters() async throws {
             let family = try await HierarchyTests.Family.start()
             family.have(["A": ["x", "y"], "B": ["x", "y"], "C": ["x"], "D": ["y"]])

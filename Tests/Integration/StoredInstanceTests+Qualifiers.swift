@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// Qualifiers of stored instances (issue 10).
+/// Qualifiers of stored instances.
 extension Integration.StoredInstanceTests {
     private static let useAmended: Int32 = 0x20000
 
@@ -100,7 +100,7 @@ extension Integration.StoredInstanceTests {
         try await expectQuiet(scene)
     }
 
-    @Test("issue 10: qualifiers that are none, or of a property that the class lacks, are refused, and nothing is stored")
+    @Test("qualifiers that are none, or of a property that the class lacks, are refused, and nothing is stored")
     func illTyped() async throws {
         let scene = try await Scene.start()
         let client = scene.client
@@ -142,7 +142,7 @@ extension Integration.StoredInstanceTests {
         try await expectQuiet(scene)
     }
 
-    @Test("issue 10: qualifiers of an instance survive the broker")
+    @Test("qualifiers of an instance survive the broker")
     func durable() async throws {
         let state = try StateFolder()
         var scene = try await Scene.start("--state", state.path)
@@ -153,7 +153,7 @@ extension Integration.StoredInstanceTests {
         try await expectQuiet(scene)
     }
 
-    @Test("issue 10: instances of a provider have no qualifiers, neither on their way to it nor on their way back")
+    @Test("instances of a provider have no qualifiers, neither on their way to it nor on their way back")
     func provided() async throws {
         let scene = try await Scene.start()
         let provider = try await scene.provider()

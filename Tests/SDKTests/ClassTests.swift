@@ -68,7 +68,7 @@ extension SDKTests {
         }
 
         @Test(
-            "D27, R48, R49: a session reads classes in its language or in another, and writes them back as they were; instances keep their qualifiers"
+            "W27, R48, R49: a session reads classes in its language or in another, and writes them back as they were; instances keep their qualifiers"
         )
         func localized() async throws {
             let (bus, broker, session) = try await open()

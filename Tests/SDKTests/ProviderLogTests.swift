@@ -14,7 +14,8 @@ extension SDKTests {
             var description: String { "the disk is in\ntwo" }
         }
 
-        @Test("what a provider's method throws is in its log, with the operation, the path and the error; an outcome only at level debug")
+        @Test(
+            "W8: what a provider's method throws is in its log, with the operation, the path and the error; an outcome only at level debug")
         func thrown() async throws {
             var log = LogRecorder()
             log.logLevel = .debug
@@ -38,7 +39,7 @@ extension SDKTests {
             #expect(outcomes.count == 1 && outcomes.first?.contains("missing") == true, "\(log.lines.all)")
         }
 
-        @Test("a failure that comes again and again is one line, and one line it stays")
+        @Test("W8: a failure that comes again and again is one line, and one line it stays")
         func limited() async throws {
             let log = LogRecorder()
             let stage = try await Stage.start(ThingProvider(get: { _, _ in throw DiskInTwo() }), logger: log.logger)
@@ -50,7 +51,7 @@ extension SDKTests {
             #expect(lines.first?.contains("\n") == false)
         }
 
-        @Test("objects that the broker refuses, and those that cannot be sent, are in the provider's log")
+        @Test("W8: objects that the broker refuses, and those that cannot be sent, are in the provider's log")
         func refused() async throws {
             let log = LogRecorder()
             let stage = try await Stage.start(
@@ -77,7 +78,7 @@ extension SDKTests {
             )
         }
 
-        @Test("a class that is served and whose provider qualifier names somebody else is in the provider's log")
+        @Test("W7: a class that is served and whose provider qualifier names somebody else is in the provider's log")
         func qualifier() async throws {
             let bus = try await PrivateBus.start()
             let broker = try await BrokerProcess.start(on: bus)

@@ -50,7 +50,7 @@ extension SDKTests {
             withExtendedLifetime(service) {}
         }
 
-        @Test("System properties that a session's query names are properties of its instances; a path that is named needs no keys")
+        @Test("W12: System properties that a session's query names are properties of its instances; a path that is named needs no keys")
         func sessionSystemProperties() async throws {
             let (stage, _, service) = try await shelves()
             let session = stage.stage.session

@@ -19,7 +19,7 @@ extension SDKTests {
             if name == "Test_SpecialPart" { throw CIMError(.accessDenied, "the special ones are locked away") }
         })
 
-        @Test("L8, L12: nested enumerations use up no quota: read to the end, left early or failed, nothing of them is kept")
+        @Test("W8 L8, L12: nested enumerations use up no quota: read to the end, left early or failed, nothing of them is kept")
         func nested() async throws {
             let stage = try await FrameworkStage.start()
             let parts = try await stage.start(Self.parts, .parts)
@@ -40,7 +40,7 @@ extension SDKTests {
             withExtendedLifetime(parts) {}
         }
 
-        @Test("L8: an enumerator that gave its end, or failed, is closed; it says the same again without asking anybody")
+        @Test("W8 L8: an enumerator that gave its end, or failed, is closed; it says the same again without asking anybody")
         func enumerators() async throws {
             let stage = try await Stage.start(Self.parts)
             let parts = try await RunningService.start(
@@ -62,7 +62,7 @@ extension SDKTests {
             withExtendedLifetime(parts) {}
         }
 
-        @Test("L8, L9: an enumerator that is dropped is closed, and its provider is told")
+        @Test("W8 L8, L9: an enumerator that is dropped is closed, and its provider is told")
         func droppedEnumerator() async throws {
             let told = Event<Void>("the provider to be told")
             let stage = try await Stage.start(
@@ -79,7 +79,7 @@ extension SDKTests {
             #expect(try await kept(stage.session).isEmpty)
         }
 
-        @Test("L8: a CallResult that gave its result is closed when it is dropped; one that nobody waited for runs on, and is listed")
+        @Test("W8 L8: a CallResult that gave its result is closed when it is dropped; one that nobody waited for runs on, and is listed")
         func callResults() async throws {
             let written = Event<Void>("the write")
             let go = Event<Void>("the test to go on")
@@ -112,7 +112,7 @@ extension SDKTests {
             #expect(left.map(\.status) == [.noError])
         }
 
-        @Test("L8, L9: what a cancelled task opened is closed")
+        @Test("W8 L8, L9: what a cancelled task opened is closed")
         func cancelledOpening() async throws {
             let stage = try await Stage.start(ThingProvider(enumerate: { _, _, _ in await untilCancelled() }))
             let session = stage.session

@@ -31,7 +31,7 @@ extension SDKTests {
                 classes: [builder.name == "Derived" ? "Test_Derived" : "Test_Link"], in: builder.namespace, on: bus, logger: log.logger)
         }
 
-        @Test("L11: a provider whose MOF builds on another's classes waits for them, says so once, and is there when they are")
+        @Test("W8 L11: a provider whose MOF builds on another's classes waits for them, says so once, and is there when they are")
         func wrongOrder() async throws {
             let bus = try await PrivateBus.start()
             let broker = try await BrokerProcess.start(on: bus)
@@ -53,7 +53,7 @@ extension SDKTests {
             withExtendedLifetime((broker, things)) {}
         }
 
-        @Test("L11: after a restart of a broker that keeps nothing they all register again, in whatever order")
+        @Test("W8 L11: after a restart of a broker that keeps nothing they all register again, in whatever order")
         func restart() async throws {
             let bus = try await PrivateBus.start()
             let first = try await BrokerProcess.start(on: bus)
@@ -68,7 +68,7 @@ extension SDKTests {
             withExtendedLifetime(second) {}
         }
 
-        @Test("a missing class is waited for as long as the options say, then run() throws with the broker's words")
+        @Test("W8: a missing class is waited for as long as the options say, then run() throws with the broker's words")
         func grace() async throws {
             let bus = try await PrivateBus.start()
             let broker = try await BrokerProcess.start(on: bus)
@@ -84,7 +84,7 @@ extension SDKTests {
             withExtendedLifetime(broker) {}
         }
 
-        @Test("L11: a namespace that is not there yet is waited for, too")
+        @Test("W8 L11: a namespace that is not there yet is waited for, too")
         func namespace() async throws {
             let bus = try await PrivateBus.start()
             let broker = try await BrokerProcess.start(on: bus)

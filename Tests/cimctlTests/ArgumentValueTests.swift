@@ -73,7 +73,7 @@ import Testing
         return try await words.values("class C", [("Os", type)], classes: Self.classes).first?.value
     }
 
-    @Test("Embedded objects and arrays of them are JSON; their values take the types of their class")
+    @Test("W29: Embedded objects and arrays of them are JSON; their values take the types of their class")
     func embeddedObjects() async throws {
         let x = CIMValue.object(CIMInstance(className: "T_Inner", ["S": "x"]))
         #expect(try await embedded(#"{"S":"x"}"#) == x)

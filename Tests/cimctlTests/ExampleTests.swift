@@ -98,7 +98,7 @@ extension ProgramTests {
         return (bus, broker, provider)
     }
 
-    @Test("every command that README, the pages and the help texts show runs")
+    @Test("W29: every command that README, the pages and the help texts show runs")
     func examples() async throws {
         let (bus, broker, provider) = try await stage()
         let examples = try await CommandExample.inPages() + CommandExample.inHelp()
@@ -118,12 +118,12 @@ extension ProgramTests {
         withExtendedLifetime((broker, provider)) {}
     }
 
-    @Test("an example in a help text fits a terminal of 80 columns")
+    @Test("W29: an example in a help text fits a terminal of 80 columns")
     func widths() {
         for example in CommandExample.inHelp() { #expect(example.line.count <= 76, "\(example)") }
     }
 
-    @Test("every command that a sentence of the pages, of the help or of an error names is one that the program understands")
+    @Test("W29: every command that a sentence of the pages, of the help or of an error names is one that the program understands")
     func mentions() async throws {
         let (bus, broker, provider) = try await stage()
         let mentions = try await CommandExample.mentions()

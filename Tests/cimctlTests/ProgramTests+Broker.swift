@@ -26,8 +26,8 @@ extension ProgramTests {
         #expect(
             running.output == """
                 {"Name":"Faulty","Namespace":"root/cimv2","State":"running","ProcessID":\(process),"UserID":\(user),"Owner":"\(owner)",\
-                "OpenOperations":1,"SinkReferences":1,"Operations":1,"Objects":0,"Failures":0,"Leaks":0,"Classes":["Faulty_Thing"],\
-                "LastFailure":""}
+                "OpenOperations":1,"SinkReferences":1,"Operations":1,"Objects":0,"Failures":0,"Leaks":0,"LostReplies":0,\
+                "Classes":["Faulty_Thing"],"Warnings":[],"LastFailure":""}
 
                 """)
         let table = try await run(["providers"], on: bus.address)

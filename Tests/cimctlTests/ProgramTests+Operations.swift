@@ -53,7 +53,7 @@ extension ProgramTests {
         withExtendedLifetime((bus, broker, provider)) {}
     }
 
-    @Test("put and invoke take embedded objects, and arrays of them, as JSON")
+    @Test("W29: put and invoke take embedded objects, and arrays of them, as JSON")
     func embeddedObjects() async throws {
         let (bus, broker) = try await open()
         try folder.write(

@@ -67,7 +67,7 @@ import Testing
         withExtendedLifetime((bus, broker)) {}
     }
 
-    @Test("D27: --locale, and --amended with the user's language, show the localized qualifiers of classes")
+    @Test("W27: --locale, and --amended with the user's language, show the localized qualifiers of classes")
     func locales() async throws {
         let (bus, broker) = try await open()
         try folder.write("neutral.mof", "[Description(\"neutral\")] class T_A { [key] string Name; };\n")
@@ -133,7 +133,7 @@ import Testing
         withExtendedLifetime((bus, broker)) {}
     }
 
-    @Test("issue 9: a file that is included is found in another case, and by a path of Windows; two that differ in case are an error")
+    @Test("W24: a file that is included is found in another case, and by a path of Windows; two that differ in case are an error")
     func includedCase() async throws {
         try folder.write("main.mof", "#pragma include(\"Parts\\new.MOF\")\n# pragma locale(\"en\")\nclass T_B : T_A {};\n")
         try folder.write("parts/New.mof", "class T_A { string S = \"\\p\"; };\n")
@@ -146,7 +146,7 @@ import Testing
         #expect(two.errors.contains("found 2 whose names differ in case") && two.errors.contains("parts/NEW.mof"), "\(two.errors)")
     }
 
-    @Test("issue 9: a misspelt type has its place in the file that was included; offline it is a warning; class __X is about the name")
+    @Test("W21: a misspelt type has its place in the file that was included; offline it is a warning; class __X is about the name")
     func misspeltType() async throws {
         let (bus, broker) = try await open()
         try folder.write("main.mof", "class T_A {};\n#include \"inner.mof\"\n")
