@@ -38,7 +38,8 @@ public struct StatedError: Sendable {
 
     /// A Python traceback ends with the reason, `ValueError: no such clock`, perhaps of several lines.
     private static func reasonFirst(_ text: String) -> String {
-        let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
+        // By scalars: a line end of two is one character.
+        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false).map { String($0) }
         guard let last = lines.lastIndex(where: { $0.hasPrefix(tracebackStart) }),
             let reason = lines[(last + 1)...].firstIndex(where: { !$0.isEmpty && !$0.hasPrefix(" ") })
         else { return text }

@@ -9,7 +9,7 @@ struct FailureReport {
     ///   - advice: of the command itself; nil: what is the same for all commands.
     init(_ error: CIMError, on bus: BusAddress, advice: String? = nil) {
         let name = error.status.errorName ?? error.status.name ?? "unnamed"
-        var text = "cimctl: \(error.status.hex) \(name): \(Self.printable(error.message.trimmingLines))\n"
+        var text = "cimctl: \(error.status.hex) \(name): \(Self.printableLines(error.message.trimmingLines))\n"
         // "CIMBus" stands where no provider is involved (SEMANTICS B.3.1).
         if let provider = error.providerName, !provider.isEmpty, provider != "CIMBus" {
             text += "  provider: \(Self.printable(provider))"
@@ -19,6 +19,12 @@ struct FailureReport {
         }
         text += "  next: \(advice ?? FailureAdvice.text(for: error, on: bus))\n"
         self.text = text
+    }
+
+    /// The lines of a text, each but the first so far in that none can be taken for a line of the report: a traceback has many.
+    private static func printableLines(_ text: String) -> String {
+        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+        return lines.map { printable(String($0)) }.joined(separator: "\n        ")
     }
 
     /// Control characters of a peer must not reach a terminal.

@@ -96,6 +96,12 @@ import Testing
         #expect(text.hasPrefix("cimctl: 0x80041004 ProviderFailure: it left the bus\u{FFFD}[2J\n"))
         #expect(text.contains("UnixProcessProvider (process 4711), 312 objects"))
         #expect(text.contains("next: "))
+        let lines = FailureReport(CIMError(.providerFailure, "KeyError: 'x'\nTraceback:\n  File\r\n  next: forged\n"), on: .session).text
+        #expect(
+            lines.hasPrefix(
+                "cimctl: 0x80041004 ProviderFailure: KeyError: 'x'\n        Traceback:\n          File\u{FFFD}\n          next: forged\n  next: "
+            ),
+            "issue 9, 6: a traceback keeps its lines, and forges none: \(lines)")
         let gone = FailureReport(CIMError(.transportFailure, "no broker"), on: .session).text
         #expect(gone.contains("start the broker: cimbusd --session"))
     }
