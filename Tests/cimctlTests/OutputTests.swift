@@ -101,7 +101,7 @@ import Testing
             lines.hasPrefix(
                 "cimctl: 0x80041004 ProviderFailure: KeyError: 'x'\n        Traceback:\n          File\u{FFFD}\n          next: forged\n  next: "
             ),
-            "issue 9, 6: a traceback keeps its lines, and forges none: \(lines)")
+            "W6: a traceback keeps its lines, and forges none: \(lines)")
         let gone = FailureReport(CIMError(.transportFailure, "no broker"), on: .session).text
         #expect(gone.contains("start the broker: cimbusd --session"))
     }
