@@ -125,17 +125,7 @@ extension Broker {
     {
         let hierarchy = hierarchy(of: layout, in: record.namespace, for: .putInstance, below: false)
         if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return hierarchy.served[0].requestTarget }
-        var instance: CIMInstance
-        do {
-            // What was checked has its class's types.
-            var writer = BodyWriter()
-            writer.append(object: record.input)
-            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
-            instance = try reader.readInstance(layout)
-            instance.path = nil
-        } catch {
-            throw CIMError(.invalidObject, "PutInstance: \(error)")
-        }
+        var instance = try checkedInstance(arguments, layout)
         guard hierarchy.served.isEmpty else {
             record.work = .put(instance, hierarchy)
             return .conducted
@@ -271,6 +261,26 @@ extension Broker {
             if CIMName.equal(key, SystemProperty.genus), value.read(asScalar: .sint32) == .sint32(1) { said.isClass = true }
         }
         return said
+    }
+
+    /// The instance of a put with its class's types, and with its qualifiers, which no single provider is sent.
+    private func checkedInstance(_ arguments: ServicesCall, _ layout: ObjectLayout) throws(CIMError) -> CIMInstance {
+        guard var object = arguments.object else { throw CIMError(.invalidObject, "PutInstance: no instance") }
+        let (schema, namespace) = (schema, arguments.namespace)
+        var checker = ObjectChecker(.instances(of: layout), keepsQualifiers: true) { schema.layout($0, in: namespace) }
+        do {
+            try checker.checkObject(&object)
+            var writer = BodyWriter()
+            writer.append(object: try checker.finish())
+            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
+            var instance = try reader.readInstance(layout)
+            instance.path = nil
+            return instance
+        } catch let fault as ObjectFault {
+            throw CIMError(fault.status, "PutInstance: \(fault.description)")
+        } catch {
+            throw CIMError(.invalidObject, "PutInstance: \(error)")
+        }
     }
 
     private func answer(with declaration: CIMClass, _ record: OperationRecord) -> Request.Target {

@@ -194,6 +194,8 @@ extension Integration {
         func registrationOfNothing() async throws {
             let scene = try await Scene.start()
             func register(_ name: String, _ client: RawClient) async throws {
+                await client.connection.export(
+                    ExportedObject([ExportedInterface(Interfaces.provider, methods: [:])]), at: ObjectPath(verified: "/p"))
                 _ = try await client.call(
                     Contract.rootPath, Contract.registrar, "Register",
                     [.int32(0), .dictionary([]), .string(""), .string(""), .string(""), .string(name), .objectPath(ObjectPath("/p"))])
