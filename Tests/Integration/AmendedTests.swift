@@ -13,7 +13,7 @@ extension Integration {
         private static let neutral = """
             [Description("neutral") : ToSubclass] class Test_Base {
                 [key, Description("neutral key") : ToSubclass] string Name;
-                [implemented] uint32 Do([in, Description("neutral in")] string What);
+                [implemented] uint32 Do([in, Description("neutral in") : ToSubclass] string What);
             };
             class Test_Derived : Test_Base { [Values{"1", "2"}] uint32 State; };
             class Test_Silent : Test_Derived { };
@@ -30,7 +30,7 @@ extension Integration {
             [Description("\(word) base") : Amended ToSubclass, AMENDMENT, LOCALE("0x\(number)")]
             class Test_Base {
                 [key, Description("\(word) key") : Amended ToSubclass] string Name;
-                [Description("\(word) do") : Amended ToSubclass] uint32 Do([in, Description("\(word) in") : Amended] string What);
+                [Description("\(word) do") : Amended ToSubclass] uint32 Do([in, Description("\(word) in") : Amended ToSubclass] string What);
             };
             [AMENDMENT, LOCALE("0x\(number)")] class Test_Derived : Test_Base {
                 [Values{"\(word) 1", "\(word) 2"} : Amended ToSubclass] uint32 State;

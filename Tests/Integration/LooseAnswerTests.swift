@@ -70,7 +70,7 @@ extension Integration {
         func otherObjects() async throws {
             let (scene, provider) = try await Self.start()
             provider.on("GetObjectAsync") { $0.reply(.noError, [Self.thing("b", 1)]) }
-            let query = try await scene.client.run(.query("SELECT * FROM Test_Thing WHERE Name = 'a' AND ID = 1"), .async)
+            let query = try await scene.client.run(.query("SELECT * FROM Test_Thing WHERE Name = '1' AND ID = 1"), .async)
             #expect(query.status == .providerFailure && query.message.contains("Name = \"b\""), "\(query.message)")
             provider.on("DeleteInstanceAsync") { $0.reply(.noError, [Self.thing("b", 1)]) }
             #expect(try await scene.client.run(.delete(Self.path("a", 1)), .async).status == .providerFailure)
