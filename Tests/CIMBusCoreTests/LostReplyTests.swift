@@ -210,6 +210,27 @@ struct LostReplyTests {
         expectSafe(scene)
     }
 
+    @Test("W1 L8: a lane that has lost enough is left when nobody waits for any of its calls, and takes no new ones meanwhile")
+    func leftLater() throws {
+        var limits = Limits()
+        limits.lostOnOwnLane = 0
+        limits.lostPerLane = 1
+        var scene = Scene(limits)
+        let waiting = try scene.open(.semisync, .getObject)
+        scene.openLane(LaneID(1))
+        let sink = scene.sink(of: waiting)
+        let lost = try scene.open(.semisync)
+        scene.cancel(lost)
+        scene.pong(Scene.provider)
+        #expect(scene.core.slots.lanes[LaneID(1)]?.lost == 1)
+        _ = try scene.open(.semisync)
+        #expect(scene.effects.contains(.openLane(LaneID(2))))
+        scene.answer(sink, objects: [1])
+        #expect(scene.witness.ends[waiting] == Outcome(.noError))
+        #expect(scene.effects.contains(.closeLane(LaneID(1))))
+        expectSafe(scene)
+    }
+
     @Test("W1 L8: when a lane is lost, what went by it ends; what is set, or held by others, stands")
     func laneLost() throws {
         var limits = Limits()
