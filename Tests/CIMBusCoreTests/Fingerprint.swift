@@ -24,7 +24,8 @@ struct Fingerprint: Hashable {
         /// What is further back than every limit is just long ago, and what is so far ahead is never.
         func relative(_ moment: Microseconds?) -> Int {
             guard let moment else { return .max }
-            return min(max(Int(moment - now), -1_000_000_000), 1_000_000_000)
+            let distance = Int(moment - now)
+            return distance > 1_000_000_000 ? .max : max(distance, -1_000_000_000)
         }
         let losesReplies = core.limits.lostReply < Model.never
         let operations = core.operations.keys
