@@ -194,11 +194,12 @@ extension Broker {
     /// The next batch of a part; nil at its end. Throws what it failed with.
     func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? { try await step(of: part).batch }
 
-    /// Waits for the end of a part whose objects nobody wants; its parameter.
-    func result(of part: OperationID) async throws(CIMError) -> String {
+    /// Hands a part's objects to the client as they come, until its end; its parameter.
+    func passOn(_ part: OperationID, to id: OperationID) async throws(CIMError) -> String {
         while true {
             let (batch, parameter) = try await step(of: part)
-            if batch == nil { return parameter }
+            guard let batch else { return parameter }
+            try await supply(batch, to: id)
         }
     }
 

@@ -85,7 +85,7 @@ extension Broker {
         return UnitMerge { [schema] in schema.layout($0, in: namespace) }
     }
 
-    private func target(_ served: ServedClass) throws(CIMError) -> Request.Target {
+    func target(_ served: ServedClass) throws(CIMError) -> Request.Target {
         switch served.target {
         case .provider(let registration): return .provider(registration)
         case .failure(let outcome): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
@@ -155,99 +155,26 @@ extension Broker {
         try await enumerateMerging(ClassHierarchy(served: [served]), for: id, onlyClass: served.layout.className)
     }
 
-    // MARK: - Put
-
-    /// Every provider of the line, from the top down; the first failure stops it and is the result, with its class named (C.1, R62 to R65).
-    /// What those above have written stays written.
-    func put(_ instance: CIMInstance, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
-        var instance = instance
-        var path = ""
-        for (index, served) in hierarchy.served.enumerated() {
-            guard let declaration = served.layout.declaration else { continue }
-            var upcast = CIMInstance(className: declaration.name, reservingCapacity: declaration.properties.count)
-            for property in declaration.properties {
-                if let value = instance[property.name] { upcast.append(name: property.name, value: value) }
-            }
-            do throws(CIMError) {
-                let input = try encode(upcast, served.layout, id)
-                let part = try openPart(of: id, .putInstance, target(served)) { part in
-                    part.target = declaration.name
-                    part.expectation = .instances(of: served.layout)
-                    part.input = input
-                    part.putPath = (try? upcast.path(in: declaration).relativePath) ?? ""
-                    part.step = (index, hierarchy.served.count)
-                }
-                path = try await result(of: part)
-            } catch {
-                throw Self.named(error, declaration.name)
-            }
-            // A key that the topmost provider chose is everybody's.
-            if let chosen = try? CIMObjectPath(parsing: path), case .keys(let keys) = chosen.keys {
-                for key in keys {
-                    guard let name = key.name ?? declaration.keyNames.first else { continue }
-                    if instance[name]?.isNull ?? true { instance[name] = key.value.value }
-                }
-            }
-            // Those below would each choose another one.
-            if index < hierarchy.served.count - 1, let key = declaration.keyNames.first(where: { instance[$0]?.isNull ?? true }) {
-                throw Self.named(
-                    CIMError(
-                        .providerFailure,
-                        "\(declaration.name): its provider wrote the instance with a key \(key) of its own and did not report its path"),
-                    declaration.name)
-            }
-        }
-        return path
-    }
-
-    private func encode(_ instance: CIMInstance, _ layout: ObjectLayout, _ id: OperationID) throws(CIMError) -> ObjectBatch {
-        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
-        var writer = BodyWriter()
-        writer.append(instance: instance)
-        do {
-            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
-            var checker = ObjectChecker(.instances(of: layout)) { [schema] in schema.layout($0, in: namespace) }
-            try checker.checkObject(&reader)
-            return try checker.finish()
-        } catch {
-            throw CIMError(.invalidObject, "\(instance.className): \(error)")
-        }
-    }
-
-    /// The failure of one class's provider, which says which class it was.
-    private static func named(_ error: CIMError, _ className: String) -> CIMError {
-        var named = error
-        if var status = error.extendedStatus {
-            status["ParameterInfo"] = .string(className)
-            named.extendedStatus = status
-        } else {
-            named.extendedStatus = CIMInstance(
-                className: "__ExtendedStatus",
-                [
-                    "StatusCode": .uint32(error.status.rawValue), "Description": .string(error.message),
-                    "ParameterInfo": .string(className),
-                    "ProviderName": "CIMBus",
-                ])
-        }
-        return named
-    }
-
     // MARK: - Delete
 
     /// Every concrete class of the hierarchy, above and below, each with the path as its own; those that are concrete below no concrete class
-    /// decide, and one success among them is enough (C.2, R136). The others' failures are nobody's.
+    /// decide, and one success among them is enough (C.2, R136). The others' failures are nobody's; the objects of all are the client's (R135).
     func delete(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
         guard let record = records[id] else { throw Self.isOver(id) }
         var decisive: CIMError?
         var hasSucceeded = false
-        for served in hierarchy.served where served.isConcrete {
+        let asked = hierarchy.served.filter(\.isConcrete)
+        for (index, served) in asked.enumerated() {
             do throws(CIMError) {
                 let part = try openPart(of: id, .deleteInstance, target(served)) { part in
-                    part.path = Self.path(path, of: served.concrete ?? served.layout)
+                    let layout = served.concrete ?? served.layout
+                    part.path = Self.path(path, of: layout)
                     part.target = part.path.clipped()
+                    part.expectation = .instances(of: layout)
                     part.speaksForWhole = served.isTopmost
+                    part.step = (index, asked.count)
                 }
-                _ = try await result(of: part)
+                _ = try await passOn(part, to: id)
                 if served.isTopmost { hasSucceeded = true }
             } catch {
                 // A whole that has ended asks nobody else.

@@ -18,7 +18,7 @@ extension ObjectRow {
         return differences.isEmpty ? nil : differences.joined(separator: ", ")
     }
 
-    private static func isSame(_ value: CIMValue, _ asked: CIMObjectPath.KeyValue, _ lookup: ObjectChecker.Lookup) -> Bool {
+    fileprivate static func isSame(_ value: CIMValue, _ asked: CIMObjectPath.KeyValue, _ lookup: ObjectChecker.Lookup) -> Bool {
         switch (value, value.scalarType.flatMap { asked.value.read(asScalar: $0) }) {
         case (.datetime(let time), .datetime(let wanted)?): time.compared(to: wanted) == 0
         case (.reference(let path), .reference(let wanted)?): path.namesInstance(of: wanted, lookup: lookup)
@@ -39,6 +39,13 @@ extension CIMObjectPath {
         }
         guard mine.isSameOrDerived(from: others.name) || others.isSameOrDerived(from: mine.name) else { return false }
         let canonical = ((try? canonicalized(for: mine)) ?? self, (try? other.canonicalized(for: others)) ?? other)
-        return canonical.0.keys == canonical.1.keys
+        if canonical.0.keys == canonical.1.keys { return true }
+        guard case .keys(let ours) = canonical.0.keys, case .keys(let theirs) = canonical.1.keys else { return false }
+        let declared = mine.keyProperties
+        guard ours.count == declared.count, theirs.count == declared.count else { return false }
+        // One time may be written in two zones, and one reference in two ways.
+        return zip(declared, zip(ours, theirs)).allSatisfy { property, keys in
+            keys.0.value.value.read(as: property.type).map { ObjectRow.isSame($0, keys.1.value, lookup) } ?? false
+        }
     }
 }

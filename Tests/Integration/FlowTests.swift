@@ -162,7 +162,10 @@ extension Integration {
                 try await call.sink.setStatus(.noError)
                 try await call.sink.release()
             }
-            for operation in [RawOperation.put(provider.thing("a")), .delete(thing("a")), .enumerate("Test_Thing")] {
+            for operation in [
+                RawOperation.put(provider.thing("a")), .delete(thing("a")), .enumerate("Test_Thing"), .invoke("Test_Thing", "Count"),
+                .invoke(thing("a"), "Echo", [("sInArg", .string("x"))]),
+            ] {
                 let asked = try await scene.client.start(operation, .async, flags: 0x80)
                 #expect(try await asked.result().status == .noError)
                 #expect(asked.sink?.progress.map(\.0) == [1])

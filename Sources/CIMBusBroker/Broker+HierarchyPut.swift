@@ -1,0 +1,119 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// A put of an instance whose class and ancestors several providers serve (SEMANTICS C.1).
+extension Broker {
+    /// Every provider of the line, from the top down; the first failure stops it and is the result, with its class named (C.1, R62 to R65).
+    /// What those above have written stays written. The key is the topmost provider's to say (R66).
+    func put(_ instance: CIMInstance, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
+        var instance = instance
+        var path = ""
+        for (index, served) in hierarchy.served.enumerated() {
+            guard let declaration = served.layout.declaration else { continue }
+            do throws(CIMError) {
+                path = try await put(instance, served, step: (index, hierarchy.served.count), for: id)
+                let said = try? CIMObjectPath(parsing: path)
+                if index == 0 {
+                    if let said { Self.adopt(said, declaration, in: &instance) }
+                    if hierarchy.served.count > 1 { try Self.checkKey(of: instance, declaration) }
+                } else if let said, let asked = try? Self.upcast(instance, declaration).path(in: declaration) {
+                    path = try agreed(said, asked, for: id)
+                }
+            } catch {
+                throw Self.named(error, declaration.name)
+            }
+        }
+        return path
+    }
+
+    /// One provider's part of a put. Its objects are the client's (R61).
+    private func put(
+        _ instance: CIMInstance, _ served: ServedClass, step: (index: Int, count: Int), for id: OperationID
+    ) async throws(CIMError) -> String {
+        guard let declaration = served.layout.declaration else { return "" }
+        let upcast = Self.upcast(instance, declaration)
+        let input = try encode(upcast, served.layout, id)
+        let part = try openPart(of: id, .putInstance, target(served)) { part in
+            part.target = declaration.name
+            part.expectation = .instances(of: served.layout)
+            part.input = input
+            part.putPath = (try? upcast.path(in: declaration).relativePath) ?? ""
+            part.step = step
+        }
+        return try await passOn(part, to: id)
+    }
+
+    /// The instance as one of a class above its own.
+    private static func upcast(_ instance: CIMInstance, _ declaration: CIMClass) -> CIMInstance {
+        var upcast = CIMInstance(className: declaration.name, reservingCapacity: declaration.properties.count)
+        for property in declaration.properties {
+            if let value = instance[property.name] { upcast.append(name: property.name, value: value) }
+        }
+        return upcast
+    }
+
+    /// The key under which the topmost provider says it wrote an instance is everybody's.
+    private static func adopt(_ said: CIMObjectPath, _ declaration: CIMClass, in instance: inout CIMInstance) {
+        for property in declaration.keyProperties {
+            guard let key = said[key: property.name] else { continue }
+            let known = instance[property.name].flatMap { $0.read(as: property.type) }.flatMap { CIMObjectPath.KeyValue($0) }
+            if known != key { instance[property.name] = key.value }
+        }
+    }
+
+    /// Those below would each choose another key.
+    private static func checkKey(of instance: CIMInstance, _ declaration: CIMClass) throws(CIMError) {
+        guard let key = declaration.keyNames.first(where: { instance[$0]?.isNull ?? true }) else { return }
+        throw CIMError(
+            .providerFailure,
+            "\(declaration.name): its provider wrote the instance with a key \(key) of its own and did not report its path")
+    }
+
+    /// The path of what a provider below the topmost one wrote, with the topmost one's key.
+    private func agreed(_ said: CIMObjectPath, _ asked: CIMObjectPath, for id: OperationID) throws(CIMError) -> String {
+        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        guard said.namesInstance(of: asked, lookup: { [schema] in schema.layout($0, in: namespace) }) else {
+            throw CIMError(
+                .providerFailure,
+                "\(asked.className): its provider was given \(asked.relativePath.clipped(300)) and says that it wrote "
+                    + "\(said.relativePath.clipped(300)); the key is what the topmost provider has")
+        }
+        var path = said
+        path.keys = asked.keys
+        return path.relativePath
+    }
+
+    private func encode(_ instance: CIMInstance, _ layout: ObjectLayout, _ id: OperationID) throws(CIMError) -> ObjectBatch {
+        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        var writer = BodyWriter()
+        writer.append(instance: instance)
+        do {
+            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
+            var checker = ObjectChecker(.instances(of: layout)) { [schema] in schema.layout($0, in: namespace) }
+            try checker.checkObject(&reader)
+            return try checker.finish()
+        } catch {
+            throw CIMError(.invalidObject, "\(instance.className): \(error)")
+        }
+    }
+
+    /// The failure of one class's provider, which says which class it was.
+    private static func named(_ error: CIMError, _ className: String) -> CIMError {
+        var named = error
+        if var status = error.extendedStatus {
+            status["ParameterInfo"] = .string(className)
+            named.extendedStatus = status
+        } else {
+            named.extendedStatus = CIMInstance(
+                className: "__ExtendedStatus",
+                [
+                    "StatusCode": .uint32(error.status.rawValue), "Description": .string(error.message),
+                    "ParameterInfo": .string(className),
+                    "ProviderName": "CIMBus",
+                ])
+        }
+        return named
+    }
+}
