@@ -55,12 +55,12 @@ extension Broker {
         return status
     }
 
-    /// A peer by what it serves, its process and its connection.
-    func words(_ peer: PeerID) -> String {
-        let known = core.peers[peer]
-        var names = (known?.registrations ?? []).sorted().compactMap { core.registry.find($0)?.name }
+    /// The peer of a note by what it served, its process and its connection.
+    func words(_ note: Note) -> String {
+        var names = note.serving.compactMap { core.registry.find($0)?.name }
         if names.count > 3 { names[2...] = ["\(names.count - 2) more"] }
-        let which = [known?.pid.map { "process \($0)" }, peerNames[peer]?.text].compactMap(\.self).joined(separator: ", ")
+        let connection = note.peer.flatMap { peerNames[$0]?.text }
+        let which = [note.pid.map { "process \($0)" }, connection].compactMap(\.self).joined(separator: ", ")
         return (names.isEmpty ? "peer" : "provider " + names.joined(separator: ", ")) + " (\(which))"
     }
 
@@ -74,7 +74,7 @@ extension Broker {
     /// What went wrong last, for people to read: code, operation and reason; empty if nothing.
     func lastFailure(of registration: Entry<Registration>) -> String {
         guard let failure = registration.lastFailure else { return "" }
-        let isLosing = !registration.lost.isEmpty && failure.explanation?.reason != .replyLost
+        let isLosing = !registration.lost.isEmpty && ![.replyLost, .deadlinePassed].contains(failure.explanation?.reason)
         let losses = isLosing ? "; it left \(Self.unanswered(registration)) without an answer" : ""
         let words =
             failure.explanation.map { Self.words($0, "the provider", 0, registration, configuration.limits) }

@@ -56,8 +56,17 @@ extension Broker {
                     then(broker, found)
                 } else if let fault = found.fault(of: path) {
                     broker.logger.warning("provider \(provider) of \(name): \(fault)")
+                    broker.warn(of: fault, peer, at: path)
                 }
             }
+        }
+    }
+
+    /// What was found out only after the registration had been accepted.
+    private func warn(of fault: String, _ peer: PeerID, at path: ObjectPath) {
+        for (registration, object) in providerPaths[peer] ?? [:] where object == path {
+            warnings[registration, default: []].append(fault)
+            registrationChanged(registration)
         }
     }
 
@@ -115,10 +124,14 @@ extension Broker {
             else { return .unknown }
             return .object(object)
         } catch {
-            let isAbsent = error.name == .unknownObject || error.name.text == "org.freedesktop.DBus.Error.NoSuchObject"
-            return isAbsent && error.reply?.sender == name.text ? .absent(error.message) : .unknown
+            return error.saysThatNoObjectIsThere && error.reply?.sender == name.text ? .absent(error.message) : .unknown
         }
     }
+}
+
+extension DBusError {
+    /// godbus has a name of its own for it.
+    var saysThatNoObjectIsThere: Bool { name == .unknownObject || name.text == "org.freedesktop.DBus.Error.NoSuchObject" }
 }
 
 extension ObjectDescription {

@@ -101,19 +101,23 @@ extension Broker {
         case .failure(let error):
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
-            perform(core.answered(sink, .failure(failure(error)), at: Self.now))
+            let path = core.legs[sink].flatMap { providerPaths[$0.peer]?[$0.registration] }
+            perform(core.answered(sink, .failure(failure(error, at: path)), at: Self.now))
         }
     }
 
     /// What a provider's error says, or that it says nothing.
-    private func failure(_ error: DBusError) -> Outcome {
+    /// - Parameter path: the object that it registered, which may not be there.
+    private func failure(_ error: DBusError, at path: ObjectPath?) -> Outcome {
         let failure = Self.bounded(error)
+        let place = path.map { " at \($0.text.clipped(255))" } ?? ""
         guard let status = StatedError(error).status else {
-            return .because(.badAnswer, text: "it answered with \(error.name.text.clipped(255)): \(failure.message)")
+            let hint = error.saysThatNoObjectIsThere && path != nil ? "; it registered the object\(place)" : ""
+            return .because(.badAnswer, text: "it answered with \(error.name.text.clipped(255)): \(failure.message)\(hint)")
         }
         var outcome = Outcome(status)
         if error.name == .unknownMethod || error.name == .unknownInterface, status == .providerNotCapable {
-            outcome.object = keepStatus(CIMError(status, "the provider does not do this: \(failure.message)"))
+            outcome.object = keepStatus(CIMError(status, "the provider does not do this\(place): \(failure.message)"))
         } else {
             outcome.object = keepStatus(failure)
         }

@@ -78,7 +78,7 @@ extension Broker {
     private func compiledForRegistration(_ size: Int) { registeredMOF -= size }
 
     private nonisolated func refuse(_ call: MethodCall, _ error: CIMError) {
-        logger.info("a registration is refused: \(error)")
+        logger.info("a registration of \(call.sender ?? "somebody") is refused: \(error)")
         call.fail(error)
     }
 

@@ -296,13 +296,13 @@ public actor Broker {
     }
 
     private func log(_ note: Note) {
-        let who = note.peer.map { words($0) } ?? "-"
+        let who = words(note)
         let sink = note.sink.map { ", sink \($0.number)" } ?? ""
         let text = note.text.clipped(1024)
         switch note.event {
         case .responsive: logger.notice("\(who)\(sink): \(text)")
         // What is no provider may say as much as it likes.
-        case .violation where note.peer.map({ core.peers[$0]?.registrations.isEmpty ?? true }) ?? true:
+        case .violation where note.serving.isEmpty:
             logger.debug("\(who)\(sink) broke the contract: \(text)")
         case .violation: logger.info("\(who)\(sink) broke the contract: \(text)")
         case .startFailed: logger.warning("cannot start provider \(text)")

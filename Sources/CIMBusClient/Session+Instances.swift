@@ -93,10 +93,10 @@ extension Session {
         throw CIMError(.invalidObjectPath, "'\(path)' is the path of a class; an instance's has its keys: \(path.className).Key=\"value\"")
     }
 
-    /// Relative where it is of this namespace, so that a path that an instance carries is good wherever the machine's name is spelled.
+    /// Relative where it names no machine and no other namespace. Whether a machine is its own, the broker knows.
     func text(of path: CIMObjectPath) -> String {
-        guard let other = path.namespace, CIMNamespaceName(other) != namespace else { return path.relativePath }
-        return path.path
+        let isHere = path.server == nil && path.namespace.map { CIMNamespaceName($0) == namespace } ?? true
+        return isHere ? path.relativePath : path.path
     }
 }
 

@@ -151,7 +151,10 @@ public struct BrokerCore: Sendable {
     }
 
     mutating func note(_ event: Note.Event, peer: PeerID?, sink: SinkID? = nil, _ text: String) {
-        effects.append(.note(Note(event: event, peer: peer, sink: sink, text: text)))
+        let known = peer.flatMap { peers[$0] }
+        effects.append(
+            .note(
+                Note(event: event, peer: peer, pid: known?.pid, serving: known?.registrations.sorted() ?? [], sink: sink, text: text)))
     }
 
     /// A provider's values became NULL, which changes nothing else.

@@ -70,6 +70,9 @@ public struct Note: Hashable, Sendable {
     public enum Event: String, Hashable, Sendable { case leak, violation, vanished, unresponsive, responsive, startFailed, lostReply }
     public var event: Event
     public var peer: PeerID?
+    /// Its process, and what it served then: it may be gone when this is read.
+    public var pid: UInt32?
+    public var serving: [RegistrationID]
     public var sink: SinkID?
     public var text: String
 }

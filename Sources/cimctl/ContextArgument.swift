@@ -41,6 +41,7 @@ enum ContextArgument {
         switch key {
         case ContextKey.timeout: "--timeout says it"
         case ContextKey.explain: "'cimctl explain' says it"
+        case ContextKey.derivedSystemProperties: "cimctl asks for what it shows, and makes the rest itself"
         default: nil
         }
     }

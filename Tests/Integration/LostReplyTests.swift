@@ -109,6 +109,9 @@ extension Integration {
             let result = try await scene.client.run(.enumerate("Test_Thing"), .async, within: .seconds(5))
             #expect(result.status == .noError && result.objects.count == 1, "\(result.message)")
             try await scene.waitForState("absent", of: provider.registrationPath)
+            try await scene.broker.log.wait("a line about its end") { lines in
+                lines.contains { $0.contains("provider Raw (process \(getpid()), :1.") && $0.contains("left the bus or ended") }
+            }
         }
 
         @Test("W2 L8: who works in a method and answers no ping has the limit of silence; who waits is found, and told of PingSeconds")
@@ -170,6 +173,14 @@ extension Integration {
             try await provider.register()
             await provider.holdCalls(false)
             try await expectQuiet(scene, next: .get(thing("thing0")))
+            // A path that turns out to be wrong when it answers at last is no secret.
+            await provider.holdCalls(true)
+            let path = try await provider.register(scope: "root", path: ObjectPath(verified: "/org/example/Wrong"))
+            await provider.holdCalls(false)
+            try await scene.eventually("a warning") {
+                let warnings = try await scene.client.property(path, Contract.registration, "Warnings").elements?.compactMap(\.text) ?? []
+                return warnings.contains { $0.contains("at /org/example/Wrong") }
+            }
         }
 
         @Test("W7 D.5: a MOF whose classes name another provider is stored, and the registration says so")
