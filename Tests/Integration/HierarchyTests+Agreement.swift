@@ -137,8 +137,9 @@ extension Integration.HierarchyTests {
         lower.on("DeleteInstanceAsync") { $0.reply() }
         // What it brings is of that class, too (R135).
         upper.on("DeleteInstanceAsync") { $0.reply(.noError, references: 0, [Self.object("Test_Root", ["Name": "x"])]) }
-        let result = try await scene.client.run(.delete("Test_Leaf.Name=\"x\""))
+        let result = try await scene.client.run(.delete("Test_Leaf.Name=\"x\""), .async)
         #expect(result.status == .noError, "\(result.message)")
+        #expect(result.objects.compactMap { $0["__CLASS"]?.text } == ["Test_Root"])
         #expect(upper.calls.all.map(\.target) == ["Test_Root.Name=\"x\""])
         #expect(lower.calls.all.map(\.target) == ["Test_Leaf.Name=\"x\""])
         try await expectQuiet(scene)
