@@ -98,6 +98,23 @@ extension ProgramTests {
         withExtendedLifetime((bus, broker, alone)) {}
     }
 
+    @Test("W16: a path that names another machine is refused, by every command that takes one, and nothing is done here")
+    func otherMachine() async throws {
+        let (bus, broker) = try await open()
+        try folder.write("here.mof", "class Test_Here { [key] string Name; uint32 N; };")
+        let compiled = try await run(["mof", "compile", folder.path("here.mof")], on: bus.address)
+        try #require(compiled.end == .exited(0), "\(compiled.errors)")
+        #expect(try await run(["put", "Test_Here.Name=\"x\"", "N=1", "--create"], on: bus.address).end == .exited(0))
+        let there = "//other/root/cimv2:Test_Here.Name=\"x\""
+        for command in [["get", there], ["put", there, "N=2"], ["delete", there], ["invoke", there, "M"]] {
+            let refused = try await run(command, on: bus.address)
+            #expect(refused.end == .exited(1) && refused.errors.contains("names server other"), "\(command): \(refused.errors)")
+        }
+        let here = try await run(["get", "//localhost/root/cimv2:Test_Here.Name=\"x\"", "-o", "json"], on: bus.address)
+        #expect(here.output.contains("\"N\":1"), "\(here.errors)")
+        withExtendedLifetime((bus, broker)) {}
+    }
+
     @Test("What is no name of a class is InvalidClass, from every command that takes one, and the advice is about classes")
     func classNames() async throws {
         let (bus, broker) = try await open()
