@@ -101,7 +101,7 @@ extension ProgramTests {
     @Test("W16: a path that names another machine is refused, by every command that takes one, and nothing is done here")
     func otherMachine() async throws {
         let (bus, broker) = try await open()
-        try folder.write("here.mof", "class Test_Here { [key] string Name; uint32 N; };")
+        try folder.write("here.mof", "class Test_Here { [key] string Name; uint32 N; [implemented] uint32 M(); };")
         let compiled = try await run(["mof", "compile", folder.path("here.mof")], on: bus.address)
         try #require(compiled.end == .exited(0), "\(compiled.errors)")
         #expect(try await run(["put", "Test_Here.Name=\"x\"", "N=1", "--create"], on: bus.address).end == .exited(0))
