@@ -89,12 +89,17 @@ extension Broker {
 
     /// What a peer that is gone has said by other lanes is read before its end counts.
     func afterLanes(of peer: PeerID, _ body: @escaping @Sendable (isolated Broker) -> Void) {
-        guard let lane = core.lanes(of: peer).first(where: { lanes[$0] != nil }), let other = lanes[lane],
-            let question = try? Message.busCall("GetId")
-        else { return body(self) }
+        after(core.lanes(of: peer)[...], body)
+    }
+
+    /// What was said by each of the lanes is read before `body`.
+    private func after(_ remaining: ArraySlice<LaneID>, _ body: @escaping @Sendable (isolated Broker) -> Void) {
+        guard let lane = remaining.first else { return body(self) }
+        let rest = remaining.dropFirst()
+        guard let other = lanes[lane], let question = try? Message.busCall("GetId") else { return after(rest, body) }
         other.assumeIsolated { other in
             other.call(question, timeout: .seconds(1)) { [weak self] _ in
-                self?.assumeIsolated { $0.afterWhatWasSaid(by: lane, body) }
+                self?.assumeIsolated { $0.afterWhatWasSaid(by: lane) { $0.after(rest, body) } }
             }
         }
     }

@@ -142,7 +142,7 @@ extension Broker {
             self?.assumeIsolated { broker in
                 guard broker.peerNames[peer] != nil else { return }
                 if rounds > 0 { return broker.drain(peer, rounds: rounds - 1) }
-                broker.vanished(peer)
+                broker.afterLanes(of: peer) { $0.vanished(peer) }
             }
         }
     }
