@@ -81,7 +81,7 @@ public struct ProviderRegistry: Sendable {
 
     public init() {}
 
-    public var all: some Sequence<Entry<Registration>> { byID.values }
+    public var all: TableValues<Registration> { byID.values }
 
     public var count: Int { byID.count }
 

@@ -18,7 +18,8 @@ public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
     public var keys: [ID] { ids }
 
     /// In the order of their ids.
-    public var values: some Sequence<Entry<Element>> { entries.lazy.compactMap(\.self) }
+    @inlinable
+    public var values: TableValues<Element> { TableValues(entries: entries) }
 
     /// The first place whose id is not smaller.
     @inlinable
@@ -81,6 +82,25 @@ public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
     mutating func remove(at place: Int) {
         ids.remove(at: place)
         entries.remove(at: place)
+    }
+}
+
+/// The elements of a ``Table``, as they were when they were asked for.
+@frozen
+public struct TableValues<Content: Sendable>: Sequence, IteratorProtocol, Sendable {
+    @usableFromInline let entries: [Entry<Content>?]
+    @usableFromInline var place = 0
+
+    @inlinable
+    init(entries: [Entry<Content>?]) { self.entries = entries }
+
+    @inlinable
+    public mutating func next() -> Entry<Content>? {
+        while place < entries.count {
+            defer { place &+= 1 }
+            if let entry = entries[place] { return entry }
+        }
+        return nil
     }
 }
 
