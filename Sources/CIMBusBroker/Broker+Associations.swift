@@ -195,7 +195,7 @@ extension Broker {
             }
             references = try objects.keeping(own)
         } catch {
-            throw CIMError(error.status, error.description)
+            throw CIMError(error.resultStatus, error.description)
         }
         if isFull {
             throw CIMError(

@@ -61,11 +61,21 @@ extension OperationRecord {
 }
 
 extension ObjectFault {
+    /// How an operation ends with it, whose result it is.
+    var outcome: Outcome {
+        kind == .outOfMemory
+            ? .stated(status, "the broker could not take the result: \(description); retry when there is more memory, or ask for less")
+            : .because(reason, text: description)
+    }
+
     /// Why an operation ends with it.
     var reason: Explanation.Reason {
         switch kind {
-        case .misfit, .tooLarge: .misfit
+        case .misfit, .tooDeep: .misfit
+        case .tooLarge: .oversized
         case .wrongInstance: .badAnswer
+        // The broker's own want: nobody else did anything.
+        case .outOfMemory: .stated
         }
     }
 }

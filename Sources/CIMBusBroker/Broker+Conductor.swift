@@ -240,7 +240,7 @@ extension Broker {
         do throws(ObjectFault) {
             return try filter.applied(to: objects) { [schema] in schema.layout($0, in: record.namespace) }
         } catch {
-            throw CIMError(error.status, error.description)
+            throw CIMError(error.resultStatus, error.description)
         }
     }
 
@@ -259,7 +259,7 @@ extension Broker {
             var reader = bytes.withUnsafeBytes { BodyReader(copying: $0) }
             return .rewritten(try checkedObjects(&reader, record))
         } catch {
-            throw CIMError(.invalidObject, "a stored object of \(record.target) cannot be sent: \(error)")
+            throw CIMError(ObjectFault(error).resultStatus, "a stored object of \(record.target) cannot be sent: \(error)")
         }
     }
 

@@ -106,6 +106,9 @@ extension Broker {
         case .flooded: "\(who) flooded the broker\(detail); it must wait for the reply to each Indicate"
         case .wrongObjectCount: "\(who) broke the contract\(detail)"
         case .misfit: "\(who) sent an object that does not fit\(detail)"
+        case .oversized:
+            "\(who) answered with a result that is too large\(detail); it must keep a reference and send the rest by Indicate, in smaller "
+                + "batches, or ask for less"
         case .badAnswer: "\(who) failed\(detail)"
         case .notReentrant: "\(who) is not re-entrant: it waits for a call that leads back to itself"
         case .tooDeep: "nested too deep, more than \(limits.depth) operations"

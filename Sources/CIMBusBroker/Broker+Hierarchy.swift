@@ -145,7 +145,7 @@ extension Broker {
         if let onlyClass {
             let (reader, ranges) = objects.contents
             let wanted = ranges.filter { CIMName.equal(ObjectRow.className(at: $0, in: reader), onlyClass) }
-            do throws(ObjectFault) { objects = try objects.keeping(wanted) } catch { throw CIMError(error.status, error.description) }
+            do throws(ObjectFault) { objects = try objects.keeping(wanted) } catch { throw CIMError(error.resultStatus, error.description) }
         }
         try await supply(try filtered(objects, record), to: id)
     }

@@ -95,7 +95,7 @@ extension Broker {
             try checker.checkObject(&reader)
             return try checker.finish()
         } catch {
-            throw CIMError(.invalidObject, "\(instance.className): \(error)")
+            throw CIMError(ObjectFault(error).status, "\(instance.className): \(error)")
         }
     }
 

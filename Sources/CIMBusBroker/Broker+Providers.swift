@@ -40,8 +40,10 @@ extension Broker {
                 body.append(objectPath: Contract.path(ofSink: sink.number))
             }
         } catch {
-            let outcome = Outcome.because(.badAnswer, text: "the call cannot be sent: \(error.message)")
-            perform(core.answered(sink, .failure(outcome), at: Self.now))
+            perform(
+                core.answered(
+                    sink, .failure(Self.unsent(error) ?? .because(.badAnswer, text: "the call cannot be sent: \(error.message)")),
+                    at: Self.now))
             return
         }
         dropInput(of: leg.operation)
@@ -92,6 +94,17 @@ extension Broker {
         body.endArray(array)
     }
 
+    /// The broker could not send a call: it has no memory for it, or the message is too large, or too many wait. None of it is the provider's.
+    private static func unsent(_ error: DBusError) -> Outcome? {
+        switch error.code {
+        case .outOfMemory, .tooLarge, .queueFull:
+            .stated(
+                CIMError(error).status,
+                "the broker could not send the call: \(error.message); retry when less is under way, or ask for less")
+        default: nil
+        }
+    }
+
     // MARK: - Its answer
 
     private func answered(_ sink: SinkID, _ result: Result<Message, DBusError>) {
@@ -102,7 +115,7 @@ extension Broker {
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
             let path = core.legs[sink].flatMap { providerPaths[$0.peer]?[$0.registration] }
-            perform(core.answered(sink, .failure(failure(error, at: path)), at: Self.now))
+            perform(core.answered(sink, .failure(Self.unsent(error) ?? failure(error, at: path)), at: Self.now))
         }
     }
 
@@ -153,12 +166,16 @@ extension Broker {
             do throws(ObjectFault) {
                 reader = try LooseArguments.read(reply, as: Self.answerArguments)
             } catch {
+                if error.changesNothing { return .failure(error.outcome) }
                 let text = "it answered with (\(reply.signature.clipped(64))), not (uuaa{sv}): \(error.description)"
                 return .failure(.because(.badAnswer, text: text))
             }
         }
-        guard let hresult = try? reader.readUInt32(), let references = try? reader.readUInt32() else {
-            return .failure(.because(.badAnswer, text: "its answer is malformed"))
+        let (hresult, references): (UInt32, UInt32)
+        do throws(DBusDecodingError) {
+            (hresult, references) = (try reader.readUInt32(), try reader.readUInt32())
+        } catch {
+            return .failure(error.code == .outOfMemory ? ObjectFault(error).outcome : .because(.badAnswer, text: "its answer is malformed"))
         }
         let status = WBEMStatus(rawValue: hresult)
         var empty = reader
@@ -172,7 +189,7 @@ extension Broker {
         case .success(let objects): return .result(status, references: references, objects: keep(objects))
         case .failure(let fault):
             // There is nothing left to retry: what does not fit, in size or in type, ends the operation.
-            return .failure(.because(fault.reason, text: fault.description))
+            return .failure(fault.outcome)
         }
     }
 

@@ -21,35 +21,44 @@ extension Broker {
             return
         }
         if let message = objects.forwarded {
-            if !forward(message, record, sink) { lost(id) }
+            do throws(DBusError) { try forward(message, record, sink) } catch { lost(id, error) }
             return
         }
         for part in objects.batch.parts(ofAtMost: Contract.largestBatch) {
-            let sent = sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
-                let array = body.beginArray(elementAlignment: 4)
-                body.append(objects: part)
-                body.endArray(array)
+            do throws(DBusError) {
+                try sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
+                    let array = body.beginArray(elementAlignment: 4)
+                    body.append(objects: part)
+                    body.endArray(array)
+                }
+            } catch {
+                return lost(id, error)
             }
-            if sent == nil { return lost(id) }
         }
     }
 
-    /// Objects could not be sent: the operation must not end as if they had been.
-    private func lost(_ id: OperationID) {
-        perform(core.fail(id, "objects for the client could not be sent; the message bus does not take them", at: Self.now))
+    /// Objects could not be sent: the operation must not end as if they had been. Where it is memory that was wanting, it says so.
+    private func lost(_ id: OperationID, _ error: DBusError) {
+        let isMemory = error.code == .outOfMemory
+        let reason =
+            isMemory
+            ? "\(error.message): there is no memory; retry when there is more, or ask for less" : "the message bus does not take them"
+        perform(
+            core.fail(
+                id, isMemory ? .outOfMemory : .transportFailure, "objects for the client could not be sent; \(reason)", at: Self.now))
     }
 
     /// The provider's `Indicate` is the client's: its body goes on as it is.
-    private func forward(_ message: Message, _ record: Entry<OperationRecord>, _ sink: ObjectPath) -> Bool {
-        guard let client = peerNames[record.client] else { return true }
+    private func forward(_ message: Message, _ record: Entry<OperationRecord>, _ sink: ObjectPath) throws(DBusError) {
+        guard let client = peerNames[record.client] else { return }
         do throws(DBusError) {
-            return send(
+            try sendOrThrow(
                 try message.forwarded(
                     to: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
                     flags: [.noReplyExpected, .noAutoStart]))
         } catch {
             logger.error("Indicate for \(record.target): \(error.message)")
-            return false
+            throw error
         }
     }
 
@@ -62,7 +71,7 @@ extension Broker {
     func report(_ id: OperationID, _ progress: Progress) {
         guard let record = records[id], let sink = record.sink else { return }
         let object = progress.object.flatMap { statusObjects.removeValue(forKey: $0) }
-        let size = sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
+        let size = try? sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
             body.append(int32: StatusType.progress)
             body.append(uint32: progress.hresult)
             body.append(string: progress.text)
@@ -72,22 +81,23 @@ extension Broker {
     }
 
     /// Always without wanting a reply: the broker never waits for a client.
-    /// - Returns: the bytes that were sent; nil when they could not be.
+    /// - Returns: the bytes that were sent. Throws why they could not be, which is in the log.
     @discardableResult
     private func sendToClient(
         _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
-    ) -> Int? {
+    ) throws(DBusError) -> Int {
         guard let client = peerNames[record.client] else { return 0 }
         do throws(DBusError) {
             let message = try Message.methodCall(
                 destination: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: member),
                 flags: [.noReplyExpected, .noAutoStart], signature: signature,
                 body: { (writer) throws(DBusError) in body(&writer) })
-            return send(message) ? message.bodySize : nil
+            try sendOrThrow(message)
+            return message.bodySize
         } catch {
             logger.error("\(member) for \(record.target): \(error.message)")
-            return nil
+            throw error
         }
     }
 
@@ -105,11 +115,15 @@ extension Broker {
         switch record.form {
         case .async:
             guard let sink = record.sink else { break }
-            let size = sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
-                body.append(int32: StatusType.complete)
-                body.append(uint32: outcome.status.rawValue)
-                body.append(string: parameter)
-                body.append(optional: error?.extendedStatus ?? own)
+            // Of an end that there is no memory for, the number remains.
+            var size: Int?
+            for (text, object) in [(parameter, error?.extendedStatus ?? own), ("", nil)] where size == nil {
+                size = try? sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
+                    body.append(int32: StatusType.complete)
+                    body.append(uint32: outcome.status.rawValue)
+                    body.append(string: text)
+                    body.append(optional: object)
+                }
             }
             forget(id)
             account(size ?? 0, to: record.client)

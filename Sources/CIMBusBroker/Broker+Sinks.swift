@@ -70,8 +70,8 @@ extension Broker {
                 return perform(core.indicate(sink, by: peer, Batch(newPayload(), sizes: []), call: nil, at: Self.now))
             }
             call.fail(fault, "Indicate")
-            // Over a size limit nothing changes; what does not fit its class ends the leg.
-            guard fault.kind != .tooLarge else { return }
+            // Over a size limit, or without memory, nothing changes; what does not fit its class ends the leg.
+            if fault.changesNothing { return }
             perform(core.misfit(sink, by: peer, fault.description, fault.reason, at: Self.now))
         }
     }

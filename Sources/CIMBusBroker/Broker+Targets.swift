@@ -276,10 +276,9 @@ extension Broker {
             var instance = try reader.readInstance(layout)
             instance.path = nil
             return instance
-        } catch let fault as ObjectFault {
-            throw CIMError(fault.status, "PutInstance: \(fault.description)")
         } catch {
-            throw CIMError(.invalidObject, "PutInstance: \(error)")
+            let fault = ObjectFault(error)
+            throw CIMError(fault.status, "PutInstance: \(fault.description)")
         }
     }
 

@@ -313,14 +313,19 @@ public actor Broker {
     /// Sends a message that nobody answers. What cannot be sent is logged: the core's bounds keep the queue from filling.
     @discardableResult
     func send(_ message: Message) -> Bool {
-        connection.assumeIsolated { connection in
-            do throws(DBusError) {
-                try connection.send(message)
-                return true
-            } catch {
-                logger.error("cannot send \(message): \(error.message)")
-                return false
-            }
+        do throws(DBusError) {
+            try sendOrThrow(message)
+            return true
+        } catch {
+            logger.error("cannot send \(message): \(error.message)")
+            return false
         }
+    }
+
+    func sendOrThrow(_ message: Message) throws(DBusError) {
+        let result = connection.assumeIsolated { connection -> Result<Void, DBusError> in
+            do throws(DBusError) { return .success(_ = try connection.send(message)) } catch { return .failure(error) }
+        }
+        try result.get()
     }
 }

@@ -6,7 +6,8 @@ import Glibc
 /// The objects that the provider of an ancestor gave, by key, until those of the derived classes come to be merged with them (SEMANTICS C.4).
 ///
 /// Batches are kept as they came. As far as the budget reaches they lie in memory; what is more goes to a file without a name, which is gone with
-/// the table. Failures: QuotaViolation past the budget, CriticalError when the file cannot be written or read.
+/// the table. Failures (R15): OutOfMemory past the budget, and where the system has no memory; OutOfDiskSpace where the file finds no room;
+/// CriticalError where it cannot be written or read for another reason.
 final class MergeTable {
     /// Where an object's entries lie.
     private struct Place {
@@ -52,7 +53,7 @@ final class MergeTable {
         let isInMemory = budget.take(memory: reader.count, index: more)
         guard isInMemory || budget.take(file: reader.count, index: more) else {
             throw CIMError(
-                .quotaViolation,
+                .outOfMemory,
                 "the objects of superclasses take more than \(budget.fileLimit >> 20) MiB, or are too many; ask for fewer, or with DIRECT_READ"
             )
         }
@@ -95,7 +96,7 @@ final class MergeTable {
             drop(place.batch)
         }
         if selection.byteCount == 0 { return nil }
-        do throws(ObjectFault) { return try selection.finish() } catch { throw CIMError(.quotaViolation, error.description) }
+        do throws(ObjectFault) { return try selection.finish() } catch { throw CIMError(error.resultStatus, error.description) }
     }
 
     /// What ``removeRest(ofAtMost:)`` has still to give, the last first.
@@ -123,7 +124,7 @@ final class MergeTable {
             let at = off_t(batch.offset + place.range.lowerBound + done)
             let read = object.withUnsafeMutableBytes { pread(file, $0.baseAddress.map { $0 + done }, left, at) }
             if read < 0, errno == EINTR { continue }
-            guard read > 0 else { throw Self.failure("read") }
+            guard read > 0 else { throw Self.failure("read", read < 0 ? errno : EIO) }
             done += read
         }
         return (object.withUnsafeBytes { BodyReader(copying: $0) }, 0..<object.count)
@@ -134,22 +135,31 @@ final class MergeTable {
             let directory = getenv("TMPDIR").map { String(cString: $0) } ?? "/tmp"
             var name = Array((directory + "/cimbus-XXXXXX").utf8CString)
             file = mkstemp(&name)
-            guard file >= 0 else { throw Self.failure("make a temporary file in \(directory)") }
+            guard file >= 0 else { throw Self.failure("make in \(directory)", errno) }
             unlink(name)
         }
         var done = 0
         while done < bytes.count {
             let written = pwrite(file, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
             if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw Self.failure("write") }
+            guard written > 0 else { throw Self.failure("write", written < 0 ? errno : ENOSPC) }
             done += written
         }
     }
 
-    private static func failure(_ what: String) -> CIMError {
-        CIMError(
-            .criticalError,
-            "the objects of a superclass do not fit into memory, and cannot \(what) a temporary file: \(String(cString: strerror(errno)))")
+    /// - Parameter code: of the system.
+    static func failure(_ what: String, _ code: Int32) -> CIMError {
+        let status = WBEMStatus.shortage(systemError: code)
+        let advice =
+            switch status {
+            case .outOfMemory?: "; retry when there is more memory, or ask for fewer"
+            case .outOfDiskSpace?: "; make room there (TMPDIR of the broker, else /tmp) and retry, or ask for fewer"
+            default: ""
+            }
+        return CIMError(
+            status ?? .criticalError,
+            "the objects of a superclass do not fit into memory, and the broker cannot \(what) a temporary file: \(String(cString: strerror(code)))\(advice)"
+        )
     }
 }
 

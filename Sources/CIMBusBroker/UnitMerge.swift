@@ -50,7 +50,7 @@ struct UnitMerge {
         try table.insert(zip(keys, ranges).compactMap { key, range in key.map { ($0, range) } }, of: bytes)
         let others = zip(keys, ranges).compactMap { key, range in key == nil ? range : nil }
         if others.isEmpty { return nil }
-        do throws(ObjectFault) { return try result.keeping(others) } catch { throw CIMError(error.status, error.description) }
+        do throws(ObjectFault) { return try result.keeping(others) } catch { throw CIMError(error.resultStatus, error.description) }
     }
 
     /// One object, with what an ancestor's object says about the same instance.
@@ -68,7 +68,7 @@ struct UnitMerge {
         do throws(ObjectFault) {
             try objects.forEach(layouts, prepare: { _ in }) { row, _, _ in body(row, &self) }
         } catch {
-            throw CIMError(error.status, error.description)
+            throw CIMError(error.resultStatus, error.description)
         }
     }
 
@@ -87,6 +87,6 @@ struct UnitMerge {
     }
 
     private static func finish(_ selection: consuming ObjectSelection) throws(CIMError) -> CheckedObjects {
-        do throws(ObjectFault) { return .rewritten(try selection.finish()) } catch { throw CIMError(.quotaViolation, error.description) }
+        do throws(ObjectFault) { return .rewritten(try selection.finish()) } catch { throw CIMError(error.resultStatus, error.description) }
     }
 }

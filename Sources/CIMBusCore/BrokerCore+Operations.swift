@@ -98,9 +98,9 @@ extension BrokerCore {
     }
 
     /// Objects of an operation were lost on their way: it cannot end in success any more (L1).
-    public mutating func fail(_ id: OperationID, _ text: String, at moment: Microseconds) -> [Effect] {
-        began(.fail(id, text), at: moment)
-        conclude(id, .stated(.transportFailure, text), discarding: true)
+    public mutating func fail(_ id: OperationID, _ status: WBEMStatus, _ text: String, at moment: Microseconds) -> [Effect] {
+        began(.fail(id, status, text), at: moment)
+        conclude(id, .stated(status, text), discarding: true)
         return takeEffects()
     }
 

@@ -17,7 +17,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case begin(Request)
     case cancelSink(String, PeerID)
     case cancel(OperationID)
-    case fail(OperationID, String)
+    case fail(OperationID, WBEMStatus, String)
     case close(OperationID)
     case acknowledge(String, PeerID, batches: UInt32)
     case pull(OperationID, PeerID, BrokerCore.PullKind, timeout: Int32, CallID)
@@ -93,7 +93,7 @@ extension BrokerCore {
         case .begin(let request): return (try? begin(request, at: at))?.1 ?? []
         case .cancelSink(let sink, let peer): return cancelSink(sink, of: peer, at: at)
         case .cancel(let id): return cancel(id, at: at)
-        case .fail(let id, let text): return fail(id, text, at: at)
+        case .fail(let id, let status, let text): return fail(id, status, text, at: at)
         case .close(let id): return close(id, at: at)
         case .acknowledge(let sink, let peer, let batches): return acknowledge(sink, of: peer, batches: batches, at: at)
         case .pull(let id, let peer, let kind, let timeout, let call):

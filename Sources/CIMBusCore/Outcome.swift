@@ -49,6 +49,8 @@ public struct Explanation: Hashable, Sendable, Codable {
         case wrongObjectCount
         /// An object that does not fit its class (section 3).
         case misfit
+        /// A result that is larger than the broker takes, where nothing is left to retry (R15, section 3).
+        case oversized
         /// The provider's answer was a D-Bus error outside the contract, or not of the contract's form.
         case badAnswer
         /// The provider left a call unanswered that nobody waits for any more, while it answers others (L8).
@@ -91,6 +93,7 @@ public struct Explanation: Hashable, Sendable, Codable {
             case .providerSilent, .noCallSlot: .providerTimedOut
             case .deadlinePassed: .timedOut
             case .misfit: .invalidObject
+            case .oversized: .outOfMemory
             case .notReentrant, .tooDeep: .providerNotCapable
             case .clientTooSlow: .clientTooSlow
             case .resultTooLarge: .quotaViolation
@@ -107,7 +110,7 @@ public struct Explanation: Hashable, Sendable, Codable {
         var isProviders: Bool {
             switch self {
             case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .providerSilent, .noCallSlot, .deadlinePassed, .flooded,
-                .wrongObjectCount, .misfit, .badAnswer, .replyLost, .notReentrant, .unregistered, .notRunning, .startFailed,
+                .wrongObjectCount, .misfit, .oversized, .badAnswer, .replyLost, .notReentrant, .unregistered, .notRunning, .startFailed,
                 .initializationFailed:
                 true
             case .tooDeep, .clientTooSlow, .resultTooLarge, .cancelled, .parentEnded, .noRegistrationOfUser, .suspended, .shuttingDown,

@@ -15,7 +15,7 @@ extension OpenCall.State {
         return nil
     }
 
-    /// Writes an object behind the others. One that does not fit beside them takes a batch of its own; those before one that cannot be sent
+    /// Writes an object behind the others. Throws OutOfMemory for one that is too large, or that there is no memory for (R15). One that does not fit beside them takes a batch of its own; those before one that cannot be sent
     /// stay.
     mutating func append(_ instance: CIMInstance) throws(CIMError) {
         try Self.check(instance, depth: 1)
@@ -23,12 +23,14 @@ extension OpenCall.State {
         batch.append(instance: instance)
         if let failure = batch.failure {
             rewriteBatch()
-            throw CIMError(.invalidObject, "an object of \(instance.className) cannot be sent: \(failure)", cause: failure)
+            throw CIMError(
+                ObjectFault(failure).resultStatus, "an object of \(instance.className) cannot be sent: \(failure)", cause: failure)
         }
         let size = batch.count - before
         guard size <= Contract.largestObject else {
             rewriteBatch()
-            throw CIMError(.quotaViolation, "an object of \(instance.className) takes \(size) bytes; 8 MiB are allowed")
+            throw CIMError(
+                .outOfMemory, "an object of \(instance.className) takes \(size) bytes; 8 MiB are allowed: leave a part of it out")
         }
         if batch.count > Contract.largestBatch, !batchObjects.isEmpty {
             // Only the objects before it go along; this one is written again, by itself.

@@ -28,7 +28,7 @@ extension OpenCall {
             send(.reply(message), &state)
         } catch {
             // An error reply drops the reference, too: the operation is over with it.
-            let failure = CIMError(.invalidObject, error.message, cause: error)
+            let failure = error.ofUnsentObjects
             state.failure = failure
             send(.complaint("the reply cannot be sent", failure), &state)
             send(.refusal(DBusError(failure)), &state)

@@ -27,7 +27,7 @@ extension OpenCall {
                 state.inFlight += 1
                 send(.indicate(message), &state)
             } catch {
-                let failure = CIMError(.invalidObject, error.message, cause: error)
+                let failure = error.ofUnsentObjects
                 state.failure = failure
                 send(.complaint("objects are not sent", failure), &state)
             }

@@ -255,7 +255,7 @@ final class OpenCall: Sendable {
                 let isOver = error.status == .callCancelled || error.status == .transportFailure || failure.name == .unknownObject
                 if isOver { return end(&state, error) }
                 send(.complaint("the broker refuses objects", error), &state)
-                if state.failure == nil { state.failure = error }
+                if state.failure == nil { state.failure = failure.ofRefusedObjects }
             }
             // Nothing is under way: what little there is need not wait for more.
             if state.inFlight == 0, state.sealed.isEmpty, !state.batchObjects.isEmpty { state.seal() }

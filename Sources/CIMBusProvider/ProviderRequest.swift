@@ -75,8 +75,13 @@ extension CIMError {
         case let error as CIMError: self = error
         case let error as DBusError: self.init(error)
         case let error as ObjectFault: self.init(error.status, error.description, cause: error)
+        case is DBusDecodingError, is DBusEncodingError:
+            let fault = ObjectFault(error)
+            self.init(fault.kind == .misfit ? .failed : fault.resultStatus, fault.description, cause: error)
         case is CancellationError: self.init(.callCancelled, "the provider's task was cancelled")
-        default: self.init(.failed, "\(error)", cause: error)
+        default:
+            let status = error.systemErrorNumber.flatMap { WBEMStatus(systemError: $0) }
+            self.init(status ?? .failed, "\(error)", cause: error)
         }
     }
 

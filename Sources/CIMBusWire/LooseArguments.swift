@@ -33,7 +33,7 @@ public struct LooseArguments: ~Copyable {
             let bytes = try loose.writer.finish()
             return bytes.withUnsafeBytes { BodyReader(copying: $0) }
         } catch {
-            throw error as? ObjectFault ?? ObjectFault("\(error)")
+            throw ObjectFault(error)
         }
     }
 
@@ -85,7 +85,7 @@ public struct LooseArguments: ~Copyable {
         var depth = 0
         while type.text == "v" {
             depth += 1
-            guard depth <= Nesting.containers else { throw ObjectFault("variants nest too deep", kind: .tooLarge) }
+            guard depth <= Nesting.containers else { throw ObjectFault("variants nest too deep", kind: .tooDeep) }
             type = try reader.readVariantSignature()
         }
         return type
@@ -203,7 +203,7 @@ extension LooseArguments {
         do throws(ObjectFault) {
             return try read(message, as: method.inputs)
         } catch {
-            if error.kind == .tooLarge { throw DBusError(CIMError(error.status, "\(method.name): \(error.description)")) }
+            if error.changesNothing { throw DBusError(CIMError(error.status, "\(method.name): \(error.description)")) }
             throw DBusError(
                 .invalidArguments, "\(method.name) takes (\(method.inputSignature)), not (\(message.signature)): \(error.description)")
         }

@@ -29,7 +29,7 @@ public struct ObjectBatch: Sendable {
         var writer = BodyWriter()
         writer.append(entriesOf: declaration, namespace: namespace, server: server)
         do { bytes = try writer.finish() } catch {
-            throw ObjectFault("class \(declaration.name) cannot be sent: \(error)", kind: .tooLarge)
+            throw ObjectFault("class \(declaration.name) cannot be sent: \(error)", kind: ObjectFault(error).kind)
         }
         guard bytes.count <= Contract.largestObject else {
             throw ObjectFault("class \(declaration.name) takes \(bytes.count) bytes, more than 8 MiB", kind: .tooLarge)

@@ -79,7 +79,7 @@ extension ObjectChecker {
     }
 
     private mutating func embedded(_ object: CIMInstance, _ className: String?, _ depth: Int) throws -> CIMInstance {
-        guard depth <= Nesting.objects else { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooLarge) }
+        guard depth <= Nesting.objects else { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooDeep) }
         let name = object.className.isEmpty ? className ?? "" : object.className
         guard let declaration = lookup(name)?.declaration else {
             if className != nil { throw ObjectFault("the embedded object's class \(name) does not exist") }

@@ -81,14 +81,14 @@ public struct ObjectChecker: ~Copyable {
     }
 
     private static func fault(_ error: any Error, _ index: Int?) -> ObjectFault {
-        var fault = error as? ObjectFault ?? ObjectFault("\(error)")
+        var fault = ObjectFault(error)
         if let index { fault.description = "object \(index): \(fault.description)" }
         return fault
     }
 
     public consuming func finish() throws(ObjectFault) -> ObjectBatch {
         let ranges = ranges
-        do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault("\(error)", kind: .tooLarge) }
+        do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault(error) }
     }
 
     // MARK: - One object

@@ -305,6 +305,6 @@ public struct ObjectSelection: ~Copyable {
         guard largest <= ObjectChecker.largestBatch else {
             throw ObjectFault("it takes \(largest) bytes with what several providers say about it, too many for a message", kind: .tooLarge)
         }
-        do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault("\(error)", kind: .tooLarge) }
+        do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault(error) }
     }
 }

@@ -99,23 +99,14 @@ public struct StatedError: Sendable {
             ]
         )
         // sd-bus: an errno.
-        .merging(
-            named(
-                "System.Error.",
-                [
-                    "EACCES": .accessDenied, "EEXIST": .alreadyExists, "EINVAL": .invalidParameter, "ENODEV": .notFound,
-                    "ENOENT": .notFound,
-                    "ENOMEM": .outOfMemory, "ENOSYS": .notSupported, "ENOTSUP": .notSupported, "EOPNOTSUPP": .notSupported,
-                    "ENXIO": .notFound, "EPERM": .accessDenied, "EROFS": .readOnly, "ESRCH": .notFound, "ETIMEDOUT": .timedOut,
-                ])
-        ) { first, _ in first }
+        .merging(WBEMStatus.bySystemErrorName) { first, _ in first }
         // GLib: a GIOErrorEnum that has no name on D-Bus.
         .merging(
             named(
                 "org.gtk.GDBus.UnmappedGError.Quark._g_2dio_2derror_2dquark.Code",
                 [
-                    "1": .notFound, "2": .alreadyExists, "13": .invalidParameter, "14": .accessDenied, "15": .notSupported, "21": .readOnly,
-                    "24": .timedOut,
+                    "1": .notFound, "2": .alreadyExists, "12": .outOfDiskSpace, "13": .invalidParameter, "14": .accessDenied,
+                    "15": .notSupported, "21": .readOnly, "24": .timedOut,
                 ])
         ) { first, _ in first }
 
@@ -127,6 +118,8 @@ public struct StatedError: Sendable {
         "NotImplementedError": .providerNotCapable, "NotImplementedException": .providerNotCapable,
         "UnsupportedOperationException": .notSupported, "NotSupportedException": .notSupported,
         "TimeoutError": .timedOut, "TimeoutException": .timedOut,
-        "MemoryError": .outOfMemory, "NoMemoryError": .outOfMemory, "OutOfMemoryError": .outOfMemory, "OutOfMemoryException": .outOfMemory,
+        // The second is numpy's MemoryError.
+        "MemoryError": .outOfMemory, "_ArrayMemoryError": .outOfMemory, "NoMemoryError": .outOfMemory, "OutOfMemoryError": .outOfMemory,
+        "OutOfMemoryException": .outOfMemory,
     ]
 }

@@ -26,7 +26,8 @@ extension CIMError {
         case .timedOut: status = .timedOut
         case .cancelled: status = .callCancelled
         case .disconnected: status = .transportFailure
-        case .tooLarge, .queueFull, .outOfMemory: status = .quotaViolation
+        case .tooLarge, .queueFull: status = .quotaViolation
+        case .outOfMemory: status = .outOfMemory
         case .malformed: status = .marshalInvalidSignature
         case .authentication: status = .accessDenied
         case .address: status = .transportFailure

@@ -19,9 +19,9 @@ extension BodyReader {
         /// Inside so many containers more.
         func inside(_ count: Int, objects more: Int = 0) throws(ObjectFault) -> Depth {
             let deeper = Depth(objects: objects + more, containers: containers + count)
-            if deeper.objects > Nesting.objects { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooLarge) }
+            if deeper.objects > Nesting.objects { throw ObjectFault("objects nest more than \(Nesting.objects) deep", kind: .tooDeep) }
             guard deeper.containers <= Nesting.containers else {
-                throw ObjectFault("more than \(Nesting.containers) D-Bus containers around a value", kind: .tooLarge)
+                throw ObjectFault("more than \(Nesting.containers) D-Bus containers around a value", kind: .tooDeep)
             }
             return deeper
         }

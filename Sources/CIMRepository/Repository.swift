@@ -85,7 +85,7 @@ public final class Repository: Sendable {
 
     /// Carries out the changes in order, all or none, durably; the schema after them.
     ///
-    /// - Throws: the error of the first change that cannot be, with its position in `failedChange`; OutOfDiskSpace, ConnectionFailed,
+    /// - Throws: the error of the first change that cannot be, with its position in `failedChange`; OutOfDiskSpace, OutOfMemory, ConnectionFailed,
     ///   CriticalError of the whole. Nothing is changed then.
     ///
     /// A class may refer to one that a later change brings; one that none brings is InvalidClass of the change that refers to it.
@@ -108,7 +108,8 @@ public final class Repository: Sendable {
                 try storage.run { try storage.database.commit() }
             } catch {
                 repository.rollBack(storage)
-                if error.status != .outOfDiskSpace { repository.state.withLock { $0.failure = error } }
+                // Want of room or of memory passes; nothing of the file is in doubt.
+                if error.status != .outOfDiskSpace, error.status != .outOfMemory { repository.state.withLock { $0.failure = error } }
                 throw error
             }
             repository.state.withLock { $0.schema = transaction.schema }

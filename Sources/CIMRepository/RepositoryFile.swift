@@ -111,6 +111,10 @@ enum RepositoryFile {
                 .criticalError,
                 "repository \(place) is damaged, or no repository: \(text); nothing of it is served. Put back a copy of the file, or move it "
                     + "away and compile the MOF files again")
+        case _ where error.resultCode == .SQLITE_NOMEM || error.extendedResultCode == .SQLITE_IOERR_NOMEM:
+            return CIMError(
+                .outOfMemory,
+                "repository \(place): SQLite had no memory (\(text)); nothing was changed. Retry when there is more, or with less")
         case .SQLITE_FULL:
             return CIMError(.outOfDiskSpace, "repository \(place): no space left (\(text)); nothing was changed. Make room and retry")
         case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
@@ -127,10 +131,15 @@ enum RepositoryFile {
         }
     }
 
+    /// What the system's last error (errno) means for the repository: want of memory or of room is that.
     static func systemError(_ what: String, _ path: String) -> CIMError {
-        CIMError(
-            .connectionFailed,
-            "cannot \(what) repository \(path): \(String(cString: strerror(errno))); check that its directory is there and writable")
+        let code = errno
+        let text = "cannot \(what) repository \(path): \(String(cString: strerror(code)))"
+        return switch code {
+        case ENOMEM: CIMError(.outOfMemory, text + "; retry when there is more memory")
+        case ENOSPC, EDQUOT: CIMError(.outOfDiskSpace, text + "; make room and retry")
+        default: CIMError(.connectionFailed, text + "; check that its directory is there and writable")
+        }
     }
 
     private static func size(of path: String) -> Int? {

@@ -19,6 +19,8 @@ public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConverti
         case unixFD
         /// The body's signature is not the one asked for.
         case unexpectedSignature
+        /// The bytes are not there: memory for them could not be had. It says nothing about who sent them.
+        case outOfMemory
     }
 
     public let code: Code
@@ -31,7 +33,9 @@ public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConverti
         self.position = position
     }
 
-    public var description: String { "malformed D-Bus body at byte \(position): \(code)" }
+    public var description: String {
+        code == .outOfMemory ? "no memory for a D-Bus body" : "malformed D-Bus body at byte \(position): \(code)"
+    }
 }
 
 /// A cursor over the bytes of a body, which it reads in place.
@@ -78,7 +82,7 @@ public struct BodyReader: @unchecked Sendable {
 
     init(bytes: MarshalledBytes, from start: Int, count: Int, bigEndian: Bool) {
         guard let base = bytes.base else {
-            self.init(owner: nil, base: Self.nowhere, count: 0, isSwapped: false)
+            self.init(owner: nil, base: bytes.isMissing ? Self.missing : Self.nowhere, count: 0, isSwapped: false)
             return
         }
         self.init(owner: bytes, base: UnsafeRawPointer(base) + start, count: count, isSwapped: bigEndian != Self.hostIsBigEndian)
@@ -86,6 +90,15 @@ public struct BodyReader: @unchecked Sendable {
 
     /// What an empty body points at; allocated once, never read, never freed.
     nonisolated(unsafe) static let nowhere = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8))
+
+    /// The same for a body that there was no memory for.
+    nonisolated(unsafe) private static let missing = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8))
+
+    /// Why there is nothing more to read.
+    @usableFromInline
+    func runsOut(at position: Int) -> DBusDecodingError {
+        DBusDecodingError(base == Self.missing ? .outOfMemory : .truncated, at: position)
+    }
 
     static var hostIsBigEndian: Bool { 1.bigEndian == 1 }
 
@@ -98,7 +111,7 @@ public struct BodyReader: @unchecked Sendable {
     mutating func readFixed<T: FixedWidthInteger>(_ type: T.Type) throws(DBusDecodingError) -> T {
         let size = MemoryLayout<T>.size
         let start = (cursor &+ (size &- 1)) & ~(size &- 1)
-        guard start <= end &- size else { throw DBusDecodingError(.truncated, at: cursor) }
+        guard start <= end &- size else { throw runsOut(at: cursor) }
         let value = base.loadUnaligned(fromByteOffset: start, as: T.self)
         cursor = start &+ size
         return isSwapped ? value.byteSwapped : value
@@ -139,7 +152,7 @@ public struct BodyReader: @unchecked Sendable {
     @inlinable @inline(__always)
     mutating func readTerminated(_ length: Int) throws(DBusDecodingError) -> UnsafeRawBufferPointer {
         let start = cursor
-        guard length < end &- start else { throw DBusDecodingError(.truncated, at: start) }
+        guard length < end &- start else { throw runsOut(at: start) }
         guard base.load(fromByteOffset: start &+ length, as: UInt8.self) == 0 else { throw DBusDecodingError(.invalidString, at: start) }
         cursor = start &+ length &+ 1
         return UnsafeRawBufferPointer(start: base + start, count: length)
@@ -176,7 +189,7 @@ public struct BodyReader: @unchecked Sendable {
         let length = Int(try readFixed(UInt32.self))
         guard length <= Self.maximumArrayLength else { throw DBusDecodingError(.arrayTooLong, at: cursor) }
         let start = (cursor &+ (elementAlignment &- 1)) & ~(elementAlignment &- 1)
-        guard start <= end, length <= end &- start else { throw DBusDecodingError(.truncated, at: cursor) }
+        guard start <= end, length <= end &- start else { throw runsOut(at: cursor) }
         cursor = start
         return start &+ length
     }
@@ -188,7 +201,7 @@ public struct BodyReader: @unchecked Sendable {
     /// Fails unless the last element ended where the array ends.
     @inlinable
     public func leaveArray(_ arrayEnd: Int) throws(DBusDecodingError) {
-        guard cursor == arrayEnd else { throw DBusDecodingError(.truncated, at: cursor) }
+        guard cursor == arrayEnd else { throw runsOut(at: cursor) }
     }
 
     /// Goes to the end of an array without reading its elements.
@@ -201,7 +214,7 @@ public struct BodyReader: @unchecked Sendable {
     @inlinable
     public mutating func enterStruct() throws(DBusDecodingError) {
         let start = (cursor &+ 7) & ~7
-        guard start <= end else { throw DBusDecodingError(.truncated, at: cursor) }
+        guard start <= end else { throw runsOut(at: cursor) }
         cursor = start
     }
 
@@ -256,7 +269,7 @@ extension BodyReader {
     @inlinable
     public mutating func skipFixed(_ size: Int) throws(DBusDecodingError) {
         let start = (cursor &+ (size &- 1)) & ~(size &- 1)
-        guard start <= end &- size else { throw DBusDecodingError(.truncated, at: cursor) }
+        guard start <= end &- size else { throw runsOut(at: cursor) }
         cursor = start &+ size
     }
 }

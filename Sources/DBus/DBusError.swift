@@ -1,3 +1,6 @@
+import CDBus
+import Glibc
+
 /// A failed call, or a failure of the transport.
 ///
 /// ``code`` says which; never match on ``message``. What a peer answered is kept whole in ``reply``.
@@ -23,6 +26,7 @@ public struct DBusError: Error, Sendable, CustomStringConvertible {
         case address
         /// Not possible on this connection, e.g. file descriptors.
         case notSupported
+        /// Memory that this side needed could not be had. Nothing was sent; a smaller message may still go.
         case outOfMemory
     }
 
@@ -87,4 +91,12 @@ public struct DBusError: Error, Sendable, CustomStringConvertible {
     }
 
     public var description: String { "\(name): \(message)" }
+}
+
+extension DBusError {
+    /// A failure of libdbus: what it calls NoMemory is ``Code/outOfMemory``, whatever it was about.
+    init(_ failure: CDBus.DBusError, otherwise code: Code, _ what: String, unstated reason: String) {
+        let isMemory = failure.name.map { strcmp($0, DBUS_ERROR_NO_MEMORY) == 0 } ?? false
+        self.init(code: isMemory ? .outOfMemory : code, "\(what): \(failure.message.map { String(cString: $0) } ?? reason)")
+    }
 }

@@ -52,8 +52,9 @@ final class Link: PollSource, @unchecked Sendable {
                 dbus_error_init(&failure)
                 defer { dbus_error_free(&failure) }
                 guard let pointer = dbus_connection_open_private(address, &failure) else {
-                    let text = failure.message.map(String.init(cString:)) ?? "unknown reason"
-                    continuation.resume(returning: .failure(DBusError(code: .address, "cannot connect to \(address): \(text)")))
+                    continuation.resume(
+                        returning: .failure(
+                            DBusError(failure, otherwise: .address, "cannot connect to \(address)", unstated: "unknown reason")))
                     return
                 }
                 let link = Link(pointer: pointer, loop: loop, options: options)

@@ -8,11 +8,14 @@ final class MarshalledBytes: @unchecked Sendable {
     var base: UnsafeMutableRawPointer?
     var count: Int
     private let isFromLibrary: Bool
+    /// Memory for them could not be had: who reads them is told so.
+    let isMissing: Bool
 
-    init() {
+    init(isMissing: Bool = false) {
         base = nil
         count = 0
         isFromLibrary = false
+        self.isMissing = isMissing
     }
 
     /// Takes over memory that libdbus allocated.
@@ -20,6 +23,7 @@ final class MarshalledBytes: @unchecked Sendable {
         base = UnsafeMutableRawPointer(memory)
         self.count = count
         isFromLibrary = true
+        isMissing = false
     }
 
     init(copying bytes: UnsafeRawBufferPointer) {
@@ -27,8 +31,10 @@ final class MarshalledBytes: @unchecked Sendable {
         guard let source = bytes.baseAddress, let memory = malloc(bytes.count) else {
             base = nil
             count = 0
+            isMissing = !bytes.isEmpty
             return
         }
+        isMissing = false
         memcpy(memory, source, bytes.count)
         base = memory
         count = bytes.count

@@ -104,7 +104,9 @@ public final class Message: @unchecked Sendable {
             var memory: UnsafeMutablePointer<CChar>?
             var count: Int32 = 0
             let made = dbus_message_marshal(pointer, &memory, &count) != 0
-            let bytes = made ? MarshalledBytes(adopting: memory, count: Int(count)) : MarshalledBytes()
+            // Not for ever: the next reader may find room.
+            guard made else { return MarshalledBytes(isMissing: true) }
+            let bytes = MarshalledBytes(adopting: memory, count: Int(count))
             cached = bytes
             return bytes
         }
@@ -132,7 +134,7 @@ public final class Message: @unchecked Sendable {
     public var reader: BodyReader {
         let bytes = bytes
         guard let (start, bigEndian) = Self.bodyStart(bytes) else {
-            return BodyReader(bytes: MarshalledBytes(), from: 0, count: 0, bigEndian: false)
+            return BodyReader(bytes: bytes.isMissing ? bytes : MarshalledBytes(), from: 0, count: 0, bigEndian: false)
         }
         return BodyReader(bytes: bytes, from: start, count: bytes.count - start, bigEndian: bigEndian)
     }

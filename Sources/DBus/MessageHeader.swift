@@ -59,8 +59,9 @@ struct MessageHeader {
         guard let base = bytes.base, let count = Int32(exactly: bytes.count),
             let pointer = dbus_message_demarshal(base.assumingMemoryBound(to: CChar.self), count, &failure)
         else {
-            let text = failure.message.map(String.init(cString:)) ?? "too large"
-            throw DBusError(code: .malformed, "libdbus refuses the message \(member ?? errorName ?? "") (\(signature)): \(text)")
+            throw DBusError(
+                failure, otherwise: .malformed, "libdbus refuses the message \(member ?? errorName ?? "") (\(signature))",
+                unstated: "too large")
         }
         // Only to pass validation the header had a serial; sending gives the real one.
         dbus_message_set_serial(pointer, 0)

@@ -83,7 +83,9 @@ public final class MethodCall: Sendable {
             Self.send(try make(), to: message, on: link)
         } catch {
             link.options.logger.error("the reply to \(message) cannot be made: \(error.message)")
-            if let reply = try? Message.error(replyTo: message, DBusError(.failed, "the reply cannot be made: \(error.message)")) {
+            // Want of memory is told as what it is; the error is smaller than the reply.
+            let name = error.code == .outOfMemory ? ErrorName.noMemory : .failed
+            if let reply = try? Message.error(replyTo: message, DBusError(name, "the reply cannot be made: \(error.message)")) {
                 Self.send(reply, to: message, on: link)
             }
         }
@@ -95,8 +97,10 @@ public final class MethodCall: Sendable {
             do throws(DBusError) {
                 try link.send(reply)
             } catch {
-                // A full queue must not leave the caller waiting: a short error still gets out.
-                guard error.code == .queueFull, let short = try? Message.error(replyTo: call, error) else { return }
+                // Neither a full queue nor want of memory must leave the caller waiting: a short error still gets out.
+                guard error.code == .queueFull || error.code == .outOfMemory, let short = try? Message.error(replyTo: call, error) else {
+                    return
+                }
                 _ = try? link.send(short, isBounded: false)
             }
         }

@@ -75,9 +75,11 @@ enum FailureAdvice {
         case .clientTooSlow: "read the output faster, for example by way of a file, or ask for less"
         case .quotaViolation:
             "too much is under way, or kept, for this user: see 'cimctl operations' and 'cimctl operations --finished'; retry when less is"
+        case .outOfMemory:
+            "ask for fewer objects or properties (--properties, a query with WHERE); else see that the provider, or the broker, has more memory"
         case .serverTooBusy: "retry when other texts have been compiled"
         case .shuttingDown: "retry; if the broker does not come back by itself, start it: \(bus.brokerCommand)"
-        case .outOfDiskSpace: "make room where the broker keeps its state, and retry"
+        case .outOfDiskSpace: "make room where the words above say, or where the broker keeps its state, and retry"
         default: nil
         }
     }

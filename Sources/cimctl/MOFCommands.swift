@@ -279,7 +279,7 @@ extension Program {
         case .mofErrorInvalidIncludeFile: "-I adds folders to look for included files in"
         // Not about what is in the file.
         case .transportFailure, .fatalTransportError, .timedOut, .serverTooBusy, .callCancelled, .shuttingDown, .accessDenied: nil
-        case .outOfDiskSpace, .invalidNamespace, .failed: nil
+        case .outOfDiskSpace, .outOfMemory, .invalidNamespace, .failed: nil
         default: "mend the file where the lines above say"
         }
     }

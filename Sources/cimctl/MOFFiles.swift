@@ -1,4 +1,5 @@
 import CIMBusClient
+import CIMBusWire
 import CIMMOF
 import Glibc
 
@@ -116,7 +117,12 @@ final class MOFFiles {
     }
 
     private static func failure(_ path: String, _ code: Int32) -> MOFError {
-        let status: WBEMStatus = code == ENOENT ? .notFound : code == EACCES || code == EPERM ? .accessDenied : .mofInvalidFile
+        let status: WBEMStatus =
+            switch code {
+            case ENOENT: .notFound
+            case EACCES, EPERM: .accessDenied
+            default: .shortage(systemError: code) ?? .mofInvalidFile
+            }
         return MOFError(
             file: path, line: 0, column: 0, status: status, message: "expected a file to read: \(String(cString: strerror(code)))")
     }

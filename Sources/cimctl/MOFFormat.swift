@@ -1,5 +1,6 @@
 import ArgumentParser
 import CIMBusClient
+import CIMBusWire
 import CIMMOF
 import Glibc
 
@@ -94,7 +95,8 @@ enum ReplacedFile {
 
     private static func failure(_ path: String, _ code: Int32) -> CIMError {
         CIMError(
-            code == EACCES || code == EPERM ? .accessDenied : .failed, "\(path) cannot be written: \(String(cString: strerror(code)))",
+            code == EACCES || code == EPERM ? .accessDenied : .shortage(systemError: code) ?? .failed,
+            "\(path) cannot be written: \(String(cString: strerror(code)))",
             cause: Output.Unwritable())
     }
 }

@@ -1,4 +1,5 @@
 import CIMBusClient
+import CIMBusWire
 import Glibc
 
 /// Standard output, buffered.
@@ -53,7 +54,9 @@ struct Output {
             let code = errno
             if code == EINTR { continue }
             if code == EPIPE { throw NobodyReads() }
-            throw CIMError(.failed, "standard output cannot be written: \(String(cString: strerror(code)))", cause: Unwritable())
+            throw CIMError(
+                .shortage(systemError: code) ?? .failed, "standard output cannot be written: \(String(cString: strerror(code)))",
+                cause: Unwritable())
         }
     }
 }

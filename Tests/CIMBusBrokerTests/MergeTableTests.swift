@@ -1,6 +1,7 @@
 import CIM
 import CIMBusWire
 import DBus
+import Glibc
 import Testing
 
 @testable import CIMBusBroker
@@ -67,7 +68,7 @@ struct MergeTableTests {
         #expect(table.count == 0)
     }
 
-    @Test("C.4: past the limit of the file it is a QuotaViolation that says what to do, and what was kept is still there")
+    @Test("R15 C.4: a spill past its bound is OutOfMemory that says what to do, and what was kept is still there")
     func overflows() throws {
         let table = MergeTable(MergeBudget(memoryLimit: 1_000, fileLimit: 10_000))
         var kept = 0
@@ -77,9 +78,21 @@ struct MergeTableTests {
                 kept = number
             }
         }
-        #expect(error?.status == .quotaViolation)
+        #expect(error?.status == .outOfMemory)
         #expect(error?.message.contains("DIRECT_READ") == true)
         for number in 0...kept { #expect(try remove(number, from: table) == object(number)) }
+    }
+
+    @Test("R15: a spill that the system has no memory or no room for is that; another failure of the file is CriticalError")
+    func fileFailures() {
+        for (code, status, words) in [
+            (ENOMEM, .outOfMemory, "when there is more memory"), (ENOSPC, .outOfDiskSpace, "make room there"),
+            (EDQUOT, .outOfDiskSpace, "make room there"), (EIO, .criticalError, "Input/output error"),
+        ] as [(Int32, WBEMStatus, String)] {
+            let error = MergeTable.failure("write", code)
+            #expect(error.status == status)
+            #expect(error.message.contains("cannot write a temporary file") && error.message.contains(words), "\(error)")
+        }
     }
 
     @Test("C.4: the same key again replaces what was there, in the same batch or in a later one")

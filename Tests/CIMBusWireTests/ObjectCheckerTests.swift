@@ -134,7 +134,7 @@ struct ObjectCheckerTests {
         var reader = try body(.dictionary([("o", nest(16))]))
         #expect(try reader.readInstance().properties.count == 1)
         var deeper = try body(.dictionary([("o", nest(17))]))
-        #expect { try deeper.readInstance() } throws: { ($0 as? ObjectFault)?.kind == .tooLarge }
+        #expect { try deeper.readInstance() } throws: { ($0 as? ObjectFault)?.kind == .tooDeep }
     }
 
     @Test("D-Bus containers are limited too: arrays of objects, and variants in variants")
@@ -147,12 +147,12 @@ struct ObjectCheckerTests {
         var reader = try body(lists(13))
         #expect(try reader.readInstance().properties.count == 1)
         var deeper = try body(lists(14))
-        #expect { try deeper.readInstance() } throws: { ($0 as? ObjectFault)?.kind == .tooLarge }
+        #expect { try deeper.readInstance() } throws: { ($0 as? ObjectFault)?.kind == .tooDeep }
         func variants(_ depth: Int) -> DBusValue { (0..<depth).reduce(.int32(7)) { value, _ in .variant(value) } }
         var shallow = try body(.dictionary([("v", variants(40))]))
         #expect(try shallow.readInstance()["v"] == .sint32(7))
         var deep = try body(.dictionary([("v", variants(60))]))
-        #expect { try deep.readInstance() } throws: { ($0 as? ObjectFault)?.kind == .tooLarge }
+        #expect { try deep.readInstance() } throws: { ($0 as? ObjectFault)?.kind == .tooDeep }
     }
 
     @Test("Embedded objects are checked against their own class")

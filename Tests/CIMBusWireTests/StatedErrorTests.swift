@@ -48,10 +48,28 @@ struct StatedErrorTests {
             ("org.gtk.GDBus.UnmappedGError.Quark._g_2dio_2derror_2dquark.Code1", .notFound),
             ("org.freedesktop.DBus.Python.FileNotFoundError", .notFound), ("unknown.PermissionError", .accessDenied),
             ("org.freedesktop.DBus.Python.NotImplementedError", .providerNotCapable), ("java.nio.file.NoSuchFileException", .notFound),
+            ("System.Error.ENOSPC", .outOfDiskSpace), ("System.Error.EDQUOT", .outOfDiskSpace),
+            ("org.gtk.GDBus.UnmappedGError.Quark._g_2dio_2derror_2dquark.Code12", .outOfDiskSpace),
         ] as [(String, WBEMStatus)])
     func names(name: String, status: WBEMStatus) {
         #expect(stated(name, "words").status == status)
         #expect(CIMError(DBusError(ErrorName(verified: name), "words")).status == status)
+    }
+
+    @Test(
+        "R15 W6: want of memory is OutOfMemory by every name that a library gives it, also behind a traceback without words",
+        arguments: [
+            "org.freedesktop.DBus.Error.NoMemory", "System.Error.ENOMEM", "org.cimbus1.Error.OutOfMemory",
+            "org.cimbus1.Error.WBEM_E_OUT_OF_MEMORY", "org.freedesktop.DBus.Python.MemoryError", "not.known.Error.MemoryError",
+            "org.freedesktop.DBus.Python.numpy.core._exceptions._ArrayMemoryError", "org.txdbus.PythonException.MemoryError",
+            "java.lang.OutOfMemoryError", "System.OutOfMemoryException", "ruby.NoMemoryError",
+        ])
+    func noMemory(name: String) {
+        #expect(stated(name, "words").status == .outOfMemory)
+        let bare = stated(name, Self.traceback + "MemoryError\n")
+        #expect(bare.status == .outOfMemory)
+        #expect(bare.text.hasPrefix("MemoryError\nTraceback"))
+        #expect(stated("org.freedesktop.DBus.Error.LimitsExceeded", "words").status == .quotaViolation)
     }
 
     @Test(

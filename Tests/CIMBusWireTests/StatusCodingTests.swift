@@ -71,7 +71,7 @@ struct StatusCodingTests {
         #expect(error.message == message)
     }
 
-    @Test("The transport's own failures become WMI's words for them")
+    @Test("R15: The transport's own failures become WMI's words for them; want of memory is OutOfMemory, a bound is QuotaViolation")
     func transport() {
         let replies: [(ErrorName, WBEMStatus)] = [
             (.unknownMethod, .providerNotCapable), (.unknownInterface, .providerNotCapable), (.accessDenied, .accessDenied),
@@ -81,7 +81,8 @@ struct StatusCodingTests {
         for (name, status) in replies { #expect(CIMError(DBusError(name, "m")).status == status, "\(name)") }
         let codes: [(DBusError.Code, WBEMStatus)] = [
             (.timedOut, .timedOut), (.cancelled, .callCancelled), (.disconnected, .transportFailure), (.tooLarge, .quotaViolation),
-            (.queueFull, .quotaViolation), (.malformed, .marshalInvalidSignature), (.notSupported, .notSupported),
+            (.queueFull, .quotaViolation), (.outOfMemory, .outOfMemory), (.malformed, .marshalInvalidSignature),
+            (.notSupported, .notSupported),
         ]
         for (code, status) in codes { #expect(CIMError(DBusError(code: code, "m")).status == status) }
         #expect(CIMError(DBusError(.failed, "0x00040001 not ours")).message == "0x00040001 not ours")

@@ -55,6 +55,13 @@ struct Script: Sendable {
         /// `cancelled`: until the broker has cancelled this call.
         case cancelled
         case unregister
+        /// `starve BYTES`: from now on the process gets so many bytes of memory more, and no more. `feed`: as many as there are.
+        case starve(Int?)
+        /// `allocate BYTES`: takes memory; where there is none, answers the call as sd-bus does, by System.Error.ENOMEM.
+        case allocate(Int)
+        /// `write BYTES`: a message with a text of so many bytes, for which there is no memory any more once the text is there; answers the call
+        /// with what the library says of it.
+        case write(Int)
         /// `register`: once more.
         case register
     }
@@ -129,6 +136,10 @@ struct Script: Sendable {
         case "compute": return .block(try number(0), computes: true)
         case "cancelled": return .cancelled
         case "unregister": return .unregister
+        case "starve": return .starve(try number(0))
+        case "feed": return .starve(nil)
+        case "allocate": return .allocate(try number(0))
+        case "write": return .write(try number(0))
         case "register": return .register
         default: throw Fault(description: "no step is called \(words[0])")
         }

@@ -129,6 +129,28 @@ struct ScriptedCall: Sendable {
         case .unregister:
             try await process.unregister()
             return "ok"
+        case .starve(let bytes):
+            try Memory.limit(bytes)
+            return "ok"
+        case .allocate(let bytes):
+            if let memory = Memory.allocate(bytes) {
+                free(memory)
+                return "ok"
+            }
+            let code = errno
+            call?.fail(ErrorName(verified: "System.Error.ENOMEM"), String(cString: strerror(code)))
+            return "error no memory"
+        case .write(let bytes):
+            let objects = objects(.exactly(1), bytes)
+            do {
+                try Memory.limit(1 << 20)
+                defer { try? Memory.limit(nil) }
+                _ = try indicate(objects, on: sink)
+                return "ok"
+            } catch let error as DBusError {
+                call?.fail(error)
+                throw error
+            }
         case .register:
             try await process.register()
             return "ok"

@@ -72,23 +72,6 @@ extension Integration {
             #expect(counters?["Vanished"] == .uint64(1))
         }
 
-        @Test(
-            "R15 P4: a provider for whom memory is exhausted ends, and its client hears of it as of any other death",
-            arguments: CallForm.allCases)
-        func memoryExhausted(form: CallForm) async throws {
-            let scene = try await Scene.start()
-            let faulty = try await FaultyProcess.start(on: scene.bus)
-            let process = faulty.process.processID
-            // What it has for everything is less than what it is told to send.
-            let limit = try ChildProcess("prlimit", ["--pid", "\(process)", "--as=\(1 << 30)"])
-            guard case .exited(0) = try await limit.waitForEnd() else { throw ProcessError(description: "prlimit failed") }
-            let result = try await scene.client.run(
-                .enumerate("Faulty_Thing"), form, context: [("FaultyScript", .string("reply 0 1; indicate 1 bytes 1073741824"))])
-            #expect(result.status == .providerFailure)
-            #expect(result.message.contains("provider Faulty (process \(process)) left the bus"), "\(result.message)")
-            try await expectQuiet(scene)
-        }
-
         @Test("P4 L6: the time from SIGKILL to the final status of one operation")
         func one() async throws {
             let scene = try await Scene.start()

@@ -37,7 +37,7 @@ extension SDKTests {
             try await stage.expectQuiet()
         }
 
-        @Test("section 3: an object over 8 MiB is QuotaViolation for the provider and its client")
+        @Test("R15: a result refused for its size, an object over 8 MiB, is OutOfMemory for the provider and its client")
         func tooLarge() async throws {
             let thrown = Event<WBEMStatus?>("the provider's error")
             let stage = try await Stage.start(
@@ -49,15 +49,15 @@ extension SDKTests {
                         throw error
                     }
                 }))
-            #expect(try await stage.session.enumerate("Test_Thing", .sync).error?.status == .quotaViolation)
-            #expect(try await thrown.value() == .quotaViolation)
+            #expect(try await stage.session.enumerate("Test_Thing", .sync).error?.status == .outOfMemory)
+            #expect(try await thrown.value() == .outOfMemory)
             try await stage.expectQuiet()
         }
 
         @Test(
             "L1: objects before one that cannot be sent arrive all the same",
             arguments: [
-                ("a\0b", WBEMStatus.invalidObject), (.string(String(repeating: "x", count: 9 << 20)), .quotaViolation),
+                ("a\0b", WBEMStatus.invalidObject), (.string(String(repeating: "x", count: 9 << 20)), .outOfMemory),
                 (.array(of: .uint32, [.uint32(1), "two"]), .invalidObject), (.array(of: .uint32, [.null]), .invalidObject),
             ] as [(CIMValue, WBEMStatus)])
         func unsendable(value: CIMValue, status: WBEMStatus) async throws {

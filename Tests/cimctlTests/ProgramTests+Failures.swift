@@ -45,6 +45,32 @@ extension ProgramTests {
         withExtendedLifetime((bus, broker)) {}
     }
 
+    @Test("R15: a provider that says WBEM_E_OUT_OF_MEMORY, by an error, an hresult or SetStatus: the number unchanged, and what to do")
+    func outOfMemory() async throws {
+        let (bus, broker, provider) = try await serve()
+        let answers: [RawProvider.Script] = [
+            { $0.fail(.outOfMemory, "the table is too long") },
+            { $0.call.fail(.noMemory, "the table is too long") },
+            { $0.reply(.outOfMemory) },
+            { call in
+                call.reply(references: 1)
+                try await call.sink.setStatus(.outOfMemory)
+                try await call.sink.release()
+            },
+        ]
+        for answer in answers {
+            provider.onEverything(answer)
+            for words in [["enumerate", "Test_Thing"], ["get", "Test_Thing.Name=\"x\""], ["delete", "Test_Thing.Name=\"x\""]] {
+                let ended = try await run(words, on: bus.address)
+                #expect(ended.end == .exited(1))
+                #expect(ended.errors.hasPrefix("cimctl: 0x80041006 OutOfMemory: "), "\(ended.errors)")
+                #expect(ended.errors.contains("\n  provider: Raw"), "\(ended.errors)")
+                #expect(ended.errors.contains("\n  next: ask for fewer objects or properties"), "\(ended.errors)")
+            }
+        }
+        withExtendedLifetime((bus, broker)) {}
+    }
+
     @Test("No broker on the bus: every command says so and how to start one")
     func noBroker() async throws {
         let bus = try await PrivateBus.start()
