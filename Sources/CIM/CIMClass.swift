@@ -52,6 +52,13 @@ extension CIMClass {
     /// What the `provider` qualifier names.
     public var providerName: String? { qualifiers.named("provider")?.value.stringValue }
 
+    /// Whether a provider has its instances.
+    public var isServed: Bool { isDynamic && providerName != nil }
+
+    /// Whether nobody has instances of it, though it could have some: it is dynamic and names no provider. The provider of a class above has
+    /// none of them: `dynamic` and `provider` are said for each class, or go down with the flavor to subclass.
+    public var isUnserved: Bool { isDynamic && !isAbstract && providerName == nil }
+
     /// The topmost ancestor, or the class itself. Complete only once resolved.
     public var dynasty: String { derivation.last ?? superclass ?? name }
 

@@ -48,6 +48,12 @@ extension Broker {
         }
         if arguments.explains { return explain(plan.lines, record) }
         if arguments.flags.contains(.prototype) { return .broker(Outcome(.noError), answer: nil) }
+        // Who names one association class that nobody serves is told so; of several, those that are served answer.
+        if query.form != .schemaOnly, sources.isEmpty, let asked = query.associationConstraint.flatMap({ classes($0.text) }),
+            asked.isUnserved
+        {
+            return .broker(Self.hasNoProvider(asked), answer: nil)
+        }
         if query.form == .schemaOnly {
             record.work = .classes(plan.classes.compactMap { classes($0) })
             return .conducted
@@ -70,7 +76,7 @@ extension Broker {
                 && query.associationQualifierConstraint.map { declaration.qualifier(named: $0.text) != nil } ?? true
         }
         let providers = Dictionary(
-            asked.compactMap { declaration in declaration.isDynamic ? declaration.providerName.map { (CIMName(declaration.name), $0) } : nil
+            asked.compactMap { declaration in declaration.isServed ? declaration.providerName.map { (CIMName(declaration.name), $0) } : nil
             },
             uniquingKeysWith: { first, _ in first })
         return asked.compactMap { declaration in
@@ -83,7 +89,7 @@ extension Broker {
                 case .broker(let outcome, _): source = .failure(outcome, of: layout)
                 case .conducted: return nil
                 }
-            } else if declaration.isAbstract {
+            } else if declaration.isAbstract || declaration.isUnserved {
                 return nil
             } else {
                 source = .stored(classes: [declaration.name])
@@ -122,7 +128,7 @@ extension Broker {
     ) async throws(CIMError) {
         let (leg, name) = (share.leg, share.leg.source.declaration.name)
         switch (share.source, leg.request) {
-        case (.failure(let outcome, _), _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+        case (.failure(let outcome, _), _): throw Self.failure(outcome)
         case (.stored(let classes), _):
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in
                 guard let record = broker.records[id] else { throw Self.isOver(id) }

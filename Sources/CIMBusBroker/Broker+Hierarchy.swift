@@ -88,9 +88,12 @@ extension Broker {
     func target(_ served: ServedClass) throws(CIMError) -> Request.Target {
         switch served.target {
         case .provider(let registration): return .provider(registration)
-        case .failure(let outcome): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+        case .failure(let outcome): throw Self.failure(outcome)
         }
     }
+
+    /// An outcome of the broker's own, as what a part fails with.
+    static func failure(_ outcome: Outcome) -> CIMError { CIMError(outcome.status, outcome.explanation?.text ?? "") }
 
     /// The path of the instance as one of another class in its line.
     private static func path(_ path: CIMObjectPath, of layout: ObjectLayout) -> String {
@@ -202,6 +205,7 @@ extension Broker {
     /// override of the instance's class).
     func realClass(of path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
         guard let record = records[id], let layout = schema.layout(path.className, in: record.namespace) else { throw Self.isOver(id) }
+        var isKnownToAll = true
         for served in hierarchy.served.reversed() where !served.isAncestor {
             do throws(CIMError) {
                 let part = try openPart(of: id, .getObject, target(served)) { part in
@@ -212,7 +216,13 @@ extension Broker {
                 var name = ""
                 while let batch = try await next(of: part) { name = batch.firstClassName }
                 if !name.isEmpty { return name }
-            } catch  where error.status == .notFound || error.status == .providerNotCapable {}
+            } catch  where error.status == .notFound || error.status == .providerNotCapable {
+                if error.status == .providerNotCapable { isKnownToAll = false }
+            }
+        }
+        // It has no instances of its own.
+        if isKnownToAll, layout.declaration?.isUnserved ?? false {
+            throw CIMError(.notFound, "no provider of a class below \(path.className) has this instance")
         }
         return layout.className
     }

@@ -4,6 +4,7 @@ import CIMBusWire
 import CIMMOF
 import CIMRepository
 import DBus
+import Synchronization
 
 /// MOF that comes over the bus: a provider's own (`Register`), and an administrator's (`org.cimbus1.MofCompiler`).
 ///
@@ -111,7 +112,9 @@ extension Broker {
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
-            let warnings = compiled.unit.warnings.map(\.description) + Self.othersClasses(in: compiled, not: provider, home, known)
+            let warnings =
+                compiled.unit.warnings.map(\.description) + Self.unservedClasses(in: compiled, schema.schema).map(\.description)
+                + Self.othersClasses(in: compiled, not: provider, home, known)
             if warnings.count <= Self.mostWarnings { return warnings }
             return warnings.prefix(Self.mostWarnings) + ["and \(warnings.count - Self.mostWarnings) more"]
         } catch {
@@ -131,6 +134,19 @@ extension Broker {
                 known.provider(owner, in: declaration.namespace ?? home) == nil
             else { return nil }
             return "class \(declared.name) names provider \(owner.clipped()), so calls for it go there and not to \(provider)"
+        }
+    }
+
+    /// Classes of a text that nobody can have instances of, as `schema` has them after it: a `provider` that was forgotten, or goes down from
+    /// no class above.
+    private static func unservedClasses(in compiled: CompiledMOF, _ schema: Schema) -> [MOFWarning] {
+        zip(compiled.unit.declarations, compiled.changes).compactMap { declaration, change in
+            guard case .putClass(let declared, let namespace, _) = change, let stored = schema.class(declared.name, in: namespace),
+                stored.isUnserved
+            else { return nil }
+            return MOFWarning(
+                file: declaration.file, line: declaration.firstLine, column: 1,
+                message: "class \(stored.name) is dynamic and names no provider, so nobody has instances of it")
         }
     }
 
@@ -295,20 +311,23 @@ extension Broker {
             compiled.removeAmendedQualifiers(
                 ofClasses: classFlags.contains(amended), ofInstances: instanceFlags.contains(amended), schema.schema)
             let changes = compiled.changes
+            let result = Mutex(schema.schema)
             do throws(CIMError) {
                 if isCheck {
                     try checkAreAllowed(changes)
                     let server = schema.server
                     try await repository.check(changes) { schema throws(CIMError) in
                         try schema.checkCanBeSent(changes, server: server)
+                        result.withLock { $0 = schema }
                     }
                 } else {
-                    try await commit(changes)
+                    try await commit(changes) { schema throws(CIMError) in result.withLock { $0 = schema } }
                 }
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
-            let warnings = Self.lines(of: compiled.unit.warnings)
+            let schema = result.withLock { $0 }
+            let warnings = Self.lines(of: compiled.unit.warnings + Self.unservedClasses(in: compiled, schema))
             call.reply([.int32(0), .uint32(0), .int32(0), .int32(0), .int32(0), .string(warnings)])
         } catch {
             call.reply([

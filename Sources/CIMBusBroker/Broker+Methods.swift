@@ -73,6 +73,11 @@ extension Broker {
             return .broker(.stated(.invalidMethod, "class \(declaration.name) has no method \(record.method)"), answer: nil)
         }
         let snapshot = schema.schema
+        if declaration.isUnserved, arguments.path?.isClassPath == false, !method.isStatic, !method.bypassesGetObject,
+            let nobody = hierarchy(of: layout, in: record.namespace, for: .getObject, above: false).nobody
+        {
+            return .broker(nobody, answer: nil)
+        }
         let isOverridden = snapshot.descendants(of: declaration.name, in: record.namespace).contains { name in
             let theirs = snapshot.class(name, in: record.namespace)?.method(named: method.name)
             return theirs.map { !CIMName.equal($0.origin, method.origin) } ?? false

@@ -56,13 +56,14 @@ extension Broker {
         if arguments.explains {
             let completion =
                 hierarchy.needsMerge && !plan.merges ? ["complete each object with what providers of its superclasses say"] : []
-            return explain(plan.lines + completion, record)
+            return explain(hierarchy.nobody?.explanation.map { ["ask nobody: \($0.text)"] } ?? plan.lines + completion, record)
         }
         if arguments.flags.contains(.prototype) {
             record.filter?.isActive = false
             record.filter?.onlyClass = nil
             return answer(with: [CIMInstance(className: declaration.name)], record)
         }
+        if let nobody = hierarchy.nobody { return .broker(nobody, answer: nil) }
         guard hierarchy.needsMerge, !shares.isEmpty else { return target(shares, &record) }
         // The most derived class first, and what is stored last.
         let ordered = shares.reversed().filter { $0.step.source.provider != nil } + shares.filter { $0.step.source.provider == nil }
@@ -199,7 +200,7 @@ extension Broker {
 
     /// Asks one source, in another way while it says that it cannot do this one (SEMANTICS I.7).
     private func query(_ share: QueryShare, for id: OperationID) async throws(CIMError) {
-        if case .failure(let outcome, _) = share.source { throw CIMError(outcome.status, outcome.explanation?.text ?? "") }
+        if case .failure(let outcome, _) = share.source { throw Self.failure(outcome) }
         var hasBegun = false
         var requests = [share.step.request] + share.step.fallbacks
         while true {
@@ -281,8 +282,8 @@ extension Broker {
     func object(at path: CIMObjectPath, for id: OperationID) async throws(CIMError) -> CheckedObjects? {
         guard let record = records[id] else { throw Self.isOver(id) }
         guard let layout = schema.layout(path.className, in: record.namespace), let declaration = layout.declaration else { return nil }
-        let isServed = declaration.isDynamic && declaration.providerName != nil
-        let hierarchy = hierarchy(of: layout, in: record.namespace, for: .getObject, below: !isServed)
+        let hierarchy = hierarchy(of: layout, in: record.namespace, for: .getObject, below: !declaration.isServed)
+        if let nobody = hierarchy.nobody { throw Self.failure(nobody) }
         do throws(CIMError) {
             return try await find(path, hierarchy, for: id)
         } catch {
@@ -297,7 +298,7 @@ extension Broker {
         guard let record = records[id] else { throw Self.isOver(id) }
         do throws(CIMError) {
             switch source {
-            case .failure(let outcome, _): throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+            case .failure(let outcome, _): throw Self.failure(outcome)
             case .stored:
                 return try encoded([try await storedInstance(at: path, in: record.namespace)], record)
             case .provider(let registration, let layout):

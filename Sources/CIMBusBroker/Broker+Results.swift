@@ -171,6 +171,7 @@ extension Broker {
         guard case .instances(let layout)? = record.expectation, let path = try? CIMObjectPath(parsing: reported), !path.isClassPath,
             path.namespace.map({ CIMNamespaceName($0) == record.namespace }) ?? true,
             let declaration = schema.declaration(path.className, in: record.namespace), declaration.isSameOrDerived(from: layout.className),
+            !declaration.isUnserved,
             let canonical = try? schema.canonical(path, of: declaration, in: record.namespace)
         else {
             let provider = record.registration.flatMap { core.registry.find($0)?.name } ?? ""

@@ -99,7 +99,7 @@ extension Broker {
         case .stored(let classes):
             try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
         case .failure(let outcome, _):
-            throw CIMError(outcome.status, outcome.explanation?.text ?? "")
+            throw Self.failure(outcome)
         }
     }
 

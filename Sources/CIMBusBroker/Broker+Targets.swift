@@ -72,11 +72,12 @@ extension Broker {
     private func enumerate(_ layout: ObjectLayout, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
         let isDirect = arguments.flags.contains(.directRead)
         let isShallow = arguments.flags.contains(.shallow)
-        let isServed = layout.declaration.map { $0.isDynamic && $0.providerName != nil } ?? false
+        let isServed = layout.declaration?.isServed ?? false
         // What a provider gives as its class's may be an instance of a class below, as the provider of that one knows.
         let hierarchy = hierarchy(
             of: layout, in: arguments.namespace, for: .createInstanceEnum, above: !isDirect,
             below: !isDirect && (!isShallow || isServed))
+        if let nobody = hierarchy.nobody { return .broker(nobody, answer: nil) }
         let mustFilter = isShallow && !schema.schema.children(of: layout.className, in: arguments.namespace).isEmpty
         if hierarchy.needsMerge || mustFilter && !hierarchy.served.isEmpty {
             record.work = .enumerateMerging(hierarchy, onlyClass: mustFilter ? layout.className : nil)
@@ -95,9 +96,10 @@ extension Broker {
     }
 
     private func get(_ path: CIMObjectPath, _ layout: ObjectLayout, isDirect: Bool, _ record: inout OperationRecord) -> Request.Target {
-        let isServed = layout.declaration.map { $0.isDynamic && $0.providerName != nil } ?? false
+        let isServed = layout.declaration?.isServed ?? false
         let hierarchy = hierarchy(
             of: layout, in: record.namespace, for: .getObject, above: !isDirect, below: !isServed && !isDirect)
+        if let nobody = hierarchy.nobody { return .broker(nobody, answer: nil) }
         if hierarchy.served.isEmpty {
             record.work = .instance(path)
         } else if hierarchy.served.count == 1, isServed {
@@ -110,6 +112,7 @@ extension Broker {
 
     private func delete(_ path: CIMObjectPath, _ layout: ObjectLayout, _ record: inout OperationRecord) throws(CIMError) -> Request.Target {
         let hierarchy = hierarchy(of: layout, in: record.namespace, for: .deleteInstance)
+        if let nobody = hierarchy.nobody { return .broker(nobody, answer: nil) }
         if hierarchy.served.isEmpty {
             try checkMayWrite(.deleteInstance, record)
             record.work = .commit([.deleteInstance(path, in: record.namespace)])
@@ -124,6 +127,7 @@ extension Broker {
     private func put(_ arguments: ServicesCall, _ layout: ObjectLayout, _ record: inout OperationRecord) throws(CIMError) -> Request.Target
     {
         let hierarchy = hierarchy(of: layout, in: record.namespace, for: .putInstance, below: false)
+        if let nobody = hierarchy.nobody { return .broker(nobody, answer: nil) }
         if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return hierarchy.served[0].requestTarget }
         var instance = try checkedInstance(arguments, layout)
         guard hierarchy.served.isEmpty else {
@@ -154,6 +158,7 @@ extension Broker {
     /// Who answers for a class: its provider, or, for a static class, the broker itself.
     func provider(of declaration: CIMClass, in namespace: CIMNamespaceName, for kind: Request.Kind) -> Request.Target {
         guard let name = declaration.providerName else {
+            if declaration.isUnserved { return .broker(Self.hasNoProvider(declaration), answer: nil) }
             if kind == .execMethod {
                 return .broker(.stated(.methodNotImplemented, "class \(declaration.name) names no provider for its methods"), answer: nil)
             }

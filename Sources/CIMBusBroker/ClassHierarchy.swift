@@ -37,6 +37,8 @@ struct ServedClass: Sendable {
 struct ClassHierarchy: Sendable {
     var served: [ServedClass] = []
     var stored: [String] = []
+    /// Why nobody has an instance of the named class, or of one below it: it is dynamic and names no provider, and no class below is served.
+    var nobody: Outcome?
 
     /// Where the instances are, each source for itself.
     var sources: [InstanceSource] {
@@ -63,7 +65,8 @@ extension Broker {
         let snapshot = schema.schema
         var result = ClassHierarchy()
 
-        func provider(_ declaration: CIMClass) -> String? { declaration.isDynamic && !isOwn(declaration) ? declaration.providerName : nil }
+        func provider(_ declaration: CIMClass) -> String? { declaration.isServed && !isOwn(declaration) ? declaration.providerName : nil }
+        func isStored(_ declaration: CIMClass) -> Bool { !declaration.isAbstract && (!declaration.isDynamic || isOwn(declaration)) }
         // What a class without keys has are no parts of instances below it that have some: nothing tells which belongs to which.
         func isPart(_ above: CIMClass, of below: CIMClass) -> Bool {
             !above.keyProperties.isEmpty || above.isSingleton || below.keyProperties.isEmpty
@@ -114,12 +117,15 @@ extension Broker {
             unit = index
             start = end + 1
         }
-        let isServed = provider(named) != nil
-        if !isServed, !named.isAbstract { result.stored.append(named.name) }
-        guard below else { return result }
+        if isStored(named) { result.stored.append(named.name) }
+        guard below else {
+            if named.isUnserved { result.nobody = Self.hasNoProvider(named) }
+            return result
+        }
 
-        // Everything below it. The class of a unit is its first one. A list and no recursion: nothing bounds how deep classes derive.
-        var left: [(declaration: CIMClass, unit: Int?)] = [(named, isServed ? unit : nil)]
+        // Everything below it. The class of a unit is its first one. A list and no recursion: nothing bounds how deep classes derive. A
+        // class that names no provider has no part in its instances; the units above and below it meet.
+        var left: [(declaration: CIMClass, unit: Int?)] = [(named, unit)]
         while let (declaration, unit) = left.popLast() {
             let mine = provider(declaration)
             for child in snapshot.children(of: declaration.name, in: namespace).reversed() {
@@ -132,12 +138,20 @@ extension Broker {
                         let parent = unit.flatMap { result.served[$0].layout.declaration }
                         childUnit = add(child, isAncestor: false, above: parent.map { isPart($0, of: child) } ?? true ? unit : nil)
                     }
-                } else if !child.isAbstract {
+                } else if isStored(child) {
                     result.stored.append(child.name)
                 }
                 left.append((child, childUnit))
             }
         }
+        if named.isUnserved, result.served.allSatisfy(\.isAncestor) { result.nobody = Self.hasNoProvider(named) }
         return result
+    }
+
+    /// Why an operation on a dynamic class without a provider ends: nobody is asked, the provider of a class above it neither.
+    static func hasNoProvider(_ declaration: CIMClass) -> Outcome {
+        .stated(
+            .providerNotFound,
+            "class \(declaration.name) is dynamic and names no provider, so nobody has instances of it; give it the qualifier provider")
     }
 }

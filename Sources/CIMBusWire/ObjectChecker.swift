@@ -203,6 +203,10 @@ public struct ObjectChecker: ~Copyable {
             guard layout.declaration?.isSameOrDerived(from: base.className) == true else {
                 throw ObjectFault("it is of class \(layout.className), which is neither \(base.className) nor derived from it")
             }
+            // Its path would be one that nobody answers.
+            guard layout.declaration?.isUnserved == false else {
+                throw ObjectFault("it is of class \(layout.className), which is dynamic and names no provider")
+            }
             last = layout
             return layout
         }

@@ -39,6 +39,15 @@ public struct MOFWarning: Hashable, Sendable, CustomStringConvertible {
     public var column: Int
     public var message: String
 
+    /// - Parameters:
+    ///   - line: from 1, in `file`; so `column` in its line.
+    public init(file: String, line: Int, column: Int, message: String) {
+        self.file = file
+        self.line = line
+        self.column = column
+        self.message = message
+    }
+
     /// "file:line:column: warning: message".
     public var description: String { "\(file):\(line):\(column): warning: \(message)" }
 }

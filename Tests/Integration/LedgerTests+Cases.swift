@@ -17,7 +17,7 @@ extension Integration.LedgerTests {
         Case(testDescription: "L2 R87 R137 P5 the return code alone", status: .noError) { $0.reply() },
         Case(testDescription: "L2 objects in the reply", status: .noError, objects: 2) { $0.reply(.noError, references: 0, batch(2)) },
         Case(testDescription: "R86 an error result", status: .providerNotCapable) { $0.reply(.providerNotCapable) },
-        Case(testDescription: "R106 a D-Bus error of the contract", status: .privilegeNotHeld) { $0.fail(.privilegeNotHeld, "no") },
+        Case(testDescription: "section 3 a D-Bus error of the contract", status: .privilegeNotHeld) { $0.fail(.privilegeNotHeld, "no") },
         Case(testDescription: "a status without a name", status: WBEMStatus(rawValue: 0x8007_0005)) {
             $0.reply(WBEMStatus(rawValue: 0x8007_0005))
         },
