@@ -126,7 +126,7 @@ import Testing
         withExtendedLifetime(bus) {}
     }
 
-    @Test("L11: the broker's end is every operation's, once, and the session serves again when one comes back")
+    @Test("L11, R60, R108, R134: the broker's end is that of a put, a delete and a method, too, once; the session serves with the next one")
     func brokerGone() async throws {
         let (bus, broker, session) = try await open()
         let sequence = session.enumerateInstances(of: "T_Thing")
@@ -134,6 +134,10 @@ import Testing
         let pending = session.beginDeleteInstance(try CIMObjectPath(parsing: "T_Thing.Number=1"))
         _ = try await next(broker.calls, "the delete")
         let path = try CIMObjectPath(parsing: "T_Thing.Number=1")
+        let put = session.beginPutInstance(CIMInstance(className: "T_Thing", ["Number": .uint32(1)]))
+        _ = try await next(broker.calls, "the put")
+        let invoked = session.beginInvoke(path, "Echo")
+        _ = try await next(broker.calls, "the method")
         let sync = Task { try await session.deleteInstance(path) }
         try await broker.indicate(call, [ScriptedBroker.thing(1)])
         var iterator = sequence.makeAsyncIterator()
@@ -141,6 +145,8 @@ import Testing
         await broker.connection.close()
         #expect(await #expect(throws: CIMError.self) { try await iterator.next() }?.status == .transportFailure)
         #expect(await #expect(throws: CIMError.self) { try await pending.value }?.status == .transportFailure)
+        #expect(await #expect(throws: CIMError.self) { try await put.value }?.status == .transportFailure)
+        #expect(await #expect(throws: CIMError.self) { try await invoked.value }?.status == .transportFailure)
         await #expect(throws: CIMError.self) { try await sync.value }
         await #expect(throws: CIMError.self) { try await session.getInstance("T_Thing.Number=1") }
         let second = try await ScriptedBroker(on: bus)

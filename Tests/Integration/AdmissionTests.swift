@@ -28,6 +28,9 @@ extension Integration {
             Case(
                 testDescription: "another server", operation: .delete("\\\\elsewhere\\root\\cimv2:Test_Thing=\"x\""),
                 status: .invalidObjectPath),
+            Case(
+                testDescription: "R119 delete in another namespace", operation: .delete("root/other:Test_Thing=\"x\""),
+                status: .invalidObjectPath),
             Case(testDescription: "A.5 delete of a class path", operation: .delete("Test_Thing"), status: .invalidParameter),
             Case(testDescription: "NULL class", operation: .enumerate(""), status: .invalidParameter),
             Case(testDescription: "no class name", operation: .enumerate("a b"), status: .invalidClass),

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 extension SDKTests {
-    /// What a provider sends when it asks with a query, message by message: SEMANTICS E.1, R18.
+    /// What a provider sends when it asks with a query, or while it answers one, message by message: SEMANTICS E.1, R18.
     @Suite struct FrameworkQueryTests {
         private static let partClass = CIMClass(
             name: "Test_Part",
@@ -18,7 +18,7 @@ extension SDKTests {
                 CIMProperty(name: "Number", type: CIMTypeReference(.uint32), origin: "Test_Part"),
             ])
 
-        /// Plays the broker's part in one query of 3 instances, in two replies; what it was asked is recorded.
+        /// Plays the broker's part in one query or enumeration of 3 instances, in three replies; what it was asked is recorded.
         private func playServices(on broker: BrokerStandIn) async -> Recorder<String> {
             let asked = Recorder<String>()
             let replies = Mutex([(WBEMStatus.noError, [part(0)]), (.sTimedOut, [part(1)]), (.sFalse, [part(2)])])
@@ -29,10 +29,13 @@ extension SDKTests {
                         var reader = call.reader
                         let language = (try? reader.readString()) ?? "?"
                         let query = (try? reader.readString()) ?? "?"
-                        let flags = (try? reader.readInt32()) ?? -1
-                        let context = (try? reader.readValue(Signature(verified: "a{sv}")).stringDictionary) ?? [:]
-                        asked.record(
-                            "\(language): \(query) \(flags) \(context["__OPERATION"]?.integer() ?? 0) \(context["Shade"]?.text ?? "?")")
+                        asked.record("\(language): \(query) \(Self.flagsAndContext(&reader))")
+                        call.reply([.objectPath(Contract.path(ofOperation: 7))])
+                    },
+                    "CreateInstanceEnumSemisync": .immediate { call in
+                        var reader = call.reader
+                        let className = (try? reader.readString()) ?? "?"
+                        asked.record("all of \(className) \(Self.flagsAndContext(&reader))")
                         call.reply([.objectPath(Contract.path(ofOperation: 7))])
                     },
                     "GetObject": .immediate { call in
@@ -67,6 +70,13 @@ extension SDKTests {
             return asked
         }
 
+        /// The flags, and what the context says of the operation and of the client's own.
+        private static func flagsAndContext(_ reader: inout BodyReader) -> String {
+            let flags = (try? reader.readInt32()) ?? -1
+            let context = (try? reader.readValue(Signature(verified: "a{sv}")).stringDictionary) ?? [:]
+            return "\(flags) \(context["__OPERATION"]?.integer() ?? 0) \(context["Shade"]?.text ?? "?")"
+        }
+
         private static let context: DBusValue = .dictionary([("__OPERATION", .uint64(5)), ("Shade", .string("green"))])
 
         private func enumerate(_ broker: BrokerStandIn) async throws -> Message {
@@ -92,6 +102,33 @@ extension SDKTests {
             // L8: closed once its end is there, so that the broker keeps nothing of it.
             #expect(
                 asked.all == ["WQL: \(query) 0 5 green", "wait for 1", "class Test_Part", "what is there", "wait for 1", "close"])
+            withExtendedLifetime(service) {}
+        }
+
+        /// Asks for all instances of another class while it answers a query.
+        private struct Asking: FrameworkProvider {
+            let seen: Recorder<Int>
+
+            func execQuery(_ query: FrameworkQuery, flags: OperationFlags, context: MethodContext) async throws {
+                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 1, userData: seen) { _, instance, _, seen in
+                    seen.record(number(of: instance.value))
+                }
+            }
+        }
+
+        @Test("R11, L12: the context that ExecQuery was given is passed on, as that of an enumeration is, in the semisynchronous form")
+        func contextOfQuery() async throws {
+            let bus = try await PrivateBus.start()
+            let broker = try await BrokerStandIn(on: bus)
+            let asked = await playServices(on: broker)
+            let seen = Recorder<Int>()
+            let service = RunningService(Asking(seen: seen), on: bus)
+            _ = try await soon {
+                try await broker.send(
+                    "ExecQueryAsync", [.string("WQL"), .string("SELECT * FROM Test_Thing"), .int32(0), Self.context])
+            }
+            #expect(seen.all == [0, 1, 2])
+            #expect(asked.all.filter { $0.hasPrefix("all of") } == ["all of Test_Part 1 5 green"])
             withExtendedLifetime(service) {}
         }
 

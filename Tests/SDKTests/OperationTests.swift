@@ -125,12 +125,16 @@ extension SDKTests {
             try await stage.expectQuiet()
         }
 
-        @Test("R76: a provider without partial updates refuses them, unasked", arguments: Form.allCases)
+        @Test(
+            "R50, R52, R76: a provider without partial updates refuses them, unasked; any other context goes with a put of the whole",
+            arguments: Form.allCases)
         func noPartial(form: Form) async throws {
             let puts = Recorder<[String]?>()
+            let shades = Recorder<String?>()
             let stage = try await Stage.start(
                 ThingProvider(put: { _, context in
                     puts.record(context.putProperties)
+                    shades.record(context.values["Shade"]?.text)
                     return nil
                 }))
             let options = OperationOptions().updatingOnly(["Text"])
@@ -140,6 +144,9 @@ extension SDKTests {
             // R50: without, every property is written.
             _ = try await stage.session.put(thing(1), form)
             #expect(puts.all == [nil])
+            _ = try await stage.session.put(thing(1), form, options: OperationOptions(context: ["Shade": "green"]))
+            #expect(puts.all == [nil, nil])
+            #expect(shades.all == [nil, "green"])
         }
 
         @Test("R66: where the key is NULL the provider chooses it, and the client learns the path", arguments: Form.allCases)
