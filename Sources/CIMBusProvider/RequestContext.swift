@@ -98,6 +98,9 @@ extension RequestContext {
     /// not ask for it leaves that to the provider.
     public var isStrictAboutNulls: Bool { isPartialPut && self[ContextKey.putStrictNulls]?.bool ?? false }
 
+    /// Whether a partial Put must write all of it or, where it fails, nothing: what is written by then is reverted (SEMANTICS C.1.3).
+    public var isAtomic: Bool { isPartialPut && self[ContextKey.putAtomic]?.bool ?? false }
+
     /// Whether a Put writes this property.
     public func writes(_ property: String) -> Bool { putProperties?.contains { CIMName.equal($0, property) } ?? true }
 

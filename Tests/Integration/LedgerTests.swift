@@ -27,31 +27,6 @@ extension Integration {
             try await expectQuiet(scene, [open.sink], next: .enumerate("Test_Thing"))
         }
 
-        @Test("L4 R80 R81: SetStatus alone does not end an operation; the last Release does", arguments: CallForm.allCases)
-        func statusAndReferences(form: CallForm) async throws {
-            let scene = try await Scene.start()
-            let provider = try await scene.provider()
-            let isTold = Event<Void>("SetStatus to be answered")
-            let go = Event<Void>("the release")
-            provider.on("CreateInstanceEnumAsync") { call in
-                call.reply(references: 1)
-                try await call.sink.setStatus(.noError)
-                isTold.send(())
-                try await go.value()
-                try await call.sink.release()
-            }
-            let open = try await scene.client.start(.enumerate("Test_Thing"), form)
-            try await isTold.value()
-            #expect(try await scene.client.brokerProperty("OpenOperations") == 1)
-            #expect(try await scene.client.brokerProperty("SinkReferences") == 1)
-            #expect(open.sink?.events.all.isEmpty != false)
-            let listed = try await scene.client.call(Contract.rootPath, Contract.broker, "ListOperations")
-            #expect(listed[0].elements?.first?.elements?[1].stringDictionary?["State"]?.text == "status-seen")
-            go.send(())
-            #expect(try await open.result().status == .noError)
-            try await expectQuiet(scene, [open.sink])
-        }
-
         @Test("L3 L10: only a holder may use a sink; a foreigner is refused and counted")
         func foreigners() async throws {
             let scene = try await Scene.start()

@@ -16,7 +16,7 @@ extension SDKTests {
             })
         }
 
-        @Test("L4: an operation ends when its method has returned and every reference is given back")
+        @Test("L4 R80: an operation ends when its method has returned and every reference is given back")
         func retain() async throws {
             let kept = Event<[RetainedSink]>("the sinks")
             let stage = try await Stage.start(
