@@ -23,7 +23,7 @@ import Testing
         ) { (writer: inout BodyWriter) throws(DBusError) in writer.append(instances: instances) }
     }
 
-    @Test("R28: subclasses are decoded with their own types; the class that is missing is named")
+    @Test("Subclasses are decoded with their own types; the class that is missing is named")
     func subclasses() throws {
         let message = try message([
             CIMInstance(className: "T_Base", ["Name": "a", "Born": "20260101000000.000000+000"]),

@@ -29,7 +29,7 @@ import Testing
         }
     }
 
-    @Test("L1, R2: every object before the end, decoded with the class, which is read once")
+    @Test("L1: every object before the end, decoded with the class, which is read once")
     func enumerate() async throws {
         let (bus, broker, session) = try await open()
         for _ in 0..<2 {

@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 extension SDKTests {
-    /// What a provider sends when it asks with a query, or while it answers one, message by message: SEMANTICS E.1, R18.
+    /// What a provider sends when it asks with a query, or while it answers one, message by message: SEMANTICS E.1.
     @Suite struct FrameworkQueryTests {
         private static let partClass = CIMClass(
             name: "Test_Part",
@@ -83,7 +83,7 @@ extension SDKTests {
             try await broker.send("CreateInstanceEnumAsync", [.string("Test_Thing"), .int32(0), Self.context])
         }
 
-        @Test("E.1, R18, L12: a query goes out as it is, with the context, in the semisynchronous form; its instances come one by one")
+        @Test("E.1, L12: a query goes out as it is, with the context, in the semisynchronous form; its instances come one by one")
         func query() async throws {
             let query = "SELECT Name FROM Test_Part WHERE Number < 3"
             let bus = try await PrivateBus.start()

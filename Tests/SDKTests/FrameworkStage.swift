@@ -2,6 +2,7 @@ import CIM
 import CIMBusClient
 import CIMBusProvider
 import CIMBusTestKit
+import CIMBusWire
 import Synchronization
 
 /// A stage on which a test asks what a provider asks while it serves a call, and providers that may be asked.
@@ -86,6 +87,35 @@ struct Parts: Sendable {
             [dynamic, provider("Middles")]
             class Test_Middle { [key, read] string Name; [read] uint32 Number; [read] string Text; };
             """, classes: ["Test_Middle"])
+
+    /// The same, of a provider that takes queries.
+    static let queriedMiddle = Parts(
+        registration: middle.registration,
+        mof: middle.mof + """
+            instance of MSFT_DecoupledProvider as $P { Name = "Middles"; HostingModel = "Decoupled:DBus"; };
+            instance of __InstanceProviderRegistration {
+                provider = $P; SupportsGet = TRUE; SupportsEnumeration = TRUE; QuerySupportLevels = { "WQL:UnarySelect" };
+            };
+            """, classes: middle.classes)
+}
+
+/// Looks at the broker's operations, as another process of this user does.
+struct Witness: Sendable {
+    private let client: RawClient
+
+    init(on bus: PrivateBus) async throws { client = try await RawClient.connect(to: bus) }
+
+    /// The numbers of the operations that a call is nested in, from the inside out: those that the broker made in between, too.
+    func ancestors(of context: RequestContext) async throws -> [UInt64] {
+        var ancestors: [UInt64] = []
+        var number = context.operationID
+        while let inner = number {
+            let parent = try await client.property(Contract.path(ofOperation: inner), Contract.operation, "Parent")
+            number = Contract.number(in: parent.text ?? "", below: Contract.operationsPath)
+            if let number { ancestors.append(number) }
+        }
+        return ancestors
+    }
 }
 
 func part(_ number: Int, class className: String = "Test_Part", text: String? = nil) -> CIMInstance {

@@ -157,7 +157,8 @@ extension SDKTests {
             try await provider.cancelled.wait("the provider to be told") { $0.count == 1 }
         }
 
-        @Test("F.4, F.5: the user is asked before anything changes; Yes goes on, No ends it unsent", arguments: [MI.Response.yes, .no])
+        @Test(
+            "R34, F.4, F.5: the user is asked before anything changes; Yes goes on, No ends it unsent", arguments: [MI.Response.yes, .no])
         func prompt(response: MI.Response) async throws {
             let store = ThingStore()
             let stage = try await MIStage.start(store.provider)

@@ -17,36 +17,107 @@ extension SDKTests {
             try await sink.indicate(special)
         })
 
-        @Test("R19, R20, R23, R28, R31: every instance, with no options and no callbacks, in a loop")
-        func sequence() async throws {
-            let stage = try await MIStage.start(.things(600))
-            let numbers = try await soon {
-                var numbers: [Int64?] = []
-                for try await instance in stage.session.enumerateInstances(of: "Test_Thing") {
-                    numbers.append(instance["Number"]?.int64Value)
+        @Test("R20: every instance of the class, on the server that the session is with")
+        func everyInstance() async throws {
+            let (many, few) = (try await MIStage.start(.things(600)), try await MIStage.start(.things(5)))
+            for (stage, count) in [(many, 600), (few, 5)] {
+                let numbers = try await soon {
+                    var numbers: [Int64?] = []
+                    for try await instance in stage.session.enumerateInstances(of: "Test_Thing") {
+                        numbers.append(instance["Number"]?.int64Value)
+                    }
+                    return numbers
                 }
-                return numbers
+                #expect(numbers == (0..<count).map { Int64($0) })
+                try await stage.stage.expectQuiet()
             }
-            #expect(numbers == (0..<600).map { Int64($0) })
-            try await stage.stage.expectQuiet()
         }
 
-        @Test("R21: without a valid session the enumeration fails", arguments: [false, true])
-        func closedSession(isPulled: Bool) async throws {
-            let stage = try await MIStage.start(.things(3))
-            await stage.session.close()
-            if isPulled {
-                let results = try await pullAll(stage.session.enumerateInstances(of: "Test_Thing"))
-                #expect(results.code == .invalidParameter)
-                #expect(results.moreResults == [false])
-            } else {
-                let record = MIRecord()
-                stage.session.enumerateInstances(of: "Test_Thing", callbacks: MI.OperationCallbacks(instanceResult: record.callback))
-                // At once (F.2).
-                #expect(record.now.code == .invalidParameter)
-                #expect(record.now.moreResults == [false])
+        @Test("R23: no options are the defaults: no deadline, and nothing for the provider but what the broker says")
+        func noOptions() async throws {
+            let contexts = Recorder<RequestContext>()
+            let stage = try await MIStage.start(
+                ThingProvider(enumerate: { _, context, sink in
+                    contexts.record(context)
+                    try await sink.indicate(thing(7))
+                }))
+            for options in [nil, MI.OperationOptions()] {
+                let results = try await pullAll(stage.session.enumerateInstances(of: "Test_Thing", options: options))
+                #expect(results.code == .ok)
+                #expect(results.numbers == [7])
             }
+            #expect(contexts.all.count == 2)
+            for context in contexts.all {
+                #expect(context.deadline == nil)
+                #expect(context.values.keys.allSatisfy { $0.hasPrefix("__") }, "\(context.values)")
+            }
+        }
+
+        @Test("R28: the class that is named is enumerated, and its provider asked for that one", arguments: Things.classes)
+        func namedClass(className: String) async throws {
+            let asked = Recorder<String>()
+            let stage = try await MIStage.start(
+                ThingProvider(enumerate: { className, _, sink in
+                    asked.record(className)
+                    let key: CIMInstance.Property =
+                        className == "Test_Ticket" ? .init(name: "Number", value: .uint32(3)) : .init(name: "Name", value: "n")
+                    try await sink.indicate(CIMInstance(className: className, [key]))
+                }))
+            let results = try await pullAll(stage.session.enumerateInstances(of: className))
+            #expect(results.code == .ok)
+            #expect(results.instances.map(\.className) == [className])
+            #expect(asked.all == [className])
+        }
+
+        @Test("R31: without callbacks the results are pulled, one by one, while the provider goes on")
+        func pullMode() async throws {
+            let go = Event<Void>("the first result")
+            let stage = try await MIStage.start(
+                ThingProvider(enumerate: { _, _, sink in
+                    try await sink.indicate(thing(0))
+                    try await go.value()
+                    try await sink.indicate(thing(1))
+                }))
+            let operation = stage.session.enumerateInstances(of: "Test_Thing", callbacks: nil)
+            let first = try await soon { try await operation.getInstance() }
+            #expect(first.instance?["Number"] == .uint32(0))
+            #expect(first.moreResults)
+            go.send(())
+            let rest = try await pullAll(operation)
+            #expect(rest.numbers == [1])
+            #expect(rest.moreResults == [true, false])
+            #expect(rest.code == .ok)
+        }
+
+        @Test("R21: without a valid session the enumeration fails, and nobody is asked", arguments: [false, true])
+        func closedSession(isPulled: Bool) async throws {
+            let asked = Recorder<String>()
+            let stage = try await MIStage.start(ThingProvider(enumerate: { className, _, _ in asked.record(className) }))
+            let session = stage.session
+            func expectRefusal() async throws {
+                if isPulled {
+                    let results = try await pullAll(session.enumerateInstances(of: "Test_Thing"))
+                    #expect(results.code == .invalidParameter)
+                    #expect(results.moreResults == [false])
+                } else {
+                    let record = MIRecord()
+                    session.enumerateInstances(of: "Test_Thing", callbacks: MI.OperationCallbacks(instanceResult: record.callback))
+                    // At once (F.2).
+                    #expect(record.now.code == .invalidParameter)
+                    #expect(record.now.moreResults == [false])
+                }
+            }
+            let open = session.enumerateInstances(of: "Test_Thing")
+            #expect(try await pullAll(open).code == .ok)
+            // It waits for the one that is not closed.
+            let closed = Event<Void>("the close of the session")
+            session.close(completion: { closed.send(()) })
+            try await expectRefusal()
+            try await soon { try await open.close() }
+            try await closed.value()
+            try await expectRefusal()
             try await stage.stage.expectQuiet()
+            #expect(asked.all == ["Test_Thing"])
         }
 
         @Test("R22: polymorphism: deep, shallow, deep with the properties of the base class only")
@@ -141,25 +212,41 @@ extension SDKTests {
             #expect(seen.all.count == 1)
         }
 
-        @Test("R25, R26, R27: namespaces")
-        func namespaces() async throws {
+        private func results(_ stage: MIStage, in namespace: String?) async throws -> MIResults {
+            try await pullAll(stage.session.enumerateInstances(of: "Test_Thing", in: namespace))
+        }
+
+        @Test("R25: without a namespace it is the server's default, root/cimv2")
+        func defaultNamespace() async throws {
             let stage = try await MIStage.start(.things(2))
-            func results(_ namespace: String?) async throws -> MIResults {
-                try await pullAll(stage.session.enumerateInstances(of: "Test_Thing", in: namespace))
-            }
-            #expect(try await results(nil).numbers == [0, 1])
-            #expect(try await results("root/cimv2").numbers == [0, 1])
-            // WMI's form, and both at once, are the same name.
-            for name in ["ROOT\\CIMV2", "root\\cimv2"] { #expect(try await results(name).numbers == [0, 1], "\(name)") }
-            for name in [
-                "root\\", "\\root\\cimv2", "root\\\\cimv2", "/root/cimv2", "root/cimv2/", "\\\\machine\\root\\cimv2",
-                "//machine/root/cimv2", "", "root//cimv2", "machine:root/cimv2",
-            ] {
-                let refused = try await results(name)
+            #expect(try await results(stage, in: nil).numbers == [0, 1])
+        }
+
+        @Test("R26: a namespace with the name of a computer is refused, and nobody is asked")
+        func computerName() async throws {
+            let asked = Recorder<String>()
+            let stage = try await MIStage.start(ThingProvider(enumerate: { className, _, _ in asked.record(className) }))
+            for name in ["\\\\machine\\root\\cimv2", "\\\\.\\root\\cimv2", "//machine/root/cimv2", "machine:root/cimv2"] {
+                let refused = try await results(stage, in: name)
                 #expect(refused.code == .invalidParameter, "\(name)")
                 #expect(refused.moreResults == [false])
             }
-            #expect(try await results("root/elsewhere").code == .invalidNamespace)
+            #expect(asked.all.isEmpty)
+        }
+
+        @Test("R27: the parts of a namespace are separated by /, and none is empty")
+        func separators() async throws {
+            let stage = try await MIStage.start(.things(2))
+            #expect(try await results(stage, in: "root/cimv2").numbers == [0, 1])
+            // WMI's form, and both at once, are the same name.
+            for name in ["ROOT\\CIMV2", "root\\cimv2"] { #expect(try await results(stage, in: name).numbers == [0, 1], "\(name)") }
+            for name in ["root\\", "\\root\\cimv2", "root\\\\cimv2", "/root/cimv2", "root/cimv2/", "", "root//cimv2"] {
+                let refused = try await results(stage, in: name)
+                #expect(refused.code == .invalidParameter, "\(name)")
+                #expect(refused.moreResults == [false])
+            }
+            #expect(try await results(stage, in: "root").code == .invalidClass)
+            #expect(try await results(stage, in: "root/elsewhere").code == .invalidNamespace)
         }
 
         @Test("R28: a class that is not there, and a name that is none")
@@ -171,17 +258,44 @@ extension SDKTests {
             }
         }
 
-        @Test("R29, R30: only key properties, or all", arguments: [true, false])
-        func keysOnly(keysOnly: Bool) async throws {
-            let stage = try await MIStage.start(Self.family)
-            let results = try await pullAll(stage.session.enumerateInstances(of: "Test_Thing", keysOnly: keysOnly))
-            #expect(results.instances.count == 2)
-            for instance in results.instances {
-                #expect(instance["Name"] != nil)
-                #expect(instance.path?.relativePath.hasPrefix(instance.className) == true)
-                #expect((instance["Text"] == nil) == keysOnly)
-                if keysOnly { #expect(instance.properties.map(\.name) == ["Name"]) }
+        @Test("R29: with keysOnly there are key properties and no others; the provider is told")
+        func keysOnly() async throws {
+            let requested = Recorder<MethodContext.RequestedProperties>()
+            var provider = Self.family
+            provider.enumerate = { className, context, sink in
+                requested.record(context.requestedProperties)
+                try await Self.family.enumerate?(className, context, sink)
             }
+            let stage = try await MIStage.start(provider)
+            let results = try await pullAll(stage.session.enumerateInstances(of: "Test_Thing", keysOnly: true))
+            #expect(results.code == .ok)
+            #expect(results.instances.map { $0.properties.map(\.name) } == [["Name"], ["Name"]])
+            #expect(
+                Set(results.instances.map { $0.path?.relativePath }) == [
+                    #"Test_Thing.Name="n0""#, #"Test_SpecialThing.Name="n1""#,
+                ])
+            #expect(requested.all == [.keys])
+        }
+
+        @Test("R30: without keysOnly there are all properties, those of the subclass, too; the provider is told so")
+        func allProperties() async throws {
+            let requested = Recorder<MethodContext.RequestedProperties>()
+            var provider = Self.family
+            provider.enumerate = { className, context, sink in
+                requested.record(context.requestedProperties)
+                try await Self.family.enumerate?(className, context, sink)
+            }
+            let stage = try await MIStage.start(provider)
+            let results = try await pullAll(stage.session.enumerateInstances(of: "Test_Thing", keysOnly: false))
+            #expect(results.code == .ok)
+            func instance(_ className: String) -> CIMInstance? { results.instances.first { $0.className == className } }
+            let plain = try #require(instance("Test_Thing"))
+            #expect(plain["Name"] == "n0" && plain["Number"] == .uint32(0) && plain["Text"] == "plain")
+            let special = try #require(instance("Test_SpecialThing"))
+            #expect(special["Name"] == "n1" && special["Number"] == .uint32(1) && special["Text"] == "special")
+            #expect(special["Bytes"] == .array(of: .uint8, [.uint8(7)]))
+            #expect(results.instances.count == 2)
+            #expect(requested.all == [.all])
         }
 
         @Test("R32: with instanceResult the operation runs by itself, one call for each result, one last")

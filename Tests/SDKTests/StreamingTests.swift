@@ -92,7 +92,7 @@ extension SDKTests {
             }
         }
 
-        @Test("R28: instances of a derived class come as what they are, with their own class's types", arguments: Form.allCases)
+        @Test("Instances of a derived class come as what they are, with their own class's types", arguments: Form.allCases)
         func derivedClass(form: Form) async throws {
             let since = try #require(CIMDateTime("20200229123456.000007+060"))
             let special = CIMInstance(

@@ -16,7 +16,7 @@ extension MI.Session {
         return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
             try Self.check(name: className, "class")
             let base = flags.polymorphism == .deepBasePropertiesOnly ? className : nil
-            let shape = MI.InstanceShape(keysOnly: keysOnly, baseClass: base, derivation: flags.wantsDerivation)
+            let shape = MI.InstanceShape(baseClass: base, derivation: flags.wantsDerivation)
             let request = ServicesRequest.createInstanceEnum(className, target.keysOnly(keysOnly).options, flags.enumeration)
             return .services(target, request, expecting: className) { (decoder, message) async throws(CIMError) in
                 try await target.readInstances(&decoder, message, shape)
@@ -55,7 +55,7 @@ extension MI.Session {
             let conditions = [("AssocClass", associationClass), ("ResultClass", resultClass), ("Role", role), ("ResultRole", resultRole)]
             let expression = try target.expression("ASSOCIATORS OF", path, conditions)
             return target.keysOnly(keysOnly).query(
-                expression, dialect: "WQL", MI.InstanceShape(keysOnly: keysOnly, derivation: flags.wantsDerivation))
+                expression, dialect: "WQL", MI.InstanceShape(derivation: flags.wantsDerivation))
         }
     }
 
@@ -72,7 +72,7 @@ extension MI.Session {
         return begin(request, callback: callbacks?.instanceResult) { (target) throws(CIMError) in
             let expression = try target.expression("REFERENCES OF", path, [("ResultClass", resultClass), ("Role", role)])
             return target.keysOnly(keysOnly).query(
-                expression, dialect: "WQL", MI.InstanceShape(keysOnly: keysOnly, derivation: flags.wantsDerivation))
+                expression, dialect: "WQL", MI.InstanceShape(derivation: flags.wantsDerivation))
         }
     }
 
@@ -84,7 +84,7 @@ extension MI.Session {
 }
 
 extension MI.Session.Target {
-    /// Asks for keys only. A provider may give more.
+    /// Asks for keys only (R29). The broker cuts off what a provider gives beside them.
     func keysOnly(_ keysOnly: Bool) -> MI.Session.Target {
         guard keysOnly else { return self }
         var target = self

@@ -49,9 +49,9 @@ public struct NestedInstances: AsyncSequence, Sendable {
 
         public mutating func next(isolation actor: isolated (any Actor)?) async throws(CIMError) -> CIMInstance? {
             while true {
-                while index < batch.count {
+                if index < batch.count {
                     defer { index += 1 }
-                    if sequence.includes(batch[index]) { return batch[index] }
+                    return batch[index]
                 }
                 if isAtEnd { return nil }
                 do throws(CIMError) {
@@ -93,12 +93,6 @@ extension NestedInstances {
         }
     }
 
-    /// Providers may give those of the classes below with their own.
-    fileprivate func includes(_ instance: CIMInstance) -> Bool {
-        guard case .instances(let className, isDeep: false) = source else { return true }
-        return CIMName.equal(instance.className, className)
-    }
-
     fileprivate func open() async throws(CIMError) -> NestedEnumeration {
         let method: String
         let subject: [DBusValue]
@@ -108,6 +102,7 @@ extension NestedInstances {
             guard !className.isEmpty else { throw CIMError(.invalidParameter, "the name of the class is empty") }
             method = "CreateInstanceEnum"
             subject = [.string(className)]
+            // The broker keeps back what a provider gives of the classes below (R1).
             if !isDeep { flags = .shallow }
         case .query(let text):
             guard !text.isEmpty else { throw CIMError(.invalidParameter, "the query is empty") }
