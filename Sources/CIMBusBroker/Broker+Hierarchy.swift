@@ -161,7 +161,8 @@ extension Broker {
     // MARK: - Delete
 
     /// Every concrete class of the hierarchy, above and below, each with the path as its own; those that are concrete below no concrete class
-    /// decide, and one success among them is enough (C.2, R136). The others' failures are nobody's; the objects of all are the client's (R135).
+    /// decide, and one success among them is enough (C.2, R136); without one, a failure that says more than NotFound is the result. The others'
+    /// failures are nobody's; the objects of all are the client's (R135).
     func delete(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
         guard let record = records[id] else { throw Self.isOver(id) }
         var decisive: CIMError?
@@ -182,7 +183,7 @@ extension Broker {
             } catch {
                 // A whole that has ended asks nobody else.
                 if records[id] == nil { throw error }
-                if served.isTopmost, decisive == nil { decisive = error }
+                if served.isTopmost, decisive == nil || Self.isOthers(decisive) && !Self.isOthers(error) { decisive = error }
             }
         }
         if !hierarchy.stored.isEmpty, rights.mayWrite(uid: record.userID) {
@@ -190,7 +191,8 @@ extension Broker {
                 try await commit([.deleteInstance(path, in: record.namespace)])
                 hasSucceeded = true
             } catch {
-                if error.status != .notFound || !hierarchy.served.contains(where: \.isTopmost) { decisive = decisive ?? error }
+                let isTold = error.status != .notFound || !hierarchy.served.contains(where: \.isTopmost)
+                if isTold, decisive == nil || Self.isOthers(decisive) { decisive = error }
             }
         } else if !hierarchy.stored.isEmpty, !hasSucceeded, decisive == nil {
             try checkMayWrite(.deleteInstance, record.value)
@@ -198,6 +200,9 @@ extension Broker {
         if hasSucceeded { return }
         throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")
     }
+
+    /// Whether a failure says no more than that the instance is none of this provider's: any other failure says more.
+    private static func isOthers(_ error: CIMError?) -> Bool { error?.status == .notFound || error?.status == .providerNotCapable }
 
     // MARK: - Methods
 

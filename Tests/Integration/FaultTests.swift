@@ -92,7 +92,7 @@ extension Integration {
             Fault(testDescription: "a failed reply", script: "failed-reply", status: .notFound),
         ]
 
-        @Test("L1 to L10, P1 to P7: every fault ends with one final status", arguments: faults, CallForm.allCases)
+        @Test("L1 to L10: every fault ends with one final status", arguments: faults, CallForm.allCases)
         func enumeration(fault: Fault, form: CallForm) async throws {
             let scene = try await Scene.start(options: fault.options)
             var faulty = try await FaultyProcess.start(on: scene.bus)

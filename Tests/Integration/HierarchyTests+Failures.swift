@@ -172,8 +172,10 @@ extension Integration.HierarchyTests {
         try await expectQuiet(family.scene)
     }
 
-    @Test("R138 R139: in a put or a delete over several providers a status that was set wins over the reply, success and failure alike")
-    func statusWins() async throws {
+    @Test(
+        "R137 R138 R139: each provider of a put over several, and the one that decides a delete, reports by the return code or SetStatus; SetStatus wins",
+        arguments: CallForm.allCases)
+    func reportsOfSeveral(form: CallForm) async throws {
         let family = try await Family.start()
         for provider in family.all { provider.onEverything { $0.reply() } }
         let operations: [(RawOperation, RawProvider)] = [
@@ -181,21 +183,38 @@ extension Integration.HierarchyTests {
             (.delete("Test_B.Name=\"n\""), family.a),
         ]
         for (operation, provider) in operations {
-            for form in CallForm.allCases {
-                provider.onEverything { call in
-                    try await call.sink.setStatus(.noError)
-                    call.fail(.failed, "too late")
-                }
-                let success = try await family.scene.client.run(operation, form)
-                #expect(success.status == .noError, "\(operation) \(form): \(success.message)")
-                provider.onEverything { call in
-                    try await call.sink.setStatus(.accessDenied)
-                    call.reply()
-                }
-                let failure = try await family.scene.client.run(operation, form)
-                #expect(failure.status == .accessDenied, "\(operation) \(form): \(failure.message)")
+            for report in WriteReport.all {
+                provider.onEverything(report.script)
+                let open = try await family.scene.client.start(operation, form)
+                let result = try await open.result()
+                #expect(result.status == report.status, "\(operation.member) of \(provider.name), \(report): \(result.message)")
+                try await expectQuiet(family.scene, [open.sink])
             }
             provider.onEverything { $0.reply() }
+        }
+        try await expectQuiet(family.scene)
+    }
+
+    @Test(
+        "R138 R139: where several providers decide a delete, what each of them set counts, whatever it returned",
+        arguments: CallForm.allCases)
+    func reportsOfDeciders(form: CallForm) async throws {
+        let family = try await Family.start(abstract: "AB")
+        @Sendable func set(_ status: WBEMStatus, returning code: WBEMStatus) -> RawProvider.Script {
+            { call in
+                try await call.sink.setStatus(status)
+                call.reply(code)
+            }
+        }
+        for (c, d, status) in [
+            (set(.accessDenied, returning: .noError), set(.noError, returning: .failed), WBEMStatus.noError),
+            (set(.noError, returning: .failed), set(.accessDenied, returning: .noError), .noError),
+            (set(.accessDenied, returning: .noError), set(.notFound, returning: .noError), .accessDenied),
+        ] {
+            family.c.on("DeleteInstanceAsync", c)
+            family.d.on("DeleteInstanceAsync", d)
+            let result = try await family.scene.client.run(.delete("Test_B.Name=\"n\""), form)
+            #expect(result.status == status, "\(result.message)")
         }
         try await expectQuiet(family.scene)
     }

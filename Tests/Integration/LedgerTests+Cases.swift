@@ -14,7 +14,7 @@ extension Integration.LedgerTests {
     }
 
     static let cases: [Case] = [
-        Case(testDescription: "L2 R87 R137 P5 the return code alone", status: .noError) { $0.reply() },
+        Case(testDescription: "L2 R87 the return code alone", status: .noError) { $0.reply() },
         Case(testDescription: "L2 objects in the reply", status: .noError, objects: 2) { $0.reply(.noError, references: 0, batch(2)) },
         Case(testDescription: "R86 an error result", status: .providerNotCapable) { $0.reply(.providerNotCapable) },
         Case(testDescription: "section 3 a D-Bus error of the contract", status: .privilegeNotHeld) { $0.fail(.privilegeNotHeld, "no") },
@@ -26,21 +26,21 @@ extension Integration.LedgerTests {
         },
         Case(testDescription: "section 3 UnknownMethod", status: .providerNotCapable) { $0.call.fail(.unknownMethod, "no") },
         Case(testDescription: "section 3 a reply of another form", status: .providerFailure) { $0.call.reply([.uint32(0)]) },
-        Case(testDescription: "R138 SetStatus alone", status: .noError, objects: 1) { call in
+        Case(testDescription: "SetStatus alone", status: .noError, objects: 1) { call in
             call.reply(references: 1)
             try await call.sink.indicate(batch(1))
             try await call.sink.setStatus(.noError)
             try await call.sink.release()
         },
-        Case(testDescription: "R139 SetStatus wins over the return code", status: .failed) { call in
+        Case(testDescription: "SetStatus wins over the return code", status: .failed) { call in
             try await call.sink.setStatus(.failed)
             call.reply(.noError)
         },
-        Case(testDescription: "R139 SetStatus wins over an error reply", status: .noError) { call in
+        Case(testDescription: "SetStatus wins over an error reply", status: .noError) { call in
             try await call.sink.setStatus(.noError)
             call.fail(.failed, "too late")
         },
-        Case(testDescription: "P7 L10 the first of two final statuses", status: .noError) { call in
+        Case(testDescription: "L10 the first of two final statuses", status: .noError) { call in
             call.reply(references: 1)
             try await call.sink.setStatus(.noError)
             #expect(await refusal { try await call.sink.setStatus(.failed) } == .unexpected)

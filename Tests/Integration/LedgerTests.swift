@@ -6,9 +6,9 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// Who holds a sink, and what that means for the operation (L2 to L6, L10; R80, R81, R137 to R139; P3, P5 to P7).
+    /// Who holds a sink, and what that means for the operation (L2 to L6, L10; R80, R81).
     @Suite struct LedgerTests {
-        @Test("L2 to L5, L10, R80, R81, R86, R87, R137 to R139, P5, P7", arguments: cases, CallForm.allCases)
+        @Test("L2 to L5, L10, R80, R81, R86, R87", arguments: cases, CallForm.allCases)
         func ends(entry: Case, form: CallForm) async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

@@ -150,7 +150,7 @@ extension Integration {
             #expect(try await scene.client.run(.enumerate("Test_Keyed")).objects.count == 3)
         }
 
-        @Test("R79 R115 R140: the semisynchronous form, which the pages recommend, is there for every operation, with the same result")
+        @Test("R79 R115: the semisynchronous form, which the pages recommend, is there for every operation, with the same result")
         func semisynchronous() async throws {
             let (scene, provider) = try await start()
             for operation in [
