@@ -17,7 +17,7 @@ extension SDKTests {
             try await sink.indicate(special)
         })
 
-        @Test("R20: every instance of the class, on the server that the session is with")
+        @Test("R19, R20: every instance of the class, on the server that the session is with")
         func everyInstance() async throws {
             let (many, few) = (try await MIStage.start(.things(600)), try await MIStage.start(.things(5)))
             for (stage, count) in [(many, 600), (few, 5)] {

@@ -58,8 +58,12 @@ def tests():
                 yield Test(place, match.group(1).replace('\\"', '"'), module, function.group(1) if function else "", True)
 
 
+def overlap(one, other):
+    return one[0] < other[1] and other[0] < one[1]
+
+
 def read():
-    """The mutations, why a rule has none (by rule), and what is wrong with the lists."""
+    """The mutations (those that change the same text in different layers: a build has one layer), why a rule has none (by rule), and what is wrong with the lists."""
     mutations, without, faults = [], {}, []
     titles = {}
     for test in tests():
@@ -80,7 +84,6 @@ def read():
             if missing:
                 faults.append(f"{where}: has no {', '.join(sorted(missing))}")
                 continue
-            mutations.append(entry)
             if name in names:
                 faults.append(f"{where}: the name is taken")
             names.add(name)
@@ -99,10 +102,10 @@ def read():
                 faults.append(f"{where}: the new text has no MUTANT")
             start = text.index(entry["old"])
             span = (start, start + len(entry["old"]))
-            for other, taken in places.get(entry["file"], []):
-                if span[0] < taken[1] and taken[0] < span[1]:
-                    faults.append(f"{where}: changes the same text of {entry['file']} as {other}")
-            places.setdefault(entry["file"], []).append((name, span))
+            taken = places.setdefault(entry["file"], [])
+            entry["layer"] = next(n for n in range(len(taken) + 1) if not any(n == m and overlap(span, s) for m, s in taken))
+            taken.append((entry["layer"], span))
+            mutations.append(entry)
     return mutations, without, faults
 
 
