@@ -65,10 +65,8 @@ struct ServicesCall {
             }
             if kind == .execMethod { object = try Self.passObject(&reader) }
             if form == .async {
+                // Whether it is NULL, the core says.
                 let path = try reader.readObjectPath()
-                if path == Contract.null {
-                    throw CIMError(.invalidParameter, "\(kind.rawValue)Async: the sink is NULL (/); give the path of an ObjectSink")
-                }
                 guard path.text.utf8.count <= Self.longestSink else {
                     throw CIMError(.invalidParameter, "\(kind.rawValue)Async: the sink's path is longer than \(Self.longestSink) bytes")
                 }

@@ -213,7 +213,7 @@ struct LedgerTests {
         expectSafe(scene)
     }
 
-    @Test("R103: a method has one out-parameter object, in whichever way it comes")
+    @Test("R110: a method has one out-parameter object, in whichever way it comes")
     func methodObjects() throws {
         var scene = Scene()
         let first = try scene.open(.sync, .execMethod)

@@ -36,7 +36,7 @@ extension Integration {
         }
 
         @Test(
-            "R77 R78 R105 R114: objects first, then one final status",
+            "R77 R78: objects first, then one final status",
             arguments: [RawOperation.enumerate("Test_Thing"), .get(thing("thing0"))])
         func order(operation: RawOperation) async throws {
             let scene = try await Scene.start()

@@ -15,11 +15,7 @@ extension Integration {
                 [Implemented, Static] uint32 Count();
                 [Implemented, Static] uint32 Sum([in, ID(1)] uint32 B, [in, ID(0)] uint32 A, [out, ID(2)] string Words);
             };
-            [dynamic, provider("Raw")] class Test_Other
-            {
-                [key] string Name;
-                [Implemented, Static] uint32 Count();
-            };
+            [dynamic, provider("Raw")] class Test_Other { [key] string Name; };
             """
 
         func start() async throws -> (Scene, RawProvider) {
@@ -150,7 +146,7 @@ extension Integration {
             #expect(try await scene.client.run(.enumerate("Test_Keyed")).objects.count == 3)
         }
 
-        @Test("R79 R115: the semisynchronous form, which the pages recommend, is there for every operation, with the same result")
+        @Test("R79: the semisynchronous form, which the pages recommend, is there for every operation, with the same result")
         func semisynchronous() async throws {
             let (scene, provider) = try await start()
             for operation in [
@@ -158,48 +154,6 @@ extension Integration {
             ] {
                 #expect(try await scene.client.run(operation, .semisync).status == .noError)
             }
-        }
-
-        @Test("R90 R109: a method runs in a provider, never in the broker; one provider serves many classes")
-        func providers() async throws {
-            let (scene, provider) = try await start()
-            for name in ["Test_Thing", "Test_Other"] {
-                #expect(try await scene.client.run(.invoke(name, "Count")).status == .noError)
-                #expect(provider.calls.all.last?.target == name)
-            }
-            await provider.close()
-            try await scene.waitForState("absent", of: provider.registrationPath)
-            #expect(try await scene.client.run(.invoke("Test_Thing", "Count")).status == .providerLoadFailure)
-        }
-
-        @Test(
-            "R94 R98 R99 R100 R101 R104 R110 R118: the name selects the method; one property of __PARAMETERS for each in parameter, NULL where it has none; IDs are no matter; one object comes back"
-        )
-        func parameters() async throws {
-            let (scene, provider) = try await start()
-            provider.on("ExecMethodAsync") { call in
-                call.reply(
-                    .noError,
-                    [[("__CLASS", .string("__PARAMETERS")), ("Words", .string(call.invoked)), ("ReturnValue", .uint32(3))]])
-            }
-            let none = try await scene.client.run(.invoke("Test_Thing", "Sum", [("A", .uint32(1)), ("B", .uint32(2))]))
-            #expect(none.objects.count == 1)
-            #expect(none.objects.first?["ReturnValue"] == .uint32(3))
-            #expect(none.objects.first?["Words"]?.text == "Sum")
-            #expect(none.objects.first?["__CLASS"]?.text == "__PARAMETERS")
-            let input = try #require(provider.calls.all.last?.input)
-            #expect(Set(input.keys.filter { !$0.hasPrefix("__") }) == ["A", "B"])
-            #expect(input["__CLASS"]?.text == "__PARAMETERS")
-            let spawned = try await scene.client.run(
-                .invoke("Test_Thing", "Sum", [("__CLASS", .string("__Parameters")), ("b", .int32(2)), ("a", .int32(1))]))
-            #expect(spawned.status == .noError, "\(spawned.message)")
-            #expect(provider.calls.all.last?.input == input)
-            provider.on("ExecMethodAsync") { $0.reply() }
-            #expect(try await scene.client.run(.invoke("Test_Thing", "Count")).status == .noError)
-            #expect(provider.calls.all.last?.invoked == "Count")
-            // No parameters and no return value: nothing to indicate.
-            #expect(try await scene.client.run(.invoke("Test_Thing", "Count"), .async).objects.isEmpty)
-            try await expectQuiet(scene)
         }
     }
 }

@@ -29,6 +29,8 @@ final class BrokerStandIn: Sendable {
     let sent = Recorder<Sent>()
     /// The classes that were asked for.
     let reads = Recorder<String>()
+    /// With which contexts.
+    let readContexts = Recorder<[String: DBusValue]>()
     private let credit: Credit
 
     /// Batches that wait for their reply.
@@ -73,7 +75,7 @@ final class BrokerStandIn: Sendable {
         self.connection = connection
         let credit = Credit(isWithheld: withholdsCredit)
         self.credit = credit
-        let (providers, sent, reads) = (providers, sent, reads)
+        let (providers, sent, reads, readContexts) = (providers, sent, reads, readContexts)
         let refused = Mutex(refusals[...])
         let registrar = ExportedInterface(
             Interfaces.registrar,
@@ -125,7 +127,9 @@ final class BrokerStandIn: Sendable {
             Interfaces.services,
             methods: [
                 "GetObject": .immediate { call in
-                    reads.record((try? call.message.values())?.first?.text ?? "")
+                    let values = (try? call.message.values()) ?? []
+                    reads.record(values.first?.text ?? "")
+                    readContexts.record(values.last?.stringDictionary ?? [:])
                     switch answers.withLock({ $0.popFirst() }) ?? .failure(CIMError(.failed, "once too often")) {
                     case .failure(let error): call.fail(DBusError(error))
                     case .success(let declaration):

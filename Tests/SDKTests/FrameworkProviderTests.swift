@@ -114,7 +114,7 @@ extension SDKTests {
         }
 
         @Test(
-            "R91 to R94, R103, R110 to R118: the method, its object, and the out object spawned from its out class",
+            "R93, R94, R112, R113, R118: the method, its object, and the out object spawned from its out class",
             arguments: Form.allCases)
         func method(form: Form) async throws {
             let things = FrameworkThings()

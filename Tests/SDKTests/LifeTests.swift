@@ -71,6 +71,27 @@ extension SDKTests {
             withExtendedLifetime(second) {}
         }
 
+        @Test(
+            "R108: a method whose connection is lost ends with a transport error: TransportFailure without the broker, FatalTransportError without the bus",
+            arguments: Form.allCases)
+        func methodLosesConnection(form: Form) async throws {
+            for isBus in [false, true] {
+                let started = Event<Void>("the method")
+                let stage = try await Stage.start(
+                    ThingProvider(invoke: { _, _, _, _ in
+                        started.send(())
+                        await untilCancelled()
+                        throw CancellationError()
+                    }))
+                let session = stage.session
+                let pending = Task { try await session.call(path("a"), "Echo", ["sInArg": "x"], form) }
+                try await started.value()
+                if isBus { stage.bus.daemon.signal(SIGKILL) } else { try await stage.broker.process.killAndWait() }
+                #expect(
+                    await failure("the method") { try await pending.value } == (isBus ? .fatalTransportError : .transportFailure))
+            }
+        }
+
         private func failure<Value: Sendable>(_ what: String, _ body: @escaping @Sendable () async throws -> Value) async -> WBEMStatus? {
             do {
                 _ = try await soon(what, body)

@@ -68,6 +68,39 @@ extension SDKTests {
             withExtendedLifetime(shelves) {}
         }
 
+        @Test(
+            "R117: what a provider asks of others during a method is asked with the method's own context", arguments: Form.allCases)
+        func nestedInMethod(form: Form) async throws {
+            let inner = Recorder<RequestContext>()
+            let stage = try await Stage.start(
+                ThingProvider(invoke: { _, _, _, context in
+                    _ = try await context.getClass("Test_Shelf")
+                    let one = try await context.getInstance(at: Self.shelfPath)
+                    let moved = try await context.invoke("Move", at: Self.shelfPath, parameters: ["To": "b"])
+                    return Output(returnValue: moved["ReturnValue"], ["sOutArg": one["Name"] ?? .null])
+                }))
+            let shelves = try await self.shelves(
+                ThingProvider(
+                    get: { _, context in
+                        inner.record(context)
+                        return Self.shelf
+                    },
+                    invoke: { _, _, parameters, context in
+                        inner.record(context)
+                        return Output(returnValue: .uint32(3), ["From": parameters["To"] ?? .null])
+                    }), on: stage)
+            let options = OperationOptions(context: ["Shade": "green"])
+            let result = try await stage.session.call(path("n"), "Echo", ["sInArg": "x"], form, options: options)
+            #expect(result.returnValue == .uint32(3) && result["sOutArg"] == "s")
+            #expect(inner.all.count == 2)
+            for context in inner.all {
+                #expect(context.values["Shade"]?.text == "green")
+                #expect(context.originUserID == getuid())
+            }
+            try await stage.expectQuiet()
+            withExtendedLifetime(shelves) {}
+        }
+
         @Test("L12: an error of a nested call is thrown as it is, and may be the outer one's")
         func failure() async throws {
             let stage = try await Stage.start(
