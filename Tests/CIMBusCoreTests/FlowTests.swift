@@ -239,6 +239,9 @@ struct FlowTests {
         let silent = try scene.open(.sync)
         scene.progress(scene.sink(of: silent), object: scene.object())
         #expect(scene.witness.payloads.isEmpty)
+        let without = try scene.open(.async(sink: "/without"), progress: true)
+        scene.answer(scene.sink(of: without))
+        #expect(scene.effects == [.finish(without, Outcome(.noError))])
         expectSafe(scene)
     }
 

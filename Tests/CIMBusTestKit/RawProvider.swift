@@ -128,7 +128,8 @@ public final class RawProvider: Sendable {
         serveFromMemory(call)
     }
 
-    private func serveFromMemory(_ call: ProviderCall) {
+    /// What it does with a call that no script is for.
+    public func serveFromMemory(_ call: ProviderCall) {
         let key = call.method == "PutInstanceAsync" ? call.input["Name"]?.text ?? "" : Self.key(in: call.target)
         switch call.method {
         case "CreateInstanceEnumAsync":

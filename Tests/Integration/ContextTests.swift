@@ -81,8 +81,9 @@ extension Integration {
             let provider = try await scene.provider()
             for status in [WBEMStatus.providerNotCapable, .unsupportedParameter, .unsupportedPutExtension, .accessDenied] {
                 provider.on("PutInstanceAsync") { $0.fail(status, "refused in so many words") }
-                let result = try await scene.client.run(.put(provider.thing("thing0")), form, context: Self.partial)
+                let result = try await scene.client.run(.put(provider.thing("thing0")), form, flags: 2, context: Self.partial)
                 #expect(result.status == status)
+                #expect(provider.calls.all.last?.flags == 2)
                 #expect(result.message.contains("refused in so many words"))
             }
             try await expectQuiet(scene)

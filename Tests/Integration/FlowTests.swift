@@ -177,6 +177,11 @@ extension Integration {
                 for form in [CallForm.sync, .semisync] { #expect(try await scene.client.run(operation, form).status == .noError) }
                 try await expectQuiet(scene, [asked.sink, silent.sink])
             }
+            // One that reports none changes nothing for who asked.
+            provider.onEverything { $0.reply() }
+            let without = try await scene.client.start(.put(provider.thing("a")), .async, flags: 0x80)
+            #expect(try await without.result().status == .noError)
+            #expect(without.sink?.events.all.count == 1)
         }
 
         @Test("section 3: of unread PROGRESS only the newest is kept")

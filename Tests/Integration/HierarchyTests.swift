@@ -151,6 +151,8 @@ extension Integration {
             let result = try await family.scene.client.run(.put([("__CLASS", .string("Test_B"))]), .async)
             #expect(result.status == .noError, "\(result.message)")
             #expect(result.parameter == "Test_B.Name=\"chosen\"")
+            // Nobody else chooses one before.
+            #expect(family.a.calls.all.map { $0.input["Name"] } == [nil])
             #expect(family.b.calls.all.first?.input["Name"]?.text == "chosen")
         }
 

@@ -105,7 +105,7 @@ extension SDKTests {
                     put: { _, context in
                         context.report(current: 70_000, of: -1, text: "far")
                         return nil
-                    }))
+                    }, delete: { _, _ in }))
             let seen = Recorder<OperationProgress>()
             let asking = OperationOptions(onProgress: { seen.record($0) })
             let session = stage.session
@@ -119,6 +119,7 @@ extension SDKTests {
             #expect(try await session.enumerate("Test_Thing", .async).numbers == [0])
             #expect(try await session.enumerate("Test_Thing", .semisync).numbers == [0])
             _ = try await session.put(thing(1), .semisync)
+            try await session.deleteInstance(path("n1"), options: asking)
             #expect(seen.all.count == count + 1)
             try await stage.expectQuiet()
         }

@@ -194,6 +194,24 @@ extension SDKTests {
             #expect(await failure("a call") { try await stage.session.getInstance(path("a")) } == .fatalTransportError)
         }
 
+        @Test("R60: a put under way ends with a transport error when its broker is lost, or its own connection", arguments: Form.allCases)
+        func putLost(form: Form) async throws {
+            for losesBus in [false, true] {
+                let started = Event<Void>("the put")
+                let stage = try await Stage.start(
+                    ThingProvider(put: { _, _ in
+                        started.send(())
+                        await untilCancelled()
+                        return nil
+                    }))
+                let put = Task { try await stage.session.put(thing(1), form) }
+                try await started.value()
+                if losesBus { stage.bus.daemon.signal(SIGKILL) } else { try await stage.broker.process.killAndWait() }
+                let status = await failure("the end of the put") { try await put.value }
+                #expect(status == (losesBus ? .fatalTransportError : .transportFailure))
+            }
+        }
+
         @Test("closing a session cancels what it has open, and refuses what comes later")
         func close() async throws {
             let started = Recorder<String>()

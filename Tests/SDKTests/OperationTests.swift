@@ -51,6 +51,12 @@ extension SDKTests {
             #expect(await #expect(throws: CIMError.self) { try await session.get(created, form) }?.status == .notFound)
             #expect(await #expect(throws: CIMError.self) { try await session.delete(created, form) }?.status == .notFound)
             #expect(try await session.enumerate("Test_Thing", form).numbers == [])
+
+            // Without a flag it is created, and then overwritten.
+            for text in ["third", "fourth"] {
+                #expect(try await session.put(thing(7, text: text), form) == created)
+                #expect(store["n7"]?["Text"] == .string(text))
+            }
             try await stage.expectQuiet()
         }
 
