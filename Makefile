@@ -47,6 +47,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	Tests/Scripts/run-tests --skip-build --filter '^CIMBusCoreTests\.' --skip '^CIMBusCoreTests\.ExhaustiveTests'
 	for group in Integration SDKTests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
 	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
+	@echo "make test: ten rules of the checklist, broken on purpose"
+	Tests/Scripts/mutate --sample 10
 	@echo "make test: the samples' tests"
 	Tests/Scripts/run-tests --package-path Samples
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
@@ -71,9 +73,10 @@ docs: dependencies ## the DocC pages of the client's and the provider's library;
 	Tests/Scripts/check-docs CIMBusClient CIMBusProvider
 
 .PHONY: mutate
-mutate: ## break each rule of the core on purpose, one at a time, and see a test fail (minutes)
+mutate: dependencies ## break each rule on purpose, one at a time, and see its own test fail (an hour)
 	$(SWIFT) build
 	Tests/Scripts/mutate-core
+	Tests/Scripts/mutate
 
 .PHONY: bench
 bench: dependencies ## measure what the README claims (release builds; takes minutes)
