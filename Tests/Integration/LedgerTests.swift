@@ -135,7 +135,7 @@ extension Integration {
             try await expectQuiet(scene, [open.sink], next: .enumerate("Test_Thing"))
         }
 
-        @Test("section 3: GetObject and methods have exactly one object", arguments: CallForm.allCases)
+        @Test("section 3: GetObject has exactly one object", arguments: CallForm.allCases)
         func exactlyOne(form: CallForm) async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
