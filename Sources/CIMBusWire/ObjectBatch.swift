@@ -115,7 +115,7 @@ extension ObjectBatch {
         guard let range = ranges.first else { return [] }
         return bytes.withUnsafeBytes { bytes in
             var names: Set<String> = []
-            var reader = BodyReader(unowned: UnsafeRawBufferPointer(rebasing: bytes[range]))
+            var reader = BodyReader(copying: UnsafeRawBufferPointer(rebasing: bytes[range]))
             do {
                 while !reader.isAtEnd {
                     try reader.enterDictEntry()

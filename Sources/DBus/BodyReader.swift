@@ -74,12 +74,6 @@ public struct BodyReader: @unchecked Sendable {
         self.init(bytes: storage, from: 0, count: storage.count, bigEndian: bigEndian)
     }
 
-    /// A reader in place of bytes in the host's byte order, which start at an offset that is a multiple of 8. The caller keeps them there for
-    /// as long as the reader, and what it gives out of them, is used.
-    public init(unowned bytes: UnsafeRawBufferPointer) {
-        self.init(owner: nil, base: bytes.baseAddress ?? Self.nowhere, count: bytes.count, isSwapped: false)
-    }
-
     init(bytes: MarshalledBytes, from start: Int, count: Int, bigEndian: Bool) {
         guard let base = bytes.base else {
             self.init(owner: nil, base: bytes.isMissing ? Self.missing : Self.nowhere, count: 0, isSwapped: false)

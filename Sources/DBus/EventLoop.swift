@@ -34,6 +34,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private var local: [Work] = []
     private var timers = TimerQueue()
     private var sources: [any PollSource] = []
+    /// Sources that were removed in this round: what was gathered before may not call them any more.
+    private var removed: [any PollSource] = []
     private var watches: [UInt64: FileWatch] = [:]
     private var pollSet: [pollfd] = []
     private var polled: [any PollSource] = []
@@ -193,9 +195,18 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         if isOnLoop { action() } else { execute(action) }
     }
 
-    func add(_ source: any PollSource) { sources.append(source) }
+    func add(_ source: any PollSource) {
+        sources.append(source)
+        removed.removeAll { $0 === source }
+    }
 
-    func remove(_ source: any PollSource) { sources.removeAll { $0 === source } }
+    /// It is not called again, not even in this round.
+    func remove(_ source: any PollSource) {
+        sources.removeAll { $0 === source }
+        removed.append(source)
+    }
+
+    private func isRemoved(_ source: any PollSource) -> Bool { !removed.isEmpty && removed.contains { $0 === source } }
 
     // MARK: The thread
 
@@ -205,13 +216,15 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             runWork()
             runTimers()
             var isBusy = !local.isEmpty
-            for source in sources where source.process() { isBusy = true }
+            removed.removeAll()
+            for source in sources where !isRemoved(source) && source.process() { isBusy = true }
             isBusy = isBusy || !local.isEmpty
             guard sleep(isBusy: isBusy) else { break }
         }
         local = []
         timers = TimerQueue()
         sources = []
+        removed = []
         watches = [:]
     }
 
@@ -281,7 +294,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             var count: UInt64 = 0
             _ = read(wakeUp, &count, 8)
         }
-        for (index, source) in polled.enumerated() where pollSet[index + 1].revents != 0 {
+        removed.removeAll()
+        for (index, source) in polled.enumerated() where pollSet[index + 1].revents != 0 && !isRemoved(source) {
             source.isReady(pollSet[index + 1].revents)
         }
         return true

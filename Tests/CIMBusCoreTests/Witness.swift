@@ -32,7 +32,8 @@ struct Witness {
 
     mutating func watch(_ effects: [Effect], after core: BrokerCore) {
         for effect in effects { watch(effect, core) }
-        starting = Set(core.registry.all.filter { $0.activation.isStarting }.map(\.id))
+        // No key path: it would be made anew in every state.
+        starting = Set(core.registry.all.filter { $0.activation.isStarting }.map { $0.id })
         compare(core)
     }
 

@@ -51,6 +51,36 @@ struct EventLoopTests {
         loop.shutdown()
     }
 
+    @Test("A watch that another one removes in the same round is not called any more")
+    func callsNoRemovedWatch() async throws {
+        let loop = EventLoop()
+        let called = Box<[Int]>([])
+        let done = Event<Bool>("the watches")
+        // Both are readable before the loop looks at them; whichever it calls first removes the other.
+        var ends: [[Int32]] = []
+        for _ in 0..<2 {
+            var pair: [Int32] = [0, 0]
+            try #require(pipe(&pair) == 0)
+            try #require(write(pair[1], "x", 1) == 1)
+            ends.append(pair)
+        }
+        defer { for end in ends.joined() { close(end) } }
+        let pairs = ends
+        loop.execute {
+            let tokens = Box<[EventLoop.TimerToken]>([])
+            tokens.value = pairs.indices.map { index in
+                loop.addWatch(pairs[index][0], events: Int16(POLLIN)) { _ in
+                    called.value.append(index)
+                    for token in tokens.value { loop.removeWatch(token) }
+                    loop.execute { done.send(true) }
+                }
+            }
+        }
+        _ = try await done.value()
+        #expect(called.value.count == 1)
+        loop.shutdown()
+    }
+
     @Test func runsActorsOnItsThread() async throws {
         let loop = EventLoop()
         let actor = Neighbour(loop)
