@@ -287,6 +287,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             pollSet.append(pollfd(fd: source.descriptor, events: events, revents: 0))
             polled.append(source)
         }
+        // Not kept while the loop sleeps.
+        removed.removeAll()
         let ready = poll(&pollSet, nfds_t(pollSet.count), timeout)
         if decision == .wait { inbox.withLock { $0.isAsleep = false } }
         guard ready > 0 else { return true }
@@ -294,7 +296,6 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             var count: UInt64 = 0
             _ = read(wakeUp, &count, 8)
         }
-        removed.removeAll()
         for (index, source) in polled.enumerated() where pollSet[index + 1].revents != 0 && !isRemoved(source) {
             source.isReady(pollSet[index + 1].revents)
         }
