@@ -85,7 +85,7 @@ extension Broker {
     /// Root, the broker's user, whom the administrator allowed, and whom the definition allows (SEMANTICS D.5).
     private func mayRegister(_ request: RegisterCall, _ id: PeerID, _ uid: UInt32) -> Bool {
         if rights.mayRegister(request.name, uid: uid) { return true }
-        return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: groups[id] ?? []) ?? false
+        return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: peers.groups(of: id)) ?? false
     }
 
     /// Before anything is stored for it.
@@ -124,10 +124,8 @@ extension Broker {
     private func registered(
         _ registration: RegistrationID, _ request: RegisterCall, _ remarks: [String], _ call: MethodCall, _ id: PeerID
     ) {
-        providerPaths[id, default: [:]][registration] = request.provider
-        warnings[registration] = remarks.isEmpty ? nil : remarks
+        registrations.isServed(registration, by: id, at: request.provider, remarks: remarks)
         for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
-        starts[registration] = nil
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
         watchProcess(of: id)
@@ -137,10 +135,10 @@ extension Broker {
 
     /// The registration's object is on the bus.
     private func show(_ registration: RegistrationID, _ name: String, in namespace: CIMNamespaceName) -> ObjectPath {
-        if let path = registrationPaths[registration] { return path }
+        if let path = registrations.path(of: registration) { return path }
         let known = core.registry.find(registration)
         let path = Contract.path(ofProvider: known?.name ?? name, user: known?.user, in: namespace)
-        registrationPaths[registration] = path
+        registrations.show(registration, at: path)
         export(registration, at: path)
         return path
     }
@@ -164,12 +162,8 @@ extension Broker {
             $0.undefine(id)
         } answering: { isGone in
             guard isGone else { return }
-            starts[id] = nil
-            ownWords[id] = nil
-            warnings[id] = nil
             stopExpecting(id)
-            reportedLosses.removeAll(of: id)
-            if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
+            if let path = registrations.forget(id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
     }
 
@@ -224,7 +218,7 @@ extension Broker {
         switch name {
         case "Name": return .string(registration.name)
         case "Namespace": return .string(registration.namespace)
-        case "Owner": return .string(registration.peer.flatMap { peerNames[$0]?.text } ?? "")
+        case "Owner": return .string(registration.peer.flatMap { peers.name(of: $0)?.text } ?? "")
         case "ProcessID": return .uint32(registration.peer == nil ? 0 : registration.pid ?? 0)
         case "UserID": return .uint32(registration.uid)
         case "Classes":
@@ -234,13 +228,13 @@ extension Broker {
         case "SinkReferences":
             return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
         case "Counters": return registration.counters.wire
-        case "Warnings": return .strings(warnings[id] ?? [])
+        case "Warnings": return .strings(registrations.warnings(of: id))
         default: return .string(lastFailure(of: registration))
         }
     }
 
     func registrationChanged(_ id: RegistrationID) {
-        guard let path = registrationPaths[id] else { return }
+        guard let path = registrations.path(of: id) else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
                 ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings"], of: Contract.registration, at: path)
@@ -250,7 +244,7 @@ extension Broker {
 
     /// A registration that no process serves stays with its definition, or as long as a class names it. Of anything else nothing is left.
     func dropIfNothing(_ id: RegistrationID) {
-        guard let known = core.registry.find(id), known.peer == nil, !defined.contains(id),
+        guard let known = core.registry.find(id), known.peer == nil, !registrations.defined.contains(id),
             let namespace = CIMNamespaceName(known.namespace), schema.classes(of: known.name, in: namespace).isEmpty
         else { return }
         forgetProcess(of: known)
@@ -278,7 +272,7 @@ extension Broker {
             call.fail(CIMError(.accessDenied, "Ping: only root, the broker's user and uid \(registration.uid) may do this"))
             return
         }
-        guard let peer = registration.peer, let name = peerNames[peer],
+        guard let peer = registration.peer, let name = peers.name(of: peer),
             let question = try? Message.methodCall(
                 destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
         else {

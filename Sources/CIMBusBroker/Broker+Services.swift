@@ -68,7 +68,7 @@ extension Broker {
                 if arguments.form != .sync { confirm(id, call) }
             }
         } catch {
-            if case .broker(_, let answer?) = target { payloads[answer.payload] = nil }
+            if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
             throw CIMError(error.status, "\(record.kind.rawValue): \(words(error))")
         }
     }
