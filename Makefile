@@ -33,6 +33,8 @@ check: ## format, import rules, interface prose, the tables of rules, statements
 	Tests/Scripts/check-imports --self-test
 	Tests/Scripts/check-imports
 	Tests/Scripts/check-interfaces
+	Tests/Scripts/check-test-names --self-test
+	Tests/Scripts/check-test-names
 	Tests/Scripts/conformance --check
 
 .PHONY: test
@@ -45,8 +47,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	Tests/Scripts/exhaustive
 	@# One after the other: what starts processes shall not wait for what uses every core.
 	Tests/Scripts/run-tests --skip-build --filter '^CIMBusCoreTests\.' --skip '^CIMBusCoreTests\.ExhaustiveTests'
-	for group in Integration SDKTests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
-	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
+	for group in Integration CIMBusProviderTests CIMBusClientTests CIMBusMITests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
+	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|CIMBus(Provider|Client|MI)Tests)\.'
 	@echo "make test: ten rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 10
 	@echo "make test: the samples' tests"
