@@ -15,7 +15,7 @@ extension Broker {
             return perform(core.answered(sink, .failure(.because(.badAnswer, text: "it could not be called")), at: Self.now))
         }
         let clientName = peerNames[record.client]?.text ?? ""
-        let kind = record.asked ?? record.kind
+        let kind = record.kindForProvider
         let message: Message
         do throws(DBusError) {
             message = try Message.methodCall(
