@@ -56,7 +56,7 @@ extension Broker {
 
     private func startFailed(_ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed) {
         starts[id] = nil
-        perform(core.startFailed(id, text, reason: reason, at: Self.now))
+        tell { $0.startFailed(id, text, reason: reason) }
     }
 
     /// A name on the bus has no owner any more. That of a process that was started means that it ended; that of one that was found running, that

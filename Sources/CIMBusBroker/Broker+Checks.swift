@@ -22,7 +22,7 @@ extension Broker {
 
     /// Counts what a provider's objects lost, and logs each property once.
     func report(_ lost: LostValues, of record: Entry<OperationRecord>) {
-        core.countLost(lost.count, by: record.registration)
+        tell { $0.countLost(lost.count, by: record.registration) }
         let registration = record.registration.flatMap { core.registry.find($0) }
         for (property, reason) in lost.reasons where reportedLosses.insert(property, of: record.registration) {
             logger.warning(

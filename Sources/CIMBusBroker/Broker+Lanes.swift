@@ -41,12 +41,12 @@ extension Broker {
             self?.assumeIsolated { broker in
                 guard broker.lanes.removeValue(forKey: lane) != nil else { return }
                 broker.connectionsChanged()
-                broker.perform(broker.core.laneLost(lane, "the connection that called it was lost: \(error.message)", at: Self.now))
+                broker.tell { $0.laneLost(lane, "the connection that called it was lost: \(error.message)") }
             }
         }
         connectionsChanged()
         logger.info("connected to the bus once more as \(connection.uniqueName), for calls that may stay unanswered")
-        perform(core.laneOpened(lane, at: Self.now))
+        tell { $0.laneOpened(lane) }
     }
 
     /// The bus forgets with it what went unanswered.
@@ -74,7 +74,7 @@ extension Broker {
             lane.methodCall(message).fail(.accessDenied, "call \(Contract.busName), not \(lane.uniqueName)")
             return
         }
-        perform(core.heard(from: peer, at: Self.now))
+        tell { $0.heard(from: peer) }
         connection.assumeIsolated { $0.dispatch(lane.methodCall(message)) }
     }
 

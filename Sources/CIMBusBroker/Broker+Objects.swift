@@ -125,7 +125,7 @@ extension Broker {
             methods: [
                 "Cancel": method { broker, call in
                     if let operation = broker.visibleOperation(call.path, call.sender) {
-                        broker.perform(broker.core.cancel(operation.id, at: Broker.now))
+                        broker.tell { $0.cancel(operation.id) }
                     }
                     call.reply()
                 }

@@ -15,7 +15,7 @@ extension Broker {
         }
         if let peer = peerIDs[sender] {
             let reading = connection.assumeIsolated { $0.reading }
-            perform(core.heard(from: peer, reading: reading, at: Self.now))
+            tell { $0.heard(from: peer, reading: reading) }
             return refuseCurious(message, peer)
         }
         let isFirst = !newcomers.contains(sender)
@@ -82,7 +82,7 @@ extension Broker {
         else { return then(self, nil) }
         let id = newPeer(name)
         groups[id] = entries["UnixGroupIDs"]?.elements?.compactMap { $0.integer() }
-        core.peerAppeared(id, uid: uid, pid: entries["ProcessID"]?.integer(), at: Self.now)
+        tell { $0.peerAppeared(id, uid: uid, pid: entries["ProcessID"]?.integer()) }
         then(self, id)
     }
 
@@ -109,7 +109,7 @@ extension Broker {
         evidence[peer] = nil
         if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
         groups[peer] = nil
-        perform(core.peerVanished(peer, at: Self.now))
+        tell { $0.peerVanished(peer) }
         providerPaths[peer] = nil
         if let name = peerNames.removeValue(forKey: peer) { peerIDs[name.text] = nil }
     }
@@ -170,7 +170,7 @@ extension Broker {
                 case .success: isAnswer = true
                 case .failure(let error): isAnswer = error.reply?.sender == name.text
                 }
-                if isAnswer { self?.assumeIsolated { $0.perform($0.core.pingAnswered(by: peer, at: Self.now)) } }
+                if isAnswer { self?.assumeIsolated { $0.tell { $0.pingAnswered(by: peer) } } }
             }
         }
     }
@@ -181,7 +181,8 @@ extension Broker {
         connection.assumeIsolated { connection in
             connection.call(question, timeout: nil) { [weak self] _ in
                 self?.assumeIsolated { broker in
-                    broker.perform(broker.core.probeAnswered(for: peer, ran: broker.hasRun(peer), at: Self.now))
+                    let ran = broker.hasRun(peer)
+                    broker.tell { $0.probeAnswered(for: peer, ran: ran) }
                 }
             }
         }
@@ -195,5 +196,5 @@ extension Broker {
     }
 
     /// Says how many bytes went to a client outside any window.
-    func account(_ bytes: Int, to peer: PeerID) { perform(core.sent(bytes, to: peer, at: Self.now)) }
+    func account(_ bytes: Int, to peer: PeerID) { tell { $0.sent(bytes, to: peer) } }
 }

@@ -12,7 +12,7 @@ extension Broker {
             let client = core.peers[record.client]
         else {
             // Whatever became of it meanwhile: the core hears of every call that it asked for.
-            return perform(core.answered(sink, .failure(.because(.badAnswer, text: "it could not be called")), at: Self.now))
+            return tell { $0.answered(sink, .failure(.because(.badAnswer, text: "it could not be called"))) }
         }
         let clientName = peerNames[record.client]?.text ?? ""
         let kind = record.kindForProvider
@@ -40,10 +40,8 @@ extension Broker {
                 body.append(objectPath: Contract.path(ofSink: sink.number))
             }
         } catch {
-            perform(
-                core.answered(
-                    sink, .failure(Self.unsent(error) ?? .because(.badAnswer, text: "the call cannot be sent: \(error.message)")),
-                    at: Self.now))
+            let outcome = Self.unsent(error) ?? .because(.badAnswer, text: "the call cannot be sent: \(error.message)")
+            tell { $0.answered(sink, .failure(outcome)) }
             return
         }
         dropInput(of: leg.operation)
@@ -110,12 +108,14 @@ extension Broker {
     private func answered(_ sink: SinkID, _ result: Result<Message, DBusError>) {
         switch result {
         case .success(let reply):
-            perform(core.answered(sink, answer(reply, sink), at: Self.now))
+            let answer = answer(reply, sink)
+            tell { $0.answered(sink, answer) }
         case .failure(let error):
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
             let path = core.legs[sink].flatMap { providerPaths[$0.peer]?[$0.registration] }
-            perform(core.answered(sink, .failure(Self.unsent(error) ?? failure(error, at: path)), at: Self.now))
+            let outcome = Self.unsent(error) ?? failure(error, at: path)
+            tell { $0.answered(sink, .failure(outcome)) }
         }
     }
 
@@ -153,7 +153,7 @@ extension Broker {
             connection.call(question, timeout: .seconds(5)) { [weak self] _ in
                 self?.assumeIsolated { broker in
                     let outcome = Outcome.because(.badAnswer, text: "it left its call without an answer")
-                    broker.perform(broker.core.answered(sink, .failure(outcome), at: Broker.now))
+                    broker.tell { $0.answered(sink, .failure(outcome)) }
                 }
             }
         }

@@ -108,15 +108,22 @@ extension Broker {
             initializationFailed(request, user: user, failure)
             throw CIMError(.initializationFailure, "Register: the provider could not initialize itself: \(failure.clipped(4096))")
         }
-        let registration: RegistrationID
-        let effects: [Effect]
         do throws(Refusal) {
-            (registration, effects) = try core.register(
-                id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping,
-                at: Self.now)
+            try tell { core throws(Refusal) in
+                try core.register(
+                    id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping)
+            } answering: { registration in
+                registered(registration, request, remarks, call, id)
+            }
         } catch {
             throw CIMError(error.status, "Register: \(error.message)")
         }
+        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
+    }
+
+    private func registered(
+        _ registration: RegistrationID, _ request: RegisterCall, _ remarks: [String], _ call: MethodCall, _ id: PeerID
+    ) {
         providerPaths[id, default: [:]][registration] = request.provider
         warnings[registration] = remarks.isEmpty ? nil : remarks
         for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
@@ -126,8 +133,6 @@ extension Broker {
         watchProcess(of: id)
         if let known = core.registry.find(registration) { recordProcess(of: known) }
         call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
-        perform(effects)
-        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
     }
 
     /// The registration's object is on the bus.
@@ -143,7 +148,9 @@ extension Broker {
     /// A provider that is stored as one is shown, though no process serves it yet.
     func define(_ definition: ProviderDefinition) -> RegistrationID? {
         let terms = Registration.Terms(isPerUser: definition.isPerUser, busName: definition.busName)
-        guard let id = core.define(namespace: definition.namespace.text, name: definition.name, uid: rights.broker, terms: terms) else {
+        let broker = rights.broker
+        let id = tell { $0.define(namespace: definition.namespace.text, name: definition.name, uid: broker, terms: terms) }
+        guard let id else {
             logger.warning("provider \(definition.name) in \(definition.namespace) is one definition too many; it is not served")
             return nil
         }
@@ -153,8 +160,10 @@ extension Broker {
 
     /// A definition is gone. What serves it still goes on until it leaves.
     func undefine(_ id: RegistrationID) {
-        let (isGone, effects) = core.undefine(id, at: Self.now)
-        if isGone {
+        tell {
+            $0.undefine(id)
+        } answering: { isGone in
+            guard isGone else { return }
             starts[id] = nil
             ownWords[id] = nil
             warnings[id] = nil
@@ -162,7 +171,6 @@ extension Broker {
             reportedLosses.removeAll(of: id)
             if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
-        perform(effects)
     }
 
     private func unregister(_ call: MethodCall) {
@@ -174,10 +182,12 @@ extension Broker {
         }
         let before = core.registry.all.filter { $0.peer == id }
         do throws(Refusal) {
-            let effects = try core.unregister(id, namespace: namespace.text, name: name, at: Self.now)
-            for registration in before where core.registry.find(registration.id)?.peer == nil { forgetProcess(of: registration) }
-            call.reply()
-            perform(effects)
+            try tell { core throws(Refusal) in
+                try core.unregister(id, namespace: namespace.text, name: name)
+            } answering: {
+                for registration in before where core.registry.find(registration.id)?.peer == nil { forgetProcess(of: registration) }
+                call.reply()
+            }
         } catch {
             call.fail(CIMError(error.status, "UnRegister: \(error.message)"))
         }
@@ -203,8 +213,8 @@ extension Broker {
         return ExportedInterface(
             Interfaces.registration,
             methods: [
-                "Suspend": method { broker, call in broker.manage(call, id) { $0.core.suspend(id) } },
-                "Resume": method { broker, call in broker.manage(call, id) { $0.core.resume(id) } },
+                "Suspend": method { broker, call in broker.manage(call, id) { $0.suspend(id) } },
+                "Resume": method { broker, call in broker.manage(call, id) { $0.resume(id) } },
                 "Ping": method { $0.pingProvider($1, id) },
             ], properties: properties)
     }
@@ -248,15 +258,13 @@ extension Broker {
     }
 
     /// For root, the broker's own user, and the provider's.
-    private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (isolated Broker) -> [Effect]) {
+    private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (inout BrokerCore) -> Void) {
         guard let peer = peer(of: call), let uid = uid(of: peer), let registration = core.registry.find(id) else { return }
         guard mayManage(registration, uid: uid) else {
             call.fail(CIMError(.accessDenied, "\(call.member): only root, the broker's user and uid \(registration.uid) may do this"))
             return
         }
-        let effects = change(self)
-        call.reply()
-        perform(effects)
+        tell(change) { call.reply() }
     }
 
     func mayManage(_ registration: Entry<Registration>, uid: UInt32) -> Bool {
@@ -282,7 +290,7 @@ extension Broker {
             call.fail(CIMError(.quotaViolation, "Ping: other pings wait for their answers; try again later"))
             return
         }
-        let asked = Self.now
+        let asked = CoreHost.now
         let provider = registration.name
         let timer = loop.schedule(after: .seconds(10)) {
             call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer"))
@@ -297,7 +305,7 @@ extension Broker {
                 if case .failure(let error) = result, error.reply?.sender != name.text {
                     call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
                 } else {
-                    call.reply([.uint64(UInt64(clamping: Self.now - asked))])
+                    call.reply([.uint64(UInt64(clamping: CoreHost.now - asked))])
                 }
             }
         }

@@ -43,9 +43,7 @@ extension Broker {
         let reason =
             isMemory
             ? "\(error.message): there is no memory; retry when there is more, or ask for less" : "the message bus does not take them"
-        perform(
-            core.fail(
-                id, isMemory ? .outOfMemory : .transportFailure, "objects for the client could not be sent; \(reason)", at: Self.now))
+        tell { $0.fail(id, isMemory ? .outOfMemory : .transportFailure, "objects for the client could not be sent; \(reason)") }
     }
 
     /// The provider's `Indicate` is the client's: its body goes on as it is.
@@ -220,7 +218,7 @@ extension Broker {
         }
         let token = keep(call)
         do throws(Refusal) {
-            perform(try core.pull(operation.id, by: client, kind(number), timeout: timeout, call: token, at: Self.now))
+            try tell { core throws(Refusal) in try core.pull(operation.id, by: client, kind(number), timeout: timeout, call: token) }
         } catch {
             calls[token] = nil
             call.fail(error)
@@ -229,7 +227,7 @@ extension Broker {
 
     private func closeResults(_ call: MethodCall) {
         guard let operation = visibleOperation(call.path, call.sender) else { return }
-        perform(core.close(operation.id, at: Self.now))
+        tell { $0.close(operation.id) }
         call.reply()
     }
 

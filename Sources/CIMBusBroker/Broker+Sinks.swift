@@ -16,8 +16,8 @@ extension Broker {
         ExportedInterface(
             Interfaces.sinkReference,
             methods: [
-                "AddRef": method { broker, call in broker.count(call) { $0.core.addRef($1, by: $2, at: Broker.now) } },
-                "Release": method { broker, call in broker.count(call) { $0.core.release($1, by: $2, at: Broker.now) } },
+                "AddRef": method { broker, call in broker.count(call) { $0.addRef($1, by: $2) } },
+                "Release": method { broker, call in broker.count(call) { $0.release($1, by: $2) } },
                 "Transfer": method { $0.transfer($1) },
             ],
             properties: [
@@ -56,23 +56,21 @@ extension Broker {
 
     private func indicate(_ call: MethodCall) {
         guard let (sink, peer) = sink(of: call) else { return }
-        let (refused, effects) = core.refusal(on: sink, by: peer, at: Self.now)
-        perform(effects)
-        if let refused { return refuse(call, refused) }
+        if let refused = tell({ $0.checkUse(of: sink, by: peer) }) { return refuse(call, refused) }
         guard let leg = core.legs[sink], let record = records[leg.operation] else { return }
         switch check(call.reader, record, call.message) {
         case .success(let objects):
             let token = call.needsReply ? keep(call) : nil
-            perform(core.indicate(sink, by: peer, keep(objects), call: token, at: Self.now))
+            tell { $0.indicate(sink, by: peer, keep(objects), call: token) }
         case .failure(let fault):
             guard call.needsReply else {
                 // Nobody would learn that the objects are lost: that it wants no reply ends the leg.
-                return perform(core.indicate(sink, by: peer, Batch(newPayload(), sizes: []), call: nil, at: Self.now))
+                return tell { $0.indicate(sink, by: peer, Batch(newPayload(), sizes: []), call: nil) }
             }
             call.fail(fault, "Indicate")
             // Over a size limit, or without memory, nothing changes; what does not fit its class ends the leg.
             if fault.changesNothing { return }
-            perform(core.misfit(sink, by: peer, fault.description, fault.reason, at: Self.now))
+            tell { $0.misfit(sink, by: peer, fault.description, fault.reason) }
         }
     }
 
@@ -98,9 +96,7 @@ extension Broker {
 
     private func setStatus(_ call: MethodCall) {
         guard let (sink, peer) = sink(of: call) else { return }
-        let (stranger, earlier) = core.refusal(on: sink, by: peer, at: Self.now)
-        perform(earlier)
-        if let stranger { return refuse(call, stranger) }
+        if let refused = tell({ $0.checkUse(of: sink, by: peer) }) { return refuse(call, refused) }
         guard call.message.bodySize <= Contract.largestStatus else {
             call.fail(CIMError(.quotaViolation, "SetStatus: \(call.message.bodySize) bytes; 64 KiB are the most"))
             return
@@ -128,14 +124,16 @@ extension Broker {
             call.fail(CIMError(.invalidParameter, "SetStatus: flags \(flags) are not a WBEM_STATUS_TYPE"))
             return
         }
-        let (refused, effects) = core.setStatus(sink, by: peer, status, at: Self.now)
-        if let refused {
-            forget(status)
-            refuse(call, refused)
-        } else {
-            call.reply()
+        tell {
+            $0.setStatus(sink, by: peer, status)
+        } answering: { refused in
+            if let refused {
+                forget(status)
+                refuse(call, refused)
+            } else {
+                call.reply()
+            }
         }
-        perform(effects)
     }
 
     /// How far the whole is when one of the parts that follow each other is so far; 16 bits each, the total above (SEMANTICS B.3).
@@ -169,15 +167,17 @@ extension Broker {
 
     // MARK: - References
 
-    private func count(_ call: MethodCall, _ change: (isolated Broker, SinkID, PeerID) -> (Result<Int, WBEMStatus>, [Effect])) {
+    private func count(_ call: MethodCall, _ change: (inout BrokerCore, SinkID, PeerID) -> Result<Int, WBEMStatus>) {
         guard let (sink, peer) = sink(of: call) else { return }
-        let (result, effects) = change(self, sink, peer)
-        switch result {
-        case .success(let count):
-            call.reply(signature: Self.countSignature) { (body) throws(DBusError) in body.append(uint32: UInt32(clamping: count)) }
-        case .failure(let status): refuse(call, status)
+        tell {
+            change(&$0, sink, peer)
+        } answering: { result in
+            switch result {
+            case .success(let count):
+                call.reply(signature: Self.countSignature) { (body) throws(DBusError) in body.append(uint32: UInt32(clamping: count)) }
+            case .failure(let status): refuse(call, status)
+            }
         }
-        perform(effects)
     }
 
     private static let countSignature = Signature(verified: "u")
@@ -192,14 +192,16 @@ extension Broker {
                     CIMError(.notFound, "Transfer: \(name.clipped()) is no other process on the bus; give the unique name of one"))
                 return
             }
-            let (result, effects) = broker.core.transfer(sink, from: peer, to: other, at: Broker.now)
-            switch result {
-            case .success:
-                broker.watchProcess(of: other)
-                call.reply()
-            case .failure(let status): broker.refuse(call, status)
+            broker.tell {
+                $0.transfer(sink, from: peer, to: other)
+            } answering: { result in
+                switch result {
+                case .success:
+                    broker.watchProcess(of: other)
+                    call.reply()
+                case .failure(let status): broker.refuse(call, status)
+                }
             }
-            broker.perform(effects)
         }
     }
 }

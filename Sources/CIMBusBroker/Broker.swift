@@ -19,7 +19,9 @@ public actor Broker {
     let configuration: BrokerConfiguration
     let logger: Logger
     let rights: RegistrationRights
-    var core: BrokerCore
+    var host: CoreHost
+    /// What the core knows. Only ``tell(_:)`` changes it.
+    var core: BrokerCore { _read { yield host.core } }
     let schema: SchemaStore
     let repository: Repository
     /// The namespace of each object path.
@@ -81,10 +83,6 @@ public actor Broker {
     var ownWords: [RegistrationID: String] = [:]
     var reportedLosses = ReportedLosses()
 
-    private var trace: TraceWriter?
-    private var alarm: (token: EventLoop.TimerToken, at: Microseconds)?
-    private var pending: [Effect] = []
-    private var isPerforming = false
     private(set) var isStopped = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -95,7 +93,7 @@ public actor Broker {
         loop = connection.loop
         logger = configuration.logger
         rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
-        core = BrokerCore(limits: configuration.limits)
+        host = CoreHost(limits: configuration.limits)
         self.repository = repository
         schema = SchemaStore(repository.schema)
         namespaces = [:]
@@ -156,8 +154,7 @@ public actor Broker {
 
     private func startTrace() throws(CIMBusError) {
         guard let path = configuration.trace else { return }
-        trace = try TraceWriter(path, configuration.limits)
-        core.trace = []
+        try host.startTrace(at: path)
     }
 
     /// Suspends until the bus is lost or the broker was stopped. Throws when it was the bus.
@@ -171,7 +168,7 @@ public actor Broker {
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
-        perform(core.shutDown(at: Self.now))
+        tell { $0.shutDown() }
         try? await connection.releaseName(Contract.busName)
         await repository.close()
         closeLanes()
@@ -181,35 +178,10 @@ public actor Broker {
         logger.info("stopped")
     }
 
-    // MARK: - Time
-
-    /// CLOCK_BOOTTIME, in µs.
-    static var now: Microseconds {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return Microseconds(time.tv_sec) * 1_000_000 + Microseconds(time.tv_nsec) / 1_000
-    }
-
     private static func hostName() -> String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-    }
-
-    private func setAlarm() {
-        guard let next = core.nextDeadline else { return }
-        if let alarm {
-            if alarm.at <= next { return }
-            loop.cancel(alarm.token)
-        }
-        let delay = Duration.microseconds(max(0, next - Self.now))
-        let token = loop.schedule(after: delay) { [weak self] in
-            self?.assumeIsolated { broker in
-                broker.alarm = nil
-                broker.perform(broker.core.advance(to: Self.now))
-            }
-        }
-        alarm = (token, next)
     }
 
     // MARK: - Effects
@@ -247,27 +219,8 @@ public actor Broker {
         return true
     }
 
-    /// Carries effects out, in order, those that they cause after them.
-    func perform(_ effects: [Effect]) {
-        if isPerforming {
-            pending.append(contentsOf: effects)
-            return
-        }
-        isPerforming = true
-        for effect in effects { perform(effect) }
-        var next = 0
-        while next < pending.count {
-            let effect = pending[next]
-            next += 1
-            perform(effect)
-        }
-        pending.removeAll(keepingCapacity: true)
-        isPerforming = false
-        setAlarm()
-        if let trace { trace.write(core.takeTrace()) }
-    }
-
-    private func perform(_ effect: Effect) {
+    /// Carries one effect out.
+    func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let id, let payload): deliver(id, payload)
         case .discard(let payload):
