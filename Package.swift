@@ -115,7 +115,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery", "SeededRandom"], swiftSettings: strict),
         .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
-        .testTarget(name: "CIMBusBrokerTests", dependencies: ["CIM", "CIMBusBroker"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusBrokerTests",
+            dependencies: ["CIM", "CIMBusBroker", "CIMBusCore", "CIMBusWire", "CIMMOF", "CIMRepository", "DBus"], swiftSettings: strict),
         .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict

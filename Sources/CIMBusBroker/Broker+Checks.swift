@@ -6,7 +6,7 @@ import CIMBusWire
 extension Broker {
     /// Throws where an operation asks for one instance, and an object is another one. The keys of what was put are the provider's to say.
     func checkKeys(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(ObjectFault) {
-        let kind = record.asked ?? record.kind
+        let kind = record.kindForProvider
         guard kind == .getObject || kind == .deleteInstance, let path = try? CIMObjectPath(parsing: record.path) else { return }
         let layouts: ObjectChecker.Lookup = { [schema] in schema.layout($0, in: record.namespace) }
         // Who is asked for some properties may say no more than those.

@@ -9,10 +9,12 @@ enum ProviderMonitor {
     static let readOnly = CIMError(.providerNotCapable, "instances of \(className) are the broker's own; use their methods")
 }
 
-extension Broker {
+extension CIMClass {
     /// Whether the broker itself has the instances of this class.
-    func isOwn(_ declaration: CIMClass) -> Bool { CIMName.equal(declaration.name, ProviderMonitor.className) }
+    var isBrokers: Bool { CIMName.equal(name, ProviderMonitor.className) }
+}
 
+extension Broker {
     /// All instances of a class that the broker itself has; nil when it is another one.
     func ownInstances(of className: String) -> [CIMInstance]? {
         guard CIMName.equal(className, ProviderMonitor.className) else { return nil }

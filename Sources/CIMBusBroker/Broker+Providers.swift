@@ -15,7 +15,7 @@ extension Broker {
             return tell { $0.answered(sink, .failure(.because(.badAnswer, text: "it could not be called"))) }
         }
         let clientName = peers.name(of: record.client)?.text ?? ""
-        let kind = record.asked ?? record.kind
+        let kind = record.kindForProvider
         let message: Message
         do throws(DBusError) {
             message = try Message.methodCall(
