@@ -171,6 +171,11 @@ extension Registration.Counters {
     }
 }
 
+extension CIMError {
+    /// A refusal of the core's, said of the member that was called.
+    init(_ refusal: Refusal, _ member: String) { self.init(refusal.status, "\(member): \(refusal.message)") }
+}
+
 extension MethodCall {
     /// Answers with `org.cimbus1.Error.NAME`, the number, and what went wrong.
     @discardableResult

@@ -18,15 +18,15 @@ extension Broker {
             tell { $0.heard(from: peer, reading: reading) }
             return refuseCurious(message, peer)
         }
-        let isFirst = !newcomers.contains(sender)
-        guard newcomers.append(message, of: sender) else {
+        guard tell({ $0.admitNewcomer(sender, bytes: message.size) }) else {
             let error = DBusError(.limitsExceeded, "too much at once from \(sender), who is not known yet; wait for the first reply")
             connection.methodCall(message).fail(error)
             return true
         }
-        guard isFirst else { return true }
+        newcomers[sender, default: []].append(message)
+        guard newcomers[sender]?.count == 1 else { return true }
         identify(sender) { broker, peer in
-            for message in broker.newcomers.remove(sender) {
+            for message in broker.removeNewcomer(sender) {
                 if peer == nil {
                     let error = DBusError(.accessDenied, "the bus does not say who \(sender) is")
                     broker.connection.methodCall(message).fail(error)
@@ -49,13 +49,39 @@ extension Broker {
         case Contract.broker.text: size = (1 + core.listedOperations(of: peer)) << 10
         default: return false
         }
-        if let refusal = core.refusalOfUnread(peer) {
-            connection.methodCall(message).fail(CIMError(refusal.status, words(refusal)))
+        do throws(Refusal) {
+            try tell { core throws(Refusal) in try core.admit(.reading, of: peer) }
+        } catch {
+            connection.methodCall(message).fail(CIMError(error.status, words(error)))
             return true
         }
         account(size, to: peer)
         return false
     }
+
+    /// What a caller sent before the bus had said who it is, in the order in which it came; nothing of anybody else.
+    private func removeNewcomer(_ name: String) -> [Message] {
+        guard let messages = newcomers.removeValue(forKey: name) else { return [] }
+        tell { $0.forgetNewcomer(name) }
+        return messages
+    }
+
+    // MARK: - What a peer may do
+
+    /// - Throws: why the peer may not do what the member, or the method of a class, that it calls would.
+    func admit(_ claim: Claim, of peer: PeerID, for member: String) throws(CIMError) {
+        do throws(Refusal) {
+            try tell { core throws(Refusal) in try core.admit(claim, of: peer) }
+        } catch {
+            throw CIMError(error, member)
+        }
+    }
+
+    func admit(_ claim: Claim, of peer: PeerID, _ call: MethodCall) throws(CIMError) { try admit(claim, of: peer, for: call.member) }
+
+    func gaveBack(_ claim: Claim, by peer: PeerID) { tell { $0.gaveBack(claim, by: peer) } }
+
+    // MARK: - Identities
 
     /// Asks the bus for a peer's credentials, once in its life.
     func identify(_ name: String, then: @escaping @Sendable (isolated Broker, PeerID?) -> Void) {
@@ -94,11 +120,11 @@ extension Broker {
     /// Whether `sender` may see and cancel what belongs to `uid`: the same user, and root.
     func mayManage(_ sender: String?, uid: UInt32) -> Bool {
         guard let peer = sender.flatMap({ peerIDs[$0] }), let own = core.peers[peer]?.uid else { return false }
-        return own == 0 || own == uid
+        return core.rights.mayManage(operationOf: uid, uid: own)
     }
 
     func nameVanished(_ name: String) {
-        _ = newcomers.remove(name)
+        _ = removeNewcomer(name)
         asked.remove(name)
         startedNameVanished(name)
         if let peer = peerIDs[name] { afterLanes(of: peer) { $0.vanished(peer) } }

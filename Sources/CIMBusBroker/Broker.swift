@@ -18,7 +18,6 @@ public actor Broker {
     let connection: Connection
     let configuration: BrokerConfiguration
     let logger: Logger
-    let rights: RegistrationRights
     var host: CoreHost
     /// What the core knows. Only ``tell(_:)`` changes it.
     var core: BrokerCore { _read { yield host.core } }
@@ -32,10 +31,6 @@ public actor Broker {
     var payloads: [PayloadID: CheckedObjects] = [:]
     var statusObjects: [PayloadID: CIMInstance] = [:]
     var calls: [CallID: MethodCall] = [:]
-    /// Peers for whom a text is being compiled.
-    var compiling: Set<PeerID> = []
-    /// The bytes of the MOF of registrations that is being compiled and stored.
-    var registeredMOF = 0
     var inboxes: [OperationID: PartInbox] = [:]
     /// The parts of each conducted operation that have an inbox.
     var parts: [OperationID: Set<OperationID>] = [:]
@@ -50,15 +45,10 @@ public actor Broker {
     // Peers.
     var peerIDs: [String: PeerID] = [:]
     var peerNames: [PeerID: BusName] = [:]
-    var newcomers = Newcomers()
+    /// What callers sent whom the bus has not named yet; the core says how much.
+    var newcomers: [String: [Message]] = [:]
     /// Names about which the bus was asked, as long as they are there.
     var asked: Set<String> = []
-    /// Peers that are asked for the object that they register.
-    var asking: Set<PeerID> = []
-    /// Peers that an administrator's `Ping` waits for.
-    var pinged: Set<PeerID> = []
-    /// What clients sent and providers have not been given yet, in bytes by uid.
-    var inputs: [UInt32: Int] = [:]
     var processes: [PeerID: EventLoop.ProcessWatch] = [:]
     /// What the processes of peers were seen doing when they were pinged.
     var evidence: [PeerID: ProcessEvidence] = [:]
@@ -92,8 +82,8 @@ public actor Broker {
         self.configuration = configuration
         loop = connection.loop
         logger = configuration.logger
-        rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
-        host = CoreHost(limits: configuration.limits)
+        host = CoreHost(
+            limits: configuration.limits, rights: Rights(broker: getuid(), allowed: configuration.allowedRegistrations))
         self.repository = repository
         schema = SchemaStore(repository.schema)
         namespaces = [:]
