@@ -78,13 +78,13 @@ extension Broker {
         }
         guard let watch else { return }
         guard ProcessStat.startTime(of: pid).map({ Int64(clamping: $0) }) == startTime else { return loop.stopWatching(watch) }
-        comebacks[id] = watch
+        registrations.expect(id, watch)
         tell { $0.expect(id) }
         logger.info("waiting for provider \(name) in \(namespace), process \(pid), to register again")
     }
 
     func stopExpecting(_ id: RegistrationID) {
-        if let watch = comebacks.removeValue(forKey: id) { loop.stopWatching(watch) }
+        if let watch = registrations.stopExpecting(id) { loop.stopWatching(watch) }
     }
 }
 

@@ -62,7 +62,7 @@ extension Broker {
         do throws(CIMError) {
             let parameter = try await carryOut(work, of: id)
             let remark = records[id]?.remark
-            outcome = Outcome(remark?.status ?? .noError, parameter: parameter, object: remark?.object.map { keepStatus($0) })
+            outcome = Outcome(remark?.status ?? .noError, parameter: parameter, object: remark?.object.map { payloads.keep($0) })
         } catch let thrown {
             // What was thrown may be a part's end by the failure of another.
             let error = firstFailures[id] ?? thrown
@@ -224,7 +224,7 @@ extension Broker {
     func supply(_ objects: CheckedObjects, to id: OperationID) async throws(CIMError) {
         if objects.sizes.isEmpty { return }
         let status = await withUnsafeContinuation { continuation in
-            tell { $0.supply(id, keep(objects), call: keep(continuation)) }
+            tell { $0.supply(id, payloads.keep(objects), call: keep(continuation)) }
         }
         if !status.isSuccess { throw Self.isOver(id) }
     }

@@ -40,7 +40,7 @@ extension Broker {
     func lookForObject(
         of peer: PeerID, at path: ObjectPath, for provider: String, then: @escaping @Sendable (isolated Broker, ProviderPath) -> Void
     ) {
-        guard let name = peerNames[peer], (try? tell { core throws(Refusal) in try core.admit(.look, of: peer) }) != nil else {
+        guard let name = peers.name(of: peer), (try? tell { core throws(Refusal) in try core.admit(.look, of: peer) }) != nil else {
             return then(self, .isUnknown)
         }
         let isDecided = Decided()
@@ -64,8 +64,8 @@ extension Broker {
 
     /// What was found out only after the registration had been accepted.
     private func warn(of fault: String, _ peer: PeerID, at path: ObjectPath) {
-        for (registration, object) in providerPaths[peer] ?? [:] where object == path {
-            warnings[registration, default: []].append(fault)
+        for registration in registrations.registrations(of: peer, at: path) {
+            registrations.warn(of: fault, registration)
             registrationChanged(registration)
         }
     }

@@ -42,7 +42,7 @@ extension Broker {
             throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
         }
         let definition = schema.schema.provider(request.name, in: request.namespace)
-        let isGranted = definition?.allows(uid: uid, groups: groups[id] ?? []) ?? false
+        let isGranted = definition?.allows(uid: uid, groups: peers.groups(of: id)) ?? false
         try admit(.registration(name: request.name, isGranted: isGranted), of: id, for: "Register")
         return definition
     }
@@ -54,7 +54,7 @@ extension Broker {
         if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, [], call, id, uid) }
         let claim = Claim.registeredMOF(bytes: request.mof?.utf8.count ?? 0)
         try admit(claim, of: id, call)
-        let (groups, rights) = (groups[id] ?? [], core.rights)
+        let (groups, rights) = (peers.groups(of: id), core.rights)
         Task(executorPreference: loop) { [self] in
             do throws(CIMError) {
                 let user = try await request.lookUpUser()
@@ -116,10 +116,8 @@ extension Broker {
     private func registered(
         _ registration: RegistrationID, _ request: RegisterCall, _ remarks: [String], _ call: MethodCall, _ id: PeerID
     ) {
-        providerPaths[id, default: [:]][registration] = request.provider
-        warnings[registration] = remarks.isEmpty ? nil : remarks
+        registrations.isServed(registration, by: id, at: request.provider, remarks: remarks)
         for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
-        starts[registration] = nil
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
         watchProcess(of: id)
@@ -129,10 +127,10 @@ extension Broker {
 
     /// The registration's object is on the bus.
     private func show(_ registration: RegistrationID, _ name: String, in namespace: CIMNamespaceName) -> ObjectPath {
-        if let path = registrationPaths[registration] { return path }
+        if let path = registrations.path(of: registration) { return path }
         let known = core.registry.find(registration)
         let path = Contract.path(ofProvider: known?.name ?? name, user: known?.user, in: namespace)
-        registrationPaths[registration] = path
+        registrations.show(registration, at: path)
         export(registration, at: path)
         return path
     }
@@ -156,12 +154,8 @@ extension Broker {
             $0.undefine(id)
         } answering: { isGone in
             guard isGone else { return }
-            starts[id] = nil
-            ownWords[id] = nil
-            warnings[id] = nil
             stopExpecting(id)
-            reportedLosses.removeAll(of: id)
-            if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
+            if let path = registrations.forget(id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
     }
 
@@ -216,7 +210,7 @@ extension Broker {
         switch name {
         case "Name": return .string(registration.name)
         case "Namespace": return .string(registration.namespace)
-        case "Owner": return .string(registration.peer.flatMap { peerNames[$0]?.text } ?? "")
+        case "Owner": return .string(registration.peer.flatMap { peers.name(of: $0)?.text } ?? "")
         case "ProcessID": return .uint32(registration.peer == nil ? 0 : registration.pid ?? 0)
         case "UserID": return .uint32(registration.uid)
         case "Classes":
@@ -226,13 +220,13 @@ extension Broker {
         case "SinkReferences":
             return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
         case "Counters": return registration.counters.wire
-        case "Warnings": return .strings(warnings[id] ?? [])
+        case "Warnings": return .strings(registrations.warnings(of: id))
         default: return .string(lastFailure(of: registration))
         }
     }
 
     func registrationChanged(_ id: RegistrationID) {
-        guard let path = registrationPaths[id] else { return }
+        guard let path = registrations.path(of: id) else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
                 ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings"], of: Contract.registration, at: path)
@@ -242,7 +236,7 @@ extension Broker {
 
     /// A registration that no process serves stays with its definition, or as long as a class names it. Of anything else nothing is left.
     func dropIfNothing(_ id: RegistrationID) {
-        guard let known = core.registry.find(id), known.peer == nil, !defined.contains(id),
+        guard let known = core.registry.find(id), known.peer == nil, !registrations.defined.contains(id),
             let namespace = CIMNamespaceName(known.namespace), schema.classes(of: known.name, in: namespace).isEmpty
         else { return }
         forgetProcess(of: known)
@@ -271,7 +265,7 @@ extension Broker {
     }
 
     private func pingProvider(_ registration: Entry<Registration>, for caller: PeerID, _ call: MethodCall) throws(CIMError) {
-        guard let peer = registration.peer, let name = peerNames[peer],
+        guard let peer = registration.peer, let name = peers.name(of: peer),
             let question = try? Message.methodCall(
                 destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
         else { throw CIMError(.notAvailable, "Ping: provider \(registration.name) is not running") }

@@ -69,7 +69,7 @@ extension Broker {
                 if arguments.form != .sync { confirm(id, call) }
             }
         } catch {
-            if case .broker(_, let answer?) = target { payloads[answer.payload] = nil }
+            if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
             throw CIMError(error.status, "\(kept.kind.rawValue): \(words(error))")
         }
     }
@@ -93,14 +93,14 @@ extension Broker {
         case .none: return .broker(outcome, answer: nil)
         case .declaration(let declaration):
             do throws(ObjectFault) {
-                return .broker(outcome, answer: keep(.rewritten(try encoded(declaration, record))))
+                return .broker(outcome, answer: payloads.keep(.rewritten(try encoded(declaration, record))))
             } catch {
                 return .broker(.stated(error.status, error.description), answer: nil)
             }
         case .instances(let instances):
             let record = Entry(record)
             do throws(CIMError) {
-                return .broker(outcome, answer: keep(try filtered(try encoded(instances, record), record)))
+                return .broker(outcome, answer: payloads.keep(try filtered(try encoded(instances, record), record)))
             } catch {
                 return .broker(.stated(error.status, error.message), answer: nil)
             }

@@ -25,7 +25,7 @@ extension Broker {
                     .array(
                         element: Signature(verified: "{su}"),
                         leg.ledger.owners.map {
-                            .dictEntry(.string(broker.peerNames[$0.peer]?.text ?? ""), .uint32(UInt32(clamping: $0.references)))
+                            .dictEntry(.string(broker.peers.name(of: $0.peer)?.text ?? ""), .uint32(UInt32(clamping: $0.references)))
                         })
                 },
                 "Operation": sinkProperty { _, leg in .objectPath(Contract.path(ofOperation: leg.operation.number)) },
@@ -37,7 +37,7 @@ extension Broker {
         PropertyImplementation(get: { [weak self] access throws(DBusError) in
             let value: DBusValue? = self?.assumeIsolated { broker in
                 guard let number = Contract.number(in: access.path.text, below: Contract.sinksPath),
-                    let leg = broker.core.legs[SinkID(number)], let peer = access.sender.flatMap({ broker.peerIDs[$0] }),
+                    let leg = broker.core.legs[SinkID(number)], let peer = broker.peers.id(of: access.sender),
                     broker.uid(of: peer) == 0 || leg.ledger.isHeld(by: peer)
                 else { return nil }
                 return body(broker, leg)
@@ -60,12 +60,12 @@ extension Broker {
         guard let leg = core.legs[sink], let record = records[leg.operation] else { return }
         switch check(call.reader, record, call.message) {
         case .success(let objects):
-            let token = call.needsReply ? keep(call) : nil
-            tell { $0.indicate(sink, by: peer, keep(objects), call: token) }
+            let token = call.needsReply ? calls.keep(call) : nil
+            tell { $0.indicate(sink, by: peer, payloads.keep(objects), call: token) }
         case .failure(let fault):
             guard call.needsReply else {
                 // Nobody would learn that the objects are lost: that it wants no reply ends the leg.
-                return tell { $0.indicate(sink, by: peer, Batch(newPayload(), sizes: []), call: nil) }
+                return tell { $0.indicate(sink, by: peer, Batch(payloads.newID(), sizes: []), call: nil) }
             }
             call.fail(fault, "Indicate")
             // Over a size limit, or without memory, nothing changes; what does not fit its class ends the leg.
@@ -77,7 +77,7 @@ extension Broker {
     /// The answer that is the provider's credit.
     func creditIndicate(_ id: CallID, _ status: WBEMStatus) {
         if wasSupplied(id, status) { return }
-        guard let call = calls.removeValue(forKey: id) else { return }
+        guard let call = calls.take(id) else { return }
         if status.isSuccess { call.reply() } else { refuse(call, status) }
     }
 
@@ -148,9 +148,7 @@ extension Broker {
         do {
             let object = try reader.readInstance()
             if object.className.isEmpty && object.properties.isEmpty { return nil }
-            let payload = newPayload()
-            statusObjects[payload] = object
-            return payload
+            return payloads.keep(object)
         } catch {
             logger.info("a status object is dropped: \(error)")
             return nil
@@ -159,8 +157,8 @@ extension Broker {
 
     private func forget(_ status: Status) {
         switch status {
-        case .complete(let outcome): if let object = outcome.object { statusObjects[object] = nil }
-        case .progress(let progress): if let object = progress.object { statusObjects[object] = nil }
+        case .complete(let outcome): payloads.discard(outcome.object)
+        case .progress(let progress): payloads.discard(progress.object)
         case .remark: break
         }
     }

@@ -28,9 +28,8 @@ public actor Broker {
 
     // What the core knows by number.
     var records = Table<OperationID, OperationRecord>()
-    var payloads: [PayloadID: CheckedObjects] = [:]
-    var statusObjects: [PayloadID: CIMInstance] = [:]
-    var calls: [CallID: MethodCall] = [:]
+    var payloads = Payloads()
+    var calls = WaitingCalls()
     var inboxes: [OperationID: PartInbox] = [:]
     /// The parts of each conducted operation that have an inbox.
     var parts: [OperationID: Set<OperationID>] = [:]
@@ -39,46 +38,17 @@ public actor Broker {
     /// Why a conducted operation ends that asks several at once, until it has.
     var firstFailures: [OperationID: CIMError] = [:]
     private var supplies: [CallID: UnsafeContinuation<WBEMStatus, Never>] = [:]
-    private var lastPayload: UInt64 = 0
-    private var lastCall: UInt64 = 0
 
-    // Peers.
-    var peerIDs: [String: PeerID] = [:]
-    var peerNames: [PeerID: BusName] = [:]
-    /// What callers sent whom the bus has not named yet; the core says how much.
-    var newcomers: [String: [Message]] = [:]
-    /// Names about which the bus was asked, as long as they are there.
-    var asked: Set<String> = []
-    var processes: [PeerID: EventLoop.ProcessWatch] = [:]
-    /// What the processes of peers were seen doing when they were pinged.
-    var evidence: [PeerID: ProcessEvidence] = [:]
-    /// The connections beside `connection` by which providers are called.
-    var lanes: [LaneID: Connection] = [:]
-    private var lastPeer: UInt64 = 0
-    /// The groups of each peer's user, as the bus tells them.
-    var groups: [PeerID: [UInt32]] = [:]
-
-    // Registrations: starts, processes that may come back, the provider's object, and where ours is.
-    var starts: [RegistrationID: ProviderStart] = [:]
-    var lastStart: UInt64 = 0
-    var comebacks: [RegistrationID: EventLoop.ProcessWatch] = [:]
-    /// Those that come from a stored definition.
-    var defined: Set<RegistrationID> = []
-    /// Where each process has the object that it registered.
-    var providerPaths: [PeerID: [RegistrationID: ObjectPath]] = [:]
-    var registrationPaths: [RegistrationID: ObjectPath] = [:]
-    /// What the broker found strange in what each provider registered.
-    var warnings: [RegistrationID: [String]] = [:]
-    /// What each provider itself said of its last failure.
-    var ownWords: [RegistrationID: String] = [:]
-    var reportedLosses = ReportedLosses()
-
+    var peers = PeerDirectory()
+    let lanes: BusLanes
+    var registrations = Registrations()
     private(set) var isStopped = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private init(_ connection: Connection, _ configuration: BrokerConfiguration, _ repository: Repository) {
         self.connection = connection
+        lanes = BusLanes(connection)
         self.configuration = configuration
         loop = connection.loop
         logger = configuration.logger
@@ -176,30 +146,11 @@ public actor Broker {
 
     // MARK: - Effects
 
-    func newPayload() -> PayloadID {
-        lastPayload += 1
-        return PayloadID(lastPayload)
-    }
-
-    func keep(_ call: MethodCall) -> CallID {
-        lastCall += 1
-        calls[CallID(lastCall)] = call
-        return CallID(lastCall)
-    }
-
-    func newPeer(_ name: String) -> PeerID {
-        lastPeer += 1
-        let id = PeerID(lastPeer)
-        peerIDs[name] = id
-        peerNames[id] = BusName(verified: name)
-        return id
-    }
-
     /// The token of a conductor that waits for its objects to be handed over.
     func keep(_ continuation: UnsafeContinuation<WBEMStatus, Never>) -> CallID {
-        lastCall += 1
-        supplies[CallID(lastCall)] = continuation
-        return CallID(lastCall)
+        let id = calls.newID()
+        supplies[id] = continuation
+        return id
     }
 
     /// Whether the credit was a conductor's.
@@ -213,9 +164,7 @@ public actor Broker {
     func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let id, let payload): deliver(id, payload)
-        case .discard(let payload):
-            payloads[payload] = nil
-            statusObjects[payload] = nil
+        case .discard(let payload): payloads.discard(payload)
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
         case .abandon(let id), .expire(let id):
@@ -251,24 +200,5 @@ public actor Broker {
         case .startFailed: logger.warning("cannot start provider \(text)")
         case .leak, .vanished, .unresponsive, .lostReply: logger.warning("\(who)\(sink): \(text)")
         }
-    }
-
-    /// Sends a message that nobody answers. What cannot be sent is logged: the core's bounds keep the queue from filling.
-    @discardableResult
-    func send(_ message: Message) -> Bool {
-        do throws(DBusError) {
-            try sendOrThrow(message)
-            return true
-        } catch {
-            logger.error("cannot send \(message): \(error.message)")
-            return false
-        }
-    }
-
-    func sendOrThrow(_ message: Message) throws(DBusError) {
-        let result = connection.assumeIsolated { connection -> Result<Void, DBusError> in
-            do throws(DBusError) { return .success(_ = try connection.send(message)) } catch { return .failure(error) }
-        }
-        try result.get()
     }
 }

@@ -174,7 +174,7 @@ extension BrokerCore {
             operations[operation.id]?.delivery.outstanding = 0
             guard let uid = peers[client]?.uid else { return }
             credit.becameReply(left, uid: uid)
-            peers[client]?.reads.sent += left
+            hasToRead(left, client)
             askIfUnread(client)
         case .sync:
             peers[client]?.owed -= 1
@@ -197,7 +197,7 @@ extension BrokerCore {
 
     mutating func forget(_ id: OperationID) {
         guard let operation = operations.removeValue(forKey: id) else { return }
-        if !blocked.isEmpty { blocked.removeAll { $0 == id } }
+        if let turn = operation.delivery.turn { blocked.leave(id, of: turn.uid) }
         if let uid = operation.keptFor { quota.results.refund(uid) }
         if let parent = operation.parent { operations[parent]?.results.remove(id) }
         peers[operation.request.client]?.operations.remove(id)

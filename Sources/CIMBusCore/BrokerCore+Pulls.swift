@@ -46,7 +46,7 @@ extension BrokerCore {
     /// Answers, in order, the calls that can be answered.
     mutating func pumpPulls(_ id: OperationID) {
         while let operation = operations[id], let pull = operation.pulls.first, canAnswer(pull, operation) {
-            guard hasRoomFor(pull, operation) else { return block(id) }
+            if let shortage = shortage(for: pull, operation) { return standInLine(id, because: shortage) }
             operations[id]?.pulls.removeFirst()
             answer(pull, of: id, late: false)
             pump(id)
@@ -68,10 +68,10 @@ extension BrokerCore {
         operation.delivery.outstanding >= limits.windowBytes || operation.delivery.buffered.count >= limits.windowBatches
     }
 
-    private func hasRoomFor(_ pull: Pull, _ operation: Entry<Operation>) -> Bool {
-        guard case .next(let count) = pull.kind, let uid = peers[operation.request.client]?.uid else { return true }
+    private func shortage(for pull: Pull, _ operation: Entry<Operation>) -> CreditLedger.Shortage? {
+        guard case .next(let count) = pull.kind, let uid = peers[operation.request.client]?.uid else { return nil }
         let bytes = operation.delivery.available(count, within: limits.replyBytes).bytes
-        return credit.hasRoom(forReply: bytes, uid: uid, limits: limits)
+        return credit.shortage(forReply: bytes, uid: uid, limits: limits)
     }
 
     /// Those whose time has passed get what there is.
@@ -109,7 +109,7 @@ extension BrokerCore {
         case .next(let count), .skip(let count):
             var limit = Int.max
             if case .next = pull.kind { limit = limits.replyBytes }
-            if late, case .next = pull.kind, !hasRoomFor(pull, operation) { limit = 0 }
+            if late, case .next = pull.kind, shortage(for: pull, operation) != nil { limit = 0 }
             let objects = limit == 0 ? 0 : operation.delivery.available(count, within: limit).objects
             if objects > 0 {
                 let bytes = take(objects, from: id)

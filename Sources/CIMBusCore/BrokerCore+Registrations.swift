@@ -107,7 +107,7 @@ extension BrokerCore {
             registry[registration]?.isSuspended = false
             peers[id]?.registrations.remove(registration)
             effects.append(.registrationChanged(registration))
-            for sink in peers[id]?.calls.queue ?? [] where legs[sink]?.registration == registration {
+            for sink in peers[id]?.calls.waiting ?? [] where legs[sink]?.registration == registration {
                 endLeg(sink, .because(.unregistered))
             }
             leftLife(registration)

@@ -22,7 +22,9 @@ public struct BrokerCore: Sendable {
     var quota = QuotaLedger()
     var agenda = Agenda()
     /// Operations that wait for their user's credit, in turn.
-    var blocked: [OperationID] = []
+    var blocked = CreditQueue()
+    /// Peers of each user that may have something to read, and were not asked since whether they have read it.
+    var unasked: [UInt32: Set<PeerID>] = [:]
     var pings = PingBudget()
     var lastOperation: UInt64 = 0
     var lastSink: UInt64 = 0
@@ -101,6 +103,7 @@ public struct BrokerCore: Sendable {
         if let peer = peers[id] {
             credit.refundReply(peer.reads.unread, uid: peer.uid)
             endPing(of: peer)
+            forgetReader(peer)
         }
         leaveExhaustedLanes()
         agenda.remove(.peer(id))
