@@ -15,7 +15,7 @@ extension Broker {
         let plain = ExportedObject([operation], isManaged: false)
         let folder = ExportedObject([], isManaged: false)
         connection.assumeIsolated { connection in
-            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.admit(message) } ?? false }
+            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.arrived(message) } ?? false }
             connection.export(root, at: Contract.rootPath)
             connection.exportSubtree(
                 ObjectSubtree(isManaged: false) { [weak self] path, sender in

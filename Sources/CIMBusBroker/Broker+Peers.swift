@@ -7,7 +7,7 @@ import DBus
 extension Broker {
     /// Every method call passes here first. A caller that is not known yet waits, with all it sends, until the bus has said who it is.
     /// - Returns: whether the call was taken over.
-    func admit(_ message: Message) -> Bool {
+    func arrived(_ message: Message) -> Bool {
         guard let sender = message.sender else { return false }
         if message.containsUnixFDs {
             connection.methodCall(message).fail(.notSupported, "no member of this broker takes file descriptors")
@@ -111,7 +111,7 @@ extension Broker {
         then(self, id)
     }
 
-    /// The peer of a call that passed ``admit(_:)``.
+    /// The peer of a call that passed ``arrived(_:)``.
     func peer(of call: MethodCall) -> PeerID? { peers.id(of: call.sender) }
 
     func uid(of peer: PeerID) -> UInt32? { core.peers[peer]?.uid }

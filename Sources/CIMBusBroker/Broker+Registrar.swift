@@ -16,7 +16,7 @@ extension Broker {
         guard let id = peer(of: call), let uid = uid(of: id) else { return }
         do throws(CIMError) {
             var request = try RegisterCall(call)
-            let definition = try admit(request, of: id, uid)
+            let definition = try checkMayRegister(request, of: id, uid)
             // Only now: what it brings may be large.
             try request.readContext()
             if request.mof == nil, !request.user.isEmpty { try request.checkIsPerUser(definition) }
@@ -37,7 +37,7 @@ extension Broker {
     }
 
     /// Whether it may register there under that name; the provider's definition, if it has one.
-    private func admit(_ request: RegisterCall, of id: PeerID, _ uid: UInt32) throws(CIMError) -> ProviderDefinition? {
+    private func checkMayRegister(_ request: RegisterCall, of id: PeerID, _ uid: UInt32) throws(CIMError) -> ProviderDefinition? {
         guard schema.has(request.namespace) else {
             throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
         }
@@ -50,7 +50,7 @@ extension Broker {
     /// The provider's object is where it says, as far as anybody knows: what it brings is stored, and it is registered.
     private func register(_ request: RegisterCall, _ call: MethodCall, _ id: PeerID, _ uid: UInt32) throws(CIMError) {
         // Once more: what is stored may have changed since it asked.
-        _ = try admit(request, of: id, uid)
+        _ = try checkMayRegister(request, of: id, uid)
         if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, [], call, id, uid) }
         let claim = Claim.registeredMOF(bytes: request.mof?.utf8.count ?? 0)
         try admit(claim, of: id, call)

@@ -44,7 +44,7 @@ extension Broker {
         case .answered(let outcome, let question, let objects):
             record = OperationRecord(arguments, question, client: client, userID: user)
             record.localized = localized(for: arguments)
-            target = answer(outcome, objects, record)
+            target = answeredHere(outcome, objects, record)
         case .ask(let registration, let question):
             record = OperationRecord(arguments, question, client: client, userID: user)
             record.registration = registration
@@ -88,7 +88,7 @@ extension Broker {
     }
 
     /// An operation that ends at once, with the broker's own objects on the wire.
-    private func answer(_ outcome: Outcome, _ objects: OwnObjects, _ record: OperationRecord) -> Request.Target {
+    private func answeredHere(_ outcome: Outcome, _ objects: OwnObjects, _ record: OperationRecord) -> Request.Target {
         switch objects {
         case .none: return .broker(outcome, answer: nil)
         case .declaration(let declaration):

@@ -55,7 +55,7 @@ extension BrokerCore {
     public mutating func forgetNewcomer(_ name: String) { quota.forgetNewcomer(name) }
 
     /// A client's request for an operation.
-    func check(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Entry<Operation>?) {
+    func admit(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Entry<Operation>?) {
         guard let client = peers[request.client] else { throw Refusal(.accessDenied, "the caller's credentials are not known") }
         try quota.check(.input(client.uid, bytes: request.inputBytes), limits: limits)
         guard !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }

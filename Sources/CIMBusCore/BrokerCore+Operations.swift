@@ -8,7 +8,7 @@ extension BrokerCore {
     public mutating func begin(_ request: Request) throws(Refusal) -> OperationID {
         began(.begin(request))
         hear(request.client)
-        let (uid, parent) = try check(request)
+        let (uid, parent) = try admit(request)
         try makeRoomForResults(request.form, of: request.client)
         lastOperation += 1
         let id = OperationID(lastOperation)
