@@ -86,7 +86,7 @@ struct RegisterCall: Sendable {
 
     /// What the definition says about who registers, and for whom (SEMANTICS D.1, D.2, D.4).
     /// - Parameter uid: whose process registers.
-    func check(_ definition: ProviderDefinition?, for user: UInt32?, by uid: UInt32?, _ rights: RegistrationRights) throws(CIMError) {
+    func check(_ definition: ProviderDefinition?, for user: UInt32?, by uid: UInt32?, _ rights: Rights) throws(CIMError) {
         if let fault = definition?.fault { throw CIMError(fault.status, "Register: \(fault.message)") }
         guard locale.isEmpty, definition?.isPerLocale != true else {
             throw CIMError(
