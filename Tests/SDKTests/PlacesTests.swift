@@ -109,7 +109,7 @@ extension SDKTests {
                         }
                         return
                     }
-                    for try await ticket in context.allInstances(of: "Test_Ticket") {
+                    for try await ticket in context.instances(of: "Test_Ticket", deep: false) {
                         await run()
                         try await sink.indicate(thing(number(of: ticket)))
                     }
@@ -129,7 +129,7 @@ extension SDKTests {
         func tooDeep() async throws {
             let stage = try await FrameworkStage.start(
                 ThingProvider(enumerate: { _, context, sink in
-                    for try await inner in context.allInstances(of: "Test_Thing") { try await sink.indicate(inner) }
+                    for try await inner in context.instances(of: "Test_Thing", deep: false) { try await sink.indicate(inner) }
                 }), options: Self.serial)
             let error = try await stage.stage.session.enumerate("Test_Thing", .async).error
             #expect(error?.status == .providerNotCapable)
