@@ -88,6 +88,6 @@ extension RequestContext {
 }
 
 extension WBEMStatus {
-    /// Whether a provider answers so that cannot give a part of an object (SEMANTICS L, 4).
+    /// Whether a provider answers so that cannot give a part of an object (Semantics L, 4).
     fileprivate var meansOnlyWhole: Bool { isIncapability || self == .unsupportedParameter }
 }

@@ -23,6 +23,6 @@ extension CIMError {
 }
 
 extension WBEMStatus {
-    /// Whether a provider says that it does not do what it was asked: another way may work (SEMANTICS I.7).
+    /// Whether a provider says that it does not do what it was asked: another way may work (Semantics I.7).
     package var isIncapability: Bool { self == .providerNotCapable || self == .notSupported }
 }

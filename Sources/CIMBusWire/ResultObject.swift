@@ -1,7 +1,7 @@
 import CIM
 import DBus
 
-/// The broker's object that keeps the results of one semisync operation for its client, an Enumerator or a CallResult (SEMANTICS A.6): what is
+/// The broker's object that keeps the results of one semisync operation for its client, an Enumerator or a CallResult (Semantics A.6): what is
 /// said to it, and what its answers mean. It sends nothing itself.
 package struct ResultObject: Sendable {
     /// How long one call may wait for a result.

@@ -1,6 +1,6 @@
 import CIM
 
-/// The names of WMI's CWbemProviderGlue, for who brings a provider along (SEMANTICS E.1). Each is one of the functions of ``RequestContext`` under
+/// The names of WMI's CWbemProviderGlue, for who brings a provider along (Semantics E.1). Each is one of the functions of ``RequestContext`` under
 /// WMI's name, and differs in one thing: where no namespace is given, it is root\cimv2, wherever the call came from (R8).
 extension RequestContext {
     /// The instances of exactly this class (R1) as one array (R4): ``instances(of:in:deep:)``.
