@@ -8,8 +8,11 @@ import Synchronization
 
 /// MOF that comes over the bus: a provider's own (`Register`), and an administrator's (`org.cimbus1.MofCompiler`).
 ///
-/// Texts are read on a thread of their own, and stored in one transaction each.
+/// Texts are read on ``compilers``, and stored in one transaction each.
 extension Broker {
+    /// The threads that read texts: a text of 16 MiB takes seconds.
+    private static let compilers = BlockingThreads(name: "mof", most: 2)
+
     /// A text that was read: what it declares, and what that changes, declaration by declaration.
     struct CompiledMOF: Sendable {
         var unit: MOFUnit
@@ -47,8 +50,7 @@ extension Broker {
         _ text: String, _ file: String, in home: CIMNamespaceName, _ schema: Schema, classFlags: MOFUpdateFlags = [],
         instanceFlags: MOFUpdateFlags = []
     ) async throws(MOFFailure) -> CompiledMOF {
-        // Detached: what is nonisolated here would run on the loop.
-        let result = await Task.detached { () -> Result<CompiledMOF, MOFFailure> in
+        let result = await compilers.run { () -> Result<CompiledMOF, MOFFailure> in
             var context = MOFContext(namespace: home, qualifierType: { schema.qualifierType($0, in: $1 ?? home) })
             context.classFlags = classFlags
             context.instanceFlags = instanceFlags
@@ -66,7 +68,7 @@ extension Broker {
             } catch {
                 return .failure(failure(error, in: unit))
             }
-        }.value
+        }
         return try result.get()
     }
 

@@ -17,7 +17,8 @@ package struct InstanceDecoder: Sendable {
         refusalOfClasses = refusal
     }
 
-    /// The class of an object that nobody has given the layout of yet, or whose layout it did not fit.
+    /// Nobody's fault: the class of an object that nobody has given the layout of yet, or whose layout it did not fit. Whoever decodes learns it
+    /// and reads again.
     package enum Need: Error {
         case layout(String)
         case newerLayout(String, ObjectFault)

@@ -1,6 +1,6 @@
 public import Glibc
 
-/// Why a body could not be read as asked.
+/// The sender's fault, or that of a reader who asked for another type: why a body could not be read as asked.
 public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// A value runs past the end of the body, or an element past the end of its array.

@@ -1,6 +1,6 @@
 import Glibc
 
-/// Why a body cannot be sent.
+/// This side's fault: why a body cannot be sent.
 public struct DBusEncodingError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// A string with a NUL in it, which D-Bus cannot carry.

@@ -3,7 +3,7 @@ import Glibc
 
 /// A failed call, or a failure of the transport.
 ///
-/// ``code`` says which; never match on ``message``. What a peer answered is kept whole in ``reply``.
+/// ``code`` says which, and with it whose fault it is: the peer's, this side's, or the bus's; never match on ``message``. What a peer answered is kept whole in ``reply``.
 public struct DBusError: Error, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// The peer, or the bus on its behalf, answered with this error.

@@ -1,4 +1,4 @@
-/// Why a text is not the D-Bus name it was meant to be. D-Bus specification, "Valid Names".
+/// The fault of whoever wrote a text: why it is not the D-Bus name it was meant to be. D-Bus specification, "Valid Names".
 public struct DBusNameError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was wanted, in words: "interface name".
     public let kind: String
