@@ -44,8 +44,8 @@ extension Broker {
     }
 
     private static func compile(
-        _ text: String, _ file: String, in home: CIMNamespaceName, _ schema: Schema, classFlags: MOFUpdateFlags = [],
-        instanceFlags: MOFUpdateFlags = []
+        _ text: String, _ file: String, in home: CIMNamespaceName, _ schema: Schema, classFlags: ChangeFlags = [],
+        instanceFlags: ChangeFlags = []
     ) async throws(MOFFailure) -> CompiledMOF {
         // Detached: what is nonisolated here would run on the loop.
         let result = await Task.detached { () -> Result<CompiledMOF, MOFFailure> in
@@ -279,8 +279,8 @@ extension Broker {
             }
             Task(executorPreference: loop) { [self] in
                 await self.compileBuffer(
-                    call, text, home, isCheck, MOFUpdateFlags(rawValue: UInt32(bitPattern: classFlags)),
-                    MOFUpdateFlags(rawValue: UInt32(bitPattern: instanceFlags)))
+                    call, text, home, isCheck, ChangeFlags(rawValue: classFlags),
+                    ChangeFlags(rawValue: instanceFlags))
                 await self.compiled(for: peer)
             }
         } catch {
@@ -300,11 +300,11 @@ extension Broker {
     private func compiled(for peer: PeerID) { compiling.remove(peer) }
 
     private func compileBuffer(
-        _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: MOFUpdateFlags,
-        _ instanceFlags: MOFUpdateFlags
+        _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: ChangeFlags,
+        _ instanceFlags: ChangeFlags
     ) async {
         do throws(MOFFailure) {
-            let amended = MOFUpdateFlags(rawValue: UInt32(bitPattern: OperationFlags.useAmendedQualifiers.rawValue))
+            let amended = ChangeFlags(rawValue: OperationFlags.useAmendedQualifiers.rawValue)
             var compiled = try await Self.compile(
                 text, "<buffer>", in: home, schema.schema, classFlags: classFlags.subtracting(amended),
                 instanceFlags: instanceFlags.subtracting(amended))

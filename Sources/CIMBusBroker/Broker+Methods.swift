@@ -46,7 +46,7 @@ extension Broker {
     private func checkAreParameters(_ object: BodyReader?, _ what: String) throws(CIMError) {
         guard let object else { return }
         do {
-            let said = try Self.identity(of: object)
+            let said = try object.identity()
             guard !said.isClass, said.className.isEmpty || CIMName.equal(said.className, "__PARAMETERS") else {
                 throw CIMError(
                     .invalidMethodParameters, "\(what): the in parameters are of class \(said.className.clipped()), not __PARAMETERS")

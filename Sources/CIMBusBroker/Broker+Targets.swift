@@ -237,7 +237,7 @@ extension Broker {
     private static func className(of object: BodyReader?) throws(CIMError) -> String {
         guard let object else { throw CIMError(.invalidParameter, "PutInstance: no instance") }
         do {
-            let said = try identity(of: object)
+            let said = try object.identity()
             if said.isClass { throw CIMError(.invalidObject, "PutInstance: the object is a class, not an instance") }
             if said.className.isEmpty { throw CIMError(.invalidObject, "PutInstance: the instance has no __CLASS") }
             return said.className
@@ -246,26 +246,6 @@ extension Broker {
         } catch {
             throw CIMError(.invalidObject, "PutInstance: \(error)")
         }
-    }
-
-    /// What an object says it is: its `__CLASS`, empty without one, and whether its `__GENUS` is a class's.
-    static func identity(of object: BodyReader) throws -> (className: String, isClass: Bool) {
-        var reader = object
-        let end = try reader.enterArray(elementAlignment: 8)
-        var said = (className: "", isClass: false)
-        while !reader.isAtEnd(of: end) {
-            try reader.enterDictEntry()
-            let key = try reader.readString()
-            guard key.hasPrefix("__") else {
-                let types = try reader.readSignatureBytes()
-                try reader.skip(types: types)
-                continue
-            }
-            let value = try reader.readVariant()
-            if CIMName.equal(key, SystemProperty.className) { said.className = value.stringValue ?? "" }
-            if CIMName.equal(key, SystemProperty.genus), value.read(asScalar: .sint32) == .sint32(1) { said.isClass = true }
-        }
-        return said
     }
 
     /// The instance of a put with its class's types, and with its qualifiers, which no single provider is sent.

@@ -58,26 +58,9 @@ package struct InstanceDecoder: Sendable {
         return instances
     }
 
-    /// Whether the object's `__GENUS` is that of a class. The system properties are its first entries.
-    package static func isClass(_ start: BodyReader) throws -> Bool {
-        var reader = start
-        let end = try reader.enterArray(elementAlignment: 8)
-        while !reader.isAtEnd(of: end) {
-            try reader.enterDictEntry()
-            let key = try reader.readStringBytes()
-            guard key.starts(with: "__".utf8) else { return false }
-            guard key.elementsEqual(SystemProperty.genus.utf8) else {
-                try reader.skip(types: try reader.readSignatureBytes())
-                continue
-            }
-            return try reader.readVariant().int64Value == 1
-        }
-        return false
-    }
-
     /// One `a{sv}`.
     package mutating func readInstance(_ reader: inout BodyReader) throws -> CIMInstance {
-        if let refusalOfClasses, try Self.isClass(reader) { throw refusalOfClasses }
+        if let refusalOfClasses, try reader.isClass(isBrokers: true) { throw refusalOfClasses }
         let layout = try layout(for: reader)
         var instance: CIMInstance
         do {
@@ -97,20 +80,9 @@ package struct InstanceDecoder: Sendable {
     private mutating func layout(for start: BodyReader) throws -> KeyedLayout {
         var reader = start
         let end = try reader.enterArray(elementAlignment: 8)
-        while !reader.isAtEnd(of: end) {
-            try reader.enterDictEntry()
-            let key = try reader.readStringBytes()
-            let isClass = key.elementsEqual(SystemProperty.className.utf8)
-            let types = try reader.readSignatureBytes()
-            guard isClass, types.count == 1, types[0] == UInt8(ascii: "s") else {
-                try reader.skip(types: types)
-                continue
-            }
-            let name = try reader.readStringBytes()
-            if let last, name.elementsEqual(last.name) { return last.layout }
-            return try found(String(decoding: name, as: UTF8.self), bytes: Array(name))
-        }
-        return try found(expectedClass, bytes: [])
+        guard let name = try reader.className(before: end) else { return try found(expectedClass, bytes: []) }
+        if let last, name.elementsEqual(last.name) { return last.layout }
+        return try found(String(decoding: name, as: UTF8.self), bytes: Array(name))
     }
 
     private mutating func found(_ name: String, bytes: [UInt8]) throws -> KeyedLayout {

@@ -9,10 +9,12 @@ public final class ObjectLayout: Sendable {
         var name: String
         var type: CIMTypeReference
         var isKey: Bool
-        /// The value may be copied as it is when the wire type matches: nothing about it needs parsing.
-        var isPlain: Bool
-        /// The value is a string on the wire.
-        let isText: Bool
+        /// How one value of the type lies on the wire: of an array, an element.
+        let wire: WireLayout
+        /// What the whole value takes there.
+        let extent: WireLayout.Extent
+        /// The D-Bus type of the whole value.
+        let signature: StaticString
         /// How an entry of this property starts on the wire: its name, and the type of its variant.
         var prefix: [UInt8]
 
@@ -20,17 +22,12 @@ public final class ObjectLayout: Sendable {
             self.name = name
             self.type = type
             self.isKey = isKey
-            switch type.base {
-            case .string, .datetime, .reference: isText = !type.isArray
-            default: isText = false
-            }
-            switch type.base {
-            case .datetime, .reference, .object, .sint8, .real32: isPlain = false
-            default: isPlain = true
-            }
+            wire = type.base.wireLayout
+            extent = type.isArray ? wire.arrayExtent : wire.extent
+            signature = type.isArray ? wire.arraySignature : wire.signature
             var writer = BodyWriter()
             writer.append(string: name)
-            writer.beginVariant(type.isArray ? type.base.wireArraySignature : type.base.wireSignature)
+            writer.beginVariant(signature)
             prefix = (try? writer.finish()) ?? []
         }
     }

@@ -36,12 +36,12 @@ public struct ObjectRow {
         places = Array(repeating: 0..<0, count: layout.slots.count)
     }
 
-    /// The class that the checked object at `range` says it is of: its first entry.
+    /// The class that the checked object at `range` says it is of.
     public static func className(at range: Range<Int>, in reader: BodyReader) -> String {
         var reader = reader
         reader.move(to: range.lowerBound)
-        guard (try? reader.readStringBytes()) != nil, (try? reader.readSignatureBytes()) != nil else { return "" }
-        return (try? reader.readString()) ?? ""
+        guard let name = try? reader.className(before: range.upperBound) else { return "" }
+        return String(decoding: name, as: UTF8.self)
     }
 
     /// The same for an object in other bytes.
@@ -71,7 +71,7 @@ public struct ObjectRow {
                 let start = reader.position
                 if let slot = layout.match(&reader, from: likely) {
                     let at = reader.position
-                    try skipValue(layout.slots[slot].type)
+                    try reader.skip(layout.slots[slot].extent)
                     keep(start..<reader.position, slot, at)
                     likely = slot + 1
                 } else {
@@ -112,18 +112,6 @@ public struct ObjectRow {
             entries.append((range, Entry.other))
         }
         return likely
-    }
-
-    private mutating func skipValue(_ type: CIMTypeReference) throws(DBusDecodingError) {
-        if type.isArray { return try reader.skipArray(elementAlignment: type.base.wireAlignment) }
-        switch type.base {
-        case .boolean, .uint32, .sint32: try reader.skipFixed(4)
-        case .uint8: try reader.skipFixed(1)
-        case .sint8, .sint16, .uint16, .char16: try reader.skipFixed(2)
-        case .uint64, .sint64, .real32, .real64: try reader.skipFixed(8)
-        case .string, .datetime, .reference: _ = try reader.readStringBytes()
-        case .object: try reader.skipArray(elementAlignment: 8)
-        }
     }
 
     // MARK: - Values
@@ -216,7 +204,7 @@ public struct ObjectRow {
         if layout.keys.isEmpty { return layout.declaration?.isSingleton ?? false }
         for slot in layout.keys {
             guard values[slot] > 0 else { return false }
-            if layout.slots[slot].isText {
+            if layout.slots[slot].extent == .text {
                 var reader = reader
                 reader.move(to: values[slot])
                 guard let text = try? reader.readStringBytes() else { return false }

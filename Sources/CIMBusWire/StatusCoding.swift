@@ -92,7 +92,7 @@ extension DBusValue {
         case .reference(let value): self = .string(value.path)
         case .object(let value): self = DBusValue(instance: value)
         case .array(let base, let elements):
-            self = .array(element: Signature(verified: base.wireSignature.description), elements.compactMap { DBusValue($0) })
+            self = .array(element: Signature(verified: base.wireLayout.signature.description), elements.compactMap { DBusValue($0) })
         }
     }
 }

@@ -83,7 +83,7 @@ extension Schema {
             let namespace = declaration.namespace ?? home
             switch declaration.content {
             case .class(let declared):
-                _ = try? staged.putClass(declared, in: namespace, flags: .forceMode) { _ in false }
+                _ = try? staged.putClass(declared, in: namespace, flags: .forceUpdate) { _ in false }
             case .instance(let declared) where CIMName.equal(declared.instance.className, "__NAMESPACE"):
                 if let name = try? staged.namespace(named: declared.instance["Name"], in: namespace) {
                     _ = try? staged.createNamespace(name, flags: [])
@@ -111,7 +111,7 @@ extension MOFDeclaration {
 
     fileprivate func change(in home: CIMNamespaceName) -> RepositoryChange {
         let place = namespace ?? home
-        let flags = ChangeFlags(rawValue: Int32(truncatingIfNeeded: flags.rawValue)).intersection(.all)
+        let flags = flags.intersection(.all)
         return switch content {
         case .class(let declared): .putClass(declared, in: place, flags: flags)
         case .instance(let declared): .putInstance(declared.instance, in: place, flags: flags)
