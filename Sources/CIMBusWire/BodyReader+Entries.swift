@@ -23,7 +23,7 @@ extension BodyReader {
     /// The class that the object says it is of, whose entries end at `end`; nil where it has no `__CLASS`. The bytes live as long as a copy of
     /// this reader. Throws ``ObjectFault`` where `__CLASS` is no text, and ``DBusDecodingError``.
     func className(before end: Int) throws -> UnsafeRawBufferPointer? {
-        guard var value = try value(ofEntry: SystemProperty.className, before: end) else { return nil }
+        guard var value = try value(ofEntry: SystemProperty.className.rawValue, before: end) else { return nil }
         let types = try value.readSignatureBytes()
         guard types.elementsEqual("s".utf8) || types.elementsEqual("o".utf8) else { throw ObjectFault("__CLASS is not a string") }
         return try value.readStringBytes()
@@ -34,7 +34,7 @@ extension BodyReader {
     package func isClass(isBrokers: Bool = false) throws -> Bool {
         var reader = self
         let end = try reader.enterArray(elementAlignment: 8)
-        var genus = try reader.value(ofEntry: SystemProperty.genus, before: end, isLeading: isBrokers)
+        var genus = try reader.value(ofEntry: SystemProperty.genus.rawValue, before: end, isLeading: isBrokers)
         return try genus?.readVariant().read(asScalar: .sint32) == .sint32(1)
     }
 
@@ -43,7 +43,7 @@ extension BodyReader {
     package func identity() throws -> (className: String, isClass: Bool) {
         var reader = self
         let end = try reader.enterArray(elementAlignment: 8)
-        var className = try reader.value(ofEntry: SystemProperty.className, before: end)
+        var className = try reader.value(ofEntry: SystemProperty.className.rawValue, before: end)
         return (try className?.readVariant().stringValue ?? "", try isClass())
     }
 }

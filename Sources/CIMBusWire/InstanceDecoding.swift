@@ -40,14 +40,14 @@ extension BodyReader {
     private mutating func readSystemProperty(
         _ name: UnsafeRawBufferPointer, into instance: inout CIMInstance, _ layout: ObjectLayout, keeping isKept: Bool
     ) throws {
-        if ObjectLayout.equal(name, SystemProperty.className) {
+        if ObjectLayout.equal(name, SystemProperty.className.rawValue) {
             guard let className = try readVariant().stringValue else { throw ObjectFault("__CLASS is not a string") }
             instance.className = className
-        } else if ObjectLayout.equal(name, SystemProperty.path) {
+        } else if ObjectLayout.equal(name, SystemProperty.path.rawValue) {
             let path = try readVariant()
             instance.path = path.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
-            if isKept { instance.append(name: SystemProperty.path, value: path) }
-        } else if let list = SystemProperty.qualifierList(named: name) {
+            if isKept { instance.append(name: SystemProperty.path.rawValue, value: path) }
+        } else if let list = FeatureList.qualifierList(named: name) {
             try instance.take(try readVariant(), as: list) { name in layout.slot(named: name).map { layout.slots[$0].name } }
         } else if isKept {
             let name = String(decoding: name, as: UTF8.self)

@@ -104,7 +104,7 @@ public struct ObjectChecker: ~Copyable {
         if derived {
             layout.constants.withUnsafeBytes { writer.append(block: $0, phase: 0) }
         } else {
-            writer.append(entry: SystemProperty.className, .string(layout.className))
+            writer.append(.className, .string(layout.className))
         }
         seen.removeAll(keepingCapacity: true)
         seen.append(contentsOf: repeatElement(false, count: layout.slots.count))
@@ -117,14 +117,14 @@ public struct ObjectChecker: ~Copyable {
             try reader.enterDictEntry()
             let name = try reader.readStringBytes()
             if SystemProperty.isName(name) {
-                if keepsQualifiers, let list = SystemProperty.qualifierList(named: name) {
+                if keepsQualifiers, let list = FeatureList.qualifierList(named: name) {
                     try qualified.take(try reader.readVariant(), as: list) { name in layout.slot(named: name).map { layout.slots[$0].name }
                     }
                     continue
                 }
                 let types = try reader.readSignatureBytes()
                 try reader.skip(types: types)
-                if CIMName.equal(name, SystemProperty.className) {
+                if CIMName.equal(name, SystemProperty.className.rawValue) {
                     // Two of them would be two classes, one for whoever reads the first and one for the others.
                     guard !hasClass else { throw ObjectFault("__CLASS is there twice") }
                     hasClass = true
@@ -151,9 +151,8 @@ public struct ObjectChecker: ~Copyable {
     /// `__RELPATH` and `__PATH`, made from the keys: a provider's own idea of them does not count.
     private mutating func appendPath(_ layout: ObjectLayout) {
         path.removeAll(keepingCapacity: true)
-        guard let declaration = layout.declaration else { return }
         if layout.keys.isEmpty {
-            guard declaration.isSingleton else { return }
+            guard layout.isSingleton else { return }
             path.append(contentsOf: layout.className.utf8)
             path.append(contentsOf: "=@".utf8)
         } else {
@@ -171,13 +170,13 @@ public struct ObjectChecker: ~Copyable {
         guard derived else { return }
         path.withUnsafeBytes { relative in
             writer.beginDictEntry()
-            writer.append(string: SystemProperty.relativePath)
+            writer.append(string: SystemProperty.relativePath.rawValue)
             writer.beginVariant("s")
             writer.append(stringBytes: relative)
         }
         (layout.pathPrefix + path).withUnsafeBytes { absolute in
             writer.beginDictEntry()
-            writer.append(string: SystemProperty.path)
+            writer.append(string: SystemProperty.path.rawValue)
             writer.beginVariant("s")
             writer.append(stringBytes: absolute)
         }

@@ -2,6 +2,9 @@ import CIM
 import DBus
 
 /// What is wrong with an object on the wire, in words that name the property.
+///
+/// Theirs: the fault of who sent the object, a provider or a client; ``Kind/outOfMemory`` is nobody's. Where this side wrote the object, it is the
+/// fault of whoever made its values.
 public struct ObjectFault: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Kind: Hashable, Sendable {
         /// It does not fit its class, or no class could have it: InvalidObject.

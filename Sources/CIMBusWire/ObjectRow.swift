@@ -97,16 +97,16 @@ public struct ObjectRow {
         let at = reader.position
         try reader.skip(types: types)
         let range = start..<reader.position
-        if ObjectLayout.equal(name, SystemProperty.relativePath) {
+        if ObjectLayout.equal(name, SystemProperty.relativePath.rawValue) {
             relativePathAt = at
             entries.append((range, Entry.relativePath))
-        } else if ObjectLayout.equal(name, SystemProperty.path) {
+        } else if ObjectLayout.equal(name, SystemProperty.path.rawValue) {
             pathAt = at
             entries.append((range, Entry.path))
         } else if let slot = layout.slot(named: name, likely: likely) {
             keep(range, slot, at)
             return slot + 1
-        } else if SystemProperty.qualifierList(named: name) != nil {
+        } else if FeatureList.qualifierList(named: name) != nil {
             entries.append((range, Entry.qualifiers))
         } else {
             entries.append((range, Entry.other))
@@ -162,16 +162,18 @@ public struct ObjectRow {
         /// Those it has.
         public static let all = Self(rawValue: .max)
 
-        private static let named: [CIMName: Self] = [
-            CIMName(SystemProperty.genus): .genus, CIMName(SystemProperty.superclass): .superclass,
-            CIMName(SystemProperty.dynasty): .dynasty, CIMName(SystemProperty.propertyCount): .propertyCount,
-            CIMName(SystemProperty.derivation): .derivation, CIMName(SystemProperty.server): .server,
-            CIMName(SystemProperty.namespace): .namespace, CIMName(SystemProperty.relativePath): .relativePath,
-            CIMName(SystemProperty.path): .path,
+        private static let bits: [SystemProperty: Self] = [
+            .genus: .genus, .superclass: .superclass, .dynasty: .dynasty, .propertyCount: .propertyCount, .derivation: .derivation,
+            .server: .server, .namespace: .namespace, .relativePath: .relativePath, .path: .path,
         ]
 
+        /// One of them; none for `__CLASS`.
+        init(_ property: SystemProperty) { self = Self.bits[property] ?? [] }
+
         /// Those with these names, in any case.
-        public init(named names: [String]) { self = names.reduce(into: []) { $0.formUnion(Self.named[CIMName($1)] ?? []) } }
+        public init(named names: [String]) {
+            self = names.reduce(into: []) { if let property = SystemProperty(CIMName($1)) { $0.formUnion(Self(property)) } }
+        }
     }
 
     /// Writes the object with the slots that are kept; nil keeps all.
@@ -201,7 +203,7 @@ public struct ObjectRow {
     /// in lower case, since paths compare without case (SEMANTICS H.1). That is nothing for a singleton. False when a key is NULL, or the class
     /// has none.
     public func appendKey(to key: inout [UInt8]) -> Bool {
-        if layout.keys.isEmpty { return layout.declaration?.isSingleton ?? false }
+        if layout.keys.isEmpty { return layout.isSingleton }
         for slot in layout.keys {
             guard values[slot] > 0 else { return false }
             if layout.slots[slot].extent == .text {

@@ -65,7 +65,7 @@ extension CIMError {
 extension DBusValue {
     /// An instance as `a{sv}`.
     public init(instance: CIMInstance) {
-        var entries: [(String, DBusValue)] = [(SystemProperty.className, .string(instance.className))]
+        var entries: [(String, DBusValue)] = [(SystemProperty.className.rawValue, .string(instance.className))]
         for property in instance.properties {
             if let value = DBusValue(property.value) { entries.append((property.name, value)) }
         }

@@ -10,6 +10,9 @@ extension BodyWriter {
         append(variant: value)
     }
 
+    /// A system property as such an entry.
+    package mutating func append(_ property: SystemProperty, _ value: CIMValue) { append(entry: property.rawValue, value) }
+
     /// A value in a variant of its type. NULL has no form on the wire; it becomes an empty string.
     public mutating func append(variant value: CIMValue) {
         if case .array(let base, let elements) = value {
@@ -48,8 +51,8 @@ extension BodyWriter {
     /// An object as `a{sv}`: its class, its path if it has one, its properties, and its qualifiers if it has some.
     public mutating func append(instance: CIMInstance) {
         let array = beginArray(elementAlignment: 8)
-        append(entry: SystemProperty.className, .string(instance.className))
-        if let path = instance.path { append(entry: SystemProperty.path, .string(path.path)) }
+        append(.className, .string(instance.className))
+        if let path = instance.path { append(.path, .string(path.path)) }
         for property in instance.properties { append(entry: property.name, property.value) }
         if instance.hasQualifiers { append(qualifiersOf: instance) }
         endArray(array)
@@ -63,21 +66,11 @@ extension BodyWriter {
     }
 }
 
-/// WMI's system properties (SEMANTICS H.4), and what a class object adds.
-public enum SystemProperty {
-    public static let className = "__CLASS"
-    public static let genus = "__GENUS"
-    public static let path = "__PATH"
-    public static let relativePath = "__RELPATH"
-    public static let namespace = "__NAMESPACE"
-    public static let server = "__SERVER"
-    public static let superclass = "__SUPERCLASS"
-    public static let dynasty = "__DYNASTY"
-    public static let derivation = "__DERIVATION"
-    public static let propertyCount = "__PROPERTY_COUNT"
-    public static let properties = "__PROPERTIES"
-    public static let methods = "__METHODS"
-    public static let qualifiers = "__QUALIFIERS"
+/// What a class object has beside the system properties: the lists of its features, and of the qualifiers of a class or an instance.
+enum FeatureList {
+    static let properties = "__PROPERTIES"
+    static let methods = "__METHODS"
+    static let qualifiers = "__QUALIFIERS"
 
     /// Which of the two lists of qualifiers that an instance may carry has this name, in any case; nil: none.
     static func qualifierList(named name: UnsafeRawBufferPointer) -> String? {
@@ -85,7 +78,9 @@ public enum SystemProperty {
         guard name.count == qualifiers.utf8.count else { return nil }
         return [qualifiers, properties].first { CIMName.equal(name, $0) }
     }
+}
 
+extension SystemProperty {
     /// Whether it is the name of a system property: `__` and more.
     static func isName(_ name: UnsafeRawBufferPointer) -> Bool {
         name.count > 2 && name[0] == UInt8(ascii: "_") && name[1] == UInt8(ascii: "_")

@@ -130,9 +130,9 @@ extension BodyReader {
             let inside = try depth.inside(2)
             let isVariant = type.map { $0.count == 1 && $0[0] == UInt8(ascii: "v") } ?? true
             let value = if let type, !isVariant { try readValue(type, inside) } else { try readVariant(inside) }
-            if CIMName.equal(name, SystemProperty.className) {
+            if CIMName.equal(name, SystemProperty.className.rawValue) {
                 instance.className = value.stringValue ?? ""
-            } else if CIMName.equal(name, SystemProperty.path) {
+            } else if CIMName.equal(name, SystemProperty.path.rawValue) {
                 instance.path = value.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
             } else if !name.hasPrefix("__") {
                 instance.append(name: name, value: value)
