@@ -29,7 +29,8 @@ extension MOFUnit {
         changes.reserveCapacity(declarations.count)
         for (index, declaration) in unit.declarations.enumerated() {
             do throws(CIMError) {
-                let resolved = try aliases.replacingAliases(in: declaration) { name, namespace in staged.class(name, in: namespace ?? home) }
+                let resolved = try aliases.replacingAliases(in: declaration) { name, namespace in staged.class(name, in: namespace ?? home)
+                }
                 changes.append(resolved.change(in: home))
             } catch {
                 throw error.failed(at: index)
