@@ -47,8 +47,8 @@ extension Broker {
     }
 
     private static func compile(
-        _ text: String, _ file: String, in home: CIMNamespaceName, _ schema: Schema, classFlags: MOFUpdateFlags = [],
-        instanceFlags: MOFUpdateFlags = []
+        _ text: String, _ file: String, in home: CIMNamespaceName, _ schema: Schema, classFlags: ChangeFlags = [],
+        instanceFlags: ChangeFlags = []
     ) async throws(MOFFailure) -> CompiledMOF {
         let result = await compilers.run { () -> Result<CompiledMOF, MOFFailure> in
             var context = MOFContext(namespace: home, qualifierType: { schema.qualifierType($0, in: $1 ?? home) })
@@ -204,8 +204,7 @@ extension Broker {
             try admit(claim, of: peer, call)
             Task(executorPreference: loop) { [self] in
                 await self.compileBuffer(
-                    call, text, home, isCheck, MOFUpdateFlags(rawValue: UInt32(bitPattern: classFlags)),
-                    MOFUpdateFlags(rawValue: UInt32(bitPattern: instanceFlags)))
+                    call, text, home, isCheck, ChangeFlags(rawValue: classFlags), ChangeFlags(rawValue: instanceFlags))
                 await self.gaveBack(claim, by: peer)
             }
         } catch {
@@ -221,11 +220,11 @@ extension Broker {
     }
 
     private func compileBuffer(
-        _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: MOFUpdateFlags,
-        _ instanceFlags: MOFUpdateFlags
+        _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: ChangeFlags,
+        _ instanceFlags: ChangeFlags
     ) async {
         do throws(MOFFailure) {
-            let amended = MOFUpdateFlags(rawValue: UInt32(bitPattern: OperationFlags.useAmendedQualifiers.rawValue))
+            let amended = ChangeFlags(rawValue: OperationFlags.useAmendedQualifiers.rawValue)
             var compiled = try await Self.compile(
                 text, "<buffer>", in: home, schema.schema, classFlags: classFlags.subtracting(amended),
                 instanceFlags: instanceFlags.subtracting(amended))

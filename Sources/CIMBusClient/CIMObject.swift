@@ -29,7 +29,7 @@ extension InstanceDecoder {
         let end = try reader.enterArray(elementAlignment: 4)
         var objects: [CIMObject] = []
         while !reader.isAtEnd(of: end) {
-            objects.append(try Self.isClass(reader) ? .class(try reader.readClass()) : .instance(try readInstance(&reader)))
+            objects.append(try reader.isClass(isBrokers: true) ? .class(try reader.readClass()) : .instance(try readInstance(&reader)))
         }
         try reader.leaveArray(end)
         return objects

@@ -24,7 +24,7 @@ extension Session {
         guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }
         do {
             var reader = reply.reader
-            guard try InstanceDecoder.isClass(reader) else { throw CIMError(.invalidClass, "\(name) is not a class") }
+            guard try reader.isClass(isBrokers: true) else { throw CIMError(.invalidClass, "\(name) is not a class") }
             return try reader.readClass()
         } catch {
             throw CIMError(undecodable: error, what: "class \(name)")

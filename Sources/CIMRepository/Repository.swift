@@ -60,7 +60,7 @@ public final class Repository: Sendable {
         _ path: String?, server: String, lock: RepositoryLock?, _ connect: () throws -> DatabaseQueue
     ) throws(CIMError) -> Repository {
         let place = path ?? "in memory"
-        do {
+        return try RepositoryFile.run(place) {
             let queue = try connect()
             let schema = try queue.writeWithoutTransaction { database in
                 let storage = Storage(database: database, place: place)
@@ -71,12 +71,6 @@ public final class Repository: Sendable {
                 return schema
             }
             return Repository(path: path, database: queue, schema: schema, lock: lock)
-        } catch let error as CIMError {
-            throw error
-        } catch let error as DatabaseError {
-            throw RepositoryFile.error(error, place: place)
-        } catch {
-            throw CIMError(.criticalError, "repository \(place): \(error)")
         }
     }
 
