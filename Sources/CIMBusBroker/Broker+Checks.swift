@@ -22,9 +22,9 @@ extension Broker {
 
     /// Counts what a provider's objects lost, and logs each property once.
     func report(_ lost: LostValues, of record: Entry<OperationRecord>) {
-        core.countLost(lost.count, by: record.registration)
+        tell { $0.countLost(lost.count, by: record.registration) }
         let registration = record.registration.flatMap { core.registry.find($0) }
-        for (property, reason) in lost.reasons where reportedLosses.insert(property, of: record.registration) {
+        for (property, reason) in lost.reasons where registrations.reportsLoss(of: property, record.registration) {
             logger.warning(
                 "provider \(registration?.name ?? ""): \(reason.clipped(1024)); NULL is passed on, and this is not logged again for \(property)"
             )

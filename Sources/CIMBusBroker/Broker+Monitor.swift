@@ -35,11 +35,11 @@ extension Broker {
             throw CIMError(.accessDenied, "\(method): only root, the broker's user and uid \(registration.uid) may do this")
         }
         switch method.lowercased() {
-        case "suspend": perform(core.suspend(registration.id))
-        case "resume": perform(core.resume(registration.id))
+        case "suspend": tell { $0.suspend(registration.id) }
+        case "resume": tell { $0.resume(registration.id) }
         case "load":
             do throws(Refusal) {
-                perform(try core.load(registration.id, at: Self.now))
+                try tell { core throws(Refusal) in try core.load(registration.id) }
             } catch {
                 throw CIMError(error.status, "Load: provider \(registration.name): \(error.message)")
             }

@@ -185,7 +185,7 @@ extension Broker {
     func answer(with instances: [CIMInstance], _ record: OperationRecord) -> Request.Target {
         let record = Entry(record)
         do throws(CIMError) {
-            return .broker(Outcome(.noError), answer: keep(try filtered(try encoded(instances, record), record)))
+            return .broker(Outcome(.noError), answer: payloads.keep(try filtered(try encoded(instances, record), record)))
         } catch {
             return .broker(.stated(error.status, error.message), answer: nil)
         }

@@ -59,23 +59,25 @@ extension Broker {
             client: record.client, kind: record.kind, form: record.form, target: target,
             wantsProgress: arguments.flags.contains(.sendStatus), updatesAsOwner: arguments.flags.contains(.ownerUpdate),
             timeout: arguments.timeout, parent: arguments.parent)
-        let id: OperationID
-        let effects: [Effect]
         do throws(Refusal) {
-            (id, effects) = try core.begin(request, at: Self.now)
+            try tell { core throws(Refusal) in
+                try core.begin(request)
+            } answering: { id in
+                records[id] = record
+                if input > 0 { inputs[uid, default: 0] += input }
+                if arguments.form != .sync { confirm(id, call) }
+            }
         } catch {
-            if case .broker(_, let answer?) = target { payloads[answer.payload] = nil }
+            if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
             throw CIMError(error.status, "\(record.kind.rawValue): \(words(error))")
         }
-        records[id] = record
-        if input > 0 { inputs[uid, default: 0] += input }
-        // The client knows its operation before anything about it arrives.
-        if arguments.form != .sync {
-            call.reply(signature: Self.pathSignature) { (body) throws(DBusError) in
-                body.append(objectPath: Contract.path(ofOperation: id.number))
-            }
+    }
+
+    /// The client knows its operation before anything about it arrives.
+    private func confirm(_ id: OperationID, _ call: MethodCall) {
+        call.reply(signature: Self.pathSignature) { (body) throws(DBusError) in
+            body.append(objectPath: Contract.path(ofOperation: id.number))
         }
-        perform(effects)
     }
 
     private static let pathSignature = Signature(verified: "o")
@@ -101,14 +103,14 @@ extension Broker {
     private func cancelSink(_ call: MethodCall) {
         var reader = call.reader
         guard let client = peer(of: call), let sink = try? reader.readString() else { return }
-        perform(core.cancelSink(sink, of: client, at: Self.now))
+        tell { $0.cancelSink(sink, of: client) }
         call.reply()
     }
 
     private func acknowledge(_ call: MethodCall) {
         var reader = call.reader
         guard let client = peer(of: call), let sink = try? reader.readString(), let batches = try? reader.readUInt32() else { return }
-        perform(core.acknowledge(sink, of: client, batches: batches, at: Self.now))
+        tell { $0.acknowledge(sink, of: client, batches: batches) }
         call.reply()
     }
 }

@@ -77,8 +77,7 @@ extension Broker {
         for name in names {
             for definition in new.providers(in: name) where definition.isDecoupled { if let id = define(definition) { kept.insert(id) } }
         }
-        for id in defined.subtracting(kept).sorted() { undefine(id) }
-        defined = kept
+        for id in registrations.define(kept).sorted() { undefine(id) }
         // The class that was the last to know one may be gone.
         for registration in core.registry.all where registration.peer == nil { dropIfNothing(registration.id) }
     }

@@ -289,7 +289,7 @@ extension Broker {
 
     private func answer(with declaration: CIMClass, _ record: OperationRecord) -> Request.Target {
         do throws(ObjectFault) {
-            return .broker(Outcome(.noError), answer: keep(.rewritten(try encoded(declaration, record))))
+            return .broker(Outcome(.noError), answer: payloads.keep(.rewritten(try encoded(declaration, record))))
         } catch {
             return .broker(.stated(error.status, error.description), answer: nil)
         }

@@ -128,14 +128,14 @@ extension BrokerCore {
     // MARK: - Credit
 
     /// The client has taken `batches` of an operation's objects. A silent no-op where nothing is open.
-    public mutating func acknowledge(_ sink: String, of peer: PeerID, batches: UInt32, at moment: Microseconds) -> [Effect] {
-        began(.acknowledge(sink, peer, batches: batches), at: moment)
+    public mutating func acknowledge(_ sink: String, of peer: PeerID, batches: UInt32) {
+        began(.acknowledge(sink, peer, batches: batches))
         hear(peer)
         guard let id = peers[peer]?.clientSinks[sink], let operation = operations[id], let uid = peers[peer]?.uid else {
-            return takeEffects()
+            return
         }
         let count = min(Int(batches), operation.delivery.unacknowledged.count)
-        guard count > 0 else { return takeEffects() }
+        guard count > 0 else { return }
         let bytes = operation.delivery.unacknowledged.prefix(count).reduce(0, +)
         operations[id]?.delivery.unacknowledged.removeFirst(count)
         operations[id]?.delivery.outstanding -= bytes
@@ -144,7 +144,6 @@ extension BrokerCore {
         // Where others wait, this one does not go before them.
         if blocked.isEmpty || operation.delivery.queue.isEmpty { pump(id) } else { standInLine(id) }
         creditReturned(to: uid, by: peer)
-        return takeEffects()
     }
 
     /// A reply with `bytes` of objects is about to be sent: it counts from now on, so that several decided on at once keep to the bound.
@@ -157,15 +156,14 @@ extension BrokerCore {
     }
 
     /// The broker sent `bytes` to a client outside any window: a reply, a final status, progress.
-    public mutating func sent(_ bytes: Int, to peer: PeerID, at moment: Microseconds) -> [Effect] {
-        began(.sent(bytes, to: peer), at: moment)
-        guard let uid = peers[peer]?.uid, bytes > 0 else { return takeEffects() }
+    public mutating func sent(_ bytes: Int, to peer: PeerID) {
+        began(.sent(bytes, to: peer))
+        guard let uid = peers[peer]?.uid, bytes > 0 else { return }
         let unexpected = peers[peer]?.reads.unpromised(of: bytes) ?? bytes
         hasToRead(unexpected, peer)
         credit.charge(unexpected, uid: uid)
         credit.becameReply(unexpected, uid: uid)
         askIfUnread(peer)
-        return takeEffects()
     }
 
     /// Refuses what would be answered, where the peer's user has left too many replies unread already, and says who reads least (section 3).

@@ -114,12 +114,12 @@ extension BrokerCore {
     // MARK: - The provider's answer
 
     /// The provider answered its call (L2).
-    public mutating func answered(_ sink: SinkID, _ answer: Answer, at moment: Microseconds) -> [Effect] {
-        began(.answered(sink, answer), at: moment)
+    public mutating func answered(_ sink: SinkID, _ answer: Answer) {
+        began(.answered(sink, answer))
         let lost = lostCall(sink)
         guard let provider = freeSlot(sink) else {
             discard(answer)
-            return takeEffects()
+            return
         }
         if let lost { found(lost) }
         hear(provider)
@@ -145,7 +145,6 @@ extension BrokerCore {
         }
         leaveExhaustedLanes()
         callWaiting()
-        return takeEffects()
     }
 
     private mutating func discard(_ answer: Answer) {

@@ -83,9 +83,9 @@ extension BrokerCore {
     // MARK: - Who is there
 
     /// The outstanding ping was answered: the peer is alive, and what was sent before the ping is read.
-    public mutating func pingAnswered(by id: PeerID, at moment: Microseconds) -> [Effect] {
-        began(.pingAnswered(id), at: moment)
-        guard let peer = peers[id], peer.pingedAt != nil else { return takeEffects() }
+    public mutating func pingAnswered(by id: PeerID) {
+        began(.pingAnswered(id))
+        guard let peer = peers[id], peer.pingedAt != nil else { return }
         peers[id]?.pingedAt = nil
         endPing(of: peer)
         leaveExhaustedLanes()
@@ -96,7 +96,6 @@ extension BrokerCore {
         }
         flushProgress(to: id)
         askIfUnread(id)
-        return takeEffects()
     }
 
     /// The peer said something: it is there, and may have read what it was sent.
@@ -197,13 +196,13 @@ extension BrokerCore {
     /// the bus was so far behind that the ping itself may just have got there: then its time starts again.
     /// - Parameter ran: whether the peer's process has used the processor since it was pinged. One that works is busy, not stopped: many D-Bus
     ///   libraries answer nothing while a method runs. What it works on has the limit of silence.
-    public mutating func probeAnswered(for id: PeerID, ran: Bool, at moment: Microseconds) -> [Effect] {
-        began(.probeAnswered(id, ran: ran), at: moment)
-        guard let peer = peers[id], let probed = peer.probedAt else { return takeEffects() }
+    public mutating func probeAnswered(for id: PeerID, ran: Bool) {
+        began(.probeAnswered(id, ran: ran))
+        guard let peer = peers[id], let probed = peer.probedAt else { return }
         peers[id]?.probedAt = nil
         guard let pinged = peer.pingedAt, max(pinged, peer.heard) + max(1, pingLimit(of: id) / 2) <= now, peer.owed == 0 else {
             judge(id)
-            return takeEffects()
+            return
         }
         if now - probed > limits.busDelay || ran {
             peers[id]?.pingedAt = now
@@ -211,7 +210,6 @@ extension BrokerCore {
         } else {
             missedPing(id)
         }
-        return takeEffects()
     }
 
     private mutating func missedPing(_ id: PeerID) {

@@ -14,9 +14,9 @@ extension BrokerCore {
     /// - Throws: AccessDenied for another peer's operation; QuotaViolation when too many calls wait; InvalidParameter for a negative time.
     /// - Parameter timeout: milliseconds; -1 is for ever, that is, as long as one call may wait on the bus.
     public mutating func pull(
-        _ id: OperationID, by peer: PeerID, _ kind: PullKind, timeout: Int32, call: CallID, at moment: Microseconds
-    ) throws(Refusal) -> [Effect] {
-        began(.pull(id, peer, kind, timeout: timeout, call), at: moment)
+        _ id: OperationID, by peer: PeerID, _ kind: PullKind, timeout: Int32, call: CallID
+    ) throws(Refusal) {
+        began(.pull(id, peer, kind, timeout: timeout, call))
         hear(peer)
         guard let operation = operations[id], operation.request.form == .semisync else {
             throw Refusal(.notFound, "operation \(id.number) has no results; they are kept 5 minutes")
@@ -41,7 +41,6 @@ extension BrokerCore {
         if operations[id]?.pulls.contains(pull) == true {
             if wait == 0 { expirePulls(of: id) } else { agenda.schedule(.operation(id), at: pull.deadline) }
         }
-        return takeEffects()
     }
 
     /// Answers, in order, the calls that can be answered.
