@@ -19,7 +19,8 @@ extension BrokerCore {
             Operation(
                 id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
                 parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested,
-                state: .running))
+                state: .queued))
+        take(nil, Operation.State.queued)
         openOperations += 1
         counters.operations += 1
         peers[parent.request.client]?.operations.insert(id)
@@ -33,6 +34,7 @@ extension BrokerCore {
     /// The conductor has taken a batch of a part: there is room for another.
     public mutating func consumed(_ id: OperationID) {
         began(.consumed(id))
+        // The end of the part was faster.
         guard let bytes = operations[id]?.delivery.unacknowledged.first else { return }
         operations[id]?.delivery.unacknowledged.removeFirst()
         operations[id]?.delivery.outstanding -= bytes
