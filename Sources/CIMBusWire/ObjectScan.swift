@@ -32,7 +32,7 @@ extension ObjectLayout {
     }
 
     /// Goes past a value that needs no parsing. Whatever does is left to the checker.
-    private func skipValue(_ reader: inout BodyReader, _ type: CIMTypeReference) throws(DBusDecodingError) -> Bool {
+    func skipValue(_ reader: inout BodyReader, _ type: CIMTypeReference) throws(DBusDecodingError) -> Bool {
         if type.isArray {
             switch type.base {
             case .datetime, .reference, .object, .sint8, .real32: return false
