@@ -28,11 +28,15 @@ demo: build ## build, start a private bus, the broker and the samples; enumerate
 	@Samples/demo $(BUILD_DIR) Samples/.build/$(CONFIGURATION)
 
 .PHONY: check
-check: ## format, import rules, interface prose, the tables of rules, statements and tests
+check: ## format, import rules, interface prose, the tables of rules, statements and tests, citations and links
 	find . -name .build -prune -o -name '*.swift' -print0 | xargs -0 $(SWIFT) format lint --strict
 	Tests/Scripts/check-imports --self-test
 	Tests/Scripts/check-imports
 	Tests/Scripts/check-interfaces
+	Tests/Scripts/check-test-names --self-test
+	Tests/Scripts/check-test-names
+	Tests/Scripts/pages --self-test
+	Tests/Scripts/pages --check
 	Tests/Scripts/conformance --check
 
 .PHONY: test
@@ -45,8 +49,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	Tests/Scripts/exhaustive
 	@# One after the other: what starts processes shall not wait for what uses every core.
 	Tests/Scripts/run-tests --skip-build --filter '^CIMBusCoreTests\.' --skip '^CIMBusCoreTests\.ExhaustiveTests'
-	for group in Integration SDKTests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
-	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|SDKTests)\.'
+	for group in Integration CIMBusProviderTests CIMBusClientTests CIMBusMITests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
+	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|CIMBus(Provider|Client|MI)Tests)\.'
 	@echo "make test: ten rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 10
 	@echo "make test: the samples' tests"

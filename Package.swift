@@ -91,35 +91,53 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "CIMBusTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
-        .executableTarget(
-            name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
-        .executableTarget(
-            name: "RepositoryWriter", dependencies: ["CIM", "CIMRepository"], path: "Tests/RepositoryWriter", swiftSettings: strict),
-        .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
-        .testTarget(name: "CIMMOFTests", dependencies: ["CIMMOF"], swiftSettings: strict),
-        .testTarget(
-            name: "CIMRepositoryTests",
-            dependencies: [
-                "CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", .product(name: "GRDB", package: "GRDB.swift"),
-            ],
-            swiftSettings: strict),
-        .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery"], swiftSettings: strict),
-        .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
-        .testTarget(name: "CIMBusBrokerTests", dependencies: ["CIM", "CIMBusBroker"], swiftSettings: strict),
-        .testTarget(name: "DBusTests", dependencies: ["CDBus", "DBus", "CIMBusTestKit"], swiftSettings: strict),
-        .testTarget(
-            name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
-        ),
-        .testTarget(name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict),
-        .testTarget(
-            name: "CIMBusClientTests", dependencies: ["CIM", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "DBus"], swiftSettings: strict),
-        .testTarget(
-            name: "SDKTests",
+        .target(
+            name: "SDKTestKit",
             dependencies: [
                 "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
+            path: "Tests/SDKTestKit", swiftSettings: strict),
+        .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: strict),
+        .executableTarget(
+            name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
+        .executableTarget(
+            name: "RepositoryWriter", dependencies: ["CIM", "CIMRepository"], path: "Tests/RepositoryWriter", swiftSettings: strict),
+        .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
+        .testTarget(name: "CIMMOFTests", dependencies: ["CIM", "CIMMOF", "SeededRandom"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMRepositoryTests",
+            dependencies: [
+                "CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", "SeededRandom",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery", "SeededRandom"], swiftSettings: strict),
+        .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusBrokerTests",
+            dependencies: ["CIM", "CIMBusBroker", "CIMBusCore", "CIMBusWire", "CIMMOF", "CIMRepository", "DBus"], swiftSettings: strict),
+        .testTarget(name: "DBusTests", dependencies: ["CDBus", "DBus", "CIMBusTestKit", "SeededRandom"], swiftSettings: strict),
+        .testTarget(
+            name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
+        ),
+        .testTarget(
+            name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus", "SeededRandom"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusProviderTests",
+            dependencies: [
+                "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SDKTestKit",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusClientTests",
+            dependencies: ["CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SDKTestKit"],
+            swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusMITests",
+            dependencies: ["CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SDKTestKit"],
             swiftSettings: strict),
         .testTarget(
             name: "cimctlTests",

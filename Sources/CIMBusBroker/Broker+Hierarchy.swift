@@ -195,7 +195,7 @@ extension Broker {
                 if isTold, decisive == nil || Self.isOthers(decisive) { decisive = error }
             }
         } else if !hierarchy.stored.isEmpty, !hasSucceeded, decisive == nil {
-            try checkMayWrite(.deleteInstance, record.value)
+            try rights.checkMayWrite(.deleteInstance, in: record.namespace, user: record.userID)
         }
         if hasSucceeded { return }
         throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")

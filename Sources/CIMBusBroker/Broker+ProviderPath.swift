@@ -42,7 +42,7 @@ extension Broker {
     func lookForObject(
         of peer: PeerID, at path: ObjectPath, for provider: String, then: @escaping @Sendable (isolated Broker, ProviderPath) -> Void
     ) {
-        guard let name = peerNames[peer], asking.count < Self.mostAsked, asking.insert(peer).inserted else { return then(self, .isUnknown) }
+        guard let name = peers.name(of: peer), registrations.ask(peer, limit: Self.mostAsked) else { return then(self, .isUnknown) }
         let isDecided = Decided()
         let timer = loop.schedule(after: Self.patience) { [weak self] in
             guard isDecided.first() else { return }
@@ -64,14 +64,14 @@ extension Broker {
 
     /// What was found out only after the registration had been accepted.
     private func warn(of fault: String, _ peer: PeerID, at path: ObjectPath) {
-        for (registration, object) in providerPaths[peer] ?? [:] where object == path {
-            warnings[registration, default: []].append(fault)
+        for registration in registrations.registrations(of: peer, at: path) {
+            registrations.warn(of: fault, registration)
             registrationChanged(registration)
         }
     }
 
     private func looked(_ peer: PeerID, _ found: @Sendable (isolated Broker) -> Void) {
-        asking.remove(peer)
+        registrations.hasAnswered(peer)
         found(self)
     }
 

@@ -85,7 +85,7 @@ extension Broker {
     /// Root, the broker's user, whom the administrator allowed, and whom the definition allows (SEMANTICS D.5).
     private func mayRegister(_ request: RegisterCall, _ id: PeerID, _ uid: UInt32) -> Bool {
         if rights.mayRegister(request.name, uid: uid) { return true }
-        return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: groups[id] ?? []) ?? false
+        return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: peers.groups(of: id)) ?? false
     }
 
     /// Before anything is stored for it.
@@ -108,34 +108,37 @@ extension Broker {
             initializationFailed(request, user: user, failure)
             throw CIMError(.initializationFailure, "Register: the provider could not initialize itself: \(failure.clipped(4096))")
         }
-        let registration: RegistrationID
-        let effects: [Effect]
         do throws(Refusal) {
-            (registration, effects) = try core.register(
-                id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping,
-                at: Self.now)
+            try tell { core throws(Refusal) in
+                try core.register(
+                    id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping)
+            } answering: { registration in
+                registered(registration, request, remarks, call, id)
+            }
         } catch {
             throw CIMError(error.status, "Register: \(error.message)")
         }
-        providerPaths[id, default: [:]][registration] = request.provider
-        warnings[registration] = remarks.isEmpty ? nil : remarks
+        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
+    }
+
+    private func registered(
+        _ registration: RegistrationID, _ request: RegisterCall, _ remarks: [String], _ call: MethodCall, _ id: PeerID
+    ) {
+        registrations.isServed(registration, by: id, at: request.provider, remarks: remarks)
         for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
-        starts[registration] = nil
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
         watchProcess(of: id)
         if let known = core.registry.find(registration) { recordProcess(of: known) }
         call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
-        perform(effects)
-        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
     }
 
     /// The registration's object is on the bus.
     private func show(_ registration: RegistrationID, _ name: String, in namespace: CIMNamespaceName) -> ObjectPath {
-        if let path = registrationPaths[registration] { return path }
+        if let path = registrations.path(of: registration) { return path }
         let known = core.registry.find(registration)
         let path = Contract.path(ofProvider: known?.name ?? name, user: known?.user, in: namespace)
-        registrationPaths[registration] = path
+        registrations.show(registration, at: path)
         export(registration, at: path)
         return path
     }
@@ -143,7 +146,9 @@ extension Broker {
     /// A provider that is stored as one is shown, though no process serves it yet.
     func define(_ definition: ProviderDefinition) -> RegistrationID? {
         let terms = Registration.Terms(isPerUser: definition.isPerUser, busName: definition.busName)
-        guard let id = core.define(namespace: definition.namespace.text, name: definition.name, uid: rights.broker, terms: terms) else {
+        let broker = rights.broker
+        let id = tell { $0.define(namespace: definition.namespace.text, name: definition.name, uid: broker, terms: terms) }
+        guard let id else {
             logger.warning("provider \(definition.name) in \(definition.namespace) is one definition too many; it is not served")
             return nil
         }
@@ -153,16 +158,13 @@ extension Broker {
 
     /// A definition is gone. What serves it still goes on until it leaves.
     func undefine(_ id: RegistrationID) {
-        let (isGone, effects) = core.undefine(id, at: Self.now)
-        if isGone {
-            starts[id] = nil
-            ownWords[id] = nil
-            warnings[id] = nil
+        tell {
+            $0.undefine(id)
+        } answering: { isGone in
+            guard isGone else { return }
             stopExpecting(id)
-            reportedLosses.removeAll(of: id)
-            if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
+            if let path = registrations.forget(id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
-        perform(effects)
     }
 
     private func unregister(_ call: MethodCall) {
@@ -174,10 +176,12 @@ extension Broker {
         }
         let before = core.registry.all.filter { $0.peer == id }
         do throws(Refusal) {
-            let effects = try core.unregister(id, namespace: namespace.text, name: name, at: Self.now)
-            for registration in before where core.registry.find(registration.id)?.peer == nil { forgetProcess(of: registration) }
-            call.reply()
-            perform(effects)
+            try tell { core throws(Refusal) in
+                try core.unregister(id, namespace: namespace.text, name: name)
+            } answering: {
+                for registration in before where core.registry.find(registration.id)?.peer == nil { forgetProcess(of: registration) }
+                call.reply()
+            }
         } catch {
             call.fail(CIMError(error.status, "UnRegister: \(error.message)"))
         }
@@ -203,8 +207,8 @@ extension Broker {
         return ExportedInterface(
             Interfaces.registration,
             methods: [
-                "Suspend": method { broker, call in broker.manage(call, id) { $0.core.suspend(id) } },
-                "Resume": method { broker, call in broker.manage(call, id) { $0.core.resume(id) } },
+                "Suspend": method { broker, call in broker.manage(call, id) { $0.suspend(id) } },
+                "Resume": method { broker, call in broker.manage(call, id) { $0.resume(id) } },
                 "Ping": method { $0.pingProvider($1, id) },
             ], properties: properties)
     }
@@ -214,7 +218,7 @@ extension Broker {
         switch name {
         case "Name": return .string(registration.name)
         case "Namespace": return .string(registration.namespace)
-        case "Owner": return .string(registration.peer.flatMap { peerNames[$0]?.text } ?? "")
+        case "Owner": return .string(registration.peer.flatMap { peers.name(of: $0)?.text } ?? "")
         case "ProcessID": return .uint32(registration.peer == nil ? 0 : registration.pid ?? 0)
         case "UserID": return .uint32(registration.uid)
         case "Classes":
@@ -224,13 +228,13 @@ extension Broker {
         case "SinkReferences":
             return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
         case "Counters": return registration.counters.wire
-        case "Warnings": return .strings(warnings[id] ?? [])
+        case "Warnings": return .strings(registrations.warnings(of: id))
         default: return .string(lastFailure(of: registration))
         }
     }
 
     func registrationChanged(_ id: RegistrationID) {
-        guard let path = registrationPaths[id] else { return }
+        guard let path = registrations.path(of: id) else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
                 ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings"], of: Contract.registration, at: path)
@@ -240,7 +244,7 @@ extension Broker {
 
     /// A registration that no process serves stays with its definition, or as long as a class names it. Of anything else nothing is left.
     func dropIfNothing(_ id: RegistrationID) {
-        guard let known = core.registry.find(id), known.peer == nil, !defined.contains(id),
+        guard let known = core.registry.find(id), known.peer == nil, !registrations.defined.contains(id),
             let namespace = CIMNamespaceName(known.namespace), schema.classes(of: known.name, in: namespace).isEmpty
         else { return }
         forgetProcess(of: known)
@@ -248,15 +252,13 @@ extension Broker {
     }
 
     /// For root, the broker's own user, and the provider's.
-    private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (isolated Broker) -> [Effect]) {
+    private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (inout BrokerCore) -> Void) {
         guard let peer = peer(of: call), let uid = uid(of: peer), let registration = core.registry.find(id) else { return }
         guard mayManage(registration, uid: uid) else {
             call.fail(CIMError(.accessDenied, "\(call.member): only root, the broker's user and uid \(registration.uid) may do this"))
             return
         }
-        let effects = change(self)
-        call.reply()
-        perform(effects)
+        tell(change) { call.reply() }
     }
 
     func mayManage(_ registration: Entry<Registration>, uid: UInt32) -> Bool {
@@ -270,7 +272,7 @@ extension Broker {
             call.fail(CIMError(.accessDenied, "Ping: only root, the broker's user and uid \(registration.uid) may do this"))
             return
         }
-        guard let peer = registration.peer, let name = peerNames[peer],
+        guard let peer = registration.peer, let name = peers.name(of: peer),
             let question = try? Message.methodCall(
                 destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
         else {
@@ -282,7 +284,7 @@ extension Broker {
             call.fail(CIMError(.quotaViolation, "Ping: other pings wait for their answers; try again later"))
             return
         }
-        let asked = Self.now
+        let asked = CoreHost.now
         let provider = registration.name
         let timer = loop.schedule(after: .seconds(10)) {
             call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer"))
@@ -297,7 +299,7 @@ extension Broker {
                 if case .failure(let error) = result, error.reply?.sender != name.text {
                     call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
                 } else {
-                    call.reply([.uint64(UInt64(clamping: Self.now - asked))])
+                    call.reply([.uint64(UInt64(clamping: CoreHost.now - asked))])
                 }
             }
         }

@@ -12,22 +12,17 @@ enum InstanceSource: Sendable {
     case stored(classes: [String])
     /// A class that cannot be asked for.
     case failure(Outcome, of: ObjectLayout)
+
+    init(_ target: ServedClass.Target, _ layout: ObjectLayout) {
+        switch target {
+        case .provider(let registration): self = .provider(registration, layout)
+        case .failure(let outcome): self = .failure(outcome, of: layout)
+        }
+    }
 }
 
 /// What is stored: classes, static instances, namespaces.
 extension Broker {
-    // MARK: - Who may
-
-    /// Classes, static instances and namespaces are root's and the broker's own user's to change (SEMANTICS D.9.1: FULL_WRITE_REP).
-    func checkMayWrite(_ kind: Request.Kind, _ record: OperationRecord) throws(CIMError) {
-        guard rights.mayWrite(uid: record.userID) else {
-            throw CIMError(
-                .accessDenied,
-                "\(kind.rawValue): uid \(record.userID) may not change what is stored in \(record.namespace); root and the broker's user may"
-            )
-        }
-    }
-
     // MARK: - Changes
 
     /// Commits, and lets everybody see it before the client is told. Returns the path of an instance that was put.
@@ -77,8 +72,7 @@ extension Broker {
         for name in names {
             for definition in new.providers(in: name) where definition.isDecoupled { if let id = define(definition) { kept.insert(id) } }
         }
-        for id in defined.subtracting(kept).sorted() { undefine(id) }
-        defined = kept
+        for id in registrations.define(kept).sorted() { undefine(id) }
         // The class that was the last to know one may be gone.
         for registration in core.registry.all where registration.peer == nil { dropIfNothing(registration.id) }
     }

@@ -181,6 +181,12 @@ struct Delivery: Hashable, Sendable {
         var peer: PeerID?
     }
 
+    /// Whose line the operation stands in, and since when.
+    struct Turn: Hashable, Sendable {
+        var uid: UInt32
+        var since: Microseconds
+    }
+
     /// What a pulled batch has left.
     struct Buffered: Hashable, Sendable {
         var sizes: ArraySlice<UInt32>
@@ -193,8 +199,10 @@ struct Delivery: Hashable, Sendable {
     var buffered: [Buffered] = []
     /// Bytes of `unacknowledged` or `buffered`.
     var outstanding = 0
-    /// Since when the window has been closed, and no credit came.
+    /// Since when the window has been closed, or the user's credit used up; ``BrokerCore/waitsSince(_:)`` knows what came back since.
     var blockedSince: Microseconds?
+    /// Its place in the line for its user's credit, if it has one.
+    var turn: Turn?
     var objects = 0
     var bytes = 0
     /// The newest progress report that the client cannot be sent yet, and what it had been sent when the last one went out.

@@ -1,6 +1,7 @@
 import CIM
 import CIMBusWire
 import DBus
+import SeededRandom
 import Testing
 
 /// House rule 5: a peer cannot make us trap. Every reader of the contract gets bodies that are cut off, flipped and made up.
@@ -71,7 +72,7 @@ struct HostileBodyTests {
 
     @Test("Bytes flipped anywhere", arguments: 0..<4)
     func flipped(seed: Int) throws {
-        var random = Seeded(state: UInt64(seed))
+        var random = SeededGenerator(seed: UInt64(seed))
         for sample in try samples() {
             for _ in 0..<150 {
                 var bytes = sample
@@ -89,7 +90,7 @@ struct HostileBodyTests {
 
     @Test("Made up", arguments: 0..<4)
     func garbage(seed: Int) {
-        var random = Seeded(state: UInt64(100 + seed))
+        var random = SeededGenerator(seed: UInt64(100 + seed))
         for _ in 0..<300 {
             // Small numbers make lengths that fit, and signatures of types that exist.
             let alphabet = Array("\0\0\0\0\u{1}\u{4}\u{8}\u{10}a{sv}(v)yu__CLASSTx".utf8) + [0xFF]

@@ -1,23 +1,9 @@
 import CIM
 import DBus
+import SeededRandom
 import Testing
 
 @testable import CIMBusWire
-
-/// SplitMix64: the same numbers for the same seed.
-struct Seeded: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
-    }
-
-    mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &self) < percent }
-}
 
 /// L1 and DESIGN section 3, Objects: what is forwarded as it came is what the checker would have made.
 @Suite("Objects forwarded as they are")
@@ -46,7 +32,7 @@ struct VerbatimTests {
         ("Births", .strings(["20260101000000.000000+000"])), ("U64s", .bytes([1])), ("Text", .variant(.string("in a variant"))),
     ]
 
-    private func object(_ random: inout Seeded) -> Entries {
+    private func object(_ random: inout SeededGenerator) -> Entries {
         var entries: Entries = []
         for (name, values) in Self.plain where random.chance(40) {
             if let value = values.randomElement(using: &random) { entries.append((name, value)) }
@@ -64,7 +50,7 @@ struct VerbatimTests {
 
     @Test("Whatever passes as it is equals, byte for byte, what the checker makes")
     func agrees() throws {
-        var random = Seeded(state: 42)
+        var random = SeededGenerator(seed: 42)
         let layout = try #require(schema.layout("T_All"))
         var passed = 0
         var refused = 0

@@ -1,20 +1,6 @@
 import CIM
 import CIMMOF
-
-/// The same sequence on every machine (SplitMix64).
-struct SeededGenerator: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
-    }
-}
+import SeededRandom
 
 /// Makes units that MOF has words for, with names and texts as hostile as they may be.
 struct SchemaGenerator {
@@ -23,9 +9,9 @@ struct SchemaGenerator {
 
     init(seed: UInt64) { random = SeededGenerator(seed: seed) }
 
-    private mutating func chance(_ percent: Int) -> Bool { Int.random(in: 0..<100, using: &random) < percent }
+    private mutating func chance(_ percent: Int) -> Bool { random.chance(percent) }
 
-    private mutating func pick<Element>(_ elements: [Element]) -> Element { elements[Int.random(in: 0..<elements.count, using: &random)] }
+    private mutating func pick<Element>(_ elements: [Element]) -> Element { random.pick(elements) }
 
     // MARK: Names and texts
 

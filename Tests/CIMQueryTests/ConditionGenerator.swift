@@ -1,5 +1,6 @@
 import CIM
 import CIMQuery
+import SeededRandom
 
 /// Random objects of class Disk and random conditions that are legal for it, from few values, so that they often meet.
 struct ConditionGenerator {

@@ -1,4 +1,5 @@
 import CIM
+import SeededRandom
 import Testing
 
 @testable import CIMQuery

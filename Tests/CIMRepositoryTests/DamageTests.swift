@@ -3,6 +3,7 @@ import CIMBusTestKit
 import CIMRepository
 import GRDB
 import Glibc
+import SeededRandom
 import Testing
 
 /// A file that is not what was written is reported, not served and not overwritten .

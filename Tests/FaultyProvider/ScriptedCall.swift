@@ -5,7 +5,7 @@ import Glibc
 
 /// One call of the broker, answered as a script says; or, in a second process, what is left of one.
 struct ScriptedCall: Sendable {
-    let process: FaultyProcess
+    let process: ScriptedProcess
     let method: String
     let className: String
     /// The key of the object that was asked for.

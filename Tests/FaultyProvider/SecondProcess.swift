@@ -13,7 +13,7 @@ struct SecondProcess: Sendable {
 
     /// Starts this program once more, and waits until it is on the bus.
     static func start(
-        _ process: FaultyProcess, method: String, className: String, key: String, sink: ObjectPath, script: String
+        _ process: ScriptedProcess, method: String, className: String, key: String, sink: ObjectPath, script: String
     ) async throws -> SecondProcess {
         var ready: [Int32] = [-1, -1]
         var go: [Int32] = [-1, -1]

@@ -12,7 +12,7 @@ import CIMBusWire
 import DBus
 import Glibc
 
-var settings = FaultyProcess.Settings()
+var settings = ScriptedProcess.Settings()
 var sinkToContinue: String?
 var first = ""
 var method = ""
@@ -60,7 +60,7 @@ while let argument = arguments.popFirst() {
 signal(SIGPIPE, SIG_IGN)
 do {
     let connection = try await Connection.connect(to: settings.bus)
-    let process = FaultyProcess(settings, connection)
+    let process = ScriptedProcess(settings, connection)
     process.input.start()
     if let sinkToContinue {
         // For `waitfor death`: the broker hears of it from the bus before anything that is sent after it.

@@ -1,0 +1,4 @@
+import Testing
+
+/// The provider's library over real buses and real brokers. One stage at a time: what is measured is not disturbed.
+@Suite(.serialized, .timeLimit(.minutes(1))) struct ProviderTests {}
