@@ -66,6 +66,7 @@ struct Resolver {
             return .answered(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), question)
         }
         question.path = canonical.relativePath
+        question.instance = canonical
         question.subject = question.path.clipped()
         if arguments.kind == .getObject { return get(arguments, canonical, layout, question) }
         return try delete(arguments, canonical, layout, question, user)
@@ -99,6 +100,12 @@ struct Resolver {
     private func get(_ arguments: ServicesCall, _ path: CIMObjectPath, _ layout: ObjectLayout, _ question: Question) -> Resolution {
         let isDirect = arguments.flags.contains(.directRead)
         let isServed = layout.declaration?.isServed ?? false
+        // Nothing is above it, and its provider knows what is below: the hierarchy would have one unit.
+        if isServed, let declaration = layout.declaration, declaration.derivation.isEmpty, !declaration.isBrokers,
+            let name = declaration.providerName
+        {
+            return ask(provider(named: name, of: declaration, in: arguments.namespace, for: .getObject), question)
+        }
         let hierarchy = hierarchy(
             of: layout, in: arguments.namespace, for: .getObject, above: !isDirect, below: !isServed && !isDirect)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
