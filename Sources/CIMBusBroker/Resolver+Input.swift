@@ -9,7 +9,7 @@ extension Resolver {
     static func className(of object: BodyReader?) throws(CIMError) -> String {
         guard let object else { throw CIMError(.invalidParameter, "PutInstance: no instance") }
         do {
-            let said = try identity(of: object)
+            let said = try object.identity()
             if said.isClass { throw CIMError(.invalidObject, "PutInstance: the object is a class, not an instance") }
             if said.className.isEmpty { throw CIMError(.invalidObject, "PutInstance: the instance has no __CLASS") }
             return said.className
@@ -18,26 +18,6 @@ extension Resolver {
         } catch {
             throw CIMError(.invalidObject, "PutInstance: \(error)")
         }
-    }
-
-    /// What an object says it is: its `__CLASS`, empty without one, and whether its `__GENUS` is a class's.
-    static func identity(of object: BodyReader) throws -> (className: String, isClass: Bool) {
-        var reader = object
-        let end = try reader.enterArray(elementAlignment: 8)
-        var said = (className: "", isClass: false)
-        while !reader.isAtEnd(of: end) {
-            try reader.enterDictEntry()
-            let key = try reader.readString()
-            guard key.hasPrefix("__") else {
-                let types = try reader.readSignatureBytes()
-                try reader.skip(types: types)
-                continue
-            }
-            let value = try reader.readVariant()
-            if CIMName.equal(key, SystemProperty.className) { said.className = value.stringValue ?? "" }
-            if CIMName.equal(key, SystemProperty.genus), value.read(asScalar: .sint32) == .sint32(1) { said.isClass = true }
-        }
-        return said
     }
 
     /// Checks what the client sent, and puts it into the question in the form in which a provider gets it.
@@ -80,7 +60,7 @@ extension Resolver {
     static func checkAreParameters(_ object: BodyReader?, _ what: String) throws(CIMError) {
         guard let object else { return }
         do {
-            let said = try identity(of: object)
+            let said = try object.identity()
             guard !said.isClass, said.className.isEmpty || CIMName.equal(said.className, "__PARAMETERS") else {
                 throw CIMError(
                     .invalidMethodParameters, "\(what): the in parameters are of class \(said.className.clipped()), not __PARAMETERS")

@@ -75,6 +75,7 @@ extension BrokerCore {
         agenda.schedule(.operation(id), at: now + min(limits.overdueCall, silence(of: registration)))
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
         effects.append(.call(sink))
+        giveBackInput(of: id)
     }
 
     /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order. A nested call is never held up by

@@ -18,6 +18,7 @@ extension BrokerCore {
                 id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
                 deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .running))
         quota.open.charge(origin)
+        takeInput(request.inputBytes, uid, for: id)
         openOperations += 1
         counters.operations += 1
         peers[request.client]?.operations.insert(id)
@@ -43,42 +44,6 @@ extension BrokerCore {
             effects.append(.conduct(id))
             touch(id)
         }
-    }
-
-    private func admit(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Entry<Operation>?) {
-        guard let client = peers[request.client] else { throw Refusal(.accessDenied, "the caller's credentials are not known") }
-        guard !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
-        var parent: Entry<Operation>?
-        if let claimed = request.parent {
-            guard let operation = operations[claimed], holds(request.client, claimed) else {
-                throw Refusal(.invalidContext, "__OPERATION \(claimed.number): the caller holds no sink of that operation")
-            }
-            guard operation.depth < limits.depth else {
-                throw Refusal(
-                    .providerNotCapable, "operation \(claimed.number) is nested \(limits.depth) deep; a provider calls itself in a circle?")
-            }
-            let reading = operation.request.kind
-            if request.kind.isWrite, reading.isEnumeration || reading == .getObject, !request.updatesAsOwner {
-                throw Refusal(
-                    .invalidOperation,
-                    "operation \(claimed.number) is a \(reading.rawValue); a provider does not write while it serves a read")
-            }
-            parent = operation
-        }
-        if case .async(let sink) = request.form, sink.isEmpty || sink == "/" {
-            throw Refusal(.invalidParameter, "the object path / is a NULL sink; give the path of an object that implements ObjectSink")
-        }
-        if case .async(let sink) = request.form, client.clientSinks[sink] != nil {
-            throw Refusal(.invalidParameter, "sink \(sink) has an open operation; use another path, or wait for its final status")
-        }
-        guard quota.hasRoom(for: parent?.origin ?? client.uid, limits: limits) else {
-            let origin = parent?.origin ?? client.uid
-            throw Refusal(
-                .quotaViolation,
-                "too many open operations: uid \(origin) has \(quota.open.of(origin)), all users \(quota.open.total); wait for some to end")
-        }
-        if let refusal = refusalOfUnread(request.client) { throw refusal }
-        return (client.uid, parent)
     }
 
     /// The client's `CancelAsyncCall`: a silent no-op where nothing is open (L9).
@@ -196,6 +161,7 @@ extension BrokerCore {
     /// What an open operation occupies is given back.
     private mutating func leaveOpen(_ operation: Entry<Operation>) {
         openOperations -= 1
+        giveBackInput(of: operation.id)
         if operation.request.form != .part { quota.open.refund(operation.origin) }
         for result in (operations[operation.id]?.results ?? []).sorted() { expire(result) }
         if let parent = operation.parent { childEnded(operation.id, of: parent) }

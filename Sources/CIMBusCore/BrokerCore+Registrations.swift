@@ -1,7 +1,7 @@
 import CIM
 
 extension BrokerCore {
-    /// A provider registers: its definition comes to life. Rights are checked before (``RegistrationRights``).
+    /// A provider registers: its definition comes to life. Rights are checked before (``Rights``).
     ///
     /// - Throws: AlreadyRegistered while a live process holds the name; QuotaViolation past the number of definitions.
     /// - Parameters:

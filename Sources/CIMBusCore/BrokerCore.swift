@@ -7,6 +7,7 @@ import CIM
 /// The owner tells the messages of one peer in the order in which they came.
 public struct BrokerCore: Sendable {
     public let limits: Limits
+    public let rights: Rights
     public internal(set) var operations = Table<OperationID, Operation>()
     public internal(set) var legs = Table<SinkID, Leg>()
     public internal(set) var peers = Table<PeerID, Peer>()
@@ -35,8 +36,10 @@ public struct BrokerCore: Sendable {
     /// Every event since ``takeTrace()``; nil: none is noted.
     public var trace: [TracedEvent]?
 
-    public init(limits: Limits = Limits()) {
+    /// - Parameter rights: by default, root's alone.
+    public init(limits: Limits = Limits(), rights: Rights = Rights(broker: 0)) {
         self.limits = limits
+        self.rights = rights
     }
 
     /// References held on all sinks, unanswered calls counted as one each.
