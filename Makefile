@@ -87,6 +87,11 @@ bench: dependencies ## measure what the README claims (release builds; takes min
 	$(SWIFT) build $(RELEASE) --product cimbusd
 	cd Tests/Benchmarks && $(SWIFT) build $(RELEASE) && .build/release/bench
 
+.PHONY: instructions
+instructions: dependencies ## count the broker's instructions for one GetObject with callgrind (release builds; needs valgrind)
+	$(SWIFT) build $(RELEASE) --product cimbusd
+	cd Tests/Benchmarks && $(SWIFT) build $(RELEASE) && ./instructions
+
 # Policy, activation, unit and user have to lie where the bus and systemd look for them, whatever PREFIX is; they name
 # $(BINDIR)/cimbusd. CIMBUSD, CIMCTL: other programs to install in their place.
 DESTDIR ?=

@@ -121,7 +121,7 @@ let package = Package(
         .testTarget(
             name: "CIMBusBrokerTests",
             dependencies: ["CIM", "CIMBusBroker", "CIMBusCore", "CIMBusWire", "CIMMOF", "CIMRepository", "DBus"], swiftSettings: strict),
-        .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit", "SeededRandom"], swiftSettings: strict),
+        .testTarget(name: "DBusTests", dependencies: ["CDBus", "DBus", "CIMBusTestKit", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
         ),

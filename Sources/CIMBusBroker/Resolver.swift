@@ -70,6 +70,7 @@ struct Resolver {
         let canonical = try snapshot.canonical(
             path, of: named.declaration, keys: named.layout.keyProperties, in: arguments.namespace)
         named.question.path = canonical.relativePath
+        named.question.instance = canonical
         named.question.subject = named.question.path.clipped()
         return canonical
     }
@@ -126,6 +127,10 @@ struct Resolver {
         let question = named.question
         let isDirect = arguments.flags.contains(.directRead)
         let isServed = named.declaration.isServed
+        // Nothing is above it, and its provider knows what is below: the hierarchy would have one unit.
+        if isServed, named.declaration.derivation.isEmpty, !named.declaration.isBrokers, let name = named.declaration.providerName {
+            return ask(provider(named: name, of: named.declaration, in: arguments.namespace, for: .getObject), question)
+        }
         let hierarchy = hierarchy(
             of: named.layout, in: arguments.namespace, for: .getObject, above: !isDirect, below: !isServed && !isDirect)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }

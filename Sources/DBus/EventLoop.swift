@@ -42,17 +42,17 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private let thread = Atomic<UInt>(0)
     private let nextTimer = Atomic<UInt64>(1)
 
-    // The loop's thread alone:
-    private var local: [Work] = []
-    private var timers = TimerQueue()
-    private var sources: [any PollSource] = []
+    // The loop's thread alone. Nothing that the loop calls is called while one of them is being changed: no need to note each access down.
+    @exclusivity(unchecked) private var local: [Work] = []
+    @exclusivity(unchecked) private var timers = TimerQueue()
+    @exclusivity(unchecked) private var sources: [any PollSource] = []
     /// Sources that were removed in this round: what was gathered before may not call them any more.
-    private var removed: [any PollSource] = []
-    private var watches: [UInt64: FileWatch] = [:]
-    private var pollSet: [pollfd] = []
-    private var polled: [any PollSource] = []
+    @exclusivity(unchecked) private var removed: [any PollSource] = []
+    @exclusivity(unchecked) private var watches: [UInt64: FileWatch] = [:]
+    @exclusivity(unchecked) private var pollSet: [pollfd] = []
+    @exclusivity(unchecked) private var polled: [any PollSource] = []
     /// Whether the sources are gone: none is added any more, and no timer.
-    private var isOver = false
+    @exclusivity(unchecked) private var isOver = false
 
     /// Starts the thread.
     /// - Parameter name: of the thread, for debuggers; 15 bytes count.

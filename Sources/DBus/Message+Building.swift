@@ -95,6 +95,27 @@ extension Message {
         to destination: BusName?, path: ObjectPath? = nil, interface: InterfaceName? = nil, member: MemberName? = nil,
         replySerial: UInt32? = nil, flags: Flags? = nil
     ) throws(DBusError) -> Message {
+        let body = reader
+        if body.isMissing { throw DBusError(code: .outOfMemory, "copying a message") }
+        // What libdbus alone can copy: descriptors, and numbers of the other byte order.
+        if let pointer, containsUnixFDs || !body.hasHostByteOrder {
+            return try Self.copy(pointer, to: destination, path, interface, member, replySerial, flags)
+        }
+        let kept = self.flags.intersection(.allowInteractiveAuthorization)
+        var header = MessageHeader(kind: type, flags: flags.map { $0.union(kept) } ?? self.flags)
+        header.destination = destination?.text
+        header.path = path?.text ?? self.path
+        header.interface = interface?.text ?? self.interface
+        header.member = member?.text ?? self.member
+        header.errorName = errorName
+        header.replySerial = replySerial.flatMap { $0 == 0 ? nil : $0 } ?? self.replySerial
+        return try header.build(Signature(verified: signature), valid: body.bytes(in: 0..<body.count))
+    }
+
+    private static func copy(
+        _ pointer: OpaquePointer, to destination: BusName?, _ path: ObjectPath?, _ interface: InterfaceName?, _ member: MemberName?,
+        _ replySerial: UInt32?, _ flags: Flags?
+    ) throws(DBusError) -> Message {
         guard let copy = dbus_message_copy(pointer) else { throw DBusError(code: .outOfMemory, "copying a message") }
         var ok = dbus_message_set_sender(copy, nil) != 0
         ok = dbus_message_set_destination(copy, destination?.text) != 0 && ok
