@@ -28,13 +28,15 @@ demo: build ## build, start a private bus, the broker and the samples; enumerate
 	@Samples/demo $(BUILD_DIR) Samples/.build/$(CONFIGURATION)
 
 .PHONY: check
-check: ## format, import rules, interface prose, the tables of rules, statements and tests
+check: ## format, import rules, interface prose, the tables of rules, statements and tests, citations and links
 	find . -name .build -prune -o -name '*.swift' -print0 | xargs -0 $(SWIFT) format lint --strict
 	Tests/Scripts/check-imports --self-test
 	Tests/Scripts/check-imports
 	Tests/Scripts/check-interfaces
 	Tests/Scripts/check-test-names --self-test
 	Tests/Scripts/check-test-names
+	Tests/Scripts/pages --self-test
+	Tests/Scripts/pages --check
 	Tests/Scripts/conformance --check
 
 .PHONY: test

@@ -1,4 +1,9 @@
 /// A failed operation: its status, what went wrong in words, and what caused it.
+///
+/// Whose fault it is, the status says. Theirs, the caller's: InvalidParameter, InvalidObject, InvalidQuery, AccessDenied, QuotaViolation and
+/// whatever else says "invalid". Theirs, the provider's: ProviderFailure, ProviderNotCapable, and any status that a provider chose. Ours, or
+/// that of damaged files: CriticalError. Nobody's: NotFound, AlreadyExists, TransportFailure, TimedOut, CallCancelled, OutOfMemory,
+/// OutOfDiskSpace, ServerTooBusy, ShuttingDown.
 public struct CIMError: Error, Sendable {
     /// The outcome, forwarded unchanged even when it has no name.
     public var status: WBEMStatus

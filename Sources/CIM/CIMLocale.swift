@@ -14,31 +14,12 @@ public struct CIMLocale: Hashable, Sendable, CustomStringConvertible {
     ///
     /// Nil for anything else: for `C` and `POSIX`, which say no language, and for a language without a number in the table.
     public init?(_ text: String) {
-        if let number = CIMLocale.windowsNumber(text) {
-            self.number = number
-            return
-        }
-        guard CIMLocale.isWellFormed(text) else { return nil }
-        var tag = CIMLocale.tag(text)
-        while true {
-            if let number = CIMLocale.known.numbers[tag] {
-                self.number = number
-                return
-            }
-            guard let last = tag.lastIndex(of: "-") else { return nil }
-            tag = String(tag[..<last])
-        }
+        guard let number = CIMLocale.windowsNumber(text) ?? CIMLocale.languageNumber(text) else { return nil }
+        self.number = number
     }
 
     /// Whether a text could name a locale, be it one that ``init(_:)`` knows or not.
-    public static func isWellFormed(_ text: String) -> Bool {
-        if windowsNumber(text) != nil { return true }
-        guard text.utf8.count <= 64, let first = text.utf8.first, isLetter(first), !CIMName.hasPrefix(text, "MS_") else { return false }
-        let isPlain = text.utf8.allSatisfy { isLetter($0) || (0x30...0x39).contains($0) || "-_.@".utf8.contains($0) }
-        // The language: letters alone.
-        let language = text.utf8.prefix { !"-_.@".utf8.contains($0) }
-        return isPlain && language.count <= 8 && language.allSatisfy { isLetter($0) }
-    }
+    public static func isWellFormed(_ text: String) -> Bool { windowsNumber(text) != nil || isLanguage(text) }
 
     /// WMI's name of it, "MS_409".
     public var description: String { "MS_" + String(number, radix: 16, uppercase: true) }
@@ -60,11 +41,34 @@ public struct CIMLocale: Hashable, Sendable, CustomStringConvertible {
     private static func windowsNumber(_ text: String) -> UInt16? {
         guard CIMName.hasPrefix(text, "MS_") else { return nil }
         let digits = text.utf8.dropFirst(3)
-        guard (1...4).contains(digits.count), digits.allSatisfy({ isLetter($0) || (0x30...0x39).contains($0) }) else { return nil }
+        guard (1...4).contains(digits.count), digits.allSatisfy(isLetterOrDigit) else { return nil }
         return UInt16(String(decoding: Array(digits), as: UTF8.self), radix: 16).flatMap { $0 == 0 ? nil : $0 }
     }
 
+    /// The number of the language, in the country that the text names, else in the one where it is mostly spoken; nil for one that the table
+    /// lacks.
+    private static func languageNumber(_ text: String) -> UInt16? {
+        guard isLanguage(text) else { return nil }
+        var tag = tag(text)
+        while true {
+            if let number = known.numbers[tag] { return number }
+            guard let last = tag.lastIndex(of: "-") else { return nil }
+            tag = String(tag[..<last])
+        }
+    }
+
+    /// Whether a text could name a language in POSIX's form or the web's: letters, then perhaps a country, a script, a character set.
+    private static func isLanguage(_ text: String) -> Bool {
+        guard text.utf8.count <= 64, let first = text.utf8.first, isLetter(first), !CIMName.hasPrefix(text, "MS_") else { return false }
+        let separators = "-_.@".utf8
+        let language = text.utf8.prefix { !separators.contains($0) }
+        return language.count <= 8 && language.allSatisfy(isLetter)
+            && text.utf8.allSatisfy { isLetterOrDigit($0) || separators.contains($0) }
+    }
+
     private static func isLetter(_ byte: UInt8) -> Bool { (0x61...0x7A).contains(byte | 0x20) }
+
+    private static func isLetterOrDigit(_ byte: UInt8) -> Bool { isLetter(byte) || (0x30...0x39).contains(byte) }
 
     /// `sr_RS.UTF-8@latin` as "sr-latn-rs": lower case, the script where the web has it, no character set.
     private static func tag(_ text: String) -> String {

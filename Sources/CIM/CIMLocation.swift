@@ -10,6 +10,9 @@ public struct CIMLocation: Hashable, Sendable {
         self.server = server
     }
 
+    /// `\\SERVER\root\cimv2:`, which precedes a relative path in `__PATH`.
+    package var pathPrefix: String { "\\\\\(server)\\\(namespace.wmiText):" }
+
     /// Whether a path leads to an object of this namespace.
     public func contains(_ path: CIMObjectPath) -> Bool {
         isHere(path.server) && path.namespace.map { CIMNamespaceName($0) == namespace } ?? true

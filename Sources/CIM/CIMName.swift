@@ -28,8 +28,14 @@ extension CIMName {
                 return true
             }
         }
-        if case .some(.some(let answer)) = fast { return answer }
+        if case .some(.some(let isEqual)) = fast { return isEqual }
         return zip(left, right).allSatisfy { fold($0) == fold($1) }
+    }
+
+    /// The same for a name that lies in memory as UTF-8.
+    @inlinable
+    public static func equal(_ left: UnsafeRawBufferPointer, _ right: String) -> Bool {
+        left.count == right.utf8.count && zip(left, right.utf8).allSatisfy { fold($0) == fold($1) }
     }
 
     /// Whether a name starts with these letters, in any case.
@@ -59,9 +65,7 @@ extension CIMName {
     }
 
     /// The lower-case spelling (ASCII).
-    static func folded(_ text: String) -> String {
-        String(decoding: text.utf8.map(fold), as: UTF8.self)
-    }
+    package static func folded(_ text: String) -> String { String(decoding: text.utf8.map(fold), as: UTF8.self) }
 
     /// Whether `text` is an identifier: a letter, `_` or a character from U+0080 on, then also digits; at most 255 bytes.
     ///

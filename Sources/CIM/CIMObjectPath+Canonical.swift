@@ -109,8 +109,8 @@ extension CIMObjectPath {
     private mutating func makeReferencesCanonical(in location: CIMLocation, _ classes: ClassFinder, depth: Int) {
         guard case .keys(var keys) = keys else { return }
         for index in keys.indices {
-            guard case .reference(let target) = keys[index].value else { continue }
-            keys[index].value = .reference(target.canonicalReference(in: location, classes, depth: depth))
+            guard case .reference(let nested) = keys[index].value else { continue }
+            keys[index].value = .reference(nested.canonicalReference(in: location, classes, depth: depth))
         }
         self.keys = .keys(keys)
     }

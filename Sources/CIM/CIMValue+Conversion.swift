@@ -5,23 +5,25 @@ extension CIMValue {
     /// real unless it overflows; text fits datetime, reference and char16 where it parses, and boolean
     /// where it is `TRUE` or `FALSE`, in any case. Arrays convert element by element. Nothing else
     /// converts. The class named by a reference or object type is not checked: that needs the schema.
-    public func converted(to type: CIMTypeReference) -> CIMValue? {
-        switch self {
-        case .null:
-            return .null
-        case .array(let base, let elements):
-            guard type.isArray else { return nil }
-            if base == type.base { return self }
-            var converted: [CIMValue] = []
-            converted.reserveCapacity(elements.count)
-            for element in elements {
-                guard !element.isNull, let value = element.converted(toScalar: type.base) else { return nil }
-                converted.append(value)
-            }
-            return .array(of: type.base, converted)
-        default:
-            return type.isArray ? nil : converted(toScalar: type.base)
+    public func converted(to type: CIMTypeReference) -> CIMValue? { fitted(to: type) { $0.converted(toScalar: $1) } }
+
+    /// The value with each scalar in it fitted to the type: itself, or the elements of an array one by one. NULL stays NULL; nil where one does
+    /// not fit, where an element is NULL, and for an array where none is wanted, or the other way round.
+    @inline(__always)
+    func fitted(to type: CIMTypeReference, _ scalar: (CIMValue, CIMType) -> CIMValue?) -> CIMValue? {
+        guard case .array(let base, let elements) = self else {
+            if isNull { return .null }
+            return type.isArray ? nil : scalar(self, type.base)
         }
+        guard type.isArray else { return nil }
+        if base == type.base { return self }
+        var fitted: [CIMValue] = []
+        fitted.reserveCapacity(elements.count)
+        for element in elements {
+            guard !element.isNull, let value = scalar(element, type.base) else { return nil }
+            fitted.append(value)
+        }
+        return .array(of: type.base, fitted)
     }
 
     /// The same scalar in another type; nil for a misfit, for NULL and for arrays.

@@ -14,21 +14,7 @@ extension CIMValue {
     /// | string, object | nothing |
     ///
     /// NULL fits every type. Arrays are read element by element.
-    public func read(as type: CIMTypeReference) -> CIMValue? {
-        guard case .array(let base, let elements) = self else {
-            if isNull { return .null }
-            return type.isArray ? nil : read(asScalar: type.base)
-        }
-        guard type.isArray else { return nil }
-        if base == type.base { return self }
-        var values: [CIMValue] = []
-        values.reserveCapacity(elements.count)
-        for element in elements {
-            guard !element.isNull, let value = element.read(asScalar: type.base) else { return nil }
-            values.append(value)
-        }
-        return .array(of: type.base, values)
-    }
+    public func read(as type: CIMTypeReference) -> CIMValue? { fitted(to: type) { $0.read(asScalar: $1) } }
 
     /// The same for a scalar; nil for a misfit, for NULL and for arrays.
     public func read(asScalar base: CIMType) -> CIMValue? {

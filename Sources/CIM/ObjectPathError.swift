@@ -1,4 +1,6 @@
 /// Why a text is not an object path, or a path does not fit its class.
+///
+/// Theirs: the fault of whoever wrote the path. A path that this library wrote reads again.
 public struct ObjectPathError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where in the text, in UTF-8 bytes from its start; nil when the text is well formed and does not fit the class.
     public var offset: Int?

@@ -27,9 +27,7 @@ extension Broker {
         guard
             let message = try? Message.busCall("StartServiceByName", [.string(name), .uint32(0)])
         else { return startFailed(id, "the bus cannot be asked to start it") }
-        lastStart += 1
-        let number = lastStart
-        starts[id] = ProviderStart(number: number, busName: name)
+        let number = registrations.start(id, name)
         logger.info("starting provider \(core.registry.find(id)?.name ?? "") by its name \(name) on the bus")
         connection.assumeIsolated { connection in
             // The bus has a limit of its own; the core has one for all of it.
@@ -41,11 +39,11 @@ extension Broker {
 
     private func started(_ id: RegistrationID, _ number: UInt64, _ result: Result<Message, DBusError>) {
         // A start that was given up says nothing about the next one.
-        guard let start = starts[id], start.number == number else { return }
+        guard let start = registrations.start(of: id, number: number) else { return }
         switch result {
         case .success(let reply):
             let answer: UInt32? = (try? reply.values())?.first?.integer()
-            starts[id]?.progress = answer == Self.alreadyRunning ? .foundRunning : .started
+            registrations.starting(id, is: answer == Self.alreadyRunning ? .foundRunning : .started)
         case .failure(let error):
             startFailed(
                 id, "the bus cannot start \(start.busName): \(error.message.clipped()); look at its .service file and at its own log")
@@ -55,15 +53,15 @@ extension Broker {
     private static let alreadyRunning: UInt32 = 2
 
     private func startFailed(_ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed) {
-        starts[id] = nil
-        perform(core.startFailed(id, text, reason: reason, at: Self.now))
+        registrations.startEnded(id)
+        tell { $0.startFailed(id, text, reason: reason) }
     }
 
     /// A name on the bus has no owner any more. That of a process that was started means that it ended; that of one that was found running, that
     /// it had been about to end: now a new one can be started.
     func startedNameVanished(_ name: String) {
-        guard !starts.isEmpty, !name.hasPrefix(":") else { return }
-        for (id, start) in starts where start.busName == name {
+        if name.hasPrefix(":") { return }
+        for (id, start) in registrations.starts(of: name) {
             switch start.progress {
             case .asked: break
             case .foundRunning where core.registry.find(id)?.activation.isStarting == true: self.start(id)

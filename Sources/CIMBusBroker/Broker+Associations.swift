@@ -16,15 +16,6 @@ struct AssociationWork: Sendable {
     let shares: [Share]
 }
 
-/// A namespace as an association query sees it: the associations that may lead to one class, and who has them.
-private struct AssociationSurroundings: AssociationSchema {
-    let classes: ClassLookup
-    let associationClasses: [CIMClass]
-    let associationSources: [QuerySource]
-
-    func resolvedClass(named name: String) -> CIMClass? { classes(name) }
-}
-
 /// ASSOCIATORS OF and REFERENCES OF (SEMANTICS I.4).
 extension Broker {
     /// How many sources of associations are asked at once, and how many objects each of them then gets at once.
@@ -32,73 +23,6 @@ extension Broker {
     private static let openObjects = 4
     /// How many associations of several sources are told apart by their paths.
     private static let mostAssociations = 100_000
-
-    func resolve(_ query: AssociationQuery, _ arguments: ServicesCall, _ record: inout OperationRecord) -> Request.Target {
-        let namespace = arguments.namespace
-        let (location, classes) = surroundings(of: namespace)
-        let associations = schema.schema.associations(to: query.source.className, in: namespace).compactMap { classes($0) }
-        let sources = associationSources(associations, query, namespace)
-        let surroundings = AssociationSurroundings(
-            classes: classes, associationClasses: associations, associationSources: sources.map(\.1))
-        let plan: AssociationPlan
-        do throws(QueryError) {
-            plan = try AssociationPlan(query, schema: surroundings, location: location)
-        } catch {
-            return .broker(.stated(error.status, error.description), answer: nil)
-        }
-        if arguments.explains { return explain(plan.lines, record) }
-        if arguments.flags.contains(.prototype) { return .broker(Outcome(.noError), answer: nil) }
-        // Who names one association class that nobody serves is told so; of several, those that are served answer.
-        if query.form != .schemaOnly, sources.isEmpty, let asked = query.associationConstraint.flatMap({ classes($0.text) }),
-            asked.isUnserved
-        {
-            return .broker(Self.hasNoProvider(asked), answer: nil)
-        }
-        if query.form == .schemaOnly {
-            record.work = .classes(plan.classes.compactMap { classes($0) })
-            return .conducted
-        }
-        record.filter = RowFilter(keeping: query.form == .keysOnly ? .keys : arguments.partialRead ?? .all, arguments, classes: classes)
-        let shares = plan.legs.compactMap { leg in
-            sources.first { $0.1 == leg.source }.map { AssociationWork.Share(leg: leg, source: $0.0) }
-        }
-        record.work = .associations(AssociationWork(plan: plan, shares: shares))
-        return .conducted
-    }
-
-    /// Who has instances of the associations that the query asks for. The provider of a class answers for the classes below it that it
-    /// serves, too.
-    private func associationSources(
-        _ associations: [CIMClass], _ query: AssociationQuery, _ namespace: CIMNamespaceName
-    ) -> [(InstanceSource, QuerySource)] {
-        let asked = associations.filter { declaration in
-            query.associationConstraint.map { declaration.isSameOrDerived(from: $0.text) } ?? true
-                && query.associationQualifierConstraint.map { declaration.qualifier(named: $0.text) != nil } ?? true
-        }
-        let providers = Dictionary(
-            asked.compactMap { declaration in declaration.isServed ? declaration.providerName.map { (CIMName(declaration.name), $0) } : nil
-            },
-            uniquingKeysWith: { first, _ in first })
-        return asked.compactMap { declaration in
-            let source: InstanceSource
-            if let provider = providers[CIMName(declaration.name)] {
-                if let above = declaration.superclass.flatMap({ providers[CIMName($0)] }), CIMName.equal(above, provider) { return nil }
-                guard let layout = schema.layout(declaration.name, in: namespace) else { return nil }
-                switch self.provider(of: declaration, in: namespace, for: .execQuery) {
-                case .provider(let registration): source = .provider(registration, layout)
-                case .broker(let outcome, _): source = .failure(outcome, of: layout)
-                case .conducted: return nil
-                }
-            } else if declaration.isAbstract || declaration.isUnserved {
-                return nil
-            } else {
-                source = .stored(classes: [declaration.name])
-            }
-            return (source, querySource(source, declaration, namespace))
-        }
-    }
-
-    // MARK: - Running it
 
     /// - Throws: NotFound when the query's source is not there; the first failure of anybody who is asked.
     func associate(_ work: AssociationWork, for id: OperationID) async throws(CIMError) {
@@ -108,7 +32,7 @@ extension Broker {
             try await broker.associate(share, work.plan, found, for: id)
         }
         guard work.plan.query.form == .classDefinitionsOnly, let record = records[id] else { return }
-        let (_, classes) = surroundings(of: record.namespace)
+        let (_, classes) = schema.snapshot.surroundings(of: record.namespace)
         try await supply(found.classes.compactMap { classes($0.text) }, to: id)
     }
 
@@ -220,7 +144,7 @@ extension Broker {
         endpoint path: CIMObjectPath, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
     ) async throws(CIMError) {
         guard let record = records[id] else { throw Self.isOver(id) }
-        let (location, classes) = surroundings(of: record.namespace)
+        let (location, classes) = schema.snapshot.surroundings(of: record.namespace)
         guard location.contains(path), let declaration = classes(path.className),
             let canonical = try? schema.canonical(path, of: declaration, in: record.namespace)
         else { return }

@@ -6,7 +6,7 @@ import CIMBusWire
 extension Broker {
     /// Throws where an operation asks for one instance, and an object is another one. The keys of what was put are the provider's to say.
     func checkKeys(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(ObjectFault) {
-        let kind = record.asked ?? record.kind
+        let kind = record.kindForProvider
         guard kind == .getObject || kind == .deleteInstance, let path = try? CIMObjectPath(parsing: record.path) else { return }
         let layouts: ObjectChecker.Lookup = { [schema] in schema.layout($0, in: record.namespace) }
         // Who is asked for some properties may say no more than those.
@@ -22,9 +22,9 @@ extension Broker {
 
     /// Counts what a provider's objects lost, and logs each property once.
     func report(_ lost: LostValues, of record: Entry<OperationRecord>) {
-        core.countLost(lost.count, by: record.registration)
+        tell { $0.countLost(lost.count, by: record.registration) }
         let registration = record.registration.flatMap { core.registry.find($0) }
-        for (property, reason) in lost.reasons where reportedLosses.insert(property, of: record.registration) {
+        for (property, reason) in lost.reasons where registrations.reportsLoss(of: property, record.registration) {
             logger.warning(
                 "provider \(registration?.name ?? ""): \(reason.clipped(1024)); NULL is passed on, and this is not logged again for \(property)"
             )

@@ -63,7 +63,7 @@ extension Broker {
         let id: RegistrationID
         if let text = record["User"]?.stringValue, !text.isEmpty {
             guard let user = UInt32(text), shared.terms.isPerUser,
-                let own = core.define(namespace: namespace, name: shared.name, user: user, uid: user, terms: shared.terms)
+                let own = tell({ $0.define(namespace: namespace, name: shared.name, user: user, uid: user, terms: shared.terms) })
             else { return }
             id = own
         } else {
@@ -73,18 +73,18 @@ extension Broker {
         let watch = loop.watchProcess(pid) { [weak self] in
             self?.assumeIsolated { broker in
                 broker.stopExpecting(id)
-                broker.perform(broker.core.expectationFailed(id, at: Self.now))
+                broker.tell { $0.expectationFailed(id) }
             }
         }
         guard let watch else { return }
         guard ProcessStat.startTime(of: pid).map({ Int64(clamping: $0) }) == startTime else { return loop.stopWatching(watch) }
-        comebacks[id] = watch
-        perform(core.expect(id, at: Self.now))
+        registrations.expect(id, watch)
+        tell { $0.expect(id) }
         logger.info("waiting for provider \(name) in \(namespace), process \(pid), to register again")
     }
 
     func stopExpecting(_ id: RegistrationID) {
-        if let watch = comebacks.removeValue(forKey: id) { loop.stopWatching(watch) }
+        if let watch = registrations.stopExpecting(id) { loop.stopWatching(watch) }
     }
 }
 

@@ -51,7 +51,7 @@ struct PartInbox {
 extension Broker {
     func conduct(_ id: OperationID) {
         guard let work = records[id]?.work else {
-            return perform(core.conducted(id, .stated(.failed, "there is nothing to conduct"), at: Self.now))
+            return tell { $0.conducted(id, .stated(.failed, "there is nothing to conduct")) }
         }
         // On the loop, so that nothing changes threads.
         Task(executorPreference: loop) { [self] in await self.conduct(id, work) }
@@ -62,14 +62,14 @@ extension Broker {
         do throws(CIMError) {
             let parameter = try await carryOut(work, of: id)
             let remark = records[id]?.remark
-            outcome = Outcome(remark?.status ?? .noError, parameter: parameter, object: remark?.object.map { keepStatus($0) })
+            outcome = Outcome(remark?.status ?? .noError, parameter: parameter, object: remark?.object.map { payloads.keep($0) })
         } catch let thrown {
             // What was thrown may be a part's end by the failure of another.
             let error = firstFailures[id] ?? thrown
             outcome =
                 error.extendedStatus == nil ? .stated(error.status, error.message) : Outcome(error.status, object: keepStatus(error))
         }
-        perform(core.conducted(id, outcome, at: Self.now))
+        tell { $0.conducted(id, outcome) }
         firstFailures[id] = nil
         // Parts that nobody listens to any more have ended with it.
         for part in parts.removeValue(forKey: id) ?? [] { inboxes[part] = nil }
@@ -137,7 +137,7 @@ extension Broker {
     private func abandon(_ id: OperationID, _ group: inout TaskGroup<CIMError?>, _ failure: CIMError) -> CIMError? {
         group.cancelAll()
         if firstFailures[id] == nil { firstFailures[id] = failure }
-        for part in parts[id] ?? [] { perform(core.cancel(part, at: Self.now)) }
+        for part in parts[id] ?? [] { tell { $0.cancel(part) } }
         return failure
     }
 
@@ -158,19 +158,20 @@ extension Broker {
         part.speaksForWhole = kind == record.kind || kind == .createInstanceEnum && record.kind == .execQuery
         if case .provider(let registration) = target { part.registration = registration }
         configure(&part)
-        let id: OperationID
-        let effects: [Effect]
+        var opened = OperationID(0)
         do throws(Refusal) {
-            (id, effects) = try core.beginPart(of: whole, kind: kind, target: target, at: Self.now)
+            try tell { core throws(Refusal) in
+                try core.beginPart(of: whole, kind: kind, target: target, inputBytes: part.input.byteCount)
+            } answering: { id in
+                opened = id
+                records[id] = Entry(part)
+                inboxes[id] = PartInbox(whole: whole)
+                parts[whole, default: []].insert(id)
+            }
         } catch {
             throw CIMError(error.status, error.message)
         }
-        records[id] = Entry(part)
-        if part.input.byteCount > 0 { inputs[part.userID, default: 0] += part.input.byteCount }
-        inboxes[id] = PartInbox(whole: whole)
-        parts[whole, default: []].insert(id)
-        perform(effects)
-        return id
+        return opened
     }
 
     /// What comes next of a part: its objects, batch by batch, then its end with the status's parameter. Throws what it failed with.
@@ -178,7 +179,7 @@ extension Broker {
         while let inbox = inboxes[part] {
             if let batch = inbox.batches.first {
                 inboxes[part]?.batches.removeFirst()
-                perform(core.consumed(part, at: Self.now))
+                tell { $0.consumed(part) }
                 return (batch, "")
             }
             if let end = inbox.end {
@@ -223,7 +224,7 @@ extension Broker {
     func supply(_ objects: CheckedObjects, to id: OperationID) async throws(CIMError) {
         if objects.sizes.isEmpty { return }
         let status = await withUnsafeContinuation { continuation in
-            perform(core.supply(id, keep(objects), call: keep(continuation), at: Self.now))
+            tell { $0.supply(id, payloads.keep(objects), call: keep(continuation)) }
         }
         if !status.isSuccess { throw Self.isOver(id) }
     }

@@ -59,14 +59,14 @@ extension Broker {
     func words(_ note: Note) -> String {
         var names = note.serving.compactMap { core.registry.find($0)?.name }
         if names.count > 3 { names[2...] = ["\(names.count - 2) more"] }
-        let connection = note.peer.flatMap { peerNames[$0]?.text }
+        let connection = note.peer.flatMap { peers.name(of: $0)?.text }
         let which = [note.pid.map { "process \($0)" }, connection].compactMap(\.self).joined(separator: ", ")
         return (names.isEmpty ? "peer" : "provider " + names.joined(separator: ", ")) + " (\(which))"
     }
 
     /// Why a call was refused, and whose doing it is.
     func words(_ refusal: Refusal) -> String {
-        guard let name = refusal.culprit.flatMap({ peerNames[$0] }) else { return refusal.message }
+        guard let name = refusal.culprit.flatMap({ peers.name(of: $0) }) else { return refusal.message }
         let pid = refusal.culprit.flatMap { core.peers[$0]?.pid }
         return refusal.message + "; most are those of \(name)" + (pid.map { " (process \($0))" } ?? "")
     }
@@ -78,7 +78,7 @@ extension Broker {
         let losses = isLosing ? "; it left \(Self.unanswered(registration)) without an answer" : ""
         let words =
             failure.explanation.map { Self.words($0, "the provider", 0, registration, configuration.limits) }
-            ?? ownWords[registration.id] ?? failure.status.meaning
+            ?? registrations.ownWords(of: registration.id) ?? failure.status.meaning
         return "\(failure.status.hex) \(failure.kind.rawValue): \(words.clipped())\(losses)"
     }
 

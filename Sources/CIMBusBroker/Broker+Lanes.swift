@@ -5,9 +5,6 @@ import DBus
 /// The connections beside the broker's own over which it calls providers, so that calls that are never answered do not use up its own
 /// (``LaneID``).
 extension Broker {
-    /// The connection that calls go out by.
-    func connection(of lane: LaneID) -> Connection? { lane == .own ? connection : lanes[lane] }
-
     /// Connects to the bus once more. What needs the lane waits meanwhile, as long as it waits for any slot.
     func openLane(_ lane: LaneID) {
         var options = ConnectionOptions()
@@ -39,26 +36,28 @@ extension Broker {
         }
         connection.onDisconnected { [weak self] error in
             self?.assumeIsolated { broker in
-                guard broker.lanes.removeValue(forKey: lane) != nil else { return }
+                guard broker.lanes[lane] != nil else { return }
+                broker.lanes[lane] = nil
                 broker.connectionsChanged()
-                broker.perform(broker.core.laneLost(lane, "the connection that called it was lost: \(error.message)", at: Self.now))
+                broker.tell { $0.laneLost(lane, "the connection that called it was lost: \(error.message)") }
             }
         }
         connectionsChanged()
         logger.info("connected to the bus once more as \(connection.uniqueName), for calls that may stay unanswered")
-        perform(core.laneOpened(lane, at: Self.now))
+        tell { $0.laneOpened(lane) }
     }
 
     /// The bus forgets with it what went unanswered.
     func closeLane(_ lane: LaneID) {
-        guard let connection = lanes.removeValue(forKey: lane) else { return }
+        guard let connection = lanes[lane] else { return }
+        lanes[lane] = nil
         connectionsChanged()
         logger.info("left the bus with \(connection.uniqueName), whose calls stay unanswered")
         connection.assumeIsolated { $0.close() }
     }
 
     func closeLanes() {
-        for lane in lanes.keys.sorted() { closeLane(lane) }
+        for lane in lanes.others.keys.sorted() { closeLane(lane) }
     }
 
     private func connectionsChanged() {
@@ -66,41 +65,15 @@ extension Broker {
     }
 
     /// The names from which the broker calls, its own first.
-    var connectionNames: [String] { [connection.uniqueName.text] + lanes.sorted { $0.key < $1.key }.map(\.value.uniqueName.text) }
+    var connectionNames: [String] { [connection.uniqueName.text] + lanes.others.sorted { $0.key < $1.key }.map(\.value.uniqueName.text) }
 
     /// Who was called by a lane may answer there, and nobody else asks there.
     private func serve(_ message: Message, from lane: Connection) {
-        guard let peer = message.sender.flatMap({ peerIDs[$0] }), !message.containsUnixFDs else {
+        guard let peer = peers.id(of: message.sender), !message.containsUnixFDs else {
             lane.methodCall(message).fail(.accessDenied, "call \(Contract.busName), not \(lane.uniqueName)")
             return
         }
-        perform(core.heard(from: peer, at: Self.now))
+        tell { $0.heard(from: peer) }
         connection.assumeIsolated { $0.dispatch(lane.methodCall(message)) }
-    }
-
-    /// What a provider said before on the broker's own connection, in the order in which it said it, and then `body`: nothing orders what
-    /// comes by two connections, but the bus answers a question behind all that it had to deliver.
-    func afterWhatWasSaid(by lane: LaneID, _ body: @escaping @Sendable (isolated Broker) -> Void) {
-        guard lane != .own, let question = try? Message.busCall("GetId") else { return body(self) }
-        connection.assumeIsolated { connection in
-            connection.call(question, timeout: .seconds(5)) { [weak self] _ in self?.assumeIsolated { body($0) } }
-        }
-    }
-
-    /// What a peer that is gone has said by other lanes is read before its end counts.
-    func afterLanes(of peer: PeerID, _ body: @escaping @Sendable (isolated Broker) -> Void) {
-        after(core.lanes(of: peer)[...], body)
-    }
-
-    /// What was said by each of the lanes is read before `body`.
-    private func after(_ remaining: ArraySlice<LaneID>, _ body: @escaping @Sendable (isolated Broker) -> Void) {
-        guard let lane = remaining.first else { return body(self) }
-        let rest = remaining.dropFirst()
-        guard let other = lanes[lane], let question = try? Message.busCall("GetId") else { return after(rest, body) }
-        other.assumeIsolated { other in
-            other.call(question, timeout: .seconds(1)) { [weak self] _ in
-                self?.assumeIsolated { $0.afterWhatWasSaid(by: lane) { $0.after(rest, body) } }
-            }
-        }
     }
 }

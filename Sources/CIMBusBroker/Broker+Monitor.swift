@@ -9,10 +9,12 @@ enum ProviderMonitor {
     static let readOnly = CIMError(.providerNotCapable, "instances of \(className) are the broker's own; use their methods")
 }
 
-extension Broker {
+extension CIMClass {
     /// Whether the broker itself has the instances of this class.
-    func isOwn(_ declaration: CIMClass) -> Bool { CIMName.equal(declaration.name, ProviderMonitor.className) }
+    var isBrokers: Bool { CIMName.equal(name, ProviderMonitor.className) }
+}
 
+extension Broker {
     /// All instances of a class that the broker itself has; nil when it is another one.
     func ownInstances(of className: String) -> [CIMInstance]? {
         guard CIMName.equal(className, ProviderMonitor.className) else { return nil }
@@ -31,15 +33,13 @@ extension Broker {
     func administer(_ path: CIMObjectPath, _ method: String, for id: OperationID) async throws(CIMError) {
         guard let record = records[id] else { throw Self.isOver(id) }
         let registration = try monitored(path)
-        guard mayManage(registration, uid: record.userID) else {
-            throw CIMError(.accessDenied, "\(method): only root, the broker's user and uid \(registration.uid) may do this")
-        }
+        try admit(.management(of: registration.uid), of: record.client, for: method)
         switch method.lowercased() {
-        case "suspend": perform(core.suspend(registration.id))
-        case "resume": perform(core.resume(registration.id))
+        case "suspend": tell { $0.suspend(registration.id) }
+        case "resume": tell { $0.resume(registration.id) }
         case "load":
             do throws(Refusal) {
-                perform(try core.load(registration.id, at: Self.now))
+                try tell { core throws(Refusal) in try core.load(registration.id) }
             } catch {
                 throw CIMError(error.status, "Load: provider \(registration.name): \(error.message)")
             }

@@ -15,7 +15,7 @@ extension Broker {
         let plain = ExportedObject([operation], isManaged: false)
         let folder = ExportedObject([], isManaged: false)
         connection.assumeIsolated { connection in
-            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.admit(message) } ?? false }
+            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.arrived(message) } ?? false }
             connection.export(root, at: Contract.rootPath)
             connection.exportSubtree(
                 ObjectSubtree(isManaged: false) { [weak self] path, sender in
@@ -40,7 +40,7 @@ extension Broker {
                 } childNames: { [weak self] path, sender in
                     guard path == Contract.sinksPath else { return [] }
                     return self?.assumeIsolated { broker in
-                        guard let peer = sender.flatMap({ broker.peerIDs[$0] }) else { return [] }
+                        guard let peer = broker.peers.id(of: sender) else { return [] }
                         let isRoot = broker.uid(of: peer) == 0
                         return broker.core.legs.values.filter { isRoot || $0.ledger.isHeld(by: peer) }.map { String($0.sink.number) }
                     } ?? []
@@ -125,7 +125,7 @@ extension Broker {
             methods: [
                 "Cancel": method { broker, call in
                     if let operation = broker.visibleOperation(call.path, call.sender) {
-                        broker.perform(broker.core.cancel(operation.id, at: Broker.now))
+                        broker.tell { $0.cancel(operation.id) }
                     }
                     call.reply()
                 }
@@ -139,7 +139,7 @@ extension Broker {
         case "Kind": return .string(operation.request.kind.rawValue)
         case "Namespace": return .string(record?.namespace.text ?? "")
         case "Target": return .string(record?.target ?? "")
-        case "Client": return .string(peerNames[operation.request.client]?.text ?? "")
+        case "Client": return .string(peers.name(of: operation.request.client)?.text ?? "")
         case "ClientUID": return .uint32(uid(of: operation.request.client) ?? 0)
         case "State": return .string(operation.state.rawValue)
         case "StartedUSec": return .uint64(UInt64(clamping: operation.startedAt))
@@ -151,7 +151,9 @@ extension Broker {
             return .array(
                 element: Signature(verified: "(ssu)"),
                 leg.ledger.owners.map { owner in
-                    .structure([.string(path), .string(peerNames[owner.peer]?.text ?? ""), .uint32(UInt32(clamping: owner.references))])
+                    .structure([
+                        .string(path), .string(peers.name(of: owner.peer)?.text ?? ""), .uint32(UInt32(clamping: owner.references)),
+                    ])
                 })
         case "Parent": return .objectPath(operation.parent.map { Contract.path(ofOperation: $0.number) } ?? Contract.null)
         case "Status": return .uint32(operation.state == .ended ? operation.outcome?.status.rawValue ?? 0 : 0)
@@ -169,6 +171,11 @@ extension Registration.Counters {
         ]
         return .array(element: Signature(verified: "{st}"), entries.map { .dictEntry(.string($0.0), .uint64($0.1)) })
     }
+}
+
+extension CIMError {
+    /// A refusal of the core's, said of the member that was called.
+    init(_ refusal: Refusal, _ member: String) { self.init(refusal.status, "\(member): \(refusal.message)") }
 }
 
 extension MethodCall {

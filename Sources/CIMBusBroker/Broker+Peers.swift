@@ -7,26 +7,25 @@ import DBus
 extension Broker {
     /// Every method call passes here first. A caller that is not known yet waits, with all it sends, until the bus has said who it is.
     /// - Returns: whether the call was taken over.
-    func admit(_ message: Message) -> Bool {
+    func arrived(_ message: Message) -> Bool {
         guard let sender = message.sender else { return false }
         if message.containsUnixFDs {
             connection.methodCall(message).fail(.notSupported, "no member of this broker takes file descriptors")
             return true
         }
-        if let peer = peerIDs[sender] {
+        if let peer = peers.id(of: sender) {
             let reading = connection.assumeIsolated { $0.reading }
-            perform(core.heard(from: peer, reading: reading, at: Self.now))
+            tell { $0.heard(from: peer, reading: reading) }
             return refuseCurious(message, peer)
         }
-        let isFirst = !newcomers.contains(sender)
-        guard newcomers.append(message, of: sender) else {
+        guard tell({ $0.admitNewcomer(sender, bytes: message.size) }) else {
             let error = DBusError(.limitsExceeded, "too much at once from \(sender), who is not known yet; wait for the first reply")
             connection.methodCall(message).fail(error)
             return true
         }
-        guard isFirst else { return true }
+        guard peers.keep(message, of: sender) else { return true }
         identify(sender) { broker, peer in
-            for message in broker.newcomers.remove(sender) {
+            for message in broker.takeMessages(of: sender) {
                 if peer == nil {
                     let error = DBusError(.accessDenied, "the bus does not say who \(sender) is")
                     broker.connection.methodCall(message).fail(error)
@@ -49,21 +48,46 @@ extension Broker {
         case Contract.broker.text: size = (1 + core.listedOperations(of: peer)) << 10
         default: return false
         }
-        if let refusal = core.refusalOfUnread(peer) {
-            connection.methodCall(message).fail(CIMError(refusal.status, words(refusal)))
+        do throws(Refusal) {
+            try tell { core throws(Refusal) in try core.admit(.reading, of: peer) }
+        } catch {
+            connection.methodCall(message).fail(CIMError(error.status, words(error)))
             return true
         }
         account(size, to: peer)
         return false
     }
 
+    /// What a caller sent before the bus had said who it is; nothing of anybody else.
+    private func takeMessages(of stranger: String) -> [Message] {
+        tell { $0.forgetNewcomer(stranger) }
+        return peers.takeMessages(of: stranger)
+    }
+
+    // MARK: - What a peer may do
+
+    /// - Throws: why the peer may not do what the member, or the method of a class, that it calls would.
+    func admit(_ claim: Claim, of peer: PeerID, for member: String) throws(CIMError) {
+        do throws(Refusal) {
+            try tell { core throws(Refusal) in try core.admit(claim, of: peer) }
+        } catch {
+            throw CIMError(error, member)
+        }
+    }
+
+    func admit(_ claim: Claim, of peer: PeerID, _ call: MethodCall) throws(CIMError) { try admit(claim, of: peer, for: call.member) }
+
+    func gaveBack(_ claim: Claim, by peer: PeerID) { tell { $0.gaveBack(claim, by: peer) } }
+
+    // MARK: - Identities
+
     /// Asks the bus for a peer's credentials, once in its life.
     func identify(_ name: String, then: @escaping @Sendable (isolated Broker, PeerID?) -> Void) {
-        if let known = peerIDs[name] { return then(self, known) }
+        if let known = peers.id(of: name) { return then(self, known) }
         guard let bus = try? BusName(name), bus.isUnique,
             let question = try? Message.busCall("GetConnectionCredentials", [.string(name)])
         else { return then(self, nil) }
-        asked.insert(name)
+        peers.asksWho(is: name)
         connection.assumeIsolated { connection in
             connection.call(question, timeout: .seconds(25)) { [weak self] result in
                 self?.assumeIsolated { $0.identified(name, result, then) }
@@ -75,76 +99,62 @@ extension Broker {
         _ name: String, _ result: Result<Message, DBusError>, _ then: (isolated Broker, PeerID?) -> Void
     ) {
         // Not for one who left meanwhile: nothing would ever end it again.
-        let isThere = asked.remove(name) != nil
-        if let known = peerIDs[name] { return then(self, known) }
-        guard isThere, case .success(let reply) = result, let entries = (try? reply.values())?.first?.stringDictionary,
+        let isThere = peers.wasToldWho(is: name)
+        if let known = peers.id(of: name) { return then(self, known) }
+        guard isThere, let name = try? BusName(name), case .success(let reply) = result,
+            let entries = (try? reply.values())?.first?.stringDictionary,
             let uid: UInt32 = entries["UnixUserID"]?.integer()
         else { return then(self, nil) }
-        let id = newPeer(name)
-        groups[id] = entries["UnixGroupIDs"]?.elements?.compactMap { $0.integer() }
-        core.peerAppeared(id, uid: uid, pid: entries["ProcessID"]?.integer(), at: Self.now)
+        let groups: [UInt32] = entries["UnixGroupIDs"]?.elements?.compactMap { $0.integer() } ?? []
+        let id = peers.add(BusAttachment(name: name, lanes: lanes), groups: groups)
+        tell { $0.peerAppeared(id, uid: uid, pid: entries["ProcessID"]?.integer()) }
         then(self, id)
     }
 
-    /// The peer of a call that passed ``admit(_:)``.
-    func peer(of call: MethodCall) -> PeerID? { call.sender.flatMap { peerIDs[$0] } }
+    /// The peer of a call that passed ``arrived(_:)``.
+    func peer(of call: MethodCall) -> PeerID? { peers.id(of: call.sender) }
 
     func uid(of peer: PeerID) -> UInt32? { core.peers[peer]?.uid }
 
     /// Whether `sender` may see and cancel what belongs to `uid`: the same user, and root.
     func mayManage(_ sender: String?, uid: UInt32) -> Bool {
-        guard let peer = sender.flatMap({ peerIDs[$0] }), let own = core.peers[peer]?.uid else { return false }
-        return own == 0 || own == uid
+        guard let peer = peers.id(of: sender), let own = core.peers[peer]?.uid else { return false }
+        return core.rights.mayManage(operationOf: uid, uid: own)
     }
 
     func nameVanished(_ name: String) {
-        _ = newcomers.remove(name)
-        asked.remove(name)
+        peers.leaves(name)
+        tell { $0.forgetNewcomer(name) }
         startedNameVanished(name)
-        if let peer = peerIDs[name] { afterLanes(of: peer) { $0.vanished(peer) } }
+        if let peer = peers.id(of: name) { afterLastWord(of: peer) }
     }
 
     private func vanished(_ peer: PeerID) {
-        guard peerNames[peer] != nil else { return }
-        evidence[peer] = nil
-        if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
-        groups[peer] = nil
-        perform(core.peerVanished(peer, at: Self.now))
-        providerPaths[peer] = nil
-        if let name = peerNames.removeValue(forKey: peer) { peerIDs[name.text] = nil }
+        if peers[peer] == nil { return }
+        if let watch = peers.unwatch(peer) { loop.stopWatching(watch) }
+        tell { $0.peerVanished(peer) }
+        registrations.forget(peer)
+        peers.remove(peer)
+    }
+
+    /// The peer vanishes when everything has been read that it said before it left.
+    private func afterLastWord(of peer: PeerID) {
+        peers[peer]?.afterLastWord(by: core.lanes(of: peer)) { [weak self] in self?.assumeIsolated { $0.vanished(peer) } }
     }
 
     /// Watches the process behind a peer, so that a forked child which keeps the socket open changes nothing (L6).
     func watchProcess(of peer: PeerID) {
-        guard processes[peer] == nil, let pid = core.peers[peer]?.pid else { return }
-        processes[peer] = loop.watchProcess(pid) { [weak self] in
+        guard !peers.isWatched(peer), let pid = core.peers[peer]?.pid else { return }
+        let watch = loop.watchProcess(pid) { [weak self] in
             self?.assumeIsolated { $0.processEnded(peer) }
         }
-        if processes[peer] == nil { logger.info("process \(pid) cannot be watched; its end shows when it leaves the bus") }
+        peers.watch(peer, watch)
+        if watch == nil { logger.info("process \(pid) cannot be watched; its end shows when it leaves the bus") }
     }
 
-    /// What the process sent before its end may still be on its way through the bus: a question to the bus, asked now, is answered behind it.
     private func processEnded(_ peer: PeerID) {
-        if let watch = processes.removeValue(forKey: peer) { loop.stopWatching(watch) }
-        guard let name = peerNames[peer],
-            let question = try? Message.busCall("NameHasOwner", [.string(name.text)])
-        else { return }
-        connection.assumeIsolated { connection in
-            connection.call(question, timeout: .seconds(1)) { [weak self] _ in
-                self?.drain(peer, rounds: 4)
-            }
-        }
-    }
-
-    /// Gives the bus a few more turns to read the dead process's socket; its leaving the bus, which normally comes first, ends the wait.
-    private nonisolated func drain(_ peer: PeerID, rounds: Int) {
-        loop.schedule(after: .milliseconds(10)) { [weak self] in
-            self?.assumeIsolated { broker in
-                guard broker.peerNames[peer] != nil else { return }
-                if rounds > 0 { return broker.drain(peer, rounds: rounds - 1) }
-                broker.afterLanes(of: peer) { $0.vanished(peer) }
-            }
-        }
+        if let watch = peers.unwatch(peer) { loop.stopWatching(watch) }
+        peers[peer]?.afterProcessEnd { [weak self] in self?.assumeIsolated { $0.afterLastWord(of: peer) } }
     }
 
     // MARK: - Liveness
@@ -152,26 +162,14 @@ extension Broker {
     /// The object that a peer is pinged at. Some libraries answer nothing, a ping neither, at a path where they have no object: so it is one
     /// that the peer itself gave.
     func pingPath(of peer: PeerID) -> ObjectPath {
-        if let path = providerPaths[peer]?.min(by: { $0.key < $1.key })?.value { return path }
+        if let path = registrations.anyObject(of: peer) { return path }
         return core.openSink(of: peer).flatMap { try? ObjectPath($0) } ?? .root
     }
 
     func ping(_ peer: PeerID, by lane: LaneID) {
-        evidence[peer] = core.peers[peer]?.pid.flatMap { ProcessEvidence(of: $0) }
-        guard let name = peerNames[peer], let connection = connection(of: lane),
-            let question = try? Message.methodCall(
-                destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
-        else { return }
-        connection.assumeIsolated { connection in
-            connection.call(question, timeout: nil) { [weak self] result in
-                // Only the peer itself can answer; the bus's own errors say nothing about it.
-                let isAnswer: Bool
-                switch result {
-                case .success: isAnswer = true
-                case .failure(let error): isAnswer = error.reply?.sender == name.text
-                }
-                if isAnswer { self?.assumeIsolated { $0.perform($0.core.pingAnswered(by: peer, at: Self.now)) } }
-            }
+        peers.look(at: core.peers[peer]?.pid, of: peer)
+        peers[peer]?.ping(at: pingPath(of: peer), by: lane) { [weak self] in
+            self?.assumeIsolated { $0.tell { $0.pingAnswered(by: peer) } }
         }
     }
 
@@ -181,19 +179,13 @@ extension Broker {
         connection.assumeIsolated { connection in
             connection.call(question, timeout: nil) { [weak self] _ in
                 self?.assumeIsolated { broker in
-                    broker.perform(broker.core.probeAnswered(for: peer, ran: broker.hasRun(peer), at: Self.now))
+                    let ran = broker.peers.hasRun(broker.core.peers[peer]?.pid, of: peer)
+                    broker.tell { $0.probeAnswered(for: peer, ran: ran) }
                 }
             }
         }
     }
 
-    /// Whether the peer's process has worked since this was asked last, or since it was pinged.
-    private func hasRun(_ peer: PeerID) -> Bool {
-        guard let now = core.peers[peer]?.pid.flatMap({ ProcessEvidence(of: $0) }) else { return false }
-        defer { evidence[peer] = now }
-        return evidence[peer].map { now.hasRun(since: $0) } ?? false
-    }
-
     /// Says how many bytes went to a client outside any window.
-    func account(_ bytes: Int, to peer: PeerID) { perform(core.sent(bytes, to: peer, at: Self.now)) }
+    func account(_ bytes: Int, to peer: PeerID) { tell { $0.sent(bytes, to: peer) } }
 }

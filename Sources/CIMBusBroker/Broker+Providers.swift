@@ -7,19 +7,19 @@ import DBus
 extension Broker {
     /// Sends a provider its call. However it ends, the core hears of it exactly once.
     func callProvider(_ sink: SinkID) {
-        guard let leg = core.legs[sink], let record = records[leg.operation], let name = peerNames[leg.peer],
-            let path = providerPaths[leg.peer]?[leg.registration], let operation = core.operations[leg.operation],
+        guard let leg = core.legs[sink], let record = records[leg.operation], let provider = peers[leg.peer],
+            let path = registrations.object(of: leg.registration, in: leg.peer), let operation = core.operations[leg.operation],
             let client = core.peers[record.client]
         else {
             // Whatever became of it meanwhile: the core hears of every call that it asked for.
-            return perform(core.answered(sink, .failure(.because(.badAnswer, text: "it could not be called")), at: Self.now))
+            return tell { $0.answered(sink, .failure(.because(.badAnswer, text: "it could not be called"))) }
         }
-        let clientName = peerNames[record.client]?.text ?? ""
-        let kind = record.asked ?? record.kind
+        let clientName = peers.name(of: record.client)?.text ?? ""
+        let kind = record.kindForProvider
         let message: Message
         do throws(DBusError) {
             message = try Message.methodCall(
-                destination: name, path: path, interface: Contract.provider, member: kind.providerMember, flags: .noAutoStart,
+                destination: provider.name, path: path, interface: Contract.provider, member: kind.providerMember, flags: .noAutoStart,
                 signature: kind.providerSignature
             ) { (body) throws(DBusError) in
                 body.append(string: record.namespace.text)
@@ -40,19 +40,13 @@ extension Broker {
                 body.append(objectPath: Contract.path(ofSink: sink.number))
             }
         } catch {
-            perform(
-                core.answered(
-                    sink, .failure(Self.unsent(error) ?? .because(.badAnswer, text: "the call cannot be sent: \(error.message)")),
-                    at: Self.now))
+            let outcome = Self.unsent(error) ?? .because(.badAnswer, text: "the call cannot be sent: \(error.message)")
+            tell { $0.answered(sink, .failure(outcome)) }
             return
         }
         dropInput(of: leg.operation)
-        let lane = core.lane(of: sink)
-        guard let connection = connection(of: lane) else { return }
-        connection.assumeIsolated { connection in
-            connection.call(message, timeout: nil) { [weak self] result in
-                self?.assumeIsolated { $0.afterWhatWasSaid(by: lane) { $0.answered(sink, result) } }
-            }
+        provider.call(message, by: core.lane(of: sink)) { [weak self] result in
+            self?.assumeIsolated { $0.answered(sink, result) }
         }
     }
 
@@ -110,12 +104,14 @@ extension Broker {
     private func answered(_ sink: SinkID, _ result: Result<Message, DBusError>) {
         switch result {
         case .success(let reply):
-            perform(core.answered(sink, answer(reply, sink), at: Self.now))
+            let answer = answer(reply, sink)
+            tell { $0.answered(sink, answer) }
         case .failure(let error):
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
-            let path = core.legs[sink].flatMap { providerPaths[$0.peer]?[$0.registration] }
-            perform(core.answered(sink, .failure(Self.unsent(error) ?? failure(error, at: path)), at: Self.now))
+            let path = core.legs[sink].flatMap { registrations.object(of: $0.registration, in: $0.peer) }
+            let outcome = Self.unsent(error) ?? failure(error, at: path)
+            tell { $0.answered(sink, .failure(outcome)) }
         }
     }
 
@@ -153,7 +149,7 @@ extension Broker {
             connection.call(question, timeout: .seconds(5)) { [weak self] _ in
                 self?.assumeIsolated { broker in
                     let outcome = Outcome.because(.badAnswer, text: "it left its call without an answer")
-                    broker.perform(broker.core.answered(sink, .failure(outcome), at: Broker.now))
+                    broker.tell { $0.answered(sink, .failure(outcome)) }
                 }
             }
         }
@@ -186,7 +182,7 @@ extension Broker {
             return .result(status, references: references, objects: nil)
         }
         switch check(reader, record, reply) {
-        case .success(let objects): return .result(status, references: references, objects: keep(objects))
+        case .success(let objects): return .result(status, references: references, objects: payloads.keep(objects))
         case .failure(let fault):
             // There is nothing left to retry: what does not fit, in size or in type, ends the operation.
             return .failure(fault.outcome)
@@ -248,38 +244,30 @@ extension Broker {
         }
     }
 
-    func keep(_ objects: CheckedObjects) -> Batch {
-        let payload = newPayload()
-        payloads[payload] = objects
-        return Batch(payload, sizes: objects.sizes, parts: objects.parts)
-    }
-
     /// The provider's own words about a failure, as the status object the client gets.
     func keepStatus(_ error: CIMError) -> PayloadID {
-        keepStatus(
+        payloads.keep(
             error.extendedStatus
                 ?? CIMInstance(
                     className: "__ExtendedStatus",
                     ["StatusCode": .uint32(error.status.rawValue), "Description": .string(error.message)]))
     }
 
-    func keepStatus(_ object: CIMInstance) -> PayloadID {
-        let payload = newPayload()
-        statusObjects[payload] = object
-        return payload
-    }
-
     // MARK: - Cancelled
 
     /// A hint, sent without wanting a reply (L9).
     func tellCancelled(_ sink: SinkID, _ peer: PeerID, _ registration: RegistrationID) {
-        guard let path = providerPaths[peer]?[registration], let name = peerNames[peer],
+        guard let path = registrations.object(of: registration, in: peer), let provider = peers[peer],
             let message = try? Message.methodCall(
-                destination: name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
+                destination: provider.name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
                 flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: "o"),
                 body: { (body) throws(DBusError) in body.append(objectPath: Contract.path(ofSink: sink.number)) })
         else { return }
-        send(message)
+        do throws(DBusError) {
+            try provider.send(message)
+        } catch {
+            logger.error("cannot send \(message): \(error.message)")
+        }
     }
 }
 

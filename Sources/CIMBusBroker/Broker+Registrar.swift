@@ -16,19 +16,9 @@ extension Broker {
         guard let id = peer(of: call), let uid = uid(of: id) else { return }
         do throws(CIMError) {
             var request = try RegisterCall(call)
-            guard schema.has(request.namespace) else {
-                throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
-            }
-            guard mayRegister(request, id, uid) else {
-                throw CIMError(
-                    .accessDenied,
-                    "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid), "
-                        + "or write \"uid:\(uid)\" into the SecurityDescriptor of its definition"
-                )
-            }
+            let definition = try checkMayRegister(request, of: id, uid)
             // Only now: what it brings may be large.
             try request.readContext()
-            let definition = schema.schema.provider(request.name, in: request.namespace)
             if request.mof == nil, !request.user.isEmpty { try request.checkIsPerUser(definition) }
             try checkFree(request, id)
             let accepted = request
@@ -46,46 +36,48 @@ extension Broker {
         }
     }
 
+    /// Whether it may register there under that name; the provider's definition, if it has one.
+    private func checkMayRegister(_ request: RegisterCall, of id: PeerID, _ uid: UInt32) throws(CIMError) -> ProviderDefinition? {
+        guard schema.has(request.namespace) else {
+            throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
+        }
+        let definition = schema.schema.provider(request.name, in: request.namespace)
+        let isGranted = definition?.allows(uid: uid, groups: peers.groups(of: id)) ?? false
+        try admit(.registration(name: request.name, isGranted: isGranted), of: id, for: "Register")
+        return definition
+    }
+
     /// The provider's object is where it says, as far as anybody knows: what it brings is stored, and it is registered.
     private func register(_ request: RegisterCall, _ call: MethodCall, _ id: PeerID, _ uid: UInt32) throws(CIMError) {
-        if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, [], call, id) }
-        let size = request.mof?.utf8.count ?? 0
-        guard size == 0 || registeredMOF + size <= Self.mostRegisteredMOF else {
-            throw CIMError(.serverTooBusy, "Register: the MOF of other providers is being compiled; try again when they are registered")
-        }
-        registeredMOF += size
+        // Once more: what is stored may have changed since it asked.
+        _ = try checkMayRegister(request, of: id, uid)
+        if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, [], call, id, uid) }
+        let claim = Claim.registeredMOF(bytes: request.mof?.utf8.count ?? 0)
+        try admit(claim, of: id, call)
+        let (groups, rights) = (peers.groups(of: id), core.rights)
         Task(executorPreference: loop) { [self] in
             do throws(CIMError) {
                 let user = try await request.lookUpUser()
                 var warnings: [String] = []
                 if let mof = request.mof {
-                    let rights = self.rights
-                    warnings = try await self.storeMOF(mof, of: request.name, in: request.namespace, uid: uid) {
-                        schema throws(CIMError) in
-                        try request.check(schema.provider(request.name, in: request.namespace), for: user, by: uid, rights)
+                    let provider = BringingProvider(
+                        name: request.name, home: request.namespace, uid: uid, groups: groups, rights: rights)
+                    warnings = try await self.storeMOF(mof, of: provider) { before, after throws(CIMError) in
+                        try provider.checkMayRegister(over: before)
+                        try request.check(after.provider(request.name, in: request.namespace), for: user, by: uid, rights)
                     }
                 }
-                try await self.complete(request, for: user, warnings, call, id)
+                try await self.complete(request, for: user, warnings, call, id, uid)
             } catch {
                 self.refuse(call, error)
             }
-            await self.compiledForRegistration(size)
+            await self.gaveBack(claim, by: id)
         }
     }
-
-    private static let mostRegisteredMOF = 64 << 20
-
-    private func compiledForRegistration(_ size: Int) { registeredMOF -= size }
 
     private nonisolated func refuse(_ call: MethodCall, _ error: CIMError) {
         logger.info("a registration of \(call.sender ?? "somebody") is refused: \(error)")
         call.fail(error)
-    }
-
-    /// Root, the broker's user, whom the administrator allowed, and whom the definition allows (SEMANTICS D.5).
-    private func mayRegister(_ request: RegisterCall, _ id: PeerID, _ uid: UInt32) -> Bool {
-        if rights.mayRegister(request.name, uid: uid) { return true }
-        return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: groups[id] ?? []) ?? false
     }
 
     /// Before anything is stored for it.
@@ -100,42 +92,45 @@ extension Broker {
 
     /// The registration comes to life.
     private func complete(
-        _ request: RegisterCall, for user: UInt32?, _ remarks: [String], _ call: MethodCall, _ id: PeerID
+        _ request: RegisterCall, for user: UInt32?, _ remarks: [String], _ call: MethodCall, _ id: PeerID, _ uid: UInt32
     ) throws(CIMError) {
         let definition = schema.schema.provider(request.name, in: request.namespace)
-        try request.check(definition, for: user, by: uid(of: id), rights)
+        try request.check(definition, for: user, by: uid, core.rights)
         if let failure = request.failure {
             initializationFailed(request, user: user, failure)
             throw CIMError(.initializationFailure, "Register: the provider could not initialize itself: \(failure.clipped(4096))")
         }
-        let registration: RegistrationID
-        let effects: [Effect]
         do throws(Refusal) {
-            (registration, effects) = try core.register(
-                id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping,
-                at: Self.now)
+            try tell { core throws(Refusal) in
+                try core.register(
+                    id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping)
+            } answering: { registration in
+                registered(registration, request, remarks, call, id)
+            }
         } catch {
             throw CIMError(error.status, "Register: \(error.message)")
         }
-        providerPaths[id, default: [:]][registration] = request.provider
-        warnings[registration] = remarks.isEmpty ? nil : remarks
+        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
+    }
+
+    private func registered(
+        _ registration: RegistrationID, _ request: RegisterCall, _ remarks: [String], _ call: MethodCall, _ id: PeerID
+    ) {
+        registrations.isServed(registration, by: id, at: request.provider, remarks: remarks)
         for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
-        starts[registration] = nil
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
         watchProcess(of: id)
         if let known = core.registry.find(registration) { recordProcess(of: known) }
         call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
-        perform(effects)
-        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
     }
 
     /// The registration's object is on the bus.
     private func show(_ registration: RegistrationID, _ name: String, in namespace: CIMNamespaceName) -> ObjectPath {
-        if let path = registrationPaths[registration] { return path }
+        if let path = registrations.path(of: registration) { return path }
         let known = core.registry.find(registration)
         let path = Contract.path(ofProvider: known?.name ?? name, user: known?.user, in: namespace)
-        registrationPaths[registration] = path
+        registrations.show(registration, at: path)
         export(registration, at: path)
         return path
     }
@@ -143,7 +138,9 @@ extension Broker {
     /// A provider that is stored as one is shown, though no process serves it yet.
     func define(_ definition: ProviderDefinition) -> RegistrationID? {
         let terms = Registration.Terms(isPerUser: definition.isPerUser, busName: definition.busName)
-        guard let id = core.define(namespace: definition.namespace.text, name: definition.name, uid: rights.broker, terms: terms) else {
+        let broker = core.rights.broker
+        let id = tell { $0.define(namespace: definition.namespace.text, name: definition.name, uid: broker, terms: terms) }
+        guard let id else {
             logger.warning("provider \(definition.name) in \(definition.namespace) is one definition too many; it is not served")
             return nil
         }
@@ -153,16 +150,13 @@ extension Broker {
 
     /// A definition is gone. What serves it still goes on until it leaves.
     func undefine(_ id: RegistrationID) {
-        let (isGone, effects) = core.undefine(id, at: Self.now)
-        if isGone {
-            starts[id] = nil
-            ownWords[id] = nil
-            warnings[id] = nil
+        tell {
+            $0.undefine(id)
+        } answering: { isGone in
+            guard isGone else { return }
             stopExpecting(id)
-            reportedLosses.removeAll(of: id)
-            if let path = registrationPaths.removeValue(forKey: id) { connection.assumeIsolated { $0.unexport(at: path) } }
+            if let path = registrations.forget(id) { connection.assumeIsolated { $0.unexport(at: path) } }
         }
-        perform(effects)
     }
 
     private func unregister(_ call: MethodCall) {
@@ -174,10 +168,12 @@ extension Broker {
         }
         let before = core.registry.all.filter { $0.peer == id }
         do throws(Refusal) {
-            let effects = try core.unregister(id, namespace: namespace.text, name: name, at: Self.now)
-            for registration in before where core.registry.find(registration.id)?.peer == nil { forgetProcess(of: registration) }
-            call.reply()
-            perform(effects)
+            try tell { core throws(Refusal) in
+                try core.unregister(id, namespace: namespace.text, name: name)
+            } answering: {
+                for registration in before where core.registry.find(registration.id)?.peer == nil { forgetProcess(of: registration) }
+                call.reply()
+            }
         } catch {
             call.fail(CIMError(error.status, "UnRegister: \(error.message)"))
         }
@@ -203,8 +199,8 @@ extension Broker {
         return ExportedInterface(
             Interfaces.registration,
             methods: [
-                "Suspend": method { broker, call in broker.manage(call, id) { $0.core.suspend(id) } },
-                "Resume": method { broker, call in broker.manage(call, id) { $0.core.resume(id) } },
+                "Suspend": method { broker, call in broker.manage(call, id) { $0.suspend(id) } },
+                "Resume": method { broker, call in broker.manage(call, id) { $0.resume(id) } },
                 "Ping": method { $0.pingProvider($1, id) },
             ], properties: properties)
     }
@@ -214,7 +210,7 @@ extension Broker {
         switch name {
         case "Name": return .string(registration.name)
         case "Namespace": return .string(registration.namespace)
-        case "Owner": return .string(registration.peer.flatMap { peerNames[$0]?.text } ?? "")
+        case "Owner": return .string(registration.peer.flatMap { peers.name(of: $0)?.text } ?? "")
         case "ProcessID": return .uint32(registration.peer == nil ? 0 : registration.pid ?? 0)
         case "UserID": return .uint32(registration.uid)
         case "Classes":
@@ -224,13 +220,13 @@ extension Broker {
         case "SinkReferences":
             return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
         case "Counters": return registration.counters.wire
-        case "Warnings": return .strings(warnings[id] ?? [])
+        case "Warnings": return .strings(registrations.warnings(of: id))
         default: return .string(lastFailure(of: registration))
         }
     }
 
     func registrationChanged(_ id: RegistrationID) {
-        guard let path = registrationPaths[id] else { return }
+        guard let path = registrations.path(of: id) else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
                 ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings"], of: Contract.registration, at: path)
@@ -240,7 +236,7 @@ extension Broker {
 
     /// A registration that no process serves stays with its definition, or as long as a class names it. Of anything else nothing is left.
     func dropIfNothing(_ id: RegistrationID) {
-        guard let known = core.registry.find(id), known.peer == nil, !defined.contains(id),
+        guard let known = core.registry.find(id), known.peer == nil, !registrations.defined.contains(id),
             let namespace = CIMNamespaceName(known.namespace), schema.classes(of: known.name, in: namespace).isEmpty
         else { return }
         forgetProcess(of: known)
@@ -248,41 +244,36 @@ extension Broker {
     }
 
     /// For root, the broker's own user, and the provider's.
-    private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (isolated Broker) -> [Effect]) {
-        guard let peer = peer(of: call), let uid = uid(of: peer), let registration = core.registry.find(id) else { return }
-        guard mayManage(registration, uid: uid) else {
-            call.fail(CIMError(.accessDenied, "\(call.member): only root, the broker's user and uid \(registration.uid) may do this"))
-            return
+    private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (inout BrokerCore) -> Void) {
+        guard let peer = peer(of: call), let registration = core.registry.find(id) else { return }
+        do throws(CIMError) {
+            try admit(.management(of: registration.uid), of: peer, call)
+            tell(change) { call.reply() }
+        } catch {
+            call.fail(error)
         }
-        let effects = change(self)
-        call.reply()
-        perform(effects)
-    }
-
-    func mayManage(_ registration: Entry<Registration>, uid: UInt32) -> Bool {
-        uid == 0 || uid == rights.broker || uid == registration.uid
     }
 
     private func pingProvider(_ call: MethodCall, _ id: RegistrationID) {
-        guard let registration = core.registry.find(id), let caller = self.peer(of: call), let uid = uid(of: caller) else { return }
-        // One that does not answer keeps a place until it does.
-        guard mayManage(registration, uid: uid) else {
-            call.fail(CIMError(.accessDenied, "Ping: only root, the broker's user and uid \(registration.uid) may do this"))
-            return
+        guard let registration = core.registry.find(id), let caller = self.peer(of: call) else { return }
+        do throws(CIMError) {
+            try admit(.management(of: registration.uid), of: caller, call)
+            try pingProvider(registration, for: caller, call)
+        } catch {
+            call.fail(error)
         }
-        guard let peer = registration.peer, let name = peerNames[peer],
+    }
+
+    private func pingProvider(_ registration: Entry<Registration>, for caller: PeerID, _ call: MethodCall) throws(CIMError) {
+        guard let peer = registration.peer, let name = peers.name(of: peer),
             let question = try? Message.methodCall(
                 destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
-        else {
-            call.fail(CIMError(.notAvailable, "Ping: provider \(registration.name) is not running"))
-            return
-        }
-        // The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget.
-        guard pinged.count < 4, pinged.insert(peer).inserted else {
-            call.fail(CIMError(.quotaViolation, "Ping: other pings wait for their answers; try again later"))
-            return
-        }
-        let asked = Self.now
+        else { throw CIMError(.notAvailable, "Ping: provider \(registration.name) is not running") }
+        // The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget. One that does not answer
+        // keeps a place until it does.
+        let claim = Claim.ping(of: peer)
+        try admit(claim, of: caller, call)
+        let asked = CoreHost.now
         let provider = registration.name
         let timer = loop.schedule(after: .seconds(10)) {
             call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer"))
@@ -291,13 +282,13 @@ extension Broker {
             // As long as no answer came the bus waits for one, whatever the caller was told.
             connection.call(question, timeout: nil) { [weak self] result in
                 self?.assumeIsolated { broker in
-                    broker.pinged.remove(peer)
+                    broker.gaveBack(claim, by: caller)
                     broker.loop.cancel(timer)
                 }
                 if case .failure(let error) = result, error.reply?.sender != name.text {
                     call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
                 } else {
-                    call.reply([.uint64(UInt64(clamping: Self.now - asked))])
+                    call.reply([.uint64(UInt64(clamping: CoreHost.now - asked))])
                 }
             }
         }

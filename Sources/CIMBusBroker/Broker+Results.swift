@@ -9,7 +9,7 @@ extension Broker {
 
     /// A batch goes to the client's sink, or into what the broker keeps for the reply or the enumerator.
     func deliver(_ id: OperationID, _ payload: PayloadID) {
-        guard let objects = payloads.removeValue(forKey: payload), let record = records[id] else { return }
+        guard let objects = payloads.takeObjects(payload), let record = records[id] else { return }
         records[id]?.delivered += objects.sizes.count
         if record.form == .part {
             inboxes[id]?.batches.append(objects)
@@ -43,18 +43,16 @@ extension Broker {
         let reason =
             isMemory
             ? "\(error.message): there is no memory; retry when there is more, or ask for less" : "the message bus does not take them"
-        perform(
-            core.fail(
-                id, isMemory ? .outOfMemory : .transportFailure, "objects for the client could not be sent; \(reason)", at: Self.now))
+        tell { $0.fail(id, isMemory ? .outOfMemory : .transportFailure, "objects for the client could not be sent; \(reason)") }
     }
 
     /// The provider's `Indicate` is the client's: its body goes on as it is.
     private func forward(_ message: Message, _ record: Entry<OperationRecord>, _ sink: ObjectPath) throws(DBusError) {
-        guard let client = peerNames[record.client] else { return }
+        guard let client = peers[record.client] else { return }
         do throws(DBusError) {
-            try sendOrThrow(
+            try client.send(
                 try message.forwarded(
-                    to: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
+                    to: client.name, path: sink, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
                     flags: [.noReplyExpected, .noAutoStart]))
         } catch {
             logger.error("Indicate for \(record.target): \(error.message)")
@@ -70,7 +68,7 @@ extension Broker {
 
     func report(_ id: OperationID, _ progress: Progress) {
         guard let record = records[id], let sink = record.sink else { return }
-        let object = progress.object.flatMap { statusObjects.removeValue(forKey: $0) }
+        let object = payloads.takeStatus(progress.object)
         let size = try? sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
             body.append(int32: StatusType.progress)
             body.append(uint32: progress.hresult)
@@ -87,13 +85,13 @@ extension Broker {
         _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
     ) throws(DBusError) -> Int {
-        guard let client = peerNames[record.client] else { return 0 }
+        guard let client = peers[record.client] else { return 0 }
         do throws(DBusError) {
             let message = try Message.methodCall(
-                destination: client, path: sink, interface: Contract.objectSink, member: MemberName(verified: member),
+                destination: client.name, path: sink, interface: Contract.objectSink, member: MemberName(verified: member),
                 flags: [.noReplyExpected, .noAutoStart], signature: signature,
                 body: { (writer) throws(DBusError) in body(&writer) })
-            try sendOrThrow(message)
+            try client.send(message)
             return message.bodySize
         } catch {
             logger.error("\(member) for \(record.target): \(error.message)")
@@ -106,10 +104,10 @@ extension Broker {
     /// The one final status.
     func finish(_ id: OperationID, _ outcome: Outcome) {
         guard let record = records[id] else { return }
-        let own = outcome.object.flatMap { statusObjects.removeValue(forKey: $0) }
+        let own = payloads.takeStatus(outcome.object)
         let error = outcome.status.isSuccess ? nil : failure(outcome, own, record, id)
         if error != nil, outcome.explanation == nil, let registration = record.registration {
-            ownWords[registration] = (own?["Description"]?.stringValue ?? outcome.status.meaning).clipped()
+            registrations.said((own?["Description"]?.stringValue ?? outcome.status.meaning).clipped(), registration)
         }
         let parameter = outcome.status.isSuccess && record.kind == .putInstance ? path(outcome.parameter, record) : outcome.parameter
         switch record.form {
@@ -218,24 +216,24 @@ extension Broker {
             call.fail(CIMError(.invalidOperation, "GetResultString: a \(operation.request.kind.rawValue) has no path; use GetCallStatus"))
             return
         }
-        let token = keep(call)
+        let token = calls.keep(call)
         do throws(Refusal) {
-            perform(try core.pull(operation.id, by: client, kind(number), timeout: timeout, call: token, at: Self.now))
+            try tell { core throws(Refusal) in try core.pull(operation.id, by: client, kind(number), timeout: timeout, call: token) }
         } catch {
-            calls[token] = nil
+            _ = calls.take(token)
             call.fail(error)
         }
     }
 
     private func closeResults(_ call: MethodCall) {
         guard let operation = visibleOperation(call.path, call.sender) else { return }
-        perform(core.close(operation.id, at: Self.now))
+        tell { $0.close(operation.id) }
         call.reply()
     }
 
     func answerNext(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
         let batches = records[id]?.value.take(objects) ?? []
-        guard let call = calls.removeValue(forKey: token) else { return }
+        guard let call = calls.take(token) else { return }
         call.reply(signature: Self.nextSignature) { (body) throws(DBusError) in
             body.append(uint32: status.rawValue)
             let array = body.beginArray(elementAlignment: 4)
@@ -247,11 +245,11 @@ extension Broker {
 
     func answerSkip(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
         _ = records[id]?.value.take(objects)
-        calls.removeValue(forKey: token)?.reply([.uint32(status.rawValue)])
+        calls.take(token)?.reply([.uint32(status.rawValue)])
     }
 
     func answerResult(_ token: CallID, _ id: OperationID, _ ready: Bool) {
-        guard let call = calls.removeValue(forKey: token) else { return }
+        guard let call = calls.take(token) else { return }
         let result = ready ? records[id]?.result : nil
         let returned: WBEMStatus = result == nil ? .sTimedOut : .noError
         let status = result?.status ?? .noError

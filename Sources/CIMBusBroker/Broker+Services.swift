@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 import DBus
 
 /// `org.cimbus1.Services`: one namespace's operations, in their three forms.
@@ -22,93 +23,113 @@ extension Broker {
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form) {
-        guard let client = peer(of: call), let namespace = namespaces[call.message.path ?? ""] else { return }
+        guard let client = peer(of: call), let user = uid(of: client), let namespace = namespaces[call.message.path ?? ""] else { return }
         do throws(CIMError) {
-            let arguments = try ServicesCall(kind, form, namespace, call, server: schema.server)
-            var record = OperationRecord(
-                kind: kind, namespace: namespace, client: client, userID: uid(of: client) ?? 0, form: arguments.requestForm,
-                flags: arguments.providerFlags)
-            record.context = arguments.providerContext
-            record.derivedSystemProperties = arguments.derivedSystemProperties
-            record.method = arguments.method
-            if arguments.flags.contains(.useAmendedQualifiers) {
-                record.localized = schema.localized(in: namespace, for: arguments.locale)
-            }
-            record.sink = arguments.sink
-            if form == .sync { record.call = call }
-            let target = try resolve(arguments, &record)
-            if case .provider(let registration) = target { record.registration = registration }
-            if record.target.isEmpty { record.target = arguments.target.clipped() }
-            try begin(arguments, Entry(record), target, call)
+            let arguments = try ServicesCall(
+                kind, form, namespace, bodySize: call.message.bodySize, call.reader, server: schema.server)
+            let resolution = resolver.resolve(arguments, for: user)
+            try begin(arguments, resolution, of: client, user, call)
         } catch {
             call.fail(error)
         }
     }
 
     private func begin(
-        _ arguments: ServicesCall, _ record: Entry<OperationRecord>, _ target: Request.Target, _ call: MethodCall
+        _ arguments: ServicesCall, _ resolution: Resolution, of client: PeerID, _ user: UInt32, _ call: MethodCall
     ) throws(CIMError) {
-        let input = record.input.byteCount
-        let uid = record.userID
-        guard inputs[uid, default: 0] + input <= max(Self.mostInput, input) else {
-            throw CIMError(
-                .quotaViolation,
-                "\(record.kind.rawValue): uid \(uid) has \(Self.mostInput >> 20) MiB of instances and parameters waiting for providers")
+        let target: Request.Target
+        var record: OperationRecord
+        switch resolution {
+        case .refused(let error): throw error
+        case .answered(let outcome, let question, let objects):
+            record = OperationRecord(arguments, question, client: client, userID: user)
+            record.localized = localized(for: arguments)
+            target = answeredHere(outcome, objects, record)
+        case .ask(let registration, let question):
+            record = OperationRecord(arguments, question, client: client, userID: user)
+            record.registration = registration
+            target = .provider(registration)
+        case .conducted(let work, let question):
+            record = OperationRecord(arguments, question, client: client, userID: user)
+            record.localized = localized(for: arguments)
+            record.work = work
+            target = .conducted
         }
+        if arguments.form == .sync { record.call = call }
+        let kept = Entry(record)
         let request = Request(
-            client: record.client, kind: record.kind, form: record.form, target: target,
+            client: client, kind: kept.kind, form: kept.form, target: target,
             wantsProgress: arguments.flags.contains(.sendStatus), updatesAsOwner: arguments.flags.contains(.ownerUpdate),
-            timeout: arguments.timeout, parent: arguments.parent)
-        let id: OperationID
-        let effects: [Effect]
+            timeout: arguments.timeout, parent: arguments.parent, inputBytes: kept.input.byteCount)
         do throws(Refusal) {
-            (id, effects) = try core.begin(request, at: Self.now)
+            try tell { core throws(Refusal) in
+                try core.begin(request)
+            } answering: { id in
+                records[id] = kept
+                if arguments.form != .sync { confirm(id, call) }
+            }
         } catch {
-            if case .broker(_, let answer?) = target { payloads[answer.payload] = nil }
-            throw CIMError(error.status, "\(record.kind.rawValue): \(words(error))")
+            if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
+            throw CIMError(error.status, "\(kept.kind.rawValue): \(words(error))")
         }
-        records[id] = record
-        if input > 0 { inputs[uid, default: 0] += input }
-        // The client knows its operation before anything about it arrives.
-        if arguments.form != .sync {
-            call.reply(signature: Self.pathSignature) { (body) throws(DBusError) in
-                body.append(objectPath: Contract.path(ofOperation: id.number))
+    }
+
+    /// The client knows its operation before anything about it arrives.
+    private func confirm(_ id: OperationID, _ call: MethodCall) {
+        call.reply(signature: Self.pathSignature) { (body) throws(DBusError) in
+            body.append(objectPath: Contract.path(ofOperation: id.number))
+        }
+    }
+
+    /// What class objects are read with, where the client wants localized qualifiers.
+    private func localized(for arguments: ServicesCall) -> LocalizedClasses? {
+        guard arguments.flags.contains(.useAmendedQualifiers) else { return nil }
+        return schema.snapshot.localized(in: arguments.namespace, for: arguments.locale)
+    }
+
+    /// An operation that ends at once, with the broker's own objects on the wire.
+    private func answeredHere(_ outcome: Outcome, _ objects: OwnObjects, _ record: OperationRecord) -> Request.Target {
+        switch objects {
+        case .none: return .broker(outcome, answer: nil)
+        case .declaration(let declaration):
+            do throws(ObjectFault) {
+                return .broker(outcome, answer: payloads.keep(.rewritten(try encoded(declaration, record))))
+            } catch {
+                return .broker(.stated(error.status, error.description), answer: nil)
+            }
+        case .instances(let instances):
+            let record = Entry(record)
+            do throws(CIMError) {
+                return .broker(outcome, answer: payloads.keep(try filtered(try encoded(instances, record), record)))
+            } catch {
+                return .broker(.stated(error.status, error.message), answer: nil)
             }
         }
-        perform(effects)
     }
 
     private static let pathSignature = Signature(verified: "o")
-    private static let mostInput = 64 << 20
 
     /// The client's object has gone to the provider, or never will.
     func dropInput(of id: OperationID) {
-        guard let record = records[id], record.input.byteCount > 0 else { return }
-        let uid = record.userID
-        inputs[uid, default: 0] -= record.input.byteCount
-        if inputs[uid] ?? 0 <= 0 { inputs[uid] = nil }
-        records[id]?.input = ObjectBatch()
+        if records[id]?.input.count ?? 0 > 0 { records[id]?.input = ObjectBatch() }
     }
 
     /// The operation is over, for its client too.
-    func forget(_ id: OperationID) {
-        dropInput(of: id)
-        records[id] = nil
-    }
+    func forget(_ id: OperationID) { records[id] = nil }
 
     // MARK: - Cancel and credit
 
     private func cancelSink(_ call: MethodCall) {
         var reader = call.reader
         guard let client = peer(of: call), let sink = try? reader.readString() else { return }
-        perform(core.cancelSink(sink, of: client, at: Self.now))
+        tell { $0.cancelSink(sink, of: client) }
         call.reply()
     }
 
     private func acknowledge(_ call: MethodCall) {
         var reader = call.reader
         guard let client = peer(of: call), let sink = try? reader.readString(), let batches = try? reader.readUInt32() else { return }
-        perform(core.acknowledge(sink, of: client, batches: batches, at: Self.now))
+        tell { $0.acknowledge(sink, of: client, batches: batches) }
         call.reply()
     }
 }
@@ -130,8 +151,8 @@ extension ServicesCall {
         kind == .execQuery ? context.filter { !CIMName.hasPrefix($0.0, ContextKey.getPrefix) } : context
     }
 
-    /// As in `Operation.Target`.
-    var target: String {
+    /// What the operation is about, in the client's words; the same as the `Target` of `org.cimbus1.Operation`.
+    var subject: String {
         switch kind {
         case .putInstance: "instance"
         case .execMethod: "\(path?.relativePath ?? ""):\(method)"

@@ -16,8 +16,8 @@ extension Broker {
         ExportedInterface(
             Interfaces.sinkReference,
             methods: [
-                "AddRef": method { broker, call in broker.count(call) { $0.core.addRef($1, by: $2, at: Broker.now) } },
-                "Release": method { broker, call in broker.count(call) { $0.core.release($1, by: $2, at: Broker.now) } },
+                "AddRef": method { broker, call in broker.count(call) { $0.addRef($1, by: $2) } },
+                "Release": method { broker, call in broker.count(call) { $0.release($1, by: $2) } },
                 "Transfer": method { $0.transfer($1) },
             ],
             properties: [
@@ -25,7 +25,7 @@ extension Broker {
                     .array(
                         element: Signature(verified: "{su}"),
                         leg.ledger.owners.map {
-                            .dictEntry(.string(broker.peerNames[$0.peer]?.text ?? ""), .uint32(UInt32(clamping: $0.references)))
+                            .dictEntry(.string(broker.peers.name(of: $0.peer)?.text ?? ""), .uint32(UInt32(clamping: $0.references)))
                         })
                 },
                 "Operation": sinkProperty { _, leg in .objectPath(Contract.path(ofOperation: leg.operation.number)) },
@@ -37,7 +37,7 @@ extension Broker {
         PropertyImplementation(get: { [weak self] access throws(DBusError) in
             let value: DBusValue? = self?.assumeIsolated { broker in
                 guard let number = Contract.number(in: access.path.text, below: Contract.sinksPath),
-                    let leg = broker.core.legs[SinkID(number)], let peer = access.sender.flatMap({ broker.peerIDs[$0] }),
+                    let leg = broker.core.legs[SinkID(number)], let peer = broker.peers.id(of: access.sender),
                     broker.uid(of: peer) == 0 || leg.ledger.isHeld(by: peer)
                 else { return nil }
                 return body(broker, leg)
@@ -56,30 +56,28 @@ extension Broker {
 
     private func indicate(_ call: MethodCall) {
         guard let (sink, peer) = sink(of: call) else { return }
-        let (refused, effects) = core.refusal(on: sink, by: peer, at: Self.now)
-        perform(effects)
-        if let refused { return refuse(call, refused) }
+        if let refused = tell({ $0.checkUse(of: sink, by: peer) }) { return refuse(call, refused) }
         guard let leg = core.legs[sink], let record = records[leg.operation] else { return }
         switch check(call.reader, record, call.message) {
         case .success(let objects):
-            let token = call.needsReply ? keep(call) : nil
-            perform(core.indicate(sink, by: peer, keep(objects), call: token, at: Self.now))
+            let token = call.needsReply ? calls.keep(call) : nil
+            tell { $0.indicate(sink, by: peer, payloads.keep(objects), call: token) }
         case .failure(let fault):
             guard call.needsReply else {
                 // Nobody would learn that the objects are lost: that it wants no reply ends the leg.
-                return perform(core.indicate(sink, by: peer, Batch(newPayload(), sizes: []), call: nil, at: Self.now))
+                return tell { $0.indicate(sink, by: peer, Batch(payloads.newID(), sizes: []), call: nil) }
             }
             call.fail(fault, "Indicate")
             // Over a size limit, or without memory, nothing changes; what does not fit its class ends the leg.
             if fault.changesNothing { return }
-            perform(core.misfit(sink, by: peer, fault.description, fault.reason, at: Self.now))
+            tell { $0.misfit(sink, by: peer, fault.description, fault.reason) }
         }
     }
 
     /// The answer that is the provider's credit.
     func creditIndicate(_ id: CallID, _ status: WBEMStatus) {
         if wasSupplied(id, status) { return }
-        guard let call = calls.removeValue(forKey: id) else { return }
+        guard let call = calls.take(id) else { return }
         if status.isSuccess { call.reply() } else { refuse(call, status) }
     }
 
@@ -98,9 +96,7 @@ extension Broker {
 
     private func setStatus(_ call: MethodCall) {
         guard let (sink, peer) = sink(of: call) else { return }
-        let (stranger, earlier) = core.refusal(on: sink, by: peer, at: Self.now)
-        perform(earlier)
-        if let stranger { return refuse(call, stranger) }
+        if let refused = tell({ $0.checkUse(of: sink, by: peer) }) { return refuse(call, refused) }
         guard call.message.bodySize <= Contract.largestStatus else {
             call.fail(CIMError(.quotaViolation, "SetStatus: \(call.message.bodySize) bytes; 64 KiB are the most"))
             return
@@ -128,14 +124,16 @@ extension Broker {
             call.fail(CIMError(.invalidParameter, "SetStatus: flags \(flags) are not a WBEM_STATUS_TYPE"))
             return
         }
-        let (refused, effects) = core.setStatus(sink, by: peer, status, at: Self.now)
-        if let refused {
-            forget(status)
-            refuse(call, refused)
-        } else {
-            call.reply()
+        tell {
+            $0.setStatus(sink, by: peer, status)
+        } answering: { refused in
+            if let refused {
+                forget(status)
+                refuse(call, refused)
+            } else {
+                call.reply()
+            }
         }
-        perform(effects)
     }
 
     /// How far the whole is when one of the parts that follow each other is so far; 16 bits each, the total above (SEMANTICS B.3).
@@ -150,9 +148,7 @@ extension Broker {
         do {
             let object = try reader.readInstance()
             if object.className.isEmpty && object.properties.isEmpty { return nil }
-            let payload = newPayload()
-            statusObjects[payload] = object
-            return payload
+            return payloads.keep(object)
         } catch {
             logger.info("a status object is dropped: \(error)")
             return nil
@@ -161,23 +157,25 @@ extension Broker {
 
     private func forget(_ status: Status) {
         switch status {
-        case .complete(let outcome): if let object = outcome.object { statusObjects[object] = nil }
-        case .progress(let progress): if let object = progress.object { statusObjects[object] = nil }
+        case .complete(let outcome): payloads.discard(outcome.object)
+        case .progress(let progress): payloads.discard(progress.object)
         case .remark: break
         }
     }
 
     // MARK: - References
 
-    private func count(_ call: MethodCall, _ change: (isolated Broker, SinkID, PeerID) -> (Result<Int, WBEMStatus>, [Effect])) {
+    private func count(_ call: MethodCall, _ change: (inout BrokerCore, SinkID, PeerID) -> Result<Int, WBEMStatus>) {
         guard let (sink, peer) = sink(of: call) else { return }
-        let (result, effects) = change(self, sink, peer)
-        switch result {
-        case .success(let count):
-            call.reply(signature: Self.countSignature) { (body) throws(DBusError) in body.append(uint32: UInt32(clamping: count)) }
-        case .failure(let status): refuse(call, status)
+        tell {
+            change(&$0, sink, peer)
+        } answering: { result in
+            switch result {
+            case .success(let count):
+                call.reply(signature: Self.countSignature) { (body) throws(DBusError) in body.append(uint32: UInt32(clamping: count)) }
+            case .failure(let status): refuse(call, status)
+            }
         }
-        perform(effects)
     }
 
     private static let countSignature = Signature(verified: "u")
@@ -192,14 +190,16 @@ extension Broker {
                     CIMError(.notFound, "Transfer: \(name.clipped()) is no other process on the bus; give the unique name of one"))
                 return
             }
-            let (result, effects) = broker.core.transfer(sink, from: peer, to: other, at: Broker.now)
-            switch result {
-            case .success:
-                broker.watchProcess(of: other)
-                call.reply()
-            case .failure(let status): broker.refuse(call, status)
+            broker.tell {
+                $0.transfer(sink, from: peer, to: other)
+            } answering: { result in
+                switch result {
+                case .success:
+                    broker.watchProcess(of: other)
+                    call.reply()
+                case .failure(let status): broker.refuse(call, status)
+                }
             }
-            broker.perform(effects)
         }
     }
 }

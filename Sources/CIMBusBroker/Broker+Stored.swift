@@ -12,22 +12,17 @@ enum InstanceSource: Sendable {
     case stored(classes: [String])
     /// A class that cannot be asked for.
     case failure(Outcome, of: ObjectLayout)
+
+    init(_ target: ServedClass.Target, _ layout: ObjectLayout) {
+        switch target {
+        case .provider(let registration): self = .provider(registration, layout)
+        case .failure(let outcome): self = .failure(outcome, of: layout)
+        }
+    }
 }
 
 /// What is stored: classes, static instances, namespaces.
 extension Broker {
-    // MARK: - Who may
-
-    /// Classes, static instances and namespaces are root's and the broker's own user's to change (SEMANTICS D.9.1: FULL_WRITE_REP).
-    func checkMayWrite(_ kind: Request.Kind, _ record: OperationRecord) throws(CIMError) {
-        guard rights.mayWrite(uid: record.userID) else {
-            throw CIMError(
-                .accessDenied,
-                "\(kind.rawValue): uid \(record.userID) may not change what is stored in \(record.namespace); root and the broker's user may"
-            )
-        }
-    }
-
     // MARK: - Changes
 
     /// Commits, and lets everybody see it before the client is told. Returns the path of an instance that was put.
@@ -38,20 +33,24 @@ extension Broker {
     }
 
     /// All or nothing; durable when it returns.
-    func commit(_ changes: [RepositoryChange], if condition: @escaping Repository.Condition = { _ in }) async throws(CIMError) {
-        try checkAreAllowed(changes)
-        let server = schema.server
-        try await repository.commit(changes) { schema throws(CIMError) in
-            try schema.checkCanBeSent(changes, server: server)
-            try condition(schema)
-        }
+    func commit(_ changes: [RepositoryChange], if condition: @escaping Repository.Condition = { _, _ in }) async throws(CIMError) {
+        try await repository.commit(changes, if: try allowing(changes, condition))
         let new = repository.schema
         if new.revision != schema.schema.revision { adopt(new) }
     }
 
-    func checkAreAllowed(_ changes: [RepositoryChange]) throws(CIMError) {
+    /// The condition of all changes, whoever makes them, before another one.
+    /// - Throws: what nobody may change, whatever is stored.
+    func allowing(_ changes: [RepositoryChange], _ condition: @escaping Repository.Condition) throws(CIMError) -> Repository.Condition {
         for (index, change) in changes.enumerated() {
-            do throws(CIMError) { try change.checkIsAllowed(schema: schema.schema) } catch { throw error.failed(at: index) }
+            do throws(CIMError) { try change.checkIsNotBrokers() } catch { throw error.failed(at: index) }
+        }
+        return { before, after throws(CIMError) in
+            for (index, change) in changes.enumerated() {
+                do throws(CIMError) { try change.checkIsAllowed(over: after) } catch { throw error.failed(at: index) }
+            }
+            try after.checkCanBeSent(changes)
+            try condition(before, after)
         }
     }
 
@@ -77,8 +76,7 @@ extension Broker {
         for name in names {
             for definition in new.providers(in: name) where definition.isDecoupled { if let id = define(definition) { kept.insert(id) } }
         }
-        for id in defined.subtracting(kept).sorted() { undefine(id) }
-        defined = kept
+        for id in registrations.define(kept).sorted() { undefine(id) }
         // The class that was the last to know one may be gone.
         for registration in core.registry.all where registration.peer == nil { dropIfNothing(registration.id) }
     }

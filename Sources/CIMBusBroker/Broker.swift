@@ -18,8 +18,9 @@ public actor Broker {
     let connection: Connection
     let configuration: BrokerConfiguration
     let logger: Logger
-    let rights: RegistrationRights
-    var core: BrokerCore
+    var host: CoreHost
+    /// What the core knows. Only ``tell(_:)`` changes it.
+    var core: BrokerCore { _read { yield host.core } }
     let schema: SchemaStore
     let repository: Repository
     /// The namespace of each object path.
@@ -27,13 +28,8 @@ public actor Broker {
 
     // What the core knows by number.
     var records = Table<OperationID, OperationRecord>()
-    var payloads: [PayloadID: CheckedObjects] = [:]
-    var statusObjects: [PayloadID: CIMInstance] = [:]
-    var calls: [CallID: MethodCall] = [:]
-    /// Peers for whom a text is being compiled.
-    var compiling: Set<PeerID> = []
-    /// The bytes of the MOF of registrations that is being compiled and stored.
-    var registeredMOF = 0
+    var payloads = Payloads()
+    var calls = WaitingCalls()
     var inboxes: [OperationID: PartInbox] = [:]
     /// The parts of each conducted operation that have an inbox.
     var parts: [OperationID: Set<OperationID>] = [:]
@@ -42,60 +38,22 @@ public actor Broker {
     /// Why a conducted operation ends that asks several at once, until it has.
     var firstFailures: [OperationID: CIMError] = [:]
     private var supplies: [CallID: UnsafeContinuation<WBEMStatus, Never>] = [:]
-    private var lastPayload: UInt64 = 0
-    private var lastCall: UInt64 = 0
 
-    // Peers.
-    var peerIDs: [String: PeerID] = [:]
-    var peerNames: [PeerID: BusName] = [:]
-    var newcomers = Newcomers()
-    /// Names about which the bus was asked, as long as they are there.
-    var asked: Set<String> = []
-    /// Peers that are asked for the object that they register.
-    var asking: Set<PeerID> = []
-    /// Peers that an administrator's `Ping` waits for.
-    var pinged: Set<PeerID> = []
-    /// What clients sent and providers have not been given yet, in bytes by uid.
-    var inputs: [UInt32: Int] = [:]
-    var processes: [PeerID: EventLoop.ProcessWatch] = [:]
-    /// What the processes of peers were seen doing when they were pinged.
-    var evidence: [PeerID: ProcessEvidence] = [:]
-    /// The connections beside `connection` by which providers are called.
-    var lanes: [LaneID: Connection] = [:]
-    private var lastPeer: UInt64 = 0
-    /// The groups of each peer's user, as the bus tells them.
-    var groups: [PeerID: [UInt32]] = [:]
-
-    // Registrations: starts, processes that may come back, the provider's object, and where ours is.
-    var starts: [RegistrationID: ProviderStart] = [:]
-    var lastStart: UInt64 = 0
-    var comebacks: [RegistrationID: EventLoop.ProcessWatch] = [:]
-    /// Those that come from a stored definition.
-    var defined: Set<RegistrationID> = []
-    /// Where each process has the object that it registered.
-    var providerPaths: [PeerID: [RegistrationID: ObjectPath]] = [:]
-    var registrationPaths: [RegistrationID: ObjectPath] = [:]
-    /// What the broker found strange in what each provider registered.
-    var warnings: [RegistrationID: [String]] = [:]
-    /// What each provider itself said of its last failure.
-    var ownWords: [RegistrationID: String] = [:]
-    var reportedLosses = ReportedLosses()
-
-    private var trace: TraceWriter?
-    private var alarm: (token: EventLoop.TimerToken, at: Microseconds)?
-    private var pending: [Effect] = []
-    private var isPerforming = false
+    var peers = PeerDirectory()
+    let lanes: BusLanes
+    var registrations = Registrations()
     private(set) var isStopped = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private init(_ connection: Connection, _ configuration: BrokerConfiguration, _ repository: Repository) {
         self.connection = connection
+        lanes = BusLanes(connection)
         self.configuration = configuration
         loop = connection.loop
         logger = configuration.logger
-        rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
-        core = BrokerCore(limits: configuration.limits)
+        host = CoreHost(
+            limits: configuration.limits, rights: Rights(broker: getuid(), allowed: configuration.allowedRegistrations))
         self.repository = repository
         schema = SchemaStore(repository.schema)
         namespaces = [:]
@@ -156,8 +114,7 @@ public actor Broker {
 
     private func startTrace() throws(CIMBusError) {
         guard let path = configuration.trace else { return }
-        trace = try TraceWriter(path, configuration.limits)
-        core.trace = []
+        try host.startTrace(at: path)
     }
 
     /// Suspends until the bus is lost or the broker was stopped. Throws when it was the bus.
@@ -171,7 +128,7 @@ public actor Broker {
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
-        perform(core.shutDown(at: Self.now))
+        tell { $0.shutDown() }
         try? await connection.releaseName(Contract.busName)
         await repository.close()
         closeLanes()
@@ -181,63 +138,19 @@ public actor Broker {
         logger.info("stopped")
     }
 
-    // MARK: - Time
-
-    /// CLOCK_BOOTTIME, in µs.
-    static var now: Microseconds {
-        var time = timespec()
-        clock_gettime(CLOCK_BOOTTIME, &time)
-        return Microseconds(time.tv_sec) * 1_000_000 + Microseconds(time.tv_nsec) / 1_000
-    }
-
     private static func hostName() -> String {
         var buffer = [CChar](repeating: 0, count: 256)
         guard gethostname(&buffer, buffer.count - 1) == 0 else { return "localhost" }
         return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
     }
 
-    private func setAlarm() {
-        guard let next = core.nextDeadline else { return }
-        if let alarm {
-            if alarm.at <= next { return }
-            loop.cancel(alarm.token)
-        }
-        let delay = Duration.microseconds(max(0, next - Self.now))
-        let token = loop.schedule(after: delay) { [weak self] in
-            self?.assumeIsolated { broker in
-                broker.alarm = nil
-                broker.perform(broker.core.advance(to: Self.now))
-            }
-        }
-        alarm = (token, next)
-    }
-
     // MARK: - Effects
-
-    func newPayload() -> PayloadID {
-        lastPayload += 1
-        return PayloadID(lastPayload)
-    }
-
-    func keep(_ call: MethodCall) -> CallID {
-        lastCall += 1
-        calls[CallID(lastCall)] = call
-        return CallID(lastCall)
-    }
-
-    func newPeer(_ name: String) -> PeerID {
-        lastPeer += 1
-        let id = PeerID(lastPeer)
-        peerIDs[name] = id
-        peerNames[id] = BusName(verified: name)
-        return id
-    }
 
     /// The token of a conductor that waits for its objects to be handed over.
     func keep(_ continuation: UnsafeContinuation<WBEMStatus, Never>) -> CallID {
-        lastCall += 1
-        supplies[CallID(lastCall)] = continuation
-        return CallID(lastCall)
+        let id = calls.newID()
+        supplies[id] = continuation
+        return id
     }
 
     /// Whether the credit was a conductor's.
@@ -247,32 +160,11 @@ public actor Broker {
         return true
     }
 
-    /// Carries effects out, in order, those that they cause after them.
-    func perform(_ effects: [Effect]) {
-        if isPerforming {
-            pending.append(contentsOf: effects)
-            return
-        }
-        isPerforming = true
-        for effect in effects { perform(effect) }
-        var next = 0
-        while next < pending.count {
-            let effect = pending[next]
-            next += 1
-            perform(effect)
-        }
-        pending.removeAll(keepingCapacity: true)
-        isPerforming = false
-        setAlarm()
-        if let trace { trace.write(core.takeTrace()) }
-    }
-
-    private func perform(_ effect: Effect) {
+    /// Carries one effect out.
+    func perform(_ effect: Effect) {
         switch effect {
         case .deliver(let id, let payload): deliver(id, payload)
-        case .discard(let payload):
-            payloads[payload] = nil
-            statusObjects[payload] = nil
+        case .discard(let payload): payloads.discard(payload)
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
         case .abandon(let id), .expire(let id):
@@ -308,24 +200,5 @@ public actor Broker {
         case .startFailed: logger.warning("cannot start provider \(text)")
         case .leak, .vanished, .unresponsive, .lostReply: logger.warning("\(who)\(sink): \(text)")
         }
-    }
-
-    /// Sends a message that nobody answers. What cannot be sent is logged: the core's bounds keep the queue from filling.
-    @discardableResult
-    func send(_ message: Message) -> Bool {
-        do throws(DBusError) {
-            try sendOrThrow(message)
-            return true
-        } catch {
-            logger.error("cannot send \(message): \(error.message)")
-            return false
-        }
-    }
-
-    func sendOrThrow(_ message: Message) throws(DBusError) {
-        let result = connection.assumeIsolated { connection -> Result<Void, DBusError> in
-            do throws(DBusError) { return .success(_ = try connection.send(message)) } catch { return .failure(error) }
-        }
-        try result.get()
     }
 }

@@ -28,8 +28,8 @@ struct OperationRecord {
     var expectation: ObjectChecker.Expectation?
     /// What becomes of the provider's objects on their way; nil: nothing.
     var filter: RowFilter?
-    /// What the provider is asked for, if it is not the operation itself: a query may be an enumeration to it.
-    var asked: Request.Kind?
+    /// As in ``Question``.
+    var providerKind: Request.Kind?
     /// Of a part: whether a success that is none of the plain ones is its whole's, too.
     var speaksForWhole = false
     /// Of a part that is one of several, one after the other: which one, and of how many.
@@ -56,6 +56,9 @@ struct OperationRecord {
     /// Whether objects are written with all their system properties, for the client or for the filter.
     var writesSystemProperties: Bool { derivedSystemProperties || filter?.needsPaths ?? false }
 
+    /// What the provider is asked for.
+    var kindForProvider: Request.Kind { providerKind ?? kind }
+
     /// The first `count` objects, taken out.
     mutating func take(_ count: Int) -> [ObjectBatch] {
         var taken: [ObjectBatch] = []
@@ -72,5 +75,25 @@ struct OperationRecord {
             }
         }
         return taken
+    }
+}
+
+extension OperationRecord {
+    /// What is known of a client's operation when it is asked for: what the call says, and what ``Resolver`` made of it.
+    init(_ arguments: ServicesCall, _ question: Question, client: PeerID, userID: UInt32) {
+        self.init(
+            kind: arguments.kind, namespace: arguments.namespace, client: client, userID: userID, form: arguments.requestForm,
+            flags: arguments.providerFlags)
+        target = question.subject.isEmpty ? arguments.subject.clipped() : question.subject
+        path = question.path
+        method = question.method
+        input = question.input
+        putPath = question.putPath
+        providerKind = question.providerKind
+        expectation = question.expectation
+        filter = question.filter
+        context = arguments.providerContext
+        derivedSystemProperties = arguments.derivedSystemProperties
+        sink = arguments.sink
     }
 }

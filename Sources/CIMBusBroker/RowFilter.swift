@@ -57,7 +57,7 @@ struct RowFilter: Sendable {
         give(ObjectRow.SystemProperties(named: plan.query.projection.listedSystemProperties), arguments)
         kept = plan.query.projection.kept.map { .names($0) } ?? arguments.partialRead ?? .all
         for name in predicate.properties
-        where [SystemProperty.path, SystemProperty.relativePath].contains(where: { CIMName.equal($0, name) }) {
+        where [SystemProperty.path, .relativePath].contains(SystemProperty(CIMName(name))) {
             makePaths(arguments)
         }
     }
@@ -130,19 +130,13 @@ private struct FilterShape {
 
     private static func column(_ name: String, _ layout: ObjectLayout) -> Column {
         if let slot = layout.slot(named: name) { return .slot(slot) }
-        guard let declaration = layout.declaration else { return .constant(.null) }
-        switch name.uppercased() {
-        case SystemProperty.className: return .constant(.string(declaration.name))
-        case SystemProperty.genus: return .constant(.sint32(2))
-        case SystemProperty.superclass: return .constant(declaration.superclass.map { .string($0) } ?? .null)
-        case SystemProperty.dynasty: return .constant(.string(declaration.dynasty))
-        case SystemProperty.propertyCount: return .constant(.sint32(Int32(clamping: declaration.properties.count)))
-        case SystemProperty.derivation: return .constant(.strings(declaration.derivation))
-        case SystemProperty.server: return .constant(.string(layout.server))
-        case SystemProperty.namespace: return .constant(.string(layout.namespace.wmiText))
-        case SystemProperty.relativePath: return .relativePath
-        case SystemProperty.path: return .path
-        default: return .constant(.null)
+        guard let declaration = layout.declaration, let location = layout.location, let property = SystemProperty(CIMName(name)) else {
+            return .constant(.null)
+        }
+        switch property {
+        case .relativePath: return .relativePath
+        case .path: return .path
+        default: return .constant(property.value(ofInstancesOf: declaration, in: location) ?? .null)
         }
     }
 }

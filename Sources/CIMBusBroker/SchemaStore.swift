@@ -1,12 +1,13 @@
 import CIM
 import CIMBusWire
+import CIMQuery
 import CIMRepository
 import Synchronization
 
-/// The schema as the broker uses it: the repository's newest snapshot, with what was made of each class and provider that was asked for.
-final class SchemaStore: Sendable {
-    private struct State {
-        var schema: Schema
+/// A snapshot of the schema, with what was made of each class and provider that was asked for. The snapshot never changes: what is made of it
+/// once is the same for all who ask.
+final class SchemaSnapshot: Sendable {
+    private struct Made {
         var layouts: [CIMNamespaceName: [CIMName: ObjectLayout]] = [:]
         var providers: [CIMNamespaceName: [CIMName: CheckedDefinition]] = [:]
         /// The classes in other languages, by where the amendments are.
@@ -15,34 +16,28 @@ final class SchemaStore: Sendable {
         var served: [CIMNamespaceName: [CIMName: [String]]] = [:]
     }
 
-    let server: String
-    private let state: Mutex<State>
+    let schema: Schema
+    private let made = Mutex(Made())
 
-    init(_ schema: Schema) {
-        server = schema.server
-        state = Mutex(State(schema: schema))
-    }
+    init(_ schema: Schema) { self.schema = schema }
 
-    /// The snapshot. Setting it forgets what was made from the last one.
-    var schema: Schema {
-        get { state.withLock { $0.schema } }
-        set { state.withLock { $0 = State(schema: newValue) } }
-    }
-
-    var names: [CIMNamespaceName] { schema.namespaceNames }
-
-    func has(_ namespace: CIMNamespaceName) -> Bool { schema.hasNamespace(namespace) }
+    var server: String { schema.server }
 
     func declaration(_ name: String, in namespace: CIMNamespaceName) -> CIMClass? { schema.class(name, in: namespace) }
 
+    /// Where the queries of a namespace run, and the namespace's classes.
+    func surroundings(of namespace: CIMNamespaceName) -> (location: CIMLocation, classes: ClassLookup) {
+        (CIMLocation(namespace: namespace, server: server), { [schema] in schema.class($0, in: namespace) })
+    }
+
     /// The classes of a namespace in a language, or in what does for it; nil where nothing is said in any.
     func localized(in namespace: CIMNamespaceName, for locale: CIMLocale) -> LocalizedClasses? {
-        state.withLock { state in
-            let amendments = state.schema.amendments(of: namespace, for: locale)
+        made.withLock { made in
+            let amendments = schema.amendments(of: namespace, for: locale)
             if amendments.isEmpty { return nil }
-            if let known = state.localized[namespace]?[amendments] { return known }
-            let classes = state.schema.localizedClasses(in: namespace, by: amendments)
-            state.localized[namespace, default: [:]][amendments] = classes
+            if let known = made.localized[namespace]?[amendments] { return known }
+            let classes = schema.localizedClasses(in: namespace, by: amendments)
+            made.localized[namespace, default: [:]][amendments] = classes
             return classes
         }
     }
@@ -52,47 +47,80 @@ final class SchemaStore: Sendable {
     func canonical(
         _ path: CIMObjectPath, of declaration: CIMClass, keys: [CIMProperty]? = nil, in namespace: CIMNamespaceName
     ) throws(ObjectPathError) -> CIMObjectPath {
-        let snapshot = schema
-        return try path.canonicalized(
+        try path.canonicalized(
             for: declaration, keys: keys ?? declaration.keyProperties, in: CIMLocation(namespace: namespace, server: server),
-            classes: { snapshot.class($0, in: $1) })
+            classes: { [schema] in schema.class($0, in: $1) })
     }
 
     func layout(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? {
-        state.withLock { state in
-            if let known = state.layouts[namespace]?[CIMName(name)] { return known }
-            guard let declaration = state.schema.class(name, in: namespace) else { return nil }
+        made.withLock { made in
+            if let known = made.layouts[namespace]?[CIMName(name)] { return known }
+            guard let declaration = schema.class(name, in: namespace) else { return nil }
             let layout = ObjectLayout(declaration, namespace: namespace, server: server)
-            state.layouts[namespace, default: [:]][CIMName(name)] = layout
+            made.layouts[namespace, default: [:]][CIMName(name)] = layout
             return layout
         }
     }
 
     /// The definition of a provider; nil when it has none.
     func provider(_ name: String, in namespace: CIMNamespaceName) -> CheckedDefinition? {
-        state.withLock { state in
-            if let known = state.providers[namespace]?[CIMName(name)] { return known }
-            guard let definition = state.schema.provider(name, in: namespace) else { return nil }
+        made.withLock { made in
+            if let known = made.providers[namespace]?[CIMName(name)] { return known }
+            guard let definition = schema.provider(name, in: namespace) else { return nil }
             let checked = CheckedDefinition(definition)
-            state.providers[namespace, default: [:]][CIMName(name)] = checked
+            made.providers[namespace, default: [:]][CIMName(name)] = checked
             return checked
         }
     }
 
     /// The classes whose `provider` qualifier names this provider, in the order of their names.
     func classes(of provider: String, in namespace: CIMNamespaceName) -> [String] {
-        state.withLock { state in
-            if let served = state.served[namespace] { return served[CIMName(provider)] ?? [] }
+        made.withLock { made in
+            if let served = made.served[namespace] { return served[CIMName(provider)] ?? [] }
             var served: [CIMName: [String]] = [:]
-            for name in state.schema.classNames(in: namespace) {
-                if let provider = state.schema.class(name, in: namespace)?.providerName {
+            for name in schema.classNames(in: namespace) {
+                if let provider = schema.class(name, in: namespace)?.providerName {
                     served[CIMName(provider), default: []].append(name)
                 }
             }
-            state.served[namespace] = served
+            made.served[namespace] = served
             return served[CIMName(provider)] ?? []
         }
     }
+}
+
+/// The schema as the broker uses it: always the repository's newest snapshot.
+final class SchemaStore: Sendable {
+    private let newest: Mutex<SchemaSnapshot>
+
+    init(_ schema: Schema) { newest = Mutex(SchemaSnapshot(schema)) }
+
+    /// Who decides looks at one snapshot, and not at the store.
+    var snapshot: SchemaSnapshot { newest.withLock { $0 } }
+
+    /// What is stored. Setting it forgets what was made from the last snapshot.
+    var schema: Schema {
+        get { snapshot.schema }
+        set { newest.withLock { $0 = SchemaSnapshot(newValue) } }
+    }
+
+    var server: String { snapshot.server }
+
+    var names: [CIMNamespaceName] { schema.namespaceNames }
+
+    func has(_ namespace: CIMNamespaceName) -> Bool { schema.hasNamespace(namespace) }
+
+    func declaration(_ name: String, in namespace: CIMNamespaceName) -> CIMClass? { snapshot.declaration(name, in: namespace) }
+
+    func canonical(
+        _ path: CIMObjectPath, of declaration: CIMClass, in namespace: CIMNamespaceName
+    ) throws(ObjectPathError) -> CIMObjectPath {
+        try snapshot.canonical(path, of: declaration, in: namespace)
+    }
+
+    func layout(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? { snapshot.layout(name, in: namespace) }
+
+    func classes(of provider: String, in namespace: CIMNamespaceName) -> [String] { snapshot.classes(of: provider, in: namespace) }
 }
 
 /// A provider's definition, and why it is not served; each looked at once.

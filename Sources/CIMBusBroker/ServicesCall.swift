@@ -26,16 +26,22 @@ struct ServicesCall {
     /// Where the instance of a put, or the in parameters, lie in the message.
     private(set) var object: BodyReader?
 
-    init(_ kind: Request.Kind, _ form: Form, _ namespace: CIMNamespaceName, _ call: MethodCall, server: String) throws(CIMError) {
+    /// - Parameters:
+    ///   - bodySize: the bytes of the whole message's body.
+    ///   - arguments: a cursor at the first argument.
+    ///   - server: the name of this machine.
+    init(
+        _ kind: Request.Kind, _ form: Form, _ namespace: CIMNamespaceName, bodySize: Int, _ arguments: BodyReader, server: String
+    ) throws(CIMError) {
         self.kind = kind
         self.form = form
         self.namespace = namespace
         // One object, its path and its context; it is measured before anything in it is looked at.
-        guard call.message.bodySize <= Self.largestCall else {
-            throw CIMError(.quotaViolation, "\(kind.rawValue): a call of \(call.message.bodySize) bytes; an object takes at most 8 MiB")
+        guard bodySize <= Self.largestCall else {
+            throw CIMError(.quotaViolation, "\(kind.rawValue): a call of \(bodySize) bytes; an object takes at most 8 MiB")
         }
         do {
-            var reader = call.reader
+            var reader = arguments
             switch kind {
             case .getObject, .deleteInstance: path = try parse(reader.readString(), server)
             case .createInstanceEnum: path = try Self.className(reader.readString(), "CreateInstanceEnum")

@@ -93,7 +93,7 @@ extension ServicesRequest {
     ) -> Self {
         let input: Part = { writer in
             let object = writer.beginArray(elementAlignment: 8)
-            if !parameters.isEmpty { writer.append(entry: SystemProperty.className, .string("__PARAMETERS")) }
+            if !parameters.isEmpty { writer.append(.className, .string("__PARAMETERS")) }
             for (name, value) in parameters.sorted(by: { $0.key < $1.key }) { writer.append(entry: name, value) }
             writer.endArray(object)
         }

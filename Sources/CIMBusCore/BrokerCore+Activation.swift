@@ -5,20 +5,18 @@ extension BrokerCore {
     // MARK: - What the broker reports
 
     /// The registration's process was alive when the broker came back: for a while its calls wait for it to register again (L11).
-    public mutating func expect(_ id: RegistrationID, at moment: Microseconds) -> [Effect] {
-        began(.expect(id), at: moment)
+    public mutating func expect(_ id: RegistrationID) {
+        began(.expect(id))
         if registry[id]?.peer == nil, registry[id]?.activation == .idle {
             registry[id]?.activation = .expected(until: now + limits.comeback)
             agenda.schedule(.registration(id), at: now + limits.comeback)
         }
-        return takeEffects()
     }
 
     /// The process that was expected ended.
-    public mutating func expectationFailed(_ id: RegistrationID, at moment: Microseconds) -> [Effect] {
-        began(.expectationFailed(id), at: moment)
+    public mutating func expectationFailed(_ id: RegistrationID) {
+        began(.expectationFailed(id))
         if case .expected = registry[id]?.activation { endExpectation(id) }
-        return takeEffects()
     }
 
     /// The start did not succeed: calls that wait end, and for a while new ones fail at once (SEMANTICS G.3). A lost race, and nothing
@@ -26,27 +24,25 @@ extension BrokerCore {
     /// that none serves it (SEMANTICS D.4).
     /// - Parameter reason: ``Explanation/Reason/startFailed`` or ``Explanation/Reason/initializationFailed``.
     public mutating func startFailed(
-        _ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed, at moment: Microseconds
-    ) -> [Effect] {
-        began(.startFailed(id, text, reason), at: moment)
+        _ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed
+    ) {
+        began(.startFailed(id, text, reason))
         if let known = registry[id], known.activation.isStarting || reason == .initializationFailed && known.peer == nil {
             failStart(id, Explanation(reason, text: text))
         }
-        return takeEffects()
     }
 
     /// Starts it now, whether or not a call needs it.
     ///
     /// - Throws: ProviderLoadFailure when nothing starts it, or its last start failed just now.
-    public mutating func load(_ id: RegistrationID, at moment: Microseconds) throws(Refusal) -> [Effect] {
-        began(.load(id), at: moment)
-        guard let registration = registry[id], registration.peer == nil, registration.activation.limit == nil else { return takeEffects() }
+    public mutating func load(_ id: RegistrationID) throws(Refusal) {
+        began(.load(id))
+        guard let registration = registry[id], registration.peer == nil, registration.activation.limit == nil else { return }
         if case .failed(let until, let explanation) = registration.activation, until > now {
             throw Refusal(explanation.reason.status, explanation.text)
         }
         guard registration.isStartable else { throw Refusal(.providerLoadFailure, "nothing starts it: its definition has no BusName") }
         start(id)
-        return takeEffects()
     }
 
     // MARK: - Waiting

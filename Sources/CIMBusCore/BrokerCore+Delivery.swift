@@ -20,12 +20,12 @@ extension BrokerCore {
         guard let operation = operations[id], operation.delivery.queue.isEmpty, operation.state != .ended else { return }
         flushProgress(id)
         guard operation.outcome != nil else { return }
-        if operation.request.form == .sync, !hasRoomForReply(operation) { return block(id) }
+        if operation.request.form == .sync, let shortage = shortageForReply(operation) { return standInLine(id, because: shortage) }
         complete(id)
     }
 
     /// The next batch goes to the client, if there is room for it.
-    private mutating func handOver(_ id: OperationID) -> Bool {
+    mutating func handOver(_ id: OperationID) -> Bool {
         guard let operation = operations[id], let waiting = operation.delivery.queue.first,
             let uid = peers[operation.request.client]?.uid
         else { return false }
@@ -37,8 +37,16 @@ extension BrokerCore {
         case .async:
             let unacknowledged = operation.delivery.unacknowledged.count
             let fits = unacknowledged == 0 || (unacknowledged < limits.windowBatches && outstanding + bytes <= limits.windowBytes)
-            guard fits, isNext(id, of: uid), credit.hasRoom(for: bytes, uid: uid, limits: limits) else {
-                block(id, byUser: fits)
+            guard fits else {
+                block(id)
+                return false
+            }
+            guard isNext(id, of: uid) else {
+                standInLine(id)
+                return false
+            }
+            if let shortage = credit.shortage(for: bytes, uid: uid, limits: limits) {
+                standInLine(id, because: shortage)
                 return false
             }
             credit.charge(bytes, uid: uid)
@@ -51,7 +59,7 @@ extension BrokerCore {
             let fits = buffered == 0 || (buffered < limits.windowBatches && outstanding < limits.windowBytes)
             // What was accepted before the end is the client's, however slowly it pulls.
             guard fits || operation.outcome != nil else {
-                block(id, byUser: false)
+                block(id)
                 return false
             }
             quota.buffer(bytes, for: uid)
@@ -102,8 +110,7 @@ extension BrokerCore {
             effects.append(.discard(waiting.batch.payload))
             answer(waiting, status)
         }
-        discard(operations[id]?.delivery.progress?.object)
-        operations[id]?.delivery.progress = nil
+        discard(takeProgress(of: id)?.object)
     }
 
     /// A payload that nobody will see, unless it is `kept`.
@@ -121,23 +128,22 @@ extension BrokerCore {
     // MARK: - Credit
 
     /// The client has taken `batches` of an operation's objects. A silent no-op where nothing is open.
-    public mutating func acknowledge(_ sink: String, of peer: PeerID, batches: UInt32, at moment: Microseconds) -> [Effect] {
-        began(.acknowledge(sink, peer, batches: batches), at: moment)
+    public mutating func acknowledge(_ sink: String, of peer: PeerID, batches: UInt32) {
+        began(.acknowledge(sink, peer, batches: batches))
         hear(peer)
         guard let id = peers[peer]?.clientSinks[sink], let operation = operations[id], let uid = peers[peer]?.uid else {
-            return takeEffects()
+            return
         }
         let count = min(Int(batches), operation.delivery.unacknowledged.count)
-        guard count > 0 else { return takeEffects() }
+        guard count > 0 else { return }
         let bytes = operation.delivery.unacknowledged.prefix(count).reduce(0, +)
         operations[id]?.delivery.unacknowledged.removeFirst(count)
         operations[id]?.delivery.outstanding -= bytes
         operations[id]?.delivery.blockedSince = nil
         credit.refund(bytes, uid: uid)
-        // Where others of this user wait, this one goes to the end of the line.
-        if blocked.isEmpty || operation.delivery.queue.isEmpty { pump(id) } else { block(id) }
+        // Where others wait, this one does not go before them.
+        if blocked.isEmpty || operation.delivery.queue.isEmpty { pump(id) } else { standInLine(id) }
         creditReturned(to: uid, by: peer)
-        return takeEffects()
     }
 
     /// A reply with `bytes` of objects is about to be sent: it counts from now on, so that several decided on at once keep to the bound.
@@ -145,19 +151,19 @@ extension BrokerCore {
         guard bytes > 0, let uid = peers[peer]?.uid else { return }
         credit.charge(bytes, uid: uid)
         credit.becameReply(bytes, uid: uid)
-        peers[peer]?.reads.sent += bytes
+        hasToRead(bytes, peer)
         peers[peer]?.reads.promised += bytes
     }
 
     /// The broker sent `bytes` to a client outside any window: a reply, a final status, progress.
-    public mutating func sent(_ bytes: Int, to peer: PeerID, at moment: Microseconds) -> [Effect] {
-        began(.sent(bytes, to: peer), at: moment)
-        guard let uid = peers[peer]?.uid, bytes > 0 else { return takeEffects() }
-        let unexpected = peers[peer]?.reads.wereSent(bytes) ?? bytes
+    public mutating func sent(_ bytes: Int, to peer: PeerID) {
+        began(.sent(bytes, to: peer))
+        guard let uid = peers[peer]?.uid, bytes > 0 else { return }
+        let unexpected = peers[peer]?.reads.unpromised(of: bytes) ?? bytes
+        hasToRead(unexpected, peer)
         credit.charge(unexpected, uid: uid)
         credit.becameReply(unexpected, uid: uid)
         askIfUnread(peer)
-        return takeEffects()
     }
 
     /// Refuses what would be answered, where the peer's user has left too many replies unread already, and says who reads least (section 3).
@@ -176,80 +182,9 @@ extension BrokerCore {
         return uid == 0 ? operations.count : quota.open.of(uid) + quota.results.of(uid)
     }
 
-    private func hasRoomForReply(_ operation: Entry<Operation>) -> Bool {
-        guard let uid = peers[operation.request.client]?.uid else { return true }
-        if operation.outcome?.status.isSuccess != true { return true }
-        return credit.hasRoom(forReply: operation.delivery.outstanding, uid: uid, limits: limits)
-    }
-
-    /// Whether no other operation of the user waits for credit before this one.
-    private func isNext(_ id: OperationID, of uid: UInt32) -> Bool {
-        guard let first = blocked.first(where: { self.uid(of: $0) == uid }) else { return true }
-        return first == id
-    }
-
-    private func uid(of id: OperationID) -> UInt32? { operations[id].flatMap { peers[$0.request.client]?.uid } }
-
-    /// No room: the client has its own time to make some. Waiting for the user's other operations, it takes its turn.
-    mutating func block(_ id: OperationID, byUser: Bool = true) {
-        if operations[id]?.delivery.blockedSince == nil {
-            operations[id]?.delivery.blockedSince = now
-            agenda.schedule(.operation(id), at: now + (operations[id]?.request.form == .semisync ? limits.pull : limits.credit))
-        }
-        guard byUser else { return }
-        if !blocked.contains(id) { blocked.append(id) }
-        if let client = operations[id]?.request.client, let uid = peers[client]?.uid {
-            let isFull = credit.total >= limits.unread / 2
-            for id in peers.keys {
-                if let peer = peers[id], peer.reads.unread > 0, isFull || peer.uid == uid { ping(id) }
-            }
-        }
-    }
-
-    /// Credit of `uid` came back, by this peer's reading; nil: because one left. What waits for it goes on as far as there is room, and has its
-    /// full time again, unless its own client is the one that does not read.
-    mutating func creditReturned(to uid: UInt32, by peer: PeerID?) {
-        guard !blocked.isEmpty else { return }
-        for id in blocked where self.uid(of: id) == uid {
-            guard let operation = operations[id] else { continue }
-            let client = operation.request.client
-            let owesNothing = operation.delivery.unacknowledged.isEmpty && peers[client]?.reads.unread == 0
-            if peer == nil || client == peer || owesNothing { operations[id]?.delivery.blockedSince = nil }
-        }
-        pumpBlocked()
-    }
-
-    /// The operations that wait for credit go on, one batch each, in turn. Where one finds no room, those of its user behind it wait too,
-    /// or small batches would always pass a large one.
-    private mutating func pumpBlocked() {
-        var progressed = !blocked.isEmpty
-        while progressed {
-            progressed = false
-            let turn = blocked
-            var hadTheirTurn: [OperationID] = []
-            var full: Set<UInt32> = []
-            blocked = []
-            for id in turn {
-                guard let operation = operations[id], let uid = uid(of: id) else { continue }
-                guard !full.contains(uid) else {
-                    block(id)
-                    continue
-                }
-                let pulls = operation.pulls.count
-                if !operation.delivery.queue.isEmpty, handOver(id) {
-                    progressed = true
-                    if operations[id]?.delivery.queue.isEmpty == false {
-                        hadTheirTurn.append(id)
-                        continue
-                    }
-                }
-                pump(id)
-                pumpPulls(id)
-                if operations[id] == nil || (operations[id]?.pulls.count ?? 0) < pulls { progressed = true }
-                if blocked.contains(id) { full.insert(uid) }
-            }
-            blocked += hadTheirTurn.filter { operations[$0] != nil && !blocked.contains($0) }
-        }
+    private func shortageForReply(_ operation: Entry<Operation>) -> CreditLedger.Shortage? {
+        guard let uid = peers[operation.request.client]?.uid, operation.outcome?.status.isSuccess == true else { return nil }
+        return credit.shortage(forReply: operation.delivery.outstanding, uid: uid, limits: limits)
     }
 
     // MARK: - Progress
@@ -263,6 +198,7 @@ extension BrokerCore {
         }
         discard(operation.delivery.progress?.object)
         operations[id]?.delivery.progress = progress
+        peers[operation.request.client]?.reported.insert(id)
         if operation.delivery.queue.isEmpty { flushProgress(id) }
     }
 
@@ -272,16 +208,23 @@ extension BrokerCore {
         if let mark = operation.delivery.progressMark, reads.read < mark, operation.outcome == nil {
             return ping(operation.request.client)
         }
-        operations[id]?.delivery.progress = nil
+        _ = takeProgress(of: id)
         guard operation.outcome == nil else { return discard(progress.object) }
         operations[id]?.delivery.progressMark = reads.sent + 1
         effects.append(.progress(id, progress))
     }
 
+    /// The report that waits, which waits no more.
+    private mutating func takeProgress(of id: OperationID) -> Progress? {
+        guard let operation = operations[id], let progress = operation.delivery.progress else { return nil }
+        operations[id]?.delivery.progress = nil
+        peers[operation.request.client]?.reported.remove(id)
+        return progress
+    }
+
     /// What `peer` was sent is read: progress that waited for it may follow.
     mutating func flushProgress(to peer: PeerID) {
-        for id in (peers[peer]?.operations ?? []).sorted() where operations[id]?.delivery.progress != nil {
-            if operations[id]?.delivery.queue.isEmpty == true { flushProgress(id) }
-        }
+        guard let reported = peers[peer]?.reported, !reported.isEmpty else { return }
+        for id in reported.sorted() where operations[id]?.delivery.queue.isEmpty == true { flushProgress(id) }
     }
 }

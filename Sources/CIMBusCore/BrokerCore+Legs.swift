@@ -44,8 +44,8 @@ extension BrokerCore {
         registry[registrationID]?.open.insert(sink)
         if let lane = laneNow(for: sink) { return call(sink, by: lane) }
         operations[id]?.state = .queued
-        peers[provider]?.calls.queue.append(sink)
-        slots.isContended = true
+        peers[provider]?.calls.wait(sink, isNested: isNested)
+        slots.waiting.insert(provider)
         agenda.schedule(.operation(id), at: now + limits.slotWait)
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
     }
@@ -53,7 +53,7 @@ extension BrokerCore {
     /// The lane by which the call may go out now; nil: it waits.
     private mutating func laneNow(for sink: SinkID) -> LaneID? {
         guard let leg = legs[sink], let peer = peers[leg.peer], peer.liveness == .responsive,
-            leg.nested || peer.calls.queue.isEmpty || peer.calls.queue.first == sink
+            leg.nested || !peer.calls.holdsUp(sink)
         else { return nil }
         switch slots.room(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits) {
         case .lane(let lane): return lane
@@ -75,25 +75,30 @@ extension BrokerCore {
         agenda.schedule(.operation(id), at: now + min(limits.overdueCall, silence(of: registration)))
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
         effects.append(.call(sink))
+        giveBackInput(of: id)
     }
 
     /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order. A nested call is never held up by
     /// one that waits before it (L12).
     mutating func callWaiting() {
-        guard slots.isContended else { return }
-        slots.isContended = false
-        for id in peers.keys {
+        guard !slots.waiting.isEmpty, !slots.isFull(limits) else { return }
+        for id in slots.waiting.sorted() {
             while let (sink, lane) = nextCall(of: id) {
-                peers[id]?.calls.queue.removeAll { $0 == sink }
+                stopWaiting(sink, at: id)
                 call(sink, by: lane)
             }
-            if peers[id]?.calls.queue.isEmpty == false { slots.isContended = true }
         }
     }
 
     private mutating func nextCall(of id: PeerID) -> (SinkID, LaneID)? {
-        for sink in peers[id]?.calls.queue ?? [] { if let lane = laneNow(for: sink) { return (sink, lane) } }
+        for sink in peers[id]?.calls.next ?? [] { if let lane = laneNow(for: sink) { return (sink, lane) } }
         return nil
+    }
+
+    /// The call goes out, or never will.
+    private mutating func stopWaiting(_ sink: SinkID, at id: PeerID) {
+        peers[id]?.calls.leave(sink)
+        if peers[id]?.calls.isWaiting != true { slots.waiting.remove(id) }
     }
 
     /// An unanswered call was answered, or nobody is left to answer it.
@@ -110,12 +115,12 @@ extension BrokerCore {
     // MARK: - The provider's answer
 
     /// The provider answered its call (L2).
-    public mutating func answered(_ sink: SinkID, _ answer: Answer, at moment: Microseconds) -> [Effect] {
-        began(.answered(sink, answer), at: moment)
+    public mutating func answered(_ sink: SinkID, _ answer: Answer) {
+        began(.answered(sink, answer))
         let lost = lostCall(sink)
         guard let provider = freeSlot(sink) else {
             discard(answer)
-            return takeEffects()
+            return
         }
         if let lost { found(lost) }
         hear(provider)
@@ -141,7 +146,6 @@ extension BrokerCore {
         }
         leaveExhaustedLanes()
         callWaiting()
-        return takeEffects()
     }
 
     private mutating func discard(_ answer: Answer) {
@@ -223,7 +227,7 @@ extension BrokerCore {
         for owner in leg.ledger.everyOwner { peers[owner]?.sinks.remove(sink) }
         switch leg.call {
         case .queued:
-            peers[leg.peer]?.calls.queue.removeAll { $0 == sink }
+            stopWaiting(sink, at: leg.peer)
         case .called:
             if let kind, slots.holds(sink) {
                 // The bus remembers it until it is answered. It holds up no other call, once the provider has shown that it is there.
@@ -241,7 +245,7 @@ extension BrokerCore {
     /// A peer that died, or does not answer, holds nothing any more (L6, L8).
     mutating func drop(_ id: PeerID, because reason: Explanation.Reason) {
         guard let peer = peers[id] else { return }
-        for sink in peer.calls.queue { endLeg(sink, .because(reason)) }
+        for sink in peer.calls.waiting { endLeg(sink, .because(reason)) }
         for sink in peer.sinks.sorted() {
             legs[sink]?.ledger.releaseAll(heldBy: id)
             if legs[sink]?.peer == id, legs[sink]?.call == .called, reason == .providerVanished { legs[sink]?.call = .answered }

@@ -15,7 +15,7 @@ extension BrokerCore {
             conclude(id, .because(.deadlinePassed), discarding: false)
         } else if let awaited = operation.awaited {
             review(awaited)
-        } else if let since = operation.delivery.blockedSince, since + patience(operation) <= now {
+        } else if let since = waitsSince(operation), since + patience(operation) <= now {
             conclude(id, .because(.clientTooSlow), discarding: true)
         } else if let sink = operation.leg, let leg = legs[sink] {
             review(leg)
@@ -48,10 +48,6 @@ extension BrokerCore {
         operations[leg.operation]?.children.isEmpty == false
     }
 
-    private func patience(_ operation: Entry<Operation>) -> Microseconds {
-        operation.request.form == .semisync ? limits.pull : limits.credit
-    }
-
     private mutating func reschedule(_ id: OperationID) {
         guard let operation = operations[id] else { return }
         var next: Microseconds?
@@ -60,7 +56,7 @@ extension BrokerCore {
         if let expires = operation.expires { at(expires) }
         if operation.state != .ended {
             if operation.outcome == nil, let deadline = operation.deadline { at(deadline) }
-            if let since = operation.delivery.blockedSince { at(since + patience(operation)) }
+            if let since = waitsSince(operation) { at(since + patience(operation)) }
             if operation.conductedAt != nil { at(conductorsTime(operation) ?? now + limits.silence) }
             if let awaited = operation.awaited { at(registry[awaited]?.activation.limit ?? now) }
             if let leg = operation.leg.flatMap({ legs[$0] }) {
@@ -87,9 +83,9 @@ extension BrokerCore {
     // MARK: - Who is there
 
     /// The outstanding ping was answered: the peer is alive, and what was sent before the ping is read.
-    public mutating func pingAnswered(by id: PeerID, at moment: Microseconds) -> [Effect] {
-        began(.pingAnswered(id), at: moment)
-        guard let peer = peers[id], peer.pingedAt != nil else { return takeEffects() }
+    public mutating func pingAnswered(by id: PeerID) {
+        began(.pingAnswered(id))
+        guard let peer = peers[id], peer.pingedAt != nil else { return }
         peers[id]?.pingedAt = nil
         endPing(of: peer)
         leaveExhaustedLanes()
@@ -100,7 +96,6 @@ extension BrokerCore {
         }
         flushProgress(to: id)
         askIfUnread(id)
-        return takeEffects()
     }
 
     /// The peer said something: it is there, and may have read what it was sent.
@@ -118,7 +113,6 @@ extension BrokerCore {
             for registration in (peers[id]?.registrations ?? []).sorted() { effects.append(.registrationChanged(registration)) }
         }
         tellOfLostReplies(id)
-        slots.isContended = true
         callWaiting()
     }
 
@@ -159,13 +153,6 @@ extension BrokerCore {
         pings.answered(uid: peer.uid)
     }
 
-    /// Asks a client that has much unread, or has unread what others wait for, whether it has read it.
-    mutating func askIfUnread(_ id: PeerID) {
-        guard let peer = peers[id], peer.reads.unread > 0 else { return }
-        let isMuch = peer.reads.unread >= limits.unreadBeforePing || credit.unread(of: peer.uid) >= limits.unreadPerUser / 2
-        if isMuch || !blocked.isEmpty { ping(id) }
-    }
-
     /// The broker gave `peer` what it waited for: only now can a missed ping say something about it.
     mutating func restartPing(_ id: PeerID) {
         if peers[id]?.pingedAt != nil { peers[id]?.pingedAt = now }
@@ -182,7 +169,7 @@ extension BrokerCore {
         tellOfLostReplies(id)
         guard let peer = peers[id] else { return }
         if peer.wantsPing { ping(id) }
-        let waits = !peer.calls.queue.isEmpty || peer.liveness == .asked
+        let waits = peer.calls.isWaiting || peer.liveness == .asked
         guard waits || peer.sinks.contains(where: { legs[$0]?.ledger.isHeld(by: id) == true }) else { return }
         let half = max(1, pingLimit(of: id) / 2)
         guard let pinged = peers[id]?.pingedAt else {
@@ -209,13 +196,13 @@ extension BrokerCore {
     /// the bus was so far behind that the ping itself may just have got there: then its time starts again.
     /// - Parameter ran: whether the peer's process has used the processor since it was pinged. One that works is busy, not stopped: many D-Bus
     ///   libraries answer nothing while a method runs. What it works on has the limit of silence.
-    public mutating func probeAnswered(for id: PeerID, ran: Bool, at moment: Microseconds) -> [Effect] {
-        began(.probeAnswered(id, ran: ran), at: moment)
-        guard let peer = peers[id], let probed = peer.probedAt else { return takeEffects() }
+    public mutating func probeAnswered(for id: PeerID, ran: Bool) {
+        began(.probeAnswered(id, ran: ran))
+        guard let peer = peers[id], let probed = peer.probedAt else { return }
         peers[id]?.probedAt = nil
         guard let pinged = peer.pingedAt, max(pinged, peer.heard) + max(1, pingLimit(of: id) / 2) <= now, peer.owed == 0 else {
             judge(id)
-            return takeEffects()
+            return
         }
         if now - probed > limits.busDelay || ran {
             peers[id]?.pingedAt = now
@@ -223,7 +210,6 @@ extension BrokerCore {
         } else {
             missedPing(id)
         }
-        return takeEffects()
     }
 
     private mutating func missedPing(_ id: PeerID) {

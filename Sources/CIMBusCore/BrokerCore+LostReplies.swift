@@ -68,17 +68,15 @@ extension BrokerCore {
     }
 
     /// The broker has the connection that it was told to open; until then what needs it waits in line.
-    public mutating func laneOpened(_ lane: LaneID, at moment: Microseconds) -> [Effect] {
-        began(.laneOpened(lane), at: moment)
+    public mutating func laneOpened(_ lane: LaneID) {
+        began(.laneOpened(lane))
         slots.opened(lane)
-        return takeEffects()
     }
 
     /// A connection was lost: what went out by it is not answered any more.
-    public mutating func laneLost(_ lane: LaneID, _ text: String, at moment: Microseconds) -> [Effect] {
-        began(.laneLost(lane, text), at: moment)
+    public mutating func laneLost(_ lane: LaneID, _ text: String) {
+        began(.laneLost(lane, text))
         leave(lane, text)
-        return takeEffects()
     }
 
     /// Leaves the lanes that hold nothing but lost calls, so that the bus forgets them.

@@ -4,9 +4,9 @@ extension BrokerCore {
     /// A client's request passes admission, or is refused and changes nothing (L1, A.5; R54 to R57).
     ///
     /// - Throws: what the D-Bus error reply will say.
-    /// - Returns: the operation, and what to do. The client learns of the operation before any of the effects.
-    public mutating func begin(_ request: Request, at moment: Microseconds) throws(Refusal) -> (OperationID, [Effect]) {
-        began(.begin(request), at: moment)
+    /// - Returns: the operation. The client learns of it before any of the effects.
+    public mutating func begin(_ request: Request) throws(Refusal) -> OperationID {
+        began(.begin(request))
         hear(request.client)
         let (uid, parent) = try admit(request)
         try makeRoomForResults(request.form, of: request.client)
@@ -18,6 +18,7 @@ extension BrokerCore {
                 id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
                 deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .running))
         quota.open.charge(origin)
+        takeInput(request.inputBytes, uid, for: id)
         openOperations += 1
         counters.operations += 1
         peers[request.client]?.operations.insert(id)
@@ -29,7 +30,7 @@ extension BrokerCore {
         }
         if let deadline = operations[id]?.deadline { agenda.schedule(.operation(id), at: deadline) }
         dispatch(id, to: request.target)
-        return (id, takeEffects())
+        return id
     }
 
     /// Whoever is to answer is asked.
@@ -45,72 +46,32 @@ extension BrokerCore {
         }
     }
 
-    private func admit(_ request: Request) throws(Refusal) -> (uid: UInt32, parent: Entry<Operation>?) {
-        guard let client = peers[request.client] else { throw Refusal(.accessDenied, "the caller's credentials are not known") }
-        guard !isShuttingDown else { throw Refusal(.shuttingDown, "the broker is stopping") }
-        var parent: Entry<Operation>?
-        if let claimed = request.parent {
-            guard let operation = operations[claimed], holds(request.client, claimed) else {
-                throw Refusal(.invalidContext, "__OPERATION \(claimed.number): the caller holds no sink of that operation")
-            }
-            guard operation.depth < limits.depth else {
-                throw Refusal(
-                    .providerNotCapable, "operation \(claimed.number) is nested \(limits.depth) deep; a provider calls itself in a circle?")
-            }
-            let reading = operation.request.kind
-            if request.kind.isWrite, reading.isEnumeration || reading == .getObject, !request.updatesAsOwner {
-                throw Refusal(
-                    .invalidOperation,
-                    "operation \(claimed.number) is a \(reading.rawValue); a provider does not write while it serves a read")
-            }
-            parent = operation
-        }
-        if case .async(let sink) = request.form, sink.isEmpty || sink == "/" {
-            throw Refusal(.invalidParameter, "the object path / is a NULL sink; give the path of an object that implements ObjectSink")
-        }
-        if case .async(let sink) = request.form, client.clientSinks[sink] != nil {
-            throw Refusal(.invalidParameter, "sink \(sink) has an open operation; use another path, or wait for its final status")
-        }
-        guard quota.hasRoom(for: parent?.origin ?? client.uid, limits: limits) else {
-            let origin = parent?.origin ?? client.uid
-            throw Refusal(
-                .quotaViolation,
-                "too many open operations: uid \(origin) has \(quota.open.of(origin)), all users \(quota.open.total); wait for some to end")
-        }
-        if let refusal = refusalOfUnread(request.client) { throw refusal }
-        return (client.uid, parent)
-    }
-
     /// The client's `CancelAsyncCall`: a silent no-op where nothing is open (L9).
-    public mutating func cancelSink(_ sink: String, of peer: PeerID, at moment: Microseconds) -> [Effect] {
-        began(.cancelSink(sink, peer), at: moment)
+    public mutating func cancelSink(_ sink: String, of peer: PeerID) {
+        began(.cancelSink(sink, peer))
         hear(peer)
-        guard let id = peers[peer]?.clientSinks[sink] else { return takeEffects() }
+        guard let id = peers[peer]?.clientSinks[sink] else { return }
         conclude(id, .because(.cancelled), discarding: true)
-        return takeEffects()
     }
 
     /// One final status (CallCancelled) at once, without waiting for the provider (L9). A silent no-op after the end.
-    public mutating func cancel(_ id: OperationID, at moment: Microseconds) -> [Effect] {
-        began(.cancel(id), at: moment)
+    public mutating func cancel(_ id: OperationID) {
+        began(.cancel(id))
         conclude(id, .because(.cancelled), discarding: true)
-        return takeEffects()
     }
 
     /// Objects of an operation were lost on their way: it cannot end in success any more (L1).
-    public mutating func fail(_ id: OperationID, _ status: WBEMStatus, _ text: String, at moment: Microseconds) -> [Effect] {
-        began(.fail(id, status, text), at: moment)
+    public mutating func fail(_ id: OperationID, _ status: WBEMStatus, _ text: String) {
+        began(.fail(id, status, text))
         conclude(id, .stated(status, text), discarding: true)
-        return takeEffects()
     }
 
     /// The client is done with the results of a semisynchronous operation; if it is still open, that cancels it.
-    public mutating func close(_ id: OperationID, at moment: Microseconds) -> [Effect] {
-        began(.close(id), at: moment)
-        guard let operation = operations[id], operation.request.form == .semisync else { return takeEffects() }
+    public mutating func close(_ id: OperationID) {
+        began(.close(id))
+        guard let operation = operations[id], operation.request.form == .semisync else { return }
         conclude(id, .because(.cancelled), discarding: true)
         expire(id)
-        return takeEffects()
     }
 
     // MARK: - The end
@@ -200,6 +161,7 @@ extension BrokerCore {
     /// What an open operation occupies is given back.
     private mutating func leaveOpen(_ operation: Entry<Operation>) {
         openOperations -= 1
+        giveBackInput(of: operation.id)
         if operation.request.form != .part { quota.open.refund(operation.origin) }
         for result in (operations[operation.id]?.results ?? []).sorted() { expire(result) }
         if let parent = operation.parent { childEnded(operation.id, of: parent) }
@@ -212,7 +174,7 @@ extension BrokerCore {
             operations[operation.id]?.delivery.outstanding = 0
             guard let uid = peers[client]?.uid else { return }
             credit.becameReply(left, uid: uid)
-            peers[client]?.reads.sent += left
+            hasToRead(left, client)
             askIfUnread(client)
         case .sync:
             peers[client]?.owed -= 1
@@ -235,7 +197,7 @@ extension BrokerCore {
 
     mutating func forget(_ id: OperationID) {
         guard let operation = operations.removeValue(forKey: id) else { return }
-        if !blocked.isEmpty { blocked.removeAll { $0 == id } }
+        if let turn = operation.delivery.turn { blocked.leave(id, of: turn.uid) }
         if let uid = operation.keptFor { quota.results.refund(uid) }
         if let parent = operation.parent { operations[parent]?.results.remove(id) }
         peers[operation.request.client]?.operations.remove(id)

@@ -6,10 +6,11 @@ extension BrokerCore {
     /// Opens a part of a conducted operation, charged to nobody: it runs on its whole's account, with its whole's deadline.
     ///
     /// - Throws: CallCancelled when the whole has ended, or has been decided.
+    /// - Parameter inputBytes: of what its provider is sent; charged to the client's user, however much that has already.
     public mutating func beginPart(
-        of whole: OperationID, kind: Request.Kind, target: Request.Target, at moment: Microseconds
-    ) throws(Refusal) -> (OperationID, [Effect]) {
-        began(.beginPart(whole, kind, target), at: moment)
+        of whole: OperationID, kind: Request.Kind, target: Request.Target, inputBytes: Int = 0
+    ) throws(Refusal) -> OperationID {
+        began(.beginPart(whole, kind, target, inputBytes: inputBytes))
         guard let parent = operations[whole], parent.outcome == nil, parent.request.target.isConducted else {
             throw Refusal(.callCancelled, "operation \(whole.number) has ended")
         }
@@ -20,6 +21,7 @@ extension BrokerCore {
                 id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
                 parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested,
                 state: .running))
+        if let uid = peers[parent.request.client]?.uid { takeInput(inputBytes, uid, for: id) }
         openOperations += 1
         counters.operations += 1
         peers[parent.request.client]?.operations.insert(id)
@@ -27,31 +29,29 @@ extension BrokerCore {
         touch(whole)
         if let deadline = parent.deadline { agenda.schedule(.operation(id), at: deadline) }
         dispatch(id, to: target)
-        return (id, takeEffects())
+        return id
     }
 
     /// The conductor has taken a batch of a part: there is room for another.
-    public mutating func consumed(_ id: OperationID, at moment: Microseconds) -> [Effect] {
-        began(.consumed(id), at: moment)
-        guard let bytes = operations[id]?.delivery.unacknowledged.first else { return takeEffects() }
+    public mutating func consumed(_ id: OperationID) {
+        began(.consumed(id))
+        guard let bytes = operations[id]?.delivery.unacknowledged.first else { return }
         operations[id]?.delivery.unacknowledged.removeFirst()
         operations[id]?.delivery.outstanding -= bytes
         pump(id)
-        return takeEffects()
     }
 
     /// Objects for the client of a conducted operation. `call` is answered, by ``Effect/credit(_:_:)``, once they are handed over; with
     /// CallCancelled when nobody wants them any more.
-    public mutating func supply(_ id: OperationID, _ batch: Batch, call: CallID, at moment: Microseconds) -> [Effect] {
-        began(.supply(id, batch, call), at: moment)
+    public mutating func supply(_ id: OperationID, _ batch: Batch, call: CallID) {
+        began(.supply(id, batch, call))
         guard let operation = operations[id], operation.outcome == nil, operation.request.target.isConducted else {
             effects.append(.discard(batch.payload))
             effects.append(.credit(call, .callCancelled))
-            return takeEffects()
+            return
         }
         touch(id)
         accept(batch, for: id, call: call, sink: nil, peer: nil)
-        return takeEffects()
     }
 
     /// The conductor did something. One that does nothing, while it waits for no part and for no client, is judged like a silent provider:
@@ -71,9 +71,8 @@ extension BrokerCore {
     }
 
     /// The conductor is done. Nothing happens when the operation has ended otherwise.
-    public mutating func conducted(_ id: OperationID, _ outcome: Outcome, at moment: Microseconds) -> [Effect] {
-        began(.conducted(id, outcome), at: moment)
+    public mutating func conducted(_ id: OperationID, _ outcome: Outcome) {
+        began(.conducted(id, outcome))
         if operations[id]?.outcome == nil { conclude(id, outcome, discarding: false) } else { discard(outcome.object) }
-        return takeEffects()
     }
 }

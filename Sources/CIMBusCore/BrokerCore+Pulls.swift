@@ -14,9 +14,9 @@ extension BrokerCore {
     /// - Throws: AccessDenied for another peer's operation; QuotaViolation when too many calls wait; InvalidParameter for a negative time.
     /// - Parameter timeout: milliseconds; -1 is for ever, that is, as long as one call may wait on the bus.
     public mutating func pull(
-        _ id: OperationID, by peer: PeerID, _ kind: PullKind, timeout: Int32, call: CallID, at moment: Microseconds
-    ) throws(Refusal) -> [Effect] {
-        began(.pull(id, peer, kind, timeout: timeout, call), at: moment)
+        _ id: OperationID, by peer: PeerID, _ kind: PullKind, timeout: Int32, call: CallID
+    ) throws(Refusal) {
+        began(.pull(id, peer, kind, timeout: timeout, call))
         hear(peer)
         guard let operation = operations[id], operation.request.form == .semisync else {
             throw Refusal(.notFound, "operation \(id.number) has no results; they are kept 5 minutes")
@@ -41,13 +41,12 @@ extension BrokerCore {
         if operations[id]?.pulls.contains(pull) == true {
             if wait == 0 { expirePulls(of: id) } else { agenda.schedule(.operation(id), at: pull.deadline) }
         }
-        return takeEffects()
     }
 
     /// Answers, in order, the calls that can be answered.
     mutating func pumpPulls(_ id: OperationID) {
         while let operation = operations[id], let pull = operation.pulls.first, canAnswer(pull, operation) {
-            guard hasRoomFor(pull, operation) else { return block(id) }
+            if let shortage = shortage(for: pull, operation) { return standInLine(id, because: shortage) }
             operations[id]?.pulls.removeFirst()
             answer(pull, of: id, late: false)
             pump(id)
@@ -69,10 +68,10 @@ extension BrokerCore {
         operation.delivery.outstanding >= limits.windowBytes || operation.delivery.buffered.count >= limits.windowBatches
     }
 
-    private func hasRoomFor(_ pull: Pull, _ operation: Entry<Operation>) -> Bool {
-        guard case .next(let count) = pull.kind, let uid = peers[operation.request.client]?.uid else { return true }
+    private func shortage(for pull: Pull, _ operation: Entry<Operation>) -> CreditLedger.Shortage? {
+        guard case .next(let count) = pull.kind, let uid = peers[operation.request.client]?.uid else { return nil }
         let bytes = operation.delivery.available(count, within: limits.replyBytes).bytes
-        return credit.hasRoom(forReply: bytes, uid: uid, limits: limits)
+        return credit.shortage(forReply: bytes, uid: uid, limits: limits)
     }
 
     /// Those whose time has passed get what there is.
@@ -110,7 +109,7 @@ extension BrokerCore {
         case .next(let count), .skip(let count):
             var limit = Int.max
             if case .next = pull.kind { limit = limits.replyBytes }
-            if late, case .next = pull.kind, !hasRoomFor(pull, operation) { limit = 0 }
+            if late, case .next = pull.kind, shortage(for: pull, operation) != nil { limit = 0 }
             let objects = limit == 0 ? 0 : operation.delivery.available(count, within: limit).objects
             if objects > 0 {
                 let bytes = take(objects, from: id)

@@ -1,7 +1,7 @@
 import CIM
 
 extension BrokerCore {
-    /// A provider registers: its definition comes to life. Rights are checked before (``RegistrationRights``).
+    /// A provider registers: its definition comes to life. Rights are checked before (``Rights``).
     ///
     /// - Throws: AlreadyRegistered while a live process holds the name; QuotaViolation past the number of definitions.
     /// - Parameters:
@@ -9,10 +9,9 @@ extension BrokerCore {
     ///   - silence: its own limit of L8, instead of the broker's.
     ///   - ping: its own time to answer a ping, for code that blocks on purpose.
     public mutating func register(
-        _ id: PeerID, namespace: String, name: String, user: UInt32? = nil, silence: Microseconds?, ping: Microseconds?,
-        at moment: Microseconds
-    ) throws(Refusal) -> (RegistrationID, [Effect]) {
-        began(.register(id, namespace: namespace, name: name, user: user, silence: silence, ping: ping), at: moment)
+        _ id: PeerID, namespace: String, name: String, user: UInt32? = nil, silence: Microseconds?, ping: Microseconds?
+    ) throws(Refusal) -> RegistrationID {
+        began(.register(id, namespace: namespace, name: name, user: user, silence: silence, ping: ping))
         hear(id)
         try checkRegister(id, namespace: namespace, name: name, user: user)
         guard let peer = peers[id] else { throw Refusal(.shuttingDown, "the provider has left") }
@@ -29,7 +28,7 @@ extension BrokerCore {
         peers[id]?.registrations.insert(registration)
         effects.append(.registrationChanged(registration))
         cameToLife(registration)
-        return (registration, takeEffects())
+        return registration
     }
 
     /// Whether the peer may have this name now; it throws what ``register(_:namespace:name:user:silence:ping:at:)`` would.
@@ -52,7 +51,7 @@ extension BrokerCore {
     public mutating func define(
         namespace: String, name: String, user: UInt32? = nil, uid: UInt32, terms: Registration.Terms = .init()
     ) -> RegistrationID? {
-        began(.define(namespace: namespace, name: name, user: user, uid: uid, terms), at: now)
+        began(.define(namespace: namespace, name: name, user: user, uid: uid, terms))
         let known = registry.find(namespace: namespace, name: name, user: user)?.id
         guard known != nil || registry.count < limits.registrations else { return nil }
         let id = known ?? registry.define(namespace: namespace, name: name, user: user, uid: uid)
@@ -70,17 +69,17 @@ extension BrokerCore {
 
     /// The definition is gone, and with it the registration, unless a process serves it still.
     /// - Returns: whether it is gone.
-    public mutating func undefine(_ id: RegistrationID, at moment: Microseconds) -> (isGone: Bool, [Effect]) {
-        began(.undefine(id), at: moment)
+    public mutating func undefine(_ id: RegistrationID) -> Bool {
+        began(.undefine(id))
         registry[id]?.terms = .init()
-        guard let known = registry[id], known.peer == nil, known.open.isEmpty else { return (false, takeEffects()) }
+        guard let known = registry[id], known.peer == nil, known.open.isEmpty else { return false }
         // Without a way to start it, what waits for it ends.
         for operation in known.waiting.sorted() {
             conclude(operation, .stated(.providerNotFound, "provider \(known.name) is not defined any more"), discarding: false)
         }
         agenda.remove(.registration(id))
         registry.remove(id)
-        return (true, takeEffects())
+        return true
     }
 
     /// A provider's own limit, not so short that the broker does nothing but ask, nor so long that a sum overflows.
@@ -92,9 +91,9 @@ extension BrokerCore {
     ///
     /// - Throws: ProviderNotRegistered unless this peer serves that name.
     public mutating func unregister(
-        _ id: PeerID, namespace: String, name: String, at moment: Microseconds
-    ) throws(Refusal) -> [Effect] {
-        began(.unregister(id, namespace: namespace, name: name), at: moment)
+        _ id: PeerID, namespace: String, name: String
+    ) throws(Refusal) {
+        began(.unregister(id, namespace: namespace, name: name))
         hear(id)
         let known = (peers[id]?.registrations ?? []).sorted().filter { registration in
             registry[registration].map { $0.namespace == namespace && CIMName.equal($0.name, name) } ?? false
@@ -108,30 +107,27 @@ extension BrokerCore {
             registry[registration]?.isSuspended = false
             peers[id]?.registrations.remove(registration)
             effects.append(.registrationChanged(registration))
-            for sink in peers[id]?.calls.queue ?? [] where legs[sink]?.registration == registration {
+            for sink in peers[id]?.calls.waiting ?? [] where legs[sink]?.registration == registration {
                 endLeg(sink, .because(.unregistered))
             }
             leftLife(registration)
         }
-        return takeEffects()
     }
 
     /// New calls to it are answered ProviderSuspended, open ones run on.
-    public mutating func suspend(_ id: RegistrationID) -> [Effect] {
-        began(.suspend(id), at: now)
+    public mutating func suspend(_ id: RegistrationID) {
+        began(.suspend(id))
         if registry[id]?.peer != nil, registry[id]?.isSuspended == false {
             registry[id]?.isSuspended = true
             effects.append(.registrationChanged(id))
         }
-        return takeEffects()
     }
 
-    public mutating func resume(_ id: RegistrationID) -> [Effect] {
-        began(.resume(id), at: now)
+    public mutating func resume(_ id: RegistrationID) {
+        began(.resume(id))
         if registry[id]?.isSuspended == true {
             registry[id]?.isSuspended = false
             effects.append(.registrationChanged(id))
         }
-        return takeEffects()
     }
 }

@@ -20,11 +20,10 @@ extension BrokerCore {
     }
 
     /// Whether `peer` may use the sink now: nil, or the status its call is answered with. Violations are counted, and change nothing (L9, L10).
-    public mutating func refusal(on sink: SinkID, by peer: PeerID, at moment: Microseconds) -> (status: WBEMStatus?, effects: [Effect]) {
-        began(.refusal(sink, peer), at: moment)
+    public mutating func checkUse(of sink: SinkID, by peer: PeerID) -> WBEMStatus? {
+        began(.checkUse(sink, peer))
         hear(peer)
-        let status = refusal(on: sink, by: peer)
-        return (status, takeEffects())
+        return refusal(on: sink, by: peer)
     }
 
     private mutating func refusal(on sink: SinkID, by peer: PeerID) -> WBEMStatus? {
@@ -42,15 +41,15 @@ extension BrokerCore {
 
     /// A batch of objects, checked against their class by the broker. `call` is answered with a `credit` effect, now or when the client has
     /// taken earlier batches; nil when the provider wants no reply, which is no way to send objects.
-    public mutating func indicate(_ sink: SinkID, by peer: PeerID, _ batch: Batch, call: CallID?, at moment: Microseconds) -> [Effect] {
-        began(.indicate(sink, peer, batch, call), at: moment)
+    public mutating func indicate(_ sink: SinkID, by peer: PeerID, _ batch: Batch, call: CallID?) {
+        began(.indicate(sink, peer, batch, call))
         hear(peer)
         if let refused = refusal(on: sink, by: peer) {
             effects.append(.discard(batch.payload))
             if let call { effects.append(.credit(call, refused)) }
-            return takeEffects()
+            return
         }
-        guard let leg = legs[sink] else { return takeEffects() }
+        guard let leg = legs[sink] else { return }
         legs[sink]?.heard = now
         let flood =
             call == nil
@@ -70,36 +69,34 @@ extension BrokerCore {
             if let call { effects.append(.credit(call, failure.status)) }
             countViolation(sink, peer, failure.explanation?.text ?? "")
             endLeg(sink, failure)
-            return takeEffects()
+            return
         }
         legs[sink]?.objects += batch.sizes.count
         legs[sink]?.withheld += 1
         peers[peer]?.indicates += 1
         peers[peer]?.owed += 1
         accept(batch, for: leg.operation, call: call, sink: sink, peer: peer)
-        return takeEffects()
     }
 
     /// An object did not fit its class, or is another one than was asked for: that ends the leg (section 3), if it came from a holder. The call
     /// itself was answered by the broker.
     public mutating func misfit(
-        _ sink: SinkID, by peer: PeerID, _ text: String, _ reason: Explanation.Reason = .misfit, at moment: Microseconds
-    ) -> [Effect] {
-        began(.misfit(sink, peer, text, reason), at: moment)
+        _ sink: SinkID, by peer: PeerID, _ text: String, _ reason: Explanation.Reason = .misfit
+    ) {
+        began(.misfit(sink, peer, text, reason))
         hear(peer)
-        guard refusal(on: sink, by: peer) == nil else { return takeEffects() }
+        guard refusal(on: sink, by: peer) == nil else { return }
         countViolation(sink, peer, text)
         endLeg(sink, .because(reason, text: text))
-        return takeEffects()
     }
 
     /// A status from a provider; the first final one wins (L10, P7; R139).
     ///
     /// - Returns: what the provider's call is answered with; nil is success.
     public mutating func setStatus(
-        _ sink: SinkID, by peer: PeerID, _ status: Status, at moment: Microseconds
-    ) -> (refusal: WBEMStatus?, effects: [Effect]) {
-        began(.setStatus(sink, peer, status), at: moment)
+        _ sink: SinkID, by peer: PeerID, _ status: Status
+    ) -> WBEMStatus? {
+        began(.setStatus(sink, peer, status))
         hear(peer)
         if let refused = refusal(on: sink, by: peer) {
             switch status {
@@ -107,9 +104,9 @@ extension BrokerCore {
             case .progress(let progress): discard(progress.object)
             case .remark: break
             }
-            return (refused, takeEffects())
+            return refused
         }
-        guard let leg = legs[sink] else { return (nil, takeEffects()) }
+        guard let leg = legs[sink] else { return nil }
         legs[sink]?.heard = now
         switch status {
         case .complete(let outcome):
@@ -120,35 +117,35 @@ extension BrokerCore {
             report(progress, leg.operation)
         case .remark: break
         }
-        return (nil, takeEffects())
+        return nil
     }
 
     /// `AddRef`: the caller's count afterwards, or the refusal.
-    public mutating func addRef(_ sink: SinkID, by peer: PeerID, at moment: Microseconds) -> (Result<Int, WBEMStatus>, [Effect]) {
-        began(.addRef(sink, peer), at: moment)
+    public mutating func addRef(_ sink: SinkID, by peer: PeerID) -> Result<Int, WBEMStatus> {
+        began(.addRef(sink, peer))
         return change(sink, by: peer) { ledger throws(SinkLedger.Violation) in try ledger.retain(by: peer) }
     }
 
     /// `Release`: the caller's count afterwards, or the refusal. The last reference ends a leg (L4, L5).
-    public mutating func release(_ sink: SinkID, by peer: PeerID, at moment: Microseconds) -> (Result<Int, WBEMStatus>, [Effect]) {
-        began(.release(sink, peer), at: moment)
+    public mutating func release(_ sink: SinkID, by peer: PeerID) -> Result<Int, WBEMStatus> {
+        began(.release(sink, peer))
         return change(sink, by: peer) { ledger throws(SinkLedger.Violation) in try ledger.release(by: peer) }
     }
 
     /// `Transfer`: one of the caller's references becomes `other`'s, a peer that exists. Only within one uid (L3).
     public mutating func transfer(
-        _ sink: SinkID, from peer: PeerID, to other: PeerID, at moment: Microseconds
-    ) -> (Result<Int, WBEMStatus>, [Effect]) {
-        began(.transfer(sink, from: peer, to: other), at: moment)
+        _ sink: SinkID, from peer: PeerID, to other: PeerID
+    ) -> Result<Int, WBEMStatus> {
+        began(.transfer(sink, from: peer, to: other))
         hear(peer)
-        guard let leg = legs[sink] else { return (.failure(.callCancelled), takeEffects()) }
+        guard let leg = legs[sink] else { return .failure(.callCancelled) }
         guard leg.ledger.isHeld(by: peer) else {
             countViolation(sink, peer, "\(SinkLedger.Violation.notAnOwner)")
-            return (.failure(.accessDenied), takeEffects())
+            return .failure(.accessDenied)
         }
-        guard let target = peers[other] else { return (.failure(.notFound), takeEffects()) }
-        guard target.uid == peers[peer]?.uid else { return (.failure(.accessDenied), takeEffects()) }
-        let (result, effects) = change(sink, by: peer) { ledger throws(SinkLedger.Violation) in
+        guard let target = peers[other] else { return .failure(.notFound) }
+        guard target.uid == peers[peer]?.uid else { return .failure(.accessDenied) }
+        let result = change(sink, by: peer) { ledger throws(SinkLedger.Violation) in
             try ledger.transfer(from: peer, to: other)
             return 0
         }
@@ -157,19 +154,19 @@ extension BrokerCore {
             peers[other]?.sinks.insert(sink)
             agenda.schedule(.peer(other), at: now + pingLimit(of: other) / 2)
         }
-        return (result, effects)
+        return result
     }
 
     private mutating func change(
         _ sink: SinkID, by peer: PeerID, _ body: (inout SinkLedger) throws(SinkLedger.Violation) -> Int
-    ) -> (Result<Int, WBEMStatus>, [Effect]) {
+    ) -> Result<Int, WBEMStatus> {
         hear(peer)
-        guard var ledger = legs[sink]?.ledger else { return (.failure(.callCancelled), takeEffects()) }
+        guard var ledger = legs[sink]?.ledger else { return .failure(.callCancelled) }
         do throws(SinkLedger.Violation) {
             let count = try body(&ledger)
             legs[sink]?.ledger = ledger
             settle(sink, unreported: .because(.releasedWithoutStatus))
-            return (.success(count), takeEffects())
+            return .success(count)
         } catch {
             countViolation(sink, peer, "\(error)")
             let status: WBEMStatus =
@@ -178,7 +175,7 @@ extension BrokerCore {
                 case .nothingLeft: .invalidOperation
                 case .tooMany: .quotaViolation
                 }
-            return (.failure(status), takeEffects())
+            return .failure(status)
         }
     }
 }

@@ -2,10 +2,12 @@ import CIM
 
 /// Every decision of the broker, as a value: events go in, effects come out, and the same events always give the same effects.
 ///
-/// It does no I/O and reads no clock. An event carries the moment it happened at; what must happen later is in ``nextDeadline``, at which the
-/// owner calls ``advance(to:)``. Messages of one peer are given to it in the order in which they came.
+/// The core does no I/O and reads no clock. Its owner sets ``now`` before it tells an event, and takes the effects (``takeEffects()``) after
+/// each event, also after one that was refused. What must happen later is in ``nextDeadline``, at which the owner calls ``advance()``.
+/// The owner tells the messages of one peer in the order in which they came.
 public struct BrokerCore: Sendable {
     public let limits: Limits
+    public let rights: Rights
     public internal(set) var operations = Table<OperationID, Operation>()
     public internal(set) var legs = Table<SinkID, Leg>()
     public internal(set) var peers = Table<PeerID, Peer>()
@@ -20,28 +22,32 @@ public struct BrokerCore: Sendable {
     var quota = QuotaLedger()
     var agenda = Agenda()
     /// Operations that wait for their user's credit, in turn.
-    var blocked: [OperationID] = []
+    var blocked = CreditQueue()
+    /// Peers of each user that may have something to read, and were not asked since whether they have read it.
+    var unasked: [UInt32: Set<PeerID>] = [:]
     var pings = PingBudget()
     var lastOperation: UInt64 = 0
     var lastSink: UInt64 = 0
     var isShuttingDown = false
-    /// The event being worked on: when it happened, and what it has caused so far.
-    var now: Microseconds = 0
+    /// The moment at which the next event happens. The owner sets it before each event.
+    public var now: Microseconds = 0
+    /// What the events since ``takeEffects()`` have caused.
     var effects: [Effect] = []
     /// Every event since ``takeTrace()``; nil: none is noted.
     public var trace: [TracedEvent]?
 
-    public init(limits: Limits = Limits()) {
+    /// - Parameter rights: by default, root's alone.
+    public init(limits: Limits = Limits(), rights: Rights = Rights(broker: 0)) {
         self.limits = limits
+        self.rights = rights
     }
 
     /// References held on all sinks, unanswered calls counted as one each.
     public var sinkReferences: Int { legs.values.reduce(0) { $0 + $1.ledger.references } }
 
-    /// When ``advance(to:)`` must be called, if nothing happens before: at once, if a refused call left effects behind (that its sender was
-    /// heard from may let waiting calls go on).
+    /// When ``advance()`` must be called, if nothing happens before.
     public var nextDeadline: Microseconds? {
-        mutating get { effects.isEmpty ? agenda.next : now }
+        mutating get { agenda.next }
     }
 
     /// The state of a registration as an administrator sees it.
@@ -64,24 +70,23 @@ public struct BrokerCore: Sendable {
     // MARK: - Peers
 
     /// A peer that spoke for the first time, with the credentials its connection vouches for. Must precede every other event of it.
-    public mutating func peerAppeared(_ id: PeerID, uid: UInt32, pid: UInt32?, at moment: Microseconds) {
-        began(.peerAppeared(id, uid: uid, pid: pid), at: moment)
-        if peers[id] == nil { peers[id] = Entry(Peer(id: id, uid: uid, pid: pid, heard: moment)) }
+    public mutating func peerAppeared(_ id: PeerID, uid: UInt32, pid: UInt32?) {
+        began(.peerAppeared(id, uid: uid, pid: pid))
+        if peers[id] == nil { peers[id] = Entry(Peer(id: id, uid: uid, pid: pid, heard: now)) }
     }
 
     /// The peer said something. Every event of a peer implies it.
     /// - Parameter reading: which messages arrived together. A peer that sends many at once does not wait for the answers.
-    public mutating func heard(from peer: PeerID, reading: UInt64 = 0, at moment: Microseconds) -> [Effect] {
-        began(.heard(peer, reading: reading), at: moment)
+    public mutating func heard(from peer: PeerID, reading: UInt64 = 0) {
+        began(.heard(peer, reading: reading))
         peers[peer]?.pace.spoke(in: reading)
         hear(peer)
-        return takeEffects()
     }
 
     /// The peer left the bus, or its process ended: it holds nothing any more, at once, on every sink (L6, P3).
-    public mutating func peerVanished(_ id: PeerID, at moment: Microseconds) -> [Effect] {
-        began(.peerVanished(id), at: moment)
-        guard let peer = peers[id] else { return takeEffects() }
+    public mutating func peerVanished(_ id: PeerID) {
+        began(.peerVanished(id))
+        guard let peer = peers[id] else { return }
         peers[id]?.isGone = true
         for operation in peer.operations.sorted(by: >) { abandon(operation) }
         for registration in peer.registrations.sorted() {
@@ -98,37 +103,35 @@ public struct BrokerCore: Sendable {
         if let peer = peers[id] {
             credit.refundReply(peer.reads.unread, uid: peer.uid)
             endPing(of: peer)
+            forgetReader(peer)
         }
         leaveExhaustedLanes()
         agenda.remove(.peer(id))
         peers[id] = nil
         callWaiting()
         creditReturned(to: peer.uid, by: nil)
-        return takeEffects()
     }
 
     /// The broker stops: every open operation ends (SEMANTICS G.3).
-    public mutating func shutDown(at moment: Microseconds) -> [Effect] {
-        began(.shutDown, at: moment)
+    public mutating func shutDown() {
+        began(.shutDown)
         isShuttingDown = true
         // Outermost last, so that each is told the reason itself and not that its parent ended.
         for id in operations.keys.reversed() { conclude(id, .because(.shuttingDown), discarding: true) }
-        return takeEffects()
     }
 
     // MARK: - Time
 
     /// Does what is due.
-    public mutating func advance(to moment: Microseconds) -> [Effect] {
-        began(.advance, at: moment)
-        for subject in agenda.due(at: moment) {
+    public mutating func advance() {
+        began(.advance)
+        for subject in agenda.due(at: now) {
             switch subject {
             case .operation(let id): review(id)
             case .peer(let id): judge(id)
             case .registration(let id): review(id)
             }
         }
-        return takeEffects()
     }
 
     // MARK: - Shared
@@ -139,8 +142,9 @@ public struct BrokerCore: Sendable {
         return overflow ? (duration < 0 ? now : .max) : sum
     }
 
-    /// The end of an event.
-    mutating func takeEffects() -> [Effect] {
+    /// What the last event has caused, in the order in which it must be carried out. A refused event may have effects, too: that its sender was
+    /// heard from may let waiting calls go on.
+    public mutating func takeEffects() -> [Effect] {
         if slots.hasNewRoom {
             slots.hasNewRoom = false
             callWaiting()

@@ -58,11 +58,14 @@ struct CallSlots: Sendable {
     private var lostPerPeer: [PeerID: Int] = [:]
     private var setAsidePerUser: [UInt32: Int] = [:]
     private var lastLane: UInt64 = 0
-    /// Whether a leg may be waiting for a slot, and whether there is room since it was looked at last.
-    var isContended = false
+    /// Peers that calls wait for, and whether there is room since these were looked at last.
+    var waiting: Set<PeerID> = []
     var hasNewRoom = false
 
     func holds(_ sink: SinkID) -> Bool { slots[sink] != nil }
+
+    /// Whether no call at all may go out.
+    func isFull(_ limits: Limits) -> Bool { counted >= limits.calls + limits.nestedCalls }
 
     func room(for peer: PeerID, uid: UInt32, nested: Bool, limits: Limits) -> Room {
         let most = limits.calls + (nested ? limits.nestedCalls : 0)

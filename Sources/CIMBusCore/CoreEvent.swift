@@ -22,13 +22,13 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case acknowledge(String, PeerID, batches: UInt32)
     case pull(OperationID, PeerID, BrokerCore.PullKind, timeout: Int32, CallID)
 
-    case beginPart(OperationID, Request.Kind, Request.Target)
+    case beginPart(OperationID, Request.Kind, Request.Target, inputBytes: Int)
     case consumed(OperationID)
     case supply(OperationID, Batch, CallID)
     case conducted(OperationID, Outcome)
 
     case answered(SinkID, Answer)
-    case refusal(SinkID, PeerID)
+    case checkUse(SinkID, PeerID)
     case indicate(SinkID, PeerID, Batch, CallID?)
     case misfit(SinkID, PeerID, String, Explanation.Reason)
     case setStatus(SinkID, PeerID, Status)
@@ -60,10 +60,9 @@ public struct TracedEvent: Hashable, Sendable, Codable {
 }
 
 extension BrokerCore {
-    /// An event begins: time goes on, and the event is noted if a trace is kept.
-    mutating func began(_ event: @autoclosure () -> CoreEvent, at moment: Microseconds) {
-        now = moment
-        trace?.append(TracedEvent(at: moment, event: event()))
+    /// An event begins: it is noted if a trace is kept.
+    mutating func began(_ event: @autoclosure () -> CoreEvent) {
+        trace?.append(TracedEvent(at: now, event: event()))
     }
 
     /// What was traced since the last time; nothing unless ``trace`` was set.
@@ -76,54 +75,54 @@ extension BrokerCore {
     /// Tells the core once more what it was told. What the event was refused with is left out.
     @discardableResult
     public mutating func replay(_ traced: TracedEvent) -> [Effect] {
-        let at = traced.at
+        now = traced.at
         switch traced.event {
         case .peerAppeared(let peer, let uid, let pid):
-            peerAppeared(peer, uid: uid, pid: pid, at: at)
-            return []
-        case .heard(let peer, let reading): return heard(from: peer, reading: reading, at: at)
-        case .peerVanished(let peer): return peerVanished(peer, at: at)
-        case .pingAnswered(let peer): return pingAnswered(by: peer, at: at)
-        case .probeAnswered(let peer, let ran): return probeAnswered(for: peer, ran: ran, at: at)
-        case .laneOpened(let lane): return laneOpened(lane, at: at)
-        case .laneLost(let lane, let text): return laneLost(lane, text, at: at)
-        case .sent(let bytes, let peer): return sent(bytes, to: peer, at: at)
-        case .shutDown: return shutDown(at: at)
-        case .advance: return advance(to: at)
-        case .begin(let request): return (try? begin(request, at: at))?.1 ?? []
-        case .cancelSink(let sink, let peer): return cancelSink(sink, of: peer, at: at)
-        case .cancel(let id): return cancel(id, at: at)
-        case .fail(let id, let status, let text): return fail(id, status, text, at: at)
-        case .close(let id): return close(id, at: at)
-        case .acknowledge(let sink, let peer, let batches): return acknowledge(sink, of: peer, batches: batches, at: at)
+            peerAppeared(peer, uid: uid, pid: pid)
+        case .heard(let peer, let reading): heard(from: peer, reading: reading)
+        case .peerVanished(let peer): peerVanished(peer)
+        case .pingAnswered(let peer): pingAnswered(by: peer)
+        case .probeAnswered(let peer, let ran): probeAnswered(for: peer, ran: ran)
+        case .laneOpened(let lane): laneOpened(lane)
+        case .laneLost(let lane, let text): laneLost(lane, text)
+        case .sent(let bytes, let peer): sent(bytes, to: peer)
+        case .shutDown: shutDown()
+        case .advance: advance()
+        case .begin(let request): _ = try? begin(request)
+        case .cancelSink(let sink, let peer): cancelSink(sink, of: peer)
+        case .cancel(let id): cancel(id)
+        case .fail(let id, let status, let text): fail(id, status, text)
+        case .close(let id): close(id)
+        case .acknowledge(let sink, let peer, let batches): acknowledge(sink, of: peer, batches: batches)
         case .pull(let id, let peer, let kind, let timeout, let call):
-            return (try? pull(id, by: peer, kind, timeout: timeout, call: call, at: at)) ?? []
-        case .beginPart(let whole, let kind, let target): return (try? beginPart(of: whole, kind: kind, target: target, at: at))?.1 ?? []
-        case .consumed(let id): return consumed(id, at: at)
-        case .supply(let id, let batch, let call): return supply(id, batch, call: call, at: at)
-        case .conducted(let id, let outcome): return conducted(id, outcome, at: at)
-        case .answered(let sink, let answer): return answered(sink, answer, at: at)
-        case .refusal(let sink, let peer): return refusal(on: sink, by: peer, at: at).effects
-        case .indicate(let sink, let peer, let batch, let call): return indicate(sink, by: peer, batch, call: call, at: at)
-        case .misfit(let sink, let peer, let text, let reason): return misfit(sink, by: peer, text, reason, at: at)
-        case .setStatus(let sink, let peer, let status): return setStatus(sink, by: peer, status, at: at).effects
-        case .addRef(let sink, let peer): return addRef(sink, by: peer, at: at).1
-        case .release(let sink, let peer): return release(sink, by: peer, at: at).1
-        case .transfer(let sink, let peer, let other): return transfer(sink, from: peer, to: other, at: at).1
+            try? pull(id, by: peer, kind, timeout: timeout, call: call)
+        case .beginPart(let whole, let kind, let target, let inputBytes):
+            _ = try? beginPart(of: whole, kind: kind, target: target, inputBytes: inputBytes)
+        case .consumed(let id): consumed(id)
+        case .supply(let id, let batch, let call): supply(id, batch, call: call)
+        case .conducted(let id, let outcome): conducted(id, outcome)
+        case .answered(let sink, let answer): answered(sink, answer)
+        case .checkUse(let sink, let peer): _ = checkUse(of: sink, by: peer)
+        case .indicate(let sink, let peer, let batch, let call): indicate(sink, by: peer, batch, call: call)
+        case .misfit(let sink, let peer, let text, let reason): misfit(sink, by: peer, text, reason)
+        case .setStatus(let sink, let peer, let status): _ = setStatus(sink, by: peer, status)
+        case .addRef(let sink, let peer): _ = addRef(sink, by: peer)
+        case .release(let sink, let peer): _ = release(sink, by: peer)
+        case .transfer(let sink, let peer, let other): _ = transfer(sink, from: peer, to: other)
         case .register(let peer, let namespace, let name, let user, let silence, let ping):
-            return (try? register(peer, namespace: namespace, name: name, user: user, silence: silence, ping: ping, at: at))?.1 ?? []
+            _ = try? register(peer, namespace: namespace, name: name, user: user, silence: silence, ping: ping)
         case .unregister(let peer, let namespace, let name):
-            return (try? unregister(peer, namespace: namespace, name: name, at: at)) ?? []
+            try? unregister(peer, namespace: namespace, name: name)
         case .define(let namespace, let name, let user, let uid, let terms):
             _ = define(namespace: namespace, name: name, user: user, uid: uid, terms: terms)
-            return []
-        case .undefine(let id): return undefine(id, at: at).1
-        case .expect(let id): return expect(id, at: at)
-        case .expectationFailed(let id): return expectationFailed(id, at: at)
-        case .startFailed(let id, let text, let reason): return startFailed(id, text, reason: reason, at: at)
-        case .load(let id): return (try? load(id, at: at)) ?? []
-        case .suspend(let id): return suspend(id)
-        case .resume(let id): return resume(id)
+        case .undefine(let id): _ = undefine(id)
+        case .expect(let id): expect(id)
+        case .expectationFailed(let id): expectationFailed(id)
+        case .startFailed(let id, let text, let reason): startFailed(id, text, reason: reason)
+        case .load(let id): try? load(id)
+        case .suspend(let id): suspend(id)
+        case .resume(let id): resume(id)
         }
+        return takeEffects()
     }
 }

@@ -10,17 +10,28 @@ public struct CreditLedger: Hashable, Sendable {
 
     func unread(of uid: UInt32) -> Int { unread[uid] ?? 0 }
 
-    /// Whether `bytes` more may be sent to `uid`. One message may always be under way, whatever its size.
-    func hasRoom(for bytes: Int, uid: UInt32, limits: Limits) -> Bool {
-        let used = unread(of: uid)
-        return (used == 0 || used + bytes <= limits.unreadPerUser) && (total == 0 || total + bytes <= limits.unread)
+    /// Whose reading would make room.
+    enum Shortage: Hashable, Sendable {
+        /// The user has too much unread.
+        case ofUser
+        /// All users together have.
+        case ofAllUsers
     }
 
-    /// Whether a reply with `bytes` of objects may be sent to `uid`. A small one passes the bound up to twice, so that one process that does
-    /// not read leaves its user's other processes able to ask.
-    func hasRoom(forReply bytes: Int, uid: UInt32, limits: Limits) -> Bool {
-        if hasRoom(for: bytes, uid: uid, limits: limits) || bytes == 0 { return true }
-        return bytes <= limits.unreadBeforePing && unread(of: uid) < 2 * limits.unreadPerUser && total < 2 * limits.unread
+    /// What keeps `bytes` more from being sent to `uid`; nil: nothing. One message may always be under way, whatever its size.
+    func shortage(for bytes: Int, uid: UInt32, limits: Limits) -> Shortage? {
+        let used = unread(of: uid)
+        guard used == 0 || used + bytes <= limits.unreadPerUser else { return .ofUser }
+        return total == 0 || total + bytes <= limits.unread ? nil : .ofAllUsers
+    }
+
+    /// What keeps a reply with `bytes` of objects from being sent to `uid`; nil: nothing. A small one passes the bound up to twice, so that one
+    /// process that does not read leaves its user's other processes able to ask.
+    func shortage(forReply bytes: Int, uid: UInt32, limits: Limits) -> Shortage? {
+        guard bytes > 0, let shortage = shortage(for: bytes, uid: uid, limits: limits) else { return nil }
+        guard bytes <= limits.unreadBeforePing else { return shortage }
+        guard unread(of: uid) < 2 * limits.unreadPerUser else { return .ofUser }
+        return total < 2 * limits.unread ? nil : .ofAllUsers
     }
 
     mutating func charge(_ bytes: Int, uid: UInt32) {
@@ -62,11 +73,10 @@ struct ReadMark: Hashable, Sendable {
 
     var unread: Int { sent - read }
 
-    /// Bytes were sent. Returns those that were not promised before, and so are to be charged now.
-    mutating func wereSent(_ bytes: Int) -> Int {
+    /// Of the bytes that were sent, those that were not promised before, and so are to be charged now.
+    mutating func unpromised(of bytes: Int) -> Int {
         let kept = min(bytes, promised)
         promised -= kept
-        sent += bytes - kept
         return bytes - kept
     }
 

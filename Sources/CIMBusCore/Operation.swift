@@ -60,10 +60,12 @@ public struct Request: Hashable, Sendable, Codable {
     public var timeout: Microseconds?
     /// What the context claims to be nested in (`__OPERATION`). Believed only from a holder (L12).
     public var parent: OperationID?
+    /// The bytes of the instance of a put, or of a method's in parameters.
+    public var inputBytes: Int
 
     public init(
         client: PeerID, kind: Kind, form: Form, target: Target, wantsProgress: Bool = false, updatesAsOwner: Bool = false,
-        timeout: Microseconds? = nil, parent: OperationID? = nil
+        timeout: Microseconds? = nil, parent: OperationID? = nil, inputBytes: Int = 0
     ) {
         self.client = client
         self.kind = kind
@@ -73,6 +75,7 @@ public struct Request: Hashable, Sendable, Codable {
         self.updatesAsOwner = updatesAsOwner
         self.timeout = timeout
         self.parent = parent
+        self.inputBytes = inputBytes
     }
 }
 
@@ -123,6 +126,8 @@ public struct Operation: Sendable {
     public internal(set) var registration: RegistrationID?
     /// The registration whose process it waits for.
     var awaited: RegistrationID?
+    /// What its client sent, until a provider is called.
+    var input: QuotaLedger.Place?
     /// The open provider call, if there is one.
     public internal(set) var leg: SinkID?
     public internal(set) var children: Set<OperationID> = []
@@ -181,6 +186,12 @@ struct Delivery: Hashable, Sendable {
         var peer: PeerID?
     }
 
+    /// Whose line the operation stands in, and since when.
+    struct Turn: Hashable, Sendable {
+        var uid: UInt32
+        var since: Microseconds
+    }
+
     /// What a pulled batch has left.
     struct Buffered: Hashable, Sendable {
         var sizes: ArraySlice<UInt32>
@@ -193,8 +204,10 @@ struct Delivery: Hashable, Sendable {
     var buffered: [Buffered] = []
     /// Bytes of `unacknowledged` or `buffered`.
     var outstanding = 0
-    /// Since when the window has been closed, and no credit came.
+    /// Since when the window has been closed, or the user's credit used up; ``BrokerCore/waitsSince(_:)`` knows what came back since.
     var blockedSince: Microseconds?
+    /// Its place in the line for its user's credit, if it has one.
+    var turn: Turn?
     var objects = 0
     var bytes = 0
     /// The newest progress report that the client cannot be sent yet, and what it had been sent when the last one went out.

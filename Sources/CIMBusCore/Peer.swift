@@ -17,6 +17,8 @@ public struct Peer: Sendable {
     var sinks: Set<SinkID> = []
     /// Operations it asked for, finished results included.
     var operations: Set<OperationID> = []
+    /// Those of them with a report of progress that it has not been sent yet.
+    var reported: Set<OperationID> = []
     /// Its sink paths in use: one open operation each (L1).
     var clientSinks: [String: OperationID] = [:]
     public internal(set) var registrations: Set<RegistrationID> = []
@@ -35,6 +37,12 @@ public struct Peer: Sendable {
     var isGone = false
     public internal(set) var liveness = Liveness.responsive
     var reads = ReadMark()
+    /// Whether it may have something to read, and was not asked since whether it has.
+    var isUnasked = false
+    /// When its own reading gave credit back while operations of its user stood in line, and when anybody's of its user did last before it had
+    /// something to read (``BrokerCore/waitsSince(_:)``).
+    var creditedAt = Microseconds.min
+    var creditedBesides = Microseconds.min
     var pace = Pace()
     var calls = PeerCalls()
 
@@ -55,11 +63,32 @@ public struct Peer: Sendable {
 }
 
 /// The calls to one provider process that are not simply under way.
-struct PeerCalls: Hashable, Sendable {
+struct PeerCalls: Sendable {
     /// Unanswered, and nobody waits for them any more. True: the call has been told of as lost.
     var abandoned: [SinkID: Bool] = [:]
-    /// Legs that wait for a slot, in order.
-    var queue: [SinkID] = []
+    /// Legs that wait for a slot, in order: plain ones, and nested ones, which no plain one holds up (L12).
+    private(set) var queue = WaitingLine<SinkID>()
+    private(set) var nested = WaitingLine<SinkID>()
+
+    var isWaiting: Bool { !queue.isEmpty || !nested.isEmpty }
+
+    /// All that wait for a slot, in the order in which they came.
+    var waiting: [SinkID] { (queue.inOrder + nested.inOrder).sorted() }
+
+    /// The first of each kind, in the order in which they came: no other can go before them.
+    var next: [SinkID] { [queue.first, nested.first].compactMap { $0 }.sorted() }
+
+    /// Whether a plain call would have to wait for another.
+    func holdsUp(_ sink: SinkID) -> Bool { queue.first.map { $0 != sink } ?? false }
+
+    mutating func wait(_ sink: SinkID, isNested: Bool) {
+        if isNested { nested.join(sink) } else { queue.join(sink) }
+    }
+
+    mutating func leave(_ sink: SinkID) {
+        queue.leave(sink)
+        nested.leave(sink)
+    }
 }
 
 /// Whether a peer waits for an answer before it asks again. One that was seen sending many calls together does not, and what it says proves

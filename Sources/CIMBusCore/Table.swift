@@ -8,6 +8,10 @@ public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
     @usableFromInline var ids: [ID] = []
     /// As many as `ids`; nil only while one is out to be changed.
     @usableFromInline var entries: [Entry<Element>?] = []
+    #if DEBUG
+        /// Set by a test that counts work; copies of the table count on it together.
+        @usableFromInline var looks: LookCount?
+    #endif
 
     public init() {}
 
@@ -19,11 +23,23 @@ public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
 
     /// In the order of their ids.
     @inlinable
-    public var values: TableValues<Element> { TableValues(entries: entries) }
+    public var values: TableValues<Element> {
+        noteLooks(ids.count)
+        return TableValues(entries: entries)
+    }
+
+    /// A debug build knows how often it was looked for an element: what one event costs, in a number that is the same on every machine.
+    @inlinable
+    func noteLooks(_ count: Int) {
+        #if DEBUG
+            looks?.count += count
+        #endif
+    }
 
     /// The first place whose id is not smaller.
     @inlinable
     func place(of id: ID) -> Int {
+        noteLooks(1)
         var low = 0
         var high = ids.count
         while low < high {
@@ -142,3 +158,12 @@ public struct Entry<Element: Sendable>: Sendable {
         _modify { yield &value[keyPath: path] }
     }
 }
+
+#if DEBUG
+    /// How often elements were looked for. `@unchecked Sendable`: a test that counts has its own, on one thread.
+    @usableFromInline
+    final class LookCount: @unchecked Sendable {
+        @usableFromInline var count = 0
+        @usableFromInline init() {}
+    }
+#endif

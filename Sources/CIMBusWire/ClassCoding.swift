@@ -11,17 +11,13 @@ extension BodyWriter {
     }
 
     mutating func append(entriesOf declaration: CIMClass, namespace: CIMNamespaceName, server: String) {
-        append(entry: SystemProperty.className, .string(declaration.name))
-        append(entry: SystemProperty.genus, .sint32(1))
-        if let superclass = declaration.superclass { append(entry: SystemProperty.superclass, .string(superclass)) }
-        append(entry: SystemProperty.dynasty, .string(declaration.dynasty))
-        append(entry: SystemProperty.relativePath, .string(declaration.name))
-        append(entry: SystemProperty.propertyCount, .sint32(Int32(clamping: declaration.properties.count)))
-        append(entry: SystemProperty.derivation, .strings(declaration.derivation))
-        append(entry: SystemProperty.server, .string(server))
-        append(entry: SystemProperty.namespace, .string(namespace.wmiText))
-        append(entry: SystemProperty.path, .string("\\\\\(server)\\\(namespace.wmiText):\(declaration.name)"))
-        append(list: SystemProperty.properties, declaration.properties) { writer, property in
+        let location = CIMLocation(namespace: namespace, server: server)
+        // The class first: a reader has to know it for everything else.
+        append(.className, .string(declaration.name))
+        for property in SystemProperty.allCases where property != .className {
+            append(property, property.value(of: declaration, in: location))
+        }
+        append(list: FeatureList.properties, declaration.properties) { writer, property in
             writer.append(entry: "Name", .string(property.name))
             writer.append(type: property.type)
             writer.append(entry: "Default", property.defaultValue)
@@ -29,7 +25,7 @@ extension BodyWriter {
             writer.append(entry: "Origin", .string(property.origin))
             writer.append(qualifiers: "Qualifiers", property.qualifiers)
         }
-        append(list: SystemProperty.methods, declaration.methods) { writer, method in
+        append(list: FeatureList.methods, declaration.methods) { writer, method in
             writer.append(entry: "Name", .string(method.name))
             writer.append(list: "Parameters", method.parameters) { writer, parameter in
                 writer.append(entry: "Name", .string(parameter.name))
@@ -44,7 +40,7 @@ extension BodyWriter {
             writer.append(entry: "Origin", .string(method.origin))
             writer.append(qualifiers: "Qualifiers", method.qualifiers)
         }
-        append(qualifiers: SystemProperty.qualifiers, declaration.qualifiers)
+        append(qualifiers: FeatureList.qualifiers, declaration.qualifiers)
         // A system property is the class's own, whatever a feature is called.
         for property in declaration.properties where !property.name.hasPrefix("__") { append(entry: property.name, property.defaultValue) }
     }
@@ -57,9 +53,9 @@ extension BodyWriter {
 
     /// The qualifiers of an instance and of its properties, each list where there are some.
     mutating func append(qualifiersOf instance: CIMInstance) {
-        if !instance.qualifiers.isEmpty { append(qualifiers: SystemProperty.qualifiers, instance.qualifiers) }
+        if !instance.qualifiers.isEmpty { append(qualifiers: FeatureList.qualifiers, instance.qualifiers) }
         if instance.propertyQualifiers.isEmpty { return }
-        append(list: SystemProperty.properties, instance.propertyQualifiers) { writer, property in
+        append(list: FeatureList.properties, instance.propertyQualifiers) { writer, property in
             writer.append(entry: "Name", .string(property.name))
             writer.append(qualifiers: "Qualifiers", property.qualifiers)
         }
@@ -103,12 +99,12 @@ extension BodyReader {
             let key = try readString()
             let value = try readVariant()
             switch key {
-            case SystemProperty.className: declaration.name = value.stringValue ?? ""
-            case SystemProperty.superclass: declaration.superclass = value.stringValue
-            case SystemProperty.derivation: declaration.derivation = value.stringArrayValue ?? []
-            case SystemProperty.properties: declaration.properties = try value.entries("__PROPERTIES").map { try CIMProperty(entry: $0) }
-            case SystemProperty.methods: declaration.methods = try value.entries("__METHODS").map { try CIMMethod(entry: $0) }
-            case SystemProperty.qualifiers: declaration.qualifiers = try value.entries("__QUALIFIERS").map { try CIMQualifier(entry: $0) }
+            case SystemProperty.className.rawValue: declaration.name = value.stringValue ?? ""
+            case SystemProperty.superclass.rawValue: declaration.superclass = value.stringValue
+            case SystemProperty.derivation.rawValue: declaration.derivation = value.stringArrayValue ?? []
+            case FeatureList.properties: declaration.properties = try value.entries(key).map { try CIMProperty(entry: $0) }
+            case FeatureList.methods: declaration.methods = try value.entries(key).map { try CIMMethod(entry: $0) }
+            case FeatureList.qualifiers: declaration.qualifiers = try value.entries(key).map { try CIMQualifier(entry: $0) }
             default: break
             }
         }
@@ -124,7 +120,7 @@ extension CIMInstance {
     /// - Parameter spelling: the name of a property as the class has it; nil for one that it lacks.
     /// - Throws: ``ObjectFault``, also for a list that is there twice.
     mutating func take(_ value: CIMValue, as list: String, spelling: (_ name: String) -> String?) throws {
-        if list == SystemProperty.qualifiers {
+        if list == FeatureList.qualifiers {
             guard qualifiers.isEmpty else { throw ObjectFault("\(list) is there twice") }
             qualifiers = try value.entries(list).map { try CIMQualifier(entry: $0) }
             return

@@ -5,9 +5,9 @@ import DBus
 package struct InstanceDecoder: Sendable {
     /// The class the caller asked for, for objects that do not say theirs.
     package let expectedClass: String
-    private var layouts: [CIMName: KeyedLayout] = [:]
+    private var layouts: [CIMName: ObjectLayout] = [:]
     /// Objects of one class come in a row: its name as bytes, and its layout.
-    private var last: (name: [UInt8], layout: KeyedLayout)?
+    private var last: (name: [UInt8], layout: ObjectLayout)?
 
     /// What is thrown where an object turns out to be a class; nil: nobody looks.
     private let refusalOfClasses: CIMError?
@@ -17,14 +17,15 @@ package struct InstanceDecoder: Sendable {
         refusalOfClasses = refusal
     }
 
-    /// The class of an object that nobody has given the layout of yet, or whose layout it did not fit.
+    /// The class of an object that nobody has given the layout of yet, or whose layout it did not fit. Nobody's fault: the class was not asked for
+    /// yet, or it has changed since. What does not fit the newest layout either is an ``ObjectFault``.
     package enum Need: Error {
         case layout(String)
         case newerLayout(String, ObjectFault)
     }
 
     package mutating func learn(_ layout: ObjectLayout, of name: String) {
-        layouts[CIMName(name)] = KeyedLayout(layout)
+        layouts[CIMName(name)] = layout
         last = nil
     }
 
@@ -58,32 +59,15 @@ package struct InstanceDecoder: Sendable {
         return instances
     }
 
-    /// Whether the object's `__GENUS` is that of a class. The system properties are its first entries.
-    package static func isClass(_ start: BodyReader) throws -> Bool {
-        var reader = start
-        let end = try reader.enterArray(elementAlignment: 8)
-        while !reader.isAtEnd(of: end) {
-            try reader.enterDictEntry()
-            let key = try reader.readStringBytes()
-            guard key.starts(with: "__".utf8) else { return false }
-            guard key.elementsEqual(SystemProperty.genus.utf8) else {
-                try reader.skip(types: try reader.readSignatureBytes())
-                continue
-            }
-            return try reader.readVariant().int64Value == 1
-        }
-        return false
-    }
-
     /// One `a{sv}`.
     package mutating func readInstance(_ reader: inout BodyReader) throws -> CIMInstance {
-        if let refusalOfClasses, try Self.isClass(reader) { throw refusalOfClasses }
+        if let refusalOfClasses, try reader.isClass(isBrokers: true) { throw refusalOfClasses }
         let layout = try layout(for: reader)
         var instance: CIMInstance
         do {
-            instance = try reader.readInstance(layout.layout, keepingSystemProperties: true)
+            instance = try reader.readInstance(layout, keepingSystemProperties: true)
         } catch let fault as ObjectFault {
-            throw Need.newerLayout(layout.layout.className, fault)
+            throw Need.newerLayout(layout.className, fault)
         }
         // The broker leaves the path out: it follows from the keys. Of a query that lists it, and not the keys, it comes.
         instance.path = layout.path(of: instance) ?? instance.path ?? Self.relativePath(of: instance)
@@ -91,58 +75,36 @@ package struct InstanceDecoder: Sendable {
     }
 
     private static func relativePath(of instance: CIMInstance) -> CIMObjectPath? {
-        instance[SystemProperty.relativePath]?.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
+        instance[SystemProperty.relativePath.rawValue]?.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
     }
 
-    private mutating func layout(for start: BodyReader) throws -> KeyedLayout {
+    private mutating func layout(for start: BodyReader) throws -> ObjectLayout {
         var reader = start
         let end = try reader.enterArray(elementAlignment: 8)
-        while !reader.isAtEnd(of: end) {
-            try reader.enterDictEntry()
-            let key = try reader.readStringBytes()
-            let isClass = key.elementsEqual(SystemProperty.className.utf8)
-            let types = try reader.readSignatureBytes()
-            guard isClass, types.count == 1, types[0] == UInt8(ascii: "s") else {
-                try reader.skip(types: types)
-                continue
-            }
-            let name = try reader.readStringBytes()
-            if let last, name.elementsEqual(last.name) { return last.layout }
-            return try found(String(decoding: name, as: UTF8.self), bytes: Array(name))
-        }
-        return try found(expectedClass, bytes: [])
+        guard let name = try reader.className(before: end) else { return try found(expectedClass, bytes: []) }
+        if let last, name.elementsEqual(last.name) { return last.layout }
+        return try found(String(decoding: name, as: UTF8.self), bytes: Array(name))
     }
 
-    private mutating func found(_ name: String, bytes: [UInt8]) throws -> KeyedLayout {
+    private mutating func found(_ name: String, bytes: [UInt8]) throws -> ObjectLayout {
         guard let layout = layouts[CIMName(name)] else { throw Need.layout(name) }
         if !bytes.isEmpty { last = (bytes, layout) }
         return layout
     }
 }
 
-/// A layout, and its class's keys looked up once: what a path is made of.
-private struct KeyedLayout: Sendable {
-    let layout: ObjectLayout
-    private let keys: [String]
-    private let isSingleton: Bool
-
-    init(_ layout: ObjectLayout) {
-        self.layout = layout
-        keys = layout.declaration?.keyNames ?? []
-        isSingleton = layout.declaration?.isSingleton ?? false
-    }
-
+extension ObjectLayout {
     /// The relative path; nil where a key is NULL, or is a text no path can hold. The values have their class's types already.
-    func path(of instance: CIMInstance) -> CIMObjectPath? {
-        if isSingleton { return CIMObjectPath(className: layout.className, keys: .singleton) }
-        guard !keys.isEmpty else { return nil }
+    fileprivate func path(of instance: CIMInstance) -> CIMObjectPath? {
+        if isSingleton { return CIMObjectPath(className: className, keys: .singleton) }
+        guard !keyProperties.isEmpty else { return nil }
         var values: [CIMObjectPath.Key] = []
-        values.reserveCapacity(keys.count)
-        for name in keys {
-            guard let value = instance[name], let key = CIMObjectPath.KeyValue(value) else { return nil }
+        values.reserveCapacity(keyProperties.count)
+        for property in keyProperties {
+            guard let value = instance[property.name], let key = CIMObjectPath.KeyValue(value) else { return nil }
             if case .string(let text) = key, text.utf8.contains(where: { $0 < 0x20 }) { return nil }
-            values.append(CIMObjectPath.Key(name: name, value: key))
+            values.append(CIMObjectPath.Key(name: property.name, value: key))
         }
-        return CIMObjectPath(className: layout.className, keys: .keys(values))
+        return CIMObjectPath(className: className, keys: .keys(values))
     }
 }

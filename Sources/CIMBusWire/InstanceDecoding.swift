@@ -22,7 +22,7 @@ extension BodyReader {
                 continue
             }
             let name = try readStringBytes()
-            if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
+            if SystemProperty.isName(name) {
                 try readSystemProperty(name, into: &instance, layout, keeping: keepingSystemProperties)
             } else if let index = layout.slot(named: name, likely: likely) {
                 likely = index + 1
@@ -40,14 +40,14 @@ extension BodyReader {
     private mutating func readSystemProperty(
         _ name: UnsafeRawBufferPointer, into instance: inout CIMInstance, _ layout: ObjectLayout, keeping isKept: Bool
     ) throws {
-        if ObjectLayout.equal(name, SystemProperty.className) {
+        if ObjectLayout.equal(name, SystemProperty.className.rawValue) {
             guard let className = try readVariant().stringValue else { throw ObjectFault("__CLASS is not a string") }
             instance.className = className
-        } else if ObjectLayout.equal(name, SystemProperty.path) {
+        } else if ObjectLayout.equal(name, SystemProperty.path.rawValue) {
             let path = try readVariant()
             instance.path = path.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
-            if isKept { instance.append(name: SystemProperty.path, value: path) }
-        } else if let list = SystemProperty.qualifierList(named: name) {
+            if isKept { instance.append(name: SystemProperty.path.rawValue, value: path) }
+        } else if let list = FeatureList.qualifierList(named: name) {
             try instance.take(try readVariant(), as: list) { name in layout.slot(named: name).map { layout.slots[$0].name } }
         } else if isKept {
             let name = String(decoding: name, as: UTF8.self)
@@ -61,23 +61,8 @@ extension BodyReader {
     /// A value whose type on the wire is the slot's.
     mutating func readValue(of slot: ObjectLayout.Slot) throws -> CIMValue {
         if slot.type.isArray { return try fit(try readArray(of: slot.type.base), slot) }
-        switch slot.type.base {
-        case .boolean: return .boolean(try readBoolean())
-        case .uint8: return .uint8(try readByte())
-        case .sint16: return .sint16(try readInt16())
-        case .uint16: return .uint16(try readUInt16())
-        case .char16: return .char16(try readUInt16())
-        case .uint32: return .uint32(try readUInt32())
-        case .sint32: return .sint32(try readInt32())
-        case .uint64: return .uint64(try readUInt64())
-        case .sint64: return .sint64(try readInt64())
-        case .real64: return .real64(try readDouble())
-        case .string: return .string(try readString())
-        case .real32: return try fit(.real64(try readDouble()), slot)
-        case .sint8: return try fit(.sint16(try readInt16()), slot)
-        case .datetime, .reference: return try fit(.string(try readString()), slot)
-        case .object: return .object(try readInstance(Depth(objects: 1, containers: 4)))
-        }
+        let value = try readScalar(slot.wire.kind)
+        return slot.wire.shown == slot.type.base ? value : try fit(value, slot)
     }
 
     private func fit(_ value: CIMValue, _ slot: ObjectLayout.Slot) throws -> CIMValue {

@@ -119,20 +119,10 @@ public struct LooseArguments: ~Copyable {
             // An HRESULT is a negative number to many: its bits count.
             return (UInt32(exactly: number) ?? Int32(exactly: number).map { UInt32(bitPattern: $0) }).map { .uint32($0) }
         }
-        let base: CIMType? =
-            switch argument.signature.text {
-            case "b": .boolean
-            case "y": .uint8
-            case "n": .sint16
-            case "q": .uint16
-            case "i": .sint32
-            case "u": .uint32
-            case "x": .sint64
-            case "t": .uint64
-            case "d": .real64
-            default: nil
-            }
-        return base.flatMap { value.read(asScalar: $0) }.flatMap { DBusValue($0) }
+        guard argument.signature.isScalar, let type = argument.signature.text.utf8.first.flatMap({ CIMType(wireCode: $0) }) else {
+            return nil
+        }
+        return value.read(asScalar: type).flatMap { DBusValue($0) }
     }
 
     /// What ``Interfaces`` calls an argument that is an HRESULT.

@@ -104,7 +104,7 @@ public struct ObjectChecker: ~Copyable {
         if derived {
             layout.constants.withUnsafeBytes { writer.append(block: $0, phase: 0) }
         } else {
-            writer.append(entry: SystemProperty.className, .string(layout.className))
+            writer.append(.className, .string(layout.className))
         }
         seen.removeAll(keepingCapacity: true)
         seen.append(contentsOf: repeatElement(false, count: layout.slots.count))
@@ -116,15 +116,15 @@ public struct ObjectChecker: ~Copyable {
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()
             let name = try reader.readStringBytes()
-            if name.count > 2, name[0] == UInt8(ascii: "_"), name[1] == UInt8(ascii: "_") {
-                if keepsQualifiers, let list = SystemProperty.qualifierList(named: name) {
+            if SystemProperty.isName(name) {
+                if keepsQualifiers, let list = FeatureList.qualifierList(named: name) {
                     try qualified.take(try reader.readVariant(), as: list) { name in layout.slot(named: name).map { layout.slots[$0].name }
                     }
                     continue
                 }
                 let types = try reader.readSignatureBytes()
                 try reader.skip(types: types)
-                if name.count == 7, CIMName.equal(String(decoding: name, as: UTF8.self), SystemProperty.className) {
+                if CIMName.equal(name, SystemProperty.className.rawValue) {
                     // Two of them would be two classes, one for whoever reads the first and one for the others.
                     guard !hasClass else { throw ObjectFault("__CLASS is there twice") }
                     hasClass = true
@@ -151,9 +151,8 @@ public struct ObjectChecker: ~Copyable {
     /// `__RELPATH` and `__PATH`, made from the keys: a provider's own idea of them does not count.
     private mutating func appendPath(_ layout: ObjectLayout) {
         path.removeAll(keepingCapacity: true)
-        guard let declaration = layout.declaration else { return }
         if layout.keys.isEmpty {
-            guard declaration.isSingleton else { return }
+            guard layout.isSingleton else { return }
             path.append(contentsOf: layout.className.utf8)
             path.append(contentsOf: "=@".utf8)
         } else {
@@ -171,13 +170,13 @@ public struct ObjectChecker: ~Copyable {
         guard derived else { return }
         path.withUnsafeBytes { relative in
             writer.beginDictEntry()
-            writer.append(string: SystemProperty.relativePath)
+            writer.append(string: SystemProperty.relativePath.rawValue)
             writer.beginVariant("s")
             writer.append(stringBytes: relative)
         }
         (layout.pathPrefix + path).withUnsafeBytes { absolute in
             writer.beginDictEntry()
-            writer.append(string: SystemProperty.path)
+            writer.append(string: SystemProperty.path.rawValue)
             writer.beginVariant("s")
             writer.append(stringBytes: absolute)
         }
@@ -186,42 +185,29 @@ public struct ObjectChecker: ~Copyable {
     /// The class an object says it is of: the one expected, or derived from it.
     private mutating func layout(_ reader: borrowing BodyReader, _ end: Int) throws -> ObjectLayout {
         if case .parameters = expectation { return base }
-        var scan = copy reader
-        while !scan.isAtEnd(of: end) {
-            try scan.enterDictEntry()
-            let name = try scan.readStringBytes()
-            let types = try scan.readSignatureBytes()
-            guard name.count == 7, CIMName.equal(String(decoding: name, as: UTF8.self), SystemProperty.className) else {
-                try scan.skip(types: types)
-                continue
-            }
-            guard types.elementsEqual("s".utf8) || types.elementsEqual("o".utf8) else { throw ObjectFault("__CLASS is not a string") }
-            let bytes = try scan.readStringBytes()
-            if ObjectLayout.equal(bytes, last.className) { return last }
-            let className = String(decoding: bytes, as: UTF8.self)
-            guard let layout = lookup(className) else { throw ObjectFault("its class \(className.prefix(255)) does not exist") }
-            guard layout.declaration?.isSameOrDerived(from: base.className) == true else {
-                throw ObjectFault("it is of class \(layout.className), which is neither \(base.className) nor derived from it")
-            }
-            // Its path would be one that nobody answers.
-            guard layout.declaration?.isUnserved == false else {
-                throw ObjectFault("it is of class \(layout.className), which is dynamic and names no provider")
-            }
-            last = layout
-            return layout
+        guard let name = try reader.className(before: end) else { throw ObjectFault("it has no __CLASS") }
+        if ObjectLayout.equal(name, last.className) { return last }
+        let className = String(decoding: name, as: UTF8.self)
+        guard let layout = lookup(className) else { throw ObjectFault("its class \(className.prefix(255)) does not exist") }
+        guard layout.declaration?.isSameOrDerived(from: base.className) == true else {
+            throw ObjectFault("it is of class \(layout.className), which is neither \(base.className) nor derived from it")
         }
-        throw ObjectFault("it has no __CLASS")
+        // Its path would be one that nobody answers.
+        guard layout.declaration?.isUnserved == false else {
+            throw ObjectFault("it is of class \(layout.className), which is dynamic and names no provider")
+        }
+        last = layout
+        return layout
     }
 
     /// Writes one property, in the class's spelling and type.
     private mutating func copy(_ reader: inout BodyReader, _ index: Int, in layout: ObjectLayout) throws {
         let slot = layout.slots[index]
         let key = slot.isKey ? layout.keys.firstIndex(of: index) : nil
-        let wire = slot.type.isArray ? slot.type.base.wireArraySignature : slot.type.base.wireSignature
         var probe = reader
         let signature = try probe.readSignatureBytes()
-        if slot.isPlain, wire.utf8CodeUnitCount == signature.count,
-            signature.elementsEqual(UnsafeBufferPointer(start: wire.utf8Start, count: wire.utf8CodeUnitCount))
+        if slot.wire.isPlain, slot.signature.utf8CodeUnitCount == signature.count,
+            signature.elementsEqual(UnsafeBufferPointer(start: slot.signature.utf8Start, count: slot.signature.utf8CodeUnitCount))
         {
             if let key {
                 let value = try reader.readVariant()
@@ -230,8 +216,8 @@ public struct ObjectChecker: ~Copyable {
             reader = probe
             writer.beginDictEntry()
             writer.append(string: slot.name)
-            writer.beginVariant(wire)
-            return try copyPlain(&reader, slot.type)
+            writer.beginVariant(slot.signature)
+            return try copyPlain(&reader, slot)
         }
         guard let value = try fitted(&reader, slot, in: layout) else { return }
         if let key { keyValues[key] = value }
@@ -240,31 +226,13 @@ public struct ObjectChecker: ~Copyable {
         writer.append(variant: value)
     }
 
-    private mutating func copyPlain(_ reader: inout BodyReader, _ type: CIMTypeReference) throws {
-        guard !type.isArray else {
-            let end = try reader.enterArray(elementAlignment: type.base.wireAlignment)
-            let array = writer.beginArray(elementAlignment: type.base.wireAlignment)
-            while !reader.isAtEnd(of: end) { try copyScalar(&reader, type.base) }
-            try reader.leaveArray(end)
-            return writer.endArray(array)
-        }
-        try copyScalar(&reader, type.base)
-    }
-
-    private mutating func copyScalar(_ reader: inout BodyReader, _ type: CIMType) throws {
-        switch type {
-        case .boolean: writer.append(boolean: try reader.readBoolean())
-        case .uint8: writer.append(byte: try reader.readByte())
-        case .sint8, .sint16: writer.append(int16: try reader.readInt16())
-        case .uint16, .char16: writer.append(uint16: try reader.readUInt16())
-        case .uint32: writer.append(uint32: try reader.readUInt32())
-        case .sint32: writer.append(int32: try reader.readInt32())
-        case .uint64: writer.append(uint64: try reader.readUInt64())
-        case .sint64: writer.append(int64: try reader.readInt64())
-        case .real32, .real64: writer.append(double: try reader.readDouble())
-        case .string, .datetime, .reference: writer.append(stringBytes: try reader.readStringBytes())
-        case .object: throw ObjectFault("an embedded object is not plain")
-        }
+    private mutating func copyPlain(_ reader: inout BodyReader, _ slot: ObjectLayout.Slot) throws {
+        guard slot.type.isArray else { return try writer.append(slot.wire, from: &reader) }
+        let end = try reader.enterArray(elementAlignment: slot.wire.alignment)
+        let array = writer.beginArray(elementAlignment: slot.wire.alignment)
+        while !reader.isAtEnd(of: end) { try writer.append(slot.wire, from: &reader) }
+        try reader.leaveArray(end)
+        writer.endArray(array)
     }
 }
 

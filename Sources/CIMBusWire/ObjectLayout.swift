@@ -9,10 +9,12 @@ public final class ObjectLayout: Sendable {
         var name: String
         var type: CIMTypeReference
         var isKey: Bool
-        /// The value may be copied as it is when the wire type matches: nothing about it needs parsing.
-        var isPlain: Bool
-        /// The value is a string on the wire.
-        let isText: Bool
+        /// How one value of the type lies on the wire: of an array, an element.
+        let wire: WireLayout
+        /// What the whole value takes there.
+        let extent: WireLayout.Extent
+        /// The D-Bus type of the whole value.
+        let signature: StaticString
         /// How an entry of this property starts on the wire: its name, and the type of its variant.
         var prefix: [UInt8]
 
@@ -20,17 +22,12 @@ public final class ObjectLayout: Sendable {
             self.name = name
             self.type = type
             self.isKey = isKey
-            switch type.base {
-            case .string, .datetime, .reference: isText = !type.isArray
-            default: isText = false
-            }
-            switch type.base {
-            case .datetime, .reference, .object, .sint8, .real32: isPlain = false
-            default: isPlain = true
-            }
+            wire = type.base.wireLayout
+            extent = type.isArray ? wire.arrayExtent : wire.extent
+            signature = type.isArray ? wire.arraySignature : wire.signature
             var writer = BodyWriter()
             writer.append(string: name)
-            writer.beginVariant(type.isArray ? type.base.wireArraySignature : type.base.wireSignature)
+            writer.beginVariant(signature)
             prefix = (try? writer.finish()) ?? []
         }
     }
@@ -46,6 +43,8 @@ public final class ObjectLayout: Sendable {
     let keys: [Int]
     /// The class's key properties.
     package let keyProperties: [CIMProperty]
+    /// Whether it is a class with one instance at most, which needs no key.
+    let isSingleton: Bool
     private let positions: [CIMName: Int]
     /// The entry `__CLASS`, with which an object usually starts.
     let classEntry: [UInt8]
@@ -54,7 +53,7 @@ public final class ObjectLayout: Sendable {
     /// The same but for `__CLASS`, each by itself.
     let constantEntries: [(property: ObjectRow.SystemProperties, bytes: [UInt8])]
     /// Where paths in its objects are seen from; nil for parameters of nowhere.
-    let location: CIMLocation?
+    package let location: CIMLocation?
     /// `\\SERVER\root\cimv2:`, which precedes a relative path in `__PATH`.
     let pathPrefix: [UInt8]
 
@@ -67,28 +66,23 @@ public final class ObjectLayout: Sendable {
         slots = declaration.properties.map { Slot($0.name, $0.type, isKey: $0.isKey) }
         keys = declaration.properties.indices.filter { declaration.properties[$0].isKey }
         keyProperties = keys.map { declaration.properties[$0] }
+        isSingleton = declaration.isSingleton
         positions = Self.positions(slots)
-        pathPrefix = Array("\\\\\(server)\\\(namespace.wmiText):".utf8)
-        location = CIMLocation(namespace: namespace, server: server)
-        classEntry = Self.classEntry(className)
-        let values: [(ObjectRow.SystemProperties, String, CIMValue?)] = [
-            (.genus, SystemProperty.genus, .sint32(2)),
-            (.superclass, SystemProperty.superclass, declaration.superclass.map { .string($0) }),
-            (.dynasty, SystemProperty.dynasty, .string(declaration.dynasty)),
-            (.propertyCount, SystemProperty.propertyCount, .sint32(Int32(clamping: declaration.properties.count))),
-            (.derivation, SystemProperty.derivation, .strings(declaration.derivation)),
-            (.server, SystemProperty.server, .string(server)), (.namespace, SystemProperty.namespace, .string(namespace.wmiText)),
-        ]
-        var writer = BodyWriter()
-        writer.append(entry: SystemProperty.className, .string(className))
-        for case (_, let name, let value?) in values { writer.append(entry: name, value) }
-        constants = (try? writer.finish()) ?? []
-        constantEntries = values.compactMap { property, name, value in
-            guard let value else { return nil }
-            var writer = BodyWriter()
-            writer.append(entry: name, value)
-            return (property, (try? writer.finish()) ?? [])
+        let location = CIMLocation(namespace: namespace, server: server)
+        self.location = location
+        pathPrefix = Array(location.pathPrefix.utf8)
+        classEntry = Self.entry(.className, .string(className))
+        let shared: [(property: SystemProperty, value: CIMValue)] = SystemProperty.allCases.compactMap { property in
+            guard property != .className, let value = property.value(ofInstancesOf: declaration, in: location), !value.isNull else {
+                return nil
+            }
+            return (property, value)
         }
+        constantEntries = shared.map { (ObjectRow.SystemProperties($0.property), Self.entry($0.property, $0.value)) }
+        var writer = BodyWriter()
+        writer.append(.className, .string(className))
+        for (property, value) in shared { writer.append(property, value) }
+        constants = (try? writer.finish()) ?? []
     }
 
     /// The layout of a method's in or out parameters: an instance of `__PARAMETERS` (SEMANTICS C.5, R100, R104).
@@ -105,21 +99,22 @@ public final class ObjectLayout: Sendable {
         self.slots = slots
         keys = []
         keyProperties = []
+        isSingleton = false
         positions = Self.positions(slots)
         pathPrefix = []
         constantEntries = []
         self.location = location
-        classEntry = Self.classEntry(className)
+        classEntry = Self.entry(.className, .string(className))
         var writer = BodyWriter()
-        writer.append(entry: SystemProperty.className, .string(className))
-        writer.append(entry: SystemProperty.genus, .sint32(2))
-        writer.append(entry: SystemProperty.propertyCount, .sint32(Int32(clamping: slots.count)))
+        writer.append(.className, .string(className))
+        writer.append(.genus, .sint32(2))
+        writer.append(.propertyCount, .sint32(Int32(clamping: slots.count)))
         constants = (try? writer.finish()) ?? []
     }
 
-    private static func classEntry(_ className: String) -> [UInt8] {
+    private static func entry(_ property: SystemProperty, _ value: CIMValue) -> [UInt8] {
         var writer = BodyWriter()
-        writer.append(entry: SystemProperty.className, .string(className))
+        writer.append(property, value)
         return (try? writer.finish()) ?? []
     }
 

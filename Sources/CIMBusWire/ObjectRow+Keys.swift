@@ -10,16 +10,16 @@ extension ObjectRow {
     public func keys(otherThan path: CIMObjectPath, needsAll: Bool, lookup: ObjectChecker.Lookup) -> String? {
         var differences: [String] = []
         for (property, slot) in zip(layout.keyProperties, layout.keys) {
-            guard let asked = path[key: property.name] else { continue }
+            guard let wanted = path[key: property.name] else { continue }
             let value = value(ofSlot: slot)
-            if value.isNull ? !needsAll : Self.isSame(value, asked, lookup) { continue }
+            if value.isNull ? !needsAll : Self.isSame(value, wanted, lookup) { continue }
             differences.append("\(property.name) = \(value.briefDescription)")
         }
         return differences.isEmpty ? nil : differences.joined(separator: ", ")
     }
 
-    fileprivate static func isSame(_ value: CIMValue, _ asked: CIMObjectPath.KeyValue, _ lookup: ObjectChecker.Lookup) -> Bool {
-        switch (value, value.scalarType.flatMap { asked.value.read(asScalar: $0) }) {
+    fileprivate static func isSame(_ value: CIMValue, _ wanted: CIMObjectPath.KeyValue, _ lookup: ObjectChecker.Lookup) -> Bool {
+        switch (value, value.scalarType.flatMap { wanted.value.read(asScalar: $0) }) {
         case (.datetime(let time), .datetime(let wanted)?): time.compared(to: wanted) == 0
         case (.reference(let path), .reference(let wanted)?): path.namesInstance(of: wanted, lookup: lookup)
         case (_, let wanted?): CIMObjectPath.KeyValue(value) == CIMObjectPath.KeyValue(wanted)

@@ -36,12 +36,12 @@ public struct ObjectRow {
         places = Array(repeating: 0..<0, count: layout.slots.count)
     }
 
-    /// The class that the checked object at `range` says it is of: its first entry.
+    /// The class that the checked object at `range` says it is of.
     public static func className(at range: Range<Int>, in reader: BodyReader) -> String {
         var reader = reader
         reader.move(to: range.lowerBound)
-        guard (try? reader.readStringBytes()) != nil, (try? reader.readSignatureBytes()) != nil else { return "" }
-        return (try? reader.readString()) ?? ""
+        guard let name = try? reader.className(before: range.upperBound) else { return "" }
+        return String(decoding: name, as: UTF8.self)
     }
 
     /// The same for an object in other bytes.
@@ -71,7 +71,7 @@ public struct ObjectRow {
                 let start = reader.position
                 if let slot = layout.match(&reader, from: likely) {
                     let at = reader.position
-                    try skipValue(layout.slots[slot].type)
+                    try reader.skip(layout.slots[slot].extent)
                     keep(start..<reader.position, slot, at)
                     likely = slot + 1
                 } else {
@@ -97,33 +97,21 @@ public struct ObjectRow {
         let at = reader.position
         try reader.skip(types: types)
         let range = start..<reader.position
-        if ObjectLayout.equal(name, SystemProperty.relativePath) {
+        if ObjectLayout.equal(name, SystemProperty.relativePath.rawValue) {
             relativePathAt = at
             entries.append((range, Entry.relativePath))
-        } else if ObjectLayout.equal(name, SystemProperty.path) {
+        } else if ObjectLayout.equal(name, SystemProperty.path.rawValue) {
             pathAt = at
             entries.append((range, Entry.path))
         } else if let slot = layout.slot(named: name, likely: likely) {
             keep(range, slot, at)
             return slot + 1
-        } else if SystemProperty.qualifierList(named: name) != nil {
+        } else if FeatureList.qualifierList(named: name) != nil {
             entries.append((range, Entry.qualifiers))
         } else {
             entries.append((range, Entry.other))
         }
         return likely
-    }
-
-    private mutating func skipValue(_ type: CIMTypeReference) throws(DBusDecodingError) {
-        if type.isArray { return try reader.skipArray(elementAlignment: type.base.wireAlignment) }
-        switch type.base {
-        case .boolean, .uint32, .sint32: try reader.skipFixed(4)
-        case .uint8: try reader.skipFixed(1)
-        case .sint8, .sint16, .uint16, .char16: try reader.skipFixed(2)
-        case .uint64, .sint64, .real32, .real64: try reader.skipFixed(8)
-        case .string, .datetime, .reference: _ = try reader.readStringBytes()
-        case .object: try reader.skipArray(elementAlignment: 8)
-        }
     }
 
     // MARK: - Values
@@ -174,16 +162,18 @@ public struct ObjectRow {
         /// Those it has.
         public static let all = Self(rawValue: .max)
 
-        private static let named: [CIMName: Self] = [
-            CIMName(SystemProperty.genus): .genus, CIMName(SystemProperty.superclass): .superclass,
-            CIMName(SystemProperty.dynasty): .dynasty, CIMName(SystemProperty.propertyCount): .propertyCount,
-            CIMName(SystemProperty.derivation): .derivation, CIMName(SystemProperty.server): .server,
-            CIMName(SystemProperty.namespace): .namespace, CIMName(SystemProperty.relativePath): .relativePath,
-            CIMName(SystemProperty.path): .path,
+        private static let bits: [SystemProperty: Self] = [
+            .genus: .genus, .superclass: .superclass, .dynasty: .dynasty, .propertyCount: .propertyCount, .derivation: .derivation,
+            .server: .server, .namespace: .namespace, .relativePath: .relativePath, .path: .path,
         ]
 
+        /// One of them; none for `__CLASS`.
+        init(_ property: SystemProperty) { self = Self.bits[property] ?? [] }
+
         /// Those with these names, in any case.
-        public init(named names: [String]) { self = names.reduce(into: []) { $0.formUnion(Self.named[CIMName($1)] ?? []) } }
+        public init(named names: [String]) {
+            self = names.reduce(into: []) { if let property = SystemProperty(CIMName($1)) { $0.formUnion(Self(property)) } }
+        }
     }
 
     /// Writes the object with the slots that are kept; nil keeps all.
@@ -213,10 +203,10 @@ public struct ObjectRow {
     /// in lower case, since paths compare without case (SEMANTICS H.1). That is nothing for a singleton. False when a key is NULL, or the class
     /// has none.
     public func appendKey(to key: inout [UInt8]) -> Bool {
-        if layout.keys.isEmpty { return layout.declaration?.isSingleton ?? false }
+        if layout.keys.isEmpty { return layout.isSingleton }
         for slot in layout.keys {
             guard values[slot] > 0 else { return false }
-            if layout.slots[slot].isText {
+            if layout.slots[slot].extent == .text {
                 var reader = reader
                 reader.move(to: values[slot])
                 guard let text = try? reader.readStringBytes() else { return false }

@@ -65,7 +65,7 @@ extension CIMError {
 extension DBusValue {
     /// An instance as `a{sv}`.
     public init(instance: CIMInstance) {
-        var entries: [(String, DBusValue)] = [(SystemProperty.className, .string(instance.className))]
+        var entries: [(String, DBusValue)] = [(SystemProperty.className.rawValue, .string(instance.className))]
         for property in instance.properties {
             if let value = DBusValue(property.value) { entries.append((property.name, value)) }
         }
@@ -92,7 +92,7 @@ extension DBusValue {
         case .reference(let value): self = .string(value.path)
         case .object(let value): self = DBusValue(instance: value)
         case .array(let base, let elements):
-            self = .array(element: Signature(verified: base.wireSignature.description), elements.compactMap { DBusValue($0) })
+            self = .array(element: Signature(verified: base.wireLayout.signature.description), elements.compactMap { DBusValue($0) })
         }
     }
 }

@@ -37,19 +37,10 @@ extension BodyReader {
     private mutating func readValue(_ signature: UnsafeRawBufferPointer, _ depth: Depth) throws -> CIMValue {
         if signature.count == 1 {
             switch signature[0] {
-            case UInt8(ascii: "b"): return .boolean(try readBoolean())
-            case UInt8(ascii: "y"): return .uint8(try readByte())
-            case UInt8(ascii: "n"): return .sint16(try readInt16())
-            case UInt8(ascii: "q"): return .uint16(try readUInt16())
-            case UInt8(ascii: "i"): return .sint32(try readInt32())
-            case UInt8(ascii: "u"): return .uint32(try readUInt32())
-            case UInt8(ascii: "x"): return .sint64(try readInt64())
-            case UInt8(ascii: "t"): return .uint64(try readUInt64())
-            case UInt8(ascii: "d"): return .real64(try readDouble())
-            case UInt8(ascii: "s"), UInt8(ascii: "o"): return .string(try readString())
+            case UInt8(ascii: "o"): return .string(try readString())
             case UInt8(ascii: "g"): return .string(String(decoding: try readSignatureBytes(), as: UTF8.self))
             case UInt8(ascii: "v"): return try readVariant(try depth.inside(1))
-            default: break
+            case let code: if let type = CIMType(wireCode: code) { return try readScalar(type.wireLayout.kind) }
             }
         } else if signature.count >= 2, signature[0] == UInt8(ascii: "a") {
             if let array = try readArray(UnsafeRawBufferPointer(rebasing: signature.dropFirst()), depth) { return array }
@@ -60,16 +51,7 @@ extension BodyReader {
     /// An array of this element type, or the object that a dictionary is. Nil for what no CIM value has.
     private mutating func readArray(_ element: UnsafeRawBufferPointer, _ depth: Depth) throws -> CIMValue? {
         switch element[0] {
-        case UInt8(ascii: "b"): return try readArray(of: .boolean)
-        case UInt8(ascii: "y"): return try readArray(of: .uint8)
-        case UInt8(ascii: "n"): return try readArray(of: .sint16)
-        case UInt8(ascii: "q"): return try readArray(of: .uint16)
-        case UInt8(ascii: "i"): return try readArray(of: .sint32)
-        case UInt8(ascii: "u"): return try readArray(of: .uint32)
-        case UInt8(ascii: "x"): return try readArray(of: .sint64)
-        case UInt8(ascii: "t"): return try readArray(of: .uint64)
-        case UInt8(ascii: "d"): return try readArray(of: .real64)
-        case UInt8(ascii: "s"), UInt8(ascii: "o"): return try readArray(of: .string)
+        case UInt8(ascii: "o"): return try readArray(of: .string)
         case UInt8(ascii: "v"):
             // What dynamic languages send for a list whose type they do not know.
             let inside = try depth.inside(2)
@@ -93,7 +75,7 @@ extension BodyReader {
                 }
                 return array
             }
-        default: break
+        case let code: if let type = CIMType(wireCode: code) { return try readArray(of: type) }
         }
         // An empty array fits every array.
         let end = try enterArray(elementAlignment: Signature(verified: String(decoding: element.prefix(1), as: UTF8.self)).alignment)
@@ -108,26 +90,19 @@ extension BodyReader {
 
     /// The elements of an array of a known type, in the type that the wire has for it.
     mutating func readArray(of type: CIMType) throws -> CIMValue {
-        switch type {
-        case .boolean: try readArray(.boolean) { .boolean(try $0.readBoolean()) }
-        case .uint8: .array(of: .uint8, try readByteArray().map { .uint8($0) })
-        case .sint8, .sint16: try readArray(.sint16) { .sint16(try $0.readInt16()) }
-        case .uint16, .char16: try readArray(.uint16) { .uint16(try $0.readUInt16()) }
-        case .sint32: try readArray(.sint32) { .sint32(try $0.readInt32()) }
-        case .uint32: try readArray(.uint32) { .uint32(try $0.readUInt32()) }
-        case .sint64: try readArray(.sint64) { .sint64(try $0.readInt64()) }
-        case .uint64: try readArray(.uint64) { .uint64(try $0.readUInt64()) }
-        case .real32, .real64: try readArray(.real64) { .real64(try $0.readDouble()) }
-        case .string, .datetime, .reference: try readArray(.string) { .string(try $0.readString()) }
-        case .object: .array(of: .object, try readInstances(Depth(objects: 1, containers: 4)).map { .object($0) })
+        let layout = type.wireLayout
+        switch layout.kind {
+        case .byte: return .array(of: .uint8, try readByteArray().map { .uint8($0) })
+        case .dictionary: return .array(of: .object, try readInstances(Depth(objects: 1, containers: 4)).map { .object($0) })
+        default: return try readArray(layout.shown, alignment: layout.alignment) { try $0.readScalar(layout.kind) }
         }
     }
 
-    /// - Parameter alignment: of an element; nil: that of the type.
+    /// - Parameter alignment: of an element.
     private mutating func readArray(
-        _ type: CIMType, alignment: Int? = nil, _ element: (inout BodyReader) throws -> CIMValue
+        _ type: CIMType, alignment: Int, _ element: (inout BodyReader) throws -> CIMValue
     ) throws -> CIMValue {
-        let end = try enterArray(elementAlignment: alignment ?? type.wireAlignment)
+        let end = try enterArray(elementAlignment: alignment)
         var elements: [CIMValue] = []
         while !isAtEnd(of: end) { elements.append(try element(&self)) }
         try leaveArray(end)
@@ -155,9 +130,9 @@ extension BodyReader {
             let inside = try depth.inside(2)
             let isVariant = type.map { $0.count == 1 && $0[0] == UInt8(ascii: "v") } ?? true
             let value = if let type, !isVariant { try readValue(type, inside) } else { try readVariant(inside) }
-            if CIMName.equal(name, SystemProperty.className) {
+            if CIMName.equal(name, SystemProperty.className.rawValue) {
                 instance.className = value.stringValue ?? ""
-            } else if CIMName.equal(name, SystemProperty.path) {
+            } else if CIMName.equal(name, SystemProperty.path.rawValue) {
                 instance.path = value.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
             } else if !name.hasPrefix("__") {
                 instance.append(name: name, value: value)

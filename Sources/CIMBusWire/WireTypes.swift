@@ -70,13 +70,3 @@ enum WireTypes {
         return object
     }
 }
-
-extension CIMType {
-    /// Whether a value without a class to say more is read as another type: the wire has one type for several.
-    var isHiddenByWire: Bool {
-        switch self {
-        case .sint8, .char16, .real32, .datetime, .reference: true
-        default: false
-        }
-    }
-}

@@ -27,7 +27,7 @@ public struct MOFAliases {
     private var paths: [CIMName: CIMObjectPath] = [:]
     private var objects: [CIMName: Object] = [:]
 
-    /// How many objects the declaration that is being resolved holds so far.
+    /// How many objects the declaration holds whose aliases are being replaced, so far.
     private var count = 0
 
     /// The declarations whose instances are values of others.
@@ -49,7 +49,9 @@ public struct MOFAliases {
     ///   instance; QuotaViolation for more than 65,536 objects in one. The cause is a `MOFError` where the place is known.
     ///
     /// A path has a namespace only where that is another than the declaration's own. Values of an instance whose class is unknown stay texts.
-    public mutating func resolve(_ declaration: MOFDeclaration, classNamed: ClassNamed) throws(CIMError) -> MOFDeclaration {
+    public mutating func replacingAliases(
+        in declaration: MOFDeclaration, classNamed: ClassNamed
+    ) throws(CIMError) -> MOFDeclaration {
         var result = declaration
         count = 0
         switch declaration.content {
@@ -191,7 +193,7 @@ public struct MOFAliases {
         of reference: MOFAliasReference, as type: CIMTypeReference, in declaration: MOFDeclaration, _ classNamed: ClassNamed
     ) throws(CIMError) -> CIMValue {
         guard type.base == .object else { return .reference(try path(for: reference, in: declaration, chain: 0, classNamed)) }
-        let index = try target(of: reference, in: declaration)
+        let index = try index(of: reference, in: declaration)
         let alias = CIMName(reference.alias)
         if case .known(let instance, let size)? = objects[alias] {
             try add(size, to: "$\(Token.brief(reference.alias))")
@@ -204,15 +206,15 @@ public struct MOFAliases {
         guard objects.values.lazy.filter({ if case .unfinished = $0 { true } else { false } }).count < MOFParser.maximumNesting else {
             throw failure(reference, in: declaration, "objects in objects more than \(MOFParser.maximumNesting) deep")
         }
-        let target = unit.declarations[index]
-        guard case .instance(let declared) = target.content else {
+        let named = unit.declarations[index]
+        guard case .instance(let declared) = named.content else {
             throw failure(reference, in: declaration, "$\(Token.brief(reference.alias)) is a class, and the value must be an instance")
         }
         embedded.insert(index)
         objects[alias] = .unfinished
         let before = count
         try add(1, to: "$\(Token.brief(reference.alias))")
-        let instance = try instance(of: declared, in: target, classNamed)
+        let instance = try instance(of: declared, in: named, classNamed)
         objects[alias] = .known(instance, count: count - before)
         return .object(instance)
     }
@@ -223,7 +225,8 @@ public struct MOFAliases {
         return CIMError(status, message, cause: place)
     }
 
-    private func target(of reference: MOFAliasReference, in declaration: MOFDeclaration) throws(CIMError) -> Int {
+    /// Where in the text the declaration is that has the alias.
+    private func index(of reference: MOFAliasReference, in declaration: MOFDeclaration) throws(CIMError) -> Int {
         guard let index = declared[CIMName(reference.alias)] else {
             throw failure(reference, in: declaration, "nothing has the alias $\(Token.brief(reference.alias))")
         }
@@ -233,42 +236,42 @@ public struct MOFAliases {
     private mutating func path(
         for reference: MOFAliasReference, in declaration: MOFDeclaration, chain: Int, _ classNamed: ClassNamed
     ) throws(CIMError) -> CIMObjectPath {
-        let index = try target(of: reference, in: declaration)
+        let index = try index(of: reference, in: declaration)
         guard chain < MOFAliases.maximumChain else {
             throw failure(reference, in: declaration, "the keys that lead to $\(Token.brief(reference.alias)) go in a circle or too deep")
         }
-        let target = unit.declarations[index]
-        var path = try path(of: target, alias: reference.alias, chain: chain, classNamed)
-        let namespace = target.namespace ?? home
+        let named = unit.declarations[index]
+        var path = try path(of: named, alias: reference.alias, chain: chain, classNamed)
+        let namespace = named.namespace ?? home
         if namespace != declaration.namespace ?? home { path.namespace = namespace?.text }
         return path
     }
 
     private mutating func path(
-        of target: MOFDeclaration, alias: String, chain: Int, _ classNamed: ClassNamed
+        of named: MOFDeclaration, alias: String, chain: Int, _ classNamed: ClassNamed
     ) throws(CIMError) -> CIMObjectPath {
         if let known = paths[CIMName(alias)] { return known }
         let path: CIMObjectPath
-        switch target.content {
+        switch named.content {
         case .class(let declared):
             path = CIMObjectPath(className: declared.name)
         case .instance(let declared):
-            guard let declaration = classNamed(declared.instance.className, target.namespace) else {
+            guard let declaration = classNamed(declared.instance.className, named.namespace) else {
                 throw CIMError(
                     .invalidClass,
-                    "\(target.file), line \(target.firstLine): the instance with the alias $\(Token.brief(alias)) is of class "
+                    "\(named.file), line \(named.firstLine): the instance with the alias $\(Token.brief(alias)) is of class "
                         + "\(Token.brief(declared.instance.className)), which is unknown")
             }
             var instance = declared.instance
             for reference in declared.aliasReferences where declaration.property(named: reference.property)?.isKey ?? false {
-                let inner = try self.path(for: reference, in: target, chain: chain + 1, classNamed)
+                let inner = try self.path(for: reference, in: named, chain: chain + 1, classNamed)
                 instance[reference.property] = .reference(inner)
             }
             // What an instance in MOF leaves out, the class says.
             for key in declaration.keyProperties where instance[key.name] == nil { instance[key.name] = key.defaultValue }
             path = try instance.path(in: declaration)
         default:
-            throw CIMError(.mofInvalidInstanceDeclaration, "\(target.file), line \(target.firstLine): nothing that an alias can name")
+            throw CIMError(.mofInvalidInstanceDeclaration, "\(named.file), line \(named.firstLine): nothing that an alias can name")
         }
         paths[CIMName(alias)] = path
         return path
@@ -281,7 +284,9 @@ extension MOFUnit {
         var aliases = MOFAliases(self)
         var resolved: [CIMInstance] = []
         for declaration in declarations {
-            if case .instance(let declared) = try aliases.resolve(declaration, classNamed: { name, _ in classNamed(name) }).content {
+            if case .instance(let declared) = try aliases.replacingAliases(in: declaration, classNamed: { name, _ in classNamed(name) })
+                .content
+            {
                 resolved.append(declared.instance)
             }
         }

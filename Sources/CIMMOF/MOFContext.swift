@@ -19,12 +19,12 @@ public struct MOFContext {
     public var limits: MOFLimits
 
     /// What `#pragma classflags` and `instanceflags` start from.
-    public var classFlags: MOFUpdateFlags
-    public var instanceFlags: MOFUpdateFlags
+    public var classFlags: ChangeFlags
+    public var instanceFlags: ChangeFlags
 
     public init(
         namespace: CIMNamespaceName? = nil, include: Include? = nil, qualifierType: @escaping QualifierTypes = { _, _ in nil },
-        classFlags: MOFUpdateFlags = [], instanceFlags: MOFUpdateFlags = [], limits: MOFLimits = MOFLimits()
+        classFlags: ChangeFlags = [], instanceFlags: ChangeFlags = [], limits: MOFLimits = MOFLimits()
     ) {
         self.namespace = namespace
         self.include = include
@@ -33,4 +33,33 @@ public struct MOFContext {
         self.instanceFlags = instanceFlags
         self.limits = limits
     }
+}
+
+/// A MOF text and what errors call it.
+public struct MOFSource: Hashable, Sendable {
+    /// The name, the same for the same file: cycles of includes are found by it.
+    public var file: String
+    public var text: String
+
+    public init(file: String, text: String) {
+        self.file = file
+        self.text = text
+    }
+}
+
+/// How much a compilation may take, so that no text can take everything.
+public struct MOFLimits: Hashable, Sendable {
+    /// The bytes of all texts together, each counted as often as it is included.
+    public var bytes = 64 << 20
+
+    /// How deep files may include files.
+    public var includeDepth = 32
+
+    /// After how many errors the compiler stops.
+    public var errors = 20
+
+    /// How many warnings are kept.
+    public var warnings = 100_000
+
+    public init() {}
 }

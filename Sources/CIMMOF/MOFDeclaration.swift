@@ -21,7 +21,7 @@ public struct MOFDeclaration: Hashable, Sendable {
     public var namespace: CIMNamespaceName?
 
     /// What `#pragma classflags` or `instanceflags` said last, for a class or an instance; empty for anything else.
-    public var flags: MOFUpdateFlags = []
+    public var flags: ChangeFlags = []
 
     /// The name after `as $` of a class or an instance.
     public var alias: String?
@@ -40,7 +40,7 @@ public struct MOFDeclaration: Hashable, Sendable {
     public var lastLine: Int
 
     public init(
-        content: Content, namespace: CIMNamespaceName? = nil, flags: MOFUpdateFlags = [], alias: String? = nil,
+        content: Content, namespace: CIMNamespaceName? = nil, flags: ChangeFlags = [], alias: String? = nil,
         aliasReferences: [MOFAliasReference] = [], classUses: [MOFClassUse] = [], file: String = "<buffer>", firstLine: Int = 1,
         lastLine: Int = 1
     ) {

@@ -1,6 +1,8 @@
 import CIM
 
 /// Why a text is not MOF, and where.
+///
+/// Theirs: the fault of the text's author. In a text of CIMBus's own it is ours, which a test rules out.
 public struct MOFError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What the caller called the text.
     public var file: String
@@ -27,4 +29,27 @@ public struct MOFError: Error, Hashable, Sendable, CustomStringConvertible {
 
     /// "file:line:column: 0x80044002: message".
     public var description: String { "\(file):\(line):\(column): \(status.hex): \(message)" }
+}
+
+/// Everything that is wrong with a MOF text, up to the limit of its compilation. Theirs, as each ``MOFError`` in it.
+public struct MOFErrors: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The error that was found first.
+    public let first: MOFError
+
+    /// All of them, in the order they were found.
+    public let errors: [MOFError]
+
+    /// Whether there may be more: the compiler stopped at its limit.
+    public let isTruncated: Bool
+
+    /// Nil when there is no error.
+    init?(_ errors: [MOFError], isTruncated: Bool) {
+        guard let first = errors.first else { return nil }
+        self.first = first
+        self.errors = errors
+        self.isTruncated = isTruncated
+    }
+
+    /// One line for each.
+    public var description: String { errors.map(\.description).joined(separator: "\n") }
 }

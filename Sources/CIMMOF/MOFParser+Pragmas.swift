@@ -33,9 +33,9 @@ extension MOFParser {
         case "locale", "instancelocale":
             _ = try arguments(.mofInvalidPragma, what: "a locale", counts: 1...1)
         case "classflags":
-            if let flags = try flags(of: MOFUpdateFlags.classWords) { classFlags = flags }
+            if let flags = try flags(of: ChangeFlags.classWords) { classFlags = flags }
         case "instanceflags":
-            if let flags = try flags(of: MOFUpdateFlags.instanceWords) { instanceFlags = flags }
+            if let flags = try flags(of: ChangeFlags.instanceWords) { instanceFlags = flags }
         case "deleteclass": try deleteClass(firstLine: start.line)
         case "deleteinstance": try deleteInstance(firstLine: start.line)
         case "autorecover":
@@ -100,11 +100,11 @@ extension MOFParser {
     }
 
     /// Words in strings or outside, with commas inside the strings or between them. Nil when they contradict each other, which is reported.
-    private mutating func flags(of words: [(name: String, flag: MOFUpdateFlags)]) throws(MOFError) -> MOFUpdateFlags? {
+    private mutating func flags(of words: [(name: String, flag: ChangeFlags)]) throws(MOFError) -> ChangeFlags? {
         let place = token.place
         let known = words.map(\.name).joined(separator: ", ")
         guard let found = try arguments(.mofInvalidFlagsSyntax, what: "some of \(known)", counts: 0...8) else { return nil }
-        var flags: MOFUpdateFlags = []
+        var flags: ChangeFlags = []
         for argument in found {
             for word in argument.text.utf8.split(whereSeparator: { $0 == 0x2C || $0 == 0x20 || $0 == 0x09 }) {
                 let word = String(decoding: Array(word), as: UTF8.self)
@@ -115,7 +115,7 @@ extension MOFParser {
                 flags.insert(flag)
             }
         }
-        for pair in [[.createOnly, .updateOnly], [.safeUpdate, .forceUpdate]] as [MOFUpdateFlags] where flags.isSuperset(of: pair) {
+        if flags.contradiction != nil {
             report(failure(.mofInvalidFlagsSyntax, "expected flags that do not contradict each other", at: place))
             return nil
         }
@@ -151,4 +151,14 @@ extension MOFParser {
         report(failure(status, "expected FAIL or NOFAIL, found '\(Token.brief(word))'", at: place))
         return nil
     }
+}
+
+extension ChangeFlags {
+    /// The words of `#pragma classflags`.
+    static let classWords: [(name: String, flag: ChangeFlags)] = [
+        ("createonly", .createOnly), ("updateonly", .updateOnly), ("safeupdate", .safeUpdate), ("forceupdate", .forceUpdate),
+    ]
+
+    /// The words of `#pragma instanceflags`.
+    static let instanceWords: [(name: String, flag: ChangeFlags)] = [("createonly", .createOnly), ("updateonly", .updateOnly)]
 }

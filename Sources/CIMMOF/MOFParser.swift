@@ -26,8 +26,8 @@ public struct MOFParser {
 
     let context: MOFContext
     var namespace: CIMNamespaceName?
-    var classFlags: MOFUpdateFlags
-    var instanceFlags: MOFUpdateFlags
+    var classFlags: ChangeFlags
+    var instanceFlags: ChangeFlags
     var unit = MOFUnit()
 
     /// What the amendment pragma said, and the namespaces whose namespace for that locale was declared.
@@ -143,12 +143,29 @@ public struct MOFParser {
     }
 
     mutating func append(
-        _ content: MOFDeclaration.Content, flags: MOFUpdateFlags = [], alias: String? = nil, references: [MOFAliasReference] = [],
+        _ content: MOFDeclaration.Content, flags: ChangeFlags = [], alias: String? = nil, references: [MOFAliasReference] = [],
         classUses: [MOFClassUse] = [], firstLine: Int
     ) {
         unit.declarations.append(
             MOFDeclaration(
                 content: content, namespace: namespace, flags: flags, alias: alias, aliasReferences: references, classUses: classUses,
                 file: lexer.file, firstLine: firstLine, lastLine: lastLine))
+    }
+}
+
+/// What came of reading a text: a unit, or errors and what could be read in spite of them.
+struct MOFCompilation {
+    var unit: MOFUnit
+    var errors: [MOFError]
+
+    /// How many tokens were cut: what the time is proportional to.
+    var steps: Int
+
+    init(_ source: MOFSource, in context: MOFContext) {
+        var parser = MOFParser(source, in: context)
+        parser.run()
+        unit = parser.unit
+        errors = parser.errors
+        steps = parser.finishedSteps
     }
 }

@@ -8,8 +8,8 @@ extension MOFWriter {
     public static func write(_ unit: MOFUnit, knowing types: @escaping MOFContext.QualifierTypes = { _, _ in nil }) -> String {
         var known = QualifierTypes(outside: types)
         var namespace: CIMNamespaceName?
-        var classFlags: MOFUpdateFlags = []
-        var instanceFlags: MOFUpdateFlags = []
+        var classFlags: ChangeFlags = []
+        var instanceFlags: ChangeFlags = []
         var text = unit.isAutorecovered ? "#pragma autorecover\n" : ""
         for declaration in unit.declarations {
             if let named = declaration.namespace, named != namespace {
@@ -21,7 +21,7 @@ extension MOFWriter {
             case .class(let declared):
                 if declaration.flags != classFlags {
                     classFlags = declaration.flags
-                    text += flags("classflags", classFlags, MOFUpdateFlags.classWords)
+                    text += flags("classflags", classFlags, ChangeFlags.classWords)
                 }
                 text += write(declared, alias: declaration.alias, references: declaration.aliasReferences) { name in
                     known.type(named: name, in: namespace)
@@ -29,7 +29,7 @@ extension MOFWriter {
             case .instance(let declared):
                 if declaration.flags != instanceFlags {
                     instanceFlags = declaration.flags
-                    text += flags("instanceflags", instanceFlags, MOFUpdateFlags.instanceWords)
+                    text += flags("instanceflags", instanceFlags, ChangeFlags.instanceWords)
                 }
                 text += write(declared) { name in known.type(named: name, in: namespace) }
             case .qualifierType(let declared):
@@ -44,7 +44,7 @@ extension MOFWriter {
         return text
     }
 
-    private static func flags(_ pragma: String, _ flags: MOFUpdateFlags, _ words: [(name: String, flag: MOFUpdateFlags)]) -> String {
+    private static func flags(_ pragma: String, _ flags: ChangeFlags, _ words: [(name: String, flag: ChangeFlags)]) -> String {
         "#pragma \(pragma)(\(words.filter { flags.contains($0.flag) }.map { "\"\($0.name)\"" }.joined(separator: ", ")))\n"
     }
 }

@@ -7,30 +7,22 @@ struct QualifierTypes {
         var name: CIMName
     }
 
-    private enum Answer {
-        case known(CIMQualifierType)
-        case unknown
-    }
-
     private let outside: MOFContext.QualifierTypes
-    private var answers: [Place: Answer] = [:]
+    /// What was declared or looked up; nil for a name that nobody has declared.
+    private var found: [Place: CIMQualifierType?] = [:]
 
     init(outside: @escaping MOFContext.QualifierTypes) { self.outside = outside }
 
     mutating func declare(_ type: CIMQualifierType, in namespace: CIMNamespaceName?) {
-        answers[Place(namespace: namespace, name: CIMName(type.name))] = .known(type)
+        found[Place(namespace: namespace, name: CIMName(type.name))] = .some(type)
     }
 
     /// Asks outside once for each name.
     mutating func type(named name: String, in namespace: CIMNamespaceName?) -> CIMQualifierType? {
         let place = Place(namespace: namespace, name: CIMName(name))
-        switch answers[place] {
-        case .known(let type)?: return type
-        case .unknown?: return nil
-        case nil:
-            let type = outside(name, namespace)
-            answers[place] = type.map { .known($0) } ?? .unknown
-            return type
-        }
+        if let known = found[place] { return known }
+        let type = outside(name, namespace)
+        found[place] = .some(type)
+        return type
     }
 }

@@ -48,15 +48,15 @@ public struct QueryPlan: Hashable, Sendable {
         let conjuncts = query.typedCondition?.conjuncts ?? []
         let named = isShallow ? query.declaration.name : QueryPlan.requiredClass(conjuncts)
         onlyClass = named
-        var asked = sources.filter { $0.declaration.isSameOrDerived(from: query.declaration.name) }
+        var contributing = sources.filter { $0.declaration.isSameOrDerived(from: query.declaration.name) }
         if let named, let exact = sources.first(where: { CIMName.equal($0.declaration.name, named) }) {
             // A source of an ancestor has a share in the object. Where the class has no source of its own, any may have it.
-            asked = asked.filter { exact.declaration.isSameOrDerived(from: $0.declaration.name) }
+            contributing = contributing.filter { exact.declaration.isSameOrDerived(from: $0.declaration.name) }
         }
-        if query.condition?.isNeverTrue ?? false { asked = [] }
-        merges = asked.overlap
+        if query.condition?.isNeverTrue ?? false { contributing = [] }
+        merges = contributing.overlap
         let key = KeyLookup(query)
-        steps = asked.map { [merges] in QueryPlan.step(query, conjuncts, source: $0, key: key, merges: merges) }
+        steps = contributing.map { [merges] in QueryPlan.step(query, conjuncts, source: $0, key: key, merges: merges) }
     }
 
     private static func step(

@@ -21,10 +21,11 @@ struct Checksum: Sendable {
     var value: UInt32 { ~state }
 
     /// Over the columns that say where a row belongs, and over what it holds.
-    static func ofRow(_ columns: [String], _ body: [UInt8]) -> UInt32 {
+    /// As the tables hold it.
+    static func ofRow(_ columns: [String], _ body: [UInt8]) -> Int64 {
         var checksum = Checksum()
         for column in columns { checksum.add(column) }
         checksum.add(body)
-        return checksum.value
+        return Int64(checksum.value)
     }
 }

@@ -29,7 +29,8 @@ extension MOFUnit {
         changes.reserveCapacity(declarations.count)
         for (index, declaration) in unit.declarations.enumerated() {
             do throws(CIMError) {
-                let resolved = try aliases.resolve(declaration) { name, namespace in staged.class(name, in: namespace ?? home) }
+                let resolved = try aliases.replacingAliases(in: declaration) { name, namespace in staged.class(name, in: namespace ?? home)
+                }
                 changes.append(resolved.change(in: home))
             } catch {
                 throw error.failed(at: index)
@@ -83,7 +84,7 @@ extension Schema {
             let namespace = declaration.namespace ?? home
             switch declaration.content {
             case .class(let declared):
-                _ = try? staged.putClass(declared, in: namespace, flags: .forceMode) { _ in false }
+                _ = try? staged.putClass(declared, in: namespace, flags: .forceUpdate) { _ in false }
             case .instance(let declared) where CIMName.equal(declared.instance.className, "__NAMESPACE"):
                 if let name = try? staged.namespace(named: declared.instance["Name"], in: namespace) {
                     _ = try? staged.createNamespace(name, flags: [])
@@ -111,7 +112,7 @@ extension MOFDeclaration {
 
     fileprivate func change(in home: CIMNamespaceName) -> RepositoryChange {
         let place = namespace ?? home
-        let flags = ChangeFlags(rawValue: Int32(truncatingIfNeeded: flags.rawValue)).intersection(.all)
+        let flags = flags.intersection(.all)
         return switch content {
         case .class(let declared): .putClass(declared, in: place, flags: flags)
         case .instance(let declared): .putInstance(declared.instance, in: place, flags: flags)

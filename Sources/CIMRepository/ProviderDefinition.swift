@@ -61,7 +61,7 @@ public struct ProviderDefinition: Hashable, Sendable {
     }
 
     /// A decoupled provider: a process of its own that registers (SEMANTICS D.5).
-    public var isDecoupled: Bool { hostingModel?.foldedName.hasPrefix("decoupled:") ?? false }
+    public var isDecoupled: Bool { hostingModel.map { CIMName.hasPrefix($0, "decoupled:") } ?? false }
 }
 
 extension ProviderDefinition {
@@ -107,7 +107,7 @@ extension ProviderDefinition {
     }
 
     private mutating func add(registration: CIMInstance) {
-        switch registration.className.foldedName {
+        switch CIMName.folded(registration.className) {
         case "__instanceproviderregistration":
             var support = Support()
             support.get = registration["SupportsGet"]?.boolValue ?? false

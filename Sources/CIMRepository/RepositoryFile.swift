@@ -37,16 +37,10 @@ enum RepositoryFile {
         }
         let new = path + ".new"
         for leftover in [new, new + "-journal"] { unlink(leftover) }
-        do {
+        try run(path) {
             let queue = try DatabaseQueue(path: new, configuration: configuration(maximumBytes: maximumBytes))
             try queue.writeWithoutTransaction { database in try initialize(Storage(database: database, place: path)) }
             try queue.close()
-        } catch let error as CIMError {
-            throw error
-        } catch let error as DatabaseError {
-            throw RepositoryFile.error(error, place: path)
-        } catch {
-            throw CIMError(.criticalError, "repository \(path): \(error)")
         }
         unlink(new + "-journal")
         // What the namespaces' rights protect, the file must not give away. The journal gets the same mode.
@@ -102,6 +96,20 @@ enum RepositoryFile {
 
     // MARK: - Errors
 
+    /// Works on the database; SQLite's errors become the repository's.
+    /// - Parameter place: how errors call the repository.
+    static func run<Value>(_ place: String, _ work: () throws -> Value) throws(CIMError) -> Value {
+        do {
+            return try work()
+        } catch let error as CIMError {
+            throw error
+        } catch let error as DatabaseError {
+            throw RepositoryFile.error(error, place: place)
+        } catch {
+            throw CIMError(.criticalError, "repository \(place): \(error)")
+        }
+    }
+
     /// What SQLite's error means for the repository.
     static func error(_ error: DatabaseError, place: String) -> CIMError {
         let text = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
@@ -109,8 +117,7 @@ enum RepositoryFile {
         case .SQLITE_CORRUPT, .SQLITE_NOTADB:
             return CIMError(
                 .criticalError,
-                "repository \(place) is damaged, or no repository: \(text); nothing of it is served. Put back a copy of the file, or move it "
-                    + "away and compile the MOF files again")
+                "repository \(place) is damaged, or no repository: \(text); \(Storage.damageAdvice)")
         case _ where error.resultCode == .SQLITE_NOMEM || error.extendedResultCode == .SQLITE_IOERR_NOMEM:
             return CIMError(
                 .outOfMemory,

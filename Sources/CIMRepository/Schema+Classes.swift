@@ -46,7 +46,7 @@ extension Schema {
         if new.resolved == old.resolved, new.resolved.name == old.resolved.name { return ClassEffect() }
         let below = place.descendants(of: declared.name)
         if new.resolved.withoutDescriptions != old.resolved.withoutDescriptions {
-            guard below.isEmpty || !flags.isDisjoint(with: [.safeMode, .forceMode]) else {
+            guard below.isEmpty || !flags.isDisjoint(with: [.safeUpdate, .forceUpdate]) else {
                 throw CIMError(
                     .classHasChildren,
                     "class \(declared.name) cannot change: \(below[0]) derives from it; use UPDATE_SAFE_MODE, or UPDATE_FORCE_MODE")
@@ -62,7 +62,7 @@ extension Schema {
                 throw CIMError(.criticalError, "class \(descendant) is not where its superclass says")
             }
             var local = was.resolved.declared()
-            let gaveWay = flags.contains(.forceMode) && local.removeQualifiers(lockedBy: parent.resolved)
+            let gaveWay = flags.contains(.forceUpdate) && local.removeQualifiers(lockedBy: parent.resolved)
             let stored = try Schema.resolve(local, below: declared.name, parent: parent)
             changed[descendant] = stored
             if gaveWay { effect.stored.append(stored) }
@@ -111,12 +111,12 @@ extension Schema {
     }
 
     private static func check(_ type: CIMTypeReference, of what: String, in place: Namespace) throws(CIMError) {
-        guard let target = type.className, !CIMName.equal(target, "object"), place.classes[CIMName(target)] == nil else { return }
+        guard let named = type.className, !CIMName.equal(named, "object"), place.classes[CIMName(named)] == nil else { return }
         let names = place.classes.values.lazy.map(\.resolved.name)
-        let meant = CIMName.nearest(to: target, among: names) ?? (type.base == .object ? CIMType.meant(by: target)?.mofName : nil)
+        let meant = CIMName.nearest(to: named, among: names) ?? (type.base == .object ? CIMType.meant(by: named)?.mofName : nil)
         let question = meant.map { "; did you mean \($0)?" } ?? ""
         let verb = type.base == .object ? "holds objects of" : "refers to"
-        throw CIMError(.invalidClass, "\(what) \(verb) class \(target), which is not there\(question)")
+        throw CIMError(.invalidClass, "\(what) \(verb) class \(named), which is not there\(question)")
     }
 
     private static func check(

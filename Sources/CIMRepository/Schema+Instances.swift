@@ -138,7 +138,7 @@ extension Schema {
             throw CIMError(.invalidObjectPath, "class \(declaration.name) has no key of its own: '\(path.relativePath)' names nothing")
         }
         canonical.className = scope
-        return canonical.relativePath.foldedName
+        return CIMName.folded(canonical.relativePath)
     }
 
     private func location(_ namespace: CIMNamespaceName) -> CIMLocation { CIMLocation(namespace: namespace, server: server) }
@@ -242,12 +242,5 @@ extension CIMInstance {
             if value.isNull { result[property.name] = .string(Schema.newGUID()) }
         }
         return result
-    }
-}
-
-extension String {
-    /// In lower case (ASCII), as names are compared.
-    var foldedName: String {
-        String(decoding: utf8.map { $0 &- 0x41 < 26 ? $0 | 0x20 : $0 }, as: UTF8.self)
     }
 }

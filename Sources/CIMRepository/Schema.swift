@@ -93,11 +93,11 @@ extension Schema {
     /// The association classes with a reference that may point to an instance of the class, sorted by name: the reference names the class,
     /// one above it, or none (SEMANTICS I.4). Abstract ones are included.
     public func associations(to name: String, in namespace: CIMNamespaceName) -> [String] {
-        guard let place = namespaces[namespace], let target = place.classes[CIMName(name)]?.resolved else { return [] }
+        guard let place = namespaces[namespace], let endpoint = place.classes[CIMName(name)]?.resolved else { return [] }
         var names: [CIMName] = []
         for stored in place.classes.values where stored.isAssociation {
             let points = stored.resolved.properties.contains { property in
-                property.type.base == .reference && (property.type.className.map { target.isSameOrDerived(from: $0) } ?? true)
+                property.type.base == .reference && (property.type.className.map { endpoint.isSameOrDerived(from: $0) } ?? true)
             }
             if points { names.append(CIMName(stored.resolved.name)) }
         }

@@ -12,10 +12,10 @@ extension Storage {
     private static let columns = "SELECT id, class, key, checksum, body FROM instance"
 
     private func read(_ row: Row, in namespace: String) throws(CIMError) -> InstanceRow {
-        let record = try run { try row.withUnsafeData(atIndex: 4) { $0.map { [UInt8]($0) } ?? [] } }
+        let record = try run { try row.bytes(at: 4) }
         guard let id = Int64.fromDatabaseValue(row[0]), let className = String.fromDatabaseValue(row[1]),
             let key = String.fromDatabaseValue(row[2]),
-            Int64.fromDatabaseValue(row[3]) == Int64(Checksum.ofRow([namespace, className, key], record))
+            Int64.fromDatabaseValue(row[3]) == Checksum.ofRow([namespace, className, key], record)
         else { throw corrupt("an instance of \(namespace)") }
         do throws(RecordError) {
             return InstanceRow(id: id, instance: try RecordReader.readInstance(record), record: record)
@@ -40,7 +40,7 @@ extension Storage {
         try run {
             let sql = "\(Storage.columns) WHERE namespace = ? AND class = ? AND id > ? ORDER BY id"
             let found = try Row.fetchCursor(
-                database.cachedStatement(sql: sql), arguments: [namespace, className.foldedName, after])
+                database.cachedStatement(sql: sql), arguments: [namespace, CIMName.folded(className), after])
             var rows: [InstanceRow] = []
             var size = 0
             while let row = try found.next() {
@@ -57,7 +57,7 @@ extension Storage {
         try run {
             try Int.fetchOne(
                 database.cachedStatement(sql: "SELECT count(*) FROM instance WHERE namespace = ? AND class = ?"),
-                arguments: [namespace, className.foldedName]) ?? 0
+                arguments: [namespace, CIMName.folded(className)]) ?? 0
         }
     }
 
@@ -66,27 +66,27 @@ extension Storage {
         guard any != nil else { return false }
         return try run {
             let statement = try database.cachedStatement(sql: "SELECT 1 FROM instance WHERE namespace = ? AND class = ? LIMIT 1")
-            for name in classes where try Int.fetchOne(statement, arguments: [namespace, name.text.foldedName]) != nil { return true }
+            for name in classes where try Int.fetchOne(statement, arguments: [namespace, CIMName.folded(name.text)]) != nil { return true }
             return false
         }
     }
 
     func insert(_ record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) {
-        let className = className.foldedName
+        let className = CIMName.folded(className)
         try execute(
             "INSERT INTO instance (namespace, class, key, checksum, body) VALUES (?, ?, ?, ?, ?)",
-            [namespace, className, key, Int64(Checksum.ofRow([namespace, className, key], record)), DatabaseValue.blob(record)])
+            [namespace, className, key, Checksum.ofRow([namespace, className, key], record), DatabaseValue.blob(record)])
     }
 
     func update(_ id: Int64, to record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) {
-        let checksum = Int64(Checksum.ofRow([namespace, className.foldedName, key], record))
+        let checksum = Checksum.ofRow([namespace, CIMName.folded(className), key], record)
         try execute("UPDATE instance SET checksum = ?, body = ? WHERE id = ?", [checksum, DatabaseValue.blob(record), id])
     }
 
     func delete(instance id: Int64) throws(CIMError) { try execute("DELETE FROM instance WHERE id = ?", [id]) }
 
     func deleteInstances(of className: String, in namespace: String) throws(CIMError) {
-        try execute("DELETE FROM instance WHERE namespace = ? AND class = ?", [namespace, className.foldedName])
+        try execute("DELETE FROM instance WHERE namespace = ? AND class = ?", [namespace, CIMName.folded(className)])
     }
 
     /// The instances whose key names a machine, with their namespaces and keys, in the order of their ids.

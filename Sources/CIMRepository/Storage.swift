@@ -31,17 +31,7 @@ struct Storage {
     func createTables() throws(CIMError) { try run { try database.execute(sql: Storage.tables) } }
 
     /// Runs statements; SQLite's errors become the repository's.
-    func run<Value>(_ statements: () throws -> Value) throws(CIMError) -> Value {
-        do {
-            return try statements()
-        } catch let error as CIMError {
-            throw error
-        } catch let error as DatabaseError {
-            throw RepositoryFile.error(error, place: place)
-        } catch {
-            throw CIMError(.criticalError, "repository \(place): \(error)")
-        }
-    }
+    func run<Value>(_ statements: () throws -> Value) throws(CIMError) -> Value { try RepositoryFile.run(place, statements) }
 
     func execute(_ sql: String, _ arguments: StatementArguments) throws(CIMError) {
         try run { try database.cachedStatement(sql: sql).execute(arguments: arguments) }
@@ -73,14 +63,14 @@ struct Storage {
     }
 
     func insert(namespace: String) throws(CIMError) {
-        try execute("INSERT INTO namespace VALUES (?, ?)", [namespace, Int64(Checksum.ofRow([namespace], []))])
+        try execute("INSERT INTO namespace VALUES (?, ?)", [namespace, Checksum.ofRow([namespace], [])])
     }
 
     func namespaces() throws(CIMError) -> [String] {
         let rows = try run { try Row.fetchAll(database, sql: "SELECT name, checksum FROM namespace ORDER BY name") }
         var names: [String] = []
         for row in rows {
-            guard let name = String.fromDatabaseValue(row[0]), Int64.fromDatabaseValue(row[1]) == Int64(Checksum.ofRow([name], [])) else {
+            guard let name = String.fromDatabaseValue(row[0]), Int64.fromDatabaseValue(row[1]) == Checksum.ofRow([name], []) else {
                 throw corrupt("a namespace in it")
             }
             names.append(name)
@@ -95,14 +85,14 @@ struct Storage {
     }
 
     func put(_ record: [UInt8], as name: String, in namespace: String, table: Table) throws(CIMError) {
-        let name = name.foldedName
+        let name = CIMName.folded(name)
         try execute(
             "INSERT OR REPLACE INTO \(table.rawValue) VALUES (?, ?, ?, ?)",
-            [namespace, name, Int64(Checksum.ofRow([namespace, name], record)), DatabaseValue.blob(record)])
+            [namespace, name, Checksum.ofRow([namespace, name], record), DatabaseValue.blob(record)])
     }
 
     func delete(_ name: String, in namespace: String, table: Table) throws(CIMError) {
-        try execute("DELETE FROM \(table.rawValue) WHERE namespace = ? AND name = ?", [namespace, name.foldedName])
+        try execute("DELETE FROM \(table.rawValue) WHERE namespace = ? AND name = ?", [namespace, CIMName.folded(name)])
     }
 
     /// Every record of a namespace, one after the other, each verified.
@@ -113,20 +103,36 @@ struct Storage {
             let sql = "SELECT name, checksum, body FROM \(table.rawValue) WHERE namespace = ? ORDER BY name"
             let rows = try Row.fetchCursor(database, sql: sql, arguments: [namespace])
             while let row = try rows.next() {
-                let record = try row.withUnsafeData(atIndex: 2) { $0.map { [UInt8]($0) } ?? [] }
+                let record = try row.bytes(at: 2)
                 guard let name = String.fromDatabaseValue(row[0]),
-                    Int64.fromDatabaseValue(row[1]) == Int64(Checksum.ofRow([namespace, name], record))
+                    Int64.fromDatabaseValue(row[1]) == Checksum.ofRow([namespace, name], record)
                 else { throw corrupt("a \(table.rawValue) of \(namespace)") }
                 try body(name, record)
             }
         }
     }
 
+    /// What to do about a damaged repository.
+    static let damageAdvice =
+        "nothing of it is served. Put back a copy of the file, or move it away and compile the MOF files again"
+
     /// What is said when bytes are not what was written.
     func corrupt(_ what: String) -> CIMError {
         CIMError(
             .criticalError,
-            "repository \(place) is damaged: \(what); nothing of it is served. Put back a copy of the file, or move it away and compile "
-                + "the MOF files again")
+            "repository \(place) is damaged: \(what); \(Storage.damageAdvice)")
     }
+}
+
+extension DatabaseValue {
+    /// A BLOB. Foundation's type for bytes is GRDB's, and is not named here, so that the target need not import it.
+    static func blob(_ bytes: [UInt8]) -> DatabaseValue {
+        guard case .blob(let data) = Storage.blob(.init(bytes)) else { return .null }
+        return data.databaseValue
+    }
+}
+
+extension Row {
+    /// The bytes of a BLOB; none where it is NULL.
+    func bytes(at column: Int) throws -> [UInt8] { try withUnsafeData(atIndex: column) { $0.map { [UInt8]($0) } ?? [] } }
 }

@@ -46,7 +46,7 @@ struct Transaction {
         switch change {
         case .putQualifierType(let type, let namespace):
             guard let fitted = try schema.putQualifierType(type, in: namespace) else { return }
-            let record = try RecordWriter.checked { () throws(RecordError) in try RecordWriter.record(of: fitted) }
+            let record = try RecordWriter.checked(try RecordWriter.record(of: fitted))
             try storage.put(record, as: fitted.name, in: namespace.text, table: .qualifierType)
             catalogChanged = true
         case .deleteQualifierType(let name, let namespace):
@@ -93,7 +93,7 @@ struct Transaction {
             try storage.hasInstances(of: names, in: namespace.text)
         }
         for stored in effect.stored {
-            let record = try RecordWriter.checked { () throws(RecordError) in try RecordWriter.record(of: stored.resolved.declared()) }
+            let record = try RecordWriter.checked(try RecordWriter.record(of: stored.resolved.declared()))
             try storage.put(record, as: stored.resolved.name, in: namespace.text, table: .class)
             catalogChanged = true
         }
@@ -130,7 +130,7 @@ struct Transaction {
         }
         if let only { checked = try schema.checked(instance, in: namespace, only: only, over: known?.instance) }
         let stored = checked.instance
-        let record = try RecordWriter.checked { () throws(RecordError) in try RecordWriter.record(of: stored) }
+        let record = try RecordWriter.checked(try RecordWriter.record(of: stored))
         if let known {
             guard known.record != record else { return }
             try storage.update(known.id, to: record, of: className, key: checked.key, in: namespace.text)
@@ -183,7 +183,7 @@ struct Transaction {
                     renewed.key != key
                 else { continue }
                 if let other = try storage.instance(key: renewed.key, in: name) { try storage.delete(instance: other.id) }
-                let record = try RecordWriter.checked { () throws(RecordError) in try RecordWriter.record(of: renewed.instance) }
+                let record = try RecordWriter.checked(try RecordWriter.record(of: renewed.instance))
                 try storage.delete(instance: row.id)
                 try storage.insert(record, of: renewed.instance.className, key: renewed.key, in: name)
             }
@@ -207,7 +207,7 @@ struct Transaction {
 
 extension RecordWriter {
     /// A record, or the error of the operation that wanted it.
-    static func checked(_ record: () throws(RecordError) -> [UInt8]) throws(CIMError) -> [UInt8] {
+    static func checked(_ record: @autoclosure () throws(RecordError) -> [UInt8]) throws(CIMError) -> [UInt8] {
         do throws(RecordError) {
             return try record()
         } catch {

@@ -1,6 +1,9 @@
 public import Glibc
 
 /// Why a body could not be read as asked.
+///
+/// Theirs: the fault of who wrote the body, except that `unexpectedSignature` and `unixFD` are ours where the signature was not looked at first,
+/// and `outOfMemory` is nobody's.
 public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// A value runs past the end of the body, or an element past the end of its array.

@@ -4,6 +4,10 @@ import Glibc
 /// A failed call, or a failure of the transport.
 ///
 /// ``code`` says which; never match on ``message``. What a peer answered is kept whole in ``reply``.
+///
+/// It says whose fault it is, too. Theirs: `errorReply`, as the peer means it. Ours, the caller's on this side: `tooLarge`, `malformed`,
+/// `notSupported`. Whoever configured this side: `address`, `authentication`. Nobody's: `timedOut`, `cancelled`, `disconnected`,
+/// `queueFull`, `outOfMemory`.
 public struct DBusError: Error, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// The peer, or the bus on its behalf, answered with this error.

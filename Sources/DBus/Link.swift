@@ -13,6 +13,11 @@ final class Link: PollSource, @unchecked Sendable {
         let timer: EventLoop.TimerToken?
         /// Who alone may answer; nil when the call went to a well-known name.
         let expectedSender: String?
+
+        func end(_ error: DBusError, on loop: EventLoop) {
+            if let timer { loop.cancel(timer) }
+            completion(.failure(error))
+        }
     }
 
     let loop: EventLoop
@@ -43,10 +48,13 @@ final class Link: PollSource, @unchecked Sendable {
 
     // MARK: Opening and closing
 
-    /// Opens the socket on a thread of its own, since connecting may block, and attaches the link to the loop.
+    /// Connecting may block for ever: each connection has a thread of its own for it.
+    private static let openers = BlockingThreads(name: "dbus-connect", most: .max)
+
+    /// Opens the socket on one of ``openers``, and attaches the link to the loop.
     static func open(address: String, loop: EventLoop, options: ConnectionOptions) async throws(DBusError) -> Link {
         let result: Result<Link, DBusError> = await withUnsafeContinuation { continuation in
-            BlockingThread.run {
+            openers.execute {
                 dbus_threads_init_default()
                 var failure = CDBus.DBusError()
                 dbus_error_init(&failure)
@@ -116,10 +124,7 @@ final class Link: PollSource, @unchecked Sendable {
         tree.removeAll()
         let orphans = waiters.sorted { $0.key < $1.key }
         waiters = [:]
-        for (_, waiter) in orphans {
-            if let timer = waiter.timer { loop.cancel(timer) }
-            waiter.completion(.failure(error))
-        }
+        for (_, waiter) in orphans { waiter.end(error, on: loop) }
         signals.end(error)
         let observers = closureObservers
         closureObservers = []
@@ -186,15 +191,16 @@ final class Link: PollSource, @unchecked Sendable {
         }
         let destination = message.destination
         let isCertain = destination?.utf8.first == UInt8(ascii: ":") || destination == BusName.bus.text
-        waiters[serial] = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
+        let waiter = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
+        // Serials begin again after 2^32 calls; whoever still waits under this one is told, not forgotten.
+        let forgotten = waiters.updateValue(waiter, forKey: serial)
+        forgotten?.end(DBusError(code: .timedOut, "no reply came before the connection's serials began again"), on: loop)
         return serial
     }
 
     /// Ends the wait for one reply; nothing happens when it has come.
     func drop(_ serial: UInt32, _ error: DBusError) {
-        guard let waiter = waiters.removeValue(forKey: serial) else { return }
-        if let timer = waiter.timer { loop.cancel(timer) }
-        waiter.completion(.failure(error))
+        waiters.removeValue(forKey: serial)?.end(error, on: loop)
     }
 
     /// The bytes that wait to be sent.
@@ -240,6 +246,8 @@ final class Link: PollSource, @unchecked Sendable {
         return true
     }
 
+    func loopEnded() { close(DBusError(code: .disconnected, "the event loop of the connection was shut down")) }
+
     /// Counts the times that messages were read: those with the same number had all arrived before any of them was handed out.
     private(set) var reading: UInt64 = 0
 
@@ -281,32 +289,6 @@ final class Link: PollSource, @unchecked Sendable {
             tree.answer(MethodCall(message, on: self), on: self)
         case .signal:
             signals.deliver(message)
-        }
-    }
-}
-
-/// A thread for one call that may block.
-enum BlockingThread {
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    static func run(_ body: @escaping @Sendable () -> Void) {
-        let argument = Unmanaged.passRetained(Body(body)).toOpaque()
-        var id = pthread_t()
-        let status = pthread_create(
-            &id, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument)
-        if status == 0 {
-            pthread_detach(id)
-        } else {
-            // Out of threads: better late on this one than never.
-            Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
         }
     }
 }

@@ -31,6 +31,15 @@ extension Message {
         return try header.build(values)
     }
 
+    /// A call that reads one property of an object.
+    public static func propertyGet(
+        _ property: String, of interface: InterfaceName, at path: ObjectPath, destination: BusName, flags: Flags = []
+    ) throws(DBusError) -> Message {
+        try methodCall(
+            destination: destination, path: path, interface: .properties, member: MemberName(verified: "Get"), flags: flags,
+            values: [.string(interface.text), .string(property)])
+    }
+
     /// The answer to `call`.
     public static func reply(to call: Message, signature: Signature = .empty, body: BodyBuilder? = nil) throws(DBusError) -> Message {
         try MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_METHOD_RETURN).build(signature, body)

@@ -150,7 +150,7 @@ public final class Message: @unchecked Sendable {
 extension Message: CustomStringConvertible {
     /// One line for logs; never the body.
     public var description: String {
-        let target = [interface, member].compactMap(\.self).joined(separator: ".")
-        return "\(kind) \(serial) \(sender ?? "-") -> \(destination ?? "-") \(path ?? "") \(target)\(errorName ?? "") (\(signature))"
+        let name = [interface, member].compactMap(\.self).joined(separator: ".")
+        return "\(kind) \(serial) \(sender ?? "-") -> \(destination ?? "-") \(path ?? "") \(name)\(errorName ?? "") (\(signature))"
     }
 }

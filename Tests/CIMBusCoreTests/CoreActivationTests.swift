@@ -83,7 +83,7 @@ struct CoreActivationTests {
         let gone = [(4, 1), (5, 2), (6, 4), (7, 8)]
         for (number, pause) in gone {
             let peer = PeerID(UInt64(number))
-            scene.core.peerAppeared(peer, uid: 500, pid: 104, at: scene.now)
+            scene.core.peerAppeared(peer, uid: 500, pid: 104)
             let calling = try scene.open(.async(sink: "/\(number)"))
             #expect(scene.effects.contains(.start(scene.registration)), "start \(number)")
             scene.register(peer, "Provider")
@@ -200,9 +200,9 @@ struct CoreActivationTests {
         scene.vanish(Scene.provider)
         let shared = scene.registration
         scene.define(isPerUser: true)
-        let (own, effects) = try scene.core.register(
-            Scene.other, namespace: "root/cimv2", name: "Provider", user: 1_000, silence: nil, ping: nil, at: scene.now)
-        scene.saw(effects)
+        let own = try scene.core.register(
+            Scene.other, namespace: "root/cimv2", name: "Provider", user: 1_000, silence: nil, ping: nil)
+        scene.saw()
         #expect(own != shared)
         let mine = try scene.open(.async(sink: "/1"), at: shared)
         #expect(scene.core.legs[scene.sink(of: mine)]?.registration == own)

@@ -83,7 +83,8 @@ struct CoreAdmissionTests {
         for _ in 0..<200 {
             let id = try scene.open(.sync)
             scene.answer(scene.sink(of: id), objects: [1 << 20])
-            scene.saw(scene.core.sent(1 << 20, to: Scene.client, at: scene.now))
+            scene.core.sent(1 << 20, to: Scene.client)
+            scene.saw()
             scene.pong(Scene.client)
         }
         #expect(scene.core.quota == QuotaLedger())
@@ -95,7 +96,8 @@ struct CoreAdmissionTests {
         var scene = Scene()
         let outer = try scene.open()
         let inner = try scene.open(.sync, by: Scene.provider, in: outer)
-        scene.saw(scene.core.shutDown(at: scene.now))
+        scene.core.shutDown()
+        scene.saw()
         #expect(scene.witness.ends[outer]?.status == .shuttingDown)
         #expect(scene.witness.ends[inner]?.status == .shuttingDown)
         let refusal = #expect(throws: Refusal.self) { try scene.open() }
@@ -116,7 +118,7 @@ struct CoreAdmissionTests {
         expectSafe(scene)
     }
 
-    @Test("What a refused call caused comes with the next event, which is due at once")
+    @Test("What a refused call caused can be taken at once")
     func effectsOfARefusedCall() throws {
         var scene = Scene()
         let id = try scene.open(.async(sink: "/a"))
@@ -125,10 +127,8 @@ struct CoreAdmissionTests {
         let waiting = try scene.open(.async(sink: "/a"))
         #expect(scene.core.operations[waiting]?.state == .queued)
         _ = try? scene.core.begin(
-            Request(client: Scene.provider, kind: .getObject, form: .async(sink: "/"), target: .provider(scene.registration)), at: scene.now
-        )
-        #expect(scene.core.nextDeadline == scene.now)
-        scene.advance()
+            Request(client: Scene.provider, kind: .getObject, form: .async(sink: "/"), target: .provider(scene.registration)))
+        scene.saw()
         #expect(scene.effects.contains(.call(scene.sink(of: waiting))))
         expectSafe(scene)
     }

@@ -148,17 +148,19 @@ struct CoreFlowTests {
         limits.unreadBeforePing = 1
         var scene = Scene(limits)
         let hog = PeerID(9)
-        scene.core.peerAppeared(hog, uid: 1_000, pid: 104, at: scene.now)
+        scene.core.peerAppeared(hog, uid: 1_000, pid: 104)
         let first = try scene.open(.sync, by: hog)
         let second = try scene.open(.sync, by: hog)
         for id in [first, second] { scene.answer(scene.sink(of: id), objects: [900]) }
-        scene.saw(scene.core.sent(900, to: hog, at: scene.now))
+        scene.core.sent(900, to: hog)
+        scene.saw()
         for _ in 0..<4 {
             #expect(scene.witness.ends[second] == nil)
             scene.wait(9, answering: [Scene.provider, Scene.client])
             let id = try scene.open(.sync)
             scene.answer(scene.sink(of: id), objects: [50])
-            scene.saw(scene.core.sent(50, to: Scene.client, at: scene.now))
+            scene.core.sent(50, to: Scene.client)
+            scene.saw()
         }
         #expect(scene.witness.ends[second]?.status == .clientTooSlow)
         #expect(scene.witness.ends.values.count { $0.status.isSuccess } == 5)
@@ -230,7 +232,8 @@ struct CoreFlowTests {
         let id = try scene.open(progress: true)
         let sink = scene.sink(of: id)
         scene.progress(sink, 1, object: scene.object())
-        scene.saw(scene.core.sent(100, to: Scene.client, at: scene.now))
+        scene.core.sent(100, to: Scene.client)
+        scene.saw()
         for number: UInt32 in 2...4 { scene.progress(sink, number, object: scene.object()) }
         #expect(scene.witness.payloads.count == 1)
         #expect(scene.core.operations[id]?.delivery.progress?.hresult == 4)
@@ -251,9 +254,11 @@ struct CoreFlowTests {
         limits.pingsPerUser = 1
         var scene = Scene(limits)
         let second = PeerID(9)
-        scene.core.peerAppeared(second, uid: 1_000, pid: 109, at: scene.now)
-        scene.saw(scene.core.sent(300_000, to: Scene.client, at: scene.now))
-        scene.saw(scene.core.sent(300_000, to: second, at: scene.now))
+        scene.core.peerAppeared(second, uid: 1_000, pid: 109)
+        scene.core.sent(300_000, to: Scene.client)
+        scene.saw()
+        scene.core.sent(300_000, to: second)
+        scene.saw()
         #expect(scene.witness.pinged == [Scene.client])
         scene.pong(Scene.client)
         scene.wait(2)

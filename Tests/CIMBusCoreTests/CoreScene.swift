@@ -12,7 +12,10 @@ struct Scene {
 
     var core: BrokerCore
     var witness = Witness()
-    var now: Microseconds = 0
+    var now: Microseconds {
+        get { core.now }
+        set { core.now = newValue }
+    }
     /// What the last event caused.
     var effects: [Effect] = []
     var registration = RegistrationID(1)
@@ -26,18 +29,18 @@ struct Scene {
 
     init(_ limits: Limits = Limits(), silence: Microseconds? = nil, ping: Microseconds? = nil) {
         core = BrokerCore(limits: limits)
-        core.peerAppeared(Self.client, uid: 1_000, pid: 101, at: now)
-        core.peerAppeared(Self.provider, uid: 500, pid: 102, at: now)
-        core.peerAppeared(Self.other, uid: 500, pid: 103, at: now)
+        core.peerAppeared(Self.client, uid: 1_000, pid: 101)
+        core.peerAppeared(Self.provider, uid: 500, pid: 102)
+        core.peerAppeared(Self.other, uid: 500, pid: 103)
         register(Self.provider, "Provider", silence: silence, ping: ping)
     }
 
     mutating func register(_ peer: PeerID, _ name: String, silence: Microseconds? = nil, ping: Microseconds? = nil) {
         guard
-            let (id, effects) = try? core.register(peer, namespace: "root/cimv2", name: name, silence: silence, ping: ping, at: now)
+            let id = try? core.register(peer, namespace: "root/cimv2", name: name, silence: silence, ping: ping)
         else { return witness.faults.append("\(name) was not registered") }
         registration = id
-        saw(effects)
+        saw()
     }
 
     // MARK: - Activation
@@ -50,18 +53,27 @@ struct Scene {
         }
     }
 
-    mutating func expect() { saw(core.expect(registration, at: now)) }
-    mutating func expectationFailed() { saw(core.expectationFailed(registration, at: now)) }
+    mutating func expect() {
+        core.expect(registration)
+        saw()
+    }
+    mutating func expectationFailed() {
+        core.expectationFailed(registration)
+        saw()
+    }
     mutating func startFailed(_ text: String = "no such program", reason: Explanation.Reason = .startFailed) {
-        saw(core.startFailed(registration, text, reason: reason, at: now))
+        core.startFailed(registration, text, reason: reason)
+        saw()
     }
 
     mutating func unregister() {
         guard let peer = core.registry.find(registration)?.peer else { return }
-        guard let effects = try? core.unregister(peer, namespace: "root/cimv2", name: "Provider", at: now) else {
-            return witness.faults.append("it was not unregistered")
+        do throws(Refusal) {
+            try core.unregister(peer, namespace: "root/cimv2", name: "Provider")
+        } catch {
+            witness.faults.append("it was not unregistered")
         }
-        saw(effects)
+        saw()
     }
 
     /// A number for a payload or a call that no other has.
@@ -70,14 +82,16 @@ struct Scene {
         return lastNumber
     }
 
-    mutating func saw(_ effects: [Effect]) {
-        self.effects = effects
+    /// After each event: what it caused.
+    mutating func saw() {
+        effects = core.takeEffects()
         witness.watch(effects, after: core)
         for case .probe(let peer) in effects where busAnswers { probeAnswered(peer) }
     }
 
     mutating func probeAnswered(_ peer: PeerID, ran: Bool? = nil) {
-        let effects = core.probeAnswered(for: peer, ran: ran ?? busy.contains(peer), at: now)
+        core.probeAnswered(for: peer, ran: ran ?? busy.contains(peer))
+        let effects = core.takeEffects()
         self.effects += effects
         witness.watch(effects, after: core)
     }
@@ -91,10 +105,10 @@ struct Scene {
         let request = Request(
             client: client, kind: kind, form: form, target: .provider(target ?? registration), wantsProgress: progress, timeout: timeout,
             parent: parent)
-        let (id, effects) = try core.begin(request, at: now)
+        let id = try core.begin(request)
         witness.open.insert(id)
         if form == .semisync { witness.semisync.insert(id) }
-        saw(effects)
+        saw()
         return id
     }
 
@@ -105,17 +119,17 @@ struct Scene {
         _ form: Request.Form = .async(sink: Scene.path), _ kind: Request.Kind = .createInstanceEnum, timeout: Microseconds? = nil
     ) throws(Refusal) -> OperationID {
         let request = Request(client: Self.client, kind: kind, form: form, target: .conducted, timeout: timeout)
-        let (id, effects) = try core.begin(request, at: now)
+        let id = try core.begin(request)
         witness.open.insert(id)
         if form == .semisync { witness.semisync.insert(id) }
-        saw(effects)
+        saw()
         return id
     }
 
     mutating func part(of whole: OperationID) throws(Refusal) -> OperationID {
-        let (id, effects) = try core.beginPart(of: whole, kind: .createInstanceEnum, target: .provider(registration), at: now)
+        let id = try core.beginPart(of: whole, kind: .createInstanceEnum, target: .provider(registration))
         witness.open.insert(id)
-        saw(effects)
+        saw()
         return id
     }
 
@@ -123,26 +137,40 @@ struct Scene {
     mutating func supply(_ id: OperationID, _ sizes: [UInt32] = [1]) -> CallID {
         let call = CallID(number())
         witness.indicates.insert(call)
-        saw(core.supply(id, batch(sizes), call: call, at: now))
+        core.supply(id, batch(sizes), call: call)
+        saw()
         return call
     }
 
-    mutating func consume(_ part: OperationID) { saw(core.consumed(part, at: now)) }
+    mutating func consume(_ part: OperationID) {
+        core.consumed(part)
+        saw()
+    }
 
-    mutating func conclude(_ id: OperationID, _ outcome: Outcome = Outcome(.noError)) { saw(core.conducted(id, outcome, at: now)) }
+    mutating func conclude(_ id: OperationID, _ outcome: Outcome = Outcome(.noError)) {
+        core.conducted(id, outcome)
+        saw()
+    }
 
-    mutating func cancel(_ id: OperationID) { saw(core.cancel(id, at: now)) }
-    mutating func close(_ id: OperationID) { saw(core.close(id, at: now)) }
+    mutating func cancel(_ id: OperationID) {
+        core.cancel(id)
+        saw()
+    }
+    mutating func close(_ id: OperationID) {
+        core.close(id)
+        saw()
+    }
 
     mutating func acknowledge(_ batches: UInt32 = 1, sink: String = Scene.path) {
-        saw(core.acknowledge(sink, of: Self.client, batches: batches, at: now))
+        core.acknowledge(sink, of: Self.client, batches: batches)
+        saw()
     }
 
     mutating func pull(_ id: OperationID, _ kind: BrokerCore.PullKind, timeout: Int32 = -1) throws(Refusal) {
         let call = CallID(number())
-        let effects = try core.pull(id, by: Self.client, kind, timeout: timeout, call: call, at: now)
+        try core.pull(id, by: Self.client, kind, timeout: timeout, call: call)
         witness.pulls.insert(call)
-        saw(effects)
+        saw()
     }
 
     // MARK: - The provider
@@ -160,12 +188,14 @@ struct Scene {
     mutating func answer(_ sink: SinkID, _ status: WBEMStatus = .noError, keeping references: UInt32 = 0, objects: [UInt32]? = nil) {
         let objects = objects.map { batch($0) }
         witness.calls.remove(sink)
-        saw(core.answered(sink, .result(status, references: references, objects: objects), at: now))
+        core.answered(sink, .result(status, references: references, objects: objects))
+        saw()
     }
 
     mutating func fail(_ sink: SinkID, _ outcome: Outcome = .because(.badAnswer)) {
         witness.calls.remove(sink)
-        saw(core.answered(sink, .failure(outcome), at: now))
+        core.answered(sink, .failure(outcome))
+        saw()
     }
 
     @discardableResult
@@ -173,7 +203,8 @@ struct Scene {
         let batch = batch(sizes)
         let call = CallID(number())
         if wantsReply { witness.indicates.insert(call) }
-        saw(core.indicate(sink, by: peer, batch, call: wantsReply ? call : nil, at: now))
+        core.indicate(sink, by: peer, batch, call: wantsReply ? call : nil)
+        saw()
         return call
     }
 
@@ -194,29 +225,29 @@ struct Scene {
     }
 
     private mutating func status(_ sink: SinkID, by peer: PeerID, _ status: Status) -> WBEMStatus? {
-        let (refusal, effects) = core.setStatus(sink, by: peer, status, at: now)
-        saw(effects)
+        let refusal = core.setStatus(sink, by: peer, status)
+        saw()
         return refusal
     }
 
     @discardableResult
     mutating func addRef(_ sink: SinkID, by peer: PeerID = Scene.provider) -> Result<Int, WBEMStatus> {
-        let (result, effects) = core.addRef(sink, by: peer, at: now)
-        saw(effects)
+        let result = core.addRef(sink, by: peer)
+        saw()
         return result
     }
 
     @discardableResult
     mutating func release(_ sink: SinkID, by peer: PeerID = Scene.provider) -> Result<Int, WBEMStatus> {
-        let (result, effects) = core.release(sink, by: peer, at: now)
-        saw(effects)
+        let result = core.release(sink, by: peer)
+        saw()
         return result
     }
 
     @discardableResult
     mutating func transfer(_ sink: SinkID, from peer: PeerID = Scene.provider, to next: PeerID = Scene.other) -> Result<Int, WBEMStatus> {
-        let (result, effects) = core.transfer(sink, from: peer, to: next, at: now)
-        saw(effects)
+        let result = core.transfer(sink, from: peer, to: next)
+        saw()
         return result
     }
 
@@ -225,20 +256,26 @@ struct Scene {
     mutating func vanish(_ peer: PeerID) {
         witness.gone.insert(peer)
         witness.calls = witness.calls.filter { core.slots.slots[$0]?.peer != peer }
-        saw(core.peerVanished(peer, at: now))
+        core.peerVanished(peer)
+        saw()
         witness.pinged.remove(peer)
     }
 
-    mutating func openLane(_ lane: LaneID) { saw(core.laneOpened(lane, at: now)) }
+    mutating func openLane(_ lane: LaneID) {
+        core.laneOpened(lane)
+        saw()
+    }
 
     mutating func loseLane(_ lane: LaneID) {
         witness.lost(lane)
-        saw(core.laneLost(lane, "the bus went away", at: now))
+        core.laneLost(lane, "the bus went away")
+        saw()
     }
 
     mutating func pong(_ peer: PeerID) {
         guard witness.pinged.remove(peer) != nil else { return }
-        saw(core.pingAnswered(by: peer, at: now))
+        core.pingAnswered(by: peer)
+        saw()
     }
 
     /// Time passes up to the next deadline, which it does what is due at. False if there is none.
@@ -247,7 +284,8 @@ struct Scene {
         guard let next = core.nextDeadline, standing < 100 else { return false }
         standing = next > now ? 0 : standing + 1
         now = max(now, next)
-        saw(core.advance(to: now))
+        core.advance()
+        saw()
         if standing == 100 { witness.faults.append("time stands still: what is due stays due") }
         return true
     }

@@ -95,8 +95,11 @@ struct Search {
 
     init(model: Model) {
         self.model = model
-        if getenv("CIMBUS_EXHAUSTIVE").map({ String(cString: $0) }) == "full" { self.model.opening = model.depth }
+        if Self.isFull { self.model.opening = model.depth }
     }
+
+    /// Whether everything is tried, which takes a release build.
+    static var isFull: Bool { getenv("CIMBUS_EXHAUSTIVE").map { String(cString: $0) } == "full" }
 
     mutating func run() -> Int {
         let start = model.start()

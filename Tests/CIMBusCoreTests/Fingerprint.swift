@@ -55,7 +55,7 @@ struct Fingerprint: Hashable {
             for bytes in delivery.unacknowledged { add(bytes) }
             add(-4)
             for batch in delivery.buffered { add(batch.sizes.count) }
-            add(relative(delivery.blockedSince))
+            add(relative(core.waitsSince(operation)))
             add(delivery.progress != nil)
             add(delivery.progressMark.map { $0 - (core.peers[operation.request.client]?.reads.read ?? 0) } ?? .max)
             for pull in operation.pulls {
@@ -101,7 +101,7 @@ struct Fingerprint: Hashable {
             add(peer.reads.unread)
             add(peer.reads.pinged.map { $0 - peer.reads.read } ?? -1)
             add(peer.registrations.count)
-            for sink in peer.calls.queue { add(rank(sink)) }
+            for sink in peer.calls.waiting { add(rank(sink)) }
             add(peer.calls.abandoned.count)
             for sink in peer.calls.abandoned.keys.sorted() where losesReplies {
                 let isTold = peer.calls.abandoned[sink] == true
@@ -130,7 +130,10 @@ struct Fingerprint: Hashable {
             add(relative(registration.startedAt))
             for id in registration.waiting.sorted() { add(rank(id)) }
         }
-        for id in core.blocked { add(rank(id)) }
+        for (uid, line) in core.blocked.lines.sorted(by: { $0.key < $1.key }) {
+            for id in line.operations.inOrder { add(rank(id)) }
+            add(core.blocked.waitForAny.contains(uid))
+        }
         let lanes = core.slots.lanes.keys.sorted()
         for lane in lanes { add(core.slots.lanes[lane]?.isOpen == true ? core.slots.lanes[lane]?.lost ?? 0 : -1) }
         for sink in scene.witness.calls.sorted() {
@@ -140,6 +143,5 @@ struct Fingerprint: Hashable {
             if slot.isCounted { add(relative(slot.since)) } else { add(slot.isLost) }
         }
         for peer in scene.witness.pinged.sorted() { add(scene.witness.pingLanes[peer].flatMap { lanes.firstIndex(of: $0) } ?? -1) }
-        add(core.slots.isContended)
     }
 }

@@ -160,10 +160,12 @@ struct LivenessTests {
         let sink = scene.sink(of: try scene.open())
         scene.vanish(Scene.provider)
         let object = scene.object()
-        scene.saw(scene.core.answered(sink, .failure(Outcome(.failed, object: object)), at: scene.now))
+        scene.core.answered(sink, .failure(Outcome(.failed, object: object)))
+        scene.saw()
         #expect(scene.effects == [.discard(object)])
         let batch = scene.batch([1])
-        scene.saw(scene.core.answered(sink, .result(.noError, references: 1, objects: batch), at: scene.now))
+        scene.core.answered(sink, .result(.noError, references: 1, objects: batch))
+        scene.saw()
         #expect(scene.effects == [.discard(batch.payload)])
         expectSafe(scene)
     }
@@ -246,7 +248,8 @@ struct LivenessTests {
         var scene = Scene(limits)
         let first = try scene.open(.async(sink: "/1"))
         let second = try scene.open(.async(sink: "/2"))
-        scene.saw(try scene.core.unregister(Scene.provider, namespace: "root/cimv2", name: "provider", at: scene.now))
+        try scene.core.unregister(Scene.provider, namespace: "root/cimv2", name: "provider")
+        scene.saw()
         #expect(scene.witness.ends[second]?.explanation?.reason == .unregistered)
         scene.answer(scene.sink(of: first))
         #expect(scene.witness.ends[first]?.status == .noError)
@@ -286,7 +289,12 @@ struct LivenessTests {
         scene.indicate(scene.sink(of: id))
         let waiting = scene.indicate(scene.sink(of: id))
         scene.setStatus(scene.sink(of: id), Outcome(.noError, object: scene.object()))
-        if ofSink { scene.saw(scene.core.cancelSink(Scene.path, of: Scene.client, at: scene.now)) } else { scene.cancel(id) }
+        if ofSink {
+            scene.core.cancelSink(Scene.path, of: Scene.client)
+            scene.saw()
+        } else {
+            scene.cancel(id)
+        }
         #expect(scene.effects.contains(.credit(waiting, .callCancelled)))
         #expect(scene.effects.contains(.discard(PayloadID(3))))
         #expect(scene.witness.ends[id]?.status == .callCancelled)

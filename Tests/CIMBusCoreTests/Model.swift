@@ -218,7 +218,10 @@ struct Model {
         case .report(let sink, let peer): scene.setStatus(sink, by: peer, Outcome(.accessDenied, object: scene.object()))
         case .progress(let sink, let peer):
             scene.progress(sink, by: peer, object: scene.object())
-            if !scene.effects.isEmpty { scene.saw(scene.core.sent(10, to: Scene.client, at: scene.now)) }
+            if !scene.effects.isEmpty {
+                scene.core.sent(10, to: Scene.client)
+                scene.saw()
+            }
         case .addRef(let sink, let peer): scene.addRef(sink, by: peer)
         case .release(let sink, let peer): scene.release(sink, by: peer)
         case .transfer(let sink, let peer, let next): scene.transfer(sink, from: peer, to: next)

@@ -112,9 +112,9 @@ struct PartTests {
             var scene = Scene()
             let request = Request(
                 client: Scene.client, kind: .putInstance, form: .async(sink: "/s"), target: .conducted, wantsProgress: wants)
-            let (whole, effects) = try scene.core.begin(request, at: scene.now)
+            let whole = try scene.core.begin(request)
             scene.witness.open.insert(whole)
-            scene.saw(effects)
+            scene.saw()
             let part = try scene.part(of: whole)
             scene.progress(scene.sink(of: part), 5)
             #expect(scene.effects.contains(.progress(whole, Progress(hresult: 5, text: ""))) == wants)

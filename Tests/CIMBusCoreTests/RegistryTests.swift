@@ -24,18 +24,18 @@ struct RegistryTests {
     func taken() throws {
         var scene = Scene()
         let again = #expect(throws: Refusal.self) {
-            try scene.core.register(Scene.other, namespace: "root/cimv2", name: "Provider", silence: nil, ping: nil, at: scene.now)
+            try scene.core.register(Scene.other, namespace: "root/cimv2", name: "Provider", silence: nil, ping: nil)
         }
         #expect(again?.status == .providerAlreadyRegistered)
         let foreign = #expect(throws: Refusal.self) {
-            try scene.core.unregister(Scene.other, namespace: "root/cimv2", name: "Provider", at: scene.now)
+            try scene.core.unregister(Scene.other, namespace: "root/cimv2", name: "Provider")
         }
         #expect(foreign?.status == .providerNotRegistered)
     }
 
     @Test("D.5: root, the broker's user, and whom the administrator allowed, may register")
     func rights() {
-        let rights = RegistrationRights(broker: 5, allowed: [("Mounts", 1_000)])
+        let rights = Rights(broker: 5, allowed: [("Mounts", 1_000)])
         #expect(rights.mayRegister("Any", uid: 0))
         #expect(rights.mayRegister("Any", uid: 5))
         #expect(rights.mayRegister("mounts", uid: 1_000))
@@ -45,10 +45,12 @@ struct RegistryTests {
     @Test("G.3: a suspended provider answers ProviderSuspended until it is resumed")
     func suspended() throws {
         var scene = Scene()
-        scene.saw(scene.core.suspend(scene.registration))
+        scene.core.suspend(scene.registration)
+        scene.saw()
         let id = try scene.open(.sync)
         #expect(scene.witness.ends[id]?.status == .providerSuspended)
-        scene.saw(scene.core.resume(scene.registration))
+        scene.core.resume(scene.registration)
+        scene.saw()
         let next = try scene.open(.sync)
         #expect(scene.core.operations[next]?.state == .running)
         expectSafe(scene)

@@ -12,7 +12,7 @@ struct ResultTests {
         var limits = Limits()
         change(&limits)
         var scene = Scene(limits)
-        scene.core.peerAppeared(neighbour, uid: 1_000, pid: 104, at: scene.now)
+        scene.core.peerAppeared(neighbour, uid: 1_000, pid: 104)
         return scene
     }
 

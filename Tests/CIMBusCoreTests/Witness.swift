@@ -167,8 +167,37 @@ struct Witness {
         for (sink, slot) in core.slots.slots where slot.isLost != (core.legs[sink] == nil) {
             fault("L8: sink \(sink.number) is lost and waited for, or neither")
         }
+        compareLines(core)
         if core.peers.values.reduce(0, { $0 + $1.indicates }) > indicates.count { fault("a peer has too many Indicate calls") }
         compareWhenIdle(core)
+    }
+
+    /// Who stands in line is written down twice, with the operation and with the line, and with the peer that is waited for.
+    private mutating func compareLines(_ core: BrokerCore) {
+        var standing: [UInt32: Set<OperationID>] = [:]
+        for operation in core.operations.values {
+            if let turn = operation.delivery.turn { standing[turn.uid, default: []].insert(operation.id) }
+            let isReported = core.peers[operation.request.client]?.reported.contains(operation.id) == true
+            if isReported != (operation.delivery.progress != nil) { faults.append("progress of \(operation.id.number) is forgotten") }
+        }
+        if core.blocked.lines.mapValues({ Set($0.operations.inOrder) }) != standing {
+            faults.append("L13: the lines are not those who wait")
+        }
+        for peer in core.peers.values {
+            let queued = Set(core.legs.values.filter { $0.isQueued && $0.peer == peer.id }.map { $0.sink })
+            if Set(peer.calls.waiting) != queued { faults.append("L8: the line of peer \(peer.id.number) is not what waits for it") }
+            if core.slots.waiting.contains(peer.id) == queued.isEmpty {
+                faults.append("L8: peer \(peer.id.number) is waited for, or is not")
+            }
+            if peer.isUnasked != (core.unasked[peer.uid]?.contains(peer.id) == true) {
+                faults.append("L13: peer \(peer.id.number) is asked")
+            }
+            // While anybody waits for credit, whoever has something to read is asked whether it has.
+            if !standing.isEmpty, standing[peer.uid] != nil, peer.reads.unread > peer.reads.promised, peer.pingedAt == nil, !peer.wantsPing
+            {
+                faults.append("L13: peer \(peer.id.number) has read, or not, what others wait for, and nobody asks it")
+            }
+        }
     }
 
     /// What is left when nothing is open: nothing.
@@ -182,7 +211,7 @@ struct Witness {
             if peer.owed != peer.operations.reduce(0, { $0 + (core.operations[$1]?.pulls.count ?? 0) }) || peer.indicates != 0 {
                 faults.append("peer \(peer.id.number) is owed something for nothing")
             }
-            if !peer.sinks.isEmpty || !peer.clientSinks.isEmpty || !peer.calls.queue.isEmpty {
+            if !peer.sinks.isEmpty || !peer.clientSinks.isEmpty || peer.calls.isWaiting || !peer.reported.isEmpty {
                 faults.append("peer \(peer.id.number) keeps a sink of nothing")
             }
         }
@@ -198,4 +227,8 @@ struct Witness {
 extension Agenda.Subject {
     /// Registrations outlive the peers.
     fileprivate var isOfPeers: Bool { if case .registration = self { false } else { true } }
+}
+
+extension Entry<Leg> {
+    fileprivate var isQueued: Bool { if case .queued = self.call { true } else { false } }
 }

@@ -48,7 +48,7 @@ struct MOFAliasTests {
             """#)
         var aliases = MOFAliases(unit, home: .root)
         let resolved = try unit.declarations.map { declaration throws(CIMError) in
-            try aliases.resolve(declaration) { name, _ in CIMName.equal(name, "R") ? association : provider }
+            try aliases.replacingAliases(in: declaration) { name, _ in CIMName.equal(name, "R") ? association : provider }
         }
         let first = #"R.p="root\\other:__Win32Provider.Name=\"n\"""#
         guard case .instance(let s) = resolved[1].content, case .class(let c) = resolved[3].content else {

@@ -17,7 +17,7 @@ import Testing
         #expect(try await status { try await repository.compile("class a {[key] uint32 K;};", flags: .createOnly) } == .alreadyExists)
         #expect(try await status { try await repository.compile("class B {};", flags: .updateOnly) } == .notFound)
         #expect(try await status { try await repository.compile("class B {};", flags: [.updateOnly, .createOnly]) } == .invalidParameter)
-        #expect(try await status { try await repository.compile("class B {};", flags: [.safeMode, .forceMode]) } == .invalidParameter)
+        #expect(try await status { try await repository.compile("class B {};", flags: [.safeUpdate, .forceUpdate]) } == .invalidParameter)
         #expect(try await status { try await repository.compile("class B {};", flags: .createOnly) } == nil)
         #expect(try await status { try await repository.compile("class B { uint8 P; };", flags: .updateOnly) } == nil)
         #expect(repository.schema.class("b", in: .cimv2)?.property(named: "p")?.type.base == .uint8)
@@ -31,14 +31,14 @@ import Testing
         #expect(try await status { try await repository.compile("class A { [key] uint32 K; uint8 P; };") } == nil)
         #expect(try await status { try await repository.compile("[Description(\"x\")] class A { [key] uint32 K; uint8 P; };") } == nil)
         #expect(repository.schema.class("A", in: .cimv2)?.qualifier(named: "description")?.value == "x")
-        #expect(try await status { try await repository.compile(change, flags: .safeMode) } == nil)
+        #expect(try await status { try await repository.compile(change, flags: .safeUpdate) } == nil)
         #expect(repository.schema.class("C", in: .cimv2)?.property(named: "Q")?.origin == "A")
     }
 
     @Test("A.4: a class with instances, or with a subclass that has some, changes in no mode")
     func instances() async throws {
         let repository = try await repository("class A { [key] uint32 K; }; class B : A {}; instance of B { K = 1; };")
-        for flags: ChangeFlags in [.safeMode, .forceMode] {
+        for flags: ChangeFlags in [.safeUpdate, .forceUpdate] {
             #expect(
                 try await status { try await repository.compile("class A { [key] uint32 K; uint8 P; };", flags: flags) }
                     == .classHasInstances)
@@ -58,7 +58,7 @@ import Testing
             ("[terminal] class A { [key] uint32 K; };", .invalidSuperclass),
         ]
         for (mof, expected) in cases {
-            for flags: ChangeFlags in [.safeMode, .forceMode] {
+            for flags: ChangeFlags in [.safeUpdate, .forceUpdate] {
                 #expect(try await status { try await repository.compile(mof, flags: flags) } == expected)
             }
         }
@@ -94,8 +94,8 @@ import Testing
         let repository = try await repository(
             "class A { [key] uint32 K; uint8 P; }; class B : A { [Units(\"B\")] uint8 P; }; class C : B {};")
         let change = "class A { [key] uint32 K; [Units(\"A\") : DisableOverride ToSubclass] uint8 P; };"
-        #expect(try await status { try await repository.compile(change, flags: .safeMode) } == .updateOverrideNotAllowed)
-        #expect(try await status { try await repository.compile(change, flags: .forceMode) } == nil)
+        #expect(try await status { try await repository.compile(change, flags: .safeUpdate) } == .updateOverrideNotAllowed)
+        #expect(try await status { try await repository.compile(change, flags: .forceUpdate) } == nil)
         for name in ["A", "B", "C"] {
             #expect(repository.schema.class(name, in: .cimv2)?.property(named: "P")?.qualifier(named: "Units")?.value == "A")
         }
@@ -126,8 +126,8 @@ import Testing
     func superclasses() async throws {
         let repository = try await repository("class A { [key] uint32 K; }; class B : A {};")
         #expect(try await status { try await repository.compile("class C : Nowhere {};") } == .invalidSuperclass)
-        #expect(try await status { try await repository.compile("class A : B {};", flags: .safeMode) } == .circularReference)
-        #expect(try await status { try await repository.compile("class A : A {};", flags: .safeMode) } == .circularReference)
+        #expect(try await status { try await repository.compile("class A : B {};", flags: .safeUpdate) } == .circularReference)
+        #expect(try await status { try await repository.compile("class A : A {};", flags: .safeUpdate) } == .circularReference)
         #expect(try await status { try await repository.compile("class C {}; class D : B {};") } == nil)
         #expect(repository.schema.ancestors(of: "D", in: .cimv2) == ["B", "A"])
     }

@@ -1,0 +1,53 @@
+/// WMI's system properties (SEMANTICS H.4): what an object says of its class and its place, beside what its class declares.
+public enum SystemProperty: String, CaseIterable, Hashable, Sendable {
+    case genus = "__GENUS"
+    case className = "__CLASS"
+    case superclass = "__SUPERCLASS"
+    case dynasty = "__DYNASTY"
+    case relativePath = "__RELPATH"
+    case propertyCount = "__PROPERTY_COUNT"
+    case derivation = "__DERIVATION"
+    case server = "__SERVER"
+    case namespace = "__NAMESPACE"
+    case path = "__PATH"
+
+    private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { (CIMName($0.rawValue), $0) })
+
+    /// The system property of this name, in any case; nil: there is none.
+    public init?(_ name: CIMName) {
+        guard let property = SystemProperty.byName[name] else { return nil }
+        self = property
+    }
+
+    public var type: CIMTypeReference {
+        switch self {
+        case .genus, .propertyCount: CIMTypeReference(.sint32)
+        case .derivation: .array(of: .string)
+        default: CIMTypeReference(.string)
+        }
+    }
+
+    /// The value for a class in `location`; NULL for the superclass of one that has none.
+    public func value(of declaration: CIMClass, in location: CIMLocation) -> CIMValue {
+        switch self {
+        case .genus: .sint32(1)
+        case .className, .relativePath: .string(declaration.name)
+        case .superclass: declaration.superclass.map { .string($0) } ?? .null
+        case .dynasty: .string(declaration.dynasty)
+        case .derivation: .strings(declaration.derivation)
+        case .propertyCount: .sint32(Int32(clamping: declaration.properties.count))
+        case .server: .string(location.server)
+        case .namespace: .string(location.namespace.wmiText)
+        case .path: .string(location.pathPrefix + declaration.name)
+        }
+    }
+
+    /// The value that all instances of a class in `location` share; nil for the paths, which each makes from its keys.
+    public func value(ofInstancesOf declaration: CIMClass, in location: CIMLocation) -> CIMValue? {
+        switch self {
+        case .genus: .sint32(2)
+        case .relativePath, .path: nil
+        default: value(of: declaration, in: location)
+        }
+    }
+}
