@@ -1,3 +1,4 @@
+import CIMBusTestKit
 import DBus
 import Testing
 
