@@ -26,9 +26,9 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
-        .package(url: "https://github.com/ordo-one/TextTable", from: "0.0.2"),
         // For `make docs` alone.
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
@@ -50,7 +50,9 @@ let package = Package(
             swiftSettings: strict),
         .target(
             name: "DBus",
-            dependencies: ["CDBus", .product(name: "Logging", package: "swift-log")],
+            dependencies: [
+                "CDBus", .product(name: "HeapModule", package: "swift-collections"), .product(name: "Logging", package: "swift-log"),
+            ],
             swiftSettings: strict),
         .target(name: "CIMBusWire", dependencies: ["CIM", "DBus"], swiftSettings: strict),
         .target(
@@ -58,12 +60,13 @@ let package = Package(
             dependencies: [
                 "CIM", "CIMMOF", "CIMQuery", "CIMRepository", "CIMBusCore", "CIMBusWire", "DBus",
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
         .target(
             name: "CIMBusProvider",
             dependencies: [
-                "CIM", "CIMBusWire", "DBus",
+                "CIM", "CIMBusWire", "CIMQuery", "DBus",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -86,7 +89,7 @@ let package = Package(
             dependencies: [
                 "CIM", "CIMBusClient", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "TextTable", package: "TextTable"),
+                .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
         .target(
@@ -118,12 +121,12 @@ let package = Package(
         .testTarget(
             name: "CIMBusBrokerTests",
             dependencies: ["CIM", "CIMBusBroker", "CIMBusCore", "CIMBusWire", "CIMMOF", "CIMRepository", "DBus"], swiftSettings: strict),
-        .testTarget(name: "DBusTests", dependencies: ["DBus", "CIMBusTestKit", "SeededRandom"], swiftSettings: strict),
+        .testTarget(name: "DBusTests", dependencies: ["CDBus", "DBus", "CIMBusTestKit", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
         ),
         .testTarget(
-            name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus", "SeededRandom"], swiftSettings: strict),
+            name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "CIMBusProviderTests",
             dependencies: [

@@ -92,8 +92,14 @@ extension CIMObjectPath {
         var total: Int { plain + special }
 
         mutating func add(_ text: String) {
-            for unit in text.utf16 {
-                if unit == 0x22 || unit == 0x5C { special += 1 } else { plain += 1 }
+            // In units of UTF-16: two for a character that takes four bytes, one for any other. Bytes are quicker to go through.
+            for byte in text.utf8 {
+                switch byte {
+                case 0x22, 0x5C: special += 1
+                case 0x80..<0xC0: break
+                case 0xF0...: plain += 2
+                default: plain += 1
+                }
             }
         }
 

@@ -28,8 +28,17 @@ public struct CIMQualifier: Hashable, Sendable {
 
 extension [CIMQualifier] {
     /// The qualifier called `name`, in any case.
-    public func named(_ name: String) -> CIMQualifier? { first { CIMName.equal($0.name, name) } }
+    public func named(_ name: String) -> CIMQualifier? { place(of: name).map { self[$0] } }
+
+    /// Copies no qualifier that has another name.
+    private func place(of name: String) -> Int? {
+        for place in indices where CIMName.equal(self[place].name, name) { return place }
+        return nil
+    }
 
     /// Whether the boolean qualifier `name` is present and TRUE.
-    public func isTrue(_ name: String) -> Bool { named(name)?.value == .boolean(true) }
+    public func isTrue(_ name: String) -> Bool {
+        guard let place = place(of: name), case .boolean(true) = self[place].value else { return false }
+        return true
+    }
 }

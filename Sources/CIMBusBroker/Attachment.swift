@@ -61,12 +61,8 @@ struct BusAttachment: Attachment {
     func call(_ message: Message, by lane: LaneID, _ answered: @escaping @Sendable (Result<Message, DBusError>) -> Void) {
         guard let connection = lanes[lane] else { return }
         let own = lanes.own
-        connection.assumeIsolated { connection in
-            connection.call(message, timeout: nil) { result in
-                if lane == .own { return answered(result) }
-                BusLanes.afterWhatWasSaid(on: own) { answered(result) }
-            }
-        }
+        if lane == .own { return connection.callOnLoop(message, timeout: nil, completion: answered) }
+        connection.callOnLoop(message, timeout: nil) { result in BusLanes.afterWhatWasSaid(on: own) { answered(result) } }
     }
 
     func ping(at path: ObjectPath, by lane: LaneID, _ isAlive: @escaping @Sendable () -> Void) {
@@ -109,15 +105,5 @@ struct BusAttachment: Attachment {
 
     private static func drain(_ loop: EventLoop, rounds: Int, _ then: @escaping @Sendable () -> Void) {
         loop.schedule(after: .milliseconds(10)) { if rounds > 0 { drain(loop, rounds: rounds - 1, then) } else { then() } }
-    }
-}
-
-extension Connection {
-    /// Sends from the connection's own loop.
-    nonisolated func sendOnLoop(_ message: Message) throws(DBusError) {
-        let result = assumeIsolated { connection -> Result<Void, DBusError> in
-            do throws(DBusError) { return .success(_ = try connection.send(message)) } catch { return .failure(error) }
-        }
-        try result.get()
     }
 }

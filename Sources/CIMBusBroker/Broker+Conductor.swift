@@ -161,11 +161,10 @@ extension Broker {
         var opened = OperationID(0)
         do throws(Refusal) {
             try tell { core throws(Refusal) in
-                try core.beginPart(of: whole, kind: kind, target: target)
+                try core.beginPart(of: whole, kind: kind, target: target, inputBytes: part.input.byteCount)
             } answering: { id in
                 opened = id
                 records[id] = Entry(part)
-                if part.input.byteCount > 0 { inputs[part.userID, default: 0] += part.input.byteCount }
                 inboxes[id] = PartInbox(whole: whole)
                 parts[whole, default: []].insert(id)
             }

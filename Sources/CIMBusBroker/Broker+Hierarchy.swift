@@ -186,7 +186,7 @@ extension Broker {
                 if served.isTopmost, decisive == nil || Self.isOthers(decisive) && !Self.isOthers(error) { decisive = error }
             }
         }
-        if !hierarchy.stored.isEmpty, rights.mayWrite(uid: record.userID) {
+        if !hierarchy.stored.isEmpty, core.rights.mayWrite(uid: record.userID) {
             do throws(CIMError) {
                 try await commit([.deleteInstance(path, in: record.namespace)])
                 hasSucceeded = true
@@ -195,7 +195,7 @@ extension Broker {
                 if isTold, decisive == nil || Self.isOthers(decisive) { decisive = error }
             }
         } else if !hierarchy.stored.isEmpty, !hasSucceeded, decisive == nil {
-            try rights.checkMayWrite(.deleteInstance, in: record.namespace, user: record.userID)
+            try core.rights.checkMayWrite(.deleteInstance, in: record.namespace, user: record.userID)
         }
         if hasSucceeded { return }
         throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")

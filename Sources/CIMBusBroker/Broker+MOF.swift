@@ -8,8 +8,11 @@ import Synchronization
 
 /// MOF that comes over the bus: a provider's own (`Register`), and an administrator's (`org.cimbus1.MofCompiler`).
 ///
-/// Texts are read on a thread of their own, and stored in one transaction each.
+/// Texts are read on ``compilers``, and stored in one transaction each.
 extension Broker {
+    /// The threads that read texts: a text of 16 MiB takes seconds.
+    private static let compilers = BlockingThreads(name: "mof", most: 2)
+
     /// A text that was read: what it declares, and what that changes, declaration by declaration.
     struct CompiledMOF: Sendable {
         var unit: MOFUnit
@@ -47,8 +50,7 @@ extension Broker {
         _ text: String, _ file: String, in home: CIMNamespaceName, _ schema: Schema, classFlags: ChangeFlags = [],
         instanceFlags: ChangeFlags = []
     ) async throws(MOFFailure) -> CompiledMOF {
-        // Detached: what is nonisolated here would run on the loop.
-        let result = await Task.detached { () -> Result<CompiledMOF, MOFFailure> in
+        let result = await compilers.run { () -> Result<CompiledMOF, MOFFailure> in
             var context = MOFContext(namespace: home, qualifierType: { schema.qualifierType($0, in: $1 ?? home) })
             context.classFlags = classFlags
             context.instanceFlags = instanceFlags
@@ -66,7 +68,7 @@ extension Broker {
             } catch {
                 return .failure(failure(error, in: unit))
             }
-        }.value
+        }
         return try result.get()
     }
 
@@ -95,26 +97,19 @@ extension Broker {
     ///   `condition` throws. Nothing is stored then.
     /// - Returns: what is not wrong and was hardly meant: the warnings of the text, and classes that name another provider.
     func storeMOF(
-        _ text: String, of provider: String, in home: CIMNamespaceName, uid: UInt32, if condition: @escaping Repository.Condition
+        _ text: String, of provider: BringingProvider, if condition: @escaping Repository.Condition
     ) async throws(CIMError) -> [String] {
         do throws(MOFFailure) {
-            let known = schema.schema
-            let compiled = try await Self.compile(text, "MOF of \(provider)", in: home, known)
-            for (index, declaration) in compiled.unit.declarations.enumerated() {
-                do throws(CIMError) {
-                    try checkMayBring(declaration, compiled.changes[index], provider, in: home, uid: uid)
-                } catch {
-                    throw Self.failure(error.failed(at: index), in: compiled.unit)
-                }
-            }
+            let (known, home) = (schema.schema, provider.home)
+            let compiled = try await Self.compile(text, "MOF of \(provider.name)", in: home, known)
             do throws(CIMError) {
-                try await commit(compiled.changes + impliedDefinition(of: provider, compiled.changes, in: home), if: condition)
+                try await store(compiled.changes, of: provider, if: condition)
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
             let warnings =
                 compiled.unit.warnings.map(\.description) + Self.unservedClasses(in: compiled, schema.schema).map(\.description)
-                + Self.othersClasses(in: compiled, not: provider, home, known)
+                + Self.othersClasses(in: compiled, not: provider.name, home, known)
             if warnings.count <= Self.mostWarnings { return warnings }
             return warnings.prefix(Self.mostWarnings) + ["and \(warnings.count - Self.mostWarnings) more"]
         } catch {
@@ -123,6 +118,31 @@ extension Broker {
     }
 
     private static let mostWarnings = 20
+
+    /// What the provider may bring, and what it has to bring besides, is found out now, so that it is told before anything is tried; and once
+    /// more when it is stored: another one may have brought the same meanwhile.
+    private func store(
+        _ changes: [RepositoryChange], of provider: BringingProvider, if condition: @escaping Repository.Condition
+    ) async throws(CIMError) {
+        while true {
+            let known = repository.schema
+            try provider.checkMayBring(changes, over: known)
+            let implied = provider.impliedDefinition(changes, over: known)
+            let isOutdated = Atomic(false)
+            do throws(CIMError) {
+                return try await commit(changes + implied) { before, after throws(CIMError) in
+                    try provider.checkMayBring(changes, over: before)
+                    guard provider.impliedDefinition(changes, over: before) == implied else {
+                        isOutdated.store(true, ordering: .relaxed)
+                        throw CIMError(.serverTooBusy, "the definition of provider \(provider.name) has changed")
+                    }
+                    try condition(before, after)
+                }
+            } catch {
+                guard isOutdated.load(ordering: .relaxed) else { throw error }
+            }
+        }
+    }
 
     /// Classes of a provider that nobody knows, which is hardly meant. One of a known provider, such as the superclass that another one brings
     /// with it, is.
@@ -150,97 +170,6 @@ extension Broker {
         }
     }
 
-    /// A provider may define new classes, for itself and for others it may serve; it may change those that name it, and define itself. What
-    /// is another's is changed by nobody's `Register`; anything else takes the right to write.
-    private func checkMayBring(
-        _ declaration: MOFDeclaration, _ change: RepositoryChange, _ provider: String, in home: CIMNamespaceName, uid: UInt32
-    ) throws(CIMError) {
-        let namespace = declaration.namespace ?? home
-        switch change {
-        case .putClass(let declared, _, _):
-            try checkMayAmend(declared, provider, in: namespace)
-            if let known = schema.declaration(declared.name, in: namespace) {
-                let parent = declared.superclass.flatMap { schema.declaration($0, in: namespace) }
-                if let same = try? declared.resolved(with: parent), same == known { return }
-                let subject = if let home = namespace.amended { schema.declaration(declared.name, in: home) } else { known }
-                guard let owner = subject?.providerName, CIMName.equal(owner, provider) else {
-                    throw CIMError(
-                        .accessDenied, "class \(known.name) is there already and is not of provider \(provider); choose another name")
-                }
-            }
-            if let owner = declared.providerName, !CIMName.equal(owner, provider), !rights.mayRegister(owner, uid: uid) {
-                throw CIMError(.accessDenied, "\(declared.name) names provider \(owner.clipped()), which uid \(uid) may not register")
-            }
-        case .putInstance(let instance, _, _, _):
-            // A namespace that is there stays as it is.
-            if CIMName.equal(instance.className, "__NAMESPACE"), let name = instance["Name"]?.stringValue,
-                let below = CIMNamespaceName("\(namespace)/\(name)"), schema.has(below)
-            {
-                return
-            }
-            // A class that the same text brings is nobody's to trust: it may derive from what defines providers.
-            let name = schema.declaration(instance.className, in: namespace).flatMap { Self.provider(definedBy: instance, of: $0) }
-            guard rights.mayWrite(uid: uid) || name.map({ CIMName.equal($0, provider) || rights.mayRegister($0, uid: uid) }) ?? false else {
-                throw CIMError(
-                    .accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
-            }
-        case .nothing: break
-        default:
-            guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }
-        }
-    }
-
-    /// What is said in one language about a class is its provider's to say, as the class itself is.
-    private func checkMayAmend(_ amendment: CIMClass, _ provider: String, in namespace: CIMNamespaceName) throws(CIMError) {
-        guard let home = namespace.amended, let neutral = schema.declaration(amendment.name, in: home) else { return }
-        guard let owner = neutral.providerName, CIMName.equal(owner, provider) else {
-            throw CIMError(.accessDenied, "class \(neutral.name) of \(home) is not of provider \(provider), which may not amend it")
-        }
-    }
-
-    /// The provider that an instance is the definition, or a registration, of.
-    private static func provider(definedBy instance: CIMInstance, of declaration: CIMClass) -> String? {
-        if declaration.isSameOrDerived(from: "__Win32Provider") { return instance["Name"]?.stringValue }
-        guard declaration.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.referenced,
-            case .keys(let keys) = path.keys, case .string(let text)? = keys.first?.value
-        else { return nil }
-        return text
-    }
-
-    /// DESIGN section 3: a MOF without registration instances implies them, with every Supports* TRUE. What is stored already stays as it is.
-    private func impliedDefinition(
-        of provider: String, _ changes: [RepositoryChange], in home: CIMNamespaceName
-    ) -> [RepositoryChange] {
-        let known = schema.schema.provider(provider, in: home)
-        var isDefined = known != nil
-        var isRegistered = known.map { !$0.hasNoRegistrations } ?? false
-        for case .putInstance(let instance, home, _, _) in changes {
-            guard let declaration = schema.declaration(instance.className, in: home),
-                let name = Self.provider(definedBy: instance, of: declaration), CIMName.equal(name, provider)
-            else { continue }
-            if declaration.isSameOrDerived(from: "__ProviderRegistration") { isRegistered = true } else { isDefined = true }
-        }
-        let path = CIMObjectPath(className: "__Win32Provider", keys: .keys([.init(name: "Name", value: .string(provider))]))
-        let reference = CIMValue.reference(path)
-        var implied: [CIMInstance] = []
-        if !isDefined {
-            implied.append(
-                CIMInstance(className: "__Win32Provider", ["Name": .string(provider), "HostingModel": "Decoupled:DBus", "Enabled": true]))
-        }
-        if !isRegistered {
-            implied += [
-                CIMInstance(
-                    className: "__InstanceProviderRegistration",
-                    [
-                        "provider": reference, "SupportsGet": true, "SupportsPut": true, "SupportsDelete": true,
-                        "SupportsEnumeration": true,
-                    ]),
-                CIMInstance(className: "__MethodProviderRegistration", ["provider": reference]),
-            ]
-        }
-        return implied.map { .putInstance($0, in: home) }
-    }
-
     // MARK: - org.cimbus1.MofCompiler
 
     nonisolated func mofCompilerInterface() -> ExportedInterface {
@@ -253,7 +182,7 @@ extension Broker {
     private static let compilerOptions: Int32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
 
     private func compileBuffer(_ call: MethodCall) {
-        guard let peer = peer(of: call), let uid = uid(of: peer) else { return }
+        guard let peer = peer(of: call) else { return }
         var reader = call.reader
         guard let text = try? reader.readString(), let scope = try? reader.readString(), let options = try? reader.readInt32(),
             let classFlags = try? reader.readInt32(), let instanceFlags = try? reader.readInt32()
@@ -271,17 +200,12 @@ extension Broker {
                 instanceFlags & ~(ChangeFlags.createOnly.rawValue | ChangeFlags.updateOnly.rawValue | amended) == 0
             else { throw CIMError(.invalidParameter, "CompileBuffer: flags that are not WBEM_COMPILER_OPTIONS or WBEM_CHANGE_FLAG_TYPE") }
             let isCheck = options & Self.checkOnly != 0
-            guard isCheck || rights.mayWrite(uid: uid) else {
-                throw CIMError(.accessDenied, "CompileBuffer: uid \(uid) may not change what is stored; root and the broker's user may")
-            }
-            guard compiling.count < Self.mostCompilations, compiling.insert(peer).inserted else {
-                throw CIMError(.serverTooBusy, "CompileBuffer: other texts are being compiled; wait for their end")
-            }
+            let claim = Claim.compilation(isCheck: isCheck)
+            try admit(claim, of: peer, call)
             Task(executorPreference: loop) { [self] in
                 await self.compileBuffer(
-                    call, text, home, isCheck, ChangeFlags(rawValue: classFlags),
-                    ChangeFlags(rawValue: instanceFlags))
-                await self.compiled(for: peer)
+                    call, text, home, isCheck, ChangeFlags(rawValue: classFlags), ChangeFlags(rawValue: instanceFlags))
+                await self.gaveBack(claim, by: peer)
             }
         } catch {
             call.fail(error)
@@ -294,10 +218,6 @@ extension Broker {
         if warnings.count > lines.count { lines.append("(\(warnings.count - lines.count) more warnings)") }
         return lines.joined(separator: "\n")
     }
-
-    private static let mostCompilations = 4
-
-    private func compiled(for peer: PeerID) { compiling.remove(peer) }
 
     private func compileBuffer(
         _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: ChangeFlags,
@@ -314,14 +234,9 @@ extension Broker {
             let result = Mutex(schema.schema)
             do throws(CIMError) {
                 if isCheck {
-                    try checkAreAllowed(changes)
-                    let server = schema.server
-                    try await repository.check(changes) { schema throws(CIMError) in
-                        try schema.checkCanBeSent(changes, server: server)
-                        result.withLock { $0 = schema }
-                    }
+                    try await repository.check(changes, if: try allowing(changes) { _, after in result.withLock { $0 = after } })
                 } else {
-                    try await commit(changes) { schema throws(CIMError) in result.withLock { $0 = schema } }
+                    try await commit(changes) { _, after in result.withLock { $0 = after } }
                 }
             } catch {
                 throw Self.failure(error, in: compiled.unit)
@@ -337,9 +252,4 @@ extension Broker {
             ])
         }
     }
-}
-
-extension CIMValue {
-    /// The path in a reference, or in the text that will be one.
-    fileprivate var referenced: CIMObjectPath? { referenceValue ?? stringValue.flatMap { try? CIMObjectPath(parsing: $0) } }
 }

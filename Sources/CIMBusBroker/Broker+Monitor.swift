@@ -33,9 +33,7 @@ extension Broker {
     func administer(_ path: CIMObjectPath, _ method: String, for id: OperationID) async throws(CIMError) {
         guard let record = records[id] else { throw Self.isOver(id) }
         let registration = try monitored(path)
-        guard mayManage(registration, uid: record.userID) else {
-            throw CIMError(.accessDenied, "\(method): only root, the broker's user and uid \(registration.uid) may do this")
-        }
+        try admit(.management(of: registration.uid), of: record.client, for: method)
         switch method.lowercased() {
         case "suspend": tell { $0.suspend(registration.id) }
         case "resume": tell { $0.resume(registration.id) }

@@ -15,7 +15,7 @@ extension Broker {
         let plain = ExportedObject([operation], isManaged: false)
         let folder = ExportedObject([], isManaged: false)
         connection.assumeIsolated { connection in
-            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.admit(message) } ?? false }
+            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.arrived(message) } ?? false }
             connection.export(root, at: Contract.rootPath)
             connection.exportSubtree(
                 ObjectSubtree(isManaged: false) { [weak self] path, sender in
@@ -171,6 +171,11 @@ extension Registration.Counters {
         ]
         return .array(element: Signature(verified: "{st}"), entries.map { .dictEntry(.string($0.0), .uint64($0.1)) })
     }
+}
+
+extension CIMError {
+    /// A refusal of the core's, said of the member that was called.
+    init(_ refusal: Refusal, _ member: String) { self.init(refusal.status, "\(member): \(refusal.message)") }
 }
 
 extension MethodCall {

@@ -7,7 +7,7 @@ import DBus
 extension Broker {
     /// Every method call passes here first. A caller that is not known yet waits, with all it sends, until the bus has said who it is.
     /// - Returns: whether the call was taken over.
-    func admit(_ message: Message) -> Bool {
+    func arrived(_ message: Message) -> Bool {
         guard let sender = message.sender else { return false }
         if message.containsUnixFDs {
             connection.methodCall(message).fail(.notSupported, "no member of this broker takes file descriptors")
@@ -18,15 +18,14 @@ extension Broker {
             tell { $0.heard(from: peer, reading: reading) }
             return refuseCurious(message, peer)
         }
-        let isFirst = !peers.newcomers.contains(sender)
-        guard peers.newcomers.append(message, of: sender) else {
+        guard tell({ $0.admitNewcomer(sender, bytes: message.size) }) else {
             let error = DBusError(.limitsExceeded, "too much at once from \(sender), who is not known yet; wait for the first reply")
             connection.methodCall(message).fail(error)
             return true
         }
-        guard isFirst else { return true }
+        guard peers.keep(message, of: sender) else { return true }
         identify(sender) { broker, peer in
-            for message in broker.peers.newcomers.remove(sender) {
+            for message in broker.takeMessages(of: sender) {
                 if peer == nil {
                     let error = DBusError(.accessDenied, "the bus does not say who \(sender) is")
                     broker.connection.methodCall(message).fail(error)
@@ -49,13 +48,38 @@ extension Broker {
         case Contract.broker.text: size = (1 + core.listedOperations(of: peer)) << 10
         default: return false
         }
-        if let refusal = core.refusalOfUnread(peer) {
-            connection.methodCall(message).fail(CIMError(refusal.status, words(refusal)))
+        do throws(Refusal) {
+            try tell { core throws(Refusal) in try core.admit(.reading, of: peer) }
+        } catch {
+            connection.methodCall(message).fail(CIMError(error.status, words(error)))
             return true
         }
         account(size, to: peer)
         return false
     }
+
+    /// What a caller sent before the bus had said who it is; nothing of anybody else.
+    private func takeMessages(of stranger: String) -> [Message] {
+        tell { $0.forgetNewcomer(stranger) }
+        return peers.takeMessages(of: stranger)
+    }
+
+    // MARK: - What a peer may do
+
+    /// - Throws: why the peer may not do what the member, or the method of a class, that it calls would.
+    func admit(_ claim: Claim, of peer: PeerID, for member: String) throws(CIMError) {
+        do throws(Refusal) {
+            try tell { core throws(Refusal) in try core.admit(claim, of: peer) }
+        } catch {
+            throw CIMError(error, member)
+        }
+    }
+
+    func admit(_ claim: Claim, of peer: PeerID, _ call: MethodCall) throws(CIMError) { try admit(claim, of: peer, for: call.member) }
+
+    func gaveBack(_ claim: Claim, by peer: PeerID) { tell { $0.gaveBack(claim, by: peer) } }
+
+    // MARK: - Identities
 
     /// Asks the bus for a peer's credentials, once in its life.
     func identify(_ name: String, then: @escaping @Sendable (isolated Broker, PeerID?) -> Void) {
@@ -87,7 +111,7 @@ extension Broker {
         then(self, id)
     }
 
-    /// The peer of a call that passed ``admit(_:)``.
+    /// The peer of a call that passed ``arrived(_:)``.
     func peer(of call: MethodCall) -> PeerID? { peers.id(of: call.sender) }
 
     func uid(of peer: PeerID) -> UInt32? { core.peers[peer]?.uid }
@@ -95,11 +119,12 @@ extension Broker {
     /// Whether `sender` may see and cancel what belongs to `uid`: the same user, and root.
     func mayManage(_ sender: String?, uid: UInt32) -> Bool {
         guard let peer = peers.id(of: sender), let own = core.peers[peer]?.uid else { return false }
-        return own == 0 || own == uid
+        return core.rights.mayManage(operationOf: uid, uid: own)
     }
 
     func nameVanished(_ name: String) {
         peers.leaves(name)
+        tell { $0.forgetNewcomer(name) }
         startedNameVanished(name)
         if let peer = peers.id(of: name) { afterLastWord(of: peer) }
     }

@@ -31,8 +31,6 @@ extension Broker {
     /// How long a registration waits for the answer. A process that waits for the reply to its `Register`, and answers nothing meanwhile, is
     /// registered then.
     private static let patience = Duration.milliseconds(500)
-    /// Processes that are asked at a time; the bus lets a connection wait for 128 replies, which the core shares out.
-    private static let mostAsked = 4
     /// Objects that are looked at in one process.
     private static let mostObjects = 16
     /// The largest description of an object that is read.
@@ -42,7 +40,9 @@ extension Broker {
     func lookForObject(
         of peer: PeerID, at path: ObjectPath, for provider: String, then: @escaping @Sendable (isolated Broker, ProviderPath) -> Void
     ) {
-        guard let name = peers.name(of: peer), registrations.ask(peer, limit: Self.mostAsked) else { return then(self, .isUnknown) }
+        guard let name = peers.name(of: peer), (try? tell { core throws(Refusal) in try core.admit(.look, of: peer) }) != nil else {
+            return then(self, .isUnknown)
+        }
         let isDecided = Decided()
         let timer = loop.schedule(after: Self.patience) { [weak self] in
             guard isDecided.first() else { return }
@@ -71,7 +71,7 @@ extension Broker {
     }
 
     private func looked(_ peer: PeerID, _ found: @Sendable (isolated Broker) -> Void) {
-        registrations.hasAnswered(peer)
+        gaveBack(.look, by: peer)
         found(self)
     }
 

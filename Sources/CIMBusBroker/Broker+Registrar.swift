@@ -16,19 +16,9 @@ extension Broker {
         guard let id = peer(of: call), let uid = uid(of: id) else { return }
         do throws(CIMError) {
             var request = try RegisterCall(call)
-            guard schema.has(request.namespace) else {
-                throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
-            }
-            guard mayRegister(request, id, uid) else {
-                throw CIMError(
-                    .accessDenied,
-                    "Register: uid \(uid) may not register provider \(request.name); start cimbusd with --allow-register \(request.name)=\(uid), "
-                        + "or write \"uid:\(uid)\" into the SecurityDescriptor of its definition"
-                )
-            }
+            let definition = try checkMayRegister(request, of: id, uid)
             // Only now: what it brings may be large.
             try request.readContext()
-            let definition = schema.schema.provider(request.name, in: request.namespace)
             if request.mof == nil, !request.user.isEmpty { try request.checkIsPerUser(definition) }
             try checkFree(request, id)
             let accepted = request
@@ -46,46 +36,48 @@ extension Broker {
         }
     }
 
+    /// Whether it may register there under that name; the provider's definition, if it has one.
+    private func checkMayRegister(_ request: RegisterCall, of id: PeerID, _ uid: UInt32) throws(CIMError) -> ProviderDefinition? {
+        guard schema.has(request.namespace) else {
+            throw CIMError(.invalidNamespace, "Register: namespace \(request.namespace) does not exist")
+        }
+        let definition = schema.schema.provider(request.name, in: request.namespace)
+        let isGranted = definition?.allows(uid: uid, groups: peers.groups(of: id)) ?? false
+        try admit(.registration(name: request.name, isGranted: isGranted), of: id, for: "Register")
+        return definition
+    }
+
     /// The provider's object is where it says, as far as anybody knows: what it brings is stored, and it is registered.
     private func register(_ request: RegisterCall, _ call: MethodCall, _ id: PeerID, _ uid: UInt32) throws(CIMError) {
-        if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, [], call, id) }
-        let size = request.mof?.utf8.count ?? 0
-        guard size == 0 || registeredMOF + size <= Self.mostRegisteredMOF else {
-            throw CIMError(.serverTooBusy, "Register: the MOF of other providers is being compiled; try again when they are registered")
-        }
-        registeredMOF += size
+        // Once more: what is stored may have changed since it asked.
+        _ = try checkMayRegister(request, of: id, uid)
+        if request.mof == nil, let user = try request.userWithoutLookup() { return try complete(request, for: user, [], call, id, uid) }
+        let claim = Claim.registeredMOF(bytes: request.mof?.utf8.count ?? 0)
+        try admit(claim, of: id, call)
+        let (groups, rights) = (peers.groups(of: id), core.rights)
         Task(executorPreference: loop) { [self] in
             do throws(CIMError) {
                 let user = try await request.lookUpUser()
                 var warnings: [String] = []
                 if let mof = request.mof {
-                    let rights = self.rights
-                    warnings = try await self.storeMOF(mof, of: request.name, in: request.namespace, uid: uid) {
-                        schema throws(CIMError) in
-                        try request.check(schema.provider(request.name, in: request.namespace), for: user, by: uid, rights)
+                    let provider = BringingProvider(
+                        name: request.name, home: request.namespace, uid: uid, groups: groups, rights: rights)
+                    warnings = try await self.storeMOF(mof, of: provider) { before, after throws(CIMError) in
+                        try provider.checkMayRegister(over: before)
+                        try request.check(after.provider(request.name, in: request.namespace), for: user, by: uid, rights)
                     }
                 }
-                try await self.complete(request, for: user, warnings, call, id)
+                try await self.complete(request, for: user, warnings, call, id, uid)
             } catch {
                 self.refuse(call, error)
             }
-            await self.compiledForRegistration(size)
+            await self.gaveBack(claim, by: id)
         }
     }
-
-    private static let mostRegisteredMOF = 64 << 20
-
-    private func compiledForRegistration(_ size: Int) { registeredMOF -= size }
 
     private nonisolated func refuse(_ call: MethodCall, _ error: CIMError) {
         logger.info("a registration of \(call.sender ?? "somebody") is refused: \(error)")
         call.fail(error)
-    }
-
-    /// Root, the broker's user, whom the administrator allowed, and whom the definition allows (SEMANTICS D.5).
-    private func mayRegister(_ request: RegisterCall, _ id: PeerID, _ uid: UInt32) -> Bool {
-        if rights.mayRegister(request.name, uid: uid) { return true }
-        return schema.schema.provider(request.name, in: request.namespace)?.allows(uid: uid, groups: peers.groups(of: id)) ?? false
     }
 
     /// Before anything is stored for it.
@@ -100,10 +92,10 @@ extension Broker {
 
     /// The registration comes to life.
     private func complete(
-        _ request: RegisterCall, for user: UInt32?, _ remarks: [String], _ call: MethodCall, _ id: PeerID
+        _ request: RegisterCall, for user: UInt32?, _ remarks: [String], _ call: MethodCall, _ id: PeerID, _ uid: UInt32
     ) throws(CIMError) {
         let definition = schema.schema.provider(request.name, in: request.namespace)
-        try request.check(definition, for: user, by: uid(of: id), rights)
+        try request.check(definition, for: user, by: uid, core.rights)
         if let failure = request.failure {
             initializationFailed(request, user: user, failure)
             throw CIMError(.initializationFailure, "Register: the provider could not initialize itself: \(failure.clipped(4096))")
@@ -146,7 +138,7 @@ extension Broker {
     /// A provider that is stored as one is shown, though no process serves it yet.
     func define(_ definition: ProviderDefinition) -> RegistrationID? {
         let terms = Registration.Terms(isPerUser: definition.isPerUser, busName: definition.busName)
-        let broker = rights.broker
+        let broker = core.rights.broker
         let id = tell { $0.define(namespace: definition.namespace.text, name: definition.name, uid: broker, terms: terms) }
         guard let id else {
             logger.warning("provider \(definition.name) in \(definition.namespace) is one definition too many; it is not served")
@@ -253,37 +245,34 @@ extension Broker {
 
     /// For root, the broker's own user, and the provider's.
     private func manage(_ call: MethodCall, _ id: RegistrationID, _ change: (inout BrokerCore) -> Void) {
-        guard let peer = peer(of: call), let uid = uid(of: peer), let registration = core.registry.find(id) else { return }
-        guard mayManage(registration, uid: uid) else {
-            call.fail(CIMError(.accessDenied, "\(call.member): only root, the broker's user and uid \(registration.uid) may do this"))
-            return
+        guard let peer = peer(of: call), let registration = core.registry.find(id) else { return }
+        do throws(CIMError) {
+            try admit(.management(of: registration.uid), of: peer, call)
+            tell(change) { call.reply() }
+        } catch {
+            call.fail(error)
         }
-        tell(change) { call.reply() }
-    }
-
-    func mayManage(_ registration: Entry<Registration>, uid: UInt32) -> Bool {
-        uid == 0 || uid == rights.broker || uid == registration.uid
     }
 
     private func pingProvider(_ call: MethodCall, _ id: RegistrationID) {
-        guard let registration = core.registry.find(id), let caller = self.peer(of: call), let uid = uid(of: caller) else { return }
-        // One that does not answer keeps a place until it does.
-        guard mayManage(registration, uid: uid) else {
-            call.fail(CIMError(.accessDenied, "Ping: only root, the broker's user and uid \(registration.uid) may do this"))
-            return
+        guard let registration = core.registry.find(id), let caller = self.peer(of: call) else { return }
+        do throws(CIMError) {
+            try admit(.management(of: registration.uid), of: caller, call)
+            try pingProvider(registration, for: caller, call)
+        } catch {
+            call.fail(error)
         }
+    }
+
+    private func pingProvider(_ registration: Entry<Registration>, for caller: PeerID, _ call: MethodCall) throws(CIMError) {
         guard let peer = registration.peer, let name = peers.name(of: peer),
             let question = try? Message.methodCall(
                 destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
-        else {
-            call.fail(CIMError(.notAvailable, "Ping: provider \(registration.name) is not running"))
-            return
-        }
-        // The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget.
-        guard pinged.count < 4, pinged.insert(peer).inserted else {
-            call.fail(CIMError(.quotaViolation, "Ping: other pings wait for their answers; try again later"))
-            return
-        }
+        else { throw CIMError(.notAvailable, "Ping: provider \(registration.name) is not running") }
+        // The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget. One that does not answer
+        // keeps a place until it does.
+        let claim = Claim.ping(of: peer)
+        try admit(claim, of: caller, call)
         let asked = CoreHost.now
         let provider = registration.name
         let timer = loop.schedule(after: .seconds(10)) {
@@ -293,7 +282,7 @@ extension Broker {
             // As long as no answer came the bus waits for one, whatever the caller was told.
             connection.call(question, timeout: nil) { [weak self] result in
                 self?.assumeIsolated { broker in
-                    broker.pinged.remove(peer)
+                    broker.gaveBack(claim, by: caller)
                     broker.loop.cancel(timer)
                 }
                 if case .failure(let error) = result, error.reply?.sender != name.text {

@@ -44,7 +44,7 @@ extension Broker {
         case .answered(let outcome, let question, let objects):
             record = OperationRecord(arguments, question, client: client, userID: user)
             record.localized = localized(for: arguments)
-            target = answer(outcome, objects, record)
+            target = answeredHere(outcome, objects, record)
         case .ask(let registration, let question):
             record = OperationRecord(arguments, question, client: client, userID: user)
             record.registration = registration
@@ -56,33 +56,21 @@ extension Broker {
             target = .conducted
         }
         if arguments.form == .sync { record.call = call }
-        try begin(arguments, Entry(record), target, call)
-    }
-
-    private func begin(
-        _ arguments: ServicesCall, _ record: Entry<OperationRecord>, _ target: Request.Target, _ call: MethodCall
-    ) throws(CIMError) {
-        let (input, user) = (record.input.byteCount, record.userID)
-        guard inputs[user, default: 0] + input <= max(Self.mostInput, input) else {
-            throw CIMError(
-                .quotaViolation,
-                "\(record.kind.rawValue): uid \(user) has \(Self.mostInput >> 20) MiB of instances and parameters waiting for providers")
-        }
+        let kept = Entry(record)
         let request = Request(
-            client: record.client, kind: record.kind, form: record.form, target: target,
+            client: client, kind: kept.kind, form: kept.form, target: target,
             wantsProgress: arguments.flags.contains(.sendStatus), updatesAsOwner: arguments.flags.contains(.ownerUpdate),
-            timeout: arguments.timeout, parent: arguments.parent)
+            timeout: arguments.timeout, parent: arguments.parent, inputBytes: kept.input.byteCount)
         do throws(Refusal) {
             try tell { core throws(Refusal) in
                 try core.begin(request)
             } answering: { id in
-                records[id] = record
-                if input > 0 { inputs[user, default: 0] += input }
+                records[id] = kept
                 if arguments.form != .sync { confirm(id, call) }
             }
         } catch {
             if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
-            throw CIMError(error.status, "\(record.kind.rawValue): \(words(error))")
+            throw CIMError(error.status, "\(kept.kind.rawValue): \(words(error))")
         }
     }
 
@@ -100,7 +88,7 @@ extension Broker {
     }
 
     /// An operation that ends at once, with the broker's own objects on the wire.
-    private func answer(_ outcome: Outcome, _ objects: OwnObjects, _ record: OperationRecord) -> Request.Target {
+    private func answeredHere(_ outcome: Outcome, _ objects: OwnObjects, _ record: OperationRecord) -> Request.Target {
         switch objects {
         case .none: return .broker(outcome, answer: nil)
         case .declaration(let declaration):
@@ -120,22 +108,14 @@ extension Broker {
     }
 
     private static let pathSignature = Signature(verified: "o")
-    private static let mostInput = 64 << 20
 
     /// The client's object has gone to the provider, or never will.
     func dropInput(of id: OperationID) {
-        guard let record = records[id], record.input.byteCount > 0 else { return }
-        let uid = record.userID
-        inputs[uid, default: 0] -= record.input.byteCount
-        if inputs[uid] ?? 0 <= 0 { inputs[uid] = nil }
-        records[id]?.input = ObjectBatch()
+        if records[id]?.input.count ?? 0 > 0 { records[id]?.input = ObjectBatch() }
     }
 
     /// The operation is over, for its client too.
-    func forget(_ id: OperationID) {
-        dropInput(of: id)
-        records[id] = nil
-    }
+    func forget(_ id: OperationID) { records[id] = nil }
 
     // MARK: - Cancel and credit
 

@@ -33,20 +33,24 @@ extension Broker {
     }
 
     /// All or nothing; durable when it returns.
-    func commit(_ changes: [RepositoryChange], if condition: @escaping Repository.Condition = { _ in }) async throws(CIMError) {
-        try checkAreAllowed(changes)
-        let server = schema.server
-        try await repository.commit(changes) { schema throws(CIMError) in
-            try schema.checkCanBeSent(changes, server: server)
-            try condition(schema)
-        }
+    func commit(_ changes: [RepositoryChange], if condition: @escaping Repository.Condition = { _, _ in }) async throws(CIMError) {
+        try await repository.commit(changes, if: try allowing(changes, condition))
         let new = repository.schema
         if new.revision != schema.schema.revision { adopt(new) }
     }
 
-    func checkAreAllowed(_ changes: [RepositoryChange]) throws(CIMError) {
+    /// The condition of all changes, whoever makes them, before another one.
+    /// - Throws: what nobody may change, whatever is stored.
+    func allowing(_ changes: [RepositoryChange], _ condition: @escaping Repository.Condition) throws(CIMError) -> Repository.Condition {
         for (index, change) in changes.enumerated() {
-            do throws(CIMError) { try change.checkIsAllowed(schema: schema.schema) } catch { throw error.failed(at: index) }
+            do throws(CIMError) { try change.checkIsNotBrokers() } catch { throw error.failed(at: index) }
+        }
+        return { before, after throws(CIMError) in
+            for (index, change) in changes.enumerated() {
+                do throws(CIMError) { try change.checkIsAllowed(over: after) } catch { throw error.failed(at: index) }
+            }
+            try after.checkCanBeSent(changes)
+            try condition(before, after)
         }
     }
 

@@ -18,7 +18,6 @@ public actor Broker {
     let connection: Connection
     let configuration: BrokerConfiguration
     let logger: Logger
-    let rights: RegistrationRights
     var host: CoreHost
     /// What the core knows. Only ``tell(_:)`` changes it.
     var core: BrokerCore { _read { yield host.core } }
@@ -31,10 +30,6 @@ public actor Broker {
     var records = Table<OperationID, OperationRecord>()
     var payloads = Payloads()
     var calls = WaitingCalls()
-    /// Peers for whom a text is being compiled.
-    var compiling: Set<PeerID> = []
-    /// The bytes of the MOF of registrations that is being compiled and stored.
-    var registeredMOF = 0
     var inboxes: [OperationID: PartInbox] = [:]
     /// The parts of each conducted operation that have an inbox.
     var parts: [OperationID: Set<OperationID>] = [:]
@@ -47,10 +42,6 @@ public actor Broker {
     var peers = PeerDirectory()
     let lanes: BusLanes
     var registrations = Registrations()
-    /// Peers that an administrator's `Ping` waits for.
-    var pinged: Set<PeerID> = []
-    /// What clients sent and providers have not been given yet, in bytes by uid.
-    var inputs: [UInt32: Int] = [:]
     private(set) var isStopped = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -61,8 +52,8 @@ public actor Broker {
         self.configuration = configuration
         loop = connection.loop
         logger = configuration.logger
-        rights = RegistrationRights(broker: getuid(), allowed: configuration.allowedRegistrations)
-        host = CoreHost(limits: configuration.limits)
+        host = CoreHost(
+            limits: configuration.limits, rights: Rights(broker: getuid(), allowed: configuration.allowedRegistrations))
         self.repository = repository
         schema = SchemaStore(repository.schema)
         namespaces = [:]
@@ -208,6 +199,9 @@ public actor Broker {
         case .violation: logger.info("\(who)\(sink) broke the contract: \(text)")
         case .startFailed: logger.warning("cannot start provider \(text)")
         case .leak, .vanished, .unresponsive, .lostReply: logger.warning("\(who)\(sink): \(text)")
+        case .bug:
+            logger.critical("this is a bug of cimbusd; please report it with what was done before: \(text)")
+            assertionFailure(text)
         }
     }
 }

@@ -15,7 +15,7 @@ struct CoreHost {
     /// Whether somebody carries effects out, or answers a call first.
     private var isBusy = false
 
-    init(limits: Limits) { core = BrokerCore(limits: limits) }
+    init(limits: Limits, rights: Rights) { core = BrokerCore(limits: limits, rights: rights) }
 
     /// CLOCK_BOOTTIME, in µs.
     static var now: Microseconds {

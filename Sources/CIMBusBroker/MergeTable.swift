@@ -2,6 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 import Glibc
+import SystemPackage
 
 /// The objects that the provider of an ancestor gave, by key, until those of the derived classes come to be merged with them (SEMANTICS C.4).
 ///
@@ -120,11 +121,17 @@ final class MergeTable {
         var object = [UInt8](repeating: 0, count: place.range.count)
         var done = 0
         while done < object.count {
-            let left = object.count - done
-            let at = off_t(batch.offset + place.range.lowerBound + done)
-            let read = object.withUnsafeMutableBytes { pread(file, $0.baseAddress.map { $0 + done }, left, at) }
-            if read < 0, errno == EINTR { continue }
-            guard read > 0 else { throw Self.failure("read", read < 0 ? errno : EIO) }
+            let read: Int
+            do {
+                read = try object.withUnsafeMutableBytes { bytes in
+                    try FileDescriptor(rawValue: file).read(
+                        fromAbsoluteOffset: Int64(batch.offset + place.range.lowerBound + done),
+                        into: UnsafeMutableRawBufferPointer(rebasing: bytes[done...]))
+                }
+            } catch {
+                throw Self.failure("read", (error as? Errno)?.rawValue ?? EIO)
+            }
+            guard read > 0 else { throw Self.failure("read", EIO) }
             done += read
         }
         return (object.withUnsafeBytes { BodyReader(copying: $0) }, 0..<object.count)
@@ -138,12 +145,10 @@ final class MergeTable {
             guard file >= 0 else { throw Self.failure("make in \(directory)", errno) }
             unlink(name)
         }
-        var done = 0
-        while done < bytes.count {
-            let written = pwrite(file, bytes.baseAddress.map { $0 + done }, bytes.count - done, off_t(offset + done))
-            if written < 0, errno == EINTR { continue }
-            guard written > 0 else { throw Self.failure("write", written < 0 ? errno : ENOSPC) }
-            done += written
+        do {
+            try FileDescriptor(rawValue: file).writeAll(toAbsoluteOffset: Int64(offset), bytes)
+        } catch {
+            throw Self.failure("write", (error as? Errno)?.rawValue ?? ENOSPC)
         }
     }
 

@@ -20,6 +20,8 @@ struct OperationRecord {
     var delivered = 0
     /// The provider's arguments.
     var path = ""
+    /// The path as a value, where it is an instance's that the client named.
+    var instance: CIMObjectPath?
     var method = ""
     /// A put's instance, or a method's in parameters.
     var input = ObjectBatch()
@@ -86,6 +88,7 @@ extension OperationRecord {
             flags: arguments.providerFlags)
         target = question.subject.isEmpty ? arguments.subject.clipped() : question.subject
         path = question.path
+        instance = question.instance
         method = question.method
         input = question.input
         putPath = question.putPath

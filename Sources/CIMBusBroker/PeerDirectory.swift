@@ -19,8 +19,8 @@ struct PeerDirectory {
     private var lastPeer: UInt64 = 0
     /// Callers about whom the bus was asked, as long as they are there.
     private var strangers: Set<String> = []
-    /// What strangers sent meanwhile.
-    var newcomers = Newcomers()
+    /// What strangers sent meanwhile, in the order in which it came. The core bounds it.
+    private var letters: [String: [Message]] = [:]
 
     // MARK: - Looking up
 
@@ -44,9 +44,18 @@ struct PeerDirectory {
 
     /// A name on the bus has no owner any more.
     mutating func leaves(_ name: String) {
-        _ = newcomers.remove(name)
+        letters[name] = nil
         strangers.remove(name)
     }
+
+    /// - Returns: whether it is the first message of that stranger.
+    mutating func keep(_ message: Message, of stranger: String) -> Bool {
+        letters[stranger, default: []].append(message)
+        return letters[stranger]?.count == 1
+    }
+
+    /// Takes out what a stranger sent.
+    mutating func takeMessages(of stranger: String) -> [Message] { letters.removeValue(forKey: stranger) ?? [] }
 
     mutating func add(_ attachment: any Attachment, groups: [UInt32]) -> PeerID {
         lastPeer += 1

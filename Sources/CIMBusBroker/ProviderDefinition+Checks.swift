@@ -76,19 +76,25 @@ enum HostingModel {
 }
 
 extension RepositoryChange {
-    /// What nobody may change: what only an operating system may say of its own providers (SEMANTICS D.2), and what the broker itself has.
-    func checkIsAllowed(schema: Schema) throws(CIMError) {
+    /// Throws ProviderNotCapable for what the broker itself has.
+    func checkIsNotBrokers() throws(CIMError) {
         switch self {
-        case .putInstance(let instance, let namespace, _, _):
+        case .putInstance(let instance, _, _, _):
             if CIMName.equal(instance.className, ProviderMonitor.className) { throw ProviderMonitor.readOnly }
-            guard schema.class(instance.className, in: namespace)?.isSameOrDerived(from: "__Win32Provider") == true,
-                let model = instance["HostingModel"]?.stringValue, model.lowercased().hasPrefix("wmicore")
-            else { return }
-            throw CIMError(
-                .accessDenied, "HostingModel \(model.clipped(80)) is the operating system's; write \"Decoupled:DBus\" and register it")
         case .deleteInstance(let path, _, _):
             if CIMName.equal(path.className, ProviderMonitor.className) { throw ProviderMonitor.readOnly }
         default: break
         }
+    }
+
+    /// Throws AccessDenied for what only an operating system may say of its own providers (SEMANTICS D.2).
+    /// - Parameter schema: what is stored with the change.
+    func checkIsAllowed(over schema: Schema) throws(CIMError) {
+        guard case .putInstance(let instance, let namespace, _, _) = self,
+            schema.class(instance.className, in: namespace)?.isSameOrDerived(from: "__Win32Provider") == true,
+            let model = instance["HostingModel"]?.stringValue, model.lowercased().hasPrefix("wmicore")
+        else { return }
+        throw CIMError(
+            .accessDenied, "HostingModel \(model.clipped(80)) is the operating system's; write \"Decoupled:DBus\" and register it")
     }
 }

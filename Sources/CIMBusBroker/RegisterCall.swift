@@ -86,7 +86,7 @@ struct RegisterCall: Sendable {
 
     /// What the definition says about who registers, and for whom (SEMANTICS D.1, D.2, D.4).
     /// - Parameter uid: whose process registers.
-    func check(_ definition: ProviderDefinition?, for user: UInt32?, by uid: UInt32?, _ rights: RegistrationRights) throws(CIMError) {
+    func check(_ definition: ProviderDefinition?, for user: UInt32?, by uid: UInt32?, _ rights: Rights) throws(CIMError) {
         if let fault = definition?.fault { throw CIMError(fault.status, "Register: \(fault.message)") }
         guard locale.isEmpty, definition?.isPerLocale != true else {
             throw CIMError(
@@ -119,11 +119,14 @@ struct RegisterCall: Sendable {
         return UInt32(user).map { .some($0) }
     }
 
-    /// Whom it is for. The system is asked on a thread of its own: it may ask the network.
+    /// As many questions to the system as may be under way at once: each may wait for the network.
+    private static let lookUps = BlockingThreads(name: "user-lookup", most: 4)
+
+    /// Whom it is for. The system is asked on one of ``lookUps``.
     func lookUpUser() async throws(CIMError) -> UInt32? {
         if let known = try userWithoutLookup() { return known }
         let name = user
-        let found = await Task.detached { Self.uid(ofUser: name) }.value
+        let found = await Self.lookUps.run { Self.uid(ofUser: name) }
         guard let found else {
             throw CIMError(.invalidParameter, "Register: there is no user \"\(name.clipped(80))\"; give a name or a number")
         }

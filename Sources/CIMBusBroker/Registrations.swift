@@ -18,8 +18,6 @@ struct Registrations {
     private var warnings: [RegistrationID: [String]] = [:]
     private var ownWords: [RegistrationID: String] = [:]
     private var reportedLosses = ReportedLosses()
-    /// Processes that are asked for the object that they register.
-    private var asked: Set<PeerID> = []
 
     // MARK: - Coming and going
 
@@ -66,11 +64,6 @@ struct Registrations {
     func path(of id: RegistrationID) -> ObjectPath? { paths[id] }
 
     mutating func show(_ id: RegistrationID, at path: ObjectPath) { paths[id] = path }
-
-    /// Whether the process may be asked for its object: not while it is, and `limit` at a time.
-    mutating func ask(_ peer: PeerID, limit: Int) -> Bool { asked.count < limit && asked.insert(peer).inserted }
-
-    mutating func hasAnswered(_ peer: PeerID) { asked.remove(peer) }
 
     // MARK: - Words
 

@@ -27,6 +27,8 @@ struct Question: Sendable {
     var subject = ""
     /// The path, the class or the query.
     var path = ""
+    /// The path as a value, where it is an instance's.
+    var instance: CIMObjectPath?
     var method = ""
     /// A put's instance, or a method's in parameters: checked against the class.
     var input = ObjectBatch()

@@ -4,12 +4,12 @@ import CIMBusWire
 
 /// Methods: what is checked of them, and who runs them (SEMANTICS C.5).
 extension Resolver {
-    func method(
-        _ arguments: ServicesCall, _ layout: ObjectLayout, _ declaration: CIMClass, _ question: Question
-    ) throws(CIMError) -> Resolution {
-        var question = question
+    func method(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
         let namespace = arguments.namespace
-        guard let path = arguments.path else { return .answered(.stated(.notSupported, "ExecMethod is not supported"), question) }
+        let path = arguments.path ?? CIMObjectPath(className: "")
+        guard let named = namedClass(path.className, arguments) else { return noClass(path.className, arguments) }
+        let declaration = named.declaration
+        var question = named.question
         guard let method = declaration.method(named: arguments.method) else {
             return .answered(.stated(.invalidMethod, "class \(declaration.name) has no method \(arguments.method)"), question)
         }
@@ -34,7 +34,7 @@ extension Resolver {
         question.method = method.name
         try readParameters(arguments, of: method, declaration, into: &question)
         if declaration.isBrokers { return .conducted(.administer(path, method: method.name), question) }
-        return invocation(arguments, method, layout, declaration, question)
+        return invocation(arguments, method, named.layout, declaration, question)
     }
 
     private func readParameters(

@@ -24,9 +24,8 @@ extension Resolver {
 
     private func dataQuery(_ query: SelectQuery, _ arguments: ServicesCall) throws(QueryError) -> Resolution {
         let namespace = arguments.namespace
-        guard let layout = snapshot.layout(query.className.text, in: namespace), let declaration = layout.declaration else {
-            return .answered(.stated(.invalidClass, "class \(query.className.text.clipped()) does not exist in \(namespace)"), Question())
-        }
+        guard let named = namedClass(query.className.text, arguments) else { return noClass(query.className.text, arguments) }
+        let (layout, declaration) = (named.layout, named.declaration)
         if declaration.isIndication || declaration.isSameOrDerived(from: "__Event") {
             throw QueryError(
                 .invalidQuery, "expected a class that has instances, found the event class \(declaration.name)", at: query.classPlace)
@@ -36,7 +35,8 @@ extension Resolver {
         let isDirect = arguments.flags.contains(.directRead)
         let hierarchy = hierarchy(of: layout, in: namespace, for: .execQuery, above: !isDirect, below: !isDirect)
         let (plan, shares) = plan(checked, hierarchy, namespace)
-        var question = Question(expectation: .instances(of: layout), filter: RowFilter(plan, arguments, classes: classes))
+        var question = named.question
+        question.filter = RowFilter(plan, arguments, classes: classes)
         if arguments.explains {
             let completion =
                 hierarchy.needsMerge && !plan.merges ? ["complete each object with what providers of its superclasses say"] : []

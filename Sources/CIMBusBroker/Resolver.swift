@@ -12,7 +12,7 @@ import CIMRepository
 struct Resolver {
     let snapshot: SchemaSnapshot
     let registry: ProviderRegistry
-    let rights: RegistrationRights
+    let rights: Rights
 
     var schema: Schema { snapshot.schema }
 
@@ -21,65 +21,80 @@ struct Resolver {
     func resolve(_ arguments: ServicesCall, for user: UInt32) -> Resolution {
         do throws(CIMError) {
             return switch arguments.kind {
-            case .putClass, .deleteClass, .createClassEnum: try classOperation(arguments, user)
+            case .getObject: get(arguments)
+            case .putInstance: try put(arguments, user)
+            case .deleteInstance: try delete(arguments, user)
+            case .createInstanceEnum: enumeration(arguments)
+            case .execMethod: try method(arguments)
             case .execQuery: try query(arguments)
-            case .getObject, .putInstance, .deleteInstance, .createInstanceEnum, .execMethod: try instanceOperation(arguments, user)
+            case .putClass: try putClass(arguments, user)
+            case .deleteClass: try deleteClass(arguments, user)
+            case .createClassEnum: classEnumeration(arguments)
             }
         } catch {
             return .refused(error)
         }
     }
 
-    private func instanceOperation(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
-        let namespace = arguments.namespace
-        let isClassItself = arguments.kind == .getObject && arguments.path?.isClassPath == true
-        let className: String
-        if arguments.kind == .putInstance {
-            className = try Self.className(of: arguments.object)
-        } else {
-            className = arguments.path?.className ?? ""
-        }
-        guard let layout = snapshot.layout(className, in: namespace), let declaration = layout.declaration else {
-            let status: WBEMStatus = isClassItself ? .notFound : .invalidClass
-            return .answered(.stated(status, "class \(className.clipped()) does not exist in \(namespace)"), Question())
-        }
-        var question = Question(expectation: .instances(of: layout))
-        if let kept = arguments.partialRead, arguments.kind == .getObject || arguments.kind == .createInstanceEnum {
-            question.filter = RowFilter(keeping: kept, arguments, classes: snapshot.surroundings(of: namespace).classes)
-        }
-        if isClassItself { return .answered(Outcome(.noError), question, .declaration(declaration)) }
-        switch arguments.kind {
-        case .createInstanceEnum:
-            question.path = declaration.name
-            return enumeration(arguments, layout, question)
-        case .putInstance: return try put(arguments, layout, declaration, question, user)
-        case .execMethod: return try method(arguments, layout, declaration, question)
-        default: break
-        }
-        guard let path = arguments.path else {
-            return .answered(.stated(.notSupported, "\(arguments.kind.rawValue) is not supported"), question)
-        }
-        let canonical: CIMObjectPath
-        do throws(ObjectPathError) {
-            canonical = try snapshot.canonical(path, of: declaration, keys: layout.keyProperties, in: namespace)
-        } catch {
-            return .answered(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), question)
-        }
-        question.path = canonical.relativePath
-        question.subject = question.path.clipped()
-        if arguments.kind == .getObject { return get(arguments, canonical, layout, question) }
-        return try delete(arguments, canonical, layout, question, user)
+    // MARK: - The class
+
+    /// The class that a request names, and the question that is asked about its instances.
+    struct NamedClass {
+        let layout: ObjectLayout
+        let declaration: CIMClass
+        var question: Question
     }
 
+    /// - Returns: nil when there is no such class; then the answer is ``noClass(_:_:_:)``.
+    func namedClass(_ name: String, _ arguments: ServicesCall) -> NamedClass? {
+        guard let layout = snapshot.layout(name, in: arguments.namespace), let declaration = layout.declaration else { return nil }
+        return NamedClass(layout: layout, declaration: declaration, question: Question(expectation: .instances(of: layout)))
+    }
+
+    /// What is not there belongs in the sink (A.5).
+    func noClass(_ name: String, _ arguments: ServicesCall, _ status: WBEMStatus = .invalidClass) -> Resolution {
+        .answered(.stated(status, "class \(name.clipped()) does not exist in \(arguments.namespace)"), Question())
+    }
+
+    /// What a read asks for less than everything is cut off whatever comes.
+    private func partialRead(_ arguments: ServicesCall) -> RowFilter? {
+        arguments.partialRead.map {
+            RowFilter(keeping: $0, arguments, classes: snapshot.surroundings(of: arguments.namespace).classes)
+        }
+    }
+
+    /// The path of a get or a delete in its one form, which becomes what is asked; nil when it is no path of an instance of the class.
+    private func canonical(
+        _ path: CIMObjectPath, of named: inout NamedClass, _ arguments: ServicesCall
+    ) throws(ObjectPathError) -> CIMObjectPath {
+        let canonical = try snapshot.canonical(
+            path, of: named.declaration, keys: named.layout.keyProperties, in: arguments.namespace)
+        named.question.path = canonical.relativePath
+        named.question.instance = canonical
+        named.question.subject = named.question.path.clipped()
+        return canonical
+    }
+
+    private func noInstance(_ path: CIMObjectPath, _ error: ObjectPathError, _ question: Question) -> Resolution {
+        .answered(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), question)
+    }
+
+    // MARK: - Instances
+
     /// A single provider's answer goes straight through; anything else is conducted.
-    private func enumeration(_ arguments: ServicesCall, _ layout: ObjectLayout, _ question: Question) -> Resolution {
+    private func enumeration(_ arguments: ServicesCall) -> Resolution {
+        let name = arguments.path?.className ?? ""
+        guard let named = namedClass(name, arguments) else { return noClass(name, arguments) }
+        let layout = named.layout
+        var question = named.question
+        question.filter = partialRead(arguments)
+        question.path = named.declaration.name
         let isDirect = arguments.flags.contains(.directRead)
         let isShallow = arguments.flags.contains(.shallow)
-        let isServed = layout.declaration?.isServed ?? false
         // What a provider gives as its class's may be an instance of a class below, as the provider of that one knows.
         let hierarchy = hierarchy(
             of: layout, in: arguments.namespace, for: .createInstanceEnum, above: !isDirect,
-            below: !isDirect && (!isShallow || isServed))
+            below: !isDirect && (!isShallow || named.declaration.isServed))
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
         let mustFilter = isShallow && !schema.children(of: layout.className, in: arguments.namespace).isEmpty
         if hierarchy.needsMerge || mustFilter && !hierarchy.served.isEmpty {
@@ -96,47 +111,80 @@ struct Resolver {
         return .conducted(.enumerate(sources), question)
     }
 
-    private func get(_ arguments: ServicesCall, _ path: CIMObjectPath, _ layout: ObjectLayout, _ question: Question) -> Resolution {
+    private func get(_ arguments: ServicesCall) -> Resolution {
+        let path = arguments.path ?? CIMObjectPath(className: "")
+        guard var named = namedClass(path.className, arguments) else {
+            return noClass(path.className, arguments, path.isClassPath ? .notFound : .invalidClass)
+        }
+        if path.isClassPath { return .answered(Outcome(.noError), named.question, .declaration(named.declaration)) }
+        named.question.filter = partialRead(arguments)
+        let canonical: CIMObjectPath
+        do throws(ObjectPathError) {
+            canonical = try self.canonical(path, of: &named, arguments)
+        } catch {
+            return noInstance(path, error, named.question)
+        }
+        let question = named.question
         let isDirect = arguments.flags.contains(.directRead)
-        let isServed = layout.declaration?.isServed ?? false
+        let isServed = named.declaration.isServed
+        // Nothing is above it, and its provider knows what is below: the hierarchy would have one unit.
+        if isServed, named.declaration.derivation.isEmpty, !named.declaration.isBrokers, let name = named.declaration.providerName {
+            return ask(provider(named: name, of: named.declaration, in: arguments.namespace, for: .getObject), question)
+        }
         let hierarchy = hierarchy(
-            of: layout, in: arguments.namespace, for: .getObject, above: !isDirect, below: !isServed && !isDirect)
+            of: named.layout, in: arguments.namespace, for: .getObject, above: !isDirect, below: !isServed && !isDirect)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
-        if hierarchy.served.isEmpty { return .conducted(.instance(path), question) }
+        if hierarchy.served.isEmpty { return .conducted(.instance(canonical), question) }
         if hierarchy.served.count == 1, isServed { return ask(hierarchy.served[0].target, question) }
-        return .conducted(.get(path, hierarchy), question)
+        return .conducted(.get(canonical, hierarchy), question)
     }
 
-    private func delete(
-        _ arguments: ServicesCall, _ path: CIMObjectPath, _ layout: ObjectLayout, _ question: Question, _ user: UInt32
-    ) throws(CIMError) -> Resolution {
-        let hierarchy = hierarchy(of: layout, in: arguments.namespace, for: .deleteInstance)
+    private func delete(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
+        let path = arguments.path ?? CIMObjectPath(className: "")
+        guard var named = namedClass(path.className, arguments) else { return noClass(path.className, arguments) }
+        let canonical: CIMObjectPath
+        do throws(ObjectPathError) {
+            canonical = try self.canonical(path, of: &named, arguments)
+        } catch {
+            return noInstance(path, error, named.question)
+        }
+        let question = named.question
+        let hierarchy = hierarchy(of: named.layout, in: arguments.namespace, for: .deleteInstance)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
         if hierarchy.served.isEmpty {
             try rights.checkMayWrite(.deleteInstance, in: arguments.namespace, user: user)
-            return .conducted(.commit([.deleteInstance(path, in: arguments.namespace)]), question)
+            return .conducted(.commit([.deleteInstance(canonical, in: arguments.namespace)]), question)
         }
-        if hierarchy.served.count == 1, hierarchy.stored.isEmpty, hierarchy.served[0].layout === layout {
+        if hierarchy.served.count == 1, hierarchy.stored.isEmpty, hierarchy.served[0].layout === named.layout {
             return ask(hierarchy.served[0].target, question)
         }
-        return .conducted(.delete(path, hierarchy), question)
+        return .conducted(.delete(canonical, hierarchy), question)
     }
 
-    private func put(
-        _ arguments: ServicesCall, _ layout: ObjectLayout, _ declaration: CIMClass, _ question: Question, _ user: UInt32
-    ) throws(CIMError) -> Resolution {
+    private func put(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
+        let name = try Self.className(of: arguments.object)
+        guard let named = namedClass(name, arguments) else { return noClass(name, arguments) }
+        let (layout, declaration) = (named.layout, named.declaration)
         if declaration.isAbstract {
-            return .answered(.stated(.invalidOperation, "class \(declaration.name) is abstract and has no instances"), question)
+            return .answered(.stated(.invalidOperation, "class \(declaration.name) is abstract and has no instances"), named.question)
         }
-        var question = question
+        var question = named.question
         try readInput(arguments, .instances(of: layout), "PutInstance", into: &question)
         question.subject = question.putPath.isEmpty ? declaration.name : question.putPath.clipped()
         let hierarchy = hierarchy(of: layout, in: arguments.namespace, for: .putInstance, below: false)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
         if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return ask(hierarchy.served[0].target, question) }
-        var instance = try instance(of: arguments, layout)
+        let instance = try instance(of: arguments, layout)
         guard hierarchy.served.isEmpty else { return .conducted(.put(instance, hierarchy), question) }
         try rights.checkMayWrite(.putInstance, in: arguments.namespace, user: user)
+        return storedPut(instance, arguments, declaration, question)
+    }
+
+    /// A put of an instance that nobody but the repository has.
+    private func storedPut(
+        _ instance: CIMInstance, _ arguments: ServicesCall, _ declaration: CIMClass, _ question: Question
+    ) -> Resolution {
+        var (instance, question) = (instance, question)
         if arguments.flags.contains(.useAmendedQualifiers) { instance.removeAmendedQualifiers() }
         let only = arguments.partialPut
         // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2). A partial put writes the NULLs
@@ -145,7 +193,7 @@ struct Resolver {
             let isWritten = only?.contains { CIMName.equal($0, property.name) } ?? true
             if isWritten { instance[property.name] = .null }
         }
-        if !CIMName.equal(layout.className, "__NAMESPACE") {
+        if !CIMName.equal(declaration.name, "__NAMESPACE") {
             instance = schema.withGeneratedKeys(instance, in: arguments.namespace)
         }
         if question.putPath.isEmpty, let path = try? instance.path(in: declaration) {
@@ -203,37 +251,37 @@ struct Resolver {
                 "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), say its registrations")
     }
 
-    // MARK: - Classes
+    // MARK: - Classes themselves (SEMANTICS A.4)
 
-    /// An operation on classes themselves (SEMANTICS A.4).
-    private func classOperation(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
-        let (name, namespace) = (arguments.path?.className ?? "", arguments.namespace)
-        switch arguments.kind {
-        case .putClass:
-            try rights.checkMayWrite(arguments.kind, in: namespace, user: user)
-            guard var reader = arguments.object else { throw CIMError(.invalidParameter, "PutClass: no class") }
-            var declaration: CIMClass
-            do {
-                declaration = try reader.readClass()
-            } catch {
-                throw CIMError(.invalidObject, "PutClass: \(error)")
-            }
-            if arguments.flags.contains(.useAmendedQualifiers) {
-                declaration.removeAmendedQualifiers(keeping: snapshot.declaration(declaration.name, in: namespace))
-            }
-            let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection(.all)
-            return .conducted(
-                .commit([.putClass(declaration, in: namespace, flags: flags)]), Question(subject: declaration.name.clipped()))
-        case .deleteClass:
-            try rights.checkMayWrite(arguments.kind, in: namespace, user: user)
-            return .conducted(.commit([.deleteClass(name, in: namespace)]), Question())
-        default:
-            do throws(CIMError) {
-                let isDeep = !arguments.flags.contains(.shallow)
-                return .conducted(.classes(try schema.subclasses(of: name, deep: isDeep, in: namespace)), Question())
-            } catch {
-                return .answered(.stated(error.status, error.message), Question())
-            }
+    private func putClass(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
+        let namespace = arguments.namespace
+        try rights.checkMayWrite(.putClass, in: namespace, user: user)
+        guard var reader = arguments.object else { throw CIMError(.invalidParameter, "PutClass: no class") }
+        var declaration: CIMClass
+        do {
+            declaration = try reader.readClass()
+        } catch {
+            throw CIMError(.invalidObject, "PutClass: \(error)")
+        }
+        if arguments.flags.contains(.useAmendedQualifiers) {
+            declaration.removeAmendedQualifiers(keeping: snapshot.declaration(declaration.name, in: namespace))
+        }
+        let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection(.all)
+        return .conducted(
+            .commit([.putClass(declaration, in: namespace, flags: flags)]), Question(subject: declaration.name.clipped()))
+    }
+
+    private func deleteClass(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
+        try rights.checkMayWrite(.deleteClass, in: arguments.namespace, user: user)
+        return .conducted(.commit([.deleteClass(arguments.path?.className ?? "", in: arguments.namespace)]), Question())
+    }
+
+    private func classEnumeration(_ arguments: ServicesCall) -> Resolution {
+        let (name, isDeep) = (arguments.path?.className ?? "", !arguments.flags.contains(.shallow))
+        do throws(CIMError) {
+            return .conducted(.classes(try schema.subclasses(of: name, deep: isDeep, in: arguments.namespace)), Question())
+        } catch {
+            return .answered(.stated(error.status, error.message), Question())
         }
     }
 }
@@ -247,18 +295,14 @@ extension Outcome {
     }
 }
 
-extension RegistrationRights {
-    /// Classes, static instances and namespaces are root's and the broker's own user's to change (SEMANTICS D.9.1: FULL_WRITE_REP).
+extension Rights {
+    /// Throws AccessDenied when the user may not change what is stored.
     func checkMayWrite(_ kind: Request.Kind, in namespace: CIMNamespaceName, user: UInt32) throws(CIMError) {
-        guard mayWrite(uid: user) else {
-            throw CIMError(
-                .accessDenied,
-                "\(kind.rawValue): uid \(user) may not change what is stored in \(namespace); root and the broker's user may")
-        }
+        do throws(Refusal) { try check(.change(namespace: namespace.text), uid: user) } catch { throw CIMError(error, kind.rawValue) }
     }
 }
 
 extension Broker {
     /// What is known now, to decide by. Nobody keeps it: the core's registry would be copied with its next change.
-    var resolver: Resolver { Resolver(snapshot: schema.snapshot, registry: core.registry, rights: rights) }
+    var resolver: Resolver { Resolver(snapshot: schema.snapshot, registry: core.registry, rights: core.rights) }
 }

@@ -5,7 +5,7 @@ import CIMRepository
 extension Schema {
     /// Throws QuotaViolation where a class that was put, or one below it, is now too large for a message: nobody could read it, nor any list
     /// that it is in.
-    func checkCanBeSent(_ changes: [RepositoryChange], server: String) throws(CIMError) {
+    func checkCanBeSent(_ changes: [RepositoryChange]) throws(CIMError) {
         for (index, change) in changes.enumerated() {
             guard case .putClass(let declared, let namespace, _) = change, let changed = self.class(declared.name, in: namespace) else {
                 continue

@@ -1,6 +1,7 @@
 import CIMBusCore
 import FoundationEssentials
 import Glibc
+import SystemPackage
 
 /// Writes what the core is told to a file, one JSON object a line: first the limits it works with, then every event.
 ///
@@ -24,14 +25,6 @@ final class TraceWriter {
     private func write(_ value: some Encodable) {
         guard var line = try? encoder.encode(value) else { return }
         line.append(UInt8(ascii: "\n"))
-        line.withUnsafeBytes { bytes in
-            var done = 0
-            while done < bytes.count {
-                let count = Glibc.write(descriptor, bytes.baseAddress.map { $0 + done }, bytes.count - done)
-                if count < 0, errno == EINTR { continue }
-                if count <= 0 { return }
-                done += count
-            }
-        }
+        _ = try? FileDescriptor(rawValue: descriptor).writeAll(line)
     }
 }

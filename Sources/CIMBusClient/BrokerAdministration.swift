@@ -128,22 +128,6 @@ public struct BrokerAdministration: Sendable {
         }
     }
 
-    /// The details of a failed semisync operation.
-    func extendedStatus(at path: ObjectPath) async throws(CIMError) -> CIMInstance? {
-        let destination = try link.destination()
-        do {
-            let message = try Message.methodCall(
-                destination: destination, path: path, interface: .properties, member: MemberName(verified: "Get"), flags: .noAutoStart,
-                values: [.string(Contract.operation.text), .string("ExtendedStatus")])
-            let reply = try await link.connection.call(message, timeout: timeout)
-            guard reply.hasSignature("v") else { return nil }
-            var reader = reply.reader
-            return try reader.readVariant().objectValue
-        } catch {
-            throw CIMError(undecodable: error, what: "ExtendedStatus")
-        }
-    }
-
     private func call(
         _ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]
     ) async throws(CIMError) -> [DBusValue] {

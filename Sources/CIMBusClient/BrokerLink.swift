@@ -11,23 +11,16 @@ final class BrokerLink: Sendable {
     private struct Guarded {
         /// The broker's unique name; nil while there is none.
         var owner: String?
-        /// Whether the bus has told of a change of it.
-        var hasOwnerChanged = false
         var sinks: [UInt64: ClientSink] = [:]
         var lastNumber: UInt64 = 0
         /// Set once the connection is lost or closed; nothing opens after it.
         var closure: CIMError?
-        /// Counts the brokers seen and the changes made to classes, so that what was learnt before one is not believed after it.
-        var generation = 0
-
-        mutating func change(to owner: String?) {
-            if self.owner != owner { generation += 1 }
-            self.owner = owner
-        }
     }
 
     let connection: Connection
     let logger: Logger
+    /// Those that the sessions of this connection have met.
+    let classes = ClassCache()
     private let guarded = Mutex(Guarded())
 
     private init(_ connection: Connection, logger: Logger) {
@@ -45,11 +38,8 @@ final class BrokerLink: Sendable {
             let link = BrokerLink(connection, logger: logger)
             await connection.setInbound { [weak link] message in link?.receive(message) ?? false }
             connection.onDisconnected { [weak link] error in link?.lost(error) }
-            let rule = MatchRule(
-                sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"),
-                path: ObjectPath(verified: "/org/freedesktop/DBus"), arguments: [0: Contract.busName.text])
-            _ = try await connection.addMatch(rule) { [weak link] message in link?.ownerChanged(message) }
-            try await link.findBroker()
+            _ = try await connection.followOwner(of: BusName(Contract.busName)) { [weak link] in link?.ownerChanged(to: $0) }
+            try await link.startBroker()
             return link
         } catch let error as DBusError {
             throw CIMError(transport: error)
@@ -60,31 +50,22 @@ final class BrokerLink: Sendable {
         }
     }
 
-    /// Asks who is the broker, and the bus to start one if nobody is.
-    private func findBroker() async throws {
+    /// Asks the bus to start a broker where none is.
+    private func startBroker() async throws {
+        if hasBroker { return }
         let name = BusName(Contract.busName)
-        if askedFor(try await connection.nameOwner(of: name)) { return }
         let start = try Message.methodCall(
             destination: .bus, path: ObjectPath(verified: "/org/freedesktop/DBus"), interface: .bus,
             member: MemberName(verified: "StartServiceByName"), values: [.string(name.text), .uint32(0)])
         var reason = ""
         do throws(DBusError) { _ = try await connection.call(start) } catch { reason = ": \(error.message)" }
-        if askedFor(try await connection.nameOwner(of: name)) { return }
+        // What the bus told of the name before its answer to this has been heard.
+        _ = try await connection.nameOwner(of: name)
+        if hasBroker { return }
         throw CIMError(.transportFailure, "no broker owns \(name.text) on this bus\(reason); start cimbusd there")
     }
 
-    /// Takes what the bus answered when it was asked; a change that it told of before this is newer. Whether there is a broker.
-    private func askedFor(_ owner: UniqueName?) -> Bool {
-        guarded.withLock { guarded in
-            if !guarded.hasOwnerChanged { guarded.change(to: owner?.text) }
-            return guarded.owner != nil
-        }
-    }
-
-    var generation: Int { guarded.withLock(\.generation) }
-
-    /// After classes may have changed: every session of this connection reads them anew.
-    func forgetClasses() { guarded.withLock { $0.generation += 1 } }
+    private var hasBroker: Bool { guarded.withLock { $0.owner != nil } }
 
     /// The broker to send to. Throws TransportFailure while there is none, FatalTransportError once the connection is lost.
     func destination() throws(CIMError) -> BusName {
@@ -185,16 +166,15 @@ final class BrokerLink: Sendable {
         }
     }
 
-    private func ownerChanged(_ message: Message) {
-        guard message.hasSignature("sss") else { return }
-        var reader = message.reader
-        guard (try? reader.readString()) == Contract.busName.text, let old = try? reader.readString(), let new = try? reader.readString()
-        else { return }
-        guarded.withLock { guarded in
-            guarded.hasOwnerChanged = true
-            guarded.change(to: new.isEmpty ? nil : new)
+    private func ownerChanged(to owner: UniqueName?) {
+        let old = guarded.withLock { guarded in
+            defer { guarded.owner = owner?.text }
+            return guarded.owner
         }
-        if !old.isEmpty { endAll(CIMError(.transportFailure, "the broker \(Contract.busName) left the bus; start cimbusd and retry")) }
+        guard old != owner?.text else { return }
+        classes.forgetAll()
+        guard old != nil else { return }
+        endAll(CIMError(.transportFailure, "the broker \(Contract.busName) left the bus; start cimbusd and retry"))
     }
 
     private func lost(_ error: DBusError) {

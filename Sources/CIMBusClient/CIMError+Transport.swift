@@ -12,14 +12,7 @@ extension CIMError {
         }
     }
 
-    /// A failed operation from its final status: the words are those of the extended status, where there is one.
-    init(_ status: WBEMStatus, parameter: String = "", object: CIMInstance? = nil) {
-        let extended = object.flatMap { $0.className.isEmpty && $0.properties.isEmpty ? nil : $0 }
-        let words = extended?["Description"]?.stringValue ?? (parameter.isEmpty ? status.meaning : parameter)
-        self.init(status, words, extendedStatus: extended)
-    }
-
-    /// Bytes that do not mean what the contract says.
+    /// What came of reading what the broker sent: bytes that do not mean what the contract says are the broker's fault.
     init(undecodable error: any Error, what: String) {
         switch error {
         case let error as CIMError: self = error

@@ -1,4 +1,6 @@
 import CIM
+import CIMBusWire
+import DBus
 
 /// What a query gives: instances, and for a schema query (`SELECT * FROM meta_class`) classes.
 public enum CIMObject: Hashable, Sendable {
@@ -10,5 +12,26 @@ public enum CIMObject: Hashable, Sendable {
         case .instance(let instance): instance.className
         case .class(let declaration): declaration.name
         }
+    }
+}
+
+extension InstanceDecoder {
+    /// For the instances of a query, which may be one for classes.
+    init() {
+        self.init(
+            expectedClass: "",
+            refusingClasses: CIMError(.invalidQuery, "the query gives classes, not instances: ask with execQueryForObjects"))
+    }
+
+    /// All objects of an `aa{sv}`, instances and classes.
+    mutating func readObjects(_ message: Message) throws -> [CIMObject] {
+        var reader = message.reader
+        let end = try reader.enterArray(elementAlignment: 4)
+        var objects: [CIMObject] = []
+        while !reader.isAtEnd(of: end) {
+            objects.append(try reader.isClass(isBrokers: true) ? .class(try reader.readClass()) : .instance(try readInstance(&reader)))
+        }
+        try reader.leaveArray(end)
+        return objects
     }
 }

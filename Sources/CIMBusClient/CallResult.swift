@@ -1,4 +1,5 @@
 import CIM
+import CIMBusWire
 import DBus
 
 /// The one result of a semisync operation, to be waited for (IWbemCallResult, SEMANTICS A.6).
@@ -26,7 +27,7 @@ public struct CallResult<Value: Sendable>: Sendable {
     public func value(timeout: Duration?) async throws(CIMError) -> Value? {
         let deadline = timeout.map { ContinuousClock.now + $0 }
         while true {
-            let left = deadline.map { $0 - .now } ?? SemisyncObject.longestWait
+            let left = deadline.map { $0 - .now } ?? ResultObject.longestWait
             let (status, reader) = try await object.call(member, waiting: left, signature)
             if status == .sTimedOut {
                 if let deadline, deadline <= .now { return nil }

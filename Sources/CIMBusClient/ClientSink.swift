@@ -6,14 +6,32 @@ import Synchronization
 final class ClientSink: Sendable {
     typealias Ending = SinkState<Message>.Ending
     typealias Taken = SinkState<Message>.Taken
-    typealias Waiter = UnsafeContinuation<Taken, Never>
+    private typealias Waiter = UnsafeContinuation<Taken, Never>
 
     private struct Guarded {
         var state = SinkState<Message>()
+        /// Who waits for a batch or the end, in the order of their coming. Nobody waits while there is something to take: ``served()`` follows
+        /// whatever changes the state, under the same lock.
         var waiters: [Waiter] = []
         /// The broker's operation object, once the call was answered.
         var operationPath: ObjectPath?
         var timer: EventLoop.TimerToken?
+
+        /// Gives the waiters what there is; they are resumed outside the lock.
+        mutating func served() -> [Served] {
+            var served: [Served] = []
+            while !waiters.isEmpty {
+                let taken = state.take()
+                if case .nothing = taken { break }
+                served.append(Served(waiter: waiters.removeFirst(), taken: taken))
+            }
+            return served
+        }
+    }
+
+    private struct Served {
+        let waiter: Waiter
+        let taken: Taken
     }
 
     let number: UInt64
@@ -42,10 +60,10 @@ final class ClientSink: Sendable {
     // MARK: The broker's side, on the loop
 
     func indicate(_ message: Message) {
-        let (isWanted, waiter) = guarded.withLock { guarded in
-            (guarded.state.indicated(message, bytes: message.bodySize), guarded.waiters.isEmpty ? nil : guarded.waiters.removeFirst())
+        let (isWanted, served) = guarded.withLock { guarded in
+            (guarded.state.indicated(message, bytes: message.bodySize), guarded.served())
         }
-        if let waiter { resume(waiter) }
+        resume(served)
         if !isWanted { broker.cancel(self) }
     }
 
@@ -54,33 +72,23 @@ final class ClientSink: Sendable {
     }
 
     /// The end, by whatever cause; the first counts.
-    func finish(_ ending: Ending) {
-        let (isFirst, waiters, timer) = guarded.withLock { guarded in
-            let isFirst = guarded.state.finished(ending)
-            let waiters = guarded.waiters
-            if isFirst { guarded.waiters = [] }
-            return (isFirst, isFirst ? waiters : [], guarded.timer)
-        }
-        guard isFirst else { return }
-        if let timer { broker.connection.loop.cancel(timer) }
-        broker.forget(self)
-        for waiter in waiters { resume(waiter) }
-    }
+    func finish(_ ending: Ending) { end({ $0.finished(ending) }) { $0.forget(self) } }
 
     // MARK: The consumer's side
 
     /// Cancels: ends here at once, and tells the broker. Nothing happens after the end.
-    func cancel() {
-        let (isFirst, waiters, timer) = guarded.withLock { guarded in
-            let isFirst = guarded.state.cancelled()
-            let waiters = guarded.waiters
-            if isFirst { guarded.waiters = [] }
-            return (isFirst, isFirst ? waiters : [], guarded.timer)
+    func cancel() { end({ $0.cancelled() }) { $0.cancel(self) } }
+
+    /// - Parameters:
+    ///   - change: whether it is the first end.
+    ///   - tell: what the first end does to the broker, before those who wait hear of it.
+    private func end(_ change: @Sendable (inout SinkState<Message>) -> Bool, _ tell: (BrokerLink) -> Void) {
+        let (isFirst, served, timer) = guarded.withLock { guarded in (change(&guarded.state), guarded.served(), guarded.timer) }
+        if isFirst {
+            if let timer { broker.connection.loop.cancel(timer) }
+            tell(broker)
         }
-        guard isFirst else { return }
-        if let timer { broker.connection.loop.cancel(timer) }
-        broker.cancel(self)
-        for waiter in waiters { resume(waiter) }
+        resume(served)
     }
 
     var isCancelled: Bool { guarded.withLock(\.state.isCancelled) }
@@ -92,13 +100,11 @@ final class ClientSink: Sendable {
         if let taken = takeNow() { return taken }
         return await withTaskCancellationHandler {
             await withUnsafeContinuation { waiter in
-                let taken: Taken? = guarded.withLock { guarded in
-                    let taken = guarded.state.take()
-                    guard case .nothing = taken else { return taken }
+                let served = guarded.withLock { guarded in
                     guarded.waiters.append(waiter)
-                    return nil
+                    return guarded.served()
                 }
-                if let taken { waiter.resume(returning: taken) }
+                resume(served)
                 returnCredit()
             }
         } onCancel: {
@@ -119,15 +125,9 @@ final class ClientSink: Sendable {
         broker.acknowledge(self, batches: batches)
     }
 
-    private func resume(_ waiter: Waiter) {
-        let taken = guarded.withLock { guarded in
-            let taken = guarded.state.take()
-            // Another consumer was faster.
-            if case .nothing = taken { guarded.waiters.append(waiter) }
-            return taken
-        }
-        if case .nothing = taken { return }
-        waiter.resume(returning: taken)
+    private func resume(_ served: [Served]) {
+        if served.isEmpty { return }
+        for one in served { one.waiter.resume(returning: one.taken) }
         returnCredit()
     }
 }

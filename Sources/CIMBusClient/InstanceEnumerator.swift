@@ -40,10 +40,7 @@ public actor InstanceEnumerator {
             while pulled.instances.count < count, !pulled.isAtEnd, !pulled.isTimedOut {
                 let (status, start) = try await pull(count - pulled.instances.count, until: deadline)
                 var learnt = decoder
-                pulled.instances += try await object.session.decode(&learnt, what: "an instance") { decoder in
-                    var reader = start
-                    return try decoder.readInstances(&reader)
-                }
+                pulled.instances += try await object.session.decode(&learnt, what: "an instance") { try $0.readInstances(at: start) }
                 decoder = learnt
                 if status == .sFalse { reachedEnd() }
                 pulled.isAtEnd = isAtEnd
@@ -91,7 +88,7 @@ public actor InstanceEnumerator {
     private func pull(
         _ count: Int, until deadline: ContinuousClock.Instant?
     ) async throws(CIMError) -> (status: WBEMStatus, objects: BodyReader) {
-        let left = deadline.map { $0 - .now } ?? SemisyncObject.longestWait
+        let left = deadline.map { $0 - .now } ?? ResultObject.longestWait
         let (status, objects) = try await object.call("Next", waiting: left, "uaa{sv}", count: UInt32(clamping: count))
         guard [.noError, .sFalse, .sTimedOut].contains(status) else {
             let failure = await object.failure(status)

@@ -26,7 +26,7 @@ public struct MOFCompilationOptions: Sendable {
 
 /// What came of a MOF text (IMofCompiler's WBEM_COMPILE_STATUS_INFO, SEMANTICS A.2.5).
 public struct MOFCompilation: Hashable, Sendable {
-    /// Why it was refused. Nothing of it was stored.
+    /// Why it was refused: the fault of the text, or of the namespace that it is for. Nothing of it was stored.
     public struct Failure: Hashable, Sendable {
         public enum Phase: Int32, Hashable, Sendable {
             /// The text is not MOF. The message has a line `<buffer>:LINE:COLUMN: NUMBER: …` for each error, up to 20.

@@ -15,12 +15,10 @@ final class SemisyncObject: Sendable {
         case runsOn
     }
 
-    static let longestWait = Duration.seconds(20)
     /// How much later than the wait the reply may be.
     static let slack = Duration.seconds(25)
 
-    let path: ObjectPath
-    let interface: InterfaceName
+    private let object: ResultObject
     let session: Session
     private let drop: Drop
     /// The end of the operation has been seen.
@@ -28,8 +26,7 @@ final class SemisyncObject: Sendable {
     private let isClosed = Atomic(false)
 
     init(path: ObjectPath, interface: InterfaceName, session: Session, drop: Drop) {
-        self.path = path
-        self.interface = interface
+        object = ResultObject(path, interface)
         self.session = session
         self.drop = drop
     }
@@ -43,37 +40,31 @@ final class SemisyncObject: Sendable {
     func call(
         _ member: String, waiting: Duration, _ signature: StaticString, count: UInt32? = nil
     ) async throws(CIMError) -> (status: WBEMStatus, reader: BodyReader) {
-        let wait = min(max(waiting, .zero), Self.longestWait)
         let destination = try session.link.destination()
         let message: Message
         do throws(DBusError) {
-            message = try Message.methodCall(
-                destination: destination, path: path, interface: interface, member: MemberName(verified: member),
-                flags: .noAutoStart, signature: Signature(verified: count == nil ? "i" : "iu")
-            ) { (writer: inout BodyWriter) throws(DBusError) in
-                writer.append(int32: Int32(clamping: wait.wholeMicroseconds / 1000))
-                if let count { writer.append(uint32: count) }
-            }
+            message = try object.wait(member, for: waiting, count: count, at: destination)
         } catch {
             throw CIMError(transport: error)
         }
+        let wait = min(max(waiting, .zero), ResultObject.longestWait)
         let reply = try await session.send(message, timeout: wait + Self.slack)
-        var reader = reply.reader
-        guard reply.hasSignature(signature), let number = try? reader.readUInt32() else { throw Session.unexpected(reply, member) }
-        return (WBEMStatus(rawValue: number), reader)
+        let (status, reader) = try ResultObject.status(in: reply, to: member, as: signature)
+        return (status, reader)
     }
 
     /// The words behind a failed operation, if the broker still has them.
     func failure(_ status: WBEMStatus) async -> CIMError {
-        CIMError(status, object: try? await session.broker.extendedStatus(at: path))
+        var reply: Message?
+        if let message = try? object.why(at: session.link.destination()) {
+            reply = try? await session.send(message, timeout: session.broker.timeout)
+        }
+        return ResultObject.failure(status, why: reply)
     }
 
     /// Cancels the operation if it is open, and lets its results go. Nothing happens the second time.
     func close() {
         guard !isClosed.exchange(true, ordering: .relaxed), let destination = try? session.link.destination() else { return }
-        let message = try? Message.methodCall(
-            destination: destination, path: path, interface: interface, member: MemberName(verified: "Close"),
-            flags: [.noReplyExpected, .noAutoStart])
-        if let message { session.link.onLoop { _ = try? $0.send(message) } }
+        if let message = try? object.close(at: destination) { session.link.onLoop { _ = try? $0.send(message) } }
     }
 }

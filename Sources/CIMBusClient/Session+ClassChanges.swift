@@ -24,7 +24,7 @@ extension Session {
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) {
         if options.onProgress != nil { return try await beginPutClass(declaration, mode: mode, options: options).value }
-        defer { link.forgetClasses() }
+        defer { link.classes.forgetAll() }
         _ = try await call(.putClass(declaration, in: namespace, options, mode))
     }
 
@@ -32,7 +32,7 @@ extension Session {
     /// for a system class, AccessDenied when this user may not write.
     public func deleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) {
         if options.onProgress != nil { return try await beginDeleteClass(name, options: options).value }
-        defer { link.forgetClasses() }
+        defer { link.classes.forgetAll() }
         _ = try await call(.deleteClass(name, options))
     }
 }

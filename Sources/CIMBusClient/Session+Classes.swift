@@ -21,7 +21,7 @@ extension Session {
     /// localized qualifiers in the place of those that it is stored with. Throws as ``getClass(_:refreshing:timeout:)``.
     public func getClass(_ name: String, options: OperationOptions) async throws(CIMError) -> CIMClass {
         let reply = try await call(.getObject(name, options))
-        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
+        guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }
         do {
             var reader = reply.reader
             guard try reader.isClass(isBrokers: true) else { throw CIMError(.invalidClass, "\(name) is not a class") }
@@ -33,17 +33,15 @@ extension Session {
 
     /// The layout to decode the instances of a class with.
     func layout(of name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> ObjectLayout {
-        let generation = link.generation
-        if !refreshing, let layout = classes.layout(named: name, generation: generation) { return layout }
-        let reply = try await call(.getObject(name, OperationOptions(timeout: timeout)))
-        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
-        do {
-            var reader = reply.reader
-            let layout = ObjectLayout(decoding: try reader.readClass())
-            classes.keep(layout, generation: generation)
-            return layout
-        } catch {
-            throw CIMError(undecodable: error, what: "class \(name)")
+        try await link.classes.layout(of: name, in: namespace, refreshing: refreshing) { () throws(CIMError) in
+            let reply = try await call(.getObject(name, OperationOptions(timeout: timeout)))
+            guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }
+            do {
+                var reader = reply.reader
+                return try reader.readClass()
+            } catch {
+                throw CIMError(undecodable: error, what: "class \(name)")
+            }
         }
     }
 }

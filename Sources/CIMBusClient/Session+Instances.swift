@@ -32,7 +32,9 @@ extension Session {
     public func getInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
         if options.onProgress != nil { return try await beginGetInstance(path, options: options).value }
         try Self.check(instancePath: path)
-        return try await instance(in: try await call(.getObject(text(of: path), options)), className: path.className)
+        let reply = try await call(.getObject(text(of: path), options))
+        guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }
+        return try await instance(of: path.className) { try $0.readInstance(at: reply.reader) }
     }
 
     /// One instance, by the text of its path. Throws InvalidObjectPath when that does not parse.
@@ -50,7 +52,7 @@ extension Session {
     {
         if options.onProgress != nil { return try await beginPutInstance(instance, options: options).value }
         let reply = try await call(.putInstance(instance, options))
-        guard reply.hasSignature("s") else { throw Self.unexpected(reply, "PutInstance") }
+        guard reply.hasSignature("s") else { throw .unexpected(reply, to: "PutInstance") }
         var reader = reply.reader
         do { return try CIMObjectPath(parsing: try reader.readString()) } catch { throw Self.badPath(error) }
     }
@@ -72,7 +74,7 @@ extension Session {
     ) async throws(CIMError) -> MethodResult {
         if options.onProgress != nil { return try await beginInvoke(path, method, parameters: parameters, options: options).value }
         let reply = try await call(.execMethod(method, at: text(of: path), parameters, options))
-        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "ExecMethod") }
+        guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "ExecMethod") }
         return try await methodResult(in: reply.reader, of: path.className, method)
     }
 }
@@ -103,21 +105,28 @@ extension Session {
 // MARK: Replies
 
 extension Session {
-    static func unexpected(_ reply: Message, _ member: String) -> CIMError {
-        CIMError(.transportFailure, "the broker answered \(member) with (\(reply.signature)); is it another version?")
-    }
-
     static func badPath(_ error: any Error) -> CIMError {
         CIMError(.transportFailure, "the broker returned a path that does not parse: \(error)")
     }
 
-    func instance(in reply: Message, className: String) async throws(CIMError) -> CIMInstance {
-        guard reply.hasSignature("a{sv}") else { throw Self.unexpected(reply, "GetObject") }
+    /// The one instance that a get gives.
+    /// - Parameter read: where it lies.
+    func instance(
+        of className: String, _ read: (inout InstanceDecoder) throws -> CIMInstance
+    ) async throws(CIMError) -> CIMInstance {
         var decoder = InstanceDecoder(expectedClass: className)
-        return try await decode(&decoder, what: "the instance") { decoder in
-            var reader = reply.reader
-            return try decoder.readInstance(&reader)
+        return try await decode(&decoder, what: "the instance", read)
+    }
+
+    /// The out parameters in the one batch of an async call; nil for an empty batch: the method has nothing to say.
+    func methodResult(in batch: Message, of className: String, _ method: String) async throws(CIMError) -> MethodResult? {
+        var reader = batch.reader
+        do {
+            guard try reader.enterArray(elementAlignment: 4) > reader.position else { return nil }
+        } catch {
+            throw CIMError(undecodable: error, what: "the result of \(method)")
         }
+        return try await methodResult(in: reader, of: className, method)
     }
 
     /// The out parameters, with the types the class says.

@@ -29,9 +29,9 @@ extension Session {
         } catch {
             throw CIMError(transport: error)
         }
-        defer { if !options.checkOnly { link.forgetClasses() } }
+        defer { if !options.checkOnly { link.classes.forgetAll() } }
         let reply = try await send(message, timeout: options.timeout)
-        guard reply.hasSignature("iuiiis") else { throw Self.unexpected(reply, "CompileBuffer") }
+        guard reply.hasSignature("iuiiis") else { throw .unexpected(reply, to: "CompileBuffer") }
         do {
             var reader = reply.reader
             return try Self.compilation(&reader)

@@ -19,7 +19,7 @@ extension Session {
     /// Throws NotFound, InvalidNamespace when the parent is not there, AccessDenied when this user may not write.
     public func deleteNamespace(_ name: CIMNamespaceName, options: OperationOptions = OperationOptions()) async throws(CIMError) {
         let (parent, instance) = try place(of: name)
-        defer { link.forgetClasses() }
+        defer { link.classes.forgetAll() }
         let key = CIMObjectPath.Key(name: "Name", value: .string(instance["Name"]?.stringValue ?? ""))
         try await parent.deleteInstance(CIMObjectPath(className: instance.className, keys: .keys([key])), options: options)
     }

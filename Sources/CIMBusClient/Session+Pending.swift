@@ -12,10 +12,12 @@ extension Session {
             await collect(sink) { (objects, _) async throws(CIMError) in
                 try Self.check(instancePath: path)
                 guard let message = objects.first else { throw CIMError(.transportFailure, "the broker ended GetObject without an object") }
-                var decoder = InstanceDecoder(expectedClass: path.className)
-                let instances = try await decode(&decoder, what: "the instance") { try $0.readInstances(message) }
-                guard let instance = instances.first else { throw CIMError(.transportFailure, "the broker sent an empty batch") }
-                return instance
+                return try await instance(of: path.className) { decoder in
+                    guard let instance = try decoder.readInstances(message).first else {
+                        throw CIMError(.transportFailure, "the broker sent an empty batch")
+                    }
+                    return instance
+                }
             }
         }
     }
@@ -43,16 +45,9 @@ extension Session {
         let sink = start(.execMethod(method, at: text(of: path), parameters, options))
         return PendingResult(Operation(sink)) { [self] in
             await collect(sink) { (objects, _) async throws(CIMError) in
-                guard let message = objects.first else { return MethodResult(CIMInstance(className: "__PARAMETERS")) }
-                var reader = message.reader
-                do {
-                    guard try reader.enterArray(elementAlignment: 4) > reader.position else {
-                        return MethodResult(CIMInstance(className: "__PARAMETERS"))
-                    }
-                } catch {
-                    throw CIMError(undecodable: error, what: "the result of \(method)")
-                }
-                return try await methodResult(in: reader, of: path.className, method)
+                var result: MethodResult?
+                if let batch = objects.first { result = try await methodResult(in: batch, of: path.className, method) }
+                return result ?? MethodResult(CIMInstance(className: "__PARAMETERS"))
             }
         }
     }
@@ -72,7 +67,7 @@ extension Session {
     private func changingClasses(_ sink: ClientSink) -> PendingResult<Void> {
         PendingResult(Operation(sink)) { [self] in
             let result = await collect(sink) { (_, _) async throws(CIMError) in () }
-            link.forgetClasses()
+            link.classes.forgetAll()
             return result
         }
     }

@@ -23,7 +23,7 @@ extension Session {
         var options = options
         options.context[ContextKey.explain] = .boolean(true)
         let reply = try await call(.execQuery(query, options))
-        guard reply.hasSignature("aa{sv}") else { throw Self.unexpected(reply, "ExecQuery") }
+        guard reply.hasSignature("aa{sv}") else { throw .unexpected(reply, to: "ExecQuery") }
         do {
             var reader = reply.reader
             // Its class is in no namespace.

@@ -28,11 +28,7 @@ extension Session {
         try Self.check(instancePath: path)
         let object = try await open(.getObject(text(of: path), options), Contract.callResult, drop: .cancels)
         return CallResult(object, "GetResultObject", "ua{sv}") { [self] (reader, _) async throws(CIMError) in
-            var decoder = InstanceDecoder(expectedClass: path.className)
-            return try await decode(&decoder, what: "the instance") { decoder in
-                var reader = reader
-                return try decoder.readInstance(&reader)
-            }
+            try await instance(of: path.className) { try $0.readInstance(at: reader) }
         }
     }
 
@@ -71,7 +67,7 @@ extension Session {
     private func statusResult(_ request: ServicesRequest, changesClasses: Bool = false) async throws(CIMError) -> CallResult<Void> {
         CallResult(try await open(request, Contract.callResult, drop: .runsOn), "GetCallStatus", "uu") {
             (reader, object) async throws(CIMError) in
-            if changesClasses { object.session.link.forgetClasses() }
+            if changesClasses { object.session.link.classes.forgetAll() }
             // GetCallStatus succeeds whatever the operation did; the second value is the operation's.
             var reader = reader
             let status = WBEMStatus(rawValue: (try? reader.readUInt32()) ?? WBEMStatus.transportFailure.rawValue)

@@ -16,7 +16,6 @@ public final class Session: Sendable {
     public let locale: CIMLocale?
     let link: BrokerLink
     let services: ObjectPath
-    let classes = ClassCache()
 
     /// Connects to a broker.
     ///
@@ -92,7 +91,7 @@ extension Session {
         let reply = try result.get()
         var reader = reply.reader
         guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else {
-            throw Self.unexpected(reply, request.member + "Semisync")
+            throw .unexpected(reply, to: request.member + "Semisync")
         }
         let object = SemisyncObject(path: path, interface: interface, session: self, drop: drop)
         if Task.isCancelled {
@@ -112,8 +111,8 @@ extension Session {
 
     /// A namespace without an object of its own does not exist.
     private func failure(_ error: DBusError, at path: String?) -> CIMError {
-        guard error.code == .errorReply(.unknownObject), path == services.text else { return CIMError(transport: error) }
-        return CIMError(.invalidNamespace, "the broker has no namespace \(namespace)", cause: error)
+        guard path == services.text else { return CIMError(transport: error) }
+        return CIMError(missing: namespace, error) ?? CIMError(transport: error)
     }
 
     /// Starts an async operation: the sink is there before the call is sent, and ends if the call is refused.
@@ -149,17 +148,5 @@ extension Session {
                 }
             }
         }
-    }
-}
-
-extension Duration {
-    /// Rounded up, so that a short wait is never none; saturating.
-    var wholeMicroseconds: UInt64 {
-        let (seconds, attoseconds) = components
-        guard seconds >= 0, attoseconds >= 0 else { return 0 }
-        let (whole, overflow) = UInt64(seconds).multipliedReportingOverflow(by: 1_000_000)
-        let (sum, carry) = whole.addingReportingOverflow(
-            UInt64(attoseconds / 1_000_000_000_000) + (attoseconds % 1_000_000_000_000 == 0 ? 0 : 1))
-        return overflow || carry ? .max : sum
     }
 }

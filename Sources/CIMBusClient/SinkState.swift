@@ -105,6 +105,8 @@ struct SinkState<Batch> {
     var isOver: Bool { if case .open = phase { false } else { true } }
 }
 
+extension SinkState.Taken: Sendable where Batch: Sendable {}
+
 extension CIMError {
     static let cancelledByClient = CIMError(.callCancelled, "the operation was cancelled here")
 }

@@ -6,10 +6,11 @@ extension BrokerCore {
     /// Opens a part of a conducted operation, charged to nobody: it runs on its whole's account, with its whole's deadline.
     ///
     /// - Throws: CallCancelled when the whole has ended, or has been decided.
+    /// - Parameter inputBytes: of what its provider is sent; charged to the client's user, however much that has already.
     public mutating func beginPart(
-        of whole: OperationID, kind: Request.Kind, target: Request.Target
+        of whole: OperationID, kind: Request.Kind, target: Request.Target, inputBytes: Int = 0
     ) throws(Refusal) -> OperationID {
-        began(.beginPart(whole, kind, target))
+        began(.beginPart(whole, kind, target, inputBytes: inputBytes))
         guard let parent = operations[whole], parent.outcome == nil, parent.request.target.isConducted else {
             throw Refusal(.callCancelled, "operation \(whole.number) has ended")
         }
@@ -19,7 +20,9 @@ extension BrokerCore {
             Operation(
                 id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
                 parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested,
-                state: .running))
+                state: .queued))
+        take(nil, Operation.State.queued)
+        if let uid = peers[parent.request.client]?.uid { takeInput(inputBytes, uid, for: id) }
         openOperations += 1
         counters.operations += 1
         peers[parent.request.client]?.operations.insert(id)
@@ -33,6 +36,7 @@ extension BrokerCore {
     /// The conductor has taken a batch of a part: there is room for another.
     public mutating func consumed(_ id: OperationID) {
         began(.consumed(id))
+        // The end of the part was faster.
         guard let bytes = operations[id]?.delivery.unacknowledged.first else { return }
         operations[id]?.delivery.unacknowledged.removeFirst()
         operations[id]?.delivery.outstanding -= bytes

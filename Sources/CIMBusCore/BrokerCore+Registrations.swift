@@ -1,7 +1,7 @@
 import CIM
 
 extension BrokerCore {
-    /// A provider registers: its definition comes to life. Rights are checked before (``RegistrationRights``).
+    /// A provider registers: its definition comes to life. Rights are checked before (``Rights``).
     ///
     /// - Throws: AlreadyRegistered while a live process holds the name; QuotaViolation past the number of definitions.
     /// - Parameters:
@@ -62,7 +62,7 @@ extension BrokerCore {
         if registry[id]?.terms != terms {
             registry[id]?.terms = terms
             // Another way to start it is worth a try at once.
-            if case .failed = registry[id]?.activation { registry[id]?.activation = .idle }
+            if case .failed = registry[id]?.activation { become(id, .idle) }
         }
         return id
     }

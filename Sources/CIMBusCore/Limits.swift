@@ -69,6 +69,18 @@ public struct Limits: Hashable, Sendable, Codable {
     public var bufferedPerUser = 64 << 20
     /// `Next`, `Skip` and `CallResult` calls that may wait on one operation.
     public var pullsPerOperation = 8
+    /// Bytes of instances and in parameters of one uid's clients that no provider has been given yet. One object alone is always taken.
+    public var inputPerUser = 64 << 20
+    /// Texts that `CompileBuffer` compiles at a time, one for each peer.
+    public var compilations = 4
+    /// Bytes of MOF of registrations that are compiled and stored at a time.
+    public var registeredMOF = 64 << 20
+    /// Processes that are asked at a time for the object that they register, and providers that an administrator's `Ping` waits for.
+    public var looks = 4
+    public var administratorsPings = 4
+    /// Messages of one caller that the bus has not named yet, and bytes of all of them. One message alone is always taken from a caller.
+    public var newcomerMessages = 256
+    public var newcomerBytes = 64 << 20
     /// Registration definitions: per uid, and in all.
     public var registrationsPerUser = 256
     public var registrations = 1_024

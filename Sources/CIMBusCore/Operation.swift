@@ -60,10 +60,12 @@ public struct Request: Hashable, Sendable, Codable {
     public var timeout: Microseconds?
     /// What the context claims to be nested in (`__OPERATION`). Believed only from a holder (L12).
     public var parent: OperationID?
+    /// The bytes of the instance of a put, or of a method's in parameters.
+    public var inputBytes: Int
 
     public init(
         client: PeerID, kind: Kind, form: Form, target: Target, wantsProgress: Bool = false, updatesAsOwner: Bool = false,
-        timeout: Microseconds? = nil, parent: OperationID? = nil
+        timeout: Microseconds? = nil, parent: OperationID? = nil, inputBytes: Int = 0
     ) {
         self.client = client
         self.kind = kind
@@ -73,6 +75,7 @@ public struct Request: Hashable, Sendable, Codable {
         self.updatesAsOwner = updatesAsOwner
         self.timeout = timeout
         self.parent = parent
+        self.inputBytes = inputBytes
     }
 }
 
@@ -95,16 +98,32 @@ public struct Batch: Hashable, Sendable, Codable {
 
 /// One client request, from its admission to its one end (L1).
 public struct Operation: Sendable {
-    /// Can transition to: queued → running → statusSeen → ended, each of them straight to ended.
-    public enum State: String, Hashable, Sendable {
-        /// Waits for a call slot at its provider, or for its provider. Can transition to: running, ended.
+    /// How far it is. Every operation begins queued, and every end passes statusSeen and ended, however short the time; an operation whose client
+    /// leaves is gone from wherever it is.
+    public enum State: String, Hashable, Sendable, Charted {
+        /// Nobody works on it: it waits for a call slot at its provider, or for its provider. Can transition to: running; statusSeen, when it ends
+        /// without a call; gone.
         case queued
-        /// The provider has its call. Can transition to: statusSeen, ended.
+        /// The provider has its call, or its conductor has it. Can transition to: statusSeen; gone.
         case running
-        /// The result is known; references, or objects a slow client has not taken yet, hold the end back (L4). Can transition to: ended.
+        /// The result is known; references, or objects a slow client has not taken yet, may hold the end back (L4). Can transition to: ended; gone.
         case statusSeen = "status-seen"
-        /// The final status is out. A semisynchronous operation stays in this state until its results expire.
+        /// The final status is out. A semisynchronous operation stays in this state until its results expire, any other is gone at once. Can
+        /// transition to: gone.
         case ended
+
+        var place: Int {
+            switch self {
+            case .queued: 1
+            case .running: 2
+            case .statusSeen: 3
+            case .ended: 4
+            }
+        }
+
+        static let chart: Steps<State> = [
+            nil: [.queued], .queued: [.running, .statusSeen, nil], .running: [.statusSeen, nil], .statusSeen: [.ended, nil], .ended: [nil],
+        ]
     }
 
     public let id: OperationID
@@ -123,6 +142,8 @@ public struct Operation: Sendable {
     public internal(set) var registration: RegistrationID?
     /// The registration whose process it waits for.
     var awaited: RegistrationID?
+    /// What its client sent, until a provider is called.
+    var input: QuotaLedger.Place?
     /// The open provider call, if there is one.
     public internal(set) var leg: SinkID?
     public internal(set) var children: Set<OperationID> = []

@@ -117,23 +117,3 @@ public struct ProviderRegistry: Sendable {
 
     func definitions(of uid: UInt32) -> Int { byID.values.reduce(0) { $0 + ($1.uid == uid ? 1 : 0) } }
 }
-
-/// Who may register a provider under which name (DESIGN section 3; SEMANTICS D.5): root, the broker's own user, and whom the
-/// administrator allowed.
-public struct RegistrationRights: Hashable, Sendable {
-    public var broker: UInt32
-    private var allowed: [CIMName: Set<UInt32>]
-
-    public init(broker: UInt32, allowed: [(name: String, uid: UInt32)] = []) {
-        self.broker = broker
-        self.allowed = [:]
-        for entry in allowed { self.allowed[CIMName(entry.name), default: []].insert(entry.uid) }
-    }
-
-    /// Who may change classes, static instances and namespaces (SEMANTICS D.9.1).
-    public func mayWrite(uid: UInt32) -> Bool { uid == 0 || uid == broker }
-
-    public func mayRegister(_ name: String, uid: UInt32) -> Bool {
-        uid == 0 || uid == broker || allowed[CIMName(name)]?.contains(uid) == true
-    }
-}

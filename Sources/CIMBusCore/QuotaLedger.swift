@@ -1,8 +1,9 @@
-/// What operations occupy, for each user and in all: those that are open, the results that finished ones leave to be pulled, and the bytes that
-/// wait for a reply or for `Next`.
+import CIM
+
+/// How much there is of everything that is bounded: what operations occupy, for each user and in all, and places that peers take beside them.
 ///
-/// An open operation is charged to the user of the outermost client (L12). Results and bytes are charged to the user whose connection is to
-/// pull them.
+/// An open operation is charged to the user of the outermost client (L12). Results and bytes of results are charged to the user whose
+/// connection is to pull them, what a client sends for a provider to the client's user.
 public struct QuotaLedger: Hashable, Sendable {
     /// A number for each user, and their sum.
     struct Count: Hashable, Sendable {
@@ -16,11 +17,32 @@ public struct QuotaLedger: Hashable, Sendable {
             total += 1
         }
 
-        mutating func refund(_ uid: UInt32) {
-            guard let count = perUser[uid] else { return }
+        /// - Returns: whether one was charged.
+        mutating func refund(_ uid: UInt32) -> Bool {
+            guard let count = perUser[uid] else { return false }
             perUser[uid] = count == 1 ? nil : count - 1
             total -= 1
+            return true
         }
+    }
+
+    /// A place that is given back.
+    enum Place: Hashable, Sendable {
+        /// Bytes of an instance or of in parameters, which a user's client sent and no provider has been given yet.
+        case input(UInt32, bytes: Int)
+        /// A text that is compiled for this peer.
+        case compilation(PeerID)
+        /// MOF of a registration that is compiled and stored.
+        case registeredMOF(bytes: Int)
+        /// This process is asked for the object that it registers.
+        case look(PeerID)
+        /// An administrator's ping of this provider waits for its answer.
+        case ping(PeerID)
+    }
+
+    private struct Newcomer: Hashable {
+        var messages: Int
+        var bytes: Int
     }
 
     /// Operations without their one end.
@@ -28,6 +50,13 @@ public struct QuotaLedger: Hashable, Sendable {
     /// Finished semisynchronous operations that are kept (L8).
     var results = Count()
     private var buffered: [UInt32: Int] = [:]
+    private var inputs: [UInt32: Int] = [:]
+    private var compiling: Set<PeerID> = []
+    private var registeredMOF = 0
+    private var looked: Set<PeerID> = []
+    private var pinged: Set<PeerID> = []
+    private var newcomers: [String: Newcomer] = [:]
+    private var newcomerBytes = 0
 
     public init() {}
 
@@ -45,5 +74,73 @@ public struct QuotaLedger: Hashable, Sendable {
     mutating func buffer(_ bytes: Int, for uid: UInt32) {
         let sum = (buffered[uid] ?? 0) + bytes
         buffered[uid] = sum > 0 ? sum : nil
+    }
+
+    // MARK: - Places
+
+    /// - Throws: QuotaViolation, ServerTooBusy: there is no such place now.
+    mutating func take(_ place: Place, limits: Limits) throws(Refusal) {
+        try check(place, limits: limits)
+        charge(place)
+    }
+
+    /// Whether ``take(_:limits:)`` would succeed; it throws what that would.
+    func check(_ place: Place, limits: Limits) throws(Refusal) {
+        switch place {
+        case .input(let uid, let bytes):
+            if (inputs[uid] ?? 0) + bytes <= max(limits.inputPerUser, bytes) { return }
+            throw Refusal(
+                .quotaViolation, "uid \(uid) has \(limits.inputPerUser >> 20) MiB of instances and parameters waiting for providers")
+        case .compilation(let peer):
+            if compiling.count < limits.compilations, !compiling.contains(peer) { return }
+            throw Refusal(.serverTooBusy, "other texts are being compiled; wait for their end")
+        case .registeredMOF(let bytes):
+            if bytes == 0 || registeredMOF + bytes <= limits.registeredMOF { return }
+            throw Refusal(.serverTooBusy, "the MOF of other providers is being compiled; try again when they are registered")
+        case .look(let peer):
+            if looked.count < limits.looks, !looked.contains(peer) { return }
+            throw Refusal(.serverTooBusy, "other processes are asked for the objects that they register")
+        case .ping(let peer):
+            if pinged.count < limits.administratorsPings, !pinged.contains(peer) { return }
+            throw Refusal(.quotaViolation, "other pings wait for their answers; try again later")
+        }
+    }
+
+    /// Takes the place, whether there is one or not.
+    mutating func charge(_ place: Place) {
+        switch place {
+        case .input(let uid, let bytes): inputs[uid, default: 0] += bytes
+        case .compilation(let peer): compiling.insert(peer)
+        case .registeredMOF(let bytes): registeredMOF += bytes
+        case .look(let peer): looked.insert(peer)
+        case .ping(let peer): pinged.insert(peer)
+        }
+    }
+
+    mutating func giveBack(_ place: Place) {
+        switch place {
+        case .input(let uid, let bytes):
+            let left = (inputs[uid] ?? 0) - bytes
+            inputs[uid] = left > 0 ? left : nil
+        case .compilation(let peer): compiling.remove(peer)
+        case .registeredMOF(let bytes): registeredMOF -= bytes
+        case .look(let peer): looked.remove(peer)
+        case .ping(let peer): pinged.remove(peer)
+        }
+    }
+
+    // MARK: - Newcomers
+
+    /// - Returns: whether one more message of a caller that the bus has not named yet is taken.
+    mutating func takeNewcomer(_ name: String, bytes: Int, limits: Limits) -> Bool {
+        let known = newcomers[name]
+        if let known, known.messages >= limits.newcomerMessages || newcomerBytes + bytes > limits.newcomerBytes { return false }
+        newcomers[name] = Newcomer(messages: (known?.messages ?? 0) + 1, bytes: (known?.bytes ?? 0) + bytes)
+        newcomerBytes += bytes
+        return true
+    }
+
+    mutating func forgetNewcomer(_ name: String) {
+        if let known = newcomers.removeValue(forKey: name) { newcomerBytes -= known.bytes }
     }
 }

@@ -78,7 +78,7 @@ extension OpenCall {
 
     /// The method and what it is about, as a person would name it.
     var subject: String {
-        let text = ProviderMethod(rawValue: method).flatMap { $0.target(of: request) } ?? ""
+        let text = ProviderMethod(rawValue: method).flatMap { $0.subject(of: request) } ?? ""
         return text.isEmpty ? method : "\(method) \(text.prefix(600))"
     }
 }

@@ -4,7 +4,7 @@ import DBus
 
 /// The batch that fills.
 extension OpenCall.State {
-    var isBatchFull: Bool { batchObjects.count >= batchTarget || batch.count >= OpenCall.fullBatchBytes }
+    var isBatchFull: Bool { batchObjects.count >= batchSize || batch.count >= OpenCall.fullBatchBytes }
 
     /// Why nothing more is taken; nil while it is.
     var refusal: CIMError? {
@@ -37,7 +37,7 @@ extension OpenCall.State {
             let count = batchObjects.count
             let all = takeBatch()
             sealed.append(Array(all.prefix(before)))
-            batchTarget = min(max(batchTarget, count), OpenCall.fullBatch)
+            batchSize = min(max(batchSize, count), OpenCall.fullBatch)
             batch.append(instance: instance)
         }
         batchObjects.append(instance)
@@ -46,7 +46,7 @@ extension OpenCall.State {
     /// The batch is complete; it waits for credit.
     mutating func seal() {
         guard !batchObjects.isEmpty else { return }
-        batchTarget = min(batchTarget * 4, OpenCall.fullBatch)
+        batchSize = min(batchSize * 4, OpenCall.fullBatch)
         sealed.append(takeBatch())
     }
 

@@ -66,20 +66,23 @@ extension OpenCall {
 
     func send(_ outgoing: Outgoing, _ state: inout State) { state.outbox.append(outgoing) }
 
-    /// Decides under the lock, and sends what was decided: on the connection's loop at once, from elsewhere soon.
+    /// Decides under the lock, and sends what was decided: on the connection's loop at once, from elsewhere soon. Then those go on who wait for
+    /// credit, if there is some now, or never will be.
     func change<Result: Sendable>(_ decide: (inout State) -> Result) -> Result {
         let isOnLoop = connection.loop.isOnLoop
-        let (result, outbox) = state.withLock { state -> (Result, [Outgoing]) in
+        let (result, outbox, waiters) = state.withLock { state -> (Result, [Outgoing], [UnsafeContinuation<Void, Never>]) in
             let result = decide(&state)
-            if state.outbox.isEmpty { return (result, []) }
-            if isOnLoop { return (result, state.takeOutbox()) }
+            let waiters = state.takeFreeWaiters()
+            if state.outbox.isEmpty { return (result, [], waiters) }
+            if isOnLoop { return (result, state.takeOutbox(), waiters) }
             if !state.isDraining {
                 state.isDraining = true
                 connection.loop.execute { [self] in drain() }
             }
-            return (result, [])
+            return (result, [], waiters)
         }
         send(outbox)
+        for waiter in waiters { waiter.resume() }
         return result
     }
 
@@ -108,6 +111,15 @@ extension OpenCall {
 }
 
 extension OpenCall.State {
+    /// Whether nobody needs to wait for credit: every full batch is on its way, or none will go any more.
+    private var isCreditFree: Bool { phase == .over || failure != nil || sealed.isEmpty }
+
+    fileprivate mutating func takeFreeWaiters() -> [UnsafeContinuation<Void, Never>] {
+        guard isCreditFree, !waiters.isEmpty else { return [] }
+        defer { waiters = [] }
+        return waiters
+    }
+
     fileprivate mutating func takeOutbox() -> [OpenCall.Outgoing] {
         var taken: [OpenCall.Outgoing] = []
         swap(&taken, &outbox)

@@ -45,7 +45,8 @@ final class OpenCall: Sendable {
         var batch = BodyWriter(phase: OpenCall.batchPhase)
         /// What `batch` holds: it is written anew without an object that turns out to be none.
         var batchObjects: [CIMInstance] = []
-        var batchTarget = OpenCall.firstBatch
+        /// How many objects make the batch full; the next one is larger.
+        var batchSize = OpenCall.firstBatch
         /// Full batches without credit.
         var sealed: [[UInt8]] = []
         var inFlight = 0
@@ -57,6 +58,7 @@ final class OpenCall: Sendable {
         var lastRetained: UInt64 = 0
         /// Set when the provider's method has returned.
         var outcome: Outcome?
+        /// Who waits for credit. Nobody waits while ``isCreditFree``: ``OpenCall/change(_:)`` lets them go on, whatever was changed.
         var waiters: [UnsafeContinuation<Void, Never>] = []
         var task: Task<Void, Never>?
     }
@@ -133,12 +135,7 @@ final class OpenCall: Sendable {
     func waitForCredit() async throws {
         await host.givingUpPlace(of: self) {
             await withUnsafeContinuation { continuation in
-                let isFree = state.withLock { state in
-                    if state.phase == .over || state.failure != nil || state.sealed.isEmpty { return true }
-                    state.waiters.append(continuation)
-                    return false
-                }
-                if isFree { continuation.resume() }
+                change { $0.waiters.append(continuation) }
             }
         }
         if let refusal = state.withLock({ $0.refusal }) { throw refusal }
@@ -220,18 +217,17 @@ final class OpenCall: Sendable {
 
     /// Ends the call from the broker's side: it was cancelled, or the broker is gone.
     func end(_ error: CIMError, answering: Bool) {
-        let waiters: [UnsafeContinuation<Void, Never>] = change { state in
-            guard state.phase != .over else { return [] }
+        change { state in
+            guard state.phase != .over else { return }
             if answering, state.phase == .calling { send(.refusal(DBusError(error)), &state) }
-            return end(&state, error)
+            end(&state, error)
         }
-        for waiter in waiters { waiter.resume() }
     }
 
     /// Ends the call from the provider's side, though its method runs on: `error` is the client's result.
     func abandon(_ error: CIMError) {
-        let waiters: [UnsafeContinuation<Void, Never>] = change { state in
-            guard state.phase != .over else { return [] }
+        change { state in
+            guard state.phase != .over else { return }
             state.task?.cancel()
             state.retained = []
             state.sealed = []
@@ -239,17 +235,14 @@ final class OpenCall: Sendable {
             state.failure = error
             state.outcome = .failed(error)
             concludeIfDone(&state)
-            defer { state.waiters = [] }
-            return state.waiters
         }
-        for waiter in waiters { waiter.resume() }
     }
 
     /// What an Indicate was answered with.
     func indicated(_ result: Result<Message, DBusError>) {
-        let waiters: [UnsafeContinuation<Void, Never>] = change { state in
+        change { state in
             state.inFlight -= 1
-            guard state.phase != .over else { return [] }
+            guard state.phase != .over else { return }
             if case .failure(let failure) = result {
                 let error = CIMError(failure)
                 let isOver = error.status == .callCancelled || error.status == .transportFailure || failure.name == .unknownObject
@@ -260,19 +253,13 @@ final class OpenCall: Sendable {
             // Nothing is under way: what little there is need not wait for more.
             if state.inFlight == 0, state.sealed.isEmpty, !state.batchObjects.isEmpty { state.seal() }
             pump(&state)
-            guard state.sealed.isEmpty || state.failure != nil else { return [] }
-            defer { state.waiters = [] }
-            return state.waiters
         }
-        for waiter in waiters { waiter.resume() }
     }
 
-    private func end(_ state: inout State, _ error: CIMError) -> [UnsafeContinuation<Void, Never>] {
+    private func end(_ state: inout State, _ error: CIMError) {
         state.failure = error
         state.task?.cancel()
         state.retained = []
         becomeOver(&state)
-        defer { state.waiters = [] }
-        return state.waiters
     }
 }

@@ -13,8 +13,6 @@ final class ProviderHost: Sendable {
         /// being asked about.
         var brokersOthers: Set<String> = []
         var strangers = 0
-        /// Whether the bus has told of a change of it.
-        var hasBrokerChanged = false
         var open: [String: OpenCall] = [:]
         /// When the last call came or ended.
         var used = ContinuousClock.now
@@ -26,7 +24,6 @@ final class ProviderHost: Sendable {
         /// Calls by the time at which they are answered though their method runs on.
         var unanswered: [(due: ContinuousClock.Instant, call: OpenCall)] = []
         var isDetachScheduled = false
-        var schema: SchemaCache?
         var idleWaiters: [CheckedContinuation<Void, Never>] = []
     }
 
@@ -36,6 +33,8 @@ final class ProviderHost: Sendable {
     private let instanceProviders: [CIMName: any InstanceProvider]
     private let options: ProviderService.Options
     let log: FailureLog
+    /// Those of the broker's classes that the provider has met.
+    let classes = ClassCache()
     private let state: Mutex<State>
 
     init(_ connection: Connection, _ providers: [CIMName: any Provider], _ options: ProviderService.Options, _ logger: Logger) {
@@ -63,19 +62,12 @@ final class ProviderHost: Sendable {
     var broker: UniqueName? { state.withLock { $0.broker } }
 
     /// From now on only `broker` is listened to. What was open for another is over (L11).
-    func setBroker(_ broker: UniqueName?) { setBroker(broker, isChange: true) }
-
-    /// What the bus answered when it was asked. A change that it told of before this is newer.
-    func setInitialBroker(_ broker: UniqueName?) { setBroker(broker, isChange: false) }
-
-    private func setBroker(_ broker: UniqueName?, isChange: Bool) {
+    func setBroker(_ broker: UniqueName?) {
+        guard broker != self.broker else { return }
+        classes.forgetAll()
         let orphans: [OpenCall] = state.withLock { state in
-            guard isChange || !state.hasBrokerChanged else { return [] }
-            state.hasBrokerChanged = isChange
-            guard state.broker != broker else { return [] }
             state.broker = broker
             state.brokersOthers = []
-            state.schema = broker.map { _ in SchemaCache() }
             state.dropQueued()
             return Array(state.open.values)
         }
@@ -151,9 +143,8 @@ final class ProviderHost: Sendable {
             return true
         }
         guard mayAsk,
-            let question = try? Message.methodCall(
-                destination: BusName(broker), path: Contract.rootPath, interface: .properties, member: MemberName(verified: "Get"),
-                values: [.string(Contract.broker.text), .string("Connections")])
+            let question = try? Message.propertyGet(
+                "Connections", of: Contract.broker, at: Contract.rootPath, destination: BusName(broker))
         else { return then(false) }
         connection.assumeIsolated { connection in
             connection.call(question) { [weak self] result in
@@ -323,7 +314,7 @@ final class ProviderHost: Sendable {
             if context.isPartialPut, !provider.supportsPartialPut {
                 throw CIMError(.providerNotCapable, "instances of \(plain.className) are written whole, not in part")
             }
-            let instance = try await context.readObject(start, of: plain.className)
+            let instance = try await context.readObject(start, of: plain.className, in: namespace)
             let path = try await provider.putInstance(instance, context: context)
             return path.map { .path($0.relativePath) } ?? .done
         case .execQuery: return try await execQuery(&reader, namespace, open)
@@ -334,15 +325,13 @@ final class ProviderHost: Sendable {
                 throw CIMError(.methodNotImplemented, "\(path.className) has no methods here")
             }
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
-            let parameters = try await context.readObject(reader, of: path.className) { layout in
+            let parameters = try await context.readObject(reader, of: path.className, in: namespace) { layout in
                 layout.declaration?.method(named: name).map { ObjectLayout(parameters: $0.parameters.filter(\.isIn)) }
             }
             let result = try await provider.invoke(name, at: path, parameters: parameters, context: context)
             return result.object.map { .object($0) } ?? .done
         }
     }
-
-    func schema() -> SchemaCache? { state.withLock { $0.schema } }
 
     func provider(_ className: String) throws(CIMError) -> any Provider {
         guard let provider = providers[CIMName(className)] else {

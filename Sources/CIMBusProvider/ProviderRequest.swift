@@ -30,17 +30,17 @@ enum ProviderMethod: String, CaseIterable {
     }
 
     /// What the call is about, in words; nil for what cannot be read.
-    func target(of call: MethodCall) -> String? {
+    func subject(of call: MethodCall) -> String? {
         var reader = call.reader
         guard let namespace = try? reader.readString() else { return nil }
-        let target: String? =
+        let subject: String? =
             switch self {
             case .putInstance: (try? reader.readInstance())?.className
             case .execQuery: (try? reader.readString()).flatMap { _ in try? reader.readString() }
             case .execMethod: (try? reader.readString()).flatMap { path in (try? reader.readString()).map { "\(path):\($0)" } }
             case .getObject, .deleteInstance, .createInstanceEnum: try? reader.readString()
             }
-        return target.map { "\($0) in \(namespace)" }
+        return subject.map { "\($0) in \(namespace)" }
     }
 }
 

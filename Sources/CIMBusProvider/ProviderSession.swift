@@ -72,20 +72,13 @@ struct ProviderSession {
         }
     }
 
-    /// Subscribes first, then checks.
     private func followBroker() async throws(DBusError) {
-        let rule = MatchRule(
-            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), arguments: [0: Contract.busName.text])
-        _ = try await connection.addMatch(rule) { [host, post] message in
-            var reader = message.reader
-            guard (try? reader.readString()) != nil, (try? reader.readString()) != nil, let new = try? reader.readString() else { return }
-            // At once, on the loop: calls of the new broker are behind this signal.
-            host.setBroker(try? UniqueName(new))
+        _ = try await connection.followOwner(of: BusName(Contract.busName)) { [host, post] broker in
+            // At once, on the loop: calls of the new broker are behind this.
+            host.setBroker(broker)
             post.yield(.brokerChanged)
         }
-        host.setInitialBroker(try await connection.nameOwner(of: BusName(Contract.busName)))
         if host.broker == nil { service.logger.info("waiting for a broker on the bus") }
-        post.yield(.brokerChanged)
     }
 
     private func handleEvents() async throws {
@@ -204,9 +197,8 @@ struct ProviderSession {
     /// qualifier names another, or nobody.
     private func checkServes(_ registration: ObjectPath, of broker: UniqueName) async {
         guard
-            let message = try? Message.methodCall(
-                destination: BusName(broker), path: registration, interface: .properties, member: MemberName(verified: "Get"),
-                values: [.string(Contract.registration.text), .string("Classes")]),
+            let message = try? Message.propertyGet(
+                "Classes", of: Contract.registration, at: registration, destination: BusName(broker)),
             let reply = try? await connection.call(message), reply.hasSignature("v"),
             case .variant(let value)? = try? reply.values().first, let names = value.elements?.compactMap(\.text)
         else { return }

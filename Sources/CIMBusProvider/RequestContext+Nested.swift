@@ -2,87 +2,92 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// A provider's own calls to the broker, made for the call it is serving (L12): they end with it, are charged to its client, and run with
-/// this provider's rights. While one waits, its method gives up its place: a provider that serves one call at a time is asked other things
-/// meanwhile, and may be asked by itself.
+/// What a provider asks others, or itself, for the call it is serving (L12). Objects have the types of their classes.
+///
+/// The namespace is that of the call unless another is given. Each throws InvalidParameter for an empty name, InvalidOperation or CallCancelled
+/// without asking anybody when the call of this context is over (R10), InvalidNamespace for a namespace that is not there, and whatever those
+/// asked answer (R16). The names of WMI's framework, such as ``getAllInstances(of:in:)``, do the same, and have WMI's default.
 extension RequestContext {
-    /// Calls a method of `org.cimbus1.Services` in its sync form.
-    /// - Parameter arguments: of the method; put ``forwardedContext`` where it takes a context.
-    /// - Returns: the reply. Throws what the broker answers, CallCancelled when the operation is over meanwhile.
-    public func call(_ method: String, _ arguments: [DBusValue], in namespace: CIMNamespaceName? = nil) async throws(CIMError) -> Message {
-        let namespace = namespace ?? self.namespace
+    /// The instances of a class, as they arrive.
+    /// - Parameter deep: whether those of the classes below it come, too.
+    public func instances(of className: String, in namespace: CIMNamespaceName? = nil, deep: Bool = true) -> NestedInstances {
+        NestedInstances(source: .instances(of: className, isDeep: deep), namespace: namespace ?? self.namespace, context: self)
+    }
+
+    /// The instances that satisfy a WQL query, as they arrive. Ask only for the properties you need.
+    public func instances(matching query: String, in namespace: CIMNamespaceName? = nil) -> NestedInstances {
+        NestedInstances(source: .query(query), namespace: namespace ?? self.namespace, context: self)
+    }
+
+    /// The instance at `path`; a namespace in the path counts before the one given. Throws NotFound when there is none, InvalidParameter for the
+    /// path of a class.
+    /// - Parameter requested: the properties it shall have, beside its keys; it has no others. A provider that cannot give less gives the whole
+    ///   instance, of which they are returned.
+    public func getInstance(
+        at path: CIMObjectPath, properties requested: RequestedProperties = .all, in namespace: CIMNamespaceName? = nil
+    ) async throws(CIMError) -> CIMInstance {
+        guard !path.isClassPath else { throw CIMError(.invalidParameter, "\(path) is the path of a class; give that of an instance") }
+        let place = place(of: path, namespace)
+        let reply: Message
         do throws(CIMError) {
-            return try await call(at: Contract.path(of: namespace), Contract.services, method, arguments)
-        } catch {
-            throw error.ofServices(in: namespace)
+            reply = try await getObject(path, requested, in: place)
+        } catch  where requested != .all && error.status.meansOnlyWhole {
+            reply = try await getObject(path, .all, in: place)
         }
+        var decoder = InstanceDecoder(expectedClass: path.className)
+        var instance = try await read(&decoder, in: place) { try $0.readInstance(at: reply.reader) }
+        if requested != .all {
+            let declaration = try await layout(of: instance.className, in: place).declaration
+            instance.properties.removeAll { property in
+                !requested.contains(property.name, isKey: declaration?.property(named: property.name)?.isKey ?? false)
+            }
+        }
+        return instance
     }
 
-    /// Calls the broker; while it waits, the method gives up its place.
-    func call(
-        at path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]
+    private func getObject(
+        _ path: CIMObjectPath, _ requested: RequestedProperties, in namespace: CIMNamespaceName
     ) async throws(CIMError) -> Message {
-        try await call.host.givingUpPlace(of: call) { () throws(CIMError) in try await ask(at: path, interface, member, arguments) }
+        try await call("GetObject", [.string(path.relativePath), .int32(0), readContext(requested)], in: namespace)
     }
 
-    /// Calls the broker; the method keeps its place.
-    func ask(
-        at path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]
-    ) async throws(CIMError) -> Message {
+    /// A class with what it inherits. Throws NotFound or InvalidClass when there is none. It is asked for once in the life of the broker, and anew
+    /// when an object did not fit it: a change that somebody made to it since may not be seen.
+    public func getClass(_ name: String, in namespace: CIMNamespaceName? = nil) async throws(CIMError) -> CIMClass {
+        guard !name.isEmpty else { throw CIMError(.invalidParameter, "the name of the class is empty") }
         try checkIsOpen()
-        do throws(DBusError) {
-            let message = try Message.methodCall(
-                destination: call.brokerName, path: path, interface: interface, member: MemberName(verified: member), values: arguments)
-            return try await call.connection.call(message, timeout: nil)
-        } catch {
-            // What was nested in a call ends with it: then that is the reason, whatever the broker had to say.
-            try checkIsOpen()
-            throw CIMError(error)
+        guard let declaration = try await layout(of: name, in: namespace ?? self.namespace).declaration else {
+            throw CIMError(.invalidClass, "\(name) is not a class")
         }
+        return declaration
     }
 
-    /// Throws CallCancelled, or why else the call has ended, when it has: nothing is asked for it any more.
-    func checkIsOpen() throws(CIMError) {
-        if let refusal = call.refusal { throw refusal }
-    }
-
-    /// Asks Services; the method keeps its place.
-    func askServices(_ method: String, _ arguments: [DBusValue], in namespace: CIMNamespaceName) async throws(CIMError) -> Message {
-        do throws(CIMError) {
-            return try await ask(at: Contract.path(of: namespace), Contract.services, method, arguments)
-        } catch {
-            throw error.ofServices(in: namespace)
-        }
-    }
-
-    /// The instance at `path`. Types are those of the wire (`sint16` for `sint8`, text for a datetime).
-    public func getInstance(at path: CIMObjectPath, in namespace: CIMNamespaceName? = nil) async throws -> CIMInstance {
-        var reader = try await call("GetObject", [.string(path.relativePath), .int32(0), forwardedContext], in: namespace).reader
-        return try reader.readInstance()
-    }
-
-    /// The instances of a class and its subclasses, as far as they fit into one reply (1 MiB; QuotaViolation past it).
-    public func instances(of className: String, in namespace: CIMNamespaceName? = nil) async throws -> [CIMInstance] {
-        var reader = try await call("CreateInstanceEnum", [.string(className), .int32(0), forwardedContext], in: namespace).reader
-        return try reader.readInstances()
-    }
-
-    /// Invokes a method.
-    /// - Returns: its out parameters and ReturnValue.
+    /// Invokes a method of the instance at `path`, or a static one of the class; a namespace in the path counts before the one given.
+    /// - Returns: its out parameters and ReturnValue, an instance of `__PARAMETERS`.
     public func invoke(
         _ method: String, at path: CIMObjectPath, parameters: KeyValuePairs<String, CIMValue> = [:], in namespace: CIMNamespaceName? = nil
-    ) async throws -> CIMInstance {
+    ) async throws(CIMError) -> CIMInstance {
+        let place = place(of: path, namespace)
         let input = DBusValue(instance: CIMInstance(className: "__PARAMETERS", parameters))
         let arguments: [DBusValue] = [.string(path.relativePath), .string(method), .int32(0), forwardedContext, input]
-        var reader = try await call("ExecMethod", arguments, in: namespace).reader
-        return try reader.readInstance()
+        let reply = try await call("ExecMethod", arguments, in: place)
+        do {
+            return try await readObject(reply.reader, of: path.className, in: place) { layout in
+                layout.declaration?.method(named: method).map {
+                    ObjectLayout(parameters: $0.parameters.filter(\.isOut), returns: $0.returnType)
+                }
+            }
+        } catch {
+            throw Self.failure(reading: error)
+        }
+    }
+
+    private func place(of path: CIMObjectPath, _ namespace: CIMNamespaceName?) -> CIMNamespaceName {
+        path.namespace.flatMap { CIMNamespaceName($0) } ?? namespace ?? self.namespace
     }
 }
 
-extension CIMError {
-    /// A namespace without an object of its own does not exist.
-    fileprivate func ofServices(in namespace: CIMNamespaceName) -> CIMError {
-        guard (cause as? DBusError)?.code == .errorReply(.unknownObject) else { return self }
-        return CIMError(.invalidNamespace, "the broker has no namespace \(namespace)", cause: cause)
-    }
+extension WBEMStatus {
+    /// Whether a provider answers so that cannot give a part of an object (Semantics L, 4).
+    fileprivate var meansOnlyWhole: Bool { isIncapability || self == .unsupportedParameter }
 }

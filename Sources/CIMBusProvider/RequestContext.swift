@@ -1,5 +1,6 @@
 import CIM
 import CIMBusWire
+import CIMQuery
 import DBus
 import Glibc
 
@@ -21,7 +22,7 @@ public struct RequestContext: Sendable {
     private let context: BodyReader
     let call: OpenCall
     /// The query that is being served, if it is one.
-    var query: SelectText?
+    var query: ProviderQuery?
 
     init(namespace: CIMNamespaceName, flags: Int32, context: BodyReader, call: OpenCall) {
         self.namespace = namespace

@@ -1,4 +1,5 @@
 import CIM
+import DBus
 
 extension ObjectRow {
     /// What the object's keys say otherwise than those of `path`, an instance's of its class or of one above or below: `ID = 2, Name = NULL`.
@@ -47,5 +48,40 @@ extension CIMObjectPath {
         return zip(declared, zip(ours, theirs)).allSatisfy { property, keys in
             keys.0.value.value.read(as: property.type).map { ObjectRow.isSame($0, keys.1.value, lookup) } ?? false
         }
+    }
+}
+
+extension ObjectLayout {
+    /// Whether an object of the class has the keys of `path`, an instance's of the class, told without decoding it: `range` is one of those that
+    /// ``rangesIfVerbatim(_:)`` gave. False says nothing: a closer look may find that they are the same.
+    public func evidentlyHasKeys(of path: CIMObjectPath, at range: Range<Int>, in reader: BodyReader) -> Bool {
+        guard case .keys(let asked) = path.keys, asked.count == keys.count else { return false }
+        var reader = reader
+        reader.move(to: range.lowerBound)
+        guard classEntry.withUnsafeBytes({ reader.skip(ifNext: $0) }) else { return false }
+        do throws(DBusDecodingError) {
+            var slot = 0
+            // Both are in the order of the class: the path is in its canonical form, or is not taken for the same.
+            for (key, wanted) in zip(asked, keys) {
+                guard let name = key.name, CIMName.equal(name, slots[wanted].name) else { return false }
+                while true {
+                    if reader.position >= range.upperBound { return false }
+                    try reader.enterDictEntry()
+                    guard let next = match(&reader, from: slot), next <= wanted else { return false }
+                    slot = next + 1
+                    if next == wanted { break }
+                    guard try skipValue(&reader, next) else { return false }
+                }
+                guard case .string(let text) = key.value, slots[wanted].wire.isPlain, slots[wanted].extent == .text,
+                    Self.equalIgnoringCase(try reader.readStringBytes(), text)
+                else { return false }
+            }
+            return true
+        } catch { return false }
+    }
+
+    private static func equalIgnoringCase(_ bytes: UnsafeRawBufferPointer, _ text: String) -> Bool {
+        let utf8 = text.utf8
+        return utf8.count == bytes.count && zip(utf8, bytes).allSatisfy { $0 == $1 || CIMName.fold($0) == CIMName.fold($1) }
     }
 }

@@ -32,7 +32,7 @@ extension ObjectLayout {
     }
 
     /// Goes past a value that needs no parsing, and past a datetime as it is written here. What else needs parsing is left to the checker.
-    private func skipValue(_ reader: inout BodyReader, _ slot: Int) throws(DBusDecodingError) -> Bool {
+    func skipValue(_ reader: inout BodyReader, _ slot: Int) throws(DBusDecodingError) -> Bool {
         if slots[slot].wire.isPlain {
             try reader.skip(slots[slot].extent)
             return true

@@ -106,7 +106,7 @@ public enum WQLLiteral: Hashable, Sendable {
     case boolean(Bool)
 
     /// The value, before it is given the type of what it is compared with.
-    var value: CIMValue {
+    public var value: CIMValue {
         switch self {
         case .string(let text): .string(text)
         case .integer(let number): CIMValue(integer: number)

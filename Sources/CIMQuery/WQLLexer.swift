@@ -10,8 +10,9 @@ struct WQLLexer {
     private var line = 1
     private var column = 1
 
-    init(_ text: String) throws(QueryError) {
-        guard text.utf8.count <= 4 * WQL.maximumLength, text.utf16.count <= WQL.maximumLength else {
+    /// - Parameter isBounded: false for a text whose length somebody else has judged.
+    init(_ text: String, isBounded: Bool = true) throws(QueryError) {
+        guard !isBounded || (text.utf8.count <= 4 * WQL.maximumLength && text.utf16.count <= WQL.maximumLength) else {
             throw QueryError(.quotaViolation, "expected at most \(WQL.maximumLength) characters", at: QueryPlace(line: 1, column: 1))
         }
         bytes = Array(text.utf8)

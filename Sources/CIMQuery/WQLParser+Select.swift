@@ -23,7 +23,7 @@ extension WQLParser {
         return .schema(SchemaQuery(where: query.condition))
     }
 
-    private mutating func list() throws(QueryError) -> SelectQuery.List {
+    mutating func list() throws(QueryError) -> SelectQuery.List {
         if try take(0x2A) { return .all }
         var properties: [PropertyPath] = []
         repeat {

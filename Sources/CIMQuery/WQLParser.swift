@@ -5,9 +5,13 @@ struct WQLParser {
     private var lexer: WQLLexer
     private(set) var token: WQLToken
     private var connectives = 0
+    /// Whether a broker has checked the query already: then its length and its number of AND and OR are not counted again, and a name may be
+    /// one of the keywords, as a class or a property may be called.
+    private let isChecked: Bool
 
-    init(_ text: String) throws(QueryError) {
-        lexer = try WQLLexer(text)
+    init(_ text: String, isChecked: Bool = false) throws(QueryError) {
+        self.isChecked = isChecked
+        lexer = try WQLLexer(text, isBounded: !isChecked)
         token = try lexer.next()
     }
 
@@ -62,7 +66,7 @@ struct WQLParser {
 
     /// A name that is no keyword.
     mutating func name(_ what: String) throws(QueryError) -> CIMName {
-        guard case .word(let text) = token.kind, !WQL.keywords.contains(CIMName(text)) else { throw failure(what) }
+        guard case .word(let text) = token.kind, isChecked || !WQL.keywords.contains(CIMName(text)) else { throw failure(what) }
         try advance()
         return CIMName(text)
     }
@@ -122,7 +126,7 @@ struct WQLParser {
 
     mutating func countConnective() throws(QueryError) {
         connectives += 1
-        guard connectives <= WQL.maximumConnectives else {
+        guard isChecked || connectives <= WQL.maximumConnectives else {
             throw failure("at most \(WQL.maximumConnectives) AND and OR", status: .quotaViolation)
         }
     }

@@ -83,17 +83,18 @@ public final class Repository: Sendable {
     ///   CriticalError of the whole. Nothing is changed then.
     ///
     /// A class may refer to one that a later change brings; one that none brings is InvalidClass of the change that refers to it.
-    /// - Parameter condition: looks at the schema as it would be, before it is; what it throws is thrown, and nothing is changed.
+    /// - Parameter condition: looks at the schema as it is, and as it would be, before it is; what it throws is thrown, and nothing is changed.
     @discardableResult
     public func commit(
-        _ changes: [RepositoryChange], if condition: @escaping Condition = { _ in }
+        _ changes: [RepositoryChange], if condition: @escaping Condition = { _, _ in }
     ) async throws(CIMError) -> Schema {
         try await perform { repository, storage throws(CIMError) in
-            var transaction = Transaction(storage, schema: repository.schema)
+            let before = repository.schema
+            var transaction = Transaction(storage, schema: before)
             try storage.run { try storage.database.beginTransaction(.immediate) }
             do throws(CIMError) {
                 try transaction.apply(changes)
-                try condition(transaction.schema)
+                try condition(before, transaction.schema)
             } catch {
                 repository.rollBack(storage)
                 throw error
@@ -122,17 +123,19 @@ public final class Repository: Sendable {
         lock?.release()
     }
 
-    /// What must hold after changes, or they are not made.
-    public typealias Condition = @Sendable (Schema) throws(CIMError) -> Void
+    /// What must hold, or changes are not made. It is given what is stored when they are made, after everything that was committed earlier,
+    /// and what would be stored after them: what it finds is still so when they are there.
+    public typealias Condition = @Sendable (_ before: Schema, _ after: Schema) throws(CIMError) -> Void
 
     /// Whether ``commit(_:if:)`` would succeed; nothing changes. It throws what that would.
-    public func check(_ changes: [RepositoryChange], if condition: @escaping Condition = { _ in }) async throws(CIMError) {
+    public func check(_ changes: [RepositoryChange], if condition: @escaping Condition = { _, _ in }) async throws(CIMError) {
         try await perform { repository, storage throws(CIMError) in
-            var transaction = Transaction(storage, schema: repository.schema)
+            let before = repository.schema
+            var transaction = Transaction(storage, schema: before)
             try storage.run { try storage.database.beginTransaction(.immediate) }
             defer { repository.rollBack(storage) }
             try transaction.apply(changes)
-            try condition(transaction.schema)
+            try condition(before, transaction.schema)
         }
     }
 

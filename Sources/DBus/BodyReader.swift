@@ -91,10 +91,13 @@ public struct BodyReader: @unchecked Sendable {
     /// The same for a body that there was no memory for.
     nonisolated(unsafe) private static let missing = UnsafeRawPointer(UnsafeMutableRawPointer.allocate(byteCount: 8, alignment: 8))
 
+    /// Whether there was no memory for the bytes.
+    var isMissing: Bool { base == Self.missing }
+
     /// Why there is nothing more to read.
     @usableFromInline
     func runsOut(at position: Int) -> DBusDecodingError {
-        DBusDecodingError(base == Self.missing ? .outOfMemory : .truncated, at: position)
+        DBusDecodingError(isMissing ? .outOfMemory : .truncated, at: position)
     }
 
     static var hostIsBigEndian: Bool { 1.bigEndian == 1 }

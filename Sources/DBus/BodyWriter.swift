@@ -32,7 +32,7 @@ public struct DBusEncodingError: Error, Hashable, Sendable, CustomStringConverti
 
 /// Writes the bytes of a body.
 ///
-/// The caller states the signature elsewhere and writes exactly what it says; libdbus validates the two against each other before
+/// The caller states the signature elsewhere and writes exactly what it says; ``BodyValidator`` checks the two against each other before
 /// anything is sent. Errors do not interrupt: the first is kept in ``failure``, the message is then not made, and its builder throws.
 public struct BodyWriter: ~Copyable {
     @usableFromInline var base: UnsafeMutableRawPointer?

@@ -1,3 +1,5 @@
+import Synchronization
+
 /// Names one match rule that was added.
 public struct MatchToken: Hashable, Sendable {
     let id: UInt64
@@ -62,6 +64,45 @@ extension Connection {
         }
     }
 
+    /// Calls back on the loop with the owner of a name: once before this returns with whoever owns it, nil for nobody, then at each change.
+    ///
+    /// Subscribes first, then asks: what the bus tells of a change meanwhile is newer than its answer, which is passed over then. Messages of a new
+    /// owner come after the call back that names it.
+    public nonisolated(nonsending) func followOwner(
+        of name: BusName, _ changed: @escaping @Sendable (_ owner: UniqueName?) -> Void
+    ) async throws(DBusError) -> MatchToken {
+        let rule = MatchRule(
+            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), path: .bus, arguments: [0: name.text])
+        let hasChanged = Flag()
+        let token = try await addMatch(rule) { message in
+            var reader = message.reader
+            guard message.hasSignature("sss"), (try? reader.readString()) == name.text, (try? reader.readString()) != nil,
+                let owner = try? reader.readString()
+            else { return }
+            hasChanged.isSet.store(true, ordering: .relaxed)
+            changed(owner.isEmpty ? nil : UniqueName(verified: owner))
+        }
+        let owner: UniqueName?
+        do throws(DBusError) {
+            owner = try await nameOwner(of: name)
+        } catch {
+            await removeMatch(token)
+            throw error
+        }
+        let link = link
+        await withUnsafeContinuation { continuation in
+            link.loop.onLoop {
+                if !hasChanged.isSet.load(ordering: .relaxed) { changed(owner) }
+                continuation.resume()
+            }
+        }
+        return token
+    }
+
+    private final class Flag: Sendable {
+        let isSet = Atomic(false)
+    }
+
     /// Registers first and asks the bus after, so that nothing falls between.
     private nonisolated(nonsending) func subscribe(
         _ rule: MatchRule, _ receive: @escaping @Sendable (Message) -> Void, ended: @escaping @Sendable (DBusError) -> Void
@@ -82,24 +123,19 @@ extension Connection {
         return MatchToken(id: id)
     }
 
-    /// Keeps track of who owns a name, for as long as the connection lives: subscribe, then ask.
+    /// Keeps track of who owns a name, for as long as the connection lives.
     private nonisolated(nonsending) func follow(_ name: BusName) async throws(DBusError) {
         let link = link
         let isNew: Bool = await withUnsafeContinuation { continuation in
             link.loop.onLoop { continuation.resume(returning: link.signals.startFollowing(name.text)) }
         }
         guard isNew else { return }
-        let rule = MatchRule(
-            sender: .bus, interface: .bus, member: MemberName(verified: "NameOwnerChanged"), path: .bus, arguments: [0: name.text])
-        _ = try await addMatch(rule) { message in
-            var reader = message.reader
-            guard message.hasSignature("sss"), (try? reader.readString()) == name.text, (try? reader.readString()) != nil,
-                let owner = try? reader.readString()
-            else { return }
-            link.signals.setOwner(of: name.text, owner)
+        do throws(DBusError) {
+            _ = try await followOwner(of: name) { link.signals.setOwner(of: name.text, $0?.text ?? "") }
+        } catch {
+            link.loop.onLoop { link.signals.stopFollowing(name.text) }
+            throw error
         }
-        let owner = try await nameOwner(of: name)
-        link.loop.onLoop { link.signals.setInitialOwner(of: name.text, owner?.text ?? "") }
     }
 }
 

@@ -61,6 +61,20 @@ public actor Connection {
         link.call(message, timeout: timeout, completion: completion)
     }
 
+    /// The same as ``send(_:)``, from what runs on ``loop``: nothing asks the runtime whether it does.
+    public nonisolated func sendOnLoop(_ message: Message) throws(DBusError) {
+        loop.checkIsolated()
+        try link.send(message)
+    }
+
+    /// The same as ``call(_:timeout:completion:)``, from what runs on ``loop``.
+    public nonisolated func callOnLoop(
+        _ message: Message, timeout: Duration? = .seconds(25), completion: @escaping @Sendable (Result<Message, DBusError>) -> Void
+    ) {
+        loop.checkIsolated()
+        link.call(message, timeout: timeout, completion: completion)
+    }
+
     /// Sends a call and waits for its reply. An error reply is thrown. Cancelling the task ends the wait with `.cancelled`; the call
     /// itself cannot be taken back.
     ///

@@ -20,7 +20,7 @@ public struct DBusError: Error, Sendable, CustomStringConvertible {
         case disconnected
         /// A message over the protocol's limits.
         case tooLarge
-        /// A message that libdbus refuses: names, signature and body do not fit together, or a body that cannot be encoded.
+        /// A message that no receiver would take: names, signature and body do not fit together, or a body that cannot be encoded.
         case malformed
         /// More bytes wait to be sent than ``ConnectionOptions/maximumQueuedBytes`` allows. Nothing was sent.
         case queueFull

@@ -51,7 +51,7 @@ enum NameGrammar {
     static func isDigit(_ byte: UInt8) -> Bool { byte >= UInt8(ascii: "0") && byte <= UInt8(ascii: "9") }
 
     /// Two or more elements between dots.
-    static func dotted(_ utf8: Substring.UTF8View, hyphen: Bool, leadingDigit: Bool) -> String? {
+    static func dotted(_ utf8: some Collection<UInt8>, hyphen: Bool, leadingDigit: Bool) -> String? {
         if utf8.isEmpty { return "it is empty" }
         if utf8.count > maximumLength { return "it is longer than 255 bytes" }
         var elementLength = 0
@@ -73,8 +73,9 @@ enum NameGrammar {
         return dots == 0 ? "it has only one element" : nil
     }
 
-    static func member(_ text: String) -> String? {
-        let utf8 = text.utf8
+    static func member(_ text: String) -> String? { member(text.utf8) }
+
+    static func member(_ utf8: some Collection<UInt8>) -> String? {
         guard let first = utf8.first else { return "it is empty" }
         if utf8.count > maximumLength { return "it is longer than 255 bytes" }
         if isDigit(first) { return "it starts with a digit" }
@@ -84,10 +85,10 @@ enum NameGrammar {
     static func unique(_ text: String) -> String? {
         guard text.utf8.first == UInt8(ascii: ":") else { return "it does not start with a colon" }
         if text.utf8.count > maximumLength { return "it is longer than 255 bytes" }
-        return dotted(text.dropFirst().utf8, hyphen: true, leadingDigit: true)
+        return dotted(text.utf8.dropFirst(), hyphen: true, leadingDigit: true)
     }
 
-    static func wellKnown(_ text: String) -> String? { dotted(text[...].utf8, hyphen: true, leadingDigit: false) }
+    static func wellKnown(_ text: String) -> String? { dotted(text.utf8, hyphen: true, leadingDigit: false) }
 
-    static func interface(_ text: String) -> String? { dotted(text[...].utf8, hyphen: false, leadingDigit: false) }
+    static func interface(_ text: String) -> String? { dotted(text.utf8, hyphen: false, leadingDigit: false) }
 }

@@ -6,7 +6,8 @@ import Synchronization
 /// tasks that prefer it, and plain closures. It may carry several connections.
 ///
 /// Actors that share a loop may call each other synchronously with `assumeIsolated`. Never block it, and never prefer it for code of
-/// others: everything on the loop waits. It lives until ``shutdown()``; what is enqueued after that is never run.
+/// others: everything on the loop waits. It lives until ``shutdown()``, which ends its connections. What is given to it after that runs all the
+/// same, on a thread that is started for it: whoever waits for it is never left waiting.
 ///
 /// `@unchecked Sendable`: everything mutable is either in ``shared`` behind its mutex or touched by the loop's thread alone.
 public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
@@ -15,11 +16,22 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         case action(@Sendable () -> Void)
     }
 
+    enum Phase {
+        /// Can transition to: stopping.
+        case running
+        /// Somebody called ``shutdown()``; the loop ends with this round. Can transition to: draining.
+        case stopping
+        /// The sources are gone; a thread runs what is left to run. Can transition to: ended.
+        case draining
+        /// No thread runs. Can transition to: draining, when something is given to the loop.
+        case ended
+    }
+
     /// What other threads touch.
     struct Inbox: ~Copyable {
         var work: [Work] = []
         var isAsleep = false
-        var isStopping = false
+        var phase = Phase.running
     }
 
     /// A loop for connections that nobody gave one. It never ends.
@@ -30,51 +42,28 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private let thread = Atomic<UInt>(0)
     private let nextTimer = Atomic<UInt64>(1)
 
-    // The loop's thread alone:
-    private var local: [Work] = []
-    private var timers = TimerQueue()
-    private var sources: [any PollSource] = []
+    // The loop's thread alone. Nothing that the loop calls is called while one of them is being changed: no need to note each access down.
+    @exclusivity(unchecked) private var local: [Work] = []
+    @exclusivity(unchecked) private var timers = TimerQueue()
+    @exclusivity(unchecked) private var sources: [any PollSource] = []
     /// Sources that were removed in this round: what was gathered before may not call them any more.
-    private var removed: [any PollSource] = []
-    private var watches: [UInt64: FileWatch] = [:]
-    private var pollSet: [pollfd] = []
-    private var polled: [any PollSource] = []
+    @exclusivity(unchecked) private var removed: [any PollSource] = []
+    @exclusivity(unchecked) private var watches: [UInt64: FileWatch] = [:]
+    @exclusivity(unchecked) private var pollSet: [pollfd] = []
+    @exclusivity(unchecked) private var polled: [any PollSource] = []
+    /// Whether the sources are gone: none is added any more, and no timer.
+    @exclusivity(unchecked) private var isOver = false
 
     /// Starts the thread.
     /// - Parameter name: of the thread, for debuggers; 15 bytes count.
     public init(name: String = "event-loop") {
         wakeUp = cdbus_new_eventfd()
         precondition(wakeUp >= 0, "no file descriptor for an event loop")
-        let start = Unmanaged.passRetained(ThreadStart(loop: self, name: name))
-        var everySignal = sigset_t()
-        var before = sigset_t()
-        sigfillset(&everySignal)
-        pthread_sigmask(SIG_BLOCK, &everySignal, &before)
-        var id = pthread_t()
-        let status = pthread_create(
-            &id, nil,
-            { argument in
-                guard let argument else { return nil }
-                let start = Unmanaged<ThreadStart>.fromOpaque(argument).takeRetainedValue()
-                cdbus_name_thread(start.name)
-                start.loop.run()
-                return nil
-            }, start.toOpaque())
-        pthread_sigmask(SIG_SETMASK, &before, nil)
-        precondition(status == 0, "no thread for an event loop")
-        pthread_detach(id)
+        let isStarted = SystemThread.start(named: name) { [self] in run() }
+        precondition(isStarted, "no thread for an event loop")
     }
 
     deinit { close(wakeUp) }
-
-    private final class ThreadStart {
-        let loop: EventLoop
-        let name: String
-        init(loop: EventLoop, name: String) {
-            self.loop = loop
-            self.name = name
-        }
-    }
 
     /// Whether the caller runs on this loop.
     public var isOnLoop: Bool { thread.load(ordering: .relaxed) == UInt(pthread_self()) }
@@ -97,13 +86,22 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             local.append(work)
             return
         }
-        let mustWake = inbox.withLock { inbox in
+        enum Call { case nobody, sleeper, newThread }
+        let call: Call = inbox.withLock { inbox in
             inbox.work.append(work)
-            let wasAsleep = inbox.isAsleep
-            inbox.isAsleep = false
-            return wasAsleep
+            if inbox.phase == .ended {
+                inbox.phase = .draining
+                return .newThread
+            }
+            defer { inbox.isAsleep = false }
+            return inbox.isAsleep ? .sleeper : .nobody
         }
-        if mustWake { signalWakeUp() }
+        switch call {
+        case .nobody: break
+        case .sleeper: signalWakeUp()
+        // Out of threads: better on this one than never.
+        case .newThread: if !SystemThread.start(named: "event-loop", { [self] in drain() }) { drain() }
+        }
     }
 
     private func signalWakeUp() {
@@ -114,9 +112,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Makes the loop look at its sources again.
     func wake() { if !isOnLoop { submit(.action({})) } }
 
-    /// Ends the thread once what was enqueued before has run. Sources and timers are dropped.
+    /// Ends the thread once what was enqueued before has run. Connections end with it, with `.disconnected`; watches and timers are dropped.
     public func shutdown() {
-        execute { [self] in inbox.withLock { $0.isStopping = true } }
+        execute { [self] in inbox.withLock { if $0.phase == .running { $0.phase = .stopping } } }
     }
 
     // MARK: Timers
@@ -131,11 +129,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public func schedule(after delay: Duration, _ action: @escaping @Sendable () -> Void) -> TimerToken {
         let token = TimerToken(id: nextTimer.wrappingAdd(1, ordering: .relaxed).oldValue)
         let deadline = Self.now &+ Self.nanoseconds(delay)
-        if isOnLoop {
-            timers.insert(token.id, deadline, action)
-        } else {
-            execute { [self] in timers.insert(token.id, deadline, action) }
-        }
+        onLoop { [self] in if !isOver { timers.insert(token.id, deadline, action) } }
         return token
     }
 
@@ -147,11 +141,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     /// Forgets the action; nothing happens when it has run. From another thread it may still run once after this returns.
     public func cancel(_ token: TimerToken) {
-        if isOnLoop {
-            timers.remove(token.id)
-        } else {
-            execute { [self] in timers.remove(token.id) }
-        }
+        onLoop { [self] in timers.remove(token.id) }
     }
 
     /// CLOCK_BOOTTIME in nanoseconds, which is what `ContinuousClock` counts.
@@ -176,6 +166,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         let token = TimerToken(id: nextTimer.wrappingAdd(1, ordering: .relaxed).oldValue)
         let watch = FileWatch(descriptor: descriptor, events: events, ready: ready)
         onLoop { [self] in
+            if isOver { return }
             watches[token.id] = watch
             sources.append(watch)
         }
@@ -195,7 +186,9 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         if isOnLoop { action() } else { execute(action) }
     }
 
+    /// Where the loop has ended, the source hears of that at once.
     func add(_ source: any PollSource) {
+        if isOver { return source.loopEnded() }
         sources.append(source)
         removed.removeAll { $0 === source }
     }
@@ -221,11 +214,33 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             isBusy = isBusy || !local.isEmpty
             guard sleep(isBusy: isBusy) else { break }
         }
-        local = []
+        isOver = true
         timers = TimerQueue()
+        watches = [:]
+        let ending = sources
         sources = []
         removed = []
-        watches = [:]
+        for source in ending { source.loopEnded() }
+        drain()
+    }
+
+    /// Runs what was given to a loop whose sources are gone, until nothing is left.
+    private func drain() {
+        thread.store(UInt(pthread_self()), ordering: .relaxed)
+        while true {
+            runWork()
+            let isDone = inbox.withLock { inbox in
+                guard local.isEmpty, inbox.work.isEmpty else {
+                    inbox.phase = .draining
+                    return false
+                }
+                // Before the next thread can begin.
+                thread.store(0, ordering: .relaxed)
+                inbox.phase = .ended
+                return true
+            }
+            if isDone { return }
+        }
     }
 
     /// Actions may schedule and cancel, so the queue is not held while one runs.
@@ -264,7 +279,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     private func sleep(isBusy: Bool) -> Bool {
         enum Decision { case stop, look, wait }
         let decision: Decision = inbox.withLock { inbox in
-            if inbox.isStopping { return .stop }
+            if inbox.phase != .running { return .stop }
             if isBusy || !inbox.work.isEmpty { return .look }
             inbox.isAsleep = true
             return .wait
@@ -310,6 +325,8 @@ protocol PollSource: AnyObject {
     func isReady(_ events: Int16)
     /// Before each wait: does what needs no event. True to be called again at once.
     func process() -> Bool
+    /// The loop is shut down, and will call it no more.
+    func loopEnded()
 }
 
 private final class FileWatch: PollSource, Sendable {
@@ -325,4 +342,5 @@ private final class FileWatch: PollSource, Sendable {
 
     func isReady(_ events: Int16) { ready(events) }
     func process() -> Bool { false }
+    func loopEnded() {}
 }

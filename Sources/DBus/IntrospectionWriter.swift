@@ -1,5 +1,6 @@
 extension ObjectDescription {
-    static let changeAnnotation = "org.freedesktop.DBus.Property.EmitsChangedSignal"
+    /// Says on a property, or on an interface for all of its properties, what ``InterfaceDescription/Property/changes`` says.
+    package static let changeAnnotation = "org.freedesktop.DBus.Property.EmitsChangedSignal"
 
     /// The introspection document of the object. D-Bus specification, "Introspection Data Format".
     public var xml: String {

@@ -36,20 +36,23 @@ enum IteratorCodec {
         }
     }
 
-    static func append(_ values: [DBusValue], to message: Message) throws(DBusError) -> Message {
+    /// A message of libdbus's with these values in its body.
+    static func message(_ header: MessageHeader, _ values: [DBusValue]) throws(DBusError) -> Message {
         for value in values {
             if let fault = fault(value, depth: 0) {
                 throw DBusError(code: .malformed, DBusEncodingError(code: fault, position: 0).description)
             }
         }
+        let pointer = try header.libraryMessage()
         var iterator = DBusMessageIter()
-        dbus_message_iter_init_append(message.pointer, &iterator)
+        dbus_message_iter_init_append(pointer, &iterator)
         for value in values {
             guard append(value, to: &iterator) else {
+                dbus_message_unref(pointer)
                 throw DBusError(code: .outOfMemory, "appending to a message, or duplicating a descriptor")
             }
         }
-        return message
+        return Message(adopting: pointer)
     }
 
     private static func basic<T>(_ code: UInt8, _ value: T, _ iterator: inout DBusMessageIter) -> Bool {

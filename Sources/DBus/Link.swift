@@ -2,7 +2,10 @@ import CDBus
 import Glibc
 import Logging
 
-/// One `DBusConnection` on one event loop: bytes in, messages out, replies matched to calls.
+/// One `DBusConnection` on one event loop: messages in, messages out, replies matched to calls.
+///
+/// libdbus connects, authenticates, reads, and validates what it reads. Messages are written here: libdbus would validate what
+/// ``MessageHeader`` wrote once more, and copy it. It writes those with file descriptors.
 ///
 /// `@unchecked Sendable`: everything mutable is touched on the loop only, but for ``init``, which nobody else can see.
 final class Link: PollSource, @unchecked Sendable {
@@ -13,6 +16,11 @@ final class Link: PollSource, @unchecked Sendable {
         let timer: EventLoop.TimerToken?
         /// Who alone may answer; nil when the call went to a well-known name.
         let expectedSender: String?
+
+        func end(_ error: DBusError, on loop: EventLoop) {
+            if let timer { loop.cancel(timer) }
+            completion(.failure(error))
+        }
     }
 
     let loop: EventLoop
@@ -20,6 +28,12 @@ final class Link: PollSource, @unchecked Sendable {
     private(set) var pointer: OpaquePointer?
     private var watches: [OpaquePointer] = []
     private var waiters: [UInt32: Waiter] = [:]
+    private var outbox = Outbox()
+    private var lastSerial: UInt32 = 0
+    /// libdbus's socket, once it may be written to. Only while libdbus is connected is the number the socket's.
+    private var socket: Int32 = -1
+    /// Whether libdbus may have messages of its own to write, before which nothing else may be written.
+    private var isLibraryWriting = false
     private(set) var closure: DBusError?
     private var closureObservers: [@Sendable (DBusError) -> Void] = []
     /// Sees method calls before the object tree; true when it took the message.
@@ -43,10 +57,13 @@ final class Link: PollSource, @unchecked Sendable {
 
     // MARK: Opening and closing
 
-    /// Opens the socket on a thread of its own, since connecting may block, and attaches the link to the loop.
+    /// Connecting may block for ever: each connection has a thread of its own for it.
+    private static let openers = BlockingThreads(name: "dbus-connect", most: .max)
+
+    /// Opens the socket on one of ``openers``, and attaches the link to the loop.
     static func open(address: String, loop: EventLoop, options: ConnectionOptions) async throws(DBusError) -> Link {
         let result: Result<Link, DBusError> = await withUnsafeContinuation { continuation in
-            BlockingThread.run {
+            openers.execute {
                 dbus_threads_init_default()
                 var failure = CDBus.DBusError()
                 dbus_error_init(&failure)
@@ -111,15 +128,13 @@ final class Link: PollSource, @unchecked Sendable {
             dbus_connection_unref(pointer)
         }
         pointer = nil
+        outbox = Outbox()
         watches = []
         inbound = nil
         tree.removeAll()
         let orphans = waiters.sorted { $0.key < $1.key }
         waiters = [:]
-        for (_, waiter) in orphans {
-            if let timer = waiter.timer { loop.cancel(timer) }
-            waiter.completion(.failure(error))
-        }
+        for (_, waiter) in orphans { waiter.end(error, on: loop) }
         signals.end(error)
         let observers = closureObservers
         closureObservers = []
@@ -139,9 +154,9 @@ final class Link: PollSource, @unchecked Sendable {
     /// - Parameter isBounded: false for what must get out even past the queue's limit.
     @discardableResult
     func send(_ message: Message, isBounded: Bool = true) throws(DBusError) -> UInt32 {
-        guard let pointer, dbus_connection_get_is_connected(pointer) != 0 else { throw endedError }
+        guard let pointer, !outbox.isClosed, dbus_connection_get_is_connected(pointer) != 0 else { throw endedError }
         if isBounded {
-            let queued = dbus_connection_get_outgoing_size(pointer)
+            let queued = queuedBytes
             guard queued <= options.maximumQueuedBytes else {
                 throw DBusError(code: .queueFull, "\(queued) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
             }
@@ -149,19 +164,23 @@ final class Link: PollSource, @unchecked Sendable {
         if message.containsUnixFDs, dbus_connection_can_send_type(pointer, Int32(TypeCode.unixFD)) == 0 {
             throw DBusError(code: .notSupported, "this connection cannot carry file descriptors")
         }
-        // libdbus numbers a message when it is first sent; a message that has a number was sent or received before.
-        if message.serial != 0 {
-            guard let copy = dbus_message_copy(message.pointer) else { throw DBusError(code: .outOfMemory, "copying a message") }
-            defer { dbus_message_unref(copy) }
-            return try send(raw: copy, on: pointer)
+        lastSerial = lastSerial == .max ? 1 : lastSerial + 1
+        if message.pointer == nil {
+            guard let bytes = message.numbered(lastSerial) else { throw DBusError(code: .outOfMemory, "copying a message") }
+            outbox.append(.bytes(bytes))
+        } else {
+            outbox.append(.library(try numbered(message, lastSerial), message.size))
         }
-        return try send(raw: message.pointer, on: pointer)
+        write()
+        return lastSerial
     }
 
-    private func send(raw message: OpaquePointer, on pointer: OpaquePointer) throws(DBusError) -> UInt32 {
-        var serial: dbus_uint32_t = 0
-        guard dbus_connection_send(pointer, message, &serial) != 0 else { throw DBusError(code: .outOfMemory, "queueing a message") }
-        return serial
+    /// libdbus's message to be sent with this serial: one reference. A message that has a serial was sent or received before.
+    private func numbered(_ message: Message, _ serial: UInt32) throws(DBusError) -> OpaquePointer {
+        let copy = message.serial == 0 ? message.pointer.map { dbus_message_ref($0) } : message.pointer.map { dbus_message_copy($0) }
+        guard let copy, let copy else { throw DBusError(code: .outOfMemory, "copying a message") }
+        dbus_message_set_serial(copy, serial)
+        return copy
     }
 
     /// Sends a call. `completion` runs once, on the loop, never before this returns.
@@ -186,19 +205,51 @@ final class Link: PollSource, @unchecked Sendable {
         }
         let destination = message.destination
         let isCertain = destination?.utf8.first == UInt8(ascii: ":") || destination == BusName.bus.text
-        waiters[serial] = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
+        let waiter = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
+        // Serials begin again after 2^32 calls; whoever still waits under this one is told, not forgotten.
+        let forgotten = waiters.updateValue(waiter, forKey: serial)
+        forgotten?.end(DBusError(code: .timedOut, "no reply came before the connection's serials began again"), on: loop)
         return serial
     }
 
     /// Ends the wait for one reply; nothing happens when it has come.
     func drop(_ serial: UInt32, _ error: DBusError) {
-        guard let waiter = waiters.removeValue(forKey: serial) else { return }
-        if let timer = waiter.timer { loop.cancel(timer) }
-        waiter.completion(.failure(error))
+        waiters.removeValue(forKey: serial)?.end(error, on: loop)
     }
 
     /// The bytes that wait to be sent.
-    var queuedBytes: Int { pointer.map { dbus_connection_get_outgoing_size($0) } ?? 0 }
+    var queuedBytes: Int { outbox.byteCount + (isLibraryWriting ? pointer.map { dbus_connection_get_outgoing_size($0) } ?? 0 : 0) }
+
+    /// Writes what the socket takes of what waits, in order. Never blocks, and does not end the connection itself: what was read meanwhile counts.
+    private func write() {
+        guard let pointer, !outbox.isEmpty, hasAuthenticated(pointer), dbus_connection_get_is_connected(pointer) != 0 else { return }
+        while let item = outbox.first {
+            if isLibraryWriting {
+                if dbus_connection_has_messages_to_send(pointer) != 0 { return }
+                isLibraryWriting = false
+            }
+            switch item {
+            case .bytes:
+                switch outbox.write(to: socket) {
+                case .all: continue
+                case .some: return
+                case .failed(let number):
+                    let error = DBusError(code: .disconnected, "writing to the connection failed: errno \(number)")
+                    return loop.execute { [weak self] in self?.close(error) }
+                }
+            case .library(let message, _):
+                guard dbus_connection_send(pointer, message, nil) != 0 else { return }
+                isLibraryWriting = true
+                outbox.removeFirst()
+            }
+        }
+    }
+
+    /// Whether messages may be written: libdbus lets this side in, and has written all that it had to say to that end.
+    private func hasAuthenticated(_ pointer: OpaquePointer) -> Bool {
+        if socket >= 0 { return true }
+        return dbus_connection_get_is_authenticated(pointer) != 0 && dbus_connection_get_unix_fd(pointer, &socket) != 0
+    }
 
     // MARK: PollSource
 
@@ -211,6 +262,7 @@ final class Link: PollSource, @unchecked Sendable {
             if flags & DBUS_WATCH_READABLE.rawValue != 0 { events |= POLLIN }
             if flags & DBUS_WATCH_WRITABLE.rawValue != 0 { events |= POLLOUT }
         }
+        if socket >= 0, !outbox.isEmpty, !isLibraryWriting { events |= POLLOUT }
         return Int16(truncatingIfNeeded: events)
     }
 
@@ -226,6 +278,7 @@ final class Link: PollSource, @unchecked Sendable {
             let wanted = dbus_watch_get_flags(watch) | DBUS_WATCH_ERROR.rawValue | DBUS_WATCH_HANGUP.rawValue
             if flags & wanted != 0 { dbus_watch_handle(watch, flags & wanted) }
         }
+        write()
         // What libdbus held back meanwhile, for want of room, it does not report again.
         if revents & POLLIN != 0 { hasArrivals = true }
         receive()
@@ -235,10 +288,14 @@ final class Link: PollSource, @unchecked Sendable {
     private var hasArrivals = true
 
     func process() -> Bool {
+        // Authentication may have ended while messages were looked for.
+        if socket < 0 { write() }
         guard hasArrivals, pointer != nil else { return false }
         receive()
         return true
     }
+
+    func loopEnded() { close(DBusError(code: .disconnected, "the event loop of the connection was shut down")) }
 
     /// Counts the times that messages were read: those with the same number had all arrived before any of them was handed out.
     private(set) var reading: UInt64 = 0
@@ -260,7 +317,7 @@ final class Link: PollSource, @unchecked Sendable {
                         : DBusError(code: .disconnected, "the connection was lost"))
                 return
             }
-            dispatch(Message(adopting: raw, arrived: true))
+            dispatch(Message(adopting: raw))
         }
     }
 
@@ -281,32 +338,6 @@ final class Link: PollSource, @unchecked Sendable {
             tree.answer(MethodCall(message, on: self), on: self)
         case .signal:
             signals.deliver(message)
-        }
-    }
-}
-
-/// A thread for one call that may block.
-enum BlockingThread {
-    private final class Body {
-        let run: @Sendable () -> Void
-        init(_ run: @escaping @Sendable () -> Void) { self.run = run }
-    }
-
-    static func run(_ body: @escaping @Sendable () -> Void) {
-        let argument = Unmanaged.passRetained(Body(body)).toOpaque()
-        var id = pthread_t()
-        let status = pthread_create(
-            &id, nil,
-            { argument in
-                guard let argument else { return nil }
-                Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
-                return nil
-            }, argument)
-        if status == 0 {
-            pthread_detach(id)
-        } else {
-            // Out of threads: better late on this one than never.
-            Unmanaged<Body>.fromOpaque(argument).takeRetainedValue().run()
         }
     }
 }

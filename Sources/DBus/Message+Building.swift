@@ -31,6 +31,15 @@ extension Message {
         return try header.build(values)
     }
 
+    /// A call that reads one property of an object.
+    public static func propertyGet(
+        _ property: String, of interface: InterfaceName, at path: ObjectPath, destination: BusName, flags: Flags = []
+    ) throws(DBusError) -> Message {
+        try methodCall(
+            destination: destination, path: path, interface: .properties, member: MemberName(verified: "Get"), flags: flags,
+            values: [.string(interface.text), .string(property)])
+    }
+
     /// The answer to `call`.
     public static func reply(to call: Message, signature: Signature = .empty, body: BodyBuilder? = nil) throws(DBusError) -> Message {
         try MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_METHOD_RETURN).build(signature, body)
@@ -85,6 +94,27 @@ extension Message {
     public func forwarded(
         to destination: BusName?, path: ObjectPath? = nil, interface: InterfaceName? = nil, member: MemberName? = nil,
         replySerial: UInt32? = nil, flags: Flags? = nil
+    ) throws(DBusError) -> Message {
+        let body = reader
+        if body.isMissing { throw DBusError(code: .outOfMemory, "copying a message") }
+        // What libdbus alone can copy: descriptors, and numbers of the other byte order.
+        if let pointer, containsUnixFDs || !body.hasHostByteOrder {
+            return try Self.copy(pointer, to: destination, path, interface, member, replySerial, flags)
+        }
+        let kept = self.flags.intersection(.allowInteractiveAuthorization)
+        var header = MessageHeader(kind: type, flags: flags.map { $0.union(kept) } ?? self.flags)
+        header.destination = destination?.text
+        header.path = path?.text ?? self.path
+        header.interface = interface?.text ?? self.interface
+        header.member = member?.text ?? self.member
+        header.errorName = errorName
+        header.replySerial = replySerial.flatMap { $0 == 0 ? nil : $0 } ?? self.replySerial
+        return try header.build(Signature(verified: signature), valid: body.bytes(in: 0..<body.count))
+    }
+
+    private static func copy(
+        _ pointer: OpaquePointer, to destination: BusName?, _ path: ObjectPath?, _ interface: InterfaceName?, _ member: MemberName?,
+        _ replySerial: UInt32?, _ flags: Flags?
     ) throws(DBusError) -> Message {
         guard let copy = dbus_message_copy(pointer) else { throw DBusError(code: .outOfMemory, "copying a message") }
         var ok = dbus_message_set_sender(copy, nil) != 0

@@ -4,8 +4,8 @@ import Synchronization
 
 /// A D-Bus message, received or to be sent. Immutable.
 ///
-/// `@unchecked Sendable`: nothing here changes the message after it was made; libdbus counts references atomically; the header cache of
-/// libdbus is filled before anyone else can see the message; the marshalled bytes are behind a mutex.
+/// `@unchecked Sendable`: nothing here changes the message after it was made, but for the serial in the header, which is atomic; libdbus counts
+/// references atomically; the header cache of libdbus is filled before anyone else can see the message.
 public final class Message: @unchecked Sendable {
     public enum Kind: Hashable, Sendable {
         case methodCall, methodReturn, error, signal
@@ -23,40 +23,86 @@ public final class Message: @unchecked Sendable {
         public static let allowInteractiveAuthorization = Flags(rawValue: 4)
     }
 
-    /// What is asked for again and again of a message that arrived, as Swift strings.
-    private struct Route {
-        let path: String?
-        let interface: String?
-        let member: String?
-        let sender: String?
-
-        init(_ pointer: OpaquePointer) {
-            path = dbus_message_get_path(pointer).map(String.init(cString:))
-            interface = dbus_message_get_interface(pointer).map(String.init(cString:))
-            member = dbus_message_get_member(pointer).map(String.init(cString:))
-            sender = dbus_message_get_sender(pointer).map(String.init(cString:))
-        }
+    /// What only a message that was written here has beside what every message has.
+    private struct Made {
+        let destination: String?
+        let errorName: String?
+        let signature: Signature
     }
 
-    let pointer: OpaquePointer
-    private let cache: Mutex<MarshalledBytes?>
-    private let route: Route?
+    /// libdbus's message, if it holds this one: it arrived, or carries file descriptors. Else it was written here.
+    let pointer: OpaquePointer?
+    private let made: Made?
+    /// Header and body as on the wire.
+    private let bytes: MarshalledBytes
+    /// What a message that was written here was sent as; 0 before that.
+    private let sentAs = Atomic<UInt32>(0)
 
-    /// Takes over one reference.
-    /// - Parameter arrived: whether its header is worth reading once for all.
-    init(adopting pointer: OpaquePointer, bytes: MarshalledBytes? = nil, arrived: Bool = false) {
+    /// One of libdbus's numbers.
+    let type: Int32
+    public let flags: Flags
+    /// The serial of the call it answers; 0 for calls and signals.
+    public let replySerial: UInt32
+    public let path: String?
+    public let interface: String?
+    public let member: String?
+    /// The unique name of the sender, as the bus states it; absent on private connections.
+    public let sender: String?
+
+    /// Takes over one reference. What is asked for again and again is read at once, and the bytes are copied out of libdbus.
+    init(adopting pointer: OpaquePointer) {
         self.pointer = pointer
-        cache = Mutex(bytes)
-        route = arrived ? Route(pointer) : nil
+        made = nil
+        type = dbus_message_get_type(pointer)
+        var flags: Flags = []
+        if dbus_message_get_no_reply(pointer) != 0 { flags.insert(.noReplyExpected) }
+        if dbus_message_get_auto_start(pointer) == 0 { flags.insert(.noAutoStart) }
+        if dbus_message_get_allow_interactive_authorization(pointer) != 0 { flags.insert(.allowInteractiveAuthorization) }
+        self.flags = flags
         // One of these two is absent from every message, and asking for an absent field fills libdbus's cache of the header.
-        _ = dbus_message_get_reply_serial(pointer)
-        _ = dbus_message_get_path(pointer)
+        replySerial = dbus_message_get_reply_serial(pointer)
+        path = dbus_message_get_path(pointer).map(String.init(cString:))
+        interface = dbus_message_get_interface(pointer).map(String.init(cString:))
+        member = dbus_message_get_member(pointer).map(String.init(cString:))
+        sender = dbus_message_get_sender(pointer).map(String.init(cString:))
+        var memory: UnsafeMutablePointer<CChar>?
+        var count: Int32 = 0
+        let isThere = dbus_message_marshal(pointer, &memory, &count) != 0
+        bytes = isThere ? MarshalledBytes(adopting: memory, count: Int(count)) : MarshalledBytes(isMissing: true)
     }
 
-    deinit { dbus_message_unref(pointer) }
+    /// - Parameter bytes: header and body, valid, with any serial.
+    init(_ header: MessageHeader, _ signature: Signature, _ bytes: MarshalledBytes) {
+        pointer = nil
+        made = Made(destination: header.destination, errorName: header.errorName, signature: signature)
+        type = header.kind
+        flags = header.flags
+        replySerial = header.replySerial
+        path = header.path
+        interface = header.interface
+        member = header.member
+        sender = nil
+        self.bytes = bytes
+    }
+
+    deinit {
+        if let pointer { dbus_message_unref(pointer) }
+    }
+
+    /// What is to be written to the socket of a message that was written here; nil where there is no memory for a second copy. libdbus sends
+    /// the others.
+    func numbered(_ serial: UInt32) -> MarshalledBytes? {
+        var bytes = bytes
+        if sentAs.exchange(serial, ordering: .relaxed) != 0 {
+            bytes = MarshalledBytes(copying: UnsafeRawBufferPointer(start: bytes.base, count: bytes.count))
+        }
+        guard let base = bytes.base else { return nil }
+        base.storeBytes(of: serial, toByteOffset: MessageHeader.serialAt, as: UInt32.self)
+        return bytes
+    }
 
     public var kind: Kind {
-        switch dbus_message_get_type(pointer) {
+        switch type {
         case DBUS_MESSAGE_TYPE_METHOD_CALL: .methodCall
         case DBUS_MESSAGE_TYPE_METHOD_RETURN: .methodReturn
         case DBUS_MESSAGE_TYPE_ERROR: .error
@@ -65,51 +111,41 @@ public final class Message: @unchecked Sendable {
     }
 
     /// The number the sender gave it; 0 until it is sent.
-    public var serial: UInt32 { dbus_message_get_serial(pointer) }
-    /// The serial of the call it answers; 0 for calls and signals.
-    public var replySerial: UInt32 { dbus_message_get_reply_serial(pointer) }
-    public var path: String? { (route ?? Route(pointer)).path }
-    public var interface: String? { (route ?? Route(pointer)).interface }
-    public var member: String? { (route ?? Route(pointer)).member }
-    public var errorName: String? { dbus_message_get_error_name(pointer).map(String.init(cString:)) }
-    /// The unique name of the sender, as the bus states it; absent on private connections.
-    public var sender: String? { (route ?? Route(pointer)).sender }
-    public var destination: String? { dbus_message_get_destination(pointer).map(String.init(cString:)) }
-    public var signature: String { dbus_message_get_signature(pointer).map(String.init(cString:)) ?? "" }
-    public var isNoReplyExpected: Bool { dbus_message_get_no_reply(pointer) != 0 }
-    public var isNoAutoStart: Bool { dbus_message_get_auto_start(pointer) == 0 }
-    public var containsUnixFDs: Bool { dbus_message_contains_unix_fds(pointer) != 0 }
-
-    public var flags: Flags {
-        var flags: Flags = []
-        if isNoReplyExpected { flags.insert(.noReplyExpected) }
-        if isNoAutoStart { flags.insert(.noAutoStart) }
-        if dbus_message_get_allow_interactive_authorization(pointer) != 0 { flags.insert(.allowInteractiveAuthorization) }
-        return flags
+    public var serial: UInt32 { pointer.map { dbus_message_get_serial($0) } ?? sentAs.load(ordering: .relaxed) }
+    public var errorName: String? {
+        pointer.map { dbus_message_get_error_name($0).map(String.init(cString:)) } ?? made?.errorName
     }
+    public var destination: String? {
+        pointer.map { dbus_message_get_destination($0).map(String.init(cString:)) } ?? made?.destination
+    }
+    public var signature: String { signatureText.map(String.init(cString:)) ?? made?.signature.text ?? "" }
+    public var isNoReplyExpected: Bool { flags.contains(.noReplyExpected) }
+    public var isNoAutoStart: Bool { flags.contains(.noAutoStart) }
+    public var containsUnixFDs: Bool { pointer.map { dbus_message_contains_unix_fds($0) != 0 } ?? false }
 
-    var firstType: UInt8? { dbus_message_get_signature(pointer).flatMap { $0.pointee == 0 ? nil : UInt8(bitPattern: $0.pointee) } }
+    /// libdbus's, which lives as long as the message.
+    private var signatureText: UnsafePointer<CChar>? { pointer.flatMap { dbus_message_get_signature($0) } }
+
+    /// The code of the first type of the body.
+    var firstType: UInt8? {
+        if let made { return made.signature.text.utf8.first }
+        return signatureText.flatMap { $0.pointee == 0 ? nil : UInt8(bitPattern: $0.pointee) }
+    }
 
     /// Whether the body is of exactly these types, without making a `String`.
     public func hasSignature(_ signature: StaticString) -> Bool {
-        guard let own = dbus_message_get_signature(pointer) else { return signature.utf8CodeUnitCount == 0 }
+        if let made { return made.signature.text == signature.description }
+        guard let own = signatureText else { return signature.utf8CodeUnitCount == 0 }
         return signature.hasPointerRepresentation
             && signature.utf8Start.withMemoryRebound(to: CChar.self, capacity: 1) { strcmp(own, $0) } == 0
     }
 
-    /// Header and body as on the wire.
-    private var bytes: MarshalledBytes {
-        cache.withLock { cached in
-            if let cached { return cached }
-            var memory: UnsafeMutablePointer<CChar>?
-            var count: Int32 = 0
-            let made = dbus_message_marshal(pointer, &memory, &count) != 0
-            // Not for ever: the next reader may find room.
-            guard made else { return MarshalledBytes(isMissing: true) }
-            let bytes = MarshalledBytes(adopting: memory, count: Int(count))
-            cached = bytes
-            return bytes
-        }
+    /// The same for types that are known as text.
+    func hasSignature(_ signature: String) -> Bool {
+        if let made { return made.signature.text == signature }
+        guard let own = signatureText else { return signature.isEmpty }
+        let count = signature.utf8.count
+        return strlen(own) == count && signature.withCString { memcmp(own, $0, count) } == 0
     }
 
     /// Where the body starts in the marshalled bytes: the header is 12 bytes and an array of fields, padded to 8.
@@ -123,16 +159,14 @@ public final class Message: @unchecked Sendable {
 
     /// The size of the body in bytes.
     public var bodySize: Int {
-        let bytes = bytes
-        return Self.bodyStart(bytes).map { bytes.count - $0.start } ?? 0
+        Self.bodyStart(bytes).map { bytes.count - $0.start } ?? 0
     }
 
     /// The size of header and body in bytes.
     public var size: Int { bytes.count }
 
-    /// A cursor at the start of the body. The bytes are copied out of libdbus once per message.
+    /// A cursor at the start of the body.
     public var reader: BodyReader {
-        let bytes = bytes
         guard let (start, bigEndian) = Self.bodyStart(bytes) else {
             return BodyReader(bytes: bytes.isMissing ? bytes : MarshalledBytes(), from: 0, count: 0, bigEndian: false)
         }
@@ -141,7 +175,7 @@ public final class Message: @unchecked Sendable {
 
     /// The body as trees. The only way to its file descriptors, of which each use makes new duplicates.
     public func values() throws(DBusDecodingError) -> [DBusValue] {
-        if containsUnixFDs { return try IteratorCodec.values(of: pointer) }
+        if let pointer, containsUnixFDs { return try IteratorCodec.values(of: pointer) }
         var reader = reader
         return try reader.readValues(Signature(verified: signature))
     }

@@ -140,8 +140,8 @@ final class ObjectTree {
     }
 
     private static func invoke(_ method: ExportedInterface.MethodEntry, _ call: MethodCall) {
+        if call.message.hasSignature(method.inputSignature) { return perform(method, call) }
         let signature = call.message.signature
-        if signature == method.inputSignature { return perform(method, call) }
         guard let argumentReader = method.argumentReader else {
             _ = call.fail(.invalidArguments, "\(call.member) takes (\(method.inputSignature)), not (\(signature))")
             return

@@ -30,10 +30,9 @@ final class SignalRegistry {
     /// False when the owner of the name is followed already.
     func startFollowing(_ name: String) -> Bool { followed.insert(name).inserted }
 
-    func setOwner(of name: String, _ owner: String) { owners[name] = owner }
+    func stopFollowing(_ name: String) { followed.remove(name) }
 
-    /// The answer to a question asked earlier; what a signal said since is newer.
-    func setInitialOwner(of name: String, _ owner: String) { if owners[name] == nil { owners[name] = owner } }
+    func setOwner(of name: String, _ owner: String) { owners[name] = owner }
 
     func deliver(_ message: Message) {
         for id in order {

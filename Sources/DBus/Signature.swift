@@ -87,6 +87,14 @@ enum TypeCode {
         }
     }
 
+    /// Whether it is always of the same size, and any bytes are one.
+    static func isNumber(_ code: UInt8) -> Bool {
+        switch code {
+        case byte, int16, uint16, int32, uint32, int64, uint64, double: true
+        default: false
+        }
+    }
+
     static func alignment(_ code: UInt8) -> Int {
         switch code {
         case int16, uint16: 2

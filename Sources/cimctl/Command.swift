@@ -1,7 +1,9 @@
 import ArgumentParser
 import CIMBusClient
+import DBus
 import Dispatch
 import Glibc
+import SystemPackage
 
 /// A command of the command line.
 protocol Program: AsyncParsableCommand {
@@ -18,7 +20,7 @@ extension Program {
 
     func run() async throws {
         let program = UncheckedCommand(self)
-        let work = Task { () -> Outcome in
+        let work = Task(executorPreference: commandThread) { () -> Outcome in
             var output = Output()
             do {
                 try await program.value.perform(&output)
@@ -67,6 +69,10 @@ extension Command {
     }
 }
 
+/// Where commands run. What they read and write may block for as long as the other end likes; the threads that Swift's tasks share, as few as the
+/// machine has processors, go on meanwhile.
+private let commandThread = EventLoop(name: "command")
+
 private enum Outcome: Sendable {
     case done
     case failed(CIMError)
@@ -101,7 +107,7 @@ final class Interruption {
 
 enum StandardError {
     static func write(_ text: String) {
-        var text = text
-        text.withUTF8 { _ = Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+        // Where it is closed there is nobody to tell.
+        _ = try? FileDescriptor.standardError.writeAll(text.utf8)
     }
 }

@@ -35,7 +35,7 @@ struct FailureReport {
     }
 }
 
-/// The cause of a failure for which whoever reports it knows best what to do next.
+/// The cause of a failure, whoever's fault it is, for which whoever reports it knows best what to do next.
 struct Advice: Error {
     let text: String
 }

@@ -1,5 +1,4 @@
 import CIMBusClient
-import TextTable
 
 /// Instances as a table whose widths come from its first rows, so that it streams and takes linear time.
 struct InstanceTable {
@@ -85,14 +84,14 @@ struct InstanceTable {
     private func render(_ rows: [[String]]) -> String {
         guard let columns, !columns.isEmpty else { return "" }
         let isCut = terminalWidth != nil
-        let table = TextTable<[String]> { row in
-            columns.indices.map { position in
-                let text = position < row.count ? row[position] : ""
-                return Column(
-                    title: columns[position].name, value: Self.fit(text, columns[position], isCut: isCut), width: columns[position].width)
+        var text = ""
+        for row in rows {
+            let cells = columns.enumerated().map { position, column in
+                Self.fit(position < row.count ? row[position] : "", column, isCut: isCut)
             }
+            text += cells.joined(separator: " ").trimmingEnd + "\n"
         }
-        return table.string(for: rows, style: StreamedRows.self) ?? ""
+        return text
     }
 
     /// Padded to the width of its column; cut only where the reader is a terminal.
@@ -114,20 +113,6 @@ struct InstanceTable {
         case .array(_, let elements): elements.map(cell).joined(separator: ",")
         default: FailureReport.printable(value.description)
         }
-    }
-}
-
-/// Rows alone: the cells are already as wide as they must be, and the header is written once, before the first of many blocks.
-enum StreamedRows: TextTableStyle {
-    static func prepare(_ text: String, for column: Column) -> String { text }
-    static func escape(_ text: String) -> String { text }
-    static func begin(_ table: inout String, index: Int, columns: [Column]) {}
-    static func end(_ table: inout String, index: Int, columns: [Column]) {}
-    static func header(_ table: inout String, index: Int, columns: [Column]) {}
-
-    static func row(_ table: inout String, index: Int, columns: [Column]) {
-        table += columns.map { $0.string(for: self) }.joined(separator: " ").trimmingEnd
-        table += "\n"
     }
 }
 

@@ -16,7 +16,7 @@ enum JSONValue: Equatable {
 
 /// Reads one JSON value and nothing behind it. Words without quotes may be any letters and digits: an argument's are not always quoted.
 struct JSONReader {
-    /// Where the text is no JSON, from 1, and what was expected there.
+    /// The fault of whoever wrote the text: where it is no JSON, from 1, and what was expected there.
     struct Failure: Error, CustomStringConvertible {
         var position: Int
         var expected: String

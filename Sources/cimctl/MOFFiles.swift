@@ -2,6 +2,7 @@ import CIMBusClient
 import CIMBusWire
 import CIMMOF
 import Glibc
+import SystemPackage
 
 /// Reads MOF files and finds those that they include.
 ///
@@ -107,9 +108,12 @@ final class MOFFiles {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {
-            let count = Glibc.read(descriptor, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count >= 0 else { throw failure(path, errno) }
+            let count: Int
+            do {
+                count = try buffer.withUnsafeMutableBytes { try FileDescriptor(rawValue: descriptor).read(into: $0) }
+            } catch {
+                throw failure(path, (error as? Errno)?.rawValue ?? EIO)
+            }
             guard count > 0 else { return bytes }
             guard bytes.count + count <= largest else { throw failure(path, EFBIG) }
             bytes += buffer[..<count]

@@ -3,6 +3,7 @@ import CIMBusClient
 import CIMBusWire
 import CIMMOF
 import Glibc
+import SystemPackage
 
 struct MOFFormat: Program {
     static let configuration = CommandConfiguration(
@@ -64,31 +65,28 @@ enum ReplacedFile {
         // A link stays one.
         guard let resolved = realpath(path, nil) else { throw failure(path, errno) }
         defer { free(resolved) }
-        let target = String(cString: resolved)
+        let file = String(cString: resolved)
         var status = stat()
-        guard stat(target, &status) == 0 else { throw failure(path, errno) }
-        var name = Array((target + ".XXXXXX").utf8CString)
+        guard stat(file, &status) == 0 else { throw failure(path, errno) }
+        var name = Array((file + ".XXXXXX").utf8CString)
         let descriptor = mkstemp(&name)
         guard descriptor >= 0 else { throw failure(path, errno) }
         defer { close(descriptor) }
-        var bytes = Array(text.utf8)[...]
-        while !bytes.isEmpty {
-            let count = bytes.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw abandon(name, path) }
-            bytes = bytes.dropFirst(count)
+        do {
+            try FileDescriptor(rawValue: descriptor).writeAll(text.utf8)
+        } catch {
+            throw abandon(name, path, (error as? Errno)?.rawValue ?? EIO)
         }
         // The owner first: a change of it may take bits of the mode away.
         if status.st_uid != geteuid() || status.st_gid != getegid() {
             guard fchown(descriptor, status.st_uid, status.st_gid) == 0 else { throw abandon(name, path) }
         }
-        guard fchmod(descriptor, status.st_mode & 0o7777) == 0, fsync(descriptor) == 0, rename(name, target) == 0 else {
+        guard fchmod(descriptor, status.st_mode & 0o7777) == 0, fsync(descriptor) == 0, rename(name, file) == 0 else {
             throw abandon(name, path)
         }
     }
 
-    private static func abandon(_ temporary: [CChar], _ path: String) -> CIMError {
-        let code = errno
+    private static func abandon(_ temporary: [CChar], _ path: String, _ code: Int32 = errno) -> CIMError {
         unlink(temporary)
         return failure(path, code)
     }

@@ -1,13 +1,14 @@
 import CIMBusClient
 import CIMBusWire
 import Glibc
+import SystemPackage
 
 /// Standard output, buffered.
 struct Output {
-    /// Whoever read the output has gone away: nothing to say, nobody to say it to.
+    /// Nobody's fault: whoever read the output has gone away. There is nothing to say, and nobody to say it to.
     struct NobodyReads: Error {}
 
-    /// The cause of a failure to write, here or to a file.
+    /// The cause of a failure to write, here or to a file: the fault of this machine, or of whoever chose the file.
     struct Unwritable: Error {}
 
     private var buffer: [UInt8] = []
@@ -44,19 +45,12 @@ struct Output {
     }
 
     private func writeOut() throws {
-        var written = 0
-        while written < buffer.count {
-            let count = buffer.withUnsafeBytes { Glibc.write(STDOUT_FILENO, $0.baseAddress.map { $0 + written }, $0.count - written) }
-            if count >= 0 {
-                written += count
-                continue
-            }
-            let code = errno
-            if code == EINTR { continue }
-            if code == EPIPE { throw NobodyReads() }
+        do {
+            try FileDescriptor.standardOutput.writeAll(buffer)
+        } catch let error as Errno {
+            if error == .brokenPipe { throw NobodyReads() }
             throw CIMError(
-                .shortage(systemError: code) ?? .failed, "standard output cannot be written: \(String(cString: strerror(code)))",
-                cause: Unwritable())
+                .shortage(systemError: error.rawValue) ?? .failed, "standard output cannot be written: \(error)", cause: Unwritable())
         }
     }
 }

@@ -55,7 +55,7 @@ struct PreparedMOF {
     }
 }
 
-/// What is wrong with a MOF file.
+/// The fault of a MOF file, or of whoever named it: what is wrong with it.
 struct MOFFaults: Error {
     var errors: [MOFError]
     /// Whether there may be more.

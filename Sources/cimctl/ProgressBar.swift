@@ -1,4 +1,5 @@
 import CIMBusClient
+import DBus
 import Glibc
 import Synchronization
 
@@ -20,6 +21,9 @@ final class ProgressBar: Sendable {
         }
     }
 
+    /// Where progress is written: standard error may be slow.
+    static let thread = EventLoop(name: "progress")
+
     private let start = ContinuousClock.now
     private let progress: Mutex<Progress>
     /// Held while the terminal is written to, by the bar or in place of it.
@@ -30,7 +34,7 @@ final class ProgressBar: Sendable {
     init(total: Int = 0) {
         progress = Mutex(Progress(total: total))
         guard isatty(STDERR_FILENO) == 1 else { return }
-        let task = Task { [weak self] in
+        let task = Task(executorPreference: Self.thread) { [weak self] in
             while (try? await Task.sleep(for: .milliseconds(250))) != nil { self?.draw() }
         }
         ticker.withLock { $0 = task }

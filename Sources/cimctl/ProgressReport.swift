@@ -17,8 +17,8 @@ final class ProgressReport: Sendable {
         let bar = isatty(STDERR_FILENO) == 1 ? ProgressBar() : nil
         reports = continuation
         self.bar = bar
-        // Whoever is slow to read standard error must not hold up the connection, from whose loop the reports come.
-        writer = Task.detached {
+        // Whoever is slow to read standard error holds up neither the connection, from whose loop the reports come, nor the command.
+        writer = Task(executorPreference: ProgressBar.thread) {
             for await report in stream {
                 if let bar {
                     bar.show(Int(report.current), of: Int(report.total), Self.text(report))

@@ -61,7 +61,7 @@ private struct Ground {
         let bytes = try body.finish()
         let arguments = try ServicesCall(
             kind, .sync, .cimv2, bodySize: bytes.count, bytes.withUnsafeBytes { BodyReader(copying: $0) }, server: "here")
-        return Resolver(snapshot: snapshot, registry: registry, rights: RegistrationRights(broker: Self.broker))
+        return Resolver(snapshot: snapshot, registry: registry, rights: Rights(broker: Self.broker))
             .resolve(arguments, for: user)
     }
 }

@@ -119,14 +119,20 @@ import Testing
     }
 
     @Test("A class asked for before a change, answered after it, is not kept")
-    func race() {
+    func race() async throws {
         let cache = ClassCache()
-        let old = ObjectLayout(decoding: CIMClass(name: "C", properties: []))
-        let new = ObjectLayout(decoding: CIMClass(name: "C", properties: [CIMProperty(name: "p", type: CIMTypeReference(.uint8))]))
-        cache.keep(new, generation: 2)
-        cache.keep(old, generation: 1)
-        #expect(cache.layout(named: "c", generation: 2) === new)
-        #expect(cache.layout(named: "c", generation: 1) == nil)
+        let old = CIMClass(name: "C", properties: [])
+        let new = CIMClass(name: "C", properties: [CIMProperty(name: "p", type: CIMTypeReference(.uint8))])
+        let late = try await cache.layout(of: "C", in: .cimv2) { () async throws(CIMError) in
+            cache.forgetAll()
+            _ = try await cache.layout(of: "c", in: .cimv2) { () throws(CIMError) in new }
+            return old
+        }
+        #expect(late.declaration == old)
+        let kept = try await cache.layout(of: "C", in: .cimv2) { () throws(CIMError) in throw CIMError(.failed, "asked again") }
+        #expect(kept.declaration == new)
+        let elsewhere = try await cache.layout(of: "C", in: .root) { () throws(CIMError) in old }
+        #expect(elsewhere.declaration == old)
     }
 
     @Test("explain gives the lines of the plan; its class is in no namespace")

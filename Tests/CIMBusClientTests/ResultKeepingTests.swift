@@ -28,7 +28,7 @@ extension ClientTests {
             let kept = try await stage.serving { context in
                 for _ in 0..<20 {
                     #expect(try await context.getAllInstances(of: "Test_Part").count == 3)
-                    for try await _ in context.allInstances(of: "Test_Part") { break }
+                    for try await _ in context.instances(of: "Test_Part", deep: false) { break }
                     let error = await #expect(throws: CIMError.self) { try await context.getAllInstances(of: "Test_SpecialPart") }
                     #expect(error?.status == .accessDenied)
                 }

@@ -2,6 +2,7 @@ import CIM
 import CIMBusClient
 import CIMBusProvider
 import CIMBusTestKit
+import Glibc
 import SDKTestKit
 import Testing
 

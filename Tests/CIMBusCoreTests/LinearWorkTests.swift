@@ -47,7 +47,6 @@ import Testing
 
         var core: BrokerCore
         let count: Int
-        var now: Microseconds = 0
         var lastNumber: UInt64 = 0
         var ids: [OperationID] = []
         var registration = RegistrationID(0)
@@ -57,6 +56,13 @@ import Testing
         init(_ count: Int) {
             self.count = count
             core = BrokerCore()
+        }
+
+        /// An event, and whatever it causes.
+        @discardableResult
+        mutating func tell<Answer>(_ event: (inout BrokerCore) throws -> Answer) rethrows -> Answer {
+            defer { _ = core.takeEffects() }
+            return try event(&core)
         }
 
         mutating func number() -> UInt64 {
@@ -69,10 +75,10 @@ import Testing
         mutating func start(_ limits: Limits) throws {
             core = BrokerCore(limits: limits)
             for (peer, uid) in [(Self.client, 1_000), (Self.provider, 500), (Self.another, 600)] {
-                core.peerAppeared(peer, uid: UInt32(uid), pid: nil, at: now)
+                core.peerAppeared(peer, uid: UInt32(uid), pid: nil)
             }
             func register(_ peer: PeerID, _ name: String) throws -> RegistrationID {
-                try core.register(peer, namespace: "root/cimv2", name: name, silence: nil, ping: nil, at: now).0
+                try core.register(peer, namespace: "root/cimv2", name: name, silence: nil, ping: nil)
             }
             registration = try register(Self.provider, "Provider")
             other = try register(Self.another, "Another")
@@ -84,18 +90,20 @@ import Testing
         ) throws -> OperationID {
             let request = Request(
                 client: client, kind: .createInstanceEnum, form: form, target: .provider(target ?? registration), wantsProgress: progress)
-            return try core.begin(request, at: now).0
+            return try tell { core throws in try core.begin(request) }
         }
 
         func sink(of id: OperationID) -> SinkID { core.operations[id]?.leg ?? SinkID(0) }
 
         mutating func indicate(_ id: OperationID) {
-            _ = core.indicate(sink(of: id), by: Self.provider, batch(), call: CallID(number()), at: now)
+            let (sink, batch, call) = (sink(of: id), batch(), CallID(number()))
+            tell { $0.indicate(sink, by: Self.provider, batch, call: call) }
         }
 
         /// The provider answers with an object, which is the result.
         mutating func answer(_ id: OperationID) {
-            _ = core.answered(sink(of: id), .result(.noError, references: 0, objects: batch()), at: now)
+            let (sink, batch) = (sink(of: id), batch())
+            tell { $0.answered(sink, .result(.noError, references: 0, objects: batch)) }
         }
 
         mutating func looks(of work: WaitingWork) throws -> Int {
@@ -126,7 +134,7 @@ import Testing
                 for index in 0..<count {
                     switch work {
                     case .acknowledgedByOthers:
-                        core.peerAppeared(client(index), uid: 1_000, pid: nil, at: now)
+                        core.peerAppeared(client(index), uid: 1_000, pid: nil)
                         ids.append(try open(.async(sink: "/sink"), by: client(index)))
                     case .read: ids.append(try open(.sync))
                     case .pulled: ids.append(try open(.semisync))
@@ -153,7 +161,7 @@ import Testing
                     for (index, id) in ids.enumerated() {
                         guard core.operations[id]?.delivery.unacknowledged.count == 1 else { throw OutOfTurn(id: id) }
                         let (sink, peer) = work == .acknowledged ? ("/\(index)", Self.client) : ("/sink", client(index))
-                        _ = core.acknowledge(sink, of: peer, batches: 1, at: now)
+                        tell { $0.acknowledge(sink, of: peer, batches: 1) }
                     }
                 }
                 #expect(core.blocked.isEmpty)
@@ -161,49 +169,53 @@ import Testing
                 for id in ids { answer(id) }
                 #expect(core.blocked.lines[1_000]?.operations.count == count - 1)
                 for _ in ids {
-                    _ = core.sent(Int(Self.bytes), to: Self.client, at: now)
-                    _ = core.pingAnswered(by: Self.client, at: now)
+                    tell { $0.sent(Int(Self.bytes), to: Self.client) }
+                    tell { $0.pingAnswered(by: Self.client) }
                 }
                 #expect(core.openOperations == 0)
             case .pulled:
                 for id in ids { answer(id) }
-                for id in ids { _ = try core.pull(id, by: Self.client, .next(1), timeout: -1, call: CallID(number()), at: now) }
+                for id in ids {
+                    let call = CallID(number())
+                    try tell { core throws in try core.pull(id, by: Self.client, .next(1), timeout: -1, call: call) }
+                }
                 #expect(core.blocked.lines[1_000]?.operations.count == count - 1)
                 for _ in ids {
-                    _ = core.sent(Int(Self.bytes), to: Self.client, at: now)
-                    _ = core.pingAnswered(by: Self.client, at: now)
+                    tell { $0.sent(Int(Self.bytes), to: Self.client) }
+                    tell { $0.pingAnswered(by: Self.client) }
                 }
                 #expect(core.blocked.isEmpty)
             case .cancelled:
                 for id in ids { indicate(id) }
                 #expect(core.blocked.lines[1_000]?.operations.count == count - 1)
-                for id in ids.reversed() { _ = core.cancel(id, at: now) }
+                for id in ids.reversed() { tell { $0.cancel(id) } }
                 #expect(core.openOperations == 0)
             case .abandoned:
                 for id in ids { indicate(id) }
                 #expect(core.blocked.lines[1_000]?.operations.count == count - 1)
-                _ = core.peerVanished(Self.client, at: now)
+                tell { $0.peerVanished(Self.client) }
                 #expect(core.openOperations == 0)
             case .reported:
                 for _ in 0..<2 {
                     for id in ids {
                         let progress = Progress(hresult: 1, text: "")
-                        _ = core.setStatus(sink(of: id), by: Self.provider, .progress(progress), at: now)
-                        _ = core.sent(10, to: Self.client, at: now)
-                        _ = core.pingAnswered(by: Self.client, at: now)
+                        let sink = sink(of: id)
+                        _ = tell { $0.setStatus(sink, by: Self.provider, .progress(progress)) }
+                        tell { $0.sent(10, to: Self.client) }
+                        tell { $0.pingAnswered(by: Self.client) }
                     }
                 }
             case .called:
                 for id in ids { answer(id) }
                 #expect(core.legs.isEmpty)
             case .uncalled:
-                for id in ids.reversed() { _ = core.cancel(id, at: now) }
+                for id in ids.reversed() { tell { $0.cancel(id) } }
                 #expect(core.legs.isEmpty)
             case .died:
-                _ = core.peerVanished(Self.provider, at: now)
+                tell { $0.peerVanished(Self.provider) }
                 #expect(core.legs.isEmpty)
             case .unregistered:
-                _ = try core.unregister(Self.provider, namespace: "root/cimv2", name: "Provider", at: now)
+                try tell { core throws in try core.unregister(Self.provider, namespace: "root/cimv2", name: "Provider") }
                 #expect(core.legs.count <= 4)
             case .elsewhere:
                 for index in 0..<count {

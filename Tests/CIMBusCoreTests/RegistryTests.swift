@@ -35,7 +35,7 @@ struct RegistryTests {
 
     @Test("D.5: root, the broker's user, and whom the administrator allowed, may register")
     func rights() {
-        let rights = RegistrationRights(broker: 5, allowed: [("Mounts", 1_000)])
+        let rights = Rights(broker: 5, allowed: [("Mounts", 1_000)])
         #expect(rights.mayRegister("Any", uid: 0))
         #expect(rights.mayRegister("Any", uid: 5))
         #expect(rights.mayRegister("mounts", uid: 1_000))

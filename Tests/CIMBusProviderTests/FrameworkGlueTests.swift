@@ -45,7 +45,7 @@ extension ProviderTests {
                 let called = Recorder<CIMInstance>()
                 try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: called) { $3.record($1.value) }
                 var looped: [CIMInstance] = []
-                for try await instance in context.allInstances(of: "Test_Part") { looped.append(instance) }
+                for try await instance in context.instances(of: "Test_Part", deep: false) { looped.append(instance) }
                 return (try await context.getAllInstances(of: "Test_Part"), called.all, looped)
             }
             #expect(array.count == 30)
@@ -453,7 +453,7 @@ extension ProviderTests {
                 await attempt { _ = try await context.getEmptyInstance(of: "Test_Part", in: nowhere) }
                 await attempt { _ = try await context.isDerivedFrom(base: "Test_Thing", derived: "Test_Part", in: nowhere) }
                 await attempt { _ = try await context.getInstance(at: path, in: nowhere) }
-                await attempt { _ = try await context.instances(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.instances(of: "Test_Part", in: nowhere).collected() }
                 await attempt { _ = try await context.invoke("Move", at: path, in: nowhere) }
                 return recorder.all
             }
@@ -481,7 +481,7 @@ extension ProviderTests {
                         }
                     }
                 } else {
-                    for try await _ in context.allInstances(of: "Test_Part") {
+                    for try await _ in context.instances(of: "Test_Part", deep: false) {
                         seen += 1
                         if seen == 5 { break }
                     }

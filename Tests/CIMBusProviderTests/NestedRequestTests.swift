@@ -35,7 +35,7 @@ extension ProviderTests {
                 ThingProvider(get: { _, context in
                     outer.record(context)
                     let one = try await context.getInstance(at: Self.shelfPath)
-                    let all = try await context.instances(of: "Test_Shelf")
+                    let all = try await context.instances(of: "Test_Shelf").collected()
                     let moved = try await context.invoke("Move", at: Self.shelfPath, parameters: ["To": "b"])
                     let answer = moved["ReturnValue"]?.description ?? "?"
                     let texts = [one["Name"], all.first?["Name"], moved["From"]].map { $0?.stringValue ?? "?" }

@@ -110,7 +110,7 @@ extension ProviderTests {
                         }
                         return
                     }
-                    for try await ticket in context.allInstances(of: "Test_Ticket") {
+                    for try await ticket in context.instances(of: "Test_Ticket", deep: false) {
                         await run()
                         try await sink.indicate(thing(number(of: ticket)))
                     }
@@ -130,7 +130,7 @@ extension ProviderTests {
         func tooDeep() async throws {
             let stage = try await FrameworkStage.start(
                 ThingProvider(enumerate: { _, context, sink in
-                    for try await inner in context.allInstances(of: "Test_Thing") { try await sink.indicate(inner) }
+                    for try await inner in context.instances(of: "Test_Thing", deep: false) { try await sink.indicate(inner) }
                 }), options: Self.serial)
             let error = try await stage.stage.session.enumerate("Test_Thing", .async).error
             #expect(error?.status == .providerNotCapable)

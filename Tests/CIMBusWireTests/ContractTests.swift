@@ -1,4 +1,5 @@
 import CIM
+import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc

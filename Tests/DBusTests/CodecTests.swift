@@ -4,7 +4,7 @@ import Testing
 private let echoPath = ObjectPath(staticString: "/x")
 private let member = MemberName(staticString: "M")
 
-/// A message of these values; libdbus validates it against its signature while it is made.
+/// A message of these values; its body is checked against its signature while it is made.
 private func message(_ values: [DBusValue]) throws -> Message {
     try .methodCall(destination: nil, path: echoPath, interface: nil, member: member, values: values)
 }
@@ -21,7 +21,7 @@ private func reader(_ bytes: some Collection<UInt8>, bigEndian: Bool = false) ->
         let values = (0..<Int.random(in: 1...4, using: &random)).map { _ in random.value(depth: 4) }
         let made = try message(values)
         #expect(try made.values() == values)
-        // A copy has no bytes of ours: this reads what libdbus marshals.
+        // A copy has another header before the same body.
         #expect(try made.forwarded(to: nil).values() == values)
         var reader = made.reader
         try reader.skip(Signature(made.signature))

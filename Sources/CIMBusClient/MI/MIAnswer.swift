@@ -32,39 +32,34 @@ extension MI {
     }
 }
 
-/// A value that is sent once and waited for by one; the first counts.
+/// A value that is sent once, from anywhere; the first counts. Whoever waits for it gets it, now or later.
 final class Signal<Value: Sendable>: Sendable {
-    /// `pending` can transition to `awaited` and `sent`, `awaited` to `sent`.
+    /// `awaited`, by nobody at first, can transition to `sent`.
     private enum State {
-        case pending
-        case awaited(CheckedContinuation<Value, Never>)
+        case awaited([CheckedContinuation<Value, Never>])
         case sent(Value)
     }
 
-    private let state = Mutex(State.pending)
+    private let state = Mutex(State.awaited([]))
 
     func send(_ value: Value) {
-        let waiter = state.withLock { state -> CheckedContinuation<Value, Never>? in
-            switch state {
-            case .pending:
-                state = .sent(value)
-                return nil
-            case .awaited(let waiter):
-                state = .sent(value)
-                return waiter
-            case .sent: return nil
-            }
+        let waiters = state.withLock { state -> [CheckedContinuation<Value, Never>] in
+            guard case .awaited(let waiters) = state else { return [] }
+            state = .sent(value)
+            return waiters
         }
-        waiter?.resume(returning: value)
+        for waiter in waiters { waiter.resume(returning: value) }
     }
 
-    /// Waits. By one task only.
     func value() async -> Value {
         await withCheckedContinuation { continuation in
             let value = state.withLock { state -> Value? in
-                if case .sent(let value) = state { return value }
-                state = .awaited(continuation)
-                return nil
+                switch state {
+                case .sent(let value): return value
+                case .awaited(let waiters):
+                    state = .awaited(waiters + [continuation])
+                    return nil
+                }
             }
             if let value { continuation.resume(returning: value) }
         }

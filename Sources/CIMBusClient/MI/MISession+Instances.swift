@@ -123,13 +123,7 @@ extension MI.Session.Target {
     fileprivate func readMethodResult(
         _ message: Message, of className: String, _ method: String
     ) async throws(CIMError) -> CIMInstance? {
-        var reader = message.reader
-        do {
-            guard try reader.enterArray(elementAlignment: 4) > reader.position else { return nil }
-        } catch {
-            throw CIMError(undecodable: error, what: "the result of \(method)")
-        }
-        let result = try await services.methodResult(in: reader, of: className, method)
+        guard let result = try await services.methodResult(in: message, of: className, method) else { return nil }
         var parameters = result.parameters
         parameters["ReturnValue"] = result.returnValue
         return parameters

@@ -18,7 +18,7 @@ extension FrameworkProvider {
         let flags = try flags(of: context, for: .execQuery)
         guard let select = context.query else { throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class") }
         // A class that cannot be had only makes the query say less.
-        let declaration = (try? await context.layout(of: select.className, in: context.namespace))?.declaration
+        let declaration = (try? await context.layout(of: select.className.text, in: context.namespace))?.declaration
         try await execQuery(FrameworkQuery(query, select, of: declaration), flags: flags, context: context)
     }
 

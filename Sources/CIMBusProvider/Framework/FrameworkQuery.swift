@@ -1,5 +1,6 @@
 import CIM
 import CIMBusWire
+import CIMQuery
 
 /// A query that a provider is to answer: its text, and what follows from it, so that a provider need not read it (CFrameworkQuery,
 /// SEMANTICS E.3).
@@ -9,28 +10,28 @@ import CIMBusWire
 public struct FrameworkQuery: Sendable, CustomStringConvertible {
     /// The query as the broker sent it, in WQL.
     public let text: String
-    private let select: SelectText
+    private let query: ProviderQuery
     /// The class behind FROM; nil when the broker does not tell it.
     private let declaration: CIMClass?
     /// The properties to be given, the keys apart: those of the list and of the condition.
     public let requested: MethodContext.RequestedProperties
 
-    init(_ text: String, _ select: SelectText, of declaration: CIMClass?) {
+    init(_ text: String, _ query: ProviderQuery, of declaration: CIMClass?) {
         self.text = text
-        self.select = select
+        self.query = query
         self.declaration = declaration
-        if case .named(let names) = select.requested, let declaration {
+        if case .named(let names) = query.requested, let declaration {
             let others = names.filter { !(declaration.property(named: $0)?.isKey ?? false) }
             requested = others.isEmpty ? .keys : .named(others)
         } else {
-            requested = select.requested
+            requested = query.requested
         }
     }
 
     public var description: String { text }
 
     /// The class behind FROM.
-    public var className: String { select.className }
+    public var className: String { query.className.text }
 
     /// Whether no property may be left out (AllPropertiesAreRequired).
     public var allPropertiesAreRequired: Bool { requested == .all }
@@ -53,7 +54,7 @@ public struct FrameworkQuery: Sendable, CustomStringConvertible {
     /// - Returns: nil when the query does not bound the property so, when a value is not of its type, and for what has several forms of the
     ///   same value (datetime, reference): then every object may satisfy it.
     public func valuesForProperty(_ name: String) -> [CIMValue]? {
-        guard let literals = select.condition.values(of: name) else { return nil }
+        guard let literals = query.values(of: name)?.map(\.value) else { return nil }
         guard let declaration else { return Self.distinct(literals) }
         guard let type = declaration.property(named: name)?.type, !type.isArray, type.base != .datetime, type.base != .reference else {
             return nil

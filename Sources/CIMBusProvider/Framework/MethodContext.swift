@@ -1,5 +1,6 @@
 import CIM
 import CIMBusWire
+import CIMQuery
 import DBus
 
 /// The framework's name for what a call brings along: IWbemContext and the sink of the call that is being served (SEMANTICS E.4).
@@ -34,6 +35,11 @@ extension RequestContext {
         if self[ContextKey.getKeysOnly]?.bool ?? false { return .keys }
         return self[ContextKey.getProperties]?.elements.map { .named($0.compactMap(\.text)) } ?? .all
     }
+}
+
+extension ProviderQuery {
+    /// The properties to be given. What the client's context says of them the broker keeps to itself.
+    var requested: MethodContext.RequestedProperties { neededProperties.map { $0.isEmpty ? .keys : .named($0) } ?? .all }
 }
 
 extension RequestContext {

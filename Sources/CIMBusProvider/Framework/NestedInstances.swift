@@ -1,11 +1,12 @@
 import CIM
 import CIMBusWire
+import CIMQuery
 import DBus
 
 /// The instances that other providers have, as they arrive, asked for by a provider for the call it serves (SEMANTICS E.1, R3).
 ///
 /// ```swift
-/// for try await disk in context.allInstances(of: "Sample_Disk") { … }
+/// for try await disk in context.instances(of: "Sample_Disk") { … }
 /// ```
 ///
 /// Nothing is asked before the first is wanted. It throws how the enumeration failed, after every instance that came before. A slow loop slows the inner provider
@@ -27,12 +28,19 @@ public struct NestedInstances: AsyncSequence, Sendable {
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(self) }
 
+    /// All of them as one array, in memory at once.
+    public func collected() async throws(CIMError) -> [CIMInstance] {
+        var instances: [CIMInstance] = []
+        for try await instance in self { instances.append(instance) }
+        return instances
+    }
+
     public struct AsyncIterator: AsyncIteratorProtocol, Sendable {
         /// As many as are taken out of a reply at once.
         private static let mostAtOnce: UInt32 = 256
 
         private let sequence: NestedInstances
-        private var reader: InstanceDecoder
+        private var decoder: InstanceDecoder
         private var enumeration: NestedEnumeration?
         private var batch: [CIMInstance] = []
         private var index = 0
@@ -42,7 +50,7 @@ public struct NestedInstances: AsyncSequence, Sendable {
 
         init(_ sequence: NestedInstances) {
             self.sequence = sequence
-            reader = InstanceDecoder(expectedClass: sequence.expectedClass)
+            decoder = InstanceDecoder(expectedClass: sequence.expectedClass)
         }
 
         public mutating func next() async throws(CIMError) -> CIMInstance? { try await next(isolation: nil) }
@@ -72,14 +80,11 @@ public struct NestedInstances: AsyncSequence, Sendable {
             self.enumeration = enumeration
             let pulled =
                 mayHaveMore
-                ? try await enumeration.pull(Self.mostAtOnce, waiting: 0)
-                : try await enumeration.pull(1, waiting: NestedEnumeration.longestWait)
+                ? try await enumeration.pull(Self.mostAtOnce, waiting: .zero)
+                : try await enumeration.pull(1, waiting: ResultObject.longestWait)
             mayHaveMore = pulled.isFull
             isAtEnd = pulled.isAtEnd
-            batch = try await sequence.context.read(&reader, in: sequence.namespace) { reader in
-                var objects = pulled.instances
-                return try reader.readInstances(&objects)
-            }
+            batch = try await sequence.context.read(&decoder, in: sequence.namespace) { try $0.readInstances(at: pulled.instances) }
             if isAtEnd { self.enumeration = nil }
         }
     }
@@ -89,7 +94,7 @@ extension NestedInstances {
     fileprivate var expectedClass: String {
         switch source {
         case .instances(let className, _): className
-        case .query(let text): SelectText(text)?.className ?? ""
+        case .query(let text): ProviderQuery(text)?.className.text ?? ""
         }
     }
 
@@ -113,7 +118,7 @@ extension NestedInstances {
             method + "Semisync", subject + [.int32(flags.rawValue), context.readContext()], in: namespace)
         var reader = reply.reader
         guard reply.hasSignature("o"), let path = try? reader.readObjectPath() else {
-            throw CIMError(.transportFailure, "the broker answered \(method)Semisync with (\(reply.signature))")
+            throw .unexpected(reply, to: method + "Semisync")
         }
         return NestedEnumeration(context, path)
     }

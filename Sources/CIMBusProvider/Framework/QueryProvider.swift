@@ -1,5 +1,6 @@
 import CIM
 import CIMBusWire
+import CIMQuery
 import DBus
 
 /// Answers queries itself (SEMANTICS I.7). A provider that does not is asked for all instances, and the broker chooses among them.
@@ -24,12 +25,12 @@ extension ProviderHost {
     func execQuery(_ reader: inout BodyReader, _ namespace: CIMNamespaceName, _ open: OpenCall) async throws -> OpenCall.Outcome {
         let language = try reader.readString()
         let query = try reader.readString()
-        guard let select = SelectText(query) else {
+        guard let select = ProviderQuery(query) else {
             throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class: SELECT … FROM CLASS was expected")
         }
         var context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
         context.query = select
-        guard let provider = try provider(select.className) as? any QueryProvider else {
+        guard let provider = try provider(select.className.text) as? any QueryProvider else {
             throw CIMError(.providerNotCapable, "the provider leaves queries of \(select.className) to the broker")
         }
         if !provider.answersExactly { open.requirePostFilter() }

@@ -1,30 +1,32 @@
 import CIM
 
-/// The framework's form with a callback (R2 to R7): it is called for each instance as it arrives, one at a time, and the next is taken when it
-/// has returned. What it throws ends the enumeration, which is cancelled, and is thrown on. It gets the requester, the instance, this context and the
-/// user data as they were given; Swift's closures can do without the two.
+/// The names of WMI's CWbemProviderGlue that have a callback (R2 to R7). Where no namespace is given, it is root\cimv2 (R8).
+///
+/// The callback is called for each instance as it arrives, one at a time; the next instance is taken when the callback has returned. What the callback
+/// throws ends the enumeration, which is cancelled, and is thrown on. The callback gets the requester, the instance, this context and the user data
+/// as they were given; Swift's closures can do without requester and user data.
 extension RequestContext {
     public typealias InstanceCallback<Requester, UserData> = (
         _ requester: Requester, _ instance: FrameworkInstance, _ context: MethodContext, _ userData: UserData
     ) async throws -> Void
 
-    /// ``allInstances(of:in:)`` with a callback: `SELECT * FROM C WHERE __CLASS = "C"`.
+    /// ``getAllInstances(of:in:)`` with a callback: `SELECT * FROM C WHERE __CLASS = "C"`.
     public func getAllInstancesAsynch<Requester, UserData>(
         of className: String, requester: Requester, in namespace: CIMNamespaceName? = nil, userData: UserData,
         callback: InstanceCallback<Requester, UserData>
     ) async throws {
-        try await allInstances(of: className, in: namespace ?? .cimv2).forEach(requester, userData, callback)
+        try await instances(of: className, in: namespace ?? .cimv2, deep: false).forEach(requester, userData, callback)
     }
 
-    /// ``allDerivedInstances(of:in:)`` with a callback: `SELECT * FROM C`.
+    /// ``getAllDerivedInstances(of:in:)`` with a callback: `SELECT * FROM C`.
     public func getAllDerivedInstancesAsynch<Requester, UserData>(
         of className: String, requester: Requester, in namespace: CIMNamespaceName? = nil, userData: UserData,
         callback: InstanceCallback<Requester, UserData>
     ) async throws {
-        try await allDerivedInstances(of: className, in: namespace ?? .cimv2).forEach(requester, userData, callback)
+        try await instances(of: className, in: namespace ?? .cimv2).forEach(requester, userData, callback)
     }
 
-    /// ``instances(matching:in:)`` with a callback.
+    /// ``getInstancesByQuery(_:in:)`` with a callback.
     public func getInstancesByQueryAsynch<Requester, UserData>(
         _ query: String, requester: Requester, in namespace: CIMNamespaceName? = nil, userData: UserData,
         callback: InstanceCallback<Requester, UserData>

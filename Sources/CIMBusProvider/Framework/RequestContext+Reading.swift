@@ -6,28 +6,33 @@ import DBus
 extension RequestContext {
     /// Reads what the broker answered.
     func read<Value>(
-        _ nested: inout InstanceDecoder, in namespace: CIMNamespaceName, _ body: (inout InstanceDecoder) throws -> Value
+        _ decoder: inout InstanceDecoder, in namespace: CIMNamespaceName, _ body: (inout InstanceDecoder) throws -> Value
     ) async throws(CIMError) -> Value {
         do {
-            return try await nested.read(fetching: { try await layout(of: $0, in: namespace, refreshing: $1) }, body)
-        } catch let error as CIMError {
-            throw error
-        } catch let fault as ObjectFault {
-            throw CIMError(thrown: fault)
+            return try await decoder.read(fetching: { try await layout(of: $0, in: namespace, refreshing: $1) }, body)
         } catch {
-            throw CIMError(.transportFailure, "the broker's answer cannot be read: \(error)")
+            throw Self.failure(reading: error)
         }
     }
 
-    /// An object that the client sent, with the types that its class declares. The broker has checked it against the class as it is now: where
+    /// What came of reading the broker's answer: bytes that do not mean what the contract says are the broker's fault.
+    static func failure(reading error: any Error) -> CIMError {
+        switch error {
+        case let error as CIMError: error
+        case let fault as ObjectFault: CIMError(thrown: fault)
+        default: CIMError(.transportFailure, "the broker's answer cannot be read: \(error)")
+        }
+    }
+
+    /// An object that the broker sent, with the types that its class declares. The broker has checked it against the class as it is now: where
     /// it does not fit what was learnt of the class, the class is asked for anew, once. Of a class that the broker does not know (any more), the
     /// types are those of the wire. Throws why the class cannot be had, ``ObjectFault``, and what decoding throws.
     /// - Parameter part: what of the class declares it; nil: nothing does.
     func readObject(
-        _ start: BodyReader, of className: String, as part: (ObjectLayout) -> ObjectLayout? = { $0 }
+        _ start: BodyReader, of className: String, in namespace: CIMNamespaceName, as part: (ObjectLayout) -> ObjectLayout? = { $0 }
     ) async throws -> CIMInstance {
         for isRefreshing in [false, true] {
-            guard let known = try await knownLayout(of: className, refreshing: isRefreshing) else { break }
+            guard let known = try await knownLayout(of: className, in: namespace, refreshing: isRefreshing) else { break }
             guard let layout = part(known) else { continue }
             var reader = start
             do {
@@ -42,7 +47,7 @@ extension RequestContext {
     }
 
     /// Nil when the broker does not know the class.
-    private func knownLayout(of name: String, refreshing: Bool) async throws(CIMError) -> ObjectLayout? {
+    private func knownLayout(of name: String, in namespace: CIMNamespaceName, refreshing: Bool) async throws(CIMError) -> ObjectLayout? {
         let result: Result<ObjectLayout, CIMError>
         do throws(CIMError) {
             result = .success(try await layout(of: name, in: namespace, refreshing: refreshing))
@@ -56,14 +61,15 @@ extension RequestContext {
     /// The layout of a class; the broker is asked once for each, with the context of the call (R117). It answers from its repository, without
     /// any provider: the method keeps its place.
     func layout(of name: String, in namespace: CIMNamespaceName, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
-        guard let schema = call.host.schema() else { throw CIMError(.transportFailure, "the broker is gone") }
-        if !refreshing, let layout = schema.layout(of: name, in: namespace) { return layout }
-        let reply = try await askServices("GetObject", [.string(name), .int32(0), forwardedContext], in: namespace)
-        do {
-            var reader = reply.reader
-            return schema.keep(try reader.readClass(), named: name, in: namespace)
-        } catch {
-            throw CIMError(.transportFailure, "class \(name) cannot be read: \(error)")
+        guard call.host.broker != nil else { throw CIMError(.transportFailure, "the broker is gone") }
+        return try await call.host.classes.layout(of: name, in: namespace, refreshing: refreshing) { () throws(CIMError) in
+            let reply = try await askServices("GetObject", [.string(name), .int32(0), forwardedContext], in: namespace)
+            do {
+                var reader = reply.reader
+                return try reader.readClass()
+            } catch {
+                throw CIMError(.transportFailure, "class \(name) cannot be read: \(error)")
+            }
         }
     }
 }

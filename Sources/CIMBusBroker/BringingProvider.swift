@@ -1,0 +1,134 @@
+import CIM
+import CIMBusCore
+import CIMRepository
+
+/// A provider that brings MOF with its registration: what it may bring, and what else its text means (DESIGN section 3).
+///
+/// It decides over the schema that it is given, so that it can decide again when the changes are made.
+struct BringingProvider: Sendable {
+    let name: String
+    let home: CIMNamespaceName
+    /// Whose process registers.
+    let uid: UInt32
+    let groups: [UInt32]
+    let rights: Rights
+
+    // MARK: - What it may
+
+    /// Throws AccessDenied where nobody lets it have its name.
+    func checkMayRegister(over schema: Schema) throws(CIMError) {
+        let isGranted = schema.provider(name, in: home)?.allows(uid: uid, groups: groups) ?? false
+        do throws(Refusal) {
+            try rights.check(.registration(name: name, isGranted: isGranted), uid: uid)
+        } catch {
+            throw CIMError(error, "Register")
+        }
+    }
+
+    /// A provider may define new classes, for itself and for others it may serve; it may change those that name it, and define itself. What
+    /// is another's is changed by nobody's `Register`; anything else takes the right to write.
+    ///
+    /// - Throws: AccessDenied, of the first change that is not the provider's to make.
+    /// - Parameter schema: what is stored without the changes.
+    func checkMayBring(_ changes: [RepositoryChange], over schema: Schema) throws(CIMError) {
+        for (index, change) in changes.enumerated() {
+            do throws(CIMError) { try checkMayBring(change, over: schema) } catch { throw error.failed(at: index) }
+        }
+    }
+
+    private func checkMayBring(_ change: RepositoryChange, over schema: Schema) throws(CIMError) {
+        switch change {
+        case .putClass(let declared, let namespace, _): try checkMayBring(declared, in: namespace, over: schema)
+        case .putInstance(let instance, let namespace, _, _):
+            // A namespace that is there stays as it is.
+            if CIMName.equal(instance.className, "__NAMESPACE"), let name = instance["Name"]?.stringValue,
+                let below = CIMNamespaceName("\(namespace)/\(name)"), schema.hasNamespace(below)
+            {
+                return
+            }
+            // A class that the same text brings is nobody's to trust: it may derive from what defines providers.
+            let defined = schema.class(instance.className, in: namespace).flatMap { Self.provider(definedBy: instance, of: $0) }
+            guard rights.mayWrite(uid: uid) || defined.map({ isSelf($0) || rights.mayRegister($0, uid: uid) }) ?? false else {
+                throw CIMError(
+                    .accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
+            }
+        case .nothing: break
+        default:
+            guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }
+        }
+    }
+
+    private func checkMayBring(_ declared: CIMClass, in namespace: CIMNamespaceName, over schema: Schema) throws(CIMError) {
+        try checkMayAmend(declared, in: namespace, over: schema)
+        if let known = schema.class(declared.name, in: namespace) {
+            let parent = declared.superclass.flatMap { schema.class($0, in: namespace) }
+            if let same = try? declared.resolved(with: parent), same == known { return }
+            let subject = if let home = namespace.amended { schema.class(declared.name, in: home) } else { known }
+            guard let owner = subject?.providerName, isSelf(owner) else {
+                throw CIMError(.accessDenied, "class \(known.name) is there already and is not of provider \(name); choose another name")
+            }
+        }
+        if let owner = declared.providerName, !isSelf(owner), !rights.mayRegister(owner, uid: uid) {
+            throw CIMError(.accessDenied, "\(declared.name) names provider \(owner.clipped()), which uid \(uid) may not register")
+        }
+    }
+
+    /// What is said in one language about a class is its provider's to say, as the class itself is.
+    private func checkMayAmend(_ amendment: CIMClass, in namespace: CIMNamespaceName, over schema: Schema) throws(CIMError) {
+        guard let home = namespace.amended, let neutral = schema.class(amendment.name, in: home) else { return }
+        guard let owner = neutral.providerName, isSelf(owner) else {
+            throw CIMError(.accessDenied, "class \(neutral.name) of \(home) is not of provider \(name), which may not amend it")
+        }
+    }
+
+    private func isSelf(_ provider: String) -> Bool { CIMName.equal(provider, name) }
+
+    // MARK: - What else it brings
+
+    /// DESIGN section 3: a MOF without registration instances implies them, with every Supports* TRUE. What is stored already stays as it is.
+    /// - Parameter schema: what is stored without the changes.
+    func impliedDefinition(_ changes: [RepositoryChange], over schema: Schema) -> [RepositoryChange] {
+        let known = schema.provider(name, in: home)
+        var isDefined = known != nil
+        var isRegistered = known.map { !$0.hasNoRegistrations } ?? false
+        for case .putInstance(let instance, home, _, _) in changes {
+            guard let declaration = schema.class(instance.className, in: home),
+                let defined = Self.provider(definedBy: instance, of: declaration), isSelf(defined)
+            else { continue }
+            if declaration.isSameOrDerived(from: "__ProviderRegistration") { isRegistered = true } else { isDefined = true }
+        }
+        let path = CIMObjectPath(className: "__Win32Provider", keys: .keys([.init(name: "Name", value: .string(name))]))
+        let reference = CIMValue.reference(path)
+        var implied: [CIMInstance] = []
+        if !isDefined {
+            implied.append(
+                CIMInstance(className: "__Win32Provider", ["Name": .string(name), "HostingModel": "Decoupled:DBus", "Enabled": true]))
+        }
+        if !isRegistered {
+            implied += [
+                CIMInstance(
+                    className: "__InstanceProviderRegistration",
+                    [
+                        "provider": reference, "SupportsGet": true, "SupportsPut": true, "SupportsDelete": true,
+                        "SupportsEnumeration": true,
+                    ]),
+                CIMInstance(className: "__MethodProviderRegistration", ["provider": reference]),
+            ]
+        }
+        return implied.map { .putInstance($0, in: home) }
+    }
+
+    /// The provider that an instance is the definition, or a registration, of.
+    private static func provider(definedBy instance: CIMInstance, of declaration: CIMClass) -> String? {
+        if declaration.isSameOrDerived(from: "__Win32Provider") { return instance["Name"]?.stringValue }
+        guard declaration.isSameOrDerived(from: "__ProviderRegistration"), let path = instance["provider"]?.referenced,
+            case .keys(let keys) = path.keys, case .string(let text)? = keys.first?.value
+        else { return nil }
+        return text
+    }
+}
+
+extension CIMValue {
+    /// The path in a reference, or in the text that will be one.
+    fileprivate var referenced: CIMObjectPath? { referenceValue ?? stringValue.flatMap { try? CIMObjectPath(parsing: $0) } }
+}

@@ -1,0 +1,88 @@
+import CIM
+
+/// A SELECT as a provider receives it from a broker: what it says of the properties to be given, and of their values.
+///
+/// The broker has checked the query against its class, and looks at what the provider gives. So nothing is refused here that a provider can do
+/// without: the text may be longer than a client's, and name what is called like a keyword. What behind the class is not understood bounds
+/// nothing: every property is needed then.
+public struct ProviderQuery: Hashable, Sendable {
+    /// The class behind FROM.
+    public let className: CIMName
+    public let list: SelectQuery.List
+
+    /// What follows WHERE; nil without WHERE, and when that is not understood.
+    public let condition: WQLCondition?
+
+    /// Whether everything behind the class was understood.
+    public let isUnderstood: Bool
+
+    /// Nil when the text is no `SELECT list FROM class`.
+    public init?(_ text: String) {
+        var parser: WQLParser
+        do throws(QueryError) {
+            parser = try WQLParser(text, isChecked: true)
+            guard try parser.take("SELECT") else { return nil }
+            list = try parser.list()
+            try parser.expect("FROM")
+        } catch {
+            return nil
+        }
+        guard case .word(let className) = parser.token.kind else { return nil }
+        self.className = CIMName(className)
+        let rest = try? parser.rest()
+        condition = rest?.condition
+        isUnderstood = rest != nil
+    }
+
+    /// The properties to be given: those of the list, and those of the condition, which the broker looks at; each once, as it is spelled first.
+    /// Nil: all of them. System properties are left out: they follow from the class and the keys.
+    public var neededProperties: [String]? {
+        guard case .properties(let listed) = list, isUnderstood else { return nil }
+        var seen: Set<CIMName> = []
+        let named = listed.map(\.first) + (condition?.comparisons ?? []).map(\.property.first)
+        return named.filter { !CIMName.isSystemName($0.text) && seen.insert($0).inserted }.map(\.text)
+    }
+
+    /// The constants, one of which the property equals in every object that satisfies the query; nil when the query does not bound the property so.
+    public func values(of property: String) -> [WQLLiteral]? { condition?.values(of: CIMName(property)) }
+}
+
+extension WQLParser {
+    fileprivate struct Rest {
+        var condition: WQLCondition?
+    }
+
+    /// `[WHERE condition]`, to the end of the text, behind the class.
+    fileprivate mutating func rest() throws(QueryError) -> Rest {
+        try advance()
+        let condition = try take("WHERE") ? try condition(depth: 0) : nil
+        guard token.kind == .end else { throw failure("the end of the query") }
+        return Rest(condition: condition)
+    }
+}
+
+extension WQLCondition {
+    /// The constants, one of which the property equals in every object that satisfies the condition: those of its comparisons by `=` that are
+    /// joined by OR.
+    fileprivate func values(of property: CIMName) -> [WQLLiteral]? {
+        switch self {
+        case .comparison(let comparison):
+            // A part of an embedded object bounds the part alone.
+            guard case .compare(.equal, let literal) = comparison.test, !comparison.property.isDotted,
+                comparison.property.first == property
+            else { return nil }
+            return [literal]
+        case .not: return nil
+        case .and(let conditions):
+            // Each is right; the shortest says most.
+            return conditions.compactMap { $0.values(of: property) }.min { $0.count < $1.count }
+        case .or(let conditions):
+            var all: [WQLLiteral] = []
+            for condition in conditions {
+                guard let values = condition.values(of: property) else { return nil }
+                all += values
+            }
+            return all
+        }
+    }
+}

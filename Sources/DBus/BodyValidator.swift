@@ -1,0 +1,216 @@
+/// Checks the bytes of a body against its signature before they are sent, as strictly as whoever receives them: the message bus hangs up on a
+/// sender whose message is malformed.
+///
+/// The rules are those of the D-Bus specification, "Marshaling (Wire Format)", in this machine's byte order. A body with file descriptors is
+/// refused: ``IteratorCodec`` makes those.
+struct BodyValidator {
+    /// What is wrong, and where: an offset from the start of the body.
+    struct Fault: Error {
+        let reason: StaticString
+        let position: Int
+    }
+
+    private let base: UnsafeRawPointer
+    private let end: Int
+    private var at = 0
+
+    private init(_ base: UnsafeRawPointer, count: Int) {
+        self.base = base
+        end = count
+    }
+
+    /// - Parameter body: starts at a multiple of 8 of the message.
+    static func check(_ body: UnsafeRawBufferPointer, against signature: UnsafeRawBufferPointer) throws(Fault) {
+        var type = 0
+        guard signature.count <= NameGrammar.maximumLength else { throw Fault(reason: "the signature is too long", position: 0) }
+        while type < signature.count {
+            guard let next = TypeScanner.end(ofTypeAt: type, in: signature) else {
+                throw Fault(reason: "the signature is none", position: 0)
+            }
+            type = next
+        }
+        guard let base = body.baseAddress else {
+            if !signature.isEmpty { throw Fault(reason: "it ends too early", position: 0) }
+            return
+        }
+        var validator = BodyValidator(base, count: body.count)
+        type = 0
+        while type < signature.count { type = try validator.value(signature, type, depth: 0) }
+        guard validator.at == validator.end else { throw validator.fault("there is more than the signature says") }
+    }
+
+    private func fault(_ reason: StaticString) -> Fault { Fault(reason: reason, position: at) }
+
+    // MARK: - Values
+
+    /// Goes past one value.
+    /// - Parameter types: is well-formed.
+    /// - Returns: where the next type starts.
+    private mutating func value(_ types: UnsafeRawBufferPointer, _ type: Int, depth: Int) throws(Fault) -> Int {
+        switch types[type] {
+        case TypeCode.string: try text()
+        case TypeCode.variant: try variant(depth: depth)
+        case TypeCode.byte: try pass(1)
+        case TypeCode.int16, TypeCode.uint16: try pass(2)
+        case TypeCode.int32, TypeCode.uint32: try pass(4)
+        case TypeCode.int64, TypeCode.uint64, TypeCode.double: try pass(8)
+        case TypeCode.boolean: try boolean()
+        case TypeCode.objectPath: try path()
+        case TypeCode.signature: _ = try signature()
+        case TypeCode.array: return try array(types, type, depth: depth)
+        case TypeCode.structure, TypeCode.dictEntry: return try structure(types, type, depth: depth)
+        case TypeCode.unixFD: throw fault("a file descriptor can only be sent as a DBusValue")
+        default: throw fault("the signature is none")
+        }
+        return type + 1
+    }
+
+    private func deeper(_ depth: Int) throws(Fault) -> Int {
+        guard depth < BodyReader.maximumDepth else { throw fault("it is more than 64 containers deep") }
+        return depth + 1
+    }
+
+    /// Goes to the next multiple of `alignment`; what is passed must be zero.
+    private mutating func align(_ alignment: Int) throws(Fault) {
+        let start = (at &+ (alignment &- 1)) & ~(alignment &- 1)
+        guard start <= end else { throw fault("it ends too early") }
+        while at < start {
+            guard base.load(fromByteOffset: at, as: UInt8.self) == 0 else { throw fault("padding is not zero") }
+            at &+= 1
+        }
+    }
+
+    /// Goes past a number of so many bytes.
+    private mutating func pass(_ size: Int) throws(Fault) {
+        try align(size)
+        guard size <= end &- at else { throw fault("it ends too early") }
+        at &+= size
+    }
+
+    private mutating func length() throws(Fault) -> Int {
+        try pass(4)
+        return Int(base.loadUnaligned(fromByteOffset: at &- 4, as: UInt32.self))
+    }
+
+    private mutating func boolean() throws(Fault) {
+        guard try length() <= 1 else { throw fault("a boolean is neither 0 nor 1") }
+    }
+
+    /// The bytes before a terminator, of which there are so many.
+    private mutating func terminated(_ length: Int) throws(Fault) -> UnsafeRawBufferPointer {
+        guard length < end &- at else { throw fault("a text is longer than the body") }
+        let bytes = UnsafeRawBufferPointer(start: base + at, count: length)
+        at &+= length
+        guard base.load(fromByteOffset: at, as: UInt8.self) == 0 else { throw fault("a text has no terminator") }
+        at &+= 1
+        return bytes
+    }
+
+    private mutating func text() throws(Fault) {
+        let length = try length()
+        guard WireText.isText(try terminated(length)) else { throw fault("a text is not UTF-8, or has a NUL in it") }
+    }
+
+    private mutating func path() throws(Fault) {
+        let length = try length()
+        guard WireText.isPath(try terminated(length)) else { throw fault("an object path is none") }
+    }
+
+    private mutating func signature() throws(Fault) -> UnsafeRawBufferPointer {
+        try pass(1)
+        let types = try terminated(Int(base.load(fromByteOffset: at &- 1, as: UInt8.self)))
+        // Nearly all are the type of one plain value.
+        if types.count == 1, TypeCode.isBasic(types[0]) || types[0] == TypeCode.variant { return types }
+        var type = 0
+        while type < types.count {
+            guard let next = TypeScanner.end(ofTypeAt: type, in: types) else { throw fault("a signature is none") }
+            type = next
+        }
+        return types
+    }
+
+    // MARK: - Containers
+
+    private mutating func variant(depth: Int) throws(Fault) {
+        let depth = try deeper(depth)
+        let types = try signature()
+        guard !types.isEmpty, try value(types, 0, depth: depth) == types.count else {
+            throw fault("a variant's signature is not one type")
+        }
+    }
+
+    private mutating func structure(_ types: UnsafeRawBufferPointer, _ type: Int, depth: Int) throws(Fault) -> Int {
+        let depth = try deeper(depth)
+        try align(8)
+        let close = types[type] == TypeCode.structure ? TypeCode.structureEnd : TypeCode.dictEntryEnd
+        var next = type + 1
+        while types[next] != close { next = try value(types, next, depth: depth) }
+        return next + 1
+    }
+
+    private mutating func array(_ types: UnsafeRawBufferPointer, _ type: Int, depth: Int) throws(Fault) -> Int {
+        let length = try length()
+        let element = types[type + 1]
+        let alignment = TypeCode.alignment(element)
+        try align(alignment)
+        guard length <= 64 << 20 else { throw fault("an array is longer than 64 MiB") }
+        guard length <= end &- at else { throw fault("an array is longer than the body") }
+        let arrayEnd = at &+ length
+        if TypeCode.isNumber(element) {
+            guard length & (alignment &- 1) == 0 else { throw fault("an array ends within an element") }
+            at = arrayEnd
+            return type + 2
+        }
+        guard at < arrayEnd else { return TypeScanner.end(ofTypeAt: type, in: types) ?? types.count }
+        let depth = try deeper(depth)
+        var next = type + 2
+        while at < arrayEnd { next = try value(types, type + 1, depth: depth) }
+        guard at == arrayEnd else { throw fault("an array ends within an element") }
+        return next
+    }
+}
+
+/// What text may be on the wire.
+enum WireText {
+    /// Whether it is UTF-8 without a NUL.
+    static func isText(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard let base = bytes.baseAddress else { return true }
+        let high: UInt64 = 0x8080_8080_8080_8080
+        let low: UInt64 = 0x0101_0101_0101_0101
+        var at = 0
+        while at &+ 8 <= bytes.count {
+            let word = base.loadUnaligned(fromByteOffset: at, as: UInt64.self)
+            // A bit is left where a byte is above 0x7F, or, if there is none, where one is zero.
+            guard (word | (word &- low)) & high == 0 else { return isLongText(bytes, from: at) }
+            at &+= 8
+        }
+        while at < bytes.count {
+            let byte = base.load(fromByteOffset: at, as: UInt8.self)
+            guard byte != 0, byte < 0x80 else { return isLongText(bytes, from: at) }
+            at &+= 1
+        }
+        return true
+    }
+
+    /// The same for what is not all ASCII.
+    /// - Parameter start: ASCII without a NUL stands before it.
+    private static func isLongText(_ bytes: UnsafeRawBufferPointer, from start: Int) -> Bool {
+        let rest = UnsafeRawBufferPointer(rebasing: bytes[start...])
+        if rest.contains(0) { return false }
+        return rest.withMemoryRebound(to: UInt8.self) { (try? UTF8Span(validating: Span(_unsafeElements: $0))) != nil }
+    }
+
+    static func isPath(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        guard bytes.first == UInt8(ascii: "/") else { return false }
+        var previous: UInt8 = 0
+        for byte in bytes {
+            if byte == UInt8(ascii: "/") {
+                if previous == byte { return false }
+            } else if !NameGrammar.isAlphanumeric(byte), byte != UInt8(ascii: "_") {
+                return false
+            }
+            previous = byte
+        }
+        return bytes.count == 1 || previous != UInt8(ascii: "/")
+    }
+}
