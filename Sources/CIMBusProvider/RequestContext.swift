@@ -43,17 +43,12 @@ public struct RequestContext: Sendable {
     /// One of ``values``, in any case of its name, without reading the others.
     subscript(key: String) -> DBusValue? {
         var reader = context
-        do {
+        do throws(DBusDecodingError) {
             let end = try reader.enterArray(elementAlignment: 8)
-            while !reader.isAtEnd(of: end) {
-                try reader.enterDictEntry()
-                let name = try reader.readStringBytes()
-                let isWanted = name.count == key.utf8.count && zip(name, key.utf8).allSatisfy { CIMName.fold($0) == CIMName.fold($1) }
-                if isWanted, case .variant(let value) = try reader.readValue(Signature(verified: "v")) { return value }
-                try reader.skip(types: reader.readSignatureBytes())
-            }
-        } catch {}
-        return nil
+            var entry = try reader.value(ofEntry: key, before: end)
+            guard case .variant(let value)? = try entry?.readValue(Signature(verified: "v")) else { return nil }
+            return value
+        } catch { return nil }
     }
 }
 

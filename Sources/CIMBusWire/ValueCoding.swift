@@ -90,7 +90,7 @@ extension SystemProperty {
 /// How deep things may nest (DESIGN section 3, Objects).
 public enum Nesting {
     /// Embedded objects inside each other.
-    public static let objects = 16
+    public static let objects = CIMInstance.maximumNesting
     /// D-Bus containers around one value; the message bus drops a sender past 64.
     public static let containers = 56
 }

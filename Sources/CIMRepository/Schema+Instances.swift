@@ -148,8 +148,8 @@ extension Schema {
     private func fit(
         _ instance: CIMInstance, to declaration: CIMClass, in namespace: CIMNamespaceName, depth: Int
     ) throws(CIMError) -> CIMInstance {
-        guard depth < Schema.maximumNesting else {
-            throw CIMError(.quotaViolation, "objects in objects more than \(Schema.maximumNesting) deep")
+        guard depth < CIMInstance.maximumNesting else {
+            throw CIMError(.quotaViolation, "objects in objects more than \(CIMInstance.maximumNesting) deep")
         }
         if let twice = instance.duplicateName { throw CIMError(.invalidObject, "\(declaration.name).\(twice) is given twice") }
         var given: [CIMName: CIMValue] = [:]
@@ -225,9 +225,6 @@ extension Schema {
         }
         return try fit(embedded, to: declaration, in: namespace, depth: depth + 1)
     }
-
-    /// How deep objects may hold objects (DESIGN 3, Objects).
-    static let maximumNesting = 16
 }
 
 extension CIMInstance {

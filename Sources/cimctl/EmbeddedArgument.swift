@@ -7,9 +7,6 @@ struct EmbeddedArgument {
     /// Throws when there is no such class.
     typealias Classes = (_ name: String) async throws -> CIMClass
 
-    /// As deep as objects may nest on the bus.
-    private static let mostDepth = 16
-
     let classes: Classes
 
     /// Several texts, or a JSON array, make an array. Empty text is NULL, or an array without elements.
@@ -61,7 +58,9 @@ struct EmbeddedArgument {
     private func object(
         _ fields: [JSONValue.Field], declared: String?, _ name: String, depth: Int
     ) async throws -> CIMInstance {
-        guard depth <= Self.mostDepth else { throw ValidationError("\(name): objects nest at most \(Self.mostDepth) deep") }
+        guard depth <= CIMInstance.maximumNesting else {
+            throw ValidationError("\(name): objects nest at most \(CIMInstance.maximumNesting) deep")
+        }
         var className = declared
         for field in fields where CIMName.equal(field.name, "__CLASS") {
             guard case .string(let text) = field.value else { throw ValidationError("\(name): __CLASS is the name of a class in quotes") }
