@@ -126,7 +126,7 @@ let package = Package(
             name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
         ),
         .testTarget(
-            name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus", "SeededRandom"], swiftSettings: strict),
+            name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "CIMBusProviderTests",
             dependencies: [

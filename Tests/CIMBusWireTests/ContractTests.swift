@@ -1,5 +1,4 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
