@@ -47,10 +47,7 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@$(MAKE) docs
 	@echo "make test: every state of the core within seven events, in a release build"
 	Tests/Scripts/exhaustive
-	@# One after the other: what starts processes shall not wait for what uses every core.
-	Tests/Scripts/run-tests --skip-build --filter '^CIMBusCoreTests\.' --skip '^CIMBusCoreTests\.ExhaustiveTests'
-	for group in Integration CIMBusProviderTests CIMBusClientTests CIMBusMITests; do Tests/Scripts/run-tests --skip-build --filter "^$$group\." || exit 1; done
-	Tests/Scripts/run-tests --skip-build --skip '^(CIMBusCoreTests|Integration|CIMBus(Provider|Client|MI)Tests)\.'
+	Tests/Scripts/run-suites
 	@echo "make test: ten rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 10
 	@echo "make test: the samples' tests"
@@ -65,6 +62,13 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	if [ $$status -eq 77 ]; then echo "make test: the system tests were skipped, as said above"; \
 	elif [ $$status -ne 0 ]; then exit $$status; fi
 	@echo "make test: all tests passed"
+
+TIMES ?= 10
+.PHONY: repeat
+repeat: dependencies ## run every suite TIMES times (10) beside a busy loop on one CPU, and say what failed how often (hours)
+	$(SWIFT) build --build-tests
+	$(SWIFT) build
+	Tests/Scripts/run-suites --repeat $(TIMES)
 
 .PHONY: polyglot
 polyglot: ## run the providers in every other language that Debian has a D-Bus library for (installs them; minutes, the first time)

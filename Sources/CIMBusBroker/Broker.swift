@@ -199,6 +199,9 @@ public actor Broker {
         case .violation: logger.info("\(who)\(sink) broke the contract: \(text)")
         case .startFailed: logger.warning("cannot start provider \(text)")
         case .leak, .vanished, .unresponsive, .lostReply: logger.warning("\(who)\(sink): \(text)")
+        case .bug:
+            logger.critical("this is a bug of cimbusd; please report it with what was done before: \(text)")
+            assertionFailure(text)
         }
     }
 }

@@ -2,13 +2,16 @@ import CIM
 
 /// How a registration that no process serves may get one (L11; SEMANTICS G.3).
 public enum Activation: Hashable, Sendable {
-    /// Nothing is under way. Can transition to: expected, starting.
+    /// Nothing is under way: it is served by a process, or nothing has been tried. Can transition to: expected, starting; failed, when a process that
+    /// was started leaves before it has shown that it serves, or says of itself that it cannot initialize itself.
     case idle
-    /// Its process outlived the broker's last life, and has until then to register again. Can transition to: idle, starting.
+    /// Its process outlived the broker's last life, and has until then to register again. Can transition to: idle, when it does or does not; failed, when it
+    /// says that it cannot initialize itself. Where calls wait and it does not register, it is started from idle.
     case expected(until: Microseconds)
-    /// It is being started, and has until then to register. Can transition to: idle, failed.
+    /// It is being started, and has until then to register. Can transition to: idle, when it does; failed.
     case starting(until: Microseconds)
-    /// It could not be started, for this reason; it is not tried again before then. Can transition to: idle, starting.
+    /// It could not be started, for this reason; it is not tried again before then. Can transition to: starting; idle, when it registers, answers a
+    /// call, or can be started in another way.
     case failed(until: Microseconds, Explanation)
 
     /// Calls wait until then, and no longer.
@@ -16,6 +19,33 @@ public enum Activation: Hashable, Sendable {
         switch self {
         case .expected(let until), .starting(let until): until
         case .idle, .failed: nil
+        }
+    }
+
+    enum Kind: Charted {
+        case idle, expected, starting, failed
+
+        var place: Int {
+            switch self {
+            case .idle: 1
+            case .expected: 2
+            case .starting: 3
+            case .failed: 4
+            }
+        }
+
+        // A registration is defined before anything is known of a process, and goes in whatever state this is.
+        static let chart: Steps<Kind> = [
+            .idle: [.expected, .starting, .failed], .expected: [.idle, .failed], .starting: [.idle, .failed], .failed: [.idle, .starting],
+        ]
+    }
+
+    var kind: Kind {
+        switch self {
+        case .idle: .idle
+        case .expected: .expected
+        case .starting: .starting
+        case .failed: .failed
         }
     }
 

@@ -8,7 +8,7 @@ extension BrokerCore {
     public mutating func expect(_ id: RegistrationID) {
         began(.expect(id))
         if registry[id]?.peer == nil, registry[id]?.activation == .idle {
-            registry[id]?.activation = .expected(until: now + limits.comeback)
+            become(id, .expected(until: now + limits.comeback))
             agenda.schedule(.registration(id), at: now + limits.comeback)
         }
     }
@@ -37,6 +37,7 @@ extension BrokerCore {
     /// - Throws: ProviderLoadFailure when nothing starts it, or its last start failed just now.
     public mutating func load(_ id: RegistrationID) throws(Refusal) {
         began(.load(id))
+        // It is gone, or is there, or somebody was faster and it is on its way.
         guard let registration = registry[id], registration.peer == nil, registration.activation.limit == nil else { return }
         if case .failed(let until, let explanation) = registration.activation, until > now {
             throw Refusal(explanation.reason.status, explanation.text)
@@ -49,7 +50,10 @@ extension BrokerCore {
 
     /// The operation's provider has no process: it waits for one, or ends.
     mutating func awaitProvider(_ id: OperationID, _ registrationID: RegistrationID) {
-        guard let registration = registry[registrationID] else { return conclude(id, .because(.notRunning), discarding: false) }
+        guard let registration = registry[registrationID] else {
+            bug("operation \(id.number) waits for registration \(registrationID.number), which is gone")
+            return conclude(id, .because(.notRunning), discarding: false)
+        }
         switch registration.activation {
         case .expected, .starting: break
         case .failed(let until, let explanation) where until > now:
@@ -60,7 +64,6 @@ extension BrokerCore {
         }
         registry[registrationID]?.waiting.insert(id)
         operations[id]?.awaited = registrationID
-        operations[id]?.state = .queued
         agenda.schedule(.operation(id), at: registry[registrationID]?.activation.limit ?? now)
     }
 
@@ -79,13 +82,14 @@ extension BrokerCore {
         } else {
             registry[id]?.failedStarts = 0
         }
-        registry[id]?.activation = .idle
+        become(id, .idle)
         agenda.remove(.registration(id))
         for operation in takeWaiting(id) { call(operation, id) }
     }
 
     /// What is due about a registration without a process.
     mutating func review(_ id: RegistrationID) {
+        // An operation that waits for it may have been looked at first, for the same reason.
         guard let activation = registry[id]?.activation, let limit = activation.limit else { return }
         if limit > now { return agenda.schedule(.registration(id), at: limit) }
         if activation.isStarting {
@@ -101,7 +105,7 @@ extension BrokerCore {
     mutating func proved(_ id: RegistrationID) {
         registry[id]?.startedAt = nil
         registry[id]?.failedStarts = 0
-        if case .failed = registry[id]?.activation { registry[id]?.activation = .idle }
+        if case .failed = registry[id]?.activation { become(id, .idle) }
     }
 
     /// The provider is there no more. One that was started, and neither answered a call nor lived for the longest pause, failed to start: else
@@ -119,7 +123,7 @@ extension BrokerCore {
     // MARK: - Starting
 
     private mutating func start(_ id: RegistrationID) {
-        registry[id]?.activation = .starting(until: now + limits.start)
+        become(id, .starting(until: now + limits.start))
         agenda.schedule(.registration(id), at: now + limits.start)
         effects.append(.start(id))
     }
@@ -128,7 +132,7 @@ extension BrokerCore {
         let failures = min((registry[id]?.failedStarts ?? 0) + 1, 16)
         let pause = min(limits.firstPause << (failures - 1), limits.longestPause)
         registry[id]?.failedStarts = failures
-        registry[id]?.activation = .failed(until: now + pause, explanation)
+        become(id, .failed(until: now + pause, explanation))
         agenda.remove(.registration(id))
         note(.startFailed, peer: nil, "\(registry[id]?.name ?? "") in \(registry[id]?.namespace ?? ""): \(explanation.text)")
         for operation in takeWaiting(id) {
@@ -138,7 +142,7 @@ extension BrokerCore {
 
     /// Nobody came back: what waited for it is served as if nobody had been expected.
     private mutating func endExpectation(_ id: RegistrationID) {
-        registry[id]?.activation = .idle
+        become(id, .idle)
         agenda.remove(.registration(id))
         for operation in takeWaiting(id) { awaitProvider(operation, id) }
     }

@@ -6,7 +6,8 @@ extension BrokerCore {
 
     /// The client's window is closed: the client has its own time to open it.
     mutating func block(_ id: OperationID) {
-        guard let operation = operations[id], operation.delivery.blockedSince == nil else { return }
+        guard let operation = operations[id] else { return bug("operation \(id.number) waits for its client, and is gone") }
+        guard operation.delivery.blockedSince == nil else { return }
         operations[id]?.delivery.blockedSince = now
         agenda.schedule(.operation(id), at: now + patience(operation))
     }
@@ -15,7 +16,9 @@ extension BrokerCore {
     /// - Parameter shortage: what it lacks; nil: it was not looked at, others are before it.
     mutating func standInLine(_ id: OperationID, because shortage: CreditLedger.Shortage? = nil) {
         block(id)
-        guard let operation = operations[id], let uid = peers[operation.request.client]?.uid else { return }
+        guard let operation = operations[id], let uid = peers[operation.request.client]?.uid else {
+            return bug("operation \(id.number) stands in line, and its client is gone")
+        }
         if operation.delivery.turn == nil {
             operations[id]?.delivery.turn = .init(uid: uid, since: now)
             blocked.join(id, of: uid)
@@ -73,7 +76,13 @@ extension BrokerCore {
     /// its user behind it wait too, or small batches would always pass a large one.
     /// - Returns: whether the user has another turn.
     private mutating func takeTurn(_ uid: UInt32) -> Bool {
+        // The line may have ended with the operation before.
         guard let id = blocked.first(of: uid) else { return false }
+        guard operations[id] != nil else {
+            bug("operation \(id.number) is gone, and stands in line")
+            blocked.leave(id, of: uid)
+            return true
+        }
         let hasMore = operations[id]?.delivery.queue.isEmpty == false && handOver(id) && operations[id]?.delivery.queue.isEmpty == false
         if hasMore, blocked.lines[uid]?.shortage == nil {
             leaveLine(id)
@@ -89,9 +98,20 @@ extension BrokerCore {
 
     // MARK: - What peers have to read
 
+    /// Bytes that were charged come back.
+    mutating func refund(_ bytes: Int, uid: UInt32) {
+        if !credit.refund(bytes, uid: uid) { bug("uid \(uid) has fewer than \(bytes) bytes unread, and read them") }
+    }
+
+    /// The same, of bytes that were replies.
+    mutating func refundReply(_ bytes: Int, uid: UInt32) {
+        if !credit.refundReply(bytes, uid: uid) { bug("uid \(uid) has fewer than \(bytes) bytes of replies unread, and read them") }
+    }
+
     /// `bytes` more are the peer's to read.
     mutating func hasToRead(_ bytes: Int, _ id: PeerID) {
-        guard bytes > 0, let peer = peers[id] else { return }
+        guard bytes > 0 else { return }
+        guard let peer = peers[id] else { return bug("peer \(id.number) is gone, and has \(bytes) bytes to read") }
         // Until now it owed nothing: what came back to its user counted for its operations.
         if peer.reads.unread == 0 { peers[id]?.creditedBesides = blocked.lines[peer.uid]?.returnedAt ?? .min }
         peers[id]?.reads.sent += bytes
@@ -100,7 +120,8 @@ extension BrokerCore {
 
     /// The peer has something to read, and may have to be asked whether it has.
     private mutating func mayBeAsked(_ id: PeerID) {
-        guard let peer = peers[id], !peer.isUnasked else { return }
+        guard let peer = peers[id] else { return bug("peer \(id.number) is gone, and may be asked") }
+        guard !peer.isUnasked else { return }
         peers[id]?.isUnasked = true
         unasked[peer.uid, default: []].insert(id)
     }
@@ -114,7 +135,8 @@ extension BrokerCore {
 
     /// Asks a client that has much unread, or has unread what others wait for, whether it has read it.
     mutating func askIfUnread(_ id: PeerID) {
-        guard let peer = peers[id], peer.reads.unread > 0 else { return }
+        guard let peer = peers[id] else { return bug("peer \(id.number) is gone, and is to be asked") }
+        guard peer.reads.unread > 0 else { return }
         let isMuch = peer.reads.unread >= limits.unreadBeforePing || credit.unread(of: peer.uid) >= limits.unreadPerUser / 2
         if isMuch || !blocked.isEmpty { ping(id) } else { mayBeAsked(id) }
     }

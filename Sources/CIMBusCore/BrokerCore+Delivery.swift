@@ -5,7 +5,9 @@ extension BrokerCore {
     /// An accepted batch joins the operation's queue, and goes on as far as there is room.
     mutating func accept(_ batch: Batch, for id: OperationID, call: CallID?, sink: SinkID?, peer: PeerID?) {
         let waiting = Delivery.Waiting(batch: batch, call: call, sink: sink, peer: peer)
-        if batch.sizes.isEmpty || operations[id]?.takesObjects == false {
+        let takesObjects = operations[id]?.takesObjects
+        if takesObjects == nil { bug("objects for operation \(id.number), which is gone") }
+        if batch.sizes.isEmpty || takesObjects != true {
             // No objects: a no-op (SEMANTICS B.2). So are those that nobody could be given.
             effects.append(.discard(batch.payload))
             return answer(waiting, .noError)
@@ -17,6 +19,7 @@ extension BrokerCore {
     /// Hands over what there is room for; then progress; then, if it is decided, the end.
     mutating func pump(_ id: OperationID) {
         while handOver(id) {}
+        // To hand over what is too large ends it.
         guard let operation = operations[id], operation.delivery.queue.isEmpty, operation.state != .ended else { return }
         flushProgress(id)
         guard operation.outcome != nil else { return }
@@ -26,9 +29,12 @@ extension BrokerCore {
 
     /// The next batch goes to the client, if there is room for it.
     mutating func handOver(_ id: OperationID) -> Bool {
-        guard let operation = operations[id], let waiting = operation.delivery.queue.first,
-            let uid = peers[operation.request.client]?.uid
-        else { return false }
+        // It may have ended with the batch before.
+        guard let operation = operations[id], let waiting = operation.delivery.queue.first else { return false }
+        guard let uid = peers[operation.request.client]?.uid else {
+            bug("operation \(id.number) has objects for a client that is gone")
+            return false
+        }
         let bytes = waiting.batch.bytes
         let outstanding = operation.delivery.outstanding
         let form = operation.request.form
@@ -104,7 +110,7 @@ extension BrokerCore {
     }
 
     mutating func discardQueue(of id: OperationID, because status: WBEMStatus) {
-        guard let queue = operations[id]?.delivery.queue else { return }
+        guard let queue = operations[id]?.delivery.queue else { return bug("operation \(id.number) is gone, and its objects go") }
         operations[id]?.delivery.queue = []
         for waiting in queue {
             effects.append(.discard(waiting.batch.payload))
@@ -120,7 +126,8 @@ extension BrokerCore {
 
     /// What the broker keeps for a reply, or for `Next`, goes.
     mutating func discardBuffer(of id: OperationID) {
-        guard let request = operations[id]?.request, request.form == .sync || request.form == .semisync else { return }
+        guard let request = operations[id]?.request else { return bug("operation \(id.number) is gone, and its results go") }
+        guard request.form == .sync || request.form == .semisync else { return }
         let dropped = operations[id]?.delivery.dropBuffer() ?? 0
         if dropped > 0, let uid = peers[request.client]?.uid { quota.buffer(-dropped, for: uid) }
     }
@@ -131,6 +138,7 @@ extension BrokerCore {
     public mutating func acknowledge(_ sink: String, of peer: PeerID, batches: UInt32) {
         began(.acknowledge(sink, peer, batches: batches))
         hear(peer)
+        // The end of the operation was faster.
         guard let id = peers[peer]?.clientSinks[sink], let operation = operations[id], let uid = peers[peer]?.uid else {
             return
         }
@@ -140,7 +148,7 @@ extension BrokerCore {
         operations[id]?.delivery.unacknowledged.removeFirst(count)
         operations[id]?.delivery.outstanding -= bytes
         operations[id]?.delivery.blockedSince = nil
-        credit.refund(bytes, uid: uid)
+        refund(bytes, uid: uid)
         // Where others wait, this one does not go before them.
         if blocked.isEmpty || operation.delivery.queue.isEmpty { pump(id) } else { standInLine(id) }
         creditReturned(to: uid, by: peer)
@@ -148,7 +156,8 @@ extension BrokerCore {
 
     /// A reply with `bytes` of objects is about to be sent: it counts from now on, so that several decided on at once keep to the bound.
     mutating func promise(_ bytes: Int, to peer: PeerID) {
-        guard bytes > 0, let uid = peers[peer]?.uid else { return }
+        guard bytes > 0 else { return }
+        guard let uid = peers[peer]?.uid else { return bug("peer \(peer.number) is gone, and is promised a reply") }
         credit.charge(bytes, uid: uid)
         credit.becameReply(bytes, uid: uid)
         hasToRead(bytes, peer)
@@ -158,6 +167,7 @@ extension BrokerCore {
     /// The broker sent `bytes` to a client outside any window: a reply, a final status, progress.
     public mutating func sent(_ bytes: Int, to peer: PeerID) {
         began(.sent(bytes, to: peer))
+        // The end of the peer was faster.
         guard let uid = peers[peer]?.uid, bytes > 0 else { return }
         let unexpected = peers[peer]?.reads.unpromised(of: bytes) ?? bytes
         hasToRead(unexpected, peer)
@@ -204,7 +214,9 @@ extension BrokerCore {
 
     private mutating func flushProgress(_ id: OperationID) {
         guard let operation = operations[id], let progress = operation.delivery.progress else { return }
-        guard let reads = peers[operation.request.client]?.reads else { return }
+        guard let reads = peers[operation.request.client]?.reads else {
+            return bug("operation \(id.number) has progress for a client that is gone")
+        }
         if let mark = operation.delivery.progressMark, reads.read < mark, operation.outcome == nil {
             return ping(operation.request.client)
         }

@@ -13,7 +13,8 @@ extension BrokerCore {
 
     /// The operation asks its provider: of one that each user has for themselves, the caller's own.
     mutating func openLeg(_ id: OperationID, _ named: RegistrationID) {
-        guard let client = operations[id]?.request.client else { return }
+        guard let client = operations[id]?.request.client else { return bug("operation \(id.number) is gone, and asks") }
+        // The registration may have gone since the broker found it.
         guard let shared = registry[named] else { return conclude(id, .because(.notRunning), discarding: false) }
         var registration = named
         if shared.terms.isPerUser, shared.user == nil {
@@ -30,8 +31,14 @@ extension BrokerCore {
 
     /// Calls the registration's process as soon as a call slot is free; where there is none, it is waited for.
     mutating func call(_ id: OperationID, _ registrationID: RegistrationID) {
-        guard let isNested = operations[id]?.isNested, let registration = registry[registrationID] else { return }
-        guard let provider = registration.peer, let liveness = peers[provider]?.liveness else { return awaitProvider(id, registrationID) }
+        guard let isNested = operations[id]?.isNested, let registration = registry[registrationID] else {
+            return bug("operation \(id.number), or registration \(registrationID.number) that it calls, is gone")
+        }
+        guard let provider = registration.peer else { return awaitProvider(id, registrationID) }
+        guard let liveness = peers[provider]?.liveness else {
+            bug("peer \(provider.number) is gone, and serves registration \(registrationID.number)")
+            return awaitProvider(id, registrationID)
+        }
         guard !registration.isSuspended else { return conclude(id, .because(.suspended), discarding: false) }
         guard liveness != .unresponsive else { return conclude(id, .because(.providerUnresponsive), discarding: false) }
         lastSink += 1
@@ -40,10 +47,10 @@ extension BrokerCore {
             Leg(
                 sink: sink, operation: id, registration: registrationID, peer: provider, nested: isNested, call: .queued(since: now),
                 heard: now))
+        take(nil, Leg.Call.Kind.queued)
         operations[id]?.leg = sink
         registry[registrationID]?.open.insert(sink)
         if let lane = laneNow(for: sink) { return call(sink, by: lane) }
-        operations[id]?.state = .queued
         peers[provider]?.calls.wait(sink, isNested: isNested)
         slots.waiting.insert(provider)
         agenda.schedule(.operation(id), at: now + limits.slotWait)
@@ -52,9 +59,11 @@ extension BrokerCore {
 
     /// The lane by which the call may go out now; nil: it waits.
     private mutating func laneNow(for sink: SinkID) -> LaneID? {
-        guard let leg = legs[sink], let peer = peers[leg.peer], peer.liveness == .responsive,
-            leg.nested || !peer.calls.holdsUp(sink)
-        else { return nil }
+        guard let leg = legs[sink], let peer = peers[leg.peer] else {
+            bug("sink \(sink.number), or the peer that it waits for, is gone")
+            return nil
+        }
+        guard peer.liveness == .responsive, leg.nested || !peer.calls.holdsUp(sink) else { return nil }
         switch slots.room(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits) {
         case .lane(let lane): return lane
         case .needsLane:
@@ -65,12 +74,13 @@ extension BrokerCore {
     }
 
     private mutating func call(_ sink: SinkID, by lane: LaneID) {
-        guard let leg = legs[sink], let uid = peers[leg.peer]?.uid else { return }
+        guard let leg = legs[sink], let uid = peers[leg.peer]?.uid else { return bug("sink \(sink.number) is called, and is gone") }
         let (id, provider, registration) = (leg.operation, leg.peer, leg.registration)
         slots.take(sink, lane, peer: provider, uid: uid, at: now)
+        become(sink, .called)
         legs[sink]?.value.wasCalled(at: now)
         peers[provider]?.value.wasCalled(sink, at: now)
-        operations[id]?.state = .running
+        become(id, .running)
         if let kind = operations[id]?.request.kind { registry[registration]?.calls.count(kind) }
         agenda.schedule(.operation(id), at: now + min(limits.overdueCall, silence(of: registration)))
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
@@ -118,6 +128,7 @@ extension BrokerCore {
     public mutating func answered(_ sink: SinkID, _ answer: Answer) {
         began(.answered(sink, answer))
         let lost = lostCall(sink)
+        // The end of the provider was faster, or the lane was left.
         guard let provider = freeSlot(sink) else {
             discard(answer)
             return
@@ -125,7 +136,7 @@ extension BrokerCore {
         if let lost { found(lost) }
         hear(provider)
         let leg = legs[sink]
-        if leg != nil { legs[sink]?.call = .answered }
+        if leg != nil { become(sink, .answered) }
         // A peer that was dropped meanwhile (L8) holds nothing, and its answer changes nothing, although others may hold the sink.
         if let leg, leg.ledger.caller == provider {
             legs[sink]?.heard = now
@@ -187,11 +198,12 @@ extension BrokerCore {
 
     /// After every change of the ledger: a leg is over when its final status is known and nobody holds the sink (L4; R80, R81).
     mutating func settle(_ sink: SinkID, unreported: @autoclosure () -> Outcome) {
+        // It may have ended already: with its parent, or with what came in the same answer.
         guard let leg = legs[sink] else { return }
         if case .queued = leg.call { return }
         if leg.ledger.isHeld {
             guard leg.final != nil else { return }
-            operations[leg.operation]?.state = .statusSeen
+            become(leg.operation, .statusSeen)
             agenda.schedule(.operation(leg.operation), at: now + limits.leakGrace)
             return
         }
@@ -200,7 +212,9 @@ extension BrokerCore {
 
     /// The leg has its result, and with it the operation.
     mutating func endLeg(_ sink: SinkID, _ outcome: Outcome) {
-        guard let leg = legs[sink], let operation = operations[leg.operation] else { return }
+        // It may have ended with another, of the same provider.
+        guard let leg = legs[sink] else { return }
+        guard let operation = operations[leg.operation] else { return bug("sink \(sink.number) is of no operation") }
         var outcome = outcome
         if outcome.explanation == nil { proved(leg.registration) }
         if outcome.status.isSuccess, operation.request.kind == .getObject, leg.objects != 1 {
@@ -216,8 +230,9 @@ extension BrokerCore {
 
     /// Nothing about this sink matters any more: the ledger is emptied, and a provider that still works on it is told (L9).
     mutating func closeLeg(_ sink: SinkID) {
-        guard let leg = legs.removeValue(forKey: sink) else { return }
-        let kind = operations[leg.operation]?.request.kind
+        guard let leg = legs.removeValue(forKey: sink) else { return bug("sink \(sink.number) is over twice") }
+        take(leg.call.kind, nil)
+        guard let kind = operations[leg.operation]?.request.kind else { return bug("sink \(sink.number) is of no operation") }
         operations[leg.operation]?.leg = nil
         registry[leg.registration]?.open.remove(sink)
         // The last of a provider that has gone: what is left of its registration may go, too.
@@ -229,12 +244,13 @@ extension BrokerCore {
         case .queued:
             stopWaiting(sink, at: leg.peer)
         case .called:
-            if let kind, slots.holds(sink) {
+            if slots.lose(sink, .init(registration: leg.registration, kind: kind)) {
                 // The bus remembers it until it is answered. It holds up no other call, once the provider has shown that it is there.
-                slots.lose(sink, .init(registration: leg.registration, kind: kind))
                 peers[leg.peer]?.calls.abandoned[sink] = false
                 suspect(leg.peer)
                 agenda.schedule(.peer(leg.peer), at: now + limits.lostReply)
+            } else {
+                bug("sink \(sink.number) is unanswered, and has no slot")
             }
             if isThere(leg.peer) { effects.append(.cancelCall(sink, leg.peer, leg.registration)) }
         case .answered:
@@ -244,11 +260,11 @@ extension BrokerCore {
 
     /// A peer that died, or does not answer, holds nothing any more (L6, L8).
     mutating func drop(_ id: PeerID, because reason: Explanation.Reason) {
-        guard let peer = peers[id] else { return }
+        guard let peer = peers[id] else { return bug("peer \(id.number) is dropped, and is gone") }
         for sink in peer.calls.waiting { endLeg(sink, .because(reason)) }
         for sink in peer.sinks.sorted() {
             legs[sink]?.ledger.releaseAll(heldBy: id)
-            if legs[sink]?.peer == id, legs[sink]?.call == .called, reason == .providerVanished { legs[sink]?.call = .answered }
+            if legs[sink]?.peer == id, legs[sink]?.call == .called, reason == .providerVanished { become(sink, .answered) }
             settle(sink, unreported: .because(reason))
         }
     }

@@ -6,6 +6,7 @@ extension BrokerCore {
     /// Ends an operation whose time has passed, in whichever way; else says when to look again.
     mutating func review(_ id: OperationID) {
         expirePulls(of: id)
+        // What was due before may have ended it.
         guard let operation = operations[id] else { return }
         if operation.state == .ended {
             if let expires = operation.expires, expires <= now { return expire(id) }
@@ -85,29 +86,30 @@ extension BrokerCore {
     /// The outstanding ping was answered: the peer is alive, and what was sent before the ping is read.
     public mutating func pingAnswered(by id: PeerID) {
         began(.pingAnswered(id))
+        // The end of the peer was faster, or the lane by which it was asked is gone.
         guard let peer = peers[id], peer.pingedAt != nil else { return }
         peers[id]?.pingedAt = nil
         endPing(of: peer)
         leaveExhaustedLanes()
         hear(id)
         if let read = peers[id]?.reads.answered(), read > 0 {
-            credit.refundReply(read, uid: peer.uid)
+            refundReply(read, uid: peer.uid)
             creditReturned(to: peer.uid, by: id)
         }
         flushProgress(to: id)
         askIfUnread(id)
     }
 
-    /// The peer said something: it is there, and may have read what it was sent.
+    /// The peer said something: it is there, and may have read what it was sent. What one said that is gone is nothing.
     mutating func hear(_ id: PeerID) {
         peers[id]?.heard = now
         if let read = peers[id]?.value.readBySpeaking(), read > 0, let uid = peers[id]?.uid {
-            credit.refundReply(read, uid: uid)
+            refundReply(read, uid: uid)
             creditReturned(to: uid, by: id)
             flushProgress(to: id)
         }
         guard let liveness = peers[id]?.liveness, liveness != .responsive else { return }
-        peers[id]?.liveness = .responsive
+        become(id, .responsive)
         if liveness == .unresponsive {
             note(.responsive, peer: id, "answers again")
             for registration in (peers[id]?.registrations ?? []).sorted() { effects.append(.registrationChanged(registration)) }
@@ -119,13 +121,14 @@ extension BrokerCore {
     /// A call was abandoned unanswered: a ping, and no new calls until the provider says something (section 3).
     mutating func suspect(_ id: PeerID) {
         guard peers[id]?.liveness == .responsive else { return }
-        peers[id]?.liveness = .asked
+        become(id, .asked)
         ping(id)
     }
 
     /// Sends a ping unless one is out.
     mutating func ping(_ id: PeerID) {
-        guard let peer = peers[id], peer.pingedAt == nil, !peer.isGone else { return }
+        guard let peer = peers[id] else { return bug("peer \(id.number) is gone, and is asked") }
+        guard peer.pingedAt == nil, !peer.isGone else { return }
         var lane = LaneID.own
         if pings.hasRoom(for: peer.uid, limits: limits) {
             pings.sent(uid: peer.uid)
@@ -167,7 +170,7 @@ extension BrokerCore {
     /// it counts as vanished for those operations (L8).
     mutating func judge(_ id: PeerID) {
         tellOfLostReplies(id)
-        guard let peer = peers[id] else { return }
+        guard let peer = peers[id] else { return bug("peer \(id.number) is gone, and is judged") }
         if peer.wantsPing { ping(id) }
         let waits = peer.calls.isWaiting || peer.liveness == .asked
         guard waits || peer.sinks.contains(where: { legs[$0]?.ledger.isHeld(by: id) == true }) else { return }
@@ -198,6 +201,7 @@ extension BrokerCore {
     ///   libraries answer nothing while a method runs. What it works on has the limit of silence.
     public mutating func probeAnswered(for id: PeerID, ran: Bool) {
         began(.probeAnswered(id, ran: ran))
+        // The end of the peer was faster.
         guard let peer = peers[id], let probed = peer.probedAt else { return }
         peers[id]?.probedAt = nil
         guard let pinged = peer.pingedAt, max(pinged, peer.heard) + max(1, pingLimit(of: id) / 2) <= now, peer.owed == 0 else {
@@ -214,7 +218,7 @@ extension BrokerCore {
 
     private mutating func missedPing(_ id: PeerID) {
         if let peer = peers[id], peer.liveness != .unresponsive {
-            peers[id]?.liveness = .unresponsive
+            become(id, .unresponsive)
             slots.missed(id)
             note(.unresponsive, peer: id, "did not answer a ping")
             for registration in peer.registrations.sorted() { effects.append(.registrationChanged(registration)) }

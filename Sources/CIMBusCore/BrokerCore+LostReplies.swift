@@ -20,7 +20,10 @@ extension BrokerCore {
     mutating func tellOfLostReplies(_ id: PeerID) {
         guard let peer = peers[id], peer.liveness == .responsive, !peer.calls.abandoned.isEmpty else { return }
         for (sink, isTold) in peer.calls.abandoned.sorted(by: { $0.key < $1.key }) where !isTold {
-            guard let slot = slots.slots[sink], let call = slot.call else { continue }
+            guard let slot = slots.slots[sink], let call = slot.call else {
+                bug("sink \(sink.number) is lost, and has no slot")
+                continue
+            }
             guard slot.since + limits.lostReply <= now else {
                 agenda.schedule(.peer(id), at: slot.since + limits.lostReply)
                 continue
@@ -32,6 +35,7 @@ extension BrokerCore {
 
     private mutating func tell(_ peer: PeerID, _ call: CallSlots.Call) {
         counters.lostReplies += 1
+        // The registration may have gone since, or have another process.
         guard let registration = registry[call.registration], registration.peer == peer else { return }
         let isFirst = registration.lost.isEmpty
         registry[call.registration]?.counters.lostReplies += 1
@@ -55,6 +59,7 @@ extension BrokerCore {
 
     /// A call that was told of as lost was answered after all.
     mutating func found(_ call: CallSlots.Call) {
+        // A new process of the registration has lost none.
         guard let count = registry[call.registration]?.lost[call.kind] else { return }
         registry[call.registration]?.lost[call.kind] = count > 1 ? count - 1 : nil
         if registry[call.registration]?.lost.isEmpty == true { effects.append(.registrationChanged(call.registration)) }
@@ -95,9 +100,10 @@ extension BrokerCore {
                 tell(slot.peer, call)
             }
             freeSlot(sink)
+            // Nobody waits for a lost one.
             guard let leg = legs[sink] else { continue }
             // Somebody waits for it still: the answer is lost, whatever it was.
-            legs[sink]?.call = .answered
+            become(sink, .answered)
             if leg.ledger.caller == leg.peer { fail(leg, .because(.badAnswer, text: text)) }
         }
         for peer in pinged {

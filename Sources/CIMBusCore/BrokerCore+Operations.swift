@@ -16,7 +16,8 @@ extension BrokerCore {
         operations[id] = Entry(
             Operation(
                 id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
-                deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .running))
+                deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .queued))
+        take(nil, Operation.State.queued)
         quota.open.charge(origin)
         takeInput(request.inputBytes, uid, for: id)
         openOperations += 1
@@ -41,6 +42,7 @@ extension BrokerCore {
             conclude(id, outcome, discarding: false)
         case .provider(let registration): openLeg(id, registration)
         case .conducted:
+            become(id, .running)
             effects.append(.conduct(id))
             touch(id)
         }
@@ -69,6 +71,7 @@ extension BrokerCore {
     /// The client is done with the results of a semisynchronous operation; if it is still open, that cancels it.
     public mutating func close(_ id: OperationID) {
         began(.close(id))
+        // Its results may have expired.
         guard let operation = operations[id], operation.request.form == .semisync else { return }
         conclude(id, .because(.cancelled), discarding: true)
         expire(id)
@@ -79,12 +82,13 @@ extension BrokerCore {
     /// Decides how an operation ends. The first decision stands; while accepted objects are still on their way to the client, a cancel or a
     /// client that is too slow replaces it, since those discard them (section 3).
     mutating func conclude(_ id: OperationID, _ outcome: Outcome, discarding: Bool) {
+        // Whoever decides second finds it ended, or gone.
         guard let operation = operations[id], operation.state != .ended else { return }
         guard operation.outcome == nil || discarding else { return }
         let explained = explained(outcome, operation)
         discardObjects(of: operation, but: explained.object)
         operations[id]?.outcome = explained
-        operations[id]?.state = .statusSeen
+        become(id, .statusSeen)
         leaveWaiting(operation)
         if let sink = operation.leg { closeLeg(sink) }
         for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
@@ -114,12 +118,14 @@ extension BrokerCore {
 
     /// The one final status goes out (L1).
     mutating func complete(_ id: OperationID) {
-        guard let operation = operations[id], let outcome = operation.outcome, operation.state != .ended else { return }
+        guard let operation = operations[id], let outcome = operation.outcome, operation.state != .ended else {
+            return bug("operation \(id.number) ends undecided, or twice")
+        }
         count(operation, outcome)
         effects.append(.finish(id, outcome))
         leaveOpen(operation)
+        become(id, .ended)
         guard operation.request.form == .semisync else { return forget(id) }
-        operations[id]?.state = .ended
         operations[id]?.delivery.blockedSince = nil
         keepResults(of: id)
         pumpPulls(id)
@@ -127,6 +133,7 @@ extension BrokerCore {
 
     /// The client is gone: nobody is left to tell (L1, L9).
     mutating func abandon(_ id: OperationID) {
+        // It may have gone with another of its client's.
         guard let operation = operations[id] else { return }
         if operation.state == .ended { return expire(id) }
         discardObjects(of: operation, but: nil)
@@ -162,7 +169,9 @@ extension BrokerCore {
     private mutating func leaveOpen(_ operation: Entry<Operation>) {
         openOperations -= 1
         giveBackInput(of: operation.id)
-        if operation.request.form != .part { quota.open.refund(operation.origin) }
+        if operation.request.form != .part, !quota.open.refund(operation.origin) {
+            bug("operation \(operation.id.number) is charged to nobody")
+        }
         for result in (operations[operation.id]?.results ?? []).sorted() { expire(result) }
         if let parent = operation.parent { childEnded(operation.id, of: parent) }
         let client = operation.request.client
@@ -172,7 +181,7 @@ extension BrokerCore {
             // What is not acknowledged yet is read before whatever the client is asked next.
             let left = operations[operation.id]?.delivery.outstanding ?? 0
             operations[operation.id]?.delivery.outstanding = 0
-            guard let uid = peers[client]?.uid else { return }
+            guard let uid = peers[client]?.uid else { return bug("the client of operation \(operation.id.number) is gone") }
             credit.becameReply(left, uid: uid)
             hasToRead(left, client)
             askIfUnread(client)
@@ -188,7 +197,9 @@ extension BrokerCore {
 
     /// A provider that waited for a nested operation has its own time again (L8).
     private mutating func childEnded(_ id: OperationID, of parent: OperationID) {
-        operations[parent]?.children.remove(id)
+        guard operations[parent]?.children.remove(id) != nil else {
+            return bug("operation \(id.number) is not nested in \(parent.number)")
+        }
         touch(parent)
         guard let sink = operations[parent]?.leg, let leg = legs[sink], leg.final == nil else { return }
         legs[sink]?.heard = now
@@ -196,9 +207,10 @@ extension BrokerCore {
     }
 
     mutating func forget(_ id: OperationID) {
-        guard let operation = operations.removeValue(forKey: id) else { return }
+        guard let operation = operations.removeValue(forKey: id) else { return bug("operation \(id.number) is forgotten twice") }
+        take(operation.state, nil)
         if let turn = operation.delivery.turn { blocked.leave(id, of: turn.uid) }
-        if let uid = operation.keptFor { quota.results.refund(uid) }
+        if let uid = operation.keptFor, !quota.results.refund(uid) { bug("the results of operation \(id.number) are charged to nobody") }
         if let parent = operation.parent { operations[parent]?.results.remove(id) }
         peers[operation.request.client]?.operations.remove(id)
         agenda.remove(.operation(id))

@@ -20,7 +20,8 @@ extension BrokerCore {
             Operation(
                 id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
                 parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested,
-                state: .running))
+                state: .queued))
+        take(nil, Operation.State.queued)
         if let uid = peers[parent.request.client]?.uid { takeInput(inputBytes, uid, for: id) }
         openOperations += 1
         counters.operations += 1
@@ -35,6 +36,7 @@ extension BrokerCore {
     /// The conductor has taken a batch of a part: there is room for another.
     public mutating func consumed(_ id: OperationID) {
         began(.consumed(id))
+        // The end of the part was faster.
         guard let bytes = operations[id]?.delivery.unacknowledged.first else { return }
         operations[id]?.delivery.unacknowledged.removeFirst()
         operations[id]?.delivery.outstanding -= bytes

@@ -85,7 +85,7 @@ extension BrokerCore {
 
     /// The client is gone; so that nobody keeps its calls, they are answered all the same, without objects.
     mutating func dismissPulls(of id: OperationID) {
-        guard let operation = operations[id] else { return }
+        guard let operation = operations[id] else { return bug("operation \(id.number) is gone, and its pulls are dismissed") }
         operations[id]?.pulls = []
         for pull in operation.pulls {
             peers[operation.request.client]?.owed -= 1
@@ -98,7 +98,7 @@ extension BrokerCore {
     }
 
     mutating func answer(_ pull: Pull, of id: OperationID, late: Bool) {
-        guard let operation = operations[id] else { return }
+        guard let operation = operations[id] else { return bug("operation \(id.number) is gone, and its pull is answered") }
         peers[operation.request.client]?.owed -= 1
         restartPing(operation.request.client)
         let ended = operation.state == .ended
@@ -137,7 +137,10 @@ extension BrokerCore {
     }
 
     private mutating func take(_ objects: Int, from id: OperationID) -> Int {
-        guard let operation = operations[id] else { return 0 }
+        guard let operation = operations[id] else {
+            bug("operation \(id.number) is gone, and its objects are taken")
+            return 0
+        }
         operations[id]?.delivery.take(objects)
         operations[id]?.delivery.blockedSince = nil
         let taken = operation.delivery.outstanding - (operations[id]?.delivery.outstanding ?? 0)

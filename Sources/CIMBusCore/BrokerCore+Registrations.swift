@@ -62,7 +62,7 @@ extension BrokerCore {
         if registry[id]?.terms != terms {
             registry[id]?.terms = terms
             // Another way to start it is worth a try at once.
-            if case .failed = registry[id]?.activation { registry[id]?.activation = .idle }
+            if case .failed = registry[id]?.activation { become(id, .idle) }
         }
         return id
     }

@@ -5,11 +5,11 @@ import CIM
 extension BrokerCore {
     /// The operation has had its end, and its results are kept.
     mutating func keepResults(of id: OperationID) {
-        guard let operation = operations[id] else { return }
-        if let uid = peers[operation.request.client]?.uid {
-            quota.results.charge(uid)
-            operations[id]?.keptFor = uid
+        guard let operation = operations[id], let uid = peers[operation.request.client]?.uid else {
+            return bug("operation \(id.number), or its client, is gone, and its results are kept")
         }
+        quota.results.charge(uid)
+        operations[id]?.keptFor = uid
         // Those that end because of their parent are kept, so that who pulls them learns of it.
         if let parent = operation.parent, operations[parent]?.outcome == nil { operations[parent]?.results.insert(id) }
         operations[id]?.expires = now + limits.retention
@@ -18,7 +18,9 @@ extension BrokerCore {
 
     /// The results of a finished operation go.
     mutating func expire(_ id: OperationID) {
-        guard let operation = operations[id], operation.state == .ended else { return }
+        guard let operation = operations[id], operation.state == .ended else {
+            return bug("operation \(id.number) is gone, or has not ended, and its results go")
+        }
         for pull in operation.pulls { answer(pull, of: id, late: true) }
         discardBuffer(of: id)
         effects.append(.expire(id))

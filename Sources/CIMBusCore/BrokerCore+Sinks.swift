@@ -49,7 +49,7 @@ extension BrokerCore {
             if let call { effects.append(.credit(call, refused)) }
             return
         }
-        guard let leg = legs[sink] else { return }
+        guard let leg = legs[sink] else { return bug("sink \(sink.number) is gone, and is held") }
         legs[sink]?.heard = now
         let flood =
             call == nil
@@ -106,7 +106,10 @@ extension BrokerCore {
             }
             return refused
         }
-        guard let leg = legs[sink] else { return nil }
+        guard let leg = legs[sink] else {
+            bug("sink \(sink.number) is gone, and is held")
+            return nil
+        }
         legs[sink]?.heard = now
         switch status {
         case .complete(let outcome):

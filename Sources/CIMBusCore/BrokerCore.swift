@@ -29,6 +29,8 @@ public struct BrokerCore: Sendable {
     var lastOperation: UInt64 = 0
     var lastSink: UInt64 = 0
     var isShuttingDown = false
+    /// Which steps of the state charts the core has taken; the exhaustive test compares them with the charts.
+    var stepsTaken = StepsTaken()
     /// The moment at which the next event happens. The owner sets it before each event.
     public var now: Microseconds = 0
     /// What the events since ``takeEffects()`` have caused.
@@ -72,7 +74,9 @@ public struct BrokerCore: Sendable {
     /// A peer that spoke for the first time, with the credentials its connection vouches for. Must precede every other event of it.
     public mutating func peerAppeared(_ id: PeerID, uid: UInt32, pid: UInt32?) {
         began(.peerAppeared(id, uid: uid, pid: pid))
-        if peers[id] == nil { peers[id] = Entry(Peer(id: id, uid: uid, pid: pid, heard: now)) }
+        guard peers[id] == nil else { return }
+        peers[id] = Entry(Peer(id: id, uid: uid, pid: pid, heard: now))
+        take(nil, Peer.Liveness.responsive)
     }
 
     /// The peer said something. Every event of a peer implies it.
@@ -86,6 +90,7 @@ public struct BrokerCore: Sendable {
     /// The peer left the bus, or its process ended: it holds nothing any more, at once, on every sink (L6, P3).
     public mutating func peerVanished(_ id: PeerID) {
         began(.peerVanished(id))
+        // The bus and the kernel each tell of an end: the second is late.
         guard let peer = peers[id] else { return }
         peers[id]?.isGone = true
         for operation in peer.operations.sorted(by: >) { abandon(operation) }
@@ -101,12 +106,13 @@ public struct BrokerCore: Sendable {
         for registration in peer.registrations.sorted() { leftLife(registration) }
         for sink in slots.unanswered(by: id) { freeSlot(sink) }
         if let peer = peers[id] {
-            credit.refundReply(peer.reads.unread, uid: peer.uid)
+            refundReply(peer.reads.unread, uid: peer.uid)
             endPing(of: peer)
             forgetReader(peer)
         }
         leaveExhaustedLanes()
         agenda.remove(.peer(id))
+        take(peer.liveness, nil)
         peers[id] = nil
         callWaiting()
         creditReturned(to: peer.uid, by: nil)

@@ -62,8 +62,6 @@ struct CallSlots: Sendable {
     var waiting: Set<PeerID> = []
     var hasNewRoom = false
 
-    func holds(_ sink: SinkID) -> Bool { slots[sink] != nil }
-
     /// Whether no call at all may go out.
     func isFull(_ limits: Limits) -> Bool { counted >= limits.calls + limits.nestedCalls }
 
@@ -124,8 +122,9 @@ struct CallSlots: Sendable {
     }
 
     /// Nobody waits for this call any more.
-    mutating func lose(_ sink: SinkID, _ call: Call) {
-        guard let slot = slots[sink], !slot.isLost else { return }
+    /// - Returns: false when it has no slot, or is lost already.
+    mutating func lose(_ sink: SinkID, _ call: Call) -> Bool {
+        guard let slot = slots[sink], !slot.isLost else { return false }
         uncount(slot)
         if !slot.isCounted { setAsidePerUser[slot.uid] = setAsidePerUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil } }
         slots[sink]?.isCounted = false
@@ -133,6 +132,7 @@ struct CallSlots: Sendable {
         hasNewRoom = true
         lanes[slot.lane]?.lost += 1
         lostPerPeer[slot.peer, default: 0] += 1
+        return true
     }
 
     /// The call holds up no others any more, though somebody waits for it; unless its user has too many such calls.
@@ -158,6 +158,7 @@ struct CallSlots: Sendable {
     }
 
     mutating func opened(_ lane: LaneID) {
+        // Nil: its end was faster.
         lanes[lane]?.isOpen = true
         hasNewRoom = true
     }

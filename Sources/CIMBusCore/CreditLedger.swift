@@ -40,11 +40,14 @@ public struct CreditLedger: Hashable, Sendable {
         total += bytes
     }
 
-    mutating func refund(_ bytes: Int, uid: UInt32) {
-        guard bytes > 0, let used = unread[uid] else { return }
+    /// - Returns: whether so many were charged; else as many come back as were.
+    mutating func refund(_ bytes: Int, uid: UInt32) -> Bool {
+        guard bytes > 0 else { return true }
+        let used = unread(of: uid)
         let returned = min(bytes, used)
         unread[uid] = used == returned ? nil : used - returned
         total -= returned
+        return returned == bytes
     }
 
     /// Bytes already charged will come back only when a ping behind them is answered.
@@ -52,10 +55,13 @@ public struct CreditLedger: Hashable, Sendable {
         if bytes > 0 { replies[uid, default: 0] += bytes }
     }
 
-    mutating func refundReply(_ bytes: Int, uid: UInt32) {
-        guard bytes > 0, let used = replies[uid] else { return }
+    /// - Returns: whether so many were charged and had become replies.
+    mutating func refundReply(_ bytes: Int, uid: UInt32) -> Bool {
+        guard bytes > 0 else { return true }
+        guard let used = replies[uid] else { return false }
         replies[uid] = used <= bytes ? nil : used - bytes
-        refund(bytes, uid: uid)
+        let wasCharged = refund(bytes, uid: uid)
+        return wasCharged && bytes <= used
     }
 }
 

@@ -67,7 +67,11 @@ public struct Progress: Hashable, Sendable, Codable {
 
 /// What happened that an administrator may want to know.
 public struct Note: Hashable, Sendable {
-    public enum Event: String, Hashable, Sendable { case leak, violation, vanished, unresponsive, responsive, startFailed, lostReply }
+    public enum Event: String, Hashable, Sendable {
+        case leak, violation, vanished, unresponsive, responsive, startFailed, lostReply
+        /// The core itself is wrong (``BrokerCore/bug(_:)``).
+        case bug
+    }
     public var event: Event
     public var peer: PeerID?
     /// Its process, and what it served then: it may be gone when this is read.

@@ -2,14 +2,38 @@ import CIM
 
 /// One provider's part of an operation, with the service sink that the provider was given.
 public struct Leg: Sendable {
-    /// Can transition to: queued → called → answered; a leg is gone once it is over (L4).
+    /// How far the call is. A leg is gone once it is over (L4), from each of these.
     enum Call: Hashable, Sendable {
-        /// Waits for a free slot. Can transition to: called.
+        /// Waits for a free slot. Can transition to: called; gone.
         case queued(since: Microseconds)
-        /// The call is out and unanswered; it is itself a reference (L2). Can transition to: answered.
+        /// The call is out and unanswered; it is itself a reference (L2). Can transition to: answered, when it is, or cannot be any more; gone.
         case called
-        /// The provider answered, and holds what its ledger says.
+        /// The provider answered, and holds what its ledger says. Can transition to: gone.
         case answered
+
+        enum Kind: Charted {
+            case queued, called, answered
+
+            var place: Int {
+                switch self {
+                case .queued: 1
+                case .called: 2
+                case .answered: 3
+                }
+            }
+
+            static let chart: Steps<Kind> = [
+                nil: [.queued], .queued: [.called, nil], .called: [.answered, nil], .answered: [nil],
+            ]
+        }
+
+        var kind: Kind {
+            switch self {
+            case .queued: .queued
+            case .called: .called
+            case .answered: .answered
+            }
+        }
     }
 
     public let sink: SinkID
@@ -32,7 +56,6 @@ public struct Leg: Sendable {
 
     /// The provider has its call.
     mutating func wasCalled(at moment: Microseconds) {
-        call = .called
         ledger.call(peer)
         heard = moment
     }

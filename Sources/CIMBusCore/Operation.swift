@@ -98,16 +98,32 @@ public struct Batch: Hashable, Sendable, Codable {
 
 /// One client request, from its admission to its one end (L1).
 public struct Operation: Sendable {
-    /// Can transition to: queued → running → statusSeen → ended, each of them straight to ended.
-    public enum State: String, Hashable, Sendable {
-        /// Waits for a call slot at its provider, or for its provider. Can transition to: running, ended.
+    /// How far it is. Every operation begins queued, and every end passes statusSeen and ended, however short the time; an operation whose client
+    /// leaves is gone from wherever it is.
+    public enum State: String, Hashable, Sendable, Charted {
+        /// Nobody works on it: it waits for a call slot at its provider, or for its provider. Can transition to: running; statusSeen, when it ends
+        /// without a call; gone.
         case queued
-        /// The provider has its call. Can transition to: statusSeen, ended.
+        /// The provider has its call, or its conductor has it. Can transition to: statusSeen; gone.
         case running
-        /// The result is known; references, or objects a slow client has not taken yet, hold the end back (L4). Can transition to: ended.
+        /// The result is known; references, or objects a slow client has not taken yet, may hold the end back (L4). Can transition to: ended; gone.
         case statusSeen = "status-seen"
-        /// The final status is out. A semisynchronous operation stays in this state until its results expire.
+        /// The final status is out. A semisynchronous operation stays in this state until its results expire, any other is gone at once. Can
+        /// transition to: gone.
         case ended
+
+        var place: Int {
+            switch self {
+            case .queued: 1
+            case .running: 2
+            case .statusSeen: 3
+            case .ended: 4
+            }
+        }
+
+        static let chart: Steps<State> = [
+            nil: [.queued], .queued: [.running, .statusSeen, nil], .running: [.statusSeen, nil], .statusSeen: [.ended, nil], .ended: [nil],
+        ]
     }
 
     public let id: OperationID

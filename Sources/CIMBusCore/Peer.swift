@@ -1,6 +1,7 @@
 /// What the core knows about one process on a connection: whose it is, what it holds, what it is owed.
 public struct Peer: Sendable {
-    public enum Liveness: Hashable, Sendable {
+    /// Whether it answers. It can vanish from each of these.
+    public enum Liveness: Hashable, Sendable, Charted {
         /// Can transition to: asked, unresponsive.
         case responsive
         /// Left a call unanswered that nobody waits for any more; asked by a ping, and new calls wait until it says anything. Can transition to:
@@ -8,6 +9,19 @@ public struct Peer: Sendable {
         case asked
         /// Missed a ping. Can transition to: responsive, as soon as it says anything.
         case unresponsive
+
+        var place: Int {
+            switch self {
+            case .responsive: 1
+            case .asked: 2
+            case .unresponsive: 3
+            }
+        }
+
+        static let chart: Steps<Liveness> = [
+            nil: [.responsive], .responsive: [.asked, .unresponsive, nil], .asked: [.responsive, .unresponsive, nil],
+            .unresponsive: [.responsive, nil],
+        ]
     }
 
     public let id: PeerID

@@ -17,10 +17,12 @@ public struct QuotaLedger: Hashable, Sendable {
             total += 1
         }
 
-        mutating func refund(_ uid: UInt32) {
-            guard let count = perUser[uid] else { return }
+        /// - Returns: whether one was charged.
+        mutating func refund(_ uid: UInt32) -> Bool {
+            guard let count = perUser[uid] else { return false }
             perUser[uid] = count == 1 ? nil : count - 1
             total -= 1
+            return true
         }
     }
 

@@ -119,7 +119,7 @@ extension ClientTests {
 
     /// Puts (SEMANTICS C.1).
     @Suite struct PutTests {
-        @Test("R51, R68, R71: a partial put writes the named properties and no others", arguments: Form.allCases)
+        @Test("R51, R71: a partial put writes the named properties and no others", arguments: Form.allCases)
         func partial(form: Form) async throws {
             let store = ThingStore()
             let stage = try await Stage.start(store.provider)

@@ -99,6 +99,43 @@ struct CoreLostReplyTests {
         expectSafe(scene)
     }
 
+    @Test(
+        "W1 L6, L8: a provider dies with calls on two lanes at once, waited for and lost: each ends once, on each lane nothing is left",
+        arguments: [nil, true, false])
+    func deathOnTwoLanes(_ loseLaneBefore: Bool?) throws {
+        var limits = Limits()
+        limits.lostOnOwnLane = 0
+        limits.lostPerLane = 1
+        limits.lanes = 2
+        var scene = Scene(limits)
+        var waited: [OperationID] = []
+        // On each lane one that is waited for, and one that is lost, so that the lane takes no more, and is not left.
+        for number: UInt64 in 1...2 {
+            waited.append(try scene.open(.semisync))
+            scene.openLane(LaneID(number))
+            let lost = try scene.open(.semisync)
+            #expect(scene.core.lane(of: scene.sink(of: lost)) == LaneID(number))
+            scene.cancel(lost)
+            scene.pong(Scene.provider)
+        }
+        #expect(scene.core.lanes(of: Scene.provider) == [LaneID(1), LaneID(2)])
+        if loseLaneBefore == true {
+            scene.loseLane(LaneID(1))
+            #expect(scene.witness.ends[waited[0]]?.explanation?.reason == .badAnswer)
+            #expect(scene.core.lanes(of: Scene.provider) == [LaneID(2)])
+        }
+        scene.vanish(Scene.provider)
+        for id in waited.dropFirst(loseLaneBefore == true ? 1 : 0) {
+            #expect(scene.witness.ends[id]?.explanation?.reason == .providerVanished)
+        }
+        if loseLaneBefore == false { scene.loseLane(LaneID(1)) }
+        #expect(scene.core.slots.slots.isEmpty)
+        #expect(scene.core.slots.lanes.values.allSatisfy { $0.unanswered == 0 && $0.lost == 0 })
+        #expect(scene.core.lanes(of: Scene.provider) == [])
+        #expect(scene.witness.ends.count == 4)
+        expectSafe(scene)
+    }
+
     @Test("W1 L8: what is lost at one provider costs another's slots nothing, though the broker's own connection is full of lost calls")
     func others() throws {
         var limits = Limits()

@@ -51,6 +51,7 @@ struct Scene {
         if core.define(namespace: "root/cimv2", name: "Provider", user: user, uid: 0, terms: terms) == nil {
             witness.faults.append("it was not defined")
         }
+        saw()
     }
 
     mutating func expect() {
@@ -73,6 +74,16 @@ struct Scene {
         } catch {
             witness.faults.append("it was not unregistered")
         }
+        saw()
+    }
+
+    mutating func suspend() {
+        core.suspend(registration)
+        saw()
+    }
+
+    mutating func resume() {
+        core.resume(registration)
         saw()
     }
 
@@ -105,10 +116,14 @@ struct Scene {
         let request = Request(
             client: client, kind: kind, form: form, target: .provider(target ?? registration), wantsProgress: progress, timeout: timeout,
             parent: parent)
+        return try begin(request)
+    }
+
+    private mutating func begin(_ request: Request) throws(Refusal) -> OperationID {
+        defer { saw() }
         let id = try core.begin(request)
         witness.open.insert(id)
-        if form == .semisync { witness.semisync.insert(id) }
-        saw()
+        if request.form == .semisync { witness.semisync.insert(id) }
         return id
     }
 
@@ -118,18 +133,13 @@ struct Scene {
     mutating func conduct(
         _ form: Request.Form = .async(sink: Scene.path), _ kind: Request.Kind = .createInstanceEnum, timeout: Microseconds? = nil
     ) throws(Refusal) -> OperationID {
-        let request = Request(client: Self.client, kind: kind, form: form, target: .conducted, timeout: timeout)
-        let id = try core.begin(request)
-        witness.open.insert(id)
-        if form == .semisync { witness.semisync.insert(id) }
-        saw()
-        return id
+        try begin(Request(client: Self.client, kind: kind, form: form, target: .conducted, timeout: timeout))
     }
 
     mutating func part(of whole: OperationID) throws(Refusal) -> OperationID {
+        defer { saw() }
         let id = try core.beginPart(of: whole, kind: .createInstanceEnum, target: .provider(registration))
         witness.open.insert(id)
-        saw()
         return id
     }
 
@@ -168,9 +178,9 @@ struct Scene {
 
     mutating func pull(_ id: OperationID, _ kind: BrokerCore.PullKind, timeout: Int32 = -1) throws(Refusal) {
         let call = CallID(number())
+        defer { saw() }
         try core.pull(id, by: Self.client, kind, timeout: timeout, call: call)
         witness.pulls.insert(call)
-        saw()
     }
 
     // MARK: - The provider

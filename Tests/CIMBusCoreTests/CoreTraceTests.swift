@@ -57,4 +57,57 @@ struct CoreTraceTests {
         #expect(replayed.openOperations == scene.core.openOperations)
         #expect(scene.core.takeTrace().isEmpty)
     }
+
+    @Test("section 2: suspend, resume and define happen at the moment that was set, and the trace says when")
+    func momentsOfAdministration() throws {
+        var scene = Scene()
+        scene.core.trace = []
+        let events: [(inout Scene) -> Void] = [
+            { $0.suspend() }, { $0.resume() }, { $0.define(busName: "org.example.Provider") },
+        ]
+        for (second, event) in events.enumerated() {
+            scene.now = .seconds(10 + Microseconds(second))
+            event(&scene)
+        }
+        let traced = scene.core.takeTrace()
+        #expect(traced.map(\.at) == [.seconds(10), .seconds(11), .seconds(12)])
+        #expect(
+            traced.map(\.event) == [
+                .suspend(scene.registration), .resume(scene.registration),
+                .define(namespace: "root/cimv2", name: "Provider", user: nil, uid: 0, .init(busName: "org.example.Provider")),
+            ])
+        // What the core does next is dated from there, too: the replay of an event moves the clock.
+        var replayed = Scene().core
+        for event in traced { replayed.replay(event) }
+        #expect(replayed.now == .seconds(12))
+        expectSafe(scene)
+    }
+
+    @Test("A.5, section 2: what a refused call has caused is taken with it, and replays with it: nothing is left for another event")
+    func refusedCallsEffects() throws {
+        var scene = Scene(Model.tightLimits)
+        scene.core.trace = []
+        var replayed = Scene(Model.tightLimits).core
+        var effects: [[Effect]] = []
+        func note() { effects.append(scene.effects) }
+        // A call that nobody waits for any more: the provider is asked, and others wait until it says anything.
+        let first = try scene.open(.async(sink: "/a"))
+        note()
+        scene.cancel(first)
+        note()
+        let second = try scene.open(.async(sink: "/b"))
+        note()
+        #expect(scene.witness.calls == [SinkID(1)])
+        // It says something that is refused; that it said it lets the call go.
+        #expect(throws: Refusal.self) { _ = try scene.open(.async(sink: "/"), by: Scene.provider) }
+        note()
+        #expect(scene.effects == [.call(scene.sink(of: second))])
+        #expect(scene.core.effects.isEmpty)
+        #expect(scene.core.takeEffects() == [])
+
+        let traced = scene.core.takeTrace()
+        #expect(traced.count == effects.count)
+        for (event, expected) in zip(traced, effects) { #expect(replayed.replay(event) == expected, "\(event)") }
+        expectSafe(scene)
+    }
 }

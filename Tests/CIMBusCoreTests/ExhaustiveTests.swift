@@ -50,6 +50,30 @@ struct ExhaustiveTests {
         #expect(search.reached >= 7)
     }
 
+    @Test(
+        "State charts: every step that is taken is on its chart, and every step on a chart is taken, by operations, calls, peers, activations"
+    )
+    func everyStep() {
+        // That each step is on its chart, the core compares, and the witness hears of: in this search and in those above.
+        var calls = Search(
+            model: Model(
+                name: "steps", limits: Model.tightLimits, depth: 5, forms: [.async(sink: ""), .semisync], operations: 2, references: 1,
+                objects: 1, fewer: true, opening: 5))
+        calls.looksForEnds = false
+        var starts = Search(
+            model: Model(
+                name: "steps of activations", limits: Model.tightLimits, depth: 5, forms: [.semisync], activated: true, references: 1,
+                objects: 0, fewer: true, opening: 5))
+        starts.looksForEnds = false
+        print("state charts: \(calls.run()) and \(starts.run()) states")
+        #expect(calls.fault == nil)
+        #expect(starts.fault == nil)
+        #expect(calls.steps.operations.all == Operation.State.chart.all)
+        #expect(calls.steps.calls.all == Leg.Call.Kind.chart.all)
+        #expect(calls.steps.liveness.all == Peer.Liveness.chart.all)
+        #expect(starts.steps.activations.all == Activation.Kind.chart.all)
+    }
+
     /// One call at a time, and each that is lost needs another lane than the one before.
     static var losing: Limits {
         var limits = inLine
@@ -89,6 +113,10 @@ struct Search {
     /// States from which silence is known to end everything, and within how many moments.
     var ending: [Bool: [Fingerprint: Int]] = [false: [:], true: [:]]
     var transitions = 0
+    /// Whether it lets all providers die, and time pass, in each state.
+    var looksForEnds = true
+    /// The steps of the state charts that were taken.
+    var steps = BrokerCore.StepsTaken()
     var reached = 0
     var longest = 0
     var fault: String?
@@ -122,9 +150,14 @@ struct Search {
             var scene = node.scene
             model.apply(event, to: &scene)
             transitions += 1
+            steps.formUnion(scene.core.stepsTaken)
             let path = node.path + [event]
             if let wrong = scene.witness.faults.first { return fail(wrong, path) }
             guard seen.insert(Fingerprint(of: scene)).inserted else { continue }
+            if !looksForEnds {
+                next.append(Node(scene: scene, path: path))
+                continue
+            }
             if !endsByDeath(scene) { return fail("L6: all providers died, and an operation goes on", path) }
             for answering in [false, true] {
                 guard let moments = endsBySilence(scene, answering: answering) else {

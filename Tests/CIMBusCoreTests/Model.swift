@@ -32,6 +32,7 @@ enum ModelEvent: Hashable {
     case expect
     case expectationFailed
     case startFailed
+    case initializationFailed
     case unregister
     case advance
     case openLane(LaneID)
@@ -41,7 +42,7 @@ enum ModelEvent: Hashable {
     var isClosing: Bool {
         switch self {
         case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude,
-            .register, .startFailed, .expectationFailed, .openLane, .loseLane:
+            .register, .startFailed, .initializationFailed, .expectationFailed, .openLane, .loseLane:
             true
         case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer,
             .expect,
@@ -167,7 +168,7 @@ struct Model {
             }
             switch registration.activation {
             case .starting: events.append(.startFailed)
-            case .expected: events.append(.expectationFailed)
+            case .expected: events += [.expectationFailed, .initializationFailed]
             case .idle where registration.peer == nil: events.append(.expect)
             case .idle, .failed: break
             }
@@ -235,6 +236,7 @@ struct Model {
         case .expect: scene.expect()
         case .expectationFailed: scene.expectationFailed()
         case .startFailed: scene.startFailed()
+        case .initializationFailed: scene.startFailed("no licence", reason: .initializationFailed)
         case .unregister: scene.unregister()
         case .advance: scene.advance()
         case .openLane(let lane): scene.openLane(lane)

@@ -78,7 +78,9 @@ struct Witness {
             if gone.contains(peer) { faults.append("a missed ping of peer \(peer.number), which is gone") }
         case .start(let id):
             if starting.contains(id) { faults.append("G.3: registration \(id.number) is started twice at once") }
-        case .conduct, .cancelCall, .registrationChanged, .note: break
+        case .note(let note):
+            if note.event == .bug { faults.append("a bug: \(note.text)") }
+        case .conduct, .cancelCall, .registrationChanged: break
         }
     }
 

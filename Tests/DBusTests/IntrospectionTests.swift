@@ -1,4 +1,3 @@
-import CIMBusTestKit
 import DBus
 import Testing
 

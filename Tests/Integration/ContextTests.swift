@@ -74,7 +74,7 @@ extension Integration {
         }
 
         @Test(
-            "R45 R74 R75 R76: a provider's refusal of a flag, a property or a partial put is the client's result, as it is",
+            "R45 R75 R76: a provider's refusal of a flag, a property or a partial put is the client's result, as it is",
             arguments: CallForm.allCases)
         func refusals(form: CallForm) async throws {
             let scene = try await Scene.start()

@@ -7,7 +7,7 @@ import Testing
 extension Integration {
     /// The five operations in their three forms (SEMANTICS A.1; DESIGN section 3, Services).
     @Suite struct FormsTests {
-        @Test("R41 R84 R88 R103 R112 R116 R119: every operation in every form", arguments: CallForm.allCases)
+        @Test("R41 R84 R103 R112 R116 R119: every operation in every form", arguments: CallForm.allCases)
         func everyOperation(form: CallForm) async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -36,7 +36,7 @@ extension Integration {
         }
 
         @Test(
-            "R77 R78: objects first, then one final status",
+            "R77: objects first, then one final status",
             arguments: [RawOperation.enumerate("Test_Thing"), .get(thing("thing0"))])
         func order(operation: RawOperation) async throws {
             let scene = try await Scene.start()

@@ -6,7 +6,7 @@ import Testing
 
 /// Processes as instances: the sample at a real broker, and real processes that are read, made nicer, signalled and deleted.
 extension BusTests {
-    @Test("R14, R30: a process that was just started is among those enumerated, whole: its keys, its parent, its types")
+    @Test("a process that was just started is among those enumerated, whole: its keys, its parent, its types")
     func processIsRead() async throws {
         let scene = try await Scene.start()
         let provider = try await start("UnixProcessProvider", on: scene)

@@ -116,7 +116,7 @@ import Testing
 
     // MARK: - A method
 
-    @Test("R103, R105, R110 to R116: Echo's out parameters come in one Indicate, before the one final status")
+    @Test("R103, R105, R110 to R114, R116: Echo's out parameters come in one Indicate, before the one final status")
     func echo() async throws {
         let scene = try await Scene.start()
         let provider = try await start("FrameworkSample", "echo", on: scene)

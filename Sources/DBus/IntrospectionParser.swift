@@ -1,5 +1,3 @@
-import DBus
-
 /// Why a text is no introspection document.
 public struct IntrospectionError: Error, Hashable, Sendable, CustomStringConvertible {
     public let reason: String
@@ -9,8 +7,6 @@ public struct IntrospectionError: Error, Hashable, Sendable, CustomStringConvert
     public var description: String { "malformed introspection data, line \(line): \(reason)" }
 }
 
-/// The tests alone read what others introspect: the product writes introspection documents and reads none. Once it does (adopted services of
-/// D-Bus), this belongs to `DBus`, beside the writer.
 extension ObjectDescription {
     /// Reads an introspection document. Elements it does not know (documentation, extensions) are passed over with what is in them.
     ///
@@ -21,7 +17,8 @@ extension ObjectDescription {
         guard root.name == "node" else {
             throw IntrospectionError(reason: "the root element is <\(root.name)>, not <node>", line: root.line)
         }
-        self.init(interfaces: [])
+        interfaces = []
+        children = []
         for element in root.children {
             switch element.name {
             case "interface": interfaces.append(try InterfaceDescription(element))

@@ -99,11 +99,9 @@ struct MarkupParser {
         guard current == UInt8(ascii: "<") else { throw fault("an element is missing") }
     }
 
-    private static func isAlphanumeric(_ byte: UInt8) -> Bool { byte &- 0x30 < 10 || (byte | 0x20) &- 0x61 < 26 }
-
     private mutating func name() throws(IntrospectionError) -> String {
         let start = at
-        while let byte = current, Self.isAlphanumeric(byte) || byte >= 0x80 || "_:.-".utf8.contains(byte) { at += 1 }
+        while let byte = current, NameGrammar.isAlphanumeric(byte) || byte >= 0x80 || "_:.-".utf8.contains(byte) { at += 1 }
         guard at > start else { throw fault("a name is missing") }
         return String(decoding: bytes[start..<at], as: UTF8.self)
     }
