@@ -102,4 +102,39 @@ struct VerbatimTests {
         let reader = [UInt8](repeating: 0, count: 4).withUnsafeBytes { BodyReader(copying: $0, bigEndian: 1.bigEndian != 1) }
         #expect(layout.rangesIfVerbatim(reader) == nil)
     }
+
+    @Test(
+        "W3: the keys of an object that lies as its class says are told where they lie; all else is left to the closer look",
+        arguments: [
+            ("T_Two.A=\"x\",B=\"y z\"", true), ("T_Two.A=\"X\",B=\"Y Z\"", true), ("T_Two.A=\"x\",B=\"y\"", false),
+            ("T_Two.A=\"x\",B=\"y zz\"", false), ("T_Two.A=\"xx\",B=\"y z\"", false), ("T_Two.A=\"x\"", false), ("T_Two=@", false),
+            ("T_Two.B=\"y z\",A=\"x\"", false), ("T_Two.A=\"x\",C=\"y z\"", false), ("T_Two.A=1,B=\"y z\"", false), ("T_Two", false),
+        ])
+    func evidentKeys(path: String, expected: Bool) throws {
+        let schema = try Schema(
+            "class T_Two { uint32 Before; [key] string A; uint64 Between; string Also; [key] string B; string After; };")
+        let layout = try #require(schema.layout("T_Two"))
+        let path = try CIMObjectPath(parsing: path)
+        func isEvident(_ object: Entries) throws -> Bool {
+            let reader = try body(objects([object]))
+            let ranges = try #require(layout.rangesIfVerbatim(reader))
+            let isEvident = layout.evidentlyHasKeys(of: path, at: ranges[0], in: reader)
+            if isEvident {
+                var row = ObjectRow(layout, in: reader)
+                let isRead = row.read(ranges[0])
+                #expect(isRead && row.keys(otherThan: path, needsAll: true) { schema.layout($0) } == nil)
+            }
+            return isEvident
+        }
+        let keys: Entries = [("__CLASS", .string("T_Two")), ("A", .string("x")), ("B", .string("y z"))]
+        let full: Entries = [
+            ("__CLASS", .string("T_Two")), ("Before", .uint32(1)), ("A", .string("x")), ("Between", .uint64(2)), ("Also", .string("y z")),
+            ("B", .string("y z")), ("After", .string("x")),
+        ]
+        #expect(try isEvident(keys) == expected)
+        #expect(try isEvident(full) == expected)
+        // A key that is NULL is not evidently the same.
+        #expect(try !isEvident(Array(keys.dropLast())))
+        #expect(try !isEvident(full.filter { $0.0 != "A" }))
+    }
 }
