@@ -296,7 +296,7 @@ struct ResolverTests {
         for (object, status) in [
             (CIMInstance(className: "", ["Name": "x"]), WBEMStatus.invalidObject),
             (CIMInstance(className: "Test_Alone", ["Name": "x", "Size": .uint32(1)]), .invalidProperty),
-            (CIMInstance(className: "Test_Stored", ["Name": .uint32(1), "Note": .array(.uint8, [])]), .typeMismatch),
+            (CIMInstance(className: "Test_Stored", ["Name": .uint32(1), "Note": .array(of: .uint8, [])]), .typeMismatch),
         ] {
             #expect(try ground.resolve(.putInstance, object: object, by: 0).refused?.status == status)
         }
