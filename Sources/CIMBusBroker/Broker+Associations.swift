@@ -16,7 +16,7 @@ struct AssociationWork: Sendable {
     let shares: [Share]
 }
 
-/// ASSOCIATORS OF and REFERENCES OF (SEMANTICS I.4).
+/// ASSOCIATORS OF and REFERENCES OF (Semantics I.4).
 extension Broker {
     /// How many sources of associations are asked at once, and how many objects each of them then gets at once.
     private static let openSources = 4

@@ -103,7 +103,7 @@ extension Broker {
     // MARK: - Several things at once
 
     /// Does the same with each element, so many at once; the first that fails ends it, and everything that is open of the operation
-    /// (SEMANTICS C.4).
+    /// (Semantics C.4).
     func each<Element: Sendable>(
         of elements: [Element], atMost limit: Int = .max, for id: OperationID,
         _ body: @escaping @Sendable (isolated Broker, Element) async throws(CIMError) -> Void
@@ -204,7 +204,7 @@ extension Broker {
         }
     }
 
-    /// A part's success with a status of its own, such as PARTIAL_RESULTS (SEMANTICS C.4).
+    /// A part's success with a status of its own, such as PARTIAL_RESULTS (Semantics C.4).
     func note(_ status: WBEMStatus, _ object: CIMInstance?, of part: OperationID) {
         guard status != .noError, records[part]?.speaksForWhole == true, let whole = inboxes[part]?.whole, records[whole]?.remark == nil
         else { return }

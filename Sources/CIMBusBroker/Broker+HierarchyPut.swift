@@ -3,7 +3,7 @@ import CIMBusCore
 import CIMBusWire
 import DBus
 
-/// A put of an instance whose class and ancestors several providers serve (SEMANTICS C.1).
+/// A put of an instance whose class and ancestors several providers serve (Semantics C.1).
 extension Broker {
     /// Every provider of the line, from the top down; the first failure stops it and is the result, with its class named (C.1, R62 to R65).
     /// What those above have written stays written. The key is the topmost provider's to say (R66).

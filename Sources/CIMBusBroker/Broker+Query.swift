@@ -10,14 +10,14 @@ struct QueryShare: Sendable {
     let step: QueryPlan.Step
 }
 
-/// Queries whose sources the broker asks itself (SEMANTICS I).
+/// Queries whose sources the broker asks itself (Semantics I).
 extension Broker {
     /// Asks all sources at once.
     func query(_ shares: [QueryShare], for id: OperationID) async throws(CIMError) {
         try await each(of: shares, for: id) { broker, share throws(CIMError) in try await broker.query(share, for: id) }
     }
 
-    /// Asks one source, in another way while it says that it cannot do this one (SEMANTICS I.7).
+    /// Asks one source, in another way while it says that it cannot do this one (Semantics I.7).
     private func query(_ share: QueryShare, for id: OperationID) async throws(CIMError) {
         if case .failure(let outcome, _) = share.source { throw Self.failure(outcome) }
         var hasBegun = false
@@ -138,6 +138,6 @@ extension Broker {
 }
 
 extension CIMError {
-    /// Whether a provider says that it does not do this: another way may work (SEMANTICS I.7).
+    /// Whether a provider says that it does not do this: another way may work (Semantics I.7).
     var isIncapability: Bool { status == .providerNotCapable || status == .notSupported }
 }
