@@ -34,9 +34,10 @@ extension Integration {
         func unwritten(form: CallForm) async throws {
             let scene = try await Scene.start()
             let faulty = try await FaultyProcess.start(on: scene.bus)
-            let result = try await run("write 60000000", form, in: scene)
+            // More than an arena of malloc has address space for in reserve (64 MiB), and less than the largest message (128 MiB).
+            let result = try await run("write 120000000", form, in: scene)
             #expect(result.status == .outOfMemory, "\(result.message)")
-            try await faulty.wait(for: "step write 60000000 -> error org.freedesktop.DBus.Error.NoMemory")
+            try await faulty.wait(for: "step write 120000000 -> error org.freedesktop.DBus.Error.NoMemory")
             try await expectQuiet(scene, next: .enumerate("Faulty_Thing"))
         }
 
