@@ -59,6 +59,47 @@ struct JoinedTests {
         #expect(scene.witness.faults == [])
     }
 
+    @Test("C.1, L1: a part that is asked already, or was not asked for, is refused")
+    func twice() throws {
+        var scene = Scene()
+        let whole = try put(2, &scene)
+        scene.ask(whole, 0)
+        for index in [0, 1] {
+            #expect(throws: Refusal.self) {
+                try scene.core.beginPart(of: whole, index: index, kind: .putInstance, target: .provider(scene.registration))
+            }
+        }
+        scene.core.partEnded(whole, 0, Outcome(.noError))
+        scene.saw()
+        #expect(scene.witness.ends[whole] == nil && scene.unasked.isEmpty)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("C.2: the status objects of parts that decide nothing, and the second remark, are nobody's")
+    func objects() throws {
+        var scene = Scene()
+        let model = DeleteModel(decides: [true, false, true, true], stored: .no)
+        let whole = try scene.join(model, as: .delete(model.rules), .semisync, .deleteInstance)
+        scene.end(whole, 0, .notFound)
+        scene.end(whole, 1, .accessDenied)
+        scene.end(whole, 2, .sPartialResults)
+        scene.end(whole, 3, .sPartialResults)
+        #expect(scene.witness.ends[whole]?.status == .sPartialResults)
+        #expect(scene.witness.payloads.isEmpty)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("L9: a cancelled whole leaves nothing of what its parts said")
+    func cancelledObjects() throws {
+        var scene = Scene()
+        let whole = try put(2, &scene, .semisync)
+        scene.end(whole, 0, .sPartialResults)
+        #expect(scene.witness.payloads.count == 1)
+        scene.cancel(whole)
+        #expect(scene.witness.payloads.isEmpty)
+        #expect(scene.witness.faults == [])
+    }
+
     @Test("C.4: the first failure of a fan-out ends the whole and every other part, whose providers are told")
     func firstFailure() throws {
         var scene = Scene()
@@ -72,6 +113,24 @@ struct JoinedTests {
         #expect(!scene.core.legs.keys.contains(second))
         #expect(scene.core.openOperations == 0)
         #expect(scene.witness.faults == [])
+    }
+
+    @Test("I.7: a source that handed out something and then says that it cannot do this ends the whole; else it is asked in another way")
+    func anotherWay() throws {
+        for handsOut in [true, false] {
+            var scene = Scene()
+            let model = FanOutModel(parts: [.init(ways: [[], []])], width: 1)
+            let whole = try scene.join(model, as: .fanOut(model.rules))
+            scene.ask(whole, 0)
+            let sink = sinks(of: scene)[0]
+            scene.answer(sink, keeping: 1)
+            if handsOut { scene.indicate(sink) }
+            scene.setStatus(sink, .providerNotCapable)
+            scene.release(sink)
+            #expect(scene.witness.ends[whole]?.status == (handsOut ? .providerNotCapable : nil))
+            #expect(scene.unasked.map(\.index) == (handsOut ? [] : [0]))
+            #expect(scene.witness.faults == [])
+        }
     }
 
     @Test("L13: a part ends when what it handed out is on its way; a client that takes nothing holds the next one up")
