@@ -34,7 +34,7 @@ extension CIMClass {
         guard CIMName.isValidIdentifier(name) else { throw CIMError(.invalidClass, "'\(name)' is not a \(what)") }
     }
 
-    /// Throws unless the keys of the resolved class are ones it may have (SEMANTICS C.1.2, H.5).
+    /// Throws unless the keys of the resolved class are ones it may have (Semantics C.1.2, H.5).
     func checkKeys(parent: CIMClass?) throws(CIMError) {
         for property in properties {
             guard let key = property.qualifier(named: "key") else { continue }

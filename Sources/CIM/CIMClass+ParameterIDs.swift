@@ -1,5 +1,5 @@
 extension CIMClass {
-    /// Throws unless the `ID` qualifiers of each method's parameters number all of them, from 0 on without a gap (SEMANTICS C.5). A method
+    /// Throws unless the `ID` qualifiers of each method's parameters number all of them, from 0 on without a gap (Semantics C.5). A method
     /// whose parameters have none is fine: their order is that of the declaration.
     ///
     /// - Throws: MissingParameterID; InvalidParameterID for what is no number from 0 on; NonconsecutiveParameterIDs, for one that is there

@@ -14,7 +14,7 @@ extension CIMClass {
     ///
     /// Qualifiers with the flavor ToSubclass are inherited, marked `originPropagated`; so are, whatever their flavor, those that make the
     /// feature what it is (`key`, `SubType`, `association`, …). The same holds for the qualifiers of parameters. A method that is not declared
-    /// again is inherited with its implementation (SEMANTICS C.5). A string that overrides an embedded object is one, too, by the qualifier
+    /// again is inherited with its implementation (Semantics C.5). A string that overrides an embedded object is one, too, by the qualifier
     /// that it inherits. Declared features get this class as their origin. Resolving a resolved class changes nothing.
     public func resolved(with superclass: CIMClass?) throws(CIMError) -> CIMClass {
         var result = self

@@ -62,7 +62,7 @@ extension CIMClass {
     /// The topmost ancestor, or the class itself. Complete only once resolved.
     public var dynasty: String { derivation.last ?? superclass ?? name }
 
-    /// Whether `ancestor` is a proper ancestor: a class is not derived from itself (SEMANTICS E.1).
+    /// Whether `ancestor` is a proper ancestor: a class is not derived from itself (Semantics E.1).
     public func isDerived(from ancestor: String) -> Bool {
         if let superclass, CIMName.equal(superclass, ancestor) { return true }
         return derivation.contains { CIMName.equal($0, ancestor) }

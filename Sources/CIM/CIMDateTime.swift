@@ -1,4 +1,4 @@
-/// A point in time with its offset from UTC, or an interval: CIM's 25 characters as numbers (SEMANTICS H.3).
+/// A point in time with its offset from UTC, or an interval: CIM's 25 characters as numbers (Semantics H.3).
 ///
 /// Equality is character for character. A field of a timestamp may be a wildcard; an interval has none.
 ///

@@ -11,7 +11,7 @@ public struct CIMError: Error, Sendable {
     /// What failed, where, and what to do.
     public var message: String
 
-    /// An `__ExtendedStatus`, when the failing side gave one (SEMANTICS B.3.1).
+    /// An `__ExtendedStatus`, when the failing side gave one (Semantics B.3.1).
     public var extendedStatus: CIMInstance?
 
     /// The error this one is built on.

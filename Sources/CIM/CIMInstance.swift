@@ -1,9 +1,9 @@
 /// An instance: the name of its class and its property values, in order.
 ///
 /// Nothing is hashed: a lookup walks the few properties and compares bytes. The instance does not know its class; whoever has it
-/// checks types and fills in what is absent (DESIGN 3, Objects: an absent property is NULL).
+/// checks types and fills in what is absent (Design 3, Objects: an absent property is NULL).
 public struct CIMInstance: Sendable {
-    /// How deep objects may hold objects (DESIGN 3, Objects).
+    /// How deep objects may hold objects (Design 3, Objects).
     public static let maximumNesting = 16
 
     /// A property value.

@@ -18,7 +18,7 @@ public struct CIMParameter: Hashable, Sendable {
     public var isOptional: Bool { qualifiers.isTrue("optional") }
 }
 
-/// The declaration of a method in a class (SEMANTICS C.5).
+/// The declaration of a method in a class (Semantics C.5).
 public struct CIMMethod: Hashable, Sendable {
     public var name: String
 

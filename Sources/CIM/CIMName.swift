@@ -75,7 +75,7 @@ extension CIMName {
         return text.utf8.allSatisfy(isIdentifierByte)
     }
 
-    /// Whether `text` starts with `__`, as no class or property of a user may (SEMANTICS H.4).
+    /// Whether `text` starts with `__`, as no class or property of a user may (Semantics H.4).
     public static func isSystemName(_ text: String) -> Bool { text.utf8.starts(with: [0x5F, 0x5F]) }
 
     package static func isIdentifierStart(_ byte: UInt8) -> Bool { fold(byte) &- 0x61 < 26 || byte == 0x5F || byte >= 0x80 }

@@ -116,7 +116,7 @@ extension CIMObjectPath {
     }
 
     /// Whether a property or parameter declared `className REF` may hold the path: that of an instance of the class, or of one below it
-    /// (SEMANTICS C.5), with the keys of its class. What lies in another namespace or on another machine cannot be told, nor what a class is that is not there.
+    /// (Semantics C.5), with the keys of its class. What lies in another namespace or on another machine cannot be told, nor what a class is that is not there.
     public func fitsReference(to className: String, in location: CIMLocation, classes: ClassFinder) -> Bool {
         guard location.contains(self), classes(className, location.namespace) != nil else { return true }
         guard !isClassPath, let declaration = classes(self.className, location.namespace), declaration.isSameOrDerived(from: className)

@@ -1,5 +1,5 @@
 extension CIMObjectPath {
-    /// Reads a path of the grammar in SEMANTICS H.1.
+    /// Reads a path of the grammar in Semantics H.1.
     ///
     /// - Throws: an error that says where and what was expected: text longer than 8192 characters, paths nested deeper than 16,
     ///   white space, a character below U+0020, a number beyond 64 bits, a key given twice, anything outside the grammar. A namespace

@@ -1,4 +1,4 @@
-/// The path of a class or an instance (SEMANTICS H.1).
+/// The path of a class or an instance (Semantics H.1).
 ///
 /// Paths compare without regard to case, key values included, and without regard to key order. A path without a server is on the local one,
 /// ".".

@@ -1,4 +1,4 @@
-/// How a qualifier travels and whether it may be overridden (SEMANTICS H.5).
+/// How a qualifier travels and whether it may be overridden (Semantics H.5).
 public struct CIMFlavor: OptionSet, Hashable, Sendable {
     public let rawValue: UInt32
     public init(rawValue: UInt32) { self.rawValue = rawValue }

@@ -1,4 +1,4 @@
-/// A CIM type, with the number it has in the headers (SEMANTICS H.2).
+/// A CIM type, with the number it has in the headers (Semantics H.2).
 public enum CIMType: UInt16, Sendable, Hashable, CaseIterable {
     case sint16 = 2
     case sint32 = 3
@@ -59,6 +59,6 @@ public enum CIMType: UInt16, Sendable, Hashable, CaseIterable {
 
     public var isReal: Bool { self == .real32 || self == .real64 }
 
-    /// Whether a key may have this type: not a real, not an embedded object (SEMANTICS C.1.2).
+    /// Whether a key may have this type: not a real, not an embedded object (Semantics C.1.2).
     public var canBeKey: Bool { !isReal && self != .object }
 }

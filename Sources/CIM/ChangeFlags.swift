@@ -1,4 +1,4 @@
-/// How a put treats what is there already (SEMANTICS A.2.2, WBEM_CHANGE_FLAG_TYPE, with its numbers). The empty set is CREATE_OR_UPDATE,
+/// How a put treats what is there already (Semantics A.2.2, WBEM_CHANGE_FLAG_TYPE, with its numbers). The empty set is CREATE_OR_UPDATE,
 /// compatible.
 public struct ChangeFlags: OptionSet, Hashable, Sendable {
     public let rawValue: Int32

@@ -13,7 +13,7 @@ public struct ObjectPathError: Error, Hashable, Sendable, CustomStringConvertibl
         self.message = message
     }
 
-    /// The status an operation with such a path ends with (SEMANTICS A.5).
+    /// The status an operation with such a path ends with (Semantics A.5).
     public var status: WBEMStatus { .invalidObjectPath }
 
     public var description: String { offset.map { "object path, byte \($0): \(message)" } ?? "object path: \(message)" }

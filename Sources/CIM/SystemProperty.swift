@@ -1,4 +1,4 @@
-/// WMI's system properties (SEMANTICS H.4): what an object says of its class and its place, beside what its class declares.
+/// WMI's system properties (Semantics H.4): what an object says of its class and its place, beside what its class declares.
 public enum SystemProperty: String, CaseIterable, Hashable, Sendable {
     case genus = "__GENUS"
     case className = "__CLASS"

@@ -1,4 +1,4 @@
-/// The errors, with those of events and providers (SEMANTICS G.2), in the order of their numbers.
+/// The errors, with those of events and providers (Semantics G.2), in the order of their numbers.
 extension WBEMStatus {
     /// WBEM_E_FAILED: General failure.
     public static let failed = WBEMStatus(rawValue: 0x80041001)

@@ -1,4 +1,4 @@
-/// What a MOF compiler reports (SEMANTICS G.2, header order).
+/// What a MOF compiler reports (Semantics G.2, header order).
 extension WBEMStatus {
     /// WBEMMOF_E_EXPECTED_QUALIFIER_NAME: MOF: expected qualifier name.
     public static let mofExpectedQualifierName = WBEMStatus(rawValue: 0x80044001)

@@ -1,4 +1,4 @@
-/// The success codes (SEMANTICS G.2): sign bit clear, never a failure.
+/// The success codes (Semantics G.2): sign bit clear, never a failure.
 extension WBEMStatus {
     /// WBEM_S_NO_ERROR: Success (same value).
     public static let noError = WBEMStatus(rawValue: 0x00000000)

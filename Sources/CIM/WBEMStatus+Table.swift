@@ -1,4 +1,4 @@
-/// Every status that has a name: the name in the headers, and the meaning in one line (SEMANTICS G.2).
+/// Every status that has a name: the name in the headers, and the meaning in one line (Semantics G.2).
 enum WBEMStatusTable {
     struct Row: Sendable {
         let name: String

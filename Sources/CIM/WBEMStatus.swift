@@ -1,4 +1,4 @@
-/// The outcome of an operation: a WMI status code, a number with a sign bit for failure (SEMANTICS G.1).
+/// The outcome of an operation: a WMI status code, a number with a sign bit for failure (Semantics G.1).
 ///
 /// A status is data: a code nobody here has a name for is carried and forwarded unchanged.
 public struct WBEMStatus: RawRepresentable, Hashable, Sendable, Codable, Error {

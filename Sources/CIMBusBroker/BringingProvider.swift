@@ -2,7 +2,7 @@ import CIM
 import CIMBusCore
 import CIMRepository
 
-/// A provider that brings MOF with its registration: what it may bring, and what else its text means (DESIGN section 3).
+/// A provider that brings MOF with its registration: what it may bring, and what else its text means (Design 3).
 ///
 /// It decides over the schema that it is given, so that it can decide again when the changes are made.
 struct BringingProvider: Sendable {
@@ -85,7 +85,7 @@ struct BringingProvider: Sendable {
 
     // MARK: - What else it brings
 
-    /// DESIGN section 3: a MOF without registration instances implies them, with every Supports* TRUE. What is stored already stays as it is.
+    /// Design 3: a MOF without registration instances implies them, with every Supports* TRUE. What is stored already stays as it is.
     /// - Parameter schema: what is stored without the changes.
     func impliedDefinition(_ changes: [RepositoryChange], over schema: Schema) -> [RepositoryChange] {
         let known = schema.provider(name, in: home)

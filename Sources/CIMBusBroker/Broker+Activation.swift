@@ -20,7 +20,7 @@ struct ProviderStart {
     var progress = Progress.asked
 }
 
-/// D-Bus activation: the bus starts the process, which registers (DESIGN section 3, `BusName`; SEMANTICS G.3).
+/// D-Bus activation: the bus starts the process, which registers (Design 3, Registration: `BusName`; Semantics G.3).
 extension Broker {
     func start(_ id: RegistrationID) {
         let name = core.registry.find(id)?.terms.busName ?? ""
@@ -70,7 +70,7 @@ extension Broker {
         }
     }
 
-    /// A provider says that it cannot serve: calls that wait for its start are told (SEMANTICS D.4, G.3).
+    /// A provider says that it cannot serve: calls that wait for its start are told (Semantics D.4, G.3).
     func initializationFailed(_ request: RegisterCall, user: UInt32?, _ text: String) {
         let known = core.registry.find(namespace: request.namespace.text, name: request.name, user: user)
         guard let id = known?.id else { return }

@@ -11,7 +11,7 @@ struct AssociationWork: Sendable {
         let leg: AssociationPlan.Leg
         let source: InstanceSource
 
-        /// In how many ways the source may be asked: who cannot query may be able to enumerate (SEMANTICS I.7).
+        /// In how many ways the source may be asked: who cannot query may be able to enumerate (Semantics I.7).
         var ways: Int { if case .query = leg.request, leg.source.supportsEnumeration { 2 } else { 1 } }
     }
 
@@ -19,7 +19,7 @@ struct AssociationWork: Sendable {
     let shares: [Share]
 }
 
-/// ASSOCIATORS OF and REFERENCES OF (SEMANTICS I.4).
+/// ASSOCIATORS OF and REFERENCES OF (Semantics I.4).
 extension Broker {
     /// How many sources of associations are asked at once, and how many objects each of them then gets at once.
     private static let openSources = 4

@@ -157,7 +157,7 @@ extension Broker {
     /// The next batch of a part; nil at its end. Throws what it failed with.
     func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? { try await step(of: part).batch }
 
-    /// A part's success with a status of its own, such as PARTIAL_RESULTS (SEMANTICS C.4).
+    /// A part's success with a status of its own, such as PARTIAL_RESULTS (Semantics C.4).
     func note(_ status: WBEMStatus, _ object: CIMInstance?, of part: OperationID) {
         guard status != .noError, records[part]?.speaksForWhole == true, let whole = inboxes[part]?.whole, records[whole]?.remark == nil
         else { return }

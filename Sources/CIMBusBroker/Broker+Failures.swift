@@ -2,7 +2,7 @@ import CIM
 import CIMBusCore
 import CIMBusWire
 
-/// The words for what went wrong: what, where, whose provider, and what to do (L6; SEMANTICS B.3.1).
+/// The words for what went wrong: what, where, whose provider, and what to do (L6; Semantics B.3.1).
 extension Broker {
     /// A failed operation as its client sees it, with the extended status that rides along.
     func failure(

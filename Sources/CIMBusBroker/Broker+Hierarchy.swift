@@ -4,7 +4,7 @@ import CIMBusWire
 import CIMRepository
 import DBus
 
-/// Operations on a class hierarchy that several providers serve (SEMANTICS C.1 to C.4). A provider's death is its part's failure (P8).
+/// Operations on a class hierarchy that several providers serve (Semantics C.1 to C.4). A provider's death is its part's failure (P8).
 extension Broker {
     // MARK: - Get
 

@@ -3,7 +3,7 @@ import CIMBusCore
 import CIMBusWire
 import DBus
 
-/// A put of an instance whose class and ancestors several providers serve (SEMANTICS C.1).
+/// A put of an instance whose class and ancestors several providers serve (Semantics C.1).
 extension Broker {
     /// One class of the line is asked: with the key that the topmost one's provider said (R66).
     func askToPut(_ instance: CIMInstance, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {

@@ -178,7 +178,7 @@ extension Broker {
     }
 
     private static let checkOnly: Int32 = 1
-    /// AUTORECOVER, WMI_CHECK, CONSOLE_PRINT, DONT_ADD_TO_LIST and STORE_FILE mean nothing here; they are accepted (SEMANTICS A.2.5).
+    /// AUTORECOVER, WMI_CHECK, CONSOLE_PRINT, DONT_ADD_TO_LIST and STORE_FILE mean nothing here; they are accepted (Semantics A.2.5).
     private static let compilerOptions: Int32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
 
     private func compileBuffer(_ call: MethodCall) {

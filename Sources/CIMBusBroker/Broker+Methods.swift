@@ -2,7 +2,7 @@ import CIM
 import CIMBusCore
 import CIMBusWire
 
-/// Methods that are overridden in classes below the one that the client named (SEMANTICS C.5).
+/// Methods that are overridden in classes below the one that the client named (Semantics C.5).
 extension Broker {
     /// The method of the class that the instance really has.
     func run(_ path: CIMObjectPath, _ index: Int, of whole: OperationID) throws(CIMError) {

@@ -3,7 +3,7 @@ import CIMBusCore
 import CIMBusWire
 import CIMRepository
 
-/// `MSFT_Providers` (SEMANTICS D.8): a class whose instances the broker itself has, one for each registration.
+/// `MSFT_Providers` (Semantics D.8): a class whose instances the broker itself has, one for each registration.
 enum ProviderMonitor {
     static let className = "MSFT_Providers"
     static let readOnly = CIMError(.providerNotCapable, "instances of \(className) are the broker's own; use their methods")

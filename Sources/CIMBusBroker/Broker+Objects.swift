@@ -3,7 +3,7 @@ import CIMBusCore
 import CIMBusWire
 import DBus
 
-/// The broker's object tree (DESIGN section 3).
+/// The broker's object tree (Design 3).
 extension Broker {
     func exportObjects() {
         let root = ExportedObject(

@@ -50,7 +50,7 @@ extension Broker {
         }
     }
 
-    /// What a provider is not asked to know (SEMANTICS E.2).
+    /// What a provider is not asked to know (Semantics E.2).
     private static let brokersFlags: OperationFlags = [.returnImmediately, .forwardOnly, .noErrorObject]
 
     /// The client's context, and what the broker adds to it.

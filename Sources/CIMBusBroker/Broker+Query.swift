@@ -10,9 +10,9 @@ struct QueryShare: Sendable {
     let step: QueryPlan.Step
 }
 
-/// Queries whose sources the broker asks itself (SEMANTICS I).
+/// Queries whose sources the broker asks itself (Semantics I).
 extension Broker {
-    /// Asks all sources at once, and one in another way while it says that it cannot do this one (SEMANTICS I.7).
+    /// Asks all sources at once, and one in another way while it says that it cannot do this one (Semantics I.7).
     func query(_ shares: [QueryShare], for id: OperationID) async throws(CIMError) {
         let parts = shares.map { share in FanOut.Part(ways: share.requests.map(\.excuses)) }
         try await atOnce(FanOut(parts), for: id) { broker, turn throws(CIMError) in

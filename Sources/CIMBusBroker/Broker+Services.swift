@@ -143,7 +143,7 @@ extension ServicesCall {
         }
     }
 
-    /// What of the flags concerns whoever is asked: a query's result is the broker's to make (SEMANTICS E.2).
+    /// What of the flags concerns whoever is asked: a query's result is the broker's to make (Semantics E.2).
     var providerFlags: OperationFlags { kind == .execQuery ? flags.subtracting([.ensureLocatable, .prototype]) : flags }
 
     /// What of the context concerns whoever is asked. A query says itself what it needs; what its client wants less is cut off its result.

@@ -136,7 +136,7 @@ extension Broker {
         }
     }
 
-    /// How far the whole is when one of the parts that follow each other is so far; 16 bits each, the total above (SEMANTICS B.3).
+    /// How far the whole is when one of the parts that follow each other is so far; 16 bits each, the total above (Semantics B.3).
     static func progress(_ hresult: UInt32, of step: (index: Int, count: Int)) -> UInt32 {
         let (total, current) = (Int(hresult >> 16), Int(hresult & 0xFFFF))
         let (all, done) = (total * step.count, total * step.index + min(current, total))

@@ -7,7 +7,7 @@ public struct BrokerConfiguration: Sendable {
     /// The bus whose `org.cimbus1` it becomes.
     public var address: BusAddress = .system
     public var limits = Limits()
-    /// Names that others than root and the broker's own user may register (DESIGN section 3).
+    /// Names that others than root and the broker's own user may register (Design 3).
     public var allowedRegistrations: [(name: String, uid: UInt32)] = []
     /// The file that keeps classes, static instances and definitions; nil: they live as long as the broker.
     public var repository: String?

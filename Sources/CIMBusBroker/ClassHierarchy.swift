@@ -2,7 +2,7 @@ import CIM
 import CIMBusCore
 import CIMBusWire
 
-/// A class whose provider is not the one of the class above it: the unit in which a hierarchy is asked (SEMANTICS C.1 to C.4).
+/// A class whose provider is not the one of the class above it: the unit in which a hierarchy is asked (Semantics C.1 to C.4).
 ///
 /// Classes next to each other that name the same provider are one unit: that provider knows its own hierarchy, and is asked once, for the
 /// class closest to what the client named.
@@ -16,7 +16,7 @@ struct ServedClass: Sendable {
     let above: Int?
     /// The lowest concrete class of a unit above the named class, where that is not the unit's own: what a delete names there.
     let concrete: ObjectLayout?
-    /// Whether a class of the unit is concrete, and one of those is below none (SEMANTICS C.2).
+    /// Whether a class of the unit is concrete, and one of those is below none (Semantics C.2).
     var isConcrete: Bool
     var isTopmost: Bool
 

@@ -4,7 +4,7 @@ import DBus
 import Glibc
 import SystemPackage
 
-/// The objects that the provider of an ancestor gave, by key, until those of the derived classes come to be merged with them (SEMANTICS C.4).
+/// The objects that the provider of an ancestor gave, by key, until those of the derived classes come to be merged with them (Semantics C.4).
 ///
 /// Batches are kept as they came. As far as the budget reaches they lie in memory; what is more goes to a file without a name, which is gone with
 /// the table. Failures (R15): OutOfMemory past the budget, and where the system has no memory; OutOfDiskSpace where the file finds no room;

@@ -2,7 +2,7 @@ import CIM
 import CIMRepository
 import DBus
 
-/// What a definition must say so that the broker can serve it (SEMANTICS D.2, D.3, D.5, G.3).
+/// What a definition must say so that the broker can serve it (Semantics D.2, D.3, D.5, G.3).
 extension ProviderDefinition {
     /// Why it is not served; nil when it is. ProviderLoadFailure for what WMI would host itself, InvalidProviderRegistration for what nobody can
     /// make sense of.
@@ -45,7 +45,7 @@ extension ProviderDefinition {
     }
 }
 
-/// The words of SEMANTICS D.2.
+/// The words of Semantics D.2.
 enum HostingModel {
     /// A process of its own, which registers.
     case decoupled
@@ -87,7 +87,7 @@ extension RepositoryChange {
         }
     }
 
-    /// Throws AccessDenied for what only an operating system may say of its own providers (SEMANTICS D.2).
+    /// Throws AccessDenied for what only an operating system may say of its own providers (Semantics D.2).
     /// - Parameter schema: what is stored with the change.
     func checkIsAllowed(over schema: Schema) throws(CIMError) {
         guard case .putInstance(let instance, let namespace, _, _) = self,

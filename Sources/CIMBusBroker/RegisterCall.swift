@@ -84,7 +84,7 @@ struct RegisterCall: Sendable {
 
     // MARK: - The definition
 
-    /// What the definition says about who registers, and for whom (SEMANTICS D.1, D.2, D.4).
+    /// What the definition says about who registers, and for whom (Semantics D.1, D.2, D.4).
     /// - Parameter uid: whose process registers.
     func check(_ definition: ProviderDefinition?, for user: UInt32?, by uid: UInt32?, _ rights: Rights) throws(CIMError) {
         if let fault = definition?.fault { throw CIMError(fault.status, "Register: \(fault.message)") }

@@ -4,7 +4,7 @@ import CIMBusWire
 
 /// What becomes of a request, as ``Resolver`` finds it.
 enum Resolution: Sendable {
-    /// The arguments are wrong: the call itself fails, and no operation begins (SEMANTICS A.5; R54, R111).
+    /// The arguments are wrong: the call itself fails, and no operation begins (Semantics A.5; R54, R111).
     case refused(CIMError)
     /// The operation ends at once: with a failure that belongs in the sink (A.5), or with objects that the broker itself has.
     case answered(Outcome, Question, OwnObjects = .none)

@@ -13,7 +13,7 @@ private struct AssociationSurroundings: AssociationSchema {
     func resolvedClass(named name: String) -> CIMClass? { classes(name) }
 }
 
-/// ASSOCIATORS OF and REFERENCES OF (SEMANTICS I.4).
+/// ASSOCIATORS OF and REFERENCES OF (Semantics I.4).
 extension Resolver {
     func associationQuery(_ query: AssociationQuery, _ arguments: ServicesCall) -> Resolution {
         let namespace = arguments.namespace

@@ -3,7 +3,7 @@ import CIMBusCore
 import CIMBusWire
 import CIMRepository
 
-/// How a class's hierarchy is divided between those who have instances of it (SEMANTICS C.1 to C.4).
+/// How a class's hierarchy is divided between those who have instances of it (Semantics C.1 to C.4).
 extension Resolver {
     /// - Parameter below: whether the classes below `layout`'s are part of it.
     /// - Parameter above: whether the classes above are.

@@ -2,7 +2,7 @@ import CIM
 import CIMBusCore
 import CIMBusWire
 
-/// Methods: what is checked of them, and who runs them (SEMANTICS C.5).
+/// Methods: what is checked of them, and who runs them (Semantics C.5).
 extension Resolver {
     func method(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
         let namespace = arguments.namespace

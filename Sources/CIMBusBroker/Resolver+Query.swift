@@ -4,7 +4,7 @@ import CIMBusWire
 import CIMQuery
 import CIMRepository
 
-/// Queries, from their text to who is asked what (SEMANTICS I).
+/// Queries, from their text to who is asked what (Semantics I).
 extension Resolver {
     /// Reads and checks a query. What is wrong with its text is thrown, with the place; a class that is not there, or an object path that
     /// fits none, belongs in the sink (A.5).

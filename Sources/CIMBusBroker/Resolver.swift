@@ -187,7 +187,7 @@ struct Resolver {
         var (instance, question) = (instance, question)
         if arguments.flags.contains(.useAmendedQualifiers) { instance.removeAmendedQualifiers() }
         let only = arguments.partialPut
-        // On the bus an absent property is NULL, and a NULL key is the service's to choose (SEMANTICS C.1.2). A partial put writes the NULLs
+        // On the bus an absent property is NULL, and a NULL key is the service's to choose (Semantics C.1.2). A partial put writes the NULLs
         // of what it lists (R70, R71).
         for property in declaration.properties where instance[property.name] == nil {
             let isWritten = only?.contains { CIMName.equal($0, property.name) } ?? true
@@ -228,7 +228,7 @@ struct Resolver {
         return .provider(registration.id)
     }
 
-    /// What a provider's definition does not say that it does is not asked of it (SEMANTICS D.3).
+    /// What a provider's definition does not say that it does is not asked of it (Semantics D.3).
     private static func refusal(of checked: CheckedDefinition, _ declaration: CIMClass, _ kind: Request.Kind) -> Outcome? {
         if let fault = checked.fault { return .stated(fault.status, fault.message) }
         let definition = checked.definition
@@ -251,7 +251,7 @@ struct Resolver {
                 "provider \(definition.name) of class \(declaration.name) does not support \(kind.rawValue), say its registrations")
     }
 
-    // MARK: - Classes themselves (SEMANTICS A.4)
+    // MARK: - Classes themselves (Semantics A.4)
 
     private func putClass(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
         let namespace = arguments.namespace

@@ -26,7 +26,7 @@ struct RowFilter: Sendable {
     var needsPaths = false
     /// Whether the condition is evaluated: not for what a provider says is the exact result.
     var isActive = true
-    /// Whether the provider was asked for the exact result; it may ask for more itself (SEMANTICS I.7, START_POSTFILTER).
+    /// Whether the provider was asked for the exact result; it may ask for more itself (Semantics I.7, START_POSTFILTER).
     var isExact = false
 
     /// No condition; a client that wants no derived system properties is given the location where it asked for that alone.

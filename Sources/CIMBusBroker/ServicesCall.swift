@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 
 /// The arguments of one `org.cimbus1.Services` operation, read and checked as far as the call itself says: flags, path syntax, sink, context
-/// (SEMANTICS A.3, A.5). What it throws is the D-Bus error reply, and nothing has changed.
+/// (Semantics A.3, A.5). What it throws is the D-Bus error reply, and nothing has changed.
 struct ServicesCall {
     enum Form { case sync, semisync, async }
 
@@ -119,7 +119,7 @@ struct ServicesCall {
         return CIMObjectPath(className: text)
     }
 
-    /// SEMANTICS A.4, A.5: the language is told from the text before anything else is looked at.
+    /// Semantics A.4, A.5: the language is told from the text before anything else is looked at.
     private static func query(language: String, text: String) throws -> String {
         guard CIMName.equal(language, "WQL") else {
             throw CIMError(.invalidQueryType, "ExecQuery: the language is \"\(language.clipped(40))\"; WQL is spoken here")
@@ -232,7 +232,7 @@ struct ServicesCall {
         ContextKey.getKeysOnly, ContextKey.getClientRequest,
     ]
 
-    /// What asks for a partial put or read has the type it has in WMI (SEMANTICS C.1.3), from here on: a value that nobody understands would be
+    /// What asks for a partial put or read has the type it has in WMI (Semantics C.1.3), from here on: a value that nobody understands would be
     /// a full one.
     private mutating func checkExtensions() throws(CIMError) {
         for index in context.indices where context[index].0.hasPrefix("__") {
@@ -259,7 +259,7 @@ struct ServicesCall {
         }
     }
 
-    /// A provider's nested call does not inherit what its client asked of a put or a read, unless it says that it asks itself (SEMANTICS
+    /// A provider's nested call does not inherit what its client asked of a put or a read, unless it says that it asks itself (Semantics
     /// C.1.3); that word is for the broker.
     private mutating func settleExtensions() {
         for (all, request) in [(ContextKey.putPrefix, ContextKey.putClientRequest), (ContextKey.getPrefix, ContextKey.getClientRequest)] {
@@ -277,7 +277,7 @@ struct ServicesCall {
     /// The language of the caller; English where it says none, or one that nobody knows.
     var locale: CIMLocale { self[ContextKey.locale]?.text.flatMap { CIMLocale($0) } ?? .english }
 
-    /// What a read asks for less than everything: the keys, or these properties and the keys (SEMANTICS C.1.3).
+    /// What a read asks for less than everything: the keys, or these properties and the keys (Semantics C.1.3).
     var partialRead: RowFilter.Kept? {
         guard self[ContextKey.getExtensions] == .boolean(true) else { return nil }
         if self[ContextKey.getKeysOnly] == .boolean(true) { return .keys }

@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// Completes the objects of one unit of a hierarchy by what the unit above says about the same instances (SEMANTICS C.3, C.4).
+/// Completes the objects of one unit of a hierarchy by what the unit above says about the same instances (Semantics C.3, C.4).
 struct UnitMerge {
     private let layouts: ObjectChecker.Lookup
     /// The row of the ancestor's class that came last.

@@ -24,7 +24,7 @@ extension CIMError {
 }
 
 extension CIMError {
-    /// The provider at fault, if the failing side named one (SEMANTICS B.3.1).
+    /// The provider at fault, if the failing side named one (Semantics B.3.1).
     public var providerName: String? { extendedStatus?["ProviderName"]?.stringValue }
 
     /// The process of that provider.

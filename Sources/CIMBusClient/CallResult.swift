@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// The one result of a semisync operation, to be waited for (IWbemCallResult, SEMANTICS A.6).
+/// The one result of a semisync operation, to be waited for (IWbemCallResult, Semantics A.6).
 ///
 /// Dropping it closes it when the end of the operation was seen. One that is dropped before lets the operation run on; the broker keeps its
 /// result for 5 minutes, or until others need the place. ``close()`` cancels.

@@ -2,7 +2,7 @@ import CIM
 import DBus
 import Synchronization
 
-/// An object sink of this process (SEMANTICS B.1): the loop puts batches in, a consumer takes them out.
+/// An object sink of this process (Semantics B.1): the loop puts batches in, a consumer takes them out.
 final class ClientSink: Sendable {
     typealias Ending = SinkState<Message>.Ending
     typealias Taken = SinkState<Message>.Taken

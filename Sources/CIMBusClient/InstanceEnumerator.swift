@@ -11,7 +11,7 @@ public struct PulledInstances: Sendable {
     public var isTimedOut: Bool
 }
 
-/// Results that the broker keeps until they are pulled (IEnumWbemClassObject, forward only; SEMANTICS A.6).
+/// Results that the broker keeps until they are pulled (IEnumWbemClassObject, forward only; Semantics A.6).
 ///
 /// One that nobody pulls from for 60 s while its buffer is full ends with ClientTooSlow. It closes itself when its end was given, and cancels the
 /// enumeration when it is dropped before.

@@ -24,7 +24,7 @@ public struct MOFCompilationOptions: Sendable {
     }
 }
 
-/// What came of a MOF text (IMofCompiler's WBEM_COMPILE_STATUS_INFO, SEMANTICS A.2.5).
+/// What came of a MOF text (IMofCompiler's WBEM_COMPILE_STATUS_INFO, Semantics A.2.5).
 public struct MOFCompilation: Hashable, Sendable {
     /// Why it was refused: the fault of the text, or of the namespace that it is for. Nothing of it was stored.
     public struct Failure: Hashable, Sendable {

@@ -2,13 +2,13 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// An operation that is under way (MI_Operation, SEMANTICS F.1).
+/// An operation that is under way (MI_Operation, Semantics F.1).
 public final class Operation: Sendable {
     let sink: ClientSink
 
     init(_ sink: ClientSink) { self.sink = sink }
 
-    /// Cancels it: it ends at once with CallCancelled, whatever was not yet taken is dropped, and the provider is told (DESIGN L9). Nothing
+    /// Cancels it: it ends at once with CallCancelled, whatever was not yet taken is dropped, and the provider is told (Design L9). Nothing
     /// happens when it has ended; the first end counts. From any thread, callbacks included (R37).
     public func cancel() { sink.cancel() }
 

@@ -3,7 +3,7 @@ import CIMBusWire
 
 /// How one operation is to be done. The defaults are what most callers want.
 public struct OperationOptions: Sendable {
-    /// How long the operation may take (DESIGN L8, `__TIMEOUT_USEC`). Past it, it ends with TimedOut. Nil: as long as the broker allows.
+    /// How long the operation may take (Design L8, `__TIMEOUT_USEC`). Past it, it ends with TimedOut. Nil: as long as the broker allows.
     public var timeout: Duration?
 
     /// Values for the provider, by name (R52, R97). Names that start with `__` and belong to the broker are stripped by it.
@@ -13,7 +13,7 @@ public struct OperationOptions: Sendable {
     /// (`__LOCALE`). Nil: the session's with that flag, and none without.
     public var locale: CIMLocale?
 
-    /// WMI's flags for the method (SEMANTICS A.3). One the method does not document is refused with InvalidParameter.
+    /// WMI's flags for the method (Semantics A.3). One the method does not document is refused with InvalidParameter.
     public var flags: OperationFlags
 
     /// Hears of the provider's progress, if it reports any (R46, R47); called in order, never after the end. Makes get, put, delete and
@@ -40,7 +40,7 @@ public struct OperationOptions: Sendable {
     }
 }
 
-/// How far an operation is: a PROGRESS status (SEMANTICS B.3).
+/// How far an operation is: a PROGRESS status (Semantics B.3).
 public struct OperationProgress: Hashable, Sendable {
     public var current: UInt16
     /// 0 when the provider does not know.

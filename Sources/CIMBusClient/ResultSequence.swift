@@ -15,7 +15,7 @@ public typealias ObjectSequence = ResultSequence<CIMObject>
 /// The objects of an operation, as they arrive.
 ///
 /// It throws how the operation failed, after every object that came before. It runs from its creation and can be iterated once, by one
-/// task. A slow loop slows the provider down: at most 8 batches or 1 MiB wait here (DESIGN section 3); a loop that stands still for more than
+/// task. A slow loop slows the provider down: at most 8 batches or 1 MiB wait here (Design 3); a loop that stands still for more than
 /// 30 s ends with ClientTooSlow. Leaving the loop, cancelling its task or dropping the sequence cancels the operation.
 public struct ResultSequence<Element: Sendable>: AsyncSequence, Sendable {
     public typealias Failure = CIMError

@@ -29,7 +29,7 @@ struct ServicesRequest: Sendable {
     }
 
     /// - Parameters:
-    ///   - asksForProgress: progress is sent only to those who ask (SEMANTICS B.3), and only in the async form.
+    ///   - asksForProgress: progress is sent only to those who ask (Semantics B.3), and only in the async form.
     ///   - locale: the session's.
     func body(asksForProgress: Bool = false, locale: CIMLocale? = nil) -> Message.BodyBuilder {
         let flags = asksForProgress && options.onProgress != nil ? flags.union(.sendStatus) : flags

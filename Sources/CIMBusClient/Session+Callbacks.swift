@@ -2,7 +2,7 @@ import CIM
 import DBus
 
 extension Session {
-    /// Enumerates with callbacks (MI's `instanceResult`, SEMANTICS F.5; R32): one call per instance with `moreResults` true, then exactly one
+    /// Enumerates with callbacks (MI's `instanceResult`, Semantics F.5; R32): one call per instance with `moreResults` true, then exactly one
     /// without an instance, with `moreResults` false and the error, if any.
     ///
     /// The callbacks come one after the other, from no particular thread. A slow one slows the provider down.

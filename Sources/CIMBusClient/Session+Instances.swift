@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// What a method gave back (SEMANTICS C.5, R110).
+/// What a method gave back (Semantics C.5, R110).
 public struct MethodResult: Hashable, Sendable {
     /// The method's own value (R112); nil when it has none.
     public var returnValue: CIMValue?

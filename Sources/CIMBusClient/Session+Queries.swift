@@ -3,7 +3,7 @@ import CIMBusWire
 import DBus
 
 extension Session {
-    /// The instances that a WQL query selects (ExecQuery; SEMANTICS I). Instances of a projection hold what was selected; their path is known
+    /// The instances that a WQL query selects (ExecQuery; Semantics I). Instances of a projection hold what was selected; their path is known
     /// where the keys were.
     ///
     /// The sequence throws InvalidQuery for a text that is none, and for one that gives classes: see

@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// The semisync forms: the broker keeps the results, the client pulls them (SEMANTICS A.1; recommended where callbacks are not wanted, R18,
+/// The semisync forms: the broker keeps the results, the client pulls them (Semantics A.1; recommended where callbacks are not wanted, R18,
 /// R79). What is opened is closed when its end was seen and it is dropped, or by its `close`; it ends with the connection at the latest.
 ///
 /// To open throws what keeps the operation from beginning: TransportFailure, InvalidNamespace, InvalidObjectPath, QuotaViolation when too many

@@ -3,10 +3,10 @@ import CIMBusWire
 import DBus
 import Logging
 
-/// A client's access to one namespace of a broker (IWbemServices, SEMANTICS A; MI_Session, F.1).
+/// A client's access to one namespace of a broker (IWbemServices, Semantics A; MI_Session, F.1).
 ///
 /// Every operation ends exactly once: with its result, or by throwing a `CIMError` that says what failed, where, and what to do. When the
-/// broker goes away, every open operation ends with TransportFailure, and with FatalTransportError when the bus does (DESIGN L11); a session
+/// broker goes away, every open operation ends with TransportFailure, and with FatalTransportError when the bus does (Design L11); a session
 /// whose broker came back serves again, one whose connection is lost does not. Safe to use from any task; operations run side by side.
 public final class Session: Sendable {
     /// The namespace that names and paths without one are in.

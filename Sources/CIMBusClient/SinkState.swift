@@ -9,7 +9,7 @@ struct FinalStatus: Sendable {
     var object: CIMInstance?
 }
 
-/// The client's end of one async operation, as a value: what arrived, what was taken, what credit is owed (DESIGN section 3, flow control).
+/// The client's end of one async operation, as a value: what arrived, what was taken, what credit is owed (Design 3, flow control).
 ///
 /// `open` takes batches and can transition to `ending`, by the final status or because the broker is gone: what arrived before is still to be
 /// taken. `open` and `ending` can transition to `ended`, when the end was taken or by a cancel, which discards what waits. In `ended` nothing

@@ -1,6 +1,6 @@
 import CIM
 
-/// How a registration that no process serves may get one (L11; SEMANTICS G.3).
+/// How a registration that no process serves may get one (L11; Semantics G.3).
 public enum Activation: Hashable, Sendable {
     /// Nothing is under way: it is served by a process, or nothing has been tried. Can transition to: expected, starting; failed, when a process that
     /// was started leaves before it has shown that it serves, or says of itself that it cannot initialize itself.
@@ -55,7 +55,7 @@ public enum Activation: Hashable, Sendable {
 extension Registration {
     /// What the definition says that decisions need.
     public struct Terms: Hashable, Sendable, Codable {
-        /// Whether each user has a process of their own (SEMANTICS D.1, PerUserInitialization).
+        /// Whether each user has a process of their own (Semantics D.1, PerUserInitialization).
         public var isPerUser: Bool
         /// The name on the bus that starts it; nil when nothing does.
         public var busName: String?
@@ -66,7 +66,7 @@ extension Registration {
         }
     }
 
-    /// Calls that were sent to the provider, by kind (SEMANTICS D.8, `ProviderOperation_*`).
+    /// Calls that were sent to the provider, by kind (Semantics D.8, `ProviderOperation_*`).
     public struct Calls: Hashable, Sendable {
         public private(set) var getObject: UInt64 = 0
         public private(set) var putInstance: UInt64 = 0

@@ -19,9 +19,9 @@ extension BrokerCore {
         if case .expected = registry[id]?.activation { endExpectation(id) }
     }
 
-    /// The start did not succeed: calls that wait end, and for a while new ones fail at once (SEMANTICS G.3). A lost race, and nothing
+    /// The start did not succeed: calls that wait end, and for a while new ones fail at once (Semantics G.3). A lost race, and nothing
     /// happens, unless it is being started. That it cannot initialize itself, a process says of itself, whoever started it: then it is enough
-    /// that none serves it (SEMANTICS D.4).
+    /// that none serves it (Semantics D.4).
     /// - Parameter reason: ``Explanation/Reason/startFailed`` or ``Explanation/Reason/initializationFailed``.
     public mutating func startFailed(
         _ id: RegistrationID, _ text: String, reason: Explanation.Reason = .startFailed

@@ -1,6 +1,6 @@
 import CIM
 
-/// The way from a provider's `Indicate` to the client, paced by the client (section 3, flow control; L13).
+/// The way from a provider's `Indicate` to the client, paced by the client (Design 3, flow control; L13).
 extension BrokerCore {
     /// An accepted batch joins the operation's queue, and goes on as far as there is room.
     mutating func accept(_ batch: Batch, for id: OperationID, call: CallID?, sink: SinkID?, peer: PeerID?, part: OperationID? = nil) {
@@ -8,7 +8,7 @@ extension BrokerCore {
         let takesObjects = operations[id]?.takesObjects
         if takesObjects == nil { bug("objects for operation \(id.number), which is gone") }
         if batch.sizes.isEmpty || takesObjects != true {
-            // No objects: a no-op (SEMANTICS B.2). So are those that nobody could be given.
+            // No objects: a no-op (Semantics B.2). So are those that nobody could be given.
             effects.append(.discard(batch.payload))
             return answer(waiting, .noError)
         }
@@ -180,7 +180,7 @@ extension BrokerCore {
         askIfUnread(peer)
     }
 
-    /// Refuses what would be answered, where the peer's user has left too many replies unread already, and says who reads least (section 3).
+    /// Refuses what would be answered, where the peer's user has left too many replies unread already, and says who reads least (Design 3).
     public func refusalOfUnread(_ peer: PeerID) -> Refusal? {
         guard let uid = peers[peer]?.uid, (credit.replies[uid] ?? 0) >= limits.unreadPerUser else { return nil }
         let culprit = peers.values.filter { $0.uid == uid }.max { $0.reads.unread < $1.reads.unread }?.id
@@ -203,7 +203,7 @@ extension BrokerCore {
 
     // MARK: - Progress
 
-    /// Reaches the client only if it asked; of what it has not read, only the newest is kept (SEMANTICS B.3; R46, R47).
+    /// Reaches the client only if it asked; of what it has not read, only the newest is kept (Semantics B.3; R46, R47).
     mutating func report(_ progress: Progress, _ id: OperationID) {
         // What a part has to say is said of the whole.
         if let operation = operations[id], operation.request.form == .part, let whole = operation.parent { return report(progress, whole) }

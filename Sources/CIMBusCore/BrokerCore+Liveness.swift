@@ -120,7 +120,7 @@ extension BrokerCore {
         callWaiting()
     }
 
-    /// A call was abandoned unanswered: a ping, and no new calls until the provider says something (section 3).
+    /// A call was abandoned unanswered: a ping, and no new calls until the provider says something (Design 3).
     mutating func suspect(_ id: PeerID) {
         guard peers[id]?.liveness == .responsive else { return }
         become(id, .asked)

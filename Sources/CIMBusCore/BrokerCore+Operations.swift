@@ -80,7 +80,7 @@ extension BrokerCore {
     // MARK: - The end
 
     /// Decides how an operation ends. The first decision stands; while accepted objects are still on their way to the client, a cancel or a
-    /// client that is too slow replaces it, since those discard them (section 3).
+    /// client that is too slow replaces it, since those discard them (Design 3).
     mutating func conclude(_ id: OperationID, _ outcome: Outcome, discarding: Bool) {
         // Whoever decides second finds it ended, or gone.
         guard let operation = operations[id], operation.state != .ended else { return }

@@ -1,6 +1,6 @@
 import CIM
 
-/// How a client waits for the results of a semisynchronous operation (SEMANTICS A.6).
+/// How a client waits for the results of a semisynchronous operation (Semantics A.6).
 extension BrokerCore {
     public enum PullKind: Hashable, Sendable, Codable {
         case next(UInt32)
@@ -9,7 +9,7 @@ extension BrokerCore {
         case result
     }
 
-    /// A client's `Next`, `Skip` or `CallResult` call, answered now or within 20 s (section 3).
+    /// A client's `Next`, `Skip` or `CallResult` call, answered now or within 20 s (Design 3).
     ///
     /// - Throws: AccessDenied for another peer's operation; QuotaViolation when too many calls wait; InvalidParameter for a negative time.
     /// - Parameter timeout: milliseconds; -1 is for ever, that is, as long as one call may wait on the bus.

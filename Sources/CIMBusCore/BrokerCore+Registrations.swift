@@ -47,7 +47,7 @@ extension BrokerCore {
     }
 
     /// A provider that is defined, and has no process: calls to it start it where its terms say how, and else are ProviderLoadFailure until
-    /// it registers (SEMANTICS G.3). Of a name that is known, only the terms change. Nil past the number of definitions.
+    /// it registers (Semantics G.3). Of a name that is known, only the terms change. Nil past the number of definitions.
     public mutating func define(
         namespace: String, name: String, user: UInt32? = nil, uid: UInt32, terms: Registration.Terms = .init()
     ) -> RegistrationID? {

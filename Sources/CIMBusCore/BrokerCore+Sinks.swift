@@ -78,7 +78,7 @@ extension BrokerCore {
         accept(batch, for: leg.operation, call: call, sink: sink, peer: peer)
     }
 
-    /// An object did not fit its class, or is another one than was asked for: that ends the leg (section 3), if it came from a holder. The call
+    /// An object did not fit its class, or is another one than was asked for: that ends the leg (Design 3), if it came from a holder. The call
     /// itself was answered by the broker.
     public mutating func misfit(
         _ sink: SinkID, by peer: PeerID, _ text: String, _ reason: Explanation.Reason = .misfit

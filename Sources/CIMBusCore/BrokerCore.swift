@@ -118,7 +118,7 @@ public struct BrokerCore: Sendable {
         creditReturned(to: peer.uid, by: nil)
     }
 
-    /// The broker stops: every open operation ends (SEMANTICS G.3).
+    /// The broker stops: every open operation ends (Semantics G.3).
     public mutating func shutDown() {
         began(.shutDown)
         isShuttingDown = true

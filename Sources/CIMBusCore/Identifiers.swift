@@ -6,7 +6,7 @@ extension Microseconds {
     public static func seconds(_ seconds: Int64) -> Microseconds { seconds * 1_000_000 }
 }
 
-/// A process on the far side of a connection, as the ledger knows it. Never reused: a restarted provider is another peer (DESIGN 5).
+/// A process on the far side of a connection, as the ledger knows it. Never reused: a restarted provider is another peer (Design 4).
 public struct PeerID: Hashable, Sendable, Codable, Comparable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }

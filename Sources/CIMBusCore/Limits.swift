@@ -1,4 +1,4 @@
-/// Every number the core decides with, in one place. The defaults are those of DESIGN.md, L7, L8, L12 and section 3.
+/// Every number the core decides with, in one place. The defaults are those of Design L7, L8, L12, and Design 3.
 public struct Limits: Hashable, Sendable, Codable {
     /// How long a provider may say nothing about an open operation (P1, L8).
     public var silence: Microseconds = .seconds(300)
@@ -6,7 +6,7 @@ public struct Limits: Hashable, Sendable, Codable {
     public var leakGrace: Microseconds = .seconds(10)
     /// A holder that is asked and does not answer is found within this time (L8). Half of it passes before the ping.
     public var ping: Microseconds = .seconds(10)
-    /// How long a client may owe credit while objects wait for it (section 3).
+    /// How long a client may owe credit while objects wait for it (Design 3).
     public var credit: Microseconds = .seconds(30)
     /// How long a full enumerator waits for somebody to pull (L8).
     public var pull: Microseconds = .seconds(60)
@@ -51,7 +51,7 @@ public struct Limits: Hashable, Sendable, Codable {
     public var pingsPerUser = 4
     /// A bus that takes longer than this to answer a question of its own is behind with its work, and a missed ping proves nothing (L8).
     public var busDelay: Microseconds = .seconds(1)
-    /// Bytes sent and not known to be read: per uid, and in all (section 3; dbus-daemon stops reading the broker at about 127 MiB).
+    /// Bytes sent and not known to be read: per uid, and in all (Design 3; dbus-daemon stops reading the broker at about 127 MiB).
     public var unreadPerUser = 8 << 20
     public var unread = 32 << 20
     /// Past this many unread reply bytes, a ping is sent behind them to learn that they were read.

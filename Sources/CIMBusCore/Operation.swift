@@ -20,7 +20,7 @@ public struct Request: Hashable, Sendable, Codable {
         var isWrite: Bool { self == .putInstance || self == .deleteInstance || self == .putClass || self == .deleteClass }
     }
 
-    /// How the result reaches the client (SEMANTICS A.1).
+    /// How the result reaches the client (Semantics A.1).
     public enum Form: Hashable, Sendable, Codable {
         /// The reply to the call is the result.
         case sync
@@ -54,7 +54,7 @@ public struct Request: Hashable, Sendable, Codable {
     public var target: Target
     /// `WBEM_FLAG_SEND_STATUS`.
     public var wantsProgress: Bool
-    /// `WBEM_FLAG_OWNER_UPDATE`: a push provider may write while it is read (SEMANTICS E.4).
+    /// `WBEM_FLAG_OWNER_UPDATE`: a push provider may write while it is read (Semantics E.4).
     public var updatesAsOwner: Bool
     /// The client's own deadline, relative (`__TIMEOUT_USEC`).
     public var timeout: Microseconds?
@@ -198,7 +198,7 @@ struct Pull: Hashable, Sendable {
     var deadline: Microseconds
 }
 
-/// The way from a provider's batches to the client, with its window (section 3, flow control).
+/// The way from a provider's batches to the client, with its window (Design 3, flow control).
 struct Delivery: Hashable, Sendable {
     /// A batch that was accepted and not handed over; its provider waits for the credit.
     struct Waiting: Hashable, Sendable {

@@ -1,6 +1,6 @@
 import CIM
 
-/// What an operation ended with: the four values of one final `SetStatus` (SEMANTICS B.3).
+/// What an operation ended with: the four values of one final `SetStatus` (Semantics B.3).
 public struct Outcome: Hashable, Sendable, Codable {
     public var status: WBEMStatus
     /// `strParam`; for a put, the path of the instance that was written.
@@ -43,13 +43,13 @@ public struct Explanation: Hashable, Sendable, Codable {
         case noCallSlot
         /// The client's own deadline passed (L8).
         case deadlinePassed
-        /// More `Indicate` calls than the credit allows, or one that wants no reply (section 3).
+        /// More `Indicate` calls than the credit allows, or one that wants no reply (Design 3).
         case flooded
         /// Success without exactly one object for a `GetObject`, or several out-parameter objects of one method.
         case wrongObjectCount
-        /// An object that does not fit its class (section 3).
+        /// An object that does not fit its class (Design 3).
         case misfit
-        /// A result that is larger than the broker takes, where nothing is left to retry (R15, section 3).
+        /// A result that is larger than the broker takes, where nothing is left to retry (R15, Design 3).
         case oversized
         /// The provider's answer was a D-Bus error outside the contract, or not of the contract's form.
         case badAnswer
@@ -61,7 +61,7 @@ public struct Explanation: Hashable, Sendable, Codable {
         case tooDeep
         /// The client owed credit, or did not pull, for too long (L8, L13).
         case clientTooSlow
-        /// A result too large for the form it was asked in (section 3).
+        /// A result too large for the form it was asked in (Design 3).
         case resultTooLarge
         /// Somebody with the right to do so cancelled it (L9).
         case cancelled
@@ -69,13 +69,13 @@ public struct Explanation: Hashable, Sendable, Codable {
         case parentEnded
         /// The provider unregistered before the call was sent (L8).
         case unregistered
-        /// The provider is registered and not running (SEMANTICS G.3).
+        /// The provider is registered and not running (Semantics G.3).
         case notRunning
-        /// It could not be started (SEMANTICS G.3).
+        /// It could not be started (Semantics G.3).
         case startFailed
-        /// It was started, and could not initialize itself (SEMANTICS D.4).
+        /// It was started, and could not initialize itself (Semantics D.4).
         case initializationFailed
-        /// Each user has a provider of their own, and the caller has none (SEMANTICS D.1).
+        /// Each user has a provider of their own, and the caller has none (Semantics D.1).
         case noRegistrationOfUser
         /// An administrator suspended the provider.
         case suspended
@@ -84,7 +84,7 @@ public struct Explanation: Hashable, Sendable, Codable {
         /// The text says it all; the outcome has the status.
         case stated
 
-        /// The status a client sees for this reason (SEMANTICS G.3).
+        /// The status a client sees for this reason (Semantics G.3).
         public var status: WBEMStatus {
             switch self {
             case .providerVanished, .providerUnresponsive, .releasedWithoutStatus, .flooded, .wrongObjectCount, .badAnswer, .replyLost,

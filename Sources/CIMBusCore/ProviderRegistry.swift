@@ -36,7 +36,7 @@ public struct Registration: Sendable {
     public let id: RegistrationID
     public let name: String
     public let namespace: String
-    /// Whose calls it serves, where each user has a process of their own; nil: everybody's (SEMANTICS D.1).
+    /// Whose calls it serves, where each user has a process of their own; nil: everybody's (Semantics D.1).
     public let user: UInt32?
     /// What its definition says.
     public internal(set) var terms = Terms()

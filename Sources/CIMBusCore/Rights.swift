@@ -1,6 +1,6 @@
 import CIM
 
-/// Who may do what (DESIGN section 3; SEMANTICS D.5, D.9): the one place that says it. How much of it at a time, ``QuotaLedger`` says.
+/// Who may do what (Design 3; Semantics D.5, D.9): the one place that says it. How much of it at a time, ``QuotaLedger`` says.
 public struct Rights: Hashable, Sendable {
     /// The user that the broker runs as.
     public var broker: UInt32
@@ -13,7 +13,7 @@ public struct Rights: Hashable, Sendable {
         for entry in allowed { self.allowed[CIMName(entry.name), default: []].insert(entry.uid) }
     }
 
-    /// Who may change classes, static instances and namespaces (SEMANTICS D.9.1: FULL_WRITE_REP), and register providers for other users.
+    /// Who may change classes, static instances and namespaces (Semantics D.9.1: FULL_WRITE_REP), and register providers for other users.
     public func mayWrite(uid: UInt32) -> Bool { uid == 0 || uid == broker }
 
     /// Who may register a provider under a name, whatever its definition says.

@@ -154,7 +154,7 @@ final class OpenCall: Sendable {
         }
     }
 
-    /// From now on the broker lets only those objects pass that satisfy the query (SEMANTICS B.3, WBEM_REQUIREMENTS_START_POSTFILTER).
+    /// From now on the broker lets only those objects pass that satisfy the query (Semantics B.3, WBEM_REQUIREMENTS_START_POSTFILTER).
     func requirePostFilter() {
         change { state in
             guard state.phase != .over else { return }

@@ -10,7 +10,7 @@ import CIMBusWire
 /// its description.
 public protocol Provider: Sendable {}
 
-/// Provides the instances of a class (SEMANTICS C.1 to C.4). Each requirement has a default that throws ProviderNotCapable: implement what
+/// Provides the instances of a class (Semantics C.1 to C.4). Each requirement has a default that throws ProviderNotCapable: implement what
 /// the class supports.
 public protocol InstanceProvider: Provider {
     /// Hands every instance of exactly this class to `sink`. None is success.
@@ -30,7 +30,7 @@ public protocol InstanceProvider: Provider {
     func deleteInstance(at path: CIMObjectPath, context: RequestContext) async throws
 
     /// Whether ``putInstance(_:context:)`` looks at ``RequestContext/putProperties``. While it is false, the default, a partial update
-    /// is refused with ProviderNotCapable (SEMANTICS C.1.3).
+    /// is refused with ProviderNotCapable (Semantics C.1.3).
     var supportsPartialPut: Bool { get }
 }
 
@@ -54,7 +54,7 @@ extension InstanceProvider {
     public var supportsPartialPut: Bool { false }
 }
 
-/// Carries out the methods of a class (SEMANTICS C.5).
+/// Carries out the methods of a class (Semantics C.5).
 public protocol MethodProvider: Provider {
     /// Runs a method. The broker has checked that the class has it and that every parameter fits its declaration. Throws
     /// MethodNotImplemented, InvalidMethodParameters, NotFound.

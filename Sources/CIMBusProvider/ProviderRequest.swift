@@ -86,7 +86,7 @@ extension CIMError {
     }
 
     /// Gives a provider's own status object the number and the words of the error, where it has none of its own: what a client reads are
-    /// those of the object (SEMANTICS B.3.1).
+    /// those of the object (Semantics B.3.1).
     mutating func completeStatus() {
         guard var object = extendedStatus else { return }
         if object["StatusCode"] == nil { object["StatusCode"] = .uint32(status.rawValue) }

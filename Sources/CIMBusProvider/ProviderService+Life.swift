@@ -4,7 +4,7 @@ import DBus
 import Glibc
 
 extension ProviderService {
-    /// For whom a provider is about to serve (SEMANTICS D.4, `IWbemProviderInit::Initialize`).
+    /// For whom a provider is about to serve (Semantics D.4, `IWbemProviderInit::Initialize`).
     public struct Initialization: Sendable {
         /// The user whose calls alone it serves, a name or a number; nil: everybody's.
         public var user: String?
@@ -13,7 +13,7 @@ extension ProviderService {
         public var namespace: CIMNamespaceName
     }
 
-    /// When a provider ends by itself because nobody needs it (SEMANTICS D.7).
+    /// When a provider ends by itself because nobody needs it (Semantics D.7).
     public enum IdleExit: Hashable, Sendable {
         case never
         /// Between this time without a call, and twice it.

@@ -6,7 +6,7 @@ import Glibc
 
 /// What a provider is told about a call, beside its arguments: who asks, how, and until when.
 public struct RequestContext: Sendable {
-    /// What a Put may do (SEMANTICS A.2.2).
+    /// What a Put may do (Semantics A.2.2).
     public enum PutMode: Hashable, Sendable {
         case createOrUpdate
         /// NotFound when the instance does not exist.
@@ -82,7 +82,7 @@ extension RequestContext {
         return flags.contains(.updateOnly) ? .updateOnly : .createOrUpdate
     }
 
-    /// Whether a Put writes a part of the instance only (SEMANTICS C.1.3).
+    /// Whether a Put writes a part of the instance only (Semantics C.1.3).
     public var isPartialPut: Bool { self[ContextKey.putExtensions]?.bool ?? false }
 
     /// The properties a partial Put writes; nil: all of them.
@@ -90,11 +90,11 @@ extension RequestContext {
         isPartialPut ? self[ContextKey.putProperties]?.elements?.compactMap(\.text) : nil
     }
 
-    /// Whether a partial Put must make NULL what it writes and the instance has no value for, or fail (SEMANTICS C.1.3). A Put that does
+    /// Whether a partial Put must make NULL what it writes and the instance has no value for, or fail (Semantics C.1.3). A Put that does
     /// not ask for it leaves that to the provider.
     public var isStrictAboutNulls: Bool { isPartialPut && self[ContextKey.putStrictNulls]?.bool ?? false }
 
-    /// Whether a partial Put must write all of it or, where it fails, nothing: what is written by then is reverted (SEMANTICS C.1.3).
+    /// Whether a partial Put must write all of it or, where it fails, nothing: what is written by then is reverted (Semantics C.1.3).
     public var isAtomic: Bool { isPartialPut && self[ContextKey.putAtomic]?.bool ?? false }
 
     /// Whether a Put writes this property.

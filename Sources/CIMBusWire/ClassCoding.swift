@@ -1,7 +1,7 @@
 import CIM
 import DBus
 
-/// A class as `a{sv}` (DESIGN section 3, Objects): its system properties, and `__PROPERTIES`, `__METHODS` and `__QUALIFIERS` in the order of
+/// A class as `a{sv}` (Design 3, Objects): its system properties, and `__PROPERTIES`, `__METHODS` and `__QUALIFIERS` in the order of
 /// declaration, from which its MOF can be rebuilt exactly.
 extension BodyWriter {
     public mutating func append(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) {

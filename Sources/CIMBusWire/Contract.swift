@@ -1,7 +1,7 @@
 import CIM
 import DBus
 
-/// The names and paths of the contract on the bus (DESIGN section 3).
+/// The names and paths of the contract on the bus (Design 3).
 public enum Contract {
     public static let busName = WellKnownName(verified: "org.cimbus1")
     public static let errorPrefix = "org.cimbus1.Error."
@@ -65,7 +65,7 @@ public enum Contract {
     public static let version = "0.1.0"
 }
 
-/// `WBEM_GENERIC_FLAG_TYPE` and the others, as far as they pass the bus (SEMANTICS A.2).
+/// `WBEM_GENERIC_FLAG_TYPE` and the others, as far as they pass the bus (Semantics A.2).
 public struct OperationFlags: OptionSet, Hashable, Sendable {
     public let rawValue: Int32
     public init(rawValue: Int32) { self.rawValue = rawValue }
@@ -86,7 +86,7 @@ public struct OperationFlags: OptionSet, Hashable, Sendable {
     public static let shallow = OperationFlags(rawValue: 0x1)
 }
 
-/// `WBEM_STATUS_TYPE` (SEMANTICS B.1).
+/// `WBEM_STATUS_TYPE` (Semantics B.1).
 public enum StatusType {
     public static let complete: Int32 = 0
     public static let requirements: Int32 = 1
@@ -95,7 +95,7 @@ public enum StatusType {
     public static let logging: Int32 = 0x1F00
 }
 
-/// The names in a context that the broker gives a meaning (DESIGN sections 2 and 3).
+/// The names in a context that the broker gives a meaning (Design 2 and Design 3).
 public enum ContextKey {
     /// The client's own deadline, relative, in µs (t).
     public static let timeout = "__TIMEOUT_USEC"
@@ -124,7 +124,7 @@ public enum ContextKey {
     /// The language that the caller speaks, as ``CIMLocale`` reads it, `MS_409` or `en_US` (s). Providers see it, too.
     public static let locale = "__LOCALE"
 
-    /// How the names of a read of less than everything begin (SEMANTICS C.1.3).
+    /// How the names of a read of less than everything begin (Semantics C.1.3).
     public static let getPrefix = "__GET_EXT"
     /// TRUE: the others count (b).
     public static let getExtensions = "__GET_EXTENSIONS"
@@ -135,7 +135,7 @@ public enum ContextKey {
     /// TRUE: the caller asks for itself, and does not inherit what the call around it asked for (b).
     public static let getClientRequest = "__GET_EXT_CLIENT_REQUEST"
 
-    /// How the names of a put of less than everything begin (SEMANTICS C.1.3).
+    /// How the names of a put of less than everything begin (Semantics C.1.3).
     public static let putPrefix = "__PUT_EXT"
     /// TRUE: the others count (b).
     public static let putExtensions = "__PUT_EXTENSIONS"

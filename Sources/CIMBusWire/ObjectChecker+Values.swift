@@ -30,7 +30,7 @@ extension ObjectChecker {
         ObjectFault("property \(property) of \(className) is \(type); \(reason.description)", kind: reason.kind)
     }
 
-    /// A parameter that refers to a class takes paths of its instances, and of those of classes below (SEMANTICS C.5).
+    /// A parameter that refers to a class takes paths of its instances, and of those of classes below (Semantics C.5).
     private func checkReferences(_ value: CIMValue, _ slot: ObjectLayout.Slot) throws(ObjectFault) {
         guard let className = slot.type.className, let location = base.location ?? lookup(className)?.location else { return }
         for case .reference(let path) in value.arrayValue ?? [value] {

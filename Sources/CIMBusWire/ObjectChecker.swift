@@ -2,7 +2,7 @@ import CIM
 import DBus
 
 /// Reads objects from a message, checks each against its class, and writes them as every receiver gets them: the class's types, spellings
-/// and system properties (DESIGN section 3, Objects). It is the one place where objects are checked.
+/// and system properties (Design 3, Objects). It is the one place where objects are checked.
 ///
 /// It works on bytes: where the type on the wire is the class's own, a value is copied and never decoded. Else it is read as what it was meant
 /// to be (``CIMValue/read(as:)``).
@@ -237,7 +237,7 @@ public struct ObjectChecker: ~Copyable {
 }
 
 extension CIMValue {
-    /// The value as it stands in a path (SEMANTICS H.1). Returns false for what cannot be a key.
+    /// The value as it stands in a path (Semantics H.1). Returns false for what cannot be a key.
     fileprivate func appendKey(to path: inout [UInt8]) -> Bool {
         let text: String
         switch self {

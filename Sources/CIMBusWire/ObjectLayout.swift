@@ -85,7 +85,7 @@ public final class ObjectLayout: Sendable {
         constants = (try? writer.finish()) ?? []
     }
 
-    /// The layout of a method's in or out parameters: an instance of `__PARAMETERS` (SEMANTICS C.5, R100, R104).
+    /// The layout of a method's in or out parameters: an instance of `__PARAMETERS` (Semantics C.5, R100, R104).
     /// - Parameters:
     ///   - returns: the type of `ReturnValue`, for out parameters.
     ///   - location: where references in them are seen from.

@@ -1,6 +1,6 @@
 import CIM
 
-/// How what the providers of a class and of one of its ancestors say about an instance is put together (SEMANTICS C.3, C.4), without decoding
+/// How what the providers of a class and of one of its ancestors say about an instance is put together (Semantics C.3, C.4), without decoding
 /// a value: see ``ObjectSelection/append(_:merging:_:)``.
 ///
 /// A property that the derived class inherits as it is comes from the ancestor's provider, all others, and the keys, from the derived one's.

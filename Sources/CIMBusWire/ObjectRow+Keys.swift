@@ -5,7 +5,7 @@ extension ObjectRow {
     /// What the object's keys say otherwise than those of `path`, an instance's of its class or of one above or below: `ID = 2, Name = NULL`.
     /// Nil where they agree: it is the instance that the path names.
     ///
-    /// Text compares without case, as in all keys (SEMANTICS H.1); datetimes that are the same instant, and references to the same instance,
+    /// Text compares without case, as in all keys (Semantics H.1); datetimes that are the same instant, and references to the same instance,
     /// are the same.
     /// - Parameter needsAll: whether a key that is NULL differs, too.
     public func keys(otherThan path: CIMObjectPath, needsAll: Bool, lookup: ObjectChecker.Lookup) -> String? {

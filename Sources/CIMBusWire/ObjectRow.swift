@@ -200,7 +200,7 @@ public struct ObjectRow {
     // MARK: - A hierarchy
 
     /// Appends what tells the instance from the others, as bytes that are the same for all classes with these keys: values as on the wire, text
-    /// in lower case, since paths compare without case (SEMANTICS H.1). That is nothing for a singleton. False when a key is NULL, or the class
+    /// in lower case, since paths compare without case (Semantics H.1). That is nothing for a singleton. False when a key is NULL, or the class
     /// has none.
     public func appendKey(to key: inout [UInt8]) -> Bool {
         if layout.keys.isEmpty { return layout.isSingleton }

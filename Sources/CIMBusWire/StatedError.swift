@@ -1,7 +1,7 @@
 import CIM
 import DBus
 
-/// What an error reply says went wrong, whatever library made it (DESIGN section 3, Errors).
+/// What an error reply says went wrong, whatever library made it (Design 3, Errors).
 ///
 /// The first of these counts: a number at the start of the text, `0x80041002`, that is an error's; a name of ours, `org.cimbus1.Error.NotFound`;
 /// a name whose meaning is known (``meanings``).

@@ -1,7 +1,7 @@
 import CIM
 import DBus
 
-/// The one table between WMI's statuses and D-Bus errors (DESIGN section 3, Errors).
+/// The one table between WMI's statuses and D-Bus errors (Design 3, Errors).
 extension DBusError {
     /// `org.cimbus1.Error.NAME`, whose message starts with the number; the extended status rides as a second argument.
     public init(_ error: CIMError) {

@@ -87,7 +87,7 @@ extension SystemProperty {
     }
 }
 
-/// How deep things may nest (DESIGN section 3, Objects).
+/// How deep things may nest (Design 3, Objects).
 public enum Nesting {
     /// Embedded objects inside each other.
     public static let objects = CIMInstance.maximumNesting

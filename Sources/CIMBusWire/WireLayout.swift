@@ -1,7 +1,7 @@
 import CIM
 import DBus
 
-/// How values of a CIM type lie on the wire (DESIGN section 3, Objects).
+/// How values of a CIM type lie on the wire (Design 3, Objects).
 ///
 /// The table of these, ``CIM/CIMType/wireLayout``, is the one place that says which D-Bus type a CIM type has, how wide it is and how it is
 /// aligned. Whoever writes, reads, copies or skips values derives what to do from it. ``ObjectLayout`` looks a property's row up once.

@@ -3,7 +3,7 @@ import CIM
 /// What the D-Bus types of an embedded object in a class (a property's default) do not say: which of its values is a `datetime`, which one is
 /// there and NULL. It travels beside the value, as `Types`: an object of the same shape, whose properties are the names of types.
 ///
-/// Instances need none of this: their class says it (DESIGN section 3, Objects).
+/// Instances need none of this: their class says it (Design 3, Objects).
 enum WireTypes {
     private static let null = "null"
 

@@ -1,6 +1,6 @@
 import CIM
 
-/// A word for how a qualifier travels (DSP0004, 5.6.1.2; SEMANTICS H.5).
+/// A word for how a qualifier travels (DSP0004, 5.6.1.2; Semantics H.5).
 enum FlavorWord: String, CaseIterable {
     case toInstance, toSubclass, notToInstance, notToSubclass, enableOverride, disableOverride, restricted, amended, translatable
 

@@ -1,6 +1,6 @@
 import CIM
 
-/// Who is asked for the associations of an object, and which of their ends are results (SEMANTICS I.4). A value that the broker carries out.
+/// Who is asked for the associations of an object, and which of their ends are results (Semantics I.4). A value that the broker carries out.
 ///
 /// ASSOCIATORS OF and REFERENCES OF are never sent to a provider as such: each leg is an ordinary query over an association class, with the
 /// source's path in the properties that can refer to it (I.7, E.2).

@@ -1,6 +1,6 @@
 import CIM
 
-/// ASSOCIATORS OF or REFERENCES OF an object (SEMANTICS I.4), well formed and legal.
+/// ASSOCIATORS OF or REFERENCES OF an object (Semantics I.4), well formed and legal.
 public struct AssociationQuery: Hashable, Sendable {
     public enum Kind: String, Hashable, Sendable {
         /// The objects at the other ends.

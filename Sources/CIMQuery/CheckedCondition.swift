@@ -5,7 +5,7 @@ public typealias ClassLookup = @Sendable (String) -> CIMClass?
 
 /// A condition checked against a class: constants have the types of their properties, and NOT has been carried down to the comparisons.
 ///
-/// Carrying NOT down leaves SEMANTICS I.2 exactly: a comparison whose property is NULL does not hold, negated or not, which is what
+/// Carrying NOT down leaves Semantics I.2 exactly: a comparison whose property is NULL does not hold, negated or not, which is what
 /// three-valued logic gives when "unknown" counts as false at the end.
 indirect enum CheckedCondition: Hashable, Sendable {
     case all([CheckedCondition])

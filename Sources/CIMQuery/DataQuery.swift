@@ -1,6 +1,6 @@
 import CIM
 
-/// A data query checked against its class, ready to be planned and evaluated (SEMANTICS I.2). A value: it holds no schema.
+/// A data query checked against its class, ready to be planned and evaluated (Semantics I.2). A value: it holds no schema.
 public struct DataQuery: Hashable, Sendable {
     /// The query as written.
     public let query: SelectQuery

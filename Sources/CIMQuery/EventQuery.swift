@@ -1,6 +1,6 @@
 import CIM
 
-/// An event query checked against its event class (SEMANTICS I.5). A value: it holds no schema.
+/// An event query checked against its event class (Semantics I.5). A value: it holds no schema.
 public struct EventQuery: Hashable, Sendable {
     /// The query as written, with its polling interval and grouping.
     public let query: SelectQuery

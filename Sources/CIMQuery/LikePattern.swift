@@ -1,6 +1,6 @@
 import CIM
 
-/// A pattern of LIKE (SEMANTICS I.3), compiled once. ASCII letters match in either case.
+/// A pattern of LIKE (Semantics I.3), compiled once. ASCII letters match in either case.
 ///
 /// The pattern is cut at each `%`. The first piece is matched where the text starts, the last where it ends, and each between at the
 /// leftmost place behind the one before it, by a bit-parallel automaton that reads every character once: the work is linear in the text.

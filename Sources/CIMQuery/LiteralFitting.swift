@@ -1,6 +1,6 @@
 import CIM
 
-/// Gives a constant the type of the property it is compared with (SEMANTICS I.2: a literal is compared with the property's own type).
+/// Gives a constant the type of the property it is compared with (Semantics I.2: a literal is compared with the property's own type).
 ///
 /// ``CIMValue/read(as:)`` is the table of what may be written for a value of each type, here as in object paths and parameters. WQL adds to it:
 /// a number property is compared with every number, also with one that it cannot hold; -1 is TRUE; a datetime may be written as in I.9; and
@@ -160,7 +160,7 @@ extension WQLLiteral {
     var brief: String { description.utf8.count <= 80 ? description : description.prefix(77) + "…" }
 }
 
-/// A date and time as WHERE accepts it (SEMANTICS I.9).
+/// A date and time as WHERE accepts it (Semantics I.9).
 enum DateTimeLiteral {
     /// Reads the 25 characters of CIM, without wildcards, or `yyyy-mm-dd HH:MM:SS:mmm`, which is taken as UTC; nil for anything else.
     static func parse(_ text: String) -> CIMDateTime? {

@@ -1,6 +1,6 @@
 import CIM
 
-/// Which properties the results of a query keep (SEMANTICS I.2): those listed, and always the system properties. An embedded object is kept
+/// Which properties the results of a query keep (Semantics I.2): those listed, and always the system properties. An embedded object is kept
 /// whole, also when only a property of it is listed (I.5).
 public struct Projection: Hashable, Sendable {
     /// The names of the kept properties, without system properties, in the order of the class; nil for all.

@@ -1,6 +1,6 @@
 import CIM
 
-/// Who is asked what for a data query, and what is filtered in the broker (SEMANTICS I.7). A value that the broker carries out.
+/// Who is asked what for a data query, and what is filtered in the broker (Semantics I.7). A value that the broker carries out.
 public struct QueryPlan: Hashable, Sendable {
     /// What one source is asked.
     public enum Request: Hashable, Sendable {
@@ -101,7 +101,7 @@ extension SelectQuery {
 }
 
 extension WQLCondition {
-    /// Whether a provider can be asked it: no system property, no property of an embedded object, no ISA (SEMANTICS I.7).
+    /// Whether a provider can be asked it: no system property, no property of an embedded object, no ISA (Semantics I.7).
     var isForProviders: Bool {
         comparisons.allSatisfy { comparison in
             guard !comparison.property.isSystem, !comparison.property.isDotted else { return false }

@@ -10,7 +10,7 @@ public struct QuerySource: Hashable, Sendable {
     public var supportsGet: Bool
     public var supportsEnumeration: Bool
 
-    /// Whether it declares `WQL:UnarySelect` (SEMANTICS I.7).
+    /// Whether it declares `WQL:UnarySelect` (Semantics I.7).
     public var supportsUnarySelect: Bool
 
     public init(

@@ -1,7 +1,7 @@
 import CIM
 
 /// A path that references are compared with: the same object wherever server and namespace are spelled out, whatever the case, the order of
-/// the keys, and whether a single key is named (SEMANTICS H.1).
+/// the keys, and whether a single key is named (Semantics H.1).
 struct ReferenceComparand: Hashable, Sendable {
     let path: CIMObjectPath
     private let location: CIMLocation

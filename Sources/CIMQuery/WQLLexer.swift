@@ -88,7 +88,7 @@ struct WQLLexer {
         return String(decoding: bytes[start..<position], as: UTF8.self)
     }
 
-    /// Backslash escapes backslash and the quotes, and nothing else (SEMANTICS I.1).
+    /// Backslash escapes backslash and the quotes, and nothing else (Semantics I.1).
     private mutating func string(quote: UInt8, from place: QueryPlace) throws(QueryError) -> String {
         step()
         var text: [UInt8] = []

@@ -14,7 +14,7 @@ public enum WQLQuery: Hashable, Sendable {
     /// Reads a query in `language`.
     ///
     /// - Throws: InvalidQueryType for a language that is not WQL; QuotaViolation for a text that is too long, too many AND and OR, too deep
-    ///   parentheses; MissingGroupWithin and MissingAggregationList (SEMANTICS I.5); InvalidObjectPath for a path that is none;
+    ///   parentheses; MissingGroupWithin and MissingAggregationList (Semantics I.5); InvalidObjectPath for a path that is none;
     ///   InvalidQuery for everything else. Each says where and what was expected. The work is linear in the length of the text.
     public init(parsing text: String, language: String = "WQL") throws(QueryError) {
         try WQL.checkLanguage(language)
@@ -23,7 +23,7 @@ public enum WQLQuery: Hashable, Sendable {
     }
 }
 
-/// SELECT … FROM …: a data query (SEMANTICS I.2) or, with WITHIN or GROUP or of an event class, an event query (I.5).
+/// SELECT … FROM …: a data query (Semantics I.2) or, with WITHIN or GROUP or of an event class, an event query (I.5).
 public struct SelectQuery: Hashable, Sendable {
     /// What follows SELECT.
     public enum List: Hashable, Sendable {
@@ -85,7 +85,7 @@ public struct SelectQuery: Hashable, Sendable {
     }
 }
 
-/// SELECT * FROM meta_class (SEMANTICS I.6).
+/// SELECT * FROM meta_class (Semantics I.6).
 public struct SchemaQuery: Hashable, Sendable {
     /// A condition on the system properties of classes, and on `__this`.
     public var condition: WQLCondition?

@@ -1,7 +1,7 @@
 import CIM
 
 /// What the repository says about a provider: its instance of `__Win32Provider` (or of a class below it) and the registrations that
-/// refer to it (SEMANTICS D.1 to D.3).
+/// refer to it (Semantics D.1 to D.3).
 public struct ProviderDefinition: Hashable, Sendable {
     /// What a provider of instances says it can do.
     public struct Support: Hashable, Sendable {
@@ -10,7 +10,7 @@ public struct ProviderDefinition: Hashable, Sendable {
         public var delete = false
         public var enumeration = false
 
-        /// `WQL:UnarySelect` and the like; empty: the broker filters (SEMANTICS I.7).
+        /// `WQL:UnarySelect` and the like; empty: the broker filters (Semantics I.7).
         public var queries: [String] = []
 
         /// 0: pull. Others have their instances in the repository.
@@ -23,20 +23,20 @@ public struct ProviderDefinition: Hashable, Sendable {
     /// The class of the definition: `__Win32Provider`, `MSFT_DecoupledProvider`.
     public var className: String
 
-    /// As written; nil means "NetworkServiceHostOrSelfHost" (SEMANTICS D.2).
+    /// As written; nil means "NetworkServiceHostOrSelfHost" (Semantics D.2).
     public var hostingModel: String?
 
     /// FALSE: its classes answer ProviderDisabled.
     public var isEnabled: Bool
 
-    /// Each user, each locale has a process of their own (SEMANTICS D.1).
+    /// Each user, each locale has a process of their own (Semantics D.1).
     public var isPerUser: Bool
     public var isPerLocale: Bool
 
     /// The name on the bus that starts it; nil when nothing does.
     public var busName: String?
 
-    /// Who may register, from `SecurityDescriptor`, which CIMBus reads as words `uid:1000` and `gid:100` (SEMANTICS D.5).
+    /// Who may register, from `SecurityDescriptor`, which CIMBus reads as words `uid:1000` and `gid:100` (Semantics D.5).
     public var allowedUserIDs: [UInt32]
     public var allowedGroupIDs: [UInt32]
 
@@ -60,7 +60,7 @@ public struct ProviderDefinition: Hashable, Sendable {
         instances == nil && !providesMethods && eventQueries == nil && otherRegistrations.isEmpty
     }
 
-    /// A decoupled provider: a process of its own that registers (SEMANTICS D.5).
+    /// A decoupled provider: a process of its own that registers (Semantics D.5).
     public var isDecoupled: Bool { hostingModel.map { CIMName.hasPrefix($0, "decoupled:") } ?? false }
 }
 

@@ -248,6 +248,6 @@ enum RecordError: Error, Hashable, Sendable {
     /// Values nested deeper than ``maximumDepth``.
     case tooDeep
 
-    /// How deep values may nest: embedded objects 16 (DESIGN 3), each in an array, and their paths in one another.
+    /// How deep values may nest: embedded objects 16 (Design 3), each in an array, and their paths in one another.
     static let maximumDepth = 64
 }

@@ -184,7 +184,7 @@ struct RecordWriter {
     }
 }
 
-/// The tags that are no type: those are written by their number (SEMANTICS H.2).
+/// The tags that are no type: those are written by their number (Semantics H.2).
 enum RecordTag {
     static let null: UInt8 = 0
     static let array: UInt8 = 1

@@ -48,7 +48,7 @@ extension Repository {
         }
     }
 
-    /// Where an enumeration of a class begins: its own instances only, or also those of all classes below it (SEMANTICS A.4).
+    /// Where an enumeration of a class begins: its own instances only, or also those of all classes below it (Semantics A.4).
     ///
     /// - Throws: InvalidNamespace; InvalidClass.
     public func instances(of name: String, deep: Bool, in namespace: CIMNamespaceName) throws(CIMError) -> InstanceCursor {

@@ -7,7 +7,7 @@ extension Schema {
         var stored: [StoredClass] = []
     }
 
-    /// Creates a class, or changes the one of its name (SEMANTICS A.2.2, A.4 PutClass).
+    /// Creates a class, or changes the one of its name (Semantics A.2.2, A.4 PutClass).
     ///
     /// - Throws: InvalidParameter; InvalidNamespace; AccessDenied for a system class; AlreadyExists, NotFound (the flags);
     ///   InvalidClass for a feature with a system name; what `CIMClass.checkDeclaration(below:)` throws; QuotaViolation; InvalidAssociation; what `CIMClass.resolved(with:)` throws, for
@@ -159,7 +159,7 @@ extension Schema {
 }
 
 extension CIMClass {
-    /// The qualifiers that change what a class or its feature is (SEMANTICS H.5). All others only describe.
+    /// The qualifiers that change what a class or its feature is (Semantics H.5). All others only describe.
     private static let importantQualifiers: Set<CIMName> = [
         "amendment",
         "abstract", "terminal", "singleton", "dynamic", "provider", "DynProps", "PropertyContext", "ClassContext", "key", "implemented",

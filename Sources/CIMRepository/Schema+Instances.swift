@@ -10,7 +10,7 @@ struct StaticInstance: Sendable {
 }
 
 extension Schema {
-    /// Checks an instance against its class and gives it the class's types (SEMANTICS C.1).
+    /// Checks an instance against its class and gives it the class's types (Semantics C.1).
     ///
     /// - Throws: InvalidNamespace; InvalidClass; InvalidOperation for an abstract or dynamic class; InvalidProperty; InvalidObject for a
     ///   property given twice; TypeMismatch; NoKey when a key is absent or NULL, or the class has none; InvalidObjectPath; QuotaViolation
@@ -40,7 +40,7 @@ extension Schema {
         return StaticInstance(instance: fitted, key: try key(of: path, in: namespace))
     }
 
-    /// Takes back what a partial put does not write (SEMANTICS C.1.3).
+    /// Takes back what a partial put does not write (Semantics C.1.3).
     private func restrict(
         _ instance: inout CIMInstance, to only: [String], of declaration: CIMClass, over stored: CIMInstance?,
         in namespace: CIMNamespaceName
@@ -87,7 +87,7 @@ extension Schema {
     }
 
     /// The instance with a new GUID for each key of type string that is NULL or absent, as the service gives a stored instance one when
-    /// the client leaves it open (SEMANTICS C.1.2); unchanged when its class is unknown, or a singleton.
+    /// the client leaves it open (Semantics C.1.2); unchanged when its class is unknown, or a singleton.
     ///
     /// Nothing else does this: without it, an instance without its key is NoKey.
     public func withGeneratedKeys(_ instance: CIMInstance, in namespace: CIMNamespaceName) -> CIMInstance {
@@ -112,7 +112,7 @@ extension Schema {
     }
 
     /// What a key is unique in: the topmost class above, or the class itself, that has the keys; for a singleton the topmost that is one and
-    /// not abstract. Two instances below it with the same keys are the same instance (SEMANTICS C.1.1); nil when the class has no keys.
+    /// not abstract. Two instances below it with the same keys are the same instance (Semantics C.1.1); nil when the class has no keys.
     func scope(of declaration: CIMClass, in namespace: CIMNamespaceName) -> String? {
         let line = [declaration] + declaration.derivation.compactMap { self.class($0, in: namespace) }
         if declaration.isSingleton { return line.last { $0.isSingleton && !$0.isAbstract }?.name }
@@ -120,7 +120,7 @@ extension Schema {
     }
 
     /// The text under which the instance with this path is stored: that of the path in its scope, in lower case, since paths compare
-    /// without regard to case (SEMANTICS H.1).
+    /// without regard to case (Semantics H.1).
     ///
     /// - Throws: InvalidNamespace; InvalidClass; InvalidObjectPath when the path does not fit its class.
     func key(of path: CIMObjectPath, in namespace: CIMNamespaceName) throws(CIMError) -> String {

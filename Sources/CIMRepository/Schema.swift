@@ -68,7 +68,7 @@ extension Schema {
         namespaces[namespace]?.descendants(of: superclass).map(\.text) ?? []
     }
 
-    /// The subclasses of `superclass`, direct ones or all, without itself (SEMANTICS A.4 CreateClassEnum, L 17). "" stands above them all.
+    /// The subclasses of `superclass`, direct ones or all, without itself (Semantics A.4 CreateClassEnum, L.17). "" stands above them all.
     ///
     /// - Throws: InvalidNamespace; InvalidClass when there is no such superclass.
     public func subclasses(of superclass: String, deep: Bool, in namespace: CIMNamespaceName) throws(CIMError) -> [CIMClass] {
@@ -91,7 +91,7 @@ extension Schema {
     }
 
     /// The association classes with a reference that may point to an instance of the class, sorted by name: the reference names the class,
-    /// one above it, or none (SEMANTICS I.4). Abstract ones are included.
+    /// one above it, or none (Semantics I.4). Abstract ones are included.
     public func associations(to name: String, in namespace: CIMNamespaceName) -> [String] {
         guard let place = namespaces[namespace], let endpoint = place.classes[CIMName(name)]?.resolved else { return [] }
         var names: [CIMName] = []
@@ -113,7 +113,7 @@ extension Schema {
         namespaces[namespace].map { $0.qualifierTypes.sorted { $0.key < $1.key }.map(\.value) } ?? []
     }
 
-    /// The definition of a provider, in any case of its name: what its instance of `__Win32Provider` and its registrations say (SEMANTICS D).
+    /// The definition of a provider, in any case of its name: what its instance of `__Win32Provider` and its registrations say (Semantics D).
     public func provider(_ name: String, in namespace: CIMNamespaceName) -> ProviderDefinition? {
         namespaces[namespace]?.providers[CIMName(name)]
     }

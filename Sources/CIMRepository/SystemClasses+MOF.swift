@@ -1,5 +1,5 @@
 extension SystemClasses {
-    /// Namespaces, providers and their registrations (SEMANTICS D.1 to D.3).
+    /// Namespaces, providers and their registrations (Semantics D.1 to D.3).
     ///
     /// The key of a registration is declared in the concrete classes, so that a provider can have one of each kind.
     static let providersMOF = """
@@ -77,7 +77,7 @@ extension SystemClasses {
         };
         """
 
-    /// What a final status may carry, the parameters of methods (SEMANTICS B.3.1, C.5; L6), and what an explained query gives.
+    /// What a final status may carry, the parameters of methods (Semantics B.3.1, C.5; L6), and what an explained query gives.
     static let statusMOF = """
         [abstract] class __NotifyStatus { uint32 StatusCode; };
         class __ExtendedStatus : __NotifyStatus
@@ -97,7 +97,7 @@ extension SystemClasses {
         class CIMBus_QueryPlan { string Lines[]; };
         """
 
-    /// Events, timers, and permanent subscriptions (SEMANTICS J).
+    /// Events, timers, and permanent subscriptions (Semantics J).
     static let eventsMOF = """
         [abstract] class __IndicationRelated : __SystemClass {};
         [abstract] class __Event : __IndicationRelated { uint64 TIME_CREATED; uint8 SECURITY_DESCRIPTOR[]; };
@@ -158,7 +158,7 @@ extension SystemClasses {
         };
         """
 
-    /// What only `root` has: when idle providers are unloaded, and what their hosts may use (SEMANTICS D.6, D.7).
+    /// What only `root` has: when idle providers are unloaded, and what their hosts may use (Semantics D.6, D.7).
     static let rootMOF = """
         [abstract] class __CacheControl : __SystemClass
         {
@@ -196,7 +196,7 @@ extension SystemClasses {
 }
 
 extension SystemClasses {
-    /// What the broker says about its providers (SEMANTICS D.8). Of the properties that the page names, those are keys that tell one registration
+    /// What the broker says about its providers (Semantics D.8). Of the properties that the page names, those are keys that tell one registration
     /// from another. Which counters CIMBus has no calls for stays 0.
     static let monitoringMOF = """
         [dynamic, provider("Msft_ProviderSubSystem")]

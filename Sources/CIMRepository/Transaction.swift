@@ -217,7 +217,7 @@ extension RecordWriter {
 }
 
 extension CIMObjectPath {
-    /// Throws InvalidNamespace when the path is in another namespace, or on another machine (SEMANTICS C.2).
+    /// Throws InvalidNamespace when the path is in another namespace, or on another machine (Semantics C.2).
     func check(isIn location: CIMLocation) throws(CIMError) {
         if location.contains(self) { return }
         throw CIMError(.invalidNamespace, "\(path) is not in \(location.namespace) of this machine")

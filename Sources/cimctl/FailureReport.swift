@@ -10,7 +10,7 @@ struct FailureReport {
     init(_ error: CIMError, on bus: BusAddress, advice: String? = nil) {
         let name = error.status.errorName ?? error.status.name ?? "unnamed"
         var text = "cimctl: \(error.status.hex) \(name): \(Self.printableLines(error.message.trimmingLines))\n"
-        // "CIMBus" stands where no provider is involved (SEMANTICS B.3.1).
+        // "CIMBus" stands where no provider is involved (Semantics B.3.1).
         if let provider = error.providerName, !provider.isEmpty, provider != "CIMBus" {
             text += "  provider: \(Self.printable(provider))"
             if let process = error.providerProcessID { text += " (process \(process))" }

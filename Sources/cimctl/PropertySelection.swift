@@ -37,7 +37,7 @@ struct PropertySelection: ParsableArguments {
         }
     }
 
-    /// Has the operation read no more than `names`, nil for all (SEMANTICS C.1.3).
+    /// Has the operation read no more than `names`, nil for all (Semantics C.1.3).
     func restrict(_ operation: inout OperationOptions, to names: [String]?) {
         guard let names else { return }
         operation.context[ContextKey.getExtensions] = .boolean(true)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import CIMBusBroker
 
-/// What a provider may bring with its registration, and what its text implies (section 3; SEMANTICS D.5): over a schema, without a bus.
+/// What a provider may bring with its registration, and what its text implies (Design 3; Semantics D.5): over a schema, without a bus.
 struct BringingProviderTests {
     private static let mof = "[dynamic, provider(\"Mine\")] class Test_Same { [key] string Name; };"
 
@@ -28,7 +28,7 @@ struct BringingProviderTests {
         }
     }
 
-    @Test("section 3: what was a new class when a provider asked is another's when its changes are made: it is refused then")
+    @Test("Design 3: what was a new class when a provider asked is another's when its changes are made: it is refused then")
     func anotherCameFirst() async throws {
         let repository = try await Repository.inMemory()
         let before = repository.schema
@@ -60,7 +60,7 @@ struct BringingProviderTests {
         #expect(refusal(provider(uid: 0), deletion, over: schema) == nil)
     }
 
-    @Test("section 3: a definition is implied where none is stored and none is brought, and never over one that is stored")
+    @Test("Design 3: a definition is implied where none is stored and none is brought, and never over one that is stored")
     func implied() async throws {
         let repository = try await Repository.inMemory()
         let mine = try changes(Self.mof, over: repository.schema)

@@ -6,7 +6,7 @@ import Testing
 
 @testable import CIMBusBroker
 
-/// What is kept of an ancestor's objects while a hierarchy is merged (SEMANTICS C.4; DESIGN L13).
+/// What is kept of an ancestor's objects while a hierarchy is merged (Semantics C.4; Design L13).
 struct MergeTableTests {
     private func object(_ number: Int, _ size: Int = 104) -> [UInt8] {
         (0..<size).map { UInt8(truncatingIfNeeded: number &* 31 &+ $0) }

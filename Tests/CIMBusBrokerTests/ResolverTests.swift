@@ -82,7 +82,7 @@ extension Resolution {
     fileprivate var work: Work? { if case .conducted(let work, _) = self { work } else { nil } }
 }
 
-/// Who answers, and what each is asked (SEMANTICS A.5, C, D.3, I): without a bus.
+/// Who answers, and what each is asked (Semantics A.5, C, D.3, I): without a bus.
 struct ResolverTests {
     @Test("A.5: a class that is not there belongs in the sink; as the object of GetObject itself it is NotFound")
     func unknownClass() async throws {

@@ -4,7 +4,7 @@ import CIMBusTestKit
 import DBus
 import Testing
 
-/// Pulls that take several calls on the bus (SEMANTICS A.6).
+/// Pulls that take several calls on the bus (Semantics A.6).
 @Suite struct InstanceEnumeratorTests {
     private typealias Pull = ScriptedBroker.Pull
 

@@ -77,7 +77,7 @@ extension ClientTests {
             try await stage.expectQuiet()
         }
 
-        @Test("section 3: a class is read with its qualifiers, and anew on demand")
+        @Test("Design 3: a class is read with its qualifiers, and anew on demand")
         func classes() async throws {
             let stage = try await Stage.start()
             let declaration = try await stage.session.getClass("test_specialthing")
@@ -117,7 +117,7 @@ extension ClientTests {
         }
     }
 
-    /// Puts (SEMANTICS C.1).
+    /// Puts (Semantics C.1).
     @Suite struct PutTests {
         @Test("R51, R71: a partial put writes the named properties and no others", arguments: Form.allCases)
         func partial(form: Form) async throws {
@@ -180,7 +180,7 @@ extension ClientTests {
             #expect(odd[key: "Name"] == .string("a\"b\\c"))
         }
 
-        @Test("section 3: the provider receives the class's types, whatever integer the client sent")
+        @Test("Design 3: the provider receives the class's types, whatever integer the client sent")
         func types() async throws {
             let seen = Recorder<CIMInstance>()
             let stage = try await Stage.start(
@@ -196,7 +196,7 @@ extension ClientTests {
         }
     }
 
-    /// Methods (SEMANTICS C.5).
+    /// Methods (Semantics C.5).
     @Suite struct MethodTests {
         static let when = CIMDateTime("20200229123456.000007+060")
         static let span = CIMDateTime("00000001020304.000005:000")

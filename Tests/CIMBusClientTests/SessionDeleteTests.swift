@@ -5,7 +5,7 @@ import SDKTestKit
 import Testing
 
 extension ClientTests {
-    /// A delete by the client's library (SEMANTICS K.5).
+    /// A delete by the client's library (Semantics K.5).
     @Suite struct SessionDeleteTests {
         /// A stage whose provider starts to delete, and does not come to an end.
         private static func start(_ called: Recorder<String>) async throws -> Stage {

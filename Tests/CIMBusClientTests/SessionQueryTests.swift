@@ -6,7 +6,7 @@ import SDKTestKit
 import Testing
 
 extension ClientTests {
-    /// Queries and associations of a session, with a real broker: SEMANTICS I.
+    /// Queries and associations of a session, with a real broker: Semantics I.
     @Suite struct SessionQueryTests {
         @Test("I.2: a session's query: chosen by the broker, typed by the class, with the path where the keys are there")
         func session() async throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import CIMBusClient
 
-/// The client's end of an operation: L1 (one end), L9 (cancel), L13 (bounded), and the flow control of DESIGN section 3.
+/// The client's end of an operation: L1 (one end), L9 (cancel), L13 (bounded), and the flow control of Design 3.
 @Suite struct SinkStateTests {
     private let success = FinalStatus(status: .noError, parameter: "")
 

@@ -24,7 +24,7 @@ extension ClientTests {
             try await stage.expectQuiet()
         }
 
-        @Test("L1, section 3: objects larger than a batch travel alone, between small ones")
+        @Test("L1, Design 3: objects larger than a batch travel alone, between small ones")
         func largeObjects() async throws {
             let large = String(repeating: "x", count: 300 << 10)
             let stage = try await Stage.start(

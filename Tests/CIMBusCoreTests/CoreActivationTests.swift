@@ -3,7 +3,7 @@ import Testing
 
 @testable import CIMBusCore
 
-@Suite("Providers that are not there (L11; SEMANTICS D.1, G.3)")
+@Suite("Providers that are not there (L11; Semantics D.1, G.3)")
 struct CoreActivationTests {
     /// A provider that can be started and does not run.
     private func absent(_ limits: Limits = Limits(), busName: String? = "org.example.Provider") -> Scene {

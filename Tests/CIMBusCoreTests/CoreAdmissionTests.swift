@@ -3,7 +3,7 @@ import Testing
 
 @testable import CIMBusCore
 
-@Suite("Admission (L1, L12; SEMANTICS A.5)")
+@Suite("Admission (L1, L12; Semantics A.5)")
 struct CoreAdmissionTests {
     @Test("L1, R54, R57, R126, R129: a refused call changes nothing, and its sink is never used")
     func refused() throws {

@@ -3,7 +3,7 @@ import Testing
 
 @testable import CIMBusCore
 
-@Suite("Flow control and bounds (L13, section 3)")
+@Suite("Flow control and bounds (L13, Design 3)")
 struct CoreFlowTests {
     @Test("L13: the window is 8 batches; the ninth waits, and with it its provider")
     func window() throws {

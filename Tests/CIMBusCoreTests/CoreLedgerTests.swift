@@ -3,7 +3,7 @@ import Testing
 
 @testable import CIMBusCore
 
-@Suite("References (L2 to L5, L10; SEMANTICS B.7)")
+@Suite("References (L2 to L5, L10; Semantics B.7)")
 struct CoreLedgerTests {
     @Test("L2, R87, R137, P5: the return code alone, nothing held, is the result", arguments: [WBEMStatus.noError, .accessDenied])
     func returnCodeAlone(_ status: WBEMStatus) throws {

@@ -4,10 +4,10 @@ import Testing
 
 @testable import CIMBusCore
 
-/// A trace replays: the same events at the same moments have the same effects (DESIGN section 2).
+/// A trace replays: the same events at the same moments have the same effects (Design 2).
 @Suite("Traces")
 struct CoreTraceTests {
-    @Test("section 2: what was traced, written and read again has the same effects on a new core, event by event")
+    @Test("Design 2: what was traced, written and read again has the same effects on a new core, event by event")
     func replays() throws {
         var scene = Scene(Model.tightLimits)
         scene.core.trace = []
@@ -58,7 +58,7 @@ struct CoreTraceTests {
         #expect(scene.core.takeTrace().isEmpty)
     }
 
-    @Test("section 2: suspend, resume and define happen at the moment that was set, and the trace says when")
+    @Test("Design 2: suspend, resume and define happen at the moment that was set, and the trace says when")
     func momentsOfAdministration() throws {
         var scene = Scene()
         scene.core.trace = []
@@ -83,7 +83,7 @@ struct CoreTraceTests {
         expectSafe(scene)
     }
 
-    @Test("A.5, section 2: what a refused call has caused is taken with it, and replays with it: nothing is left for another event")
+    @Test("A.5, Design 2: what a refused call has caused is taken with it, and replays with it: nothing is left for another event")
     func refusedCallsEffects() throws {
         var scene = Scene(Model.tightLimits)
         scene.core.trace = []

@@ -3,7 +3,7 @@ import Testing
 
 @testable import CIMBusCore
 
-/// Places that peers take beside operations, and who may take them (section 3, L13; SEMANTICS D.5, D.8, D.9).
+/// Places that peers take beside operations, and who may take them (Design 3, L13; Semantics D.5, D.8, D.9).
 struct QuotaTests {
     private static let limits: Limits = {
         var limits = Limits()

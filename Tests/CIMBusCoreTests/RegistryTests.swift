@@ -3,7 +3,7 @@ import Testing
 
 @testable import CIMBusCore
 
-@Suite("Registrations (L6, L11; SEMANTICS D.5)")
+@Suite("Registrations (L6, L11; Semantics D.5)")
 struct RegistryTests {
     @Test("L6, L11: a definition outlives its process; a restarted provider is another peer, and old operations are not its")
     func restarted() throws {

@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension MITests {
-    /// The callbacks of an operation beside its results, and acknowledgement (SEMANTICS F.3, F.5).
+    /// The callbacks of an operation beside its results, and acknowledgement (Semantics F.3, F.5).
     @Suite struct MICallbackTests {
         @Test("F.3, F.5: with manual acknowledgement the next result waits, and so does the close")
         func manualAcknowledgement() async throws {

@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension MITests {
-    /// One operation of MI that ends another, and a broker that ends all of them (SEMANTICS F.1, F.5, F.6).
+    /// One operation of MI that ends another, and a broker that ends all of them (Semantics F.1, F.5, F.6).
     @Suite struct MIClosingTests {
         /// Gives so many things, then waits until it is cancelled.
         private func endless(_ started: Recorder<Int> = Recorder(), after count: Int = 1) -> ThingProvider {

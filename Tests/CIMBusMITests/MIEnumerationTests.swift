@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension MITests {
-    /// MI_Session_EnumerateInstances (SEMANTICS K.2).
+    /// MI_Session_EnumerateInstances (Semantics K.2).
     @Suite struct MIEnumerationTests {
         /// Two things, one of them special.
         private static let family = ThingProvider(enumerate: { className, context, sink in

@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension MITests {
-    /// How operations, sessions and applications of MI end, whatever is going on (SEMANTICS F.1, F.6).
+    /// How operations, sessions and applications of MI end, whatever is going on (Semantics F.1, F.6).
     @Suite struct MILifeTests {
         /// Gives so many things, then waits until it is cancelled.
         private func endless(_ started: Recorder<Int>, _ cancelled: Recorder<Int>, after count: Int = 1) -> ThingProvider {

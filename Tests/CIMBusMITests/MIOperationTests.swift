@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension MITests {
-    /// The functions of an MI session beside the enumeration (SEMANTICS F.2).
+    /// The functions of an MI session beside the enumeration (Semantics F.2).
     @Suite struct MIOperationTests {
         @Test("F.2: create, get, modify, invoke, delete, pulled")
         func life() async throws {

@@ -5,7 +5,7 @@ import Testing
 extension MITests {
     /// The numbers of MI, and what statuses mean to it.
     @Suite struct MIResultTests {
-        /// SEMANTICS F.8, row by row.
+        /// Semantics F.8, row by row.
         private static let mapping: [(WBEMStatus, MI.ResultCode)] = [
             (.noError, .ok), (.sFalse, .ok), (.sPartialResults, .ok), (.sTimedOut, .ok), (WBEMStatus(rawValue: 0x7FFF_FFFF), .ok),
             (.accessDenied, .accessDenied), (.privilegeNotHeld, .accessDenied),
@@ -27,7 +27,7 @@ extension MITests {
         @Test("F.8: every row of the mapping from WBEMSTATUS", arguments: mapping)
         func mapped(status: WBEMStatus, code: MI.ResultCode) { #expect(MI.ResultCode(status) == code) }
 
-        /// SEMANTICS F.7, row by row.
+        /// Semantics F.7, row by row.
         private static let names: [(MI.ResultCode, UInt32, String)] = [
             (.ok, 0, "OK"), (.failed, 1, "FAILED"), (.accessDenied, 2, "ACCESS_DENIED"), (.invalidNamespace, 3, "INVALID_NAMESPACE"),
             (.invalidParameter, 4, "INVALID_PARAMETER"), (.invalidClass, 5, "INVALID_CLASS"), (.notFound, 6, "NOT_FOUND"),

@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension ProviderTests {
-    /// Providers that ask others for instances: SEMANTICS E.1 and K.1.
+    /// Providers that ask others for instances: Semantics E.1 and K.1.
     @Suite struct FrameworkGlueTests {
         /// Gives instances of the class and of the one below it, whatever it is asked for.
         private static let mixed = ThingProvider(enumerate: { _, _, sink in

@@ -6,7 +6,7 @@ import SDKTestKit
 import Testing
 
 extension ProviderTests {
-    /// Providers that ask others for single objects and classes: SEMANTICS E.1.
+    /// Providers that ask others for single objects and classes: Semantics E.1.
     @Suite struct FrameworkObjectTests {
         @Test("E.1: keys and named properties are asked for as a partial read of the caller's own")
         func partialReads() async throws {

@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 extension ProviderTests {
-    /// The framework's callbacks: SEMANTICS E.2, E.3.
+    /// The framework's callbacks: Semantics E.2, E.3.
     @Suite struct FrameworkProviderTests {
         /// Things in the framework's shape; every call is recorded with its flags.
         private final class FrameworkThings: FrameworkProvider {

@@ -6,7 +6,7 @@ import SDKTestKit
 import Testing
 
 extension ProviderTests {
-    /// What a provider is told about a query it is to answer, by a real broker: SEMANTICS E.3.
+    /// What a provider is told about a query it is to answer, by a real broker: Semantics E.3.
     @Suite struct FrameworkQueryReadingTests {
         /// What a query says of `Test_Box`, whose properties are Name (its key), Number, Made and Small.
         private struct Said: Sendable, Equatable {

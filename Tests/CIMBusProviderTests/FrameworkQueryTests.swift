@@ -9,7 +9,7 @@ import Synchronization
 import Testing
 
 extension ProviderTests {
-    /// What a provider sends when it asks with a query, or while it answers one, message by message: SEMANTICS E.1.
+    /// What a provider sends when it asks with a query, or while it answers one, message by message: Semantics E.1.
     @Suite struct FrameworkQueryTests {
         private static let partClass = CIMClass(
             name: "Test_Part",
@@ -151,7 +151,7 @@ extension ProviderTests {
         }
     }
 
-    /// Providers that ask with queries, and providers that answer them, with a real broker between them: SEMANTICS E.1, I.7.
+    /// Providers that ask with queries, and providers that answer them, with a real broker between them: Semantics E.1, I.7.
     @Suite struct FrameworkQueryRoundTripTests {
         @Test("E.1: getInstancesByQuery and its asynchronous form: the broker chooses among what another provider enumerates")
         func framework() async throws {

@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension ProviderTests {
-    /// What a provider sends for a method, message by message (SEMANTICS C.5).
+    /// What a provider sends for a method, message by message (Semantics C.5).
     @Suite struct MethodMessageTests {
         private static let thingClass = CIMClass(
             name: "Test_Thing",

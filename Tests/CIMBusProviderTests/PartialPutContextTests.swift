@@ -7,7 +7,7 @@ import Synchronization
 import Testing
 
 extension ProviderTests {
-    /// What a provider is told about a put of a part, what it may refuse, and what its client learns of it (SEMANTICS C.1.3).
+    /// What a provider is told about a put of a part, what it may refuse, and what its client learns of it (Semantics C.1.3).
     @Suite struct PartialPutContextTests {
         /// What one put's context says.
         struct Told: Hashable, Sendable {

@@ -7,7 +7,7 @@ import SDKTestKit
 import Testing
 
 extension ProviderTests {
-    /// What a provider does before its first call and after its last one (SEMANTICS D.4, D.7, G.3).
+    /// What a provider does before its first call and after its last one (Semantics D.4, D.7, G.3).
     @Suite struct ProviderActivationTests {
         @Test("D.7: a provider that is idle unregisters and ends; with calls it stays")
         func idleExit() async throws {

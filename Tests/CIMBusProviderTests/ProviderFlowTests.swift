@@ -8,7 +8,7 @@ import Synchronization
 import Testing
 
 extension ProviderTests {
-    /// What a provider's service sends, message by message, and when it waits (L2, L13; section 3, flow control).
+    /// What a provider's service sends, message by message, and when it waits (L2, L13; Design 3, flow control).
     @Suite struct ProviderFlowTests {
         @Test("L2: a small result is the reply alone: no Indicate, no status, no reference", arguments: [0, 1, 15])
         func oneReply(count: Int) async throws {

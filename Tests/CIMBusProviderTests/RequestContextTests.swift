@@ -10,7 +10,7 @@ import Testing
 extension ProviderTests {
     /// What a provider is told about a call, and what it tells about it.
     @Suite struct RequestContextTests {
-        @Test("section 3: who asks, and R52, R97: what the client gave", arguments: Form.allCases)
+        @Test("Design 3: who asks, and R52, R97: what the client gave", arguments: Form.allCases)
         func client(form: Form) async throws {
             let contexts = Recorder<RequestContext>()
             let stage = try await Stage.start(

@@ -45,7 +45,7 @@ struct ClassCodingTests {
         #expect(wire["__DERIVATION"] == .strings(["T_Root"]))
     }
 
-    @Test("section 3: a class that takes more than 8 MiB is no batch; it says which class, and how large")
+    @Test("Design 3: a class that takes more than 8 MiB is no batch; it says which class, and how large")
     func tooLarge() throws {
         let text = String(repeating: "x", count: 3 << 20)
         func property(_ name: String) -> CIMProperty {

@@ -115,7 +115,7 @@ private struct ClassGenerator {
         return try reader.readClass()
     }
 
-    @Test("DESIGN 3, Objects: 2,000 generated classes are the same after the wire")
+    @Test("Design 3, Objects: 2,000 generated classes are the same after the wire")
     func generated() throws {
         var generator = ClassGenerator(seed: 7)
         for number in 0..<2000 {

@@ -42,7 +42,7 @@ struct ObjectCheckerTests {
         #expect { try schema.check(mixed, of: "T_All") } throws: { "\($0)".hasPrefix("object 1: T_All has no property Extra") }
     }
 
-    @Test("System properties are complete, correct, and the broker's own (SEMANTICS H.4)")
+    @Test("System properties are complete, correct, and the broker's own (Semantics H.4)")
     func systemProperties() throws {
         let object: Entries = [
             ("__CLASS", .string("t_all")), ("__PATH", .string("T_Other.Name=\"spoofed\"")), ("__RELPATH", .int32(7)),
@@ -122,7 +122,7 @@ struct ObjectCheckerTests {
         return value
     }
 
-    @Test("Embedded objects nest 16 deep, and not 17 (DESIGN section 3)")
+    @Test("Embedded objects nest 16 deep, and not 17 (Design 3)")
     func nesting() throws {
         func fault(_ depth: Int, _ property: String) throws -> ObjectFault? {
             try schema.fault([("__CLASS", .string("T_Nest")), ("ID", .int32(1)), (property, nest(depth))], of: "T_Nest")
@@ -172,7 +172,7 @@ struct ObjectCheckerTests {
         #expect(try check("Leaf", .dictionary([("__CLASS", .string(long))]))?.utf8.count ?? 0 < 2048)
     }
 
-    @Test("Parameters of a method are an instance of __PARAMETERS (SEMANTICS C.5, R100)")
+    @Test("Parameters of a method are an instance of __PARAMETERS (Semantics C.5, R100)")
     func parameters() throws {
         let method = try #require(schema["T_All"]?.method(named: "Do"))
         func check(_ object: Entries, _ layout: ObjectLayout) throws -> [String: DBusValue] {

@@ -4,7 +4,7 @@ import Testing
 
 @testable import CIMBusWire
 
-/// One instance from what two providers say about it (SEMANTICS C.3, C.4).
+/// One instance from what two providers say about it (Semantics C.3, C.4).
 @Suite("Objects of a hierarchy put together")
 struct ObjectMergeTests {
     private static func property(_ name: String, _ type: CIMType, _ origin: String, key: Bool = false) -> CIMProperty {
@@ -109,7 +109,7 @@ struct ObjectMergeTests {
         #expect(try key(1, "a") != key(1, "b"))
     }
 
-    @Test("section 3: what several providers make too large together for a message is no batch")
+    @Test("Design 3: what several providers make too large together for a message is no batch")
     func tooLarge() throws {
         let text = String(repeating: "x", count: 5 << 20)
         let derived = try #require(row(entries(["__CLASS": "Bottom", "Name": "n", "Text": .string(text)]), bottom))

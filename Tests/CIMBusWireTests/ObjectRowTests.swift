@@ -4,7 +4,7 @@ import Testing
 
 @testable import CIMBusWire
 
-/// Checked objects looked at where they lie, and cut to what is kept (SEMANTICS I.2).
+/// Checked objects looked at where they lie, and cut to what is kept (Semantics I.2).
 @Suite("Rows of a batch")
 struct ObjectRowTests {
     private let schema: Schema

@@ -82,7 +82,7 @@ struct ValueTests {
         #expect(try trip("U8", .null, derived: true) == nil)
     }
 
-    @Test("Any integer type whose value fits is accepted (DESIGN section 3: dbus-python sends i)")
+    @Test("Any integer type whose value fits is accepted (Design 3: dbus-python sends i)")
     func coercion() throws {
         let five: [DBusValue] = [.byte(5), .int16(5), .uint16(5), .int32(5), .uint32(5), .int64(5), .uint64(5)]
         let integers: [(String, DBusValue)] = [

@@ -5,7 +5,7 @@ import Testing
 
 @testable import CIMBusWire
 
-/// L1 and DESIGN section 3, Objects: what is forwarded as it came is what the checker would have made.
+/// L1 and Design 3, Objects: what is forwarded as it came is what the checker would have made.
 @Suite("Objects forwarded as they are")
 struct VerbatimTests {
     let schema: Schema

@@ -2,7 +2,7 @@ import CIM
 import CIMMOF
 import Testing
 
-@Suite("Aliases (SEMANTICS D.3: a registration names its provider)")
+@Suite("Aliases (Semantics D.3: a registration names its provider)")
 struct MOFAliasTests {
     private let provider = CIMClass(
         name: "__Win32Provider", properties: [CIMProperty(name: "Name", type: .init(.string), qualifiers: [CIMQualifier(name: "key")])])

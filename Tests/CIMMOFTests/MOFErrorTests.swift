@@ -2,7 +2,7 @@ import CIM
 import CIMMOF
 import Testing
 
-@Suite("MOF errors (SEMANTICS G.2, WBEMMOF_E)")
+@Suite("MOF errors (Semantics G.2, WBEMMOF_E)")
 struct MOFErrorTests {
     @Test(
         "Each mistake has its code and its place",

@@ -52,7 +52,7 @@ let sampleMOF = #"""
     };
     """#
 
-@Suite("MOF parser (DSP0004; SEMANTICS H.2, H.5)")
+@Suite("MOF parser (DSP0004; Semantics H.2, H.5)")
 struct MOFParserTests {
     private func disk() throws -> CIMClass {
         let unit = try MOFParser.parse(sampleMOF)

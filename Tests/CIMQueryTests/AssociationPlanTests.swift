@@ -2,7 +2,7 @@ import CIM
 import CIMQuery
 import Testing
 
-@Suite("Plans of association queries (SEMANTICS I.4, I.7)")
+@Suite("Plans of association queries (Semantics I.4, I.7)")
 struct AssociationPlanTests {
     private struct Schema: AssociationSchema {
         static func association(_ name: String, _ ends: [(String, String)], superclass: CIMClass? = nil, marked: Bool = false) -> CIMClass {

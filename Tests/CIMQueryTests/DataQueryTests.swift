@@ -2,7 +2,7 @@ import CIM
 import CIMQuery
 import Testing
 
-@Suite("A query checked against its class (SEMANTICS I.2, I.9, G.2)")
+@Suite("A query checked against its class (Semantics I.2, I.9, G.2)")
 struct DataQueryTests {
     @Test(
         "What does not fit the class is refused, with WMI's code and the place",
@@ -59,7 +59,7 @@ struct DataQueryTests {
     }
 }
 
-@Suite("Event and schema queries (SEMANTICS I.5, I.6)")
+@Suite("Event and schema queries (Semantics I.5, I.6)")
 struct EventAndSchemaQueryTests {
     private static let event = CIMClass(name: "__Event")
     private static let creation = CIMClass(

@@ -4,7 +4,7 @@ import Testing
 
 @testable import CIMQuery
 
-@Suite("LIKE (SEMANTICS I.3)")
+@Suite("LIKE (Semantics I.3)")
 struct LikeTests {
     private func matches(_ pattern: String, _ text: String) throws -> Bool { try LikePattern(pattern, at: .none).matches(text) }
 

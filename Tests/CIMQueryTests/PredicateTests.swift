@@ -2,7 +2,7 @@ import CIM
 import CIMQuery
 import Testing
 
-@Suite("What a condition holds for (SEMANTICS I.2, I.3, I.9)")
+@Suite("What a condition holds for (Semantics I.2, I.3, I.9)")
 struct PredicateTests {
     @Test(
         "I.2: operators over each type",

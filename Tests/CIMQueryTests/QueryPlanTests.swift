@@ -2,7 +2,7 @@ import CIM
 import CIMQuery
 import Testing
 
-@Suite("Plans of data queries (SEMANTICS I.7, C.4)")
+@Suite("Plans of data queries (Semantics I.7, C.4)")
 struct QueryPlanTests {
     private let plain = QuerySource(Disks.disk, provider: "P")
     private let selecting = QuerySource(Disks.disk, provider: "Q", supportsUnarySelect: true)

@@ -2,7 +2,7 @@ import CIM
 import CIMQuery
 import Testing
 
-@Suite("WQL as written (SEMANTICS I.1 to I.6)")
+@Suite("WQL as written (Semantics I.1 to I.6)")
 struct WQLParserTests {
     private func condition(_ text: String) throws -> WQLCondition? {
         guard case .select(let query) = try WQLQuery(parsing: "SELECT * FROM C WHERE \(text)") else { return nil }

@@ -3,7 +3,7 @@ import CIMMOF
 import CIMRepository
 import Testing
 
-/// What may become of a class: SEMANTICS A.2.2, A.4 (PutClass, DeleteClass), C.1.2, H.4.
+/// What may become of a class: Semantics A.2.2, A.4 (PutClass, DeleteClass), C.1.2, H.4.
 @Suite struct ClassRuleTests {
     private func repository(_ mof: String = "") async throws -> Repository {
         let repository = try await Repository.inMemory()

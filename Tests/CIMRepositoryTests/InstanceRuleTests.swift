@@ -2,7 +2,7 @@ import CIM
 import CIMRepository
 import Testing
 
-/// Static instances: SEMANTICS C.1, C.1.2, C.2, H.1.
+/// Static instances: Semantics C.1, C.1.2, C.2, H.1.
 @Suite struct InstanceRuleTests {
     private let classes = """
         [abstract] class Top {};

@@ -5,7 +5,7 @@ import Glibc
 import SeededRandom
 import Testing
 
-/// What was answered is there, whatever happens to the process (issue 3; DESIGN L11).
+/// What was answered is there, whatever happens to the process (Design L11).
 @Suite(.serialized) struct RepositoryDurabilityTests {
     @Test("Everything is there again: namespaces, classes, qualifier types, instances, provider definitions")
     func reopening() async throws {

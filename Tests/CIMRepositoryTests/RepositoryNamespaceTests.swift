@@ -2,7 +2,7 @@ import CIM
 import CIMRepository
 import Testing
 
-/// Namespaces are made and removed as instances of `__NAMESPACE`, and system classes are in each (SEMANTICS D, H.4).
+/// Namespaces are made and removed as instances of `__NAMESPACE`, and system classes are in each (Semantics D, H.4).
 @Suite struct RepositoryNamespaceTests {
     private func namespace(_ name: String) -> CIMInstance { CIMInstance(className: "__namespace", ["Name": .string(name)]) }
 

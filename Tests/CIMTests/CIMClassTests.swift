@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("CIMClass and inheritance (SEMANTICS C.5, H.5, G.2)")
+@Suite("CIMClass and inheritance (Semantics C.5, H.5, G.2)")
 struct CIMClassTests {
     private static let key = CIMQualifier(name: "key")
     private static func flag(_ name: String, _ flavor: CIMFlavor = []) -> CIMQualifier { CIMQualifier(name: name, flavor: flavor) }

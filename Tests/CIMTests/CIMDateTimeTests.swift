@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("CIMDateTime (SEMANTICS H.3)")
+@Suite("CIMDateTime (Semantics H.3)")
 struct CIMDateTimeTests {
     @Test(
         "H.3: what parses is written back character for character",

@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("CIMInstance (SEMANTICS C.1.2, DESIGN 3 Objects)")
+@Suite("CIMInstance (Semantics C.1.2, Design 3, Objects)")
 struct CIMInstanceTests {
     private let declared = CIMClass(
         name: "Disk",
@@ -24,7 +24,7 @@ struct CIMInstanceTests {
         #expect(instance["Size"] == nil)
     }
 
-    @Test("DESIGN 3: names equal but for case are found, among few and among many", arguments: [3, 40])
+    @Test("Design 3: names equal but for case are found, among few and among many", arguments: [3, 40])
     func duplicates(count: Int) {
         var instance = CIMInstance(className: "C", reservingCapacity: count)
         for number in 0..<count { instance.append(name: "p\(number)", value: 1) }

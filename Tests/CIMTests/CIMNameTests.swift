@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("CIMName and CIMNamespaceName (SEMANTICS H.1, A.2.4)")
+@Suite("CIMName and CIMNamespaceName (Semantics H.1, A.2.4)")
 struct CIMNameTests {
     @Test("H.1: names compare without regard to ASCII case, hash alike, and keep their spelling")
     func caseInsensitive() {

@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("CIMObjectPath (SEMANTICS H.1)")
+@Suite("CIMObjectPath (Semantics H.1)")
 struct CIMObjectPathTests {
     private static func key(_ name: String?, _ value: CIMObjectPath.KeyValue) -> CIMObjectPath.Key { .init(name: name, value: value) }
 

@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("CIMValue and types (SEMANTICS H.2, DESIGN 3 Objects)")
+@Suite("CIMValue and types (Semantics H.2, Design 3, Objects)")
 struct CIMValueTests {
     @Test("H.2: the numbers of the types")
     func typeNumbers() {
@@ -23,7 +23,7 @@ struct CIMValueTests {
     @Test("Text that is no type is refused", arguments: ["", ":", "ref:", ":C", "string:C", "ref:1", "object:a b", "uint33", "ref:C:D"])
     func noType(text: String) { #expect(CIMTypeReference(cimType: text) == nil) }
 
-    @Test("DESIGN 3: any integer type whose value fits is accepted, and no other value")
+    @Test("Design 3: any integer type whose value fits is accepted, and no other value")
     func integers() {
         #expect(CIMValue.sint32(255).converted(toScalar: .uint8) == .uint8(255))
         #expect(CIMValue.sint32(256).converted(toScalar: .uint8) == nil)

@@ -1,7 +1,7 @@
 import CIM
 import Testing
 
-@Suite("WBEMStatus (SEMANTICS G)")
+@Suite("WBEMStatus (Semantics G)")
 struct WBEMStatusTests {
     @Test(
         "G.2: number, header name and D-Bus name agree",

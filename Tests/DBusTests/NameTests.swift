@@ -38,7 +38,7 @@ import Testing
         #expect(path.lastElement == "c")
     }
 
-    /// DESIGN section 3: every byte outside [A-Za-z0-9] becomes _xx.
+    /// Design 3: every byte outside [A-Za-z0-9] becomes _xx.
     @Test(arguments: ["", "cimv2", "_", "a_b", "Win32_Process.Handle=\"1\"", "é", "a/b"])
     func escapesAndBack(text: String) throws {
         let element = ObjectPath.escape(text)

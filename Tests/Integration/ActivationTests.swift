@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// Providers that the bus starts, and those that outlive the broker (L11; SEMANTICS D.1 to D.8, G.3).
+    /// Providers that the bus starts, and those that outlive the broker (L11; Semantics D.1 to D.8, G.3).
     @Suite struct ActivationTests {
         /// A bus that can start `Faulty` in several ways.
         func startBus(_ arguments: String...) async throws -> (PrivateBus, ServiceFolder) {
@@ -35,7 +35,7 @@ extension Integration {
             return (WBEMStatus(rawValue: reply[1].integer() ?? 1), reply[5].text ?? "")
         }
 
-        @Test("G.3, DESIGN 3 BusName: the first calls start the provider, once, and get its answers", arguments: CallForm.allCases)
+        @Test("G.3, Design 3 BusName: the first calls start the provider, once, and get its answers", arguments: CallForm.allCases)
         func started(form: CallForm) async throws {
             let (bus, folder) = try await startBus()
             defer { withExtendedLifetime(folder) {} }

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// What is refused at once, with the sink untouched and nothing changed (SEMANTICS A.3, A.5; L1; R54, R57, R126, R129).
+    /// What is refused at once, with the sink untouched and nothing changed (Semantics A.3, A.5; L1; R54, R57, R126, R129).
     @Suite struct AdmissionTests {
         struct Case: Sendable, CustomTestStringConvertible {
             var testDescription: String
@@ -214,7 +214,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: a namespace is an object; others do not exist")
+        @Test("Design 3: a namespace is an object; others do not exist")
         func namespaces() async throws {
             let scene = try await Scene.start()
             try await scene.provider()
@@ -229,7 +229,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: standard errors for what is not there; reserved members are NotSupported")
+        @Test("Design 3: standard errors for what is not there; reserved members are NotSupported")
         func standardErrors() async throws {
             let scene = try await Scene.start()
             try await scene.provider()

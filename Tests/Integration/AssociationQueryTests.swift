@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// ASSOCIATORS OF and REFERENCES OF over stored and provided objects (SEMANTICS I.4).
+    /// ASSOCIATORS OF and REFERENCES OF over stored and provided objects (Semantics I.4).
     @Suite struct AssociationQueryTests {
         private static let associations = """
             [association] class Test_Link { [key] Test_Base ref Left; [key] Test_Base ref Right; string Kind; };

@@ -5,9 +5,9 @@ import DBus
 import Testing
 
 extension Integration {
-    /// What a peer may send that it should not: the error DESIGN names, and nobody else notices (section 3; L13).
+    /// What a peer may send that it should not: the error that the design names, and nobody else notices (Design 3; L13).
     @Suite struct BadInputTests {
-        @Test("section 3: a property of 30 MiB is QuotaViolation, and nothing changes", arguments: CallForm.allCases)
+        @Test("Design 3: a property of 30 MiB is QuotaViolation, and nothing changes", arguments: CallForm.allCases)
         func hugeProperty(form: CallForm) async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -24,7 +24,7 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
-        @Test("section 3: 60 nested containers are QuotaViolation wherever they stand")
+        @Test("Design 3: 60 nested containers are QuotaViolation wherever they stand")
         func nesting() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -53,7 +53,7 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
-        @Test("section 3: what is as deep as allowed comes back as it was")
+        @Test("Design 3: what is as deep as allowed comes back as it was")
         func allowedNesting() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -76,7 +76,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: wrong signatures, unknown members, unknown objects: the standard errors, everywhere")
+        @Test("Design 3: wrong signatures, unknown members, unknown objects: the standard errors, everywhere")
         func wrongSignatures() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -192,7 +192,7 @@ extension Integration {
         }
 
         @Test(
-            "R15 section 3: a result refused for its size, 9 MiB in a reply, which nobody could send again, ends the operation with OutOfMemory",
+            "R15 Design 3: a result refused for its size, 9 MiB in a reply, which nobody could send again, ends the operation with OutOfMemory",
             arguments: CallForm.allCases)
         func largeObjectInReply(form: CallForm) async throws {
             let scene = try await Scene.start()
@@ -204,7 +204,7 @@ extension Integration {
             try await expectQuiet(scene, next: .get(thing("thing0")))
         }
 
-        @Test("section 3: a class too large for a message is not stored; one that has grown to be is QuotaViolation, and no other")
+        @Test("Design 3: a class too large for a message is not stored; one that has grown to be is QuotaViolation, and no other")
         func largeClasses() async throws {
             let scene = try await Scene.start()
             // A default stands twice in its class.
@@ -229,7 +229,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: more open operations than a user may have is QuotaViolation; they end, and there is room again")
+        @Test("Design 3: more open operations than a user may have is QuotaViolation; they end, and there is room again")
         func tooManyOperations() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

@@ -33,7 +33,7 @@ extension Integration.ClassTests {
         try await expectQuiet(scene, next: .classes("Test_Top"))
     }
 
-    @Test("section 3: more classes than a synchronous reply holds come through a window, are cancelled, and are abandoned")
+    @Test("Design 3: more classes than a synchronous reply holds come through a window, are cancelled, and are abandoned")
     func many() async throws {
         let scene = try await Scene.start()
         let client = scene.client

@@ -7,7 +7,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// Operations on classes, in their three forms (SEMANTICS A.2.2, A.3, A.4, A.5).
+    /// Operations on classes, in their three forms (Semantics A.2.2, A.3, A.4, A.5).
     @Suite struct ClassTests {
         static let family = """
             [Description("all of them") : ToSubclass, Version("1.0") : ToInstance ToSubclass DisableOverride]
@@ -31,7 +31,7 @@ extension Integration {
             [terminal] class Test_Low : Test_Middle { boolean Flags[] = {true, false}; };
             """
 
-        @Test("A.4, section 3: GetObject of a class gives its exact MOF back, in every form", arguments: CallForm.allCases)
+        @Test("A.4, Design 3: GetObject of a class gives its exact MOF back, in every form", arguments: CallForm.allCases)
         func readBack(form: CallForm) async throws {
             let scene = try await Scene.start()
             try await scene.client.mustCompile(Self.family)

@@ -11,7 +11,7 @@ private let schemaDirectory = getenv("CIMBUS_CIM_SCHEMA").map { String(cString: 
 
 extension Integration.CompileTests {
     @Test(
-        "issue 3: the CIM schema 2.49 compiles over the bus in one transaction; every class read back compiles to the same class",
+        "Design 3: the CIM schema 2.49 compiles over the bus in one transaction; every class read back compiles to the same class",
         .enabled(if: schemaDirectory != nil, "set CIMBUS_CIM_SCHEMA to where the DMTF's archive is unpacked"))
     func cimSchema() async throws {
         let unit = try Self.schema()

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// `org.cimbus1.MofCompiler` (DESIGN section 3; SEMANTICS A.2.5, A.2.2).
+    /// `org.cimbus1.MofCompiler` (Design 3; Semantics A.2.5, A.2.2).
     @Suite struct CompileTests {
         private static let checkOnly: Int32 = 1
 
@@ -34,7 +34,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("issue 3: what cannot be stored is phase 3, with the declaration and its lines; of one text, all or nothing")
+        @Test("Design 3: what cannot be stored is phase 3, with the declaration and its lines; of one text, all or nothing")
         func store() async throws {
             let scene = try await Scene.start()
             let client = scene.client
@@ -157,7 +157,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: namespaces: the argument's, a pragma's; those that are not there, and those that are none")
+        @Test("Design 3: namespaces: the argument's, a pragma's; those that are not there, and those that are none")
         func namespaces() async throws {
             let scene = try await Scene.start()
             let client = scene.client
@@ -173,7 +173,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: includes are the caller's to put in: refused with their place and what to do")
+        @Test("Design 3: includes are the caller's to put in: refused with their place and what to do")
         func includes() async throws {
             let scene = try await Scene.start()
             let result = try await scene.client.compile(Self.good + "#pragma include(\"more.mof\")\n")
@@ -183,7 +183,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: a text of 16 MiB is read, one byte more is QuotaViolation and changes nothing")
+        @Test("Design 3: a text of 16 MiB is read, one byte more is QuotaViolation and changes nothing")
         func large() async throws {
             let scene = try await Scene.start()
             let client = scene.client
@@ -195,7 +195,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: four clients compile at once; a fifth, or one that is not answered yet, is told to wait")
+        @Test("Design 3: four clients compile at once; a fifth, or one that is not answered yet, is told to wait")
         func concurrent() async throws {
             let scene = try await Scene.start()
             let text = (0..<400).map { "class Test_N_X\($0) { [key] string Name; uint32 P\($0); };\n" }.joined()

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// IWbemContext: what reaches a provider, and what a nested call loses (SEMANTICS C.1.3; DESIGN L12).
+    /// IWbemContext: what reaches a provider, and what a nested call loses (Semantics C.1.3; Design L12).
     @Suite struct ContextTests {
         private static let partial: [(String, DBusValue)] = [
             ("__PUT_EXTENSIONS", .boolean(true)), ("__PUT_EXT_PROPERTIES", .strings(["Text"])), ("__PUT_EXT_STRICT_NULLS", .boolean(true)),

@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// What is stored about providers, and what follows from it (SEMANTICS D.1 to D.5, G.3; L11; DESIGN section 3, DecoupledRegistrar).
+    /// What is stored about providers, and what follows from it (Semantics D.1 to D.5, G.3; L11; Design 3, Registration).
     @Suite struct DefinitionTests {
         @Test(
             "L11 G.3: after a restart classes, instances and definitions are there; the absent provider is ProviderLoadFailure until it is back"
@@ -125,7 +125,7 @@ extension Integration {
         }
 
         @Test(
-            "DESIGN 3: a MOF in Register without registration instances implies them, also beside a definition; one that has some does not")
+            "Design 3: a MOF in Register without registration instances implies them, also beside a definition; one that has some does not")
         func implied() async throws {
             let scene = try await Scene.start()
             let client = scene.client

@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// What the sink of a delete's caller gets, and what it does not (SEMANTICS K.5).
+/// What the sink of a delete's caller gets, and what it does not (Semantics K.5).
 extension Integration.DeleteTests {
     // MARK: - Told
 

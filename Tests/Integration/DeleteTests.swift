@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// DeleteInstance: what is deleted, what is refused, and how the caller hears of it (SEMANTICS K.5).
+    /// DeleteInstance: what is deleted, what is refused, and how the caller hears of it (Semantics K.5).
     @Suite struct DeleteTests {
         static let delete = RawOperation.delete(thing("thing0"))
 

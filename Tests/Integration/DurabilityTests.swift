@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// What was answered is there, whatever happens to the broker (issue 3; L11).
+    /// What was answered is there, whatever happens to the broker (Design L11).
     @Suite struct DurabilityTests {
         /// What a client did until the broker was gone, as far as it was answered.
         private struct Answered: Sendable {
@@ -128,7 +128,7 @@ extension Integration {
             return text
         }
 
-        @Test("issue 3: a repository that is not what was written is refused by its name, and nothing of it is served")
+        @Test("L11: a repository that is not what was written is refused by its name, and nothing of it is served")
         func corrupt() async throws {
             let state = try StateFolder()
             var scene = try await Scene.start("--state", state.path)
@@ -149,7 +149,7 @@ extension Integration {
             try await expectQuiet(scene, next: .get("__Win32Provider"))
         }
 
-        @Test("issue 3: two brokers on one state directory: the second is told so, and the first goes on")
+        @Test("L11: two brokers on one state directory: the second is told so, and the first goes on")
         func twice() async throws {
             let state = try StateFolder()
             let scene = try await Scene.start("--state", state.path)

@@ -73,10 +73,10 @@ extension Integration {
             Fault(testDescription: "L2 Release before the reply", script: "release-before-reply", status: .noError, objects: 3),
             Fault(testDescription: "L3 L5 Release too often", script: "release-too-often", status: .providerFailure),
             Fault(
-                testDescription: "section 3 10,000 Indicates without waiting", script: "flood", status: .providerFailure, objects: nil,
+                testDescription: "Design 3 10,000 Indicates without waiting", script: "flood", status: .providerFailure, objects: nil,
                 words: "flooded", sync: .quotaViolation),
             Fault(
-                testDescription: "section 3 Indicate without wanting a reply", script: "indicate-without-reply", status: .providerFailure,
+                testDescription: "Design 3 Indicate without wanting a reply", script: "indicate-without-reply", status: .providerFailure,
                 objects: nil, words: "flooded"),
             Fault(
                 testDescription: "L8 P1 R58 R131 never answer", script: "never", status: .providerTimedOut, options: ["--silence", "0.3"],
@@ -84,11 +84,11 @@ extension Integration {
             Fault(
                 testDescription: "L8 P1 reply, then silence", script: "silent", status: .providerTimedOut, options: ["--silence", "0.3"],
                 words: "silent"),
-            Fault(testDescription: "section 3 a misfit", script: "misfit", status: .invalidObject, words: "does not fit"),
+            Fault(testDescription: "Design 3 a misfit", script: "misfit", status: .invalidObject, words: "does not fit"),
             Fault(
-                testDescription: "section 3 an object past 8 MiB changes nothing",
+                testDescription: "Design 3 an object past 8 MiB changes nothing",
                 script: "reply 0 1; indicate 1 bytes 9000000; setstatus 0; release", status: .noError),
-            Fault(testDescription: "section 3 an object 17 deep changes nothing", script: "deep", status: .noError),
+            Fault(testDescription: "Design 3 an object 17 deep changes nothing", script: "deep", status: .noError),
             Fault(testDescription: "a failed reply", script: "failed-reply", status: .notFound),
         ]
 

@@ -5,7 +5,7 @@ import DBus
 import Glibc
 import Testing
 
-/// Clients that never read, and providers that never wait (L13; section 3).
+/// Clients that never read, and providers that never wait (L13; Design 3).
 extension Integration.FlowTests {
     @Test("L13: clients that never read disturb nobody, and end as ClientTooSlow")
     func stoppedReader() async throws {
@@ -36,7 +36,7 @@ extension Integration.FlowTests {
         try await expectQuiet(scene, [open.sink], next: .enumerate("Test_Thing"))
     }
 
-    @Test("L13 section 3: at a user's cap its own calls still get small replies; only overdue credit ends operations")
+    @Test("L13 Design 3: at a user's cap its own calls still get small replies; only overdue credit ends operations")
     func capOfUser() async throws {
         let scene = try await Scene.start("--credit", "1")
         let provider = try await scene.provider()
@@ -76,7 +76,7 @@ extension Integration.FlowTests {
     }
 
     @Test(
-        "L13 section 3: past a bound of replies that a user does not read its calls are refused and told whose they are; others' are not",
+        "L13 Design 3: past a bound of replies that a user does not read its calls are refused and told whose they are; others' are not",
         .enabled(if: getuid() == 0))
     func unreadReplies() async throws {
         let bus = try await PrivateBus.start(allUsers: true)
@@ -110,7 +110,7 @@ extension Integration.FlowTests {
         try await expectQuiet(scene, next: .get(thing("thing0")))
     }
 
-    @Test("section 3: 64 Indicate calls unanswered per connection, whatever the sink")
+    @Test("Design 3: 64 Indicate calls unanswered per connection, whatever the sink")
     func floodAcrossSinks() async throws {
         let scene = try await Scene.start()
         let provider = try await scene.provider()
@@ -138,7 +138,7 @@ extension Integration.FlowTests {
         try await expectQuiet(scene, open.map(\.sink), next: .enumerate("Test_Thing"))
     }
 
-    @Test("section 3: a provider that has too many Indicate calls unanswered is cut off")
+    @Test("Design 3: a provider that has too many Indicate calls unanswered is cut off")
     func flood() async throws {
         let scene = try await Scene.start()
         let provider = try await scene.provider()

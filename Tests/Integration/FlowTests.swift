@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// A slow reader slows its own provider down, and nobody else (L13; section 3, flow control).
+    /// A slow reader slows its own provider down, and nobody else (L13; Design 3, flow control).
     @Suite struct FlowTests {
         /// Indicates batch after batch, each awaiting its reply, then succeeds.
         static func stream(_ batches: Int, of count: Int = 1, bytes: Int = 0) -> RawProvider.Script {
@@ -17,7 +17,7 @@ extension Integration {
             }
         }
 
-        @Test("section 3: a window of 8 batches; Acknowledge opens it; the final status follows the last object")
+        @Test("Design 3: a window of 8 batches; Acknowledge opens it; the final status follows the last object")
         func windowOfBatches() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -43,7 +43,7 @@ extension Integration {
             try await expectQuiet(scene, [sink])
         }
 
-        @Test("section 3: a window of 1 MiB, and always at least one batch")
+        @Test("Design 3: a window of 1 MiB, and always at least one batch")
         func windowOfBytes() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -67,7 +67,7 @@ extension Integration {
             try await expectQuiet(scene, [sink, large])
         }
 
-        @Test("section 3: credit overdue is ClientTooSlow, and the provider is told")
+        @Test("Design 3: credit overdue is ClientTooSlow, and the provider is told")
         func clientTooSlow() async throws {
             let scene = try await Scene.start("--credit", "0.3")
             let provider = try await scene.provider()
@@ -113,7 +113,7 @@ extension Integration {
             try await expectQuiet(scene, [sink])
         }
 
-        @Test("section 3: a synchronous reply holds at most 1 MiB; the other forms hold it all")
+        @Test("Design 3: a synchronous reply holds at most 1 MiB; the other forms hold it all")
         func replyTooLarge() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -129,7 +129,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: Next returns at least one object, and stops at 1 MiB")
+        @Test("Design 3: Next returns at least one object, and stops at 1 MiB")
         func nextIsBounded() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -184,7 +184,7 @@ extension Integration {
             #expect(without.sink?.events.all.count == 1)
         }
 
-        @Test("section 3: of unread PROGRESS only the newest is kept")
+        @Test("Design 3: of unread PROGRESS only the newest is kept")
         func newestProgress() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// The five operations in their three forms (SEMANTICS A.1; DESIGN section 3, Services).
+    /// The five operations in their three forms (Semantics A.1; Design 3, Services).
     @Suite struct FormsTests {
         @Test("R41 R84 R103 R112 R116 R119: every operation in every form", arguments: CallForm.allCases)
         func everyOperation(form: CallForm) async throws {
@@ -147,7 +147,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: more than 8 calls that wait for one operation are QuotaViolation")
+        @Test("Design 3: more than 8 calls that wait for one operation are QuotaViolation")
         func tooManyPulls() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

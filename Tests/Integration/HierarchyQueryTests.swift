@@ -4,7 +4,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// Queries over classes whose instances several providers complete (SEMANTICS C.3, C.4).
+    /// Queries over classes whose instances several providers complete (Semantics C.3, C.4).
     @Suite struct HierarchyQueryTests {
         @Test("C.4: a condition sees the whole object, whoever said what of it", arguments: CallForm.allCases)
         func merged(form: CallForm) async throws {

@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// What the providers of a hierarchy must agree on, and what becomes of what each of them says (SEMANTICS C.1 to C.4).
+/// What the providers of a hierarchy must agree on, and what becomes of what each of them says (Semantics C.1 to C.4).
 extension Integration.HierarchyTests {
     private static func object(_ className: String, _ values: KeyValuePairs<String, String>) -> [(String, DBusValue)] {
         [("__CLASS", .string(className))] + values.map { ($0.key, .string($0.value)) }

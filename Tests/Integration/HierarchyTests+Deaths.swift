@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// Providers that die in a put or a delete over several (SEMANTICS C.1, C.2; P8).
+/// Providers that die in a put or a delete over several (Semantics C.1, C.2; P8).
 extension Integration.HierarchyTests {
     private static let put = RawOperation.put([("__CLASS", .string("Test_C")), ("Name", .string("n"))])
     private static let delete = RawOperation.delete("Test_B.Name=\"n\"")

@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// How puts and deletes over several providers fail, and are cancelled (SEMANTICS C.1, C.2; P8).
+/// How puts and deletes over several providers fail, and are cancelled (Semantics C.1, C.2; P8).
 extension Integration.HierarchyTests {
     private static let instance: [(String, DBusValue)] = [("__CLASS", .string("Test_C")), ("Name", .string("n"))]
 

@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// What puts and deletes over several providers pass on: objects, keys, flags, contexts (SEMANTICS C.1, C.2).
+/// What puts and deletes over several providers pass on: objects, keys, flags, contexts (Semantics C.1, C.2).
 extension Integration.HierarchyTests {
     private static func object(_ className: String, _ name: String = "n") -> [(String, DBusValue)] {
         [("__CLASS", .string(className)), ("Name", .string(name))]

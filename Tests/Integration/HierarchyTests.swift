@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// A class hierarchy that several providers serve (SEMANTICS C.1 to C.5).
+    /// A class hierarchy that several providers serve (Semantics C.1 to C.5).
     @Suite struct HierarchyTests {
         /// `Test_A`, below it `Test_B`, below it `Test_C` and `Test_D`: each of a provider of its own.
         struct Family {

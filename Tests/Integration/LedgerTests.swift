@@ -19,17 +19,17 @@ extension Integration {
             Case(testDescription: "L2 R87 the return code alone", status: .noError) { $0.reply() },
             Case(testDescription: "L2 objects in the reply", status: .noError, objects: 2) { $0.reply(.noError, references: 0, batch(2)) },
             Case(testDescription: "R86 an error result", status: .providerNotCapable) { $0.reply(.providerNotCapable) },
-            Case(testDescription: "section 3 a D-Bus error of the contract", status: .privilegeNotHeld) {
+            Case(testDescription: "Design 3 a D-Bus error of the contract", status: .privilegeNotHeld) {
                 $0.fail(.privilegeNotHeld, "no")
             },
             Case(testDescription: "a status without a name", status: WBEMStatus(rawValue: 0x8007_0005)) {
                 $0.reply(WBEMStatus(rawValue: 0x8007_0005))
             },
-            Case(testDescription: "section 3 any other error", status: .providerFailure) {
+            Case(testDescription: "Design 3 any other error", status: .providerFailure) {
                 $0.call.fail(ErrorName(verified: "org.example.Trouble"), "broken")
             },
-            Case(testDescription: "section 3 UnknownMethod", status: .providerNotCapable) { $0.call.fail(.unknownMethod, "no") },
-            Case(testDescription: "section 3 a reply of another form", status: .providerFailure) { $0.call.reply([.uint32(0)]) },
+            Case(testDescription: "Design 3 UnknownMethod", status: .providerNotCapable) { $0.call.fail(.unknownMethod, "no") },
+            Case(testDescription: "Design 3 a reply of another form", status: .providerFailure) { $0.call.reply([.uint32(0)]) },
             Case(testDescription: "SetStatus alone", status: .noError, objects: 1) { call in
                 call.reply(references: 1)
                 try await call.sink.indicate(batch(1))
@@ -88,17 +88,17 @@ extension Integration {
                 #expect(await refusal { try await call.sink.indicate(batch(1)) } == .callCancelled)
                 #expect(await refusal { try await call.sink.setStatus(.failed) } == .callCancelled)
             },
-            Case(testDescription: "section 3 AddRef, SetStatus and Release without wanting a reply", status: .noError, objects: 1) { call in
+            Case(testDescription: "Design 3 AddRef, SetStatus and Release without wanting a reply", status: .noError, objects: 1) { call in
                 try call.sink.send(Contract.sinkReference, "AddRef", [])
                 try await call.sink.indicate(batch(1))
                 call.reply()
                 try call.sink.send(Contract.objectSink, "SetStatus", [.int32(0), .uint32(0), .string(""), .dictionary([])])
                 try call.sink.send(Contract.sinkReference, "Release", [])
             },
-            Case(testDescription: "section 3 an object of no class", status: .invalidObject) { call in
+            Case(testDescription: "Design 3 an object of no class", status: .invalidObject) { call in
                 call.reply(.noError, references: 0, [[("Name", .string("x"))]])
             },
-            Case(testDescription: "section 3 a misfit ends the leg", status: .invalidObject, objects: 1) { call in
+            Case(testDescription: "Design 3 a misfit ends the leg", status: .invalidObject, objects: 1) { call in
                 call.reply(references: 1)
                 try await call.sink.indicate(batch(1))
                 let misfit: [(String, DBusValue)] = [("__CLASS", .string("Test_Thing")), ("Nothing", .string("x"))]
@@ -234,7 +234,7 @@ extension Integration {
             try await expectQuiet(scene, [open.sink], next: .enumerate("Test_Thing"))
         }
 
-        @Test("section 3: GetObject has exactly one object", arguments: CallForm.allCases)
+        @Test("Design 3: GetObject has exactly one object", arguments: CallForm.allCases)
         func exactlyOne(form: CallForm) async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

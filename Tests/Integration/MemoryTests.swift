@@ -204,7 +204,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("R15 section 3: an Indicate that is too large is refused with QuotaViolation: it is no end, and its provider may send less")
+        @Test("R15 Design 3: an Indicate that is too large is refused with QuotaViolation: it is no end, and its provider may send less")
         func mayBeRepeated() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

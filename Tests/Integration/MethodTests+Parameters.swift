@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// In parameters (SEMANTICS C.5, K.4).
+/// In parameters (Semantics C.5, K.4).
 extension Integration.MethodTests {
     @Test("R98: pInParams may be NULL where a method has no in parameters, or optional ones alone", arguments: CallForm.allCases)
     func noParameters(form: CallForm) async throws {

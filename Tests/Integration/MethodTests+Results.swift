@@ -5,7 +5,7 @@ import DBus
 import Glibc
 import Testing
 
-/// What comes back from a method, and how it ends (SEMANTICS C.5, K.4).
+/// What comes back from a method, and how it ends (Semantics C.5, K.4).
 extension Integration.MethodTests {
     /// Takes its time: the answer keeps a reference, and the rest comes to the sink.
     private static func later(_ status: WBEMStatus, _ objects: Bool = true) -> RawProvider.Script {

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// Methods: how they are called, and what their provider gets (SEMANTICS C.5, K.4). What comes back is in `MethodTests+Results`.
+    /// Methods: how they are called, and what their provider gets (Semantics C.5, K.4). What comes back is in `MethodTests+Results`.
     @Suite struct MethodTests {
         static let mof = """
             [dynamic, provider("Raw")] class Test_Machine

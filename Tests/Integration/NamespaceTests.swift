@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// Namespaces as instances of `__NAMESPACE`, and as objects on the bus (DESIGN section 3; issue 3).
+    /// Namespaces as instances of `__NAMESPACE`, and as objects on the bus (Design 3).
     @Suite struct NamespaceTests {
         static let test = CIMNamespaceName("root/cimv2/test").map { Contract.path(of: $0) } ?? .root
         static let inner = CIMNamespaceName("root/cimv2/test/inner_1").map { Contract.path(of: $0) } ?? .root
@@ -14,7 +14,7 @@ extension Integration {
             .put([("__CLASS", .string("__NAMESPACE"))] + (name.map { [("Name", $0)] } ?? []))
         }
 
-        @Test("section 3: a put makes the namespace's object, a delete removes it with everything below", arguments: CallForm.allCases)
+        @Test("Design 3: a put makes the namespace's object, a delete removes it with everything below", arguments: CallForm.allCases)
         func life(form: CallForm) async throws {
             let scene = try await Scene.start()
             let client = scene.client

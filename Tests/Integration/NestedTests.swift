@@ -24,7 +24,7 @@ extension Integration {
             }
         }
 
-        @Test("R52 R73 R97 R124 section 3: the context reaches the provider; the broker's own keys cannot be forged")
+        @Test("R52 R73 R97 R124 Design 3: the context reaches the provider; the broker's own keys cannot be forged")
         func context() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()

@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// The broker's objects: what they say about themselves, and to whom (section 3).
+    /// The broker's objects: what they say about themselves, and to whom (Design 3).
     @Suite struct ObjectTests {
         /// The interfaces of `dbus/interfaces`, by name.
         static func documented() throws -> [InterfaceName: InterfaceDescription] {
@@ -33,7 +33,7 @@ extension Integration {
             }
         }
 
-        @Test("section 3: what every object answers to Introspect is what dbus/interfaces says")
+        @Test("Design 3: what every object answers to Introspect is what dbus/interfaces says")
         func introspection() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -75,7 +75,7 @@ extension Integration {
             try await scene.waitForOperations(0)
         }
 
-        @Test("section 3: busctl tree, introspect and call are useful")
+        @Test("Design 3: busctl tree, introspect and call are useful")
         func busctl() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -99,7 +99,7 @@ extension Integration {
             try await expectQuiet(scene, [open.sink])
         }
 
-        @Test("section 3: an operation's properties")
+        @Test("Design 3: an operation's properties")
         func operationProperties() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -133,7 +133,7 @@ extension Integration {
             try await expectQuiet(scene, [open.sink])
         }
 
-        @Test("section 3: the object manager lists namespaces and registrations, and tells of new ones")
+        @Test("Design 3: the object manager lists namespaces and registrations, and tells of new ones")
         func objectManager() async throws {
             let scene = try await Scene.start()
             let added = Recorder<String>()
@@ -152,7 +152,7 @@ extension Integration {
                 Set(paths ?? []) == ["/org/cimbus1/namespaces/root", RawClient.cimv2.text, provider.registrationPath.text])
         }
 
-        @Test("section 3: semisynchronous results belong to the connection that asked")
+        @Test("Design 3: semisynchronous results belong to the connection that asked")
         func ownership() async throws {
             let scene = try await Scene.start()
             try await scene.provider()

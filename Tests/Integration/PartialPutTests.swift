@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// Partial puts of what the broker itself stores (SEMANTICS C.1.3).
+    /// Partial puts of what the broker itself stores (Semantics C.1.3).
     @Suite struct PartialPutTests {
         /// A stored class, and one instance of it: `A` is "a", `B` is "b".
         private func stored() async throws -> Scene {

@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// The promises: whatever a provider does or does not do, each operation ends once, and nothing of it is held (SEMANTICS K.6; P1 to P7).
+    /// The promises: whatever a provider does or does not do, each operation ends once, and nothing of it is held (Semantics K.6; P1 to P7).
     @Suite struct PromiseTests {
         /// One operation of each kind, of the thing that `scene.provider()` serves.
         static let operations: [RawOperation] = [
@@ -197,7 +197,7 @@ extension Integration {
             try await expectQuiet(scene, (open + others).map(\.sink))
         }
 
-        // MARK: - Which of what a provider says is the result, and that it stays (SEMANTICS K.6; P5 to P7)
+        // MARK: - Which of what a provider says is the result, and that it stays (Semantics K.6; P5 to P7)
 
         @Test(
             "P5: the return code as the only report is the result, with nothing held, whatever was asked: at once, success and failure",

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// Object paths as public scripts and other programs write them: one object, whatever the spelling (SEMANTICS H.1).
+    /// Object paths as public scripts and other programs write them: one object, whatever the spelling (Semantics H.1).
     @Suite struct PublicPathTests {
         private static let mof = """
             class Test_Cell { [key] uint16 Row; [key] boolean On; string Text; };

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// What queries in public scripts say, and other readers of WQL and of object paths understand (SEMANTICS I, H.1).
+    /// What queries in public scripts say, and other readers of WQL and of object paths understand (Semantics I, H.1).
     @Suite struct PublicScriptTests {
         private static let mof = """
             class Test_Part { [key] sint32 Id; string V; boolean B; uint16 N; string Tags[]; string Handle; };

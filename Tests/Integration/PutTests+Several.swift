@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// What each provider of a put over several is given, and when the client is told (SEMANTICS C.1, C.1.3).
+/// What each provider of a put over several is given, and when the client is told (Semantics C.1, C.1.3).
 extension Integration.PutTests {
     private typealias Family = Integration.HierarchyTests.Family
 

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// PutInstanceAsync and its other forms (SEMANTICS C.1, K.3): what a client may rely on, whoever writes the instance.
+    /// PutInstanceAsync and its other forms (Semantics C.1, K.3): what a client may rely on, whoever writes the instance.
     @Suite struct PutTests {
         static let mof = """
             class Test_Stored { [key] string Name; string A = "default"; };

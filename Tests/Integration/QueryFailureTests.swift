@@ -50,7 +50,7 @@ extension Integration {
         }
 
         @Test(
-            "section 3: what is filtered away costs the client no credit, and gives the provider its own",
+            "Design 3: what is filtered away costs the client no credit, and gives the provider its own",
             arguments: ["Test_Dynamic", "Test_Base"])
         func emptyBatches(className: String) async throws {
             let (scene, provider) = try await QueryTests.scene()
@@ -92,7 +92,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: a hostile object ends a filtered query with InvalidObject", arguments: CallForm.allCases)
+        @Test("Design 3: a hostile object ends a filtered query with InvalidObject", arguments: CallForm.allCases)
         func misfit(form: CallForm) async throws {
             let (scene, provider) = try await QueryTests.scene()
             for object: [(String, DBusValue)] in [

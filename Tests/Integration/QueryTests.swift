@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// Data and schema queries over the bus (SEMANTICS I, A.4 ExecQuery).
+    /// Data and schema queries over the bus (Semantics I, A.4 ExecQuery).
     @Suite struct QueryTests {
         /// Static and dynamic classes under one; the dynamic ones are whoever calls it "Raw".
         static let classes = """
@@ -280,7 +280,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        // MARK: - Providers that take queries and leave some of the choosing to the broker (SEMANTICS I.7, B.3)
+        // MARK: - Providers that take queries and leave some of the choosing to the broker (Semantics I.7, B.3)
 
         @Test("I.7: START_POSTFILTER leaves the filtering to the broker, from there on")
         func postFilter() async throws {

@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration.RegistrationTests {
-    @Test("section 3: of two providers that bring the same class in the same turn of the loop one has it, and the other is AccessDenied")
+    @Test("Design 3: of two providers that bring the same class in the same turn of the loop one has it, and the other is AccessDenied")
     func sameClassAtOnce() async throws {
         let scene = try await Scene.start()
         // What the broker reads first is a matter of luck: it is tried some times.

@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// How providers come and go (section 3, DecoupledRegistrar and Registration; SEMANTICS D.5, G.3).
+    /// How providers come and go (Design 3, Registration; Semantics D.5, G.3).
     @Suite struct RegistrationTests {
         @Test("D.5: a second Register is AlreadyRegistered, whoever asks, in whatever case")
         func second() async throws {
@@ -56,7 +56,7 @@ extension Integration {
             #expect(try await client.property(provider.registrationPath, Contract.registration, "Namespace").text == "root/cimv2")
         }
 
-        @Test("section 3: MOF errors say where; nothing is stored; another's class is AccessDenied; the same MOF is a no-op")
+        @Test("Design 3: MOF errors say where; nothing is stored; another's class is AccessDenied; the same MOF is a no-op")
         func mof() async throws {
             let scene = try await Scene.start()
             let first = try await scene.provider()
@@ -138,7 +138,7 @@ extension Integration {
             #expect(states.all == ["suspended", "running"])
         }
 
-        @Test("section 3: the properties of a registration, its Ping, and its counters")
+        @Test("Design 3: the properties of a registration, its Ping, and its counters")
         func properties() async throws {
             let scene = try await Scene.start()
             let provider = try await scene.provider()
@@ -190,7 +190,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3: a registration that no definition and no class knows goes with its process, and frees its place")
+        @Test("Design 3: a registration that no definition and no class knows goes with its process, and frees its place")
         func registrationOfNothing() async throws {
             let scene = try await Scene.start()
             func register(_ name: String, _ client: RawClient) async throws {
@@ -224,7 +224,7 @@ extension Integration {
         }
 
         @Test(
-            "section 3, D.2: what a refused Register brought is not stored, and the name is free",
+            "Design 3, D.2: what a refused Register brought is not stored, and the name is free",
             arguments: [
                 "BusName = \"///\"", "HostingModel = \"Foo\"", "SecurityDescriptor = \"O:SYG:SY\"", "PerLocaleInitialization = TRUE",
                 "PerUserInitialization = TRUE",
@@ -263,7 +263,7 @@ extension Integration {
         }
 
         @Test(
-            "section 3: who may register: root, the broker's user, and --allow-register; others are AccessDenied",
+            "Design 3: who may register: root, the broker's user, and --allow-register; others are AccessDenied",
             .enabled(if: getuid() == 0))
         func rights() async throws {
             let bus = try await PrivateBus.start(allUsers: true)

@@ -4,7 +4,7 @@ import CIMBusWire
 import DBus
 import Testing
 
-/// Paths that come back from a put, and those that go to a method (SEMANTICS C.1.2, C.5).
+/// Paths that come back from a put, and those that go to a method (Semantics C.1.2, C.5).
 extension Integration.RuleTests {
     @Test(
         "C.1.2: a put answers with a path of an instance of the class or one below; anything else the provider says is not passed on",

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// Rules of the seeds that no other suite is about (SEMANTICS K.3 to K.5).
+    /// Rules of the checklist that no other suite is about (Semantics K.3 to K.5).
     @Suite struct RuleTests {
         private static let mof = """
             [dynamic, provider("Raw")] class Test_Thing

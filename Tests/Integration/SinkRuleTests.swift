@@ -6,7 +6,7 @@ import Glibc
 import Testing
 
 extension Integration {
-    /// What a provider may do with the sink of each operation, and what each form of client gets of it (SEMANTICS K.3: R77 to R87).
+    /// What a provider may do with the sink of each operation, and what each form of client gets of it (Semantics K.3: R77 to R87).
     @Suite struct SinkRuleTests {
         /// Everything that a provider is asked.
         static let operations: [RawOperation] = [

@@ -5,7 +5,7 @@ import DBus
 import Testing
 
 extension Integration {
-    /// Instances of static classes (SEMANTICS A.4, C.1, C.1.2, H.4).
+    /// Instances of static classes (Semantics A.4, C.1, C.1.2, H.4).
     @Suite struct StoredInstanceTests {
         static let mof = """
             class Test_Base { [key] string Name; uint32 Number = 7; string Text = "given"; };
@@ -98,7 +98,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3, Objects: what does not fit its class is refused at once, in every form", arguments: CallForm.allCases)
+        @Test("Design 3, Objects: what does not fit its class is refused at once, in every form", arguments: CallForm.allCases)
         func misfits(form: CallForm) async throws {
             let scene = try await Scene.start()
             let client = scene.client
@@ -142,7 +142,7 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("section 3, L13: 5,000 instances: never more than the window for who does not read, all of them for who reads slowly")
+        @Test("Design 3, L13: 5,000 instances: never more than the window for who does not read, all of them for who reads slowly")
         func many() async throws {
             let scene = try await Scene.start()
             let client = scene.client

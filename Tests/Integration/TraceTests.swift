@@ -9,9 +9,9 @@ import Synchronization
 import Testing
 
 extension Integration {
-    /// What `cimbusd --record` writes is enough to see a failure again (DESIGN section 2).
+    /// What `cimbusd --record` writes is enough to see a failure again (Design 2).
     @Suite struct TraceTests {
-        @Test("section 2: the trace of a failed operation replays against the core, to the same failure")
+        @Test("Design 2: the trace of a failed operation replays against the core, to the same failure")
         func replays() async throws {
             let trace = Trace()
             let scene = try await Scene.start(options: trace.options)
@@ -28,7 +28,7 @@ extension Integration {
         }
 
         @Test(
-            "section 2, C.4, L6: a merge that a provider's death ended replays: its part first, then the whole",
+            "Design 2, C.4, L6: a merge that a provider's death ended replays: its part first, then the whole",
             arguments: CallForm.allCases)
         func hierarchyMerge(form: CallForm) async throws {
             let trace = Trace()
@@ -50,7 +50,7 @@ extension Integration {
             #expect(replay.calls == 4)
         }
 
-        @Test("section 2, C.1: a put that an ancestor's provider refused replays, and calls nobody below it", arguments: CallForm.allCases)
+        @Test("Design 2, C.1: a put that an ancestor's provider refused replays, and calls nobody below it", arguments: CallForm.allCases)
         func putChain(form: CallForm) async throws {
             let trace = Trace()
             let family = try await HierarchyTests.Family.start(options: trace.options)
@@ -66,7 +66,7 @@ extension Integration {
             #expect(replay.calls == 2)
         }
 
-        @Test("section 2, L12: a nested call that failed replays, and with it the call that it was made for", arguments: CallForm.allCases)
+        @Test("Design 2, L12: a nested call that failed replays, and with it the call that it was made for", arguments: CallForm.allCases)
         func nestedCall(form: CallForm) async throws {
             let trace = Trace()
             let scene = try await Scene.start(options: trace.options)
@@ -89,7 +89,7 @@ extension Integration {
             #expect(replay.calls == 2)
         }
 
-        @Test("section 2, G.3: a provider that could not be started replays: started once, and never called", arguments: CallForm.allCases)
+        @Test("Design 2, G.3: a provider that could not be started replays: started once, and never called", arguments: CallForm.allCases)
         func activation(form: CallForm) async throws {
             let trace = Trace()
             let activation = ActivationTests()

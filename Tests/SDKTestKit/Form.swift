@@ -2,7 +2,7 @@ import CIM
 import CIMBusClient
 import CIMBusTestKit
 
-/// The forms of a client's operation (DESIGN section 3).
+/// The forms of a client's operation (Design 3).
 package enum Form: CaseIterable, Sendable {
     /// The call's reply is the result; an enumeration is a sequence.
     case sync

@@ -1,7 +1,7 @@
 import CIM
 import CIMBusProvider
 
-/// A method of a class: Echo gives back what it was given, and its length (SEMANTICS K.4, R116).
+/// A method of a class: Echo gives back what it was given, and its length (Semantics K.4, R116).
 public struct Echo: FrameworkProvider {
     public static let registration = "Echo"
     public static let className = "Sample_Echo"

@@ -2,7 +2,7 @@ import CIM
 import CIMBusProvider
 
 /// The child of a class hierarchy over two processes: what an Ethernet interface has beyond any other. It supplies its keys and its own
-/// properties only; the inherited ones come from ``NetworkInterfaces`` (SEMANTICS C.3). `Samples/python/ethernet-interfaces` is the same in Python.
+/// properties only; the inherited ones come from ``NetworkInterfaces`` (Semantics C.3). `Samples/python/ethernet-interfaces` is the same in Python.
 public struct EthernetInterfaces: FrameworkProvider {
     public static let registration = "EthernetInterfaces"
     public static let className = "Linux_EthernetInterface"

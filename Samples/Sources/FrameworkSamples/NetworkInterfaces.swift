@@ -4,7 +4,7 @@ import CIMBusProvider
 /// The parent of a class hierarchy over two processes: what every network interface has.
 ///
 /// It answers for all of them, those that ``EthernetInterfaces`` knows more about included: the broker asks both, and puts one object
-/// together (SEMANTICS C.3, C.4).
+/// together (Semantics C.3, C.4).
 public struct NetworkInterfaces: FrameworkProvider {
     public static let registration = "NetworkInterfaces"
     public static let className = "Linux_NetworkInterface"

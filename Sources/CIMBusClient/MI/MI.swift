@@ -1,4 +1,4 @@
-/// The client API of the Management Infrastructure (SEMANTICS F), over the same broker as ``Session``.
+/// The client API of the Management Infrastructure (Semantics F), over the same broker as ``Session``.
 ///
 /// ```swift
 /// let application = MI.Application()

@@ -3,7 +3,7 @@ import DBus
 import Logging
 
 extension MI {
-    /// A client of MI, whose sessions end with it (MI_Application, SEMANTICS F.1).
+    /// A client of MI, whose sessions end with it (MI_Application, Semantics F.1).
     public final class Application: Sendable {
         /// What the client calls itself; in the labels of its loggers.
         public let id: String

@@ -1,7 +1,7 @@
 import CIM
 
 extension MI {
-    /// What kind of thing went wrong (MI_ErrorCategory, SEMANTICS F.7), as far as the library tells them apart.
+    /// What kind of thing went wrong (MI_ErrorCategory, Semantics F.7), as far as the library tells them apart.
     public enum ErrorCategory: UInt16, Sendable {
         case notSpecified = 0
         case invalidArgument = 5
@@ -50,7 +50,7 @@ extension CIMError {
     /// What the status means to MI.
     public var resultCode: MI.ResultCode { MI.ResultCode(status) }
 
-    /// The error as an instance of `CIM_Error` (SEMANTICS F.5): `CIMStatusCode` is the MI_Result, `Message` the words, `ErrorSource` the
+    /// The error as an instance of `CIM_Error` (Semantics F.5): `CIMStatusCode` is the MI_Result, `Message` the words, `ErrorSource` the
     /// provider at fault where one is known; `error_Category`, `error_Code` (the HRESULT) and `error_Type` ("HRESULT") are those of MI's own
     /// errors, and `ExtendedStatus` holds the `__ExtendedStatus` where there is one.
     public var errorDetails: CIMInstance {

@@ -2,10 +2,10 @@ import CIM
 import Synchronization
 
 extension MI {
-    /// An operation that is under way (MI_Operation, SEMANTICS F.1): what every function of a ``Session`` returns. It has begun already.
+    /// An operation that is under way (MI_Operation, Semantics F.1): what every function of a ``Session`` returns. It has begun already.
     ///
     /// Its results are iterated, `for try await`, or pulled with `getInstance()` or `getClass()`, unless a callback gets them. However it goes,
-    /// the session closed, the broker gone, the provider killed, the last result has `moreResults` false and says how (DESIGN L1, L11).
+    /// the session closed, the broker gone, the provider killed, the last result has `moreResults` false and says how (Design L1, L11).
     ///
     /// It is to be closed exactly once, when its results are over; dropping it closes it, and cancels it where nobody else gets its results.
     public final class Operation<Element: Sendable>: Sendable {
@@ -69,7 +69,7 @@ extension MI {
 }
 
 extension MI.Operation where Element == CIMInstance {
-    /// The next result (MI_Operation_GetInstance, SEMANTICS F.6); waits for it. Call until `moreResults` is false, after a cancel too.
+    /// The next result (MI_Operation_GetInstance, Semantics F.6); waits for it. Call until `moreResults` is false, after a cancel too.
     ///
     /// How the operation failed is in the last result; thrown is what was wrong with the call: InvalidParameter when the operation is closed,
     /// InvalidOperation when a callback gets its results, when the last was given, or while another task waits for one.
@@ -77,7 +77,7 @@ extension MI.Operation where Element == CIMInstance {
 }
 
 extension MI.Operation where Element == CIMClass {
-    /// The next result (MI_Operation_GetClass, SEMANTICS F.6), as ``getInstance()`` gives one.
+    /// The next result (MI_Operation_GetClass, Semantics F.6), as ``getInstance()`` gives one.
     public func getClass() async throws(CIMError) -> MI.OperationResult<CIMClass> { try await pull() }
 }
 

@@ -1,7 +1,7 @@
 import CIM
 
 extension MI {
-    /// What an operation calls (MI_OperationCallbacks, SEMANTICS F.5). All are optional; none is called after the last result, and no two at
+    /// What an operation calls (MI_OperationCallbacks, Semantics F.5). All are optional; none is called after the last result, and no two at
     /// one time. With ``instanceResult`` (for classes ``classResult``) the results come by it; without, the client takes them (R32, R33).
     ///
     /// They run on no particular thread, and may cancel and close operations (R37). A slow one slows its own operation down.

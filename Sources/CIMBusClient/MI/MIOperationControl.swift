@@ -34,7 +34,7 @@ extension MI {
         }
 
         /// Cancels the operation (R36). Its results still end as they always do, with a last one: ``ResultCode/failed``, the error's category
-        /// ``ErrorCategory/operationStopped``. Nothing happens when its end was known; the first end counts. Its provider is told (DESIGN L9).
+        /// ``ErrorCategory/operationStopped``. Nothing happens when its end was known; the first end counts. Its provider is told (Design L9).
         public func cancel() { sink.cancel() }
 
         /// The broker's number of it, as `cimctl operations` shows; nil until the broker has accepted it.

@@ -2,13 +2,13 @@ import CIM
 import CIMBusWire
 
 extension MI {
-    /// How the results of one operation are to be (SEMANTICS F.3). None is the default: acknowledged by itself, deep.
+    /// How the results of one operation are to be (Semantics F.3). None is the default: acknowledged by itself, deep.
     public struct OperationFlags: OptionSet, Hashable, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
         /// Each result that a callback gets waits for its ``MI/Acknowledgement`` before the next comes. Without effect on pulls, which are
-        /// acknowledged by the next one. What waits for more than 30 s while more is to come fails: ClientTooSlow (DESIGN section 3).
+        /// acknowledged by the next one. What waits for more than 30 s while more is to come fails: ClientTooSlow (Design 3).
         public static let manualAcknowledgement = OperationFlags(rawValue: 0x1)
 
         /// Instances know their class by name. What an instance says always has its class's types, so that this and ``noRTTI`` give the same.

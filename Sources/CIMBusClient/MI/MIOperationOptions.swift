@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 
 extension MI {
-    /// How one operation is to be done (MI_OperationOptions, SEMANTICS F.4). The defaults are those of no options at all (R23).
+    /// How one operation is to be done (MI_OperationOptions, Semantics F.4). The defaults are those of no options at all (R23).
     public struct OperationOptions: Sendable {
         /// How long the operation may take; past it, it fails with ``ErrorCategory/operationTimeout``. Nil: as long as the broker allows.
         public var timeout: Duration?

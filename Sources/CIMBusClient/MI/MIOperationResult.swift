@@ -1,7 +1,7 @@
 import CIM
 
 extension MI {
-    /// One result of an operation (SEMANTICS F.5, F.6): what `instanceResult`, `classResult` and a pull give.
+    /// One result of an operation (Semantics F.5, F.6): what `instanceResult`, `classResult` and a pull give.
     ///
     /// Of an enumeration each object has a result of its own, and the last has none; of any other operation the one object, if there is one,
     /// is in the last. Values are the client's own: good for as long as it likes, acknowledged or not.

@@ -1,7 +1,7 @@
 import CIM
 
 extension MI {
-    /// Where an operation is between its start and its close, as a value (SEMANTICS F.1, F.6).
+    /// Where an operation is between its start and its close, as a value (Semantics F.1, F.6).
     ///
     /// Two things run side by side: its results, and whether its handle is closed. It is finished when both are over.
     struct OperationState {
@@ -56,7 +56,7 @@ extension MI {
             return true
         }
 
-        /// Throws InvalidParameter when it is closed already, Failed when results are still to be pulled (L 8 of SEMANTICS).
+        /// Throws InvalidParameter when it is closed already, Failed when results are still to be pulled (Semantics L.8).
         mutating func close() throws(CIMError) -> Closing {
             if isClosed { throw CIMError(.invalidParameter, "the operation is closed already") }
             if results == .over {

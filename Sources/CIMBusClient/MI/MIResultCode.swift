@@ -1,7 +1,7 @@
 import CIM
 
 extension MI {
-    /// How an operation ended (MI_Result, SEMANTICS F.7).
+    /// How an operation ended (MI_Result, Semantics F.7).
     public struct ResultCode: RawRepresentable, Hashable, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
@@ -37,7 +37,7 @@ extension MI {
 }
 
 extension MI.ResultCode {
-    /// What a status means to MI: the table of SEMANTICS F.8. Every success is ``ok``; an error that is not in the table is ``failed``, and
+    /// What a status means to MI: the table of Semantics F.8. Every success is ``ok``; an error that is not in the table is ``failed``, and
     /// the error's details have its number.
     public init(_ status: WBEMStatus) { self = status.isSuccess ? .ok : Self.byStatus[status] ?? .failed }
 

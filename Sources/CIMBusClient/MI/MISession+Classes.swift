@@ -18,7 +18,7 @@ extension MI.Session {
         }
     }
 
-    /// The subclasses of a class, without itself (MI_Session_EnumerateClasses; SEMANTICS L 17); with ``MI/OperationFlags/shallow`` the direct
+    /// The subclasses of a class, without itself (MI_Session_EnumerateClasses; Semantics L.17); with ``MI/OperationFlags/shallow`` the direct
     /// ones only.
     /// - Parameters:
     ///   - className: nil: every class of the namespace.

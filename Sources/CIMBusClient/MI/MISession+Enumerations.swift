@@ -37,7 +37,7 @@ extension MI.Session {
         }
     }
 
-    /// The instances that are associated with one (MI_Session_AssociatorInstances; SEMANTICS I.4).
+    /// The instances that are associated with one (MI_Session_AssociatorInstances; Semantics I.4).
     /// - Parameters:
     ///   - path: of the instance whose associators are asked for.
     ///   - associationClass: only by associations of this class.
@@ -59,7 +59,7 @@ extension MI.Session {
         }
     }
 
-    /// The associations that refer to an instance (MI_Session_ReferenceInstances; SEMANTICS I.4).
+    /// The associations that refer to an instance (MI_Session_ReferenceInstances; Semantics I.4).
     /// - Parameters:
     ///   - resultClass: only associations of this class.
     ///   - role: only where the instance at `path` plays this part.

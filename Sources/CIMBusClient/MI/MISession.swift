@@ -4,7 +4,7 @@ import DBus
 import Synchronization
 
 extension MI {
-    /// A client's access to a broker (MI_Session, SEMANTICS F.1, F.2). Made by ``Application/newSession(to:on:logger:)``.
+    /// A client's access to a broker (MI_Session, Semantics F.1, F.2). Made by ``Application/newSession(to:on:logger:)``.
     ///
     /// Each function begins an operation and returns it at once. It never fails itself: what is wrong with its arguments is the operation's
     /// one result, and a callback has it before the function returns. A session whose broker came back serves again.
@@ -138,7 +138,7 @@ extension MI {
             return Operation(control)
         }
 
-        /// The one result of an operation that did not begin; a callback has it at once (SEMANTICS F.2).
+        /// The one result of an operation that did not begin; a callback has it at once (Semantics F.2).
         private func refuse<Element: Sendable>(
             _ control: OperationControl, _ error: CIMError, _ callback: (@Sendable (OperationControl, OperationResult<Element>) -> Void)?
         ) -> Operation<Element> {

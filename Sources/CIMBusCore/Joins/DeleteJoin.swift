@@ -1,6 +1,6 @@
 import CIM
 
-/// A delete over the classes of a hierarchy that several providers serve (SEMANTICS C.2; R136, P8).
+/// A delete over the classes of a hierarchy that several providers serve (Semantics C.2; R136, P8).
 ///
 /// The parts are the concrete classes above and below the named one. Each is asked, one after the other, whatever the others say. Those that
 /// are below no concrete class decide: one success among them is enough. Without one, the first of their failures that says more than that the

@@ -1,6 +1,6 @@
 import CIM
 
-/// Several sources whose objects together are the whole's: of an enumeration, a query, or associations (SEMANTICS C.4, I.4, I.7).
+/// Several sources whose objects together are the whole's: of an enumeration, a query, or associations (Semantics C.4, I.4, I.7).
 ///
 /// So many are asked at once, in their order. The first failure is the whole's, and cancels the rest; what was handed out stays handed out. A
 /// source may be asked in several ways: where it says that it does not do the one, and has handed out nothing yet, it is asked in the next.
@@ -12,7 +12,7 @@ public struct FanOut: JoinRules {
 
         /// The object that was asked for is not there, and that is no fault of anybody's.
         public static let notFound = Excuses(rawValue: 1)
-        /// A class that others complete has NULLs (SEMANTICS C.3).
+        /// A class that others complete has NULLs (Semantics C.3).
         public static let notCapable = Excuses(rawValue: 2)
         /// Nobody can say.
         public static let incapability = Excuses(rawValue: 4)

@@ -1,6 +1,6 @@
 import CIM
 
-/// One instance, put together of what several providers say about it (SEMANTICS C.3; C.5 for the real class of an instance).
+/// One instance, put together of what several providers say about it (Semantics C.3; C.5 for the real class of an instance).
 ///
 /// A line is the classes of one instance, the most derived first. When that one's provider does not know the key, nobody above is asked. A class
 /// above whose provider is not capable has NULLs. Every other failure is the line's.

@@ -1,6 +1,6 @@
 import CIM
 
-/// A put of an instance whose class and ancestors several providers serve (SEMANTICS C.1; R62 to R66, P8).
+/// A put of an instance whose class and ancestors several providers serve (Semantics C.1; R62 to R66, P8).
 ///
 /// The parts are the classes of the line from the top down. Each is asked once the one above it has written; the first failure is the whole's,
 /// and what those above have written stays written. The topmost part says the key, which is everybody's: where one below says another, the

@@ -1,7 +1,7 @@
 import CIM
 import CIMBusWire
 
-/// The callbacks of a ``FrameworkProvider``, and the flags of each (SEMANTICS E.2, FlagDefs).
+/// The callbacks of a ``FrameworkProvider``, and the flags of each (Semantics E.2, FlagDefs).
 public enum FrameworkCallback: Hashable, Sendable, CaseIterable {
     case enumerateInstances, getObject, execQuery, putInstance, deleteInstance, execMethod
 

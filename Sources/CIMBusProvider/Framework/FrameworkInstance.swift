@@ -1,6 +1,6 @@
 import CIM
 
-/// An instance together with the call it belongs to: CInstance (SEMANTICS E.3).
+/// An instance together with the call it belongs to: CInstance (Semantics E.3).
 public struct FrameworkInstance: Sendable {
     public var value: CIMInstance
     /// The call it came with; what is asked of it is nested there (R12).

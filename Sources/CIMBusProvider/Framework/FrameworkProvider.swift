@@ -1,7 +1,7 @@
 import CIM
 import CIMBusWire
 
-/// A provider in the shape of WMI's provider framework (SEMANTICS E.2): one callback for each operation, whose flags have been validated, with
+/// A provider in the shape of WMI's provider framework (Semantics E.2): one callback for each operation, whose flags have been validated, with
 /// instances that know their call. It is served by ``ProviderService`` like any other, and may ask others through its ``MethodContext``.
 ///
 /// Each callback has a default that throws ProviderNotCapable: implement what the class supports. Instances go out with

@@ -3,7 +3,7 @@ import CIMBusWire
 import CIMQuery
 
 /// A query that a provider is to answer: its text, and what follows from it, so that a provider need not read it (CFrameworkQuery,
-/// SEMANTICS E.3).
+/// Semantics E.3).
 ///
 /// Everything here is on the safe side: what a query does not say clearly is wanted, and is bounded by nothing. A provider that gives the
 /// properties it is asked for, of the objects that have the values named, gives enough; the broker looks at each.

@@ -3,7 +3,7 @@ import CIMBusWire
 import CIMQuery
 import DBus
 
-/// The framework's name for what a call brings along: IWbemContext and the sink of the call that is being served (SEMANTICS E.4).
+/// The framework's name for what a call brings along: IWbemContext and the sink of the call that is being served (Semantics E.4).
 ///
 /// What a provider asks of other providers is asked of it, so it cannot be left out (R10), and everything asked is nested in the call
 /// (L12): it ends with it, is charged to its client, and a provider that leads back to itself is served. It is good for its call only: when
@@ -11,7 +11,7 @@ import DBus
 public typealias MethodContext = RequestContext
 
 extension RequestContext {
-    /// Which properties of an object the client wants (`__GET_EXTENSIONS` and its like, SEMANTICS C.1.3; the list of a query). A provider may always give more.
+    /// Which properties of an object the client wants (`__GET_EXTENSIONS` and its like, Semantics C.1.3; the list of a query). A provider may always give more.
     public enum RequestedProperties: Hashable, Sendable {
         case all
         case keys

@@ -3,7 +3,7 @@ import CIMBusWire
 import CIMQuery
 import DBus
 
-/// The instances that other providers have, as they arrive, asked for by a provider for the call it serves (SEMANTICS E.1, R3).
+/// The instances that other providers have, as they arrive, asked for by a provider for the call it serves (Semantics E.1, R3).
 ///
 /// ```swift
 /// for try await disk in context.instances(of: "Sample_Disk") { … }

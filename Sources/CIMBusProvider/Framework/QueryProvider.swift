@@ -3,7 +3,7 @@ import CIMBusWire
 import CIMQuery
 import DBus
 
-/// Answers queries itself (SEMANTICS I.7). A provider that does not is asked for all instances, and the broker chooses among them.
+/// Answers queries itself (Semantics I.7). A provider that does not is asked for all instances, and the broker chooses among them.
 public protocol QueryProvider: Provider {
     /// Hands every instance that satisfies the query to `sink`; more do no harm, unless ``answersExactly``. Throws ProviderNotCapable for a
     /// query that it leaves to the broker.
