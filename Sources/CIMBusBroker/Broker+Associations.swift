@@ -10,6 +10,9 @@ struct AssociationWork: Sendable {
     struct Share: Sendable {
         let leg: AssociationPlan.Leg
         let source: InstanceSource
+
+        /// In how many ways the source may be asked: who cannot query may be able to enumerate (Semantics I.7).
+        var ways: Int { if case .query = leg.request, leg.source.supportsEnumeration { 2 } else { 1 } }
     }
 
     let plan: AssociationPlan
@@ -26,29 +29,39 @@ extension Broker {
 
     /// - Throws: NotFound when the query's source is not there; the first failure of anybody who is asked.
     func associate(_ work: AssociationWork, for id: OperationID) async throws(CIMError) {
-        try await checkSource(of: work.plan, for: id)
         let found = AssociationsFound()
-        try await each(of: work.shares, atMost: Self.openSources, for: id) { broker, share throws(CIMError) in
-            try await broker.associate(share, work.plan, found, for: id)
+        // As in WMI, there is no result without a source; one whose provider cannot say whether it is there counts as there.
+        let join = FanOut([FanOut.Part(ways: [.incapability]), FanOut.Part()], width: 1)
+        _ = try await inTurn(.fanOut(join), for: id) { broker, turn throws(CIMError) in
+            if turn.part == 0 {
+                try await broker.checkSource(of: work.plan, for: id)
+            } else {
+                try await broker.associate(work, found, for: id)
+            }
+            return ""
         }
         guard work.plan.query.form == .classDefinitionsOnly, let record = records[id] else { return }
         let (_, classes) = schema.snapshot.surroundings(of: record.namespace)
         try await supply(found.classes.compactMap { classes($0.text) }, to: id)
     }
 
-    /// As in WMI, there is no result without a source; one whose provider cannot say whether it is there counts as there.
     private func checkSource(of plan: AssociationPlan, for id: OperationID) async throws(CIMError) {
         do throws(CIMError) {
-            if try await object(at: plan.source, for: id) == nil {
-                throw CIMError(.notFound, "there is no \(plan.source.relativePath)")
-            }
+            _ = try await object(at: plan.source, for: id)
         } catch {
-            if !error.isIncapability { throw error }
+            throw error.status == .notFound ? CIMError(.notFound, "there is no \(plan.source.relativePath)") : error
+        }
+    }
+
+    private func associate(_ work: AssociationWork, _ found: AssociationsFound, for id: OperationID) async throws(CIMError) {
+        let parts = work.shares.map { FanOut.Part(ways: Array(repeating: [], count: $0.ways)) }
+        try await atOnce(FanOut(parts, width: Self.openSources), for: id) { broker, turn throws(CIMError) in
+            try await broker.associate(work.shares[turn.part], turn, work.plan, found, for: id)
         }
     }
 
     private func associate(
-        _ share: AssociationWork.Share, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
+        _ share: AssociationWork.Share, _ turn: JoinTurn, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
     ) async throws(CIMError) {
         let (leg, name) = (share.leg, share.leg.source.declaration.name)
         switch (share.source, leg.request) {
@@ -63,21 +76,15 @@ extension Broker {
             throw CIMError(
                 .providerNotCapable,
                 "provider \(leg.source.provider ?? "") can neither enumerate nor query \(name), says its registration")
-        case (.provider(let registration, let layout), .query(let query)):
-            var hasBegun = false
-            do throws(CIMError) {
-                let part = try openPart(of: id, .execQuery, .provider(registration)) { part in
-                    part.path = query.description
-                    part.target = query.description.clipped()
-                    part.expectation = .instances(of: layout)
-                }
-                while let batch = try await next(of: part) {
-                    hasBegun = true
-                    try await take(batch, leg, plan, found, for: id)
-                }
-            } catch {
-                guard error.isIncapability, !hasBegun, leg.source.supportsEnumeration else { throw error }
-                try await enumerate(registration, layout, leg, plan, found, for: id)
+        case (.provider(let registration, let layout), .query(let query)) where turn.way == 0:
+            let part = try openPart(of: id, .execQuery, .provider(registration)) { part in
+                part.path = query.description
+                part.target = query.description.clipped()
+                part.expectation = .instances(of: layout)
+            }
+            while let batch = try await next(of: part) {
+                turn.hasBegun.set()
+                try await take(batch, leg, plan, found, for: id)
             }
         case (.provider(let registration, let layout), _):
             try await enumerate(registration, layout, leg, plan, found, for: id)
@@ -134,12 +141,14 @@ extension Broker {
         }
         if plan.query.form == .classDefinitionsOnly, plan.query.kind == .references { return }
         guard plan.query.kind == .associators else { return try await supply(try filtered(references, record), to: id) }
-        try await each(of: endpoints, atMost: Self.openObjects, for: id) { broker, path throws(CIMError) in
-            try await broker.take(endpoint: path, plan, found, for: id)
+        // One that is gone is left out.
+        let parts = endpoints.map { _ in FanOut.Part(ways: [.notFound]) }
+        try await atOnce(FanOut(parts, width: Self.openObjects), for: id) { [endpoints] broker, turn throws(CIMError) in
+            try await broker.take(endpoint: endpoints[turn.part], plan, found, for: id)
         }
     }
 
-    /// The object at the other end of an association. One that is gone, or elsewhere, is left out.
+    /// The object at the other end of an association; NotFound where it is gone. One that is elsewhere is left out.
     private func take(
         endpoint path: CIMObjectPath, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
     ) async throws(CIMError) {
@@ -150,7 +159,7 @@ extension Broker {
         else { return }
         switch plan.query.form {
         case .objects:
-            guard let object = try await object(at: canonical, for: id) else { return }
+            let object = try await object(at: canonical, for: id)
             guard let actual = classes(object.firstClassName), plan.accepts(endpointClass: actual) else { return }
             try await supply(try filtered(object, record), to: id)
         case .keysOnly:

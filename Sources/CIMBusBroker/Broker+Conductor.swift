@@ -53,6 +53,7 @@ extension Broker {
         guard let work = records[id]?.work else {
             return tell { $0.conducted(id, .stated(.failed, "there is nothing to conduct")) }
         }
+        if let join = join(work, of: id) { return tell { $0.conduct(id, by: join) } }
         // On the loop, so that nothing changes threads.
         Task(executorPreference: loop) { [self] in await self.conduct(id, work) }
     }
@@ -89,65 +90,24 @@ extension Broker {
             try await queryMerging(hierarchy, lookups, lastResort: lastResort, for: id)
         case .associations(let work): try await associate(work, for: id)
         case .enumerateMerging(let hierarchy, let onlyClass): try await enumerateMerging(hierarchy, for: id, onlyClass: onlyClass)
-        case .get(let path, let hierarchy): try await get(path, hierarchy, for: id)
-        case .put(let instance, let hierarchy): return try await put(instance, hierarchy, for: id)
-        case .delete(let path, let hierarchy): try await delete(path, hierarchy, for: id)
         case .administer(let path, let method): try await administer(path, method, for: id)
-        case .invoke(let path, let hierarchy): try await invoke(path, hierarchy, for: id)
+        case .get, .put, .delete, .invoke: throw CIMError(.failed, "operation \(id.number) is the core's to join")
         }
         return ""
     }
 
     static func isOver(_ id: OperationID) -> CIMError { CIMError(.callCancelled, "operation \(id.number) has ended") }
 
-    // MARK: - Several things at once
-
-    /// Does the same with each element, so many at once; the first that fails ends it, and everything that is open of the operation
-    /// (Semantics C.4).
-    func each<Element: Sendable>(
-        of elements: [Element], atMost limit: Int = .max, for id: OperationID,
-        _ body: @escaping @Sendable (isolated Broker, Element) async throws(CIMError) -> Void
-    ) async throws(CIMError) {
-        let failure = await withTaskGroup(of: CIMError?.self) { group in
-            var open = 0
-            for element in elements {
-                if open >= limit, let finished = await group.next() {
-                    open -= 1
-                    if let failure = finished { return abandon(id, &group, failure) }
-                }
-                open += 1
-                group.addTask(executorPreference: loop) { [self] in
-                    do throws(CIMError) {
-                        try await body(self, element)
-                        return nil
-                    } catch {
-                        return error
-                    }
-                }
-            }
-            for await finished in group {
-                if let failure = finished { return abandon(id, &group, failure) }
-            }
-            return nil
-        }
-        if let failure { throw failure }
-    }
-
-    /// The others find that the whole has ended.
-    private func abandon(_ id: OperationID, _ group: inout TaskGroup<CIMError?>, _ failure: CIMError) -> CIMError? {
-        group.cancelAll()
-        if firstFailures[id] == nil { firstFailures[id] = failure }
-        for part in parts[id] ?? [] { tell { $0.cancel(part) } }
-        return failure
-    }
-
     // MARK: - Parts
 
     /// Opens a part of a conducted operation, whose record `configure` completes.
     ///
+    /// - Parameter index: which of those that the whole's join asked; nil: the caller takes its objects with ``next(of:)``.
     /// - Throws: CallCancelled when the whole has ended.
+    @discardableResult
     func openPart(
-        of whole: OperationID, _ kind: Request.Kind, _ target: Request.Target, _ configure: (inout OperationRecord) -> Void
+        of whole: OperationID, index: Int? = nil, _ kind: Request.Kind, _ target: Request.Target,
+        _ configure: (inout OperationRecord) -> Void
     ) throws(CIMError) -> OperationID {
         guard let record = records[whole], !Task.isCancelled else { throw Self.isOver(whole) }
         var part = OperationRecord(
@@ -157,14 +117,16 @@ extension Broker {
         part.derivedSystemProperties = record.writesSystemProperties
         part.speaksForWhole = kind == record.kind || kind == .createInstanceEnum && record.kind == .execQuery
         if case .provider(let registration) = target { part.registration = registration }
+        part.joined = index.map { (whole, $0) }
         configure(&part)
         var opened = OperationID(0)
         do throws(Refusal) {
             try tell { core throws(Refusal) in
-                try core.beginPart(of: whole, kind: kind, target: target, inputBytes: part.input.byteCount)
+                try core.beginPart(of: whole, index: index, kind: kind, target: target, inputBytes: part.input.byteCount)
             } answering: { id in
                 opened = id
                 records[id] = Entry(part)
+                if index != nil { return }
                 inboxes[id] = PartInbox(whole: whole)
                 parts[whole, default: []].insert(id)
             }
@@ -194,15 +156,6 @@ extension Broker {
 
     /// The next batch of a part; nil at its end. Throws what it failed with.
     func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? { try await step(of: part).batch }
-
-    /// Hands a part's objects to the client as they come, until its end; its parameter.
-    func passOn(_ part: OperationID, to id: OperationID) async throws(CIMError) -> String {
-        while true {
-            let (batch, parameter) = try await step(of: part)
-            guard let batch else { return parameter }
-            try await supply(batch, to: id)
-        }
-    }
 
     /// A part's success with a status of its own, such as PARTIAL_RESULTS (Semantics C.4).
     func note(_ status: WBEMStatus, _ object: CIMInstance?, of part: OperationID) {

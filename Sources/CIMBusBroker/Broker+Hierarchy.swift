@@ -8,60 +8,100 @@ import DBus
 extension Broker {
     // MARK: - Get
 
-    /// What each provider from the class up says about the instance, put together (C.3). Of a class without a provider, the instance may be
-    /// of any class below it.
-    func get(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
-        let object = try await find(path, hierarchy, for: id)
-        guard let record = records[id] else { throw Self.isOver(id) }
-        try await supply(try filtered(object, record), to: id)
+    /// What one class's provider, or the repository, says about the instance; last, all of it put together (C.3).
+    func askToGet(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {
+        let places = Self.lines(of: path, hierarchy, concludes: true).places
+        guard index < places.count else {
+            guard let record = records[whole] else { throw Self.isOver(whole) }
+            pass(try filtered(try putTogether(record.gathered, for: whole), record), to: whole)
+            return succeeded(index, of: whole)
+        }
+        if places[index].isFirst { records[whole]?.gathered = [] }
+        if let served = places[index].served {
+            try openGet(path, served, index, of: whole)
+            return
+        }
+        doPart(index, of: whole) { broker throws(CIMError) in
+            guard let record = broker.records[whole] else { throw Self.isOver(whole) }
+            let instance = try await broker.storedInstance(at: path, in: record.namespace)
+            let object = try broker.encoded([instance], record)
+            broker.records[whole]?.gathered.append(object)
+        }
     }
 
-    /// The one object of ``get(_:_:for:)``.
-    func find(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> CheckedObjects {
-        let line = hierarchy.served.indices.filter {
-            hierarchy.served[$0].isAncestor || hierarchy.served[$0].layout.className == path.className
+    @discardableResult
+    private func openGet(
+        _ path: CIMObjectPath, _ served: ServedClass, _ index: Int? = nil, of whole: OperationID
+    ) throws(CIMError) -> OperationID {
+        try openPart(of: whole, index: index, .getObject, target(served)) { part in
+            part.path = Self.path(path, of: served.layout)
+            part.target = part.path.clipped()
+            part.expectation = .instances(of: served.layout)
+            part.context = Self.reading(part.context, served.layout)
         }
-        if let last = line.last, !hierarchy.served[last].isAncestor {
-            return try await merged(path, line.map { hierarchy.served[$0] }, for: id)
-        }
-        guard let record = records[id] else { throw Self.isOver(id) }
-        do throws(CIMError) {
-            return try encoded([try await storedInstance(at: path, in: record.namespace)], record)
-        } catch  where error.status == .notFound {}
-        for index in hierarchy.served.indices where !hierarchy.served[index].isAncestor {
-            var line = [hierarchy.served[index]]
-            var above = hierarchy.served[index].above
-            while let next = above {
-                line.insert(hierarchy.served[next], at: 0)
-                above = hierarchy.served[next].above
-            }
-            do throws(CIMError) {
-                return try await merged(path, line, for: id)
-            } catch  where error.status == .notFound || error.status == .providerNotCapable {}
-        }
-        throw CIMError(.notFound, "no provider of \(path.className), or of a class below it, has this instance")
     }
 
-    /// The most derived class first: when its provider does not know the key, nobody else is asked.
-    private func merged(_ path: CIMObjectPath, _ line: [ServedClass], for id: OperationID) async throws(CIMError) -> CheckedObjects {
-        var objects: [CheckedObjects] = []
-        for served in line.reversed() {
-            do throws(CIMError) {
-                let part = try openPart(of: id, .getObject, target(served)) { part in
-                    part.path = Self.path(path, of: served.layout)
-                    part.target = part.path.clipped()
-                    part.expectation = .instances(of: served.layout)
-                    part.context = Self.reading(part.context, served.layout)
-                }
-                var object: CheckedObjects?
-                while let batch = try await next(of: part) { object = batch }
-                if let object { objects.append(object) }
-            } catch  where error.status == .providerNotCapable && !objects.isEmpty {}
-        }
+    /// What the classes of a line say about one instance, the most derived class first, as one object.
+    private func putTogether(_ objects: [CheckedObjects], for id: OperationID) throws(CIMError) -> CheckedObjects {
+        var objects = objects
         guard var result = objects.popLast() else { throw CIMError(.notFound, "no provider has this instance") }
         var merge = try unitMerge(for: id)
         while let derived = objects.popLast() { result = try merge.completed(derived, with: result) }
         return result
+    }
+
+    /// The same for a part of something else, as ``GetJoin`` says. NotFound where there is none.
+    func find(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> CheckedObjects {
+        let (join, places) = Self.lines(of: path, hierarchy, concludes: false)
+        // What the line that is asked has said so far, the most derived class first.
+        var objects: [CheckedObjects] = []
+        _ = try await inTurn(.get(join), for: id) { broker, turn throws(CIMError) in
+            let place = places[turn.part]
+            if place.isFirst { objects = [] }
+            objects += try await broker.object(at: path, place.served, for: id)
+            return ""
+        }
+        return try putTogether(objects, for: id)
+    }
+
+    /// A class in a line of ``GetJoin``; nil: the repository.
+    typealias Place = (served: ServedClass?, isFirst: Bool)
+
+    /// Who may have a part of the instance: the line of the class that the path names, where that is served; else the repository, and the line
+    /// of each class below it.
+    static func lines(of path: CIMObjectPath, _ hierarchy: ClassHierarchy, concludes: Bool) -> (join: GetJoin, places: [Place]) {
+        func line(from index: Int) -> [Place] {
+            var line: [Place] = []
+            var at: Int? = index
+            while let next = at {
+                line.append((hierarchy.served[next], line.isEmpty))
+                at = hierarchy.served[next].above
+            }
+            return line
+        }
+        let own = hierarchy.served.lastIndex { $0.isAncestor || $0.layout.className == path.className }
+        if let own, !hierarchy.served[own].isAncestor {
+            let line = line(from: own)
+            return (GetJoin(line: line.count, concludes: concludes), line)
+        }
+        let lines = hierarchy.served.indices.filter { !hierarchy.served[$0].isAncestor }.map { line(from: $0) }
+        let nobody = Outcome.stated(.notFound, "no provider of \(path.className), or of a class below it, has this instance")
+        return (
+            GetJoin(lines: [1] + lines.map(\.count), search: .pastIncapable, concludes: concludes, otherwise: nobody),
+            [(nil, true)] + lines.flatMap(\.self)
+        )
+    }
+
+    /// What one class's provider, or the repository, says about the instance.
+    private func object(at path: CIMObjectPath, _ served: ServedClass?, for id: OperationID) async throws(CIMError) -> [CheckedObjects] {
+        guard let served else {
+            guard let record = records[id] else { throw Self.isOver(id) }
+            return [try encoded([try await storedInstance(at: path, in: record.namespace)], record)]
+        }
+        let part = try openGet(path, served, of: id)
+        var objects: [CheckedObjects] = []
+        while let batch = try await next(of: part) { objects.append(batch) }
+        return objects
     }
 
     /// What a part is asked for, where its client wants less than everything: of that what its class has, and the keys, by which objects are
@@ -107,42 +147,52 @@ extension Broker {
 
     /// What the providers of a hierarchy have, each instance once (C.4): those of the ancestors are gathered, those of the classes without
     /// one below them stream past and take the inherited properties along.
-    func enumerateMerging(_ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?) async throws(CIMError) {
-        let budget = MergeBudget(within: mergeBudget)
-        var tables: [Int: MergeTable] = [:]
+    ///
+    /// - Parameter hasBegun: set once something was handed out.
+    func enumerateMerging(
+        _ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?, hasBegun: JoinTurn.Flag = .init()
+    ) async throws(CIMError) {
         let inner = Set(hierarchy.served.compactMap(\.above))
-        var merge = try unitMerge(for: id)
-        for (index, served) in hierarchy.served.enumerated() {
-            let isInner = inner.contains(index)
-            let table = isInner ? MergeTable(budget) : nil
-            tables[index] = table
-            do throws(CIMError) {
-                let part = try openPart(of: id, .createInstanceEnum, target(served)) { part in
+        merges[id] = HierarchyMerge(inner, MergeBudget(within: mergeBudget), try unitMerge(for: id))
+        defer { merges[id] = nil }
+        let count = hierarchy.served.count
+        // The classes one after the other, then what no class below has, then what is stored.
+        var parts = (0..<count).map { FanOut.Part(ways: [inner.contains($0) ? .notCapable : []]) }
+        parts.append(FanOut.Part())
+        if !hierarchy.stored.isEmpty, onlyClass == nil { parts.append(FanOut.Part()) }
+        _ = try await inTurn(.fanOut(FanOut(parts, width: 1)), for: id) { broker, turn throws(CIMError) in
+            switch turn.part {
+            case count:
+                for (index, served) in hierarchy.served.enumerated() where !served.isAncestor {
+                    guard let table = broker.merges[id]?.tables[index] else { continue }
+                    while let rest = try table.removeRest(ofAtMost: Contract.largestBatch / 2) {
+                        try await broker.supply(.rewritten(rest), to: id, onlyClass: onlyClass, hasBegun)
+                    }
+                }
+            case count + 1:
+                hasBegun.set()
+                try await broker.enumerate(.stored(classes: hierarchy.stored), for: id)
+            default:
+                let served = hierarchy.served[turn.part]
+                let part = try broker.openPart(of: id, .createInstanceEnum, broker.target(served)) { part in
                     part.path = served.layout.className
                     part.target = served.layout.className
                     part.expectation = .instances(of: served.layout)
                     part.context = Self.reading(part.context, served.layout)
-                    part.step = (index, hierarchy.served.count)
+                    part.step = (turn.part, count)
                 }
-                while let batch = try await next(of: part) {
-                    let left = try merge.completed(batch, from: served.above.flatMap { tables[$0] }, into: table)
-                    if let left, !served.isAncestor { try await supply(left, to: id, onlyClass: onlyClass) }
+                while let batch = try await broker.next(of: part) {
+                    let left = try broker.merges[id]?.completed(batch, of: turn.part, below: served.above)
+                    if let left, !served.isAncestor { try await broker.supply(left, to: id, onlyClass: onlyClass, hasBegun) }
                 }
-            } catch  where error.status == .providerNotCapable && isInner {
-                // Its properties stay NULL (C.3).
             }
+            return ""
         }
-        // What no class below has.
-        for (index, served) in hierarchy.served.enumerated() where !served.isAncestor {
-            guard let table = tables[index] else { continue }
-            while let rest = try table.removeRest(ofAtMost: Contract.largestBatch / 2) {
-                try await supply(.rewritten(rest), to: id, onlyClass: onlyClass)
-            }
-        }
-        if !hierarchy.stored.isEmpty, onlyClass == nil { try await enumerate([.stored(classes: hierarchy.stored)], for: id) }
     }
 
-    private func supply(_ objects: CheckedObjects, to id: OperationID, onlyClass: String?) async throws(CIMError) {
+    private func supply(
+        _ objects: CheckedObjects, to id: OperationID, onlyClass: String?, _ hasBegun: JoinTurn.Flag
+    ) async throws(CIMError) {
         guard let record = records[id] else { return }
         var objects = objects
         if let onlyClass {
@@ -150,7 +200,9 @@ extension Broker {
             let wanted = ranges.filter { CIMName.equal(ObjectRow.className(at: $0, in: reader), onlyClass) }
             do throws(ObjectFault) { objects = try objects.keeping(wanted) } catch { throw CIMError(error.resultStatus, error.description) }
         }
-        try await supply(try filtered(objects, record), to: id)
+        let left = try filtered(objects, record)
+        if !left.sizes.isEmpty { hasBegun.set() }
+        try await supply(left, to: id)
     }
 
     /// One provider's objects of exactly one class, where it also has some of classes below.
@@ -160,75 +212,53 @@ extension Broker {
 
     // MARK: - Delete
 
-    /// Every concrete class of the hierarchy, above and below, each with the path as its own; those that are concrete below no concrete class
-    /// decide, and one success among them is enough (C.2, R136); without one, a failure that says more than NotFound is the result. The others'
-    /// failures are nobody's; the objects of all are the client's (R135).
-    func delete(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) {
-        guard let record = records[id] else { throw Self.isOver(id) }
-        var decisive: CIMError?
-        var hasSucceeded = false
+    /// One concrete class of the hierarchy, above or below, with the path as its own; last, what is stored (C.2, R136).
+    func askToDelete(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {
+        guard let record = records[whole] else { throw Self.isOver(whole) }
         let asked = hierarchy.served.filter(\.isConcrete)
-        for (index, served) in asked.enumerated() {
-            do throws(CIMError) {
-                let part = try openPart(of: id, .deleteInstance, target(served)) { part in
-                    let layout = served.concrete ?? served.layout
-                    part.path = Self.path(path, of: layout)
-                    part.target = part.path.clipped()
-                    part.expectation = .instances(of: layout)
-                    part.speaksForWhole = served.isTopmost
-                    part.step = (index, asked.count)
-                }
-                _ = try await passOn(part, to: id)
-                if served.isTopmost { hasSucceeded = true }
-            } catch {
-                // A whole that has ended asks nobody else.
-                if records[id] == nil { throw error }
-                if served.isTopmost, decisive == nil || Self.isOthers(decisive) && !Self.isOthers(error) { decisive = error }
-            }
-        }
-        if !hierarchy.stored.isEmpty, core.rights.mayWrite(uid: record.userID) {
-            do throws(CIMError) {
-                try await commit([.deleteInstance(path, in: record.namespace)])
-                hasSucceeded = true
-            } catch {
-                let isTold = error.status != .notFound || !hierarchy.served.contains(where: \.isTopmost)
-                if isTold, decisive == nil || Self.isOthers(decisive) { decisive = error }
-            }
-        } else if !hierarchy.stored.isEmpty, !hasSucceeded, decisive == nil {
+        guard index < asked.count else {
             try core.rights.checkMayWrite(.deleteInstance, in: record.namespace, user: record.userID)
+            return doPart(index, of: whole) { broker throws(CIMError) in
+                try await broker.commit([.deleteInstance(path, in: record.namespace)])
+            }
         }
-        if hasSucceeded { return }
-        throw decisive ?? CIMError(.notFound, "no provider of \(path.className) could delete it")
+        let served = asked[index]
+        try openPart(of: whole, index: index, .deleteInstance, target(served)) { part in
+            let layout = served.concrete ?? served.layout
+            part.path = Self.path(path, of: layout)
+            part.target = part.path.clipped()
+            part.expectation = .instances(of: layout)
+            part.step = (index, asked.count)
+        }
     }
-
-    /// Whether a failure says no more than that the instance is none of this provider's: any other failure says more.
-    private static func isOthers(_ error: CIMError?) -> Bool { error?.status == .notFound || error?.status == .providerNotCapable }
 
     // MARK: - Methods
 
-    /// The class of the instance that a path names, where it may be one below the path's class (C.5: a path of a parent class invokes the
-    /// override of the instance's class).
-    func realClass(of path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
-        guard let record = records[id], let layout = schema.layout(path.className, in: record.namespace) else { throw Self.isOver(id) }
-        var isKnownToAll = true
-        for served in hierarchy.served.reversed() where !served.isAncestor {
-            do throws(CIMError) {
-                let part = try openPart(of: id, .getObject, target(served)) { part in
-                    part.path = Self.path(path, of: served.layout)
-                    part.target = part.path.clipped()
-                    part.expectation = .instances(of: served.layout)
-                }
-                var name = ""
-                while let batch = try await next(of: part) { name = batch.firstClassName }
-                if !name.isEmpty { return name }
-            } catch  where error.status == .notFound || error.status == .providerNotCapable {
-                if error.status == .providerNotCapable { isKnownToAll = false }
-            }
+    /// The classes whose providers may have the instance that a path names, the most derived first.
+    static func candidates(_ hierarchy: ClassHierarchy) -> [ServedClass] { hierarchy.served.reversed().filter { !$0.isAncestor } }
+
+    /// Whose providers are asked for the class of the instance that a path names, where it may be one below the path's class (C.5: a path of a
+    /// parent class invokes the override of the instance's class); then the method runs.
+    func candidates(for path: CIMObjectPath, _ hierarchy: ClassHierarchy, of id: OperationID) -> GetJoin {
+        let declaration = records[id].flatMap { schema.declaration(path.className, in: $0.namespace) }
+        // It has no instances of its own, or what it has is its own.
+        let nobody: Outcome =
+            declaration?.isUnserved ?? false
+            ? .stated(.notFound, "no provider of a class below \(path.className) has this instance") : Outcome(.noError)
+        return GetJoin(
+            lines: Self.candidates(hierarchy).map { _ in 1 }, search: .pastIncapable, speaks: false, concludes: true, otherwise: nobody,
+            unsure: Outcome(.noError))
+    }
+
+    /// One class's provider is asked for the instance; last, the method of the class that the instance really has is run.
+    func askToInvoke(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {
+        let candidates = Self.candidates(hierarchy)
+        guard index < candidates.count else { return try run(path, index, of: whole) }
+        let served = candidates[index]
+        try openPart(of: whole, index: index, .getObject, target(served)) { part in
+            part.path = Self.path(path, of: served.layout)
+            part.target = part.path.clipped()
+            part.expectation = .instances(of: served.layout)
         }
-        // It has no instances of its own.
-        if isKnownToAll, layout.declaration?.isUnserved ?? false {
-            throw CIMError(.notFound, "no provider of a class below \(path.className) has this instance")
-        }
-        return layout.className
     }
 }

@@ -5,44 +5,36 @@ import DBus
 
 /// A put of an instance whose class and ancestors several providers serve (Semantics C.1).
 extension Broker {
-    /// Every provider of the line, from the top down; the first failure stops it and is the result, with its class named (C.1, R62 to R65).
-    /// What those above have written stays written. The key is the topmost provider's to say (R66).
-    func put(_ instance: CIMInstance, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> String {
-        var instance = instance
-        var path = ""
-        for (index, served) in hierarchy.served.enumerated() {
-            guard let declaration = served.layout.declaration else { continue }
-            do throws(CIMError) {
-                path = try await put(instance, served, step: (index, hierarchy.served.count), for: id)
-                let said = try? CIMObjectPath(parsing: path)
-                if index == 0 {
-                    if let said { Self.adopt(said, declaration, in: &instance) }
-                    if hierarchy.served.count > 1 { try Self.checkKey(of: instance, declaration) }
-                } else if let said, let asked = try? Self.upcast(instance, declaration).path(in: declaration) {
-                    path = try agreed(said, asked, for: id)
-                }
-            } catch {
-                throw Self.named(error, declaration.name)
-            }
-        }
-        return path
-    }
-
-    /// One provider's part of a put. Its objects are the client's (R61).
-    private func put(
-        _ instance: CIMInstance, _ served: ServedClass, step: (index: Int, count: Int), for id: OperationID
-    ) async throws(CIMError) -> String {
-        guard let declaration = served.layout.declaration else { return "" }
+    /// One class of the line is asked: with the key that the topmost one's provider said (R66).
+    func askToPut(_ instance: CIMInstance, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {
+        let served = hierarchy.served[index]
+        guard let declaration = served.layout.declaration else { return succeeded(index, of: whole) }
         let upcast = Self.upcast(instance, declaration)
-        let input = try encode(upcast, served.layout, id)
-        let part = try openPart(of: id, .putInstance, target(served)) { part in
+        let input = try encode(upcast, served.layout, whole)
+        try openPart(of: whole, index: index, .putInstance, target(served)) { part in
             part.target = declaration.name
             part.expectation = .instances(of: served.layout)
             part.input = input
             part.putPath = (try? upcast.path(in: declaration).relativePath) ?? ""
-            part.step = step
+            part.step = (index, hierarchy.served.count)
         }
-        return try await passOn(part, to: id)
+    }
+
+    /// The path that a class's provider reports, where it agrees with the topmost one's about the key; that of the topmost is everybody's.
+    func agreedPath(
+        _ path: String, _ instance: CIMInstance, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID
+    ) throws(CIMError) -> String {
+        guard let declaration = hierarchy.served[index].layout.declaration else { return path }
+        let said = try? CIMObjectPath(parsing: path)
+        if index == 0 {
+            var instance = instance
+            if let said { Self.adopt(said, declaration, in: &instance) }
+            if hierarchy.served.count > 1 { try Self.checkKey(of: instance, declaration) }
+            records[whole]?.work = .put(instance, hierarchy)
+        } else if let said, let asked = try? Self.upcast(instance, declaration).path(in: declaration) {
+            return try agreed(said, asked, for: whole)
+        }
+        return path
     }
 
     /// The instance as one of a class above its own.
@@ -100,7 +92,7 @@ extension Broker {
     }
 
     /// The failure of one class's provider, which says which class it was.
-    private static func named(_ error: CIMError, _ className: String) -> CIMError {
+    static func named(_ error: CIMError, _ className: String) -> CIMError {
         var named = error
         if var status = error.extendedStatus {
             status["ParameterInfo"] = .string(className)

@@ -12,32 +12,22 @@ struct QueryShare: Sendable {
 
 /// Queries whose sources the broker asks itself (Semantics I).
 extension Broker {
-    /// Asks all sources at once.
+    /// Asks all sources at once, and one in another way while it says that it cannot do this one (Semantics I.7).
     func query(_ shares: [QueryShare], for id: OperationID) async throws(CIMError) {
-        try await each(of: shares, for: id) { broker, share throws(CIMError) in try await broker.query(share, for: id) }
-    }
-
-    /// Asks one source, in another way while it says that it cannot do this one (Semantics I.7).
-    private func query(_ share: QueryShare, for id: OperationID) async throws(CIMError) {
-        if case .failure(let outcome, _) = share.source { throw Self.failure(outcome) }
-        var hasBegun = false
-        var requests = [share.step.request] + share.step.fallbacks
-        while true {
-            do throws(CIMError) {
-                return try await query(share, requests.removeFirst(), &hasBegun, for: id)
-            } catch {
-                if !error.isIncapability || hasBegun || requests.isEmpty { throw error }
-            }
+        let parts = shares.map { share in FanOut.Part(ways: share.requests.map(\.excuses)) }
+        try await atOnce(FanOut(parts), for: id) { broker, turn throws(CIMError) in
+            let share = shares[turn.part]
+            try await broker.query(share, share.requests[turn.way], turn.hasBegun, for: id)
         }
     }
 
     private func query(
-        _ share: QueryShare, _ request: QueryPlan.Request, _ hasBegun: inout Bool, for id: OperationID
+        _ share: QueryShare, _ request: QueryPlan.Request, _ hasBegun: JoinTurn.Flag, for id: OperationID
     ) async throws(CIMError) {
         switch (share.source, request) {
-        case (.failure, _): break
+        case (.failure(let outcome, _), _): throw Self.failure(outcome)
         case (_, .get(let path)):
-            guard let objects = try await object(at: path, from: share.source, for: id) else { return }
+            let objects = try await object(at: path, from: share.source, for: id)
             guard let record = records[id] else { throw Self.isOver(id) }
             try await supply(try filtered(objects, record), to: id)
         case (.stored(let classes), _):
@@ -52,9 +42,9 @@ extension Broker {
                 part.filter?.isExact = share.step.isExact
                 part.filter?.isActive = !share.step.isExact
             }
-            try await supply(part, to: id, &hasBegun)
+            try await supply(part, to: id, hasBegun)
         case (.provider(let registration, let layout), .enumerate):
-            try await supply(try openEnumeration(of: id, registration, layout, filter: records[id]?.filter), to: id, &hasBegun)
+            try await supply(try openEnumeration(of: id, registration, layout, filter: records[id]?.filter), to: id, hasBegun)
         case (.provider, .notCapable):
             throw CIMError(
                 .providerNotCapable,
@@ -63,9 +53,9 @@ extension Broker {
         }
     }
 
-    private func supply(_ part: OperationID, to id: OperationID, _ hasBegun: inout Bool) async throws(CIMError) {
+    private func supply(_ part: OperationID, to id: OperationID, _ hasBegun: JoinTurn.Flag) async throws(CIMError) {
         while let batch = try await next(of: part) {
-            hasBegun = true
+            hasBegun.set()
             try await supply(batch, to: id)
         }
     }
@@ -75,69 +65,67 @@ extension Broker {
     func queryMerging(
         _ hierarchy: ClassHierarchy, _ lookups: [CIMObjectPath], lastResort: [CIMObjectPath], for id: OperationID
     ) async throws(CIMError) {
-        do throws(CIMError) {
-            if !lookups.isEmpty { return try await look(at: lookups, for: id) }
-        } catch {
-            if !error.isIncapability { throw error }
-        }
-        do throws(CIMError) {
-            try await enumerateMerging(hierarchy, for: id, onlyClass: nil)
-        } catch {
-            if !error.isIncapability || lastResort.isEmpty { throw error }
-            try await look(at: lastResort, for: id)
+        enum Way: Sendable { case lookUp([CIMObjectPath]), enumerate }
+        var ways: [Way] = lookups.isEmpty ? [.enumerate] : [.lookUp(lookups), .enumerate]
+        if !lastResort.isEmpty { ways.append(.lookUp(lastResort)) }
+        let join = FanOut([FanOut.Part(ways: ways.map { _ in [] })])
+        _ = try await inTurn(.fanOut(join), for: id) { broker, turn throws(CIMError) in
+            switch ways[turn.way] {
+            case .lookUp(let paths): try await broker.look(at: paths, for: id)
+            case .enumerate: try await broker.enumerateMerging(hierarchy, for: id, onlyClass: nil, hasBegun: turn.hasBegun)
+            }
+            return ""
         }
     }
 
     /// The first of these that is there.
     private func look(at paths: [CIMObjectPath], for id: OperationID) async throws(CIMError) {
-        for path in paths {
-            guard let object = try await object(at: path, for: id) else { continue }
-            guard let record = records[id] else { throw Self.isOver(id) }
-            return try await supply(try filtered(object, record), to: id)
+        let join = GetJoin(lines: paths.map { _ in 1 }, search: .untilFound, speaks: false, otherwise: Outcome(.noError))
+        _ = try await inTurn(.get(join), for: id) { broker, turn throws(CIMError) in
+            let object = try await broker.object(at: paths[turn.part], for: id)
+            guard let record = broker.records[id] else { throw Self.isOver(id) }
+            try await broker.supply(try broker.filtered(object, record), to: id)
+            return ""
         }
     }
 
-    /// The object at a path, as GetObject would give it; nil when there is none. Nothing is filtered.
-    func object(at path: CIMObjectPath, for id: OperationID) async throws(CIMError) -> CheckedObjects? {
+    /// The object at a path, as GetObject would give it; NotFound where there is none. Nothing is filtered.
+    func object(at path: CIMObjectPath, for id: OperationID) async throws(CIMError) -> CheckedObjects {
         guard let record = records[id] else { throw Self.isOver(id) }
-        guard let layout = schema.layout(path.className, in: record.namespace), let declaration = layout.declaration else { return nil }
+        guard let layout = schema.layout(path.className, in: record.namespace), let declaration = layout.declaration else {
+            throw CIMError(.notFound, "there is no class \(path.className.clipped())")
+        }
         let hierarchy = resolver.hierarchy(of: layout, in: record.namespace, for: .getObject, below: !declaration.isServed)
         if let nobody = hierarchy.nobody { throw Self.failure(nobody) }
-        do throws(CIMError) {
-            return try await find(path, hierarchy, for: id)
-        } catch {
-            if error.status == .notFound { return nil }
-            throw error
-        }
+        return try await find(path, hierarchy, for: id)
     }
 
-    /// The object at a path that one source has; nil when there is none. Nothing is filtered.
-    private func object(at path: CIMObjectPath, from source: InstanceSource, for id: OperationID) async throws(CIMError) -> CheckedObjects?
-    {
+    /// The object at a path that one source has; NotFound where there is none. Nothing is filtered.
+    private func object(at path: CIMObjectPath, from source: InstanceSource, for id: OperationID) async throws(CIMError) -> CheckedObjects {
         guard let record = records[id] else { throw Self.isOver(id) }
-        do throws(CIMError) {
-            switch source {
-            case .failure(let outcome, _): throw Self.failure(outcome)
-            case .stored:
-                return try encoded([try await storedInstance(at: path, in: record.namespace)], record)
-            case .provider(let registration, let layout):
-                let part = try openPart(of: id, .getObject, .provider(registration)) { part in
-                    part.path = path.relativePath
-                    part.target = path.relativePath.clipped()
-                    part.expectation = .instances(of: layout)
-                }
-                var object: CheckedObjects?
-                while let batch = try await next(of: part) { object = batch }
-                return object
+        switch source {
+        case .failure(let outcome, _): throw Self.failure(outcome)
+        case .stored: return try encoded([try await storedInstance(at: path, in: record.namespace)], record)
+        case .provider(let registration, let layout):
+            let part = try openPart(of: id, .getObject, .provider(registration)) { part in
+                part.path = path.relativePath
+                part.target = path.relativePath.clipped()
+                part.expectation = .instances(of: layout)
             }
-        } catch {
-            if error.status == .notFound { return nil }
-            throw error
+            var object: CheckedObjects?
+            while let batch = try await next(of: part) { object = batch }
+            guard let object else { throw CIMError(.notFound, "there is no \(path.relativePath.clipped())") }
+            return object
         }
     }
 }
 
-extension CIMError {
-    /// Whether a provider says that it does not do this: another way may work (Semantics I.7).
-    var isIncapability: Bool { status == .providerNotCapable || status == .notSupported }
+extension QueryShare {
+    /// In which ways the source may be asked, the best first.
+    fileprivate var requests: [QueryPlan.Request] { [step.request] + step.fallbacks }
+}
+
+extension QueryPlan.Request {
+    /// An object that is not there is no failure of a query.
+    fileprivate var excuses: FanOut.Excuses { if case .get = self { .notFound } else { [] } }
 }

@@ -11,6 +11,7 @@ extension Broker {
     func deliver(_ id: OperationID, _ payload: PayloadID) {
         guard let objects = payloads.takeObjects(payload), let record = records[id] else { return }
         records[id]?.delivered += objects.sizes.count
+        if let (whole, index) = record.joined { return took(objects, from: id, index, of: whole) }
         if record.form == .part {
             inboxes[id]?.batches.append(objects)
             inboxes[id]?.wake()
@@ -129,6 +130,10 @@ extension Broker {
             forget(id)
             if let call = record.call { reply(call, record, error, parameter) }
         case .part:
+            if let (whole, index) = record.joined {
+                forget(id)
+                return partEnded(index, of: whole, outcome, own, parameter, error)
+            }
             if error == nil { note(outcome.status, own, of: id) }
             forget(id)
             endPart(id, error.map { .failure($0) } ?? .success(parameter))

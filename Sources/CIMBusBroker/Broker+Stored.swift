@@ -85,10 +85,12 @@ extension Broker {
 
     /// All sources at once.
     func enumerate(_ sources: [InstanceSource], for id: OperationID) async throws(CIMError) {
-        try await each(of: sources, for: id) { broker, source throws(CIMError) in try await broker.enumerate(source, for: id) }
+        try await atOnce(FanOut(sources.map { _ in FanOut.Part() }), for: id) { broker, turn throws(CIMError) in
+            try await broker.enumerate(sources[turn.part], for: id)
+        }
     }
 
-    private func enumerate(_ source: InstanceSource, for id: OperationID) async throws(CIMError) {
+    func enumerate(_ source: InstanceSource, for id: OperationID) async throws(CIMError) {
         if Task.isCancelled { return }
         switch source {
         case .provider(let registration, let layout):

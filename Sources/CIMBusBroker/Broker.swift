@@ -33,6 +33,8 @@ public actor Broker {
     var inboxes: [OperationID: PartInbox] = [:]
     /// The parts of each conducted operation that have an inbox.
     var parts: [OperationID: Set<OperationID>] = [:]
+    /// The hierarchies that are being merged.
+    var merges: [OperationID: HierarchyMerge] = [:]
     /// What all merges may take together.
     let mergeBudget = MergeBudget.ofAll
     /// Why a conducted operation ends that asks several at once, until it has.
@@ -171,6 +173,7 @@ public actor Broker {
             forget(id)
             endPart(id, .failure(Self.isOver(id)))
         case .conduct(let id): conduct(id)
+        case .ask(let whole, let index): ask(whole, index)
         case .answerNext(let call, let id, let objects, let status): answerNext(call, id, objects, status)
         case .answerSkip(let call, let id, let objects, let status): answerSkip(call, id, objects, status)
         case .answerResult(let call, let id, let ready): answerResult(call, id, ready)

@@ -32,6 +32,12 @@ struct OperationRecord {
     var filter: RowFilter?
     /// As in ``Question``.
     var providerKind: Request.Kind?
+    /// Of a part that a join asked: the whole, and which part it is.
+    var joined: (whole: OperationID, index: Int)?
+    /// Of a whole that is put together: what the parts have said so far, the most derived class first.
+    var gathered: [CheckedObjects] = []
+    /// The class of the instance whose method runs, once a part has said it.
+    var realClass = ""
     /// Of a part: whether a success that is none of the plain ones is its whole's, too.
     var speaksForWhole = false
     /// Of a part that is one of several, one after the other: which one, and of how many.

@@ -90,3 +90,20 @@ struct UnitMerge {
         do throws(ObjectFault) { return .rewritten(try selection.finish()) } catch { throw CIMError(error.resultStatus, error.description) }
     }
 }
+
+/// The merge of a whole hierarchy, one unit after the other, each after the unit above it.
+final class HierarchyMerge {
+    /// Of the units that have others below them.
+    let tables: [Int: MergeTable]
+    private var merge: UnitMerge
+
+    init(_ inner: Set<Int>, _ budget: MergeBudget, _ merge: UnitMerge) {
+        tables = Dictionary(uniqueKeysWithValues: inner.map { ($0, MergeTable(budget)) })
+        self.merge = merge
+    }
+
+    /// A batch of a unit, completed by what the unit above it has; nil where units below it are still to complete all of it.
+    func completed(_ objects: CheckedObjects, of unit: Int, below above: Int?) throws(CIMError) -> CheckedObjects? {
+        try merge.completed(objects, from: above.flatMap { tables[$0] }, into: tables[unit])
+    }
+}

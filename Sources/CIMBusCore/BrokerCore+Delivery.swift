@@ -3,8 +3,8 @@ import CIM
 /// The way from a provider's `Indicate` to the client, paced by the client (Design 3, flow control; L13).
 extension BrokerCore {
     /// An accepted batch joins the operation's queue, and goes on as far as there is room.
-    mutating func accept(_ batch: Batch, for id: OperationID, call: CallID?, sink: SinkID?, peer: PeerID?) {
-        let waiting = Delivery.Waiting(batch: batch, call: call, sink: sink, peer: peer)
+    mutating func accept(_ batch: Batch, for id: OperationID, call: CallID?, sink: SinkID?, peer: PeerID?, part: OperationID? = nil) {
+        let waiting = Delivery.Waiting(batch: batch, call: call, sink: sink, peer: peer, part: part)
         let takesObjects = operations[id]?.takesObjects
         if takesObjects == nil { bug("objects for operation \(id.number), which is gone") }
         if batch.sizes.isEmpty || takesObjects != true {
@@ -23,6 +23,8 @@ extension BrokerCore {
         guard let operation = operations[id], operation.delivery.queue.isEmpty, operation.state != .ended else { return }
         flushProgress(id)
         guard operation.outcome != nil else { return }
+        // A join hears of a part's end when everything that the part handed out is on its way.
+        if operation.index != nil, !operation.delivery.unacknowledged.isEmpty { return }
         if operation.request.form == .sync, let shortage = shortageForReply(operation) { return standInLine(id, because: shortage) }
         complete(id)
     }
@@ -95,6 +97,7 @@ extension BrokerCore {
 
     /// The reply to an `Indicate` is the credit for the next one. The time it took is no silence of the provider (L8).
     private mutating func answer(_ waiting: Delivery.Waiting, _ status: WBEMStatus) {
+        if let part = waiting.part { consume(part) }
         guard let call = waiting.call else { return }
         effects.append(.credit(call, status))
         if let sink = waiting.sink, let leg = legs[sink] {
@@ -127,6 +130,7 @@ extension BrokerCore {
     /// What the broker keeps for a reply, or for `Next`, goes.
     mutating func discardBuffer(of id: OperationID) {
         guard let request = operations[id]?.request else { return bug("operation \(id.number) is gone, and its results go") }
+        if operations[id]?.index != nil { operations[id]?.delivery.unacknowledged = [] }
         guard request.form == .sync || request.form == .semisync else { return }
         let dropped = operations[id]?.delivery.dropBuffer() ?? 0
         if dropped > 0, let uid = peers[request.client]?.uid { quota.buffer(-dropped, for: uid) }

@@ -16,7 +16,7 @@ extension BrokerCore {
         operations[id] = Entry(
             Operation(
                 id: id, request: request, startedAt: now, parent: parent?.id, depth: (parent?.depth ?? 0) + 1, origin: origin,
-                deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .queued))
+                deadline: request.timeout.map { later($0) }, isNested: parent != nil, state: .queued, index: nil))
         take(nil, Operation.State.queued)
         quota.open.charge(origin)
         takeInput(request.inputBytes, uid, for: id)
@@ -87,6 +87,7 @@ extension BrokerCore {
         guard operation.outcome == nil || discarding else { return }
         let explained = explained(outcome, operation)
         discardObjects(of: operation, but: explained.object)
+        abandonJoin(of: id)
         operations[id]?.outcome = explained
         become(id, .statusSeen)
         leaveWaiting(operation)
@@ -137,6 +138,7 @@ extension BrokerCore {
         guard let operation = operations[id] else { return }
         if operation.state == .ended { return expire(id) }
         discardObjects(of: operation, but: nil)
+        abandonJoin(of: id)
         operations[id]?.outcome = .because(.cancelled)
         leaveWaiting(operation)
         if let sink = operation.leg { closeLeg(sink) }

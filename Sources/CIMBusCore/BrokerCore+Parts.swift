@@ -5,14 +5,18 @@ import CIM
 extension BrokerCore {
     /// Opens a part of a conducted operation, charged to nobody: it runs on its whole's account, with its whole's deadline.
     ///
-    /// - Throws: CallCancelled when the whole has ended, or has been decided.
+    /// - Parameter index: which one it is of those that the whole's join asked.
     /// - Parameter inputBytes: of what its provider is sent; charged to the client's user, however much that has already.
+    /// - Throws: CallCancelled when the whole has ended, or has been decided, or waits for no such part.
     public mutating func beginPart(
-        of whole: OperationID, kind: Request.Kind, target: Request.Target, inputBytes: Int = 0
+        of whole: OperationID, index: Int? = nil, kind: Request.Kind, target: Request.Target, inputBytes: Int = 0
     ) throws(Refusal) -> OperationID {
-        began(.beginPart(whole, kind, target, inputBytes: inputBytes))
+        began(.beginPart(whole, index, kind, target, inputBytes: inputBytes))
         guard let parent = operations[whole], parent.outcome == nil, parent.request.target.isConducted else {
             throw Refusal(.callCancelled, "operation \(whole.number) has ended")
+        }
+        if let index, !isAwaited(index, of: parent) {
+            throw Refusal(.callCancelled, "operation \(whole.number) waits for no part \(index)")
         }
         lastOperation += 1
         let id = OperationID(lastOperation)
@@ -20,7 +24,7 @@ extension BrokerCore {
             Operation(
                 id: id, request: Request(client: parent.request.client, kind: kind, form: .part, target: target), startedAt: now,
                 parent: whole, depth: parent.depth, origin: parent.origin, deadline: parent.deadline, isNested: parent.isNested,
-                state: .queued))
+                state: .queued, index: index))
         take(nil, Operation.State.queued)
         if let uid = peers[parent.request.client]?.uid { takeInput(inputBytes, uid, for: id) }
         openOperations += 1
@@ -36,6 +40,10 @@ extension BrokerCore {
     /// The conductor has taken a batch of a part: there is room for another.
     public mutating func consumed(_ id: OperationID) {
         began(.consumed(id))
+        consume(id)
+    }
+
+    mutating func consume(_ id: OperationID) {
         // The end of the part was faster.
         guard let bytes = operations[id]?.delivery.unacknowledged.first else { return }
         operations[id]?.delivery.unacknowledged.removeFirst()

@@ -22,7 +22,10 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case acknowledge(String, PeerID, batches: UInt32)
     case pull(OperationID, PeerID, BrokerCore.PullKind, timeout: Int32, CallID)
 
-    case beginPart(OperationID, Request.Kind, Request.Target, inputBytes: Int)
+    case beginPart(OperationID, Int?, Request.Kind, Request.Target, inputBytes: Int)
+    case join(OperationID, Join)
+    case partEnded(OperationID, Int, Outcome)
+    case supplyFrom(OperationID, Batch, OperationID?)
     case consumed(OperationID)
     case supply(OperationID, Batch, CallID)
     case conducted(OperationID, Outcome)
@@ -96,8 +99,11 @@ extension BrokerCore {
         case .acknowledge(let sink, let peer, let batches): acknowledge(sink, of: peer, batches: batches)
         case .pull(let id, let peer, let kind, let timeout, let call):
             try? pull(id, by: peer, kind, timeout: timeout, call: call)
-        case .beginPart(let whole, let kind, let target, let inputBytes):
-            _ = try? beginPart(of: whole, kind: kind, target: target, inputBytes: inputBytes)
+        case .beginPart(let whole, let index, let kind, let target, let inputBytes):
+            _ = try? beginPart(of: whole, index: index, kind: kind, target: target, inputBytes: inputBytes)
+        case .join(let id, let join): conduct(id, by: join)
+        case .partEnded(let whole, let index, let outcome): partEnded(whole, index, outcome)
+        case .supplyFrom(let whole, let batch, let part): supply(whole, batch, from: part)
         case .consumed(let id): consumed(id)
         case .supply(let id, let batch, let call): supply(id, batch, call: call)
         case .conducted(let id, let outcome): conducted(id, outcome)

@@ -23,6 +23,8 @@ public enum Effect: Hashable, Sendable {
 
     /// Conduct the operation. A ``finish(_:_:)`` or ``abandon(_:)`` that comes before the conductor is done dismisses it.
     case conduct(OperationID)
+    /// Ask this part of a whole: ``BrokerCore/beginPart(of:index:kind:target:)``, or ``BrokerCore/partEnded(_:_:_:)`` where that is known at once.
+    case ask(OperationID, Int)
 
     // Towards a provider.
     /// Send the provider its call.

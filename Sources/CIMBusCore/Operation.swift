@@ -149,6 +149,12 @@ public struct Operation: Sendable {
     public internal(set) var children: Set<OperationID> = []
     /// Decided, and perhaps not delivered yet.
     public internal(set) var outcome: Outcome?
+    /// What is to be done with what its parts say, if it has parts.
+    public internal(set) var join: Join?
+    /// Which part of its whole's join it is.
+    public let index: Int?
+    /// The parts that have handed out objects.
+    var begun: [Int] = []
     /// When its conductor last did something, if it has one.
     var conductedAt: Microseconds?
     var delivery = Delivery()
@@ -200,6 +206,8 @@ struct Delivery: Hashable, Sendable {
         var call: CallID?
         var sink: SinkID?
         var peer: PeerID?
+        /// The part that it came from, which may hand over another once this one is.
+        var part: OperationID?
     }
 
     /// Whose line the operation stands in, and since when.

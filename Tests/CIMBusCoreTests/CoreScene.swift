@@ -24,6 +24,10 @@ struct Scene {
     var busAnswers = true
     /// Peers whose processes use the processor.
     var busy: Set<PeerID> = []
+    /// Parts of joined operations that have not ended.
+    var parts: [OperationID: JoinedPart] = [:]
+    /// How deep the events are that events caused.
+    var nesting = 0
     /// How often something was due at the same moment.
     var standing = 0
 
@@ -95,16 +99,24 @@ struct Scene {
 
     /// After each event: what it caused.
     mutating func saw() {
-        effects = core.takeEffects()
+        let effects = core.takeEffects()
+        self.effects = effects
         witness.watch(effects, after: core)
+        if !witness.joined.isEmpty {
+            nesting += 1
+            goOn(effects)
+            nesting -= 1
+            self.effects = effects
+            if nesting == 0 { witness.compareJoins(core) }
+        }
         for case .probe(let peer) in effects where busAnswers { probeAnswered(peer) }
     }
 
     mutating func probeAnswered(_ peer: PeerID, ran: Bool? = nil) {
         core.probeAnswered(for: peer, ran: ran ?? busy.contains(peer))
-        let effects = core.takeEffects()
-        self.effects += effects
-        witness.watch(effects, after: core)
+        let before = effects
+        saw()
+        effects = before + effects
     }
 
     // MARK: - The client

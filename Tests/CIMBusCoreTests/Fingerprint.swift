@@ -45,12 +45,24 @@ struct Fingerprint: Hashable {
             add(operation.request.kind == .getObject)
             add(operation.request.target == .conducted)
             add(relative(operation.conductedAt))
+            add(operation.index ?? -1)
+            for index in operation.begun { add(index) }
+            if let known = scene.witness.joined[id] {
+                for end in known.history {
+                    add(end.part)
+                    add(Int(end.status.rawValue))
+                    add(end.hasBegun)
+                }
+                for index in known.asked.sorted() { add(index) }
+            }
             add(Int(operation.request.client.number))
             add(rank(operation.parent))
             add(operation.state == .ended)
             add(Int(operation.outcome?.status.rawValue ?? 7))
             add(operation.outcome?.object != nil)
-            for waiting in delivery.queue { add((waiting.call == nil ? 100 : 200) + waiting.batch.sizes.count * 10 + rank(waiting.sink)) }
+            for waiting in delivery.queue {
+                add((waiting.call == nil ? 100 : 200) + waiting.batch.sizes.count * 10 + rank(waiting.sink) + 1_000 * rank(waiting.part))
+            }
             add(-3)
             for bytes in delivery.unacknowledged { add(bytes) }
             add(-4)

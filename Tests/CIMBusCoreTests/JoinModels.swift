@@ -14,7 +14,7 @@ struct PutModel: JoinModel {
     func end(after history: [PartEnd]) -> (outcome: Outcome, by: Int?)? {
         if let failed = history.first(where: { !$0.isSuccess }) { return (failed.outcome, failed.part) }
         guard history.count == count else { return nil }
-        return (success(remarks: history, parameter: count == 0 ? "" : "\(count - 1)"), nil)
+        return (success(remarks: history, parameter: history.last?.outcome.parameter ?? ""), nil)
     }
 }
 
@@ -49,17 +49,24 @@ struct DeleteModel: JoinModel {
     }
 }
 
-/// C.3: each line fails with its first failure that is no NULLs; the first line that does not pass decides.
+/// C.3: each line fails with its first failure that is no NULLs; the first line that does not pass decides. A conclusion comes before success.
 struct GetModel: JoinModel {
     let lines: [Int]
     let search: GetJoin.Search
     let speaks: Bool
+    let concludes: Bool
 
     static let otherwise = Outcome(.invalidObjectPath, parameter: "nobody")
     static let unsure = Outcome(.noError, parameter: "perhaps")
 
-    var description: String { "a get of lines \(lines), search \(search), \(speaks ? "speaking" : "silent")" }
-    var rules: GetJoin { GetJoin(lines: lines, search: search, speaks: speaks, otherwise: Self.otherwise, unsure: Self.unsure) }
+    var description: String {
+        "a get of lines \(lines), search \(search), \(speaks ? "speaking" : "silent")\(concludes ? ", concluding" : "")"
+    }
+    var rules: GetJoin {
+        GetJoin(lines: lines, search: search, speaks: speaks, concludes: concludes, otherwise: Self.otherwise, unsure: Self.unsure)
+    }
+
+    private var total: Int { lines.reduce(0, +) }
 
     /// What each line that was asked has said so far.
     private func answers(_ history: [PartEnd]) -> [[PartEnd]] {
@@ -74,8 +81,6 @@ struct GetModel: JoinModel {
         line.enumerated().first { place, end in !end.isSuccess && (place == 0 || end.status != .providerNotCapable) }?.element
     }
 
-    private func isFirst(_ part: Int) -> Bool { lines.indices.contains { lines[..<$0].reduce(0, +) == part } }
-
     private func passes(_ failure: PartEnd) -> Bool {
         switch failure.status {
         case .notFound: search != .no
@@ -84,7 +89,21 @@ struct GetModel: JoinModel {
         }
     }
 
+    /// What the lines come to; nil: they are still asked.
+    private func found(_ history: [PartEnd]) -> (outcome: Outcome, by: Int?)? {
+        var hasPassedIncapable = false
+        for (count, line) in zip(lines, answers(history)) {
+            guard let failure = failure(of: line) else {
+                return line.count == count ? (success(remarks: speaks ? line : []), nil) : nil
+            }
+            if !passes(failure) { return (failure.outcome, failure.part) }
+            hasPassedIncapable = hasPassedIncapable || failure.status == .providerNotCapable
+        }
+        return (hasPassedIncapable ? Self.unsure : Self.otherwise, nil)
+    }
+
     func open(after history: [PartEnd]) -> Set<Int> {
+        if found(history) != nil { return [total] }
         var first = 0
         for (count, line) in zip(lines, answers(history)) {
             if failure(of: line).map(passes) != true { return [first + line.count] }
@@ -94,15 +113,11 @@ struct GetModel: JoinModel {
     }
 
     func end(after history: [PartEnd]) -> (outcome: Outcome, by: Int?)? {
-        for (count, line) in zip(lines, answers(history)) {
-            if let failure = failure(of: line) {
-                if passes(failure) { continue }
-                return (failure.outcome, failure.part)
-            }
-            return line.count == count ? (success(remarks: speaks ? line : []), nil) : nil
-        }
+        guard let found = found(history), concludes, found.outcome.status.isSuccess else { return found(history) }
+        guard let last = history.last, last.part == total else { return nil }
+        if !last.isSuccess { return (last.outcome, total) }
         return (
-            history.contains { failure(of: [$0])?.status == .providerNotCapable && isFirst($0.part) } ? Self.unsure : Self.otherwise, nil
+            found.outcome.status == .noError ? success(remarks: [last]) : Outcome(found.outcome.status, object: found.outcome.object), nil
         )
     }
 }

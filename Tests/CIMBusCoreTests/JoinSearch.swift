@@ -13,7 +13,7 @@ struct PartEnd: Hashable {
 }
 
 /// What a join must do, said of a whole history at once: it knows no steps.
-protocol JoinModel: CustomStringConvertible {
+protocol JoinModel: Sendable, CustomStringConvertible {
     associatedtype Rules: JoinRules
     var rules: Rules { get }
     /// Every way in which a part can end.

@@ -55,7 +55,11 @@ struct JoinTests {
             [], [1], [2], [3], [4], [1, 1], [2, 1], [1, 2], [2, 2], [1, 3], [1, 1, 1], [1, 1, 2], [2, 1, 1], [1, 1, 1, 1],
         ] {
             for search in [GetJoin.Search.no, .untilFound, .pastIncapable] where search != .no || lines.count == 1 {
-                for speaks in [false, true] { models.append(GetModel(lines: lines, search: search, speaks: speaks)) }
+                for speaks in [false, true] {
+                    for concludes in [false, true] {
+                        models.append(GetModel(lines: lines, search: search, speaks: speaks, concludes: concludes))
+                    }
+                }
             }
         }
         search("get", models)

@@ -10,6 +10,11 @@ enum ModelEvent: Hashable {
     case supply(OperationID)
     case consume(OperationID)
     case conclude(OperationID)
+    case join(Request.Form)
+    case ask(OperationID, Int)
+    case endPart(OperationID, Int, WBEMStatus)
+    case answerIncapable(SinkID)
+    case remark(SinkID, PeerID)
     case openNested(by: PeerID, in: OperationID)
     case answer(SinkID, references: UInt32)
     case answerWithObject(SinkID)
@@ -42,9 +47,10 @@ enum ModelEvent: Hashable {
     var isClosing: Bool {
         switch self {
         case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude,
-            .register, .startFailed, .initializationFailed, .expectationFailed, .openLane, .loseLane:
+            .register, .startFailed, .initializationFailed, .expectationFailed, .openLane, .loseLane, .ask, .endPart, .answerIncapable:
             true
-        case .open, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef, .transfer,
+        case .open, .join, .remark, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef,
+            .transfer,
             .expect,
             .unregister:
             false
@@ -64,6 +70,8 @@ struct Model {
     var nested = false
     /// Whether the broker conducts what clients ask for.
     var conducted = false
+    /// How the parts of what clients ask for are joined, and what the join must do.
+    var joined: (model: any JoinModel, join: Join)?
     /// Whether the provider can be started, is expected back, registers and unregisters.
     var activated = false
     /// Bounds that keep the state space finite: references of one peer on one sink, and objects of one sink.
@@ -123,7 +131,9 @@ struct Model {
         var events: [ModelEvent] = []
         if core.operations.count < operations, core.peers[Scene.client] != nil {
             for form in forms {
-                if case .async = form {
+                if joined != nil {
+                    if case .async = form { events.append(.join(.async(sink: "/a"))) } else { events.append(.join(form)) }
+                } else if case .async = form {
                     let used = core.peers[Scene.client]?.clientSinks ?? [:]
                     events.append(.open(.async(sink: used["/a"] == nil ? "/a" : "/bb")))
                 } else {
@@ -131,7 +141,11 @@ struct Model {
                 }
             }
         }
-        for operation in core.operations.values where operation.request.target == .conducted {
+        for (whole, index) in scene.unasked {
+            events.append(.ask(whole, index))
+            events.append(.endPart(whole, index, .noError))
+        }
+        for operation in core.operations.values where operation.request.target == .conducted && joined == nil {
             events.append(.conclude(operation.id))
             if operation.state != .ended, operation.delivery.queue.isEmpty { events.append(.supply(operation.id)) }
             if operation.children.isEmpty { events.append(.part(operation.id)) }
@@ -140,6 +154,7 @@ struct Model {
         for sink in scene.witness.calls.sorted() {
             events += [.answer(sink, references: 0), .answerError(sink)]
             guard let leg = core.legs[sink] else { continue }
+            if joined != nil { events.append(.answerIncapable(sink)) }
             events.append(.answer(sink, references: 1))
             if !fewer { events.append(.fail(sink)) }
             if leg.objects < objects { events.append(.answerWithObject(sink)) }
@@ -188,6 +203,7 @@ struct Model {
             }
             if leg.objects < objects { events.append(.indicate(sink, peer)) }
             events += [.succeed(sink, peer), .release(sink, peer)]
+            if joined != nil { events.append(.remark(sink, peer)) }
             if !fewer { events.append(.report(sink, peer)) }
             if !fewer, leg.ledger.isHeld(by: peer), core.operations[leg.operation]?.request.wantsProgress == true {
                 events.append(.progress(sink, peer))
@@ -209,6 +225,11 @@ struct Model {
         case .supply(let id): scene.supply(id)
         case .consume(let id): scene.consume(id)
         case .conclude(let id): scene.conclude(id)
+        case .join(let form): if let joined { _ = try? scene.join(joined.model, as: joined.join, form, kind) }
+        case .ask(let whole, let index): scene.ask(whole, index)
+        case .endPart(let whole, let index, let status): scene.end(whole, index, status)
+        case .answerIncapable(let sink): scene.answer(sink, .providerNotCapable)
+        case .remark(let sink, let peer): scene.setStatus(sink, by: peer, Outcome(.sPartialResults, object: scene.object()))
         case .openNested(let peer, let parent): _ = try? scene.open(forms.first ?? .sync, kind, by: peer, in: parent)
         case .answer(let sink, let references): scene.answer(sink, keeping: references)
         case .answerWithObject(let sink): scene.answer(sink, objects: [1])

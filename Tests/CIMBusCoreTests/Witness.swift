@@ -28,6 +28,8 @@ struct Witness {
     var openLanes: Set<LaneID> = []
     /// Registrations that are being started.
     var starting: Set<RegistrationID> = []
+    /// Operations whose parts are joined.
+    var joined: [OperationID: Joined] = [:]
     var faults: [String] = []
 
     mutating func watch(_ effects: [Effect], after core: BrokerCore) {
@@ -50,6 +52,7 @@ struct Witness {
             if open.remove(id) == nil { faults.append("L1: a second end of \(id.number)") }
             if let object = outcome.object { settle(object) }
             ends[id] = outcome
+            if let known = joined[id] { judge(id, outcome, known.model.end(after: known.history)?.outcome) }
             if semisync.contains(id) { kept.insert(id) }
         case .abandon(let id):
             if open.remove(id) == nil { faults.append("L1: abandoned \(id.number) after its end") }
@@ -78,6 +81,7 @@ struct Witness {
             if gone.contains(peer) { faults.append("a missed ping of peer \(peer.number), which is gone") }
         case .start(let id):
             if starting.contains(id) { faults.append("G.3: registration \(id.number) is started twice at once") }
+        case .ask(let whole, let index): asks(whole, index)
         case .note(let note):
             if note.event == .bug { faults.append("a bug: \(note.text)") }
         case .conduct, .cancelCall, .registrationChanged: break
@@ -118,6 +122,7 @@ struct Witness {
             if core.agenda.times[.operation(id)] == nil { fault("L8: nothing is scheduled for operation \(id.number)") }
             queued += operation.delivery.queue.count + (operation.outcome?.object == nil ? 0 : 1)
             queued += operation.delivery.progress?.object == nil ? 0 : 1
+            queued += operation.join?.held.count ?? 0
             for waiting in operation.delivery.queue where waiting.call != nil { waitingIndicates += 1 }
             if operation.delivery.unacknowledged.count > max(1, core.limits.windowBatches) { fault("L13: more than the window") }
             if let parent = operation.parent, core.operations[parent].map({ $0.state == .ended }) ?? true {

@@ -60,5 +60,7 @@ public struct DeleteJoin: JoinRules {
         decisive = nil
     }
 
+    public func waits(for part: Int) -> Bool { state.waits(for: part) }
+
     public var held: [PayloadID] { state.hasEnded ? [] : [state.remark?.object, decisive?.object].compactMap(\.self) }
 }

@@ -7,6 +7,8 @@ import CIM
 ///
 /// Where the instance may be of one of several classes, there is a line for each: one after the other is asked until one has the instance. A
 /// line that fails by saying no more than that the instance is somebody else's is passed over.
+///
+/// Where something is left to do with what was found, that is a part, too: the last one, asked before the whole succeeds.
 public struct GetJoin: JoinRules {
     /// Which failures of a line mean that another line may have the instance.
     public enum Search: Hashable, Sendable, Codable {
@@ -21,7 +23,9 @@ public struct GetJoin: JoinRules {
     /// How many classes each line has. The parts are numbered through, line by line.
     public let lines: [Int]
     public let search: Search
-    /// Whether a part's remarkable success is the whole's.
+    /// Whether something is left to do with what was found.
+    public let concludes: Bool
+    /// Whether a remarkable success of the lines is the whole's.
     public let speaks: Bool
     /// How a search ends that found nothing; and how, where one that was passed over could not say whether it has the instance.
     public let otherwise: Outcome
@@ -33,31 +37,45 @@ public struct GetJoin: JoinRules {
     private var state = JoinState()
 
     /// The one line of a class that is served.
-    public init(line: Int, speaks: Bool = true) {
-        self.init(lines: [line], search: .no, speaks: speaks)
+    public init(line: Int, speaks: Bool = true, concludes: Bool = false) {
+        self.init(lines: [line], search: .no, speaks: speaks, concludes: concludes)
     }
 
     public init(
-        lines: [Int], search: Search, speaks: Bool = true, otherwise: Outcome = Outcome(.notFound), unsure: Outcome? = nil
+        lines: [Int], search: Search, speaks: Bool = true, concludes: Bool = false, otherwise: Outcome = Outcome(.notFound),
+        unsure: Outcome? = nil
     ) {
         self.lines = lines
         self.search = search
         self.speaks = speaks
+        self.concludes = concludes
         self.otherwise = otherwise
         self.unsure = unsure ?? otherwise
     }
 
-    public mutating func start() -> JoinAction { lines.isEmpty ? state.end(otherwise) : state.ask([0]) }
+    public mutating func start() -> JoinAction { lines.isEmpty ? finish(otherwise) : state.ask([0]) }
 
     public mutating func ended(_ part: Int, _ outcome: Outcome, hasBegun: Bool = false) -> JoinAction {
         guard state.closes(part) else { return .wait }
+        if part == conclusion {
+            state.remember(outcome)
+            return outcome.status.isSuccess ? state.succeed() : state.end(outcome, by: part)
+        }
         if outcome.status.isSuccess {
             if speaks { state.remember(outcome) }
         } else if place == 0 || outcome.status != .providerNotCapable {
             return isPassedOver(outcome.status) ? nextLine(after: part, outcome.status) : state.end(outcome, by: part)
         }
         place += 1
-        return place < lines[line] ? state.ask([part + 1]) : state.succeed()
+        return place < lines[line] ? state.ask([part + 1]) : finish(Outcome(.noError))
+    }
+
+    /// The number of the part that is left to do.
+    public var conclusion: Int { lines.reduce(0, +) }
+
+    private mutating func finish(_ outcome: Outcome) -> JoinAction {
+        guard outcome.status.isSuccess else { return state.end(outcome) }
+        return concludes ? state.ask([conclusion]) : state.succeed(parameter: outcome.parameter)
     }
 
     private func isPassedOver(_ status: WBEMStatus) -> Bool {
@@ -74,10 +92,12 @@ public struct GetJoin: JoinRules {
         let next = part + lines[line] - place
         line += 1
         place = 0
-        return line < lines.count ? state.ask([next]) : state.end(isUnsure ? unsure : otherwise)
+        return line < lines.count ? state.ask([next]) : finish(isUnsure ? unsure : otherwise)
     }
 
     public mutating func abandon() { state.abandon() }
+
+    public func waits(for part: Int) -> Bool { state.waits(for: part) }
 
     public var held: [PayloadID] { [state.remark?.object].compactMap(\.self) }
 }

@@ -20,6 +20,8 @@ public protocol JoinRules: Hashable, Sendable, Codable {
     mutating func ended(_ part: Int, _ outcome: Outcome, hasBegun: Bool) -> JoinAction
     /// The whole has ended otherwise: nobody is asked any more.
     mutating func abandon()
+    /// Whether the part is asked and has not ended.
+    func waits(for part: Int) -> Bool
     /// The status objects that the join still needs.
     var held: [PayloadID] { get }
 }
@@ -31,6 +33,8 @@ struct JoinState: Hashable, Sendable, Codable {
     private(set) var hasEnded = false
     /// The first success that is none of the plain ones, such as PARTIAL_RESULTS: it is the whole's.
     private(set) var remark: Outcome?
+
+    func waits(for part: Int) -> Bool { open.contains(part) }
 
     mutating func ask(_ parts: [Int]) -> JoinAction {
         if parts.isEmpty || hasEnded { return .wait }

@@ -17,6 +17,8 @@ public enum Join: JoinRules {
     /// The whole has ended otherwise.
     public mutating func abandon() { change { (join: inout any JoinRules) in join.abandon() } }
 
+    public func waits(for part: Int) -> Bool { rules.waits(for: part) }
+
     public var held: [PayloadID] { rules.held }
 
     private var rules: any JoinRules {

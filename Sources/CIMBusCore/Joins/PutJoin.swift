@@ -27,5 +27,7 @@ public struct PutJoin: JoinRules {
 
     public mutating func abandon() { state.abandon() }
 
+    public func waits(for part: Int) -> Bool { state.waits(for: part) }
+
     public var held: [PayloadID] { [state.remark?.object].compactMap(\.self) }
 }
