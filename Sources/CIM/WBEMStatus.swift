@@ -19,6 +19,9 @@ public struct WBEMStatus: RawRepresentable, Hashable, Sendable, Codable, Error {
     /// Whether the sign bit is clear. `sFalse` and `sTimedOut` are successes.
     public var isSuccess: Bool { rawValue & 0x8000_0000 == 0 }
 
+    /// Whether a provider says that it does not do what it was asked: another way may work (Semantics I.7).
+    public var isIncapability: Bool { self == .providerNotCapable || self == .notSupported }
+
     /// The name in the headers, "WBEM_E_NOT_FOUND", or nil for a code without a name.
     public var name: String? { WBEMStatusTable.byCode[rawValue]?.name }
 

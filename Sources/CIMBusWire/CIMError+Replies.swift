@@ -21,8 +21,3 @@ extension CIMError {
         self = CIMError(.invalidNamespace, "the broker has no namespace \(namespace)", cause: error)
     }
 }
-
-extension WBEMStatus {
-    /// Whether a provider says that it does not do what it was asked: another way may work (Semantics I.7).
-    package var isIncapability: Bool { self == .providerNotCapable || self == .notSupported }
-}

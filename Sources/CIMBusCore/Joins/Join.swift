@@ -77,7 +77,4 @@ struct JoinState: Hashable, Sendable, Codable {
 extension WBEMStatus {
     /// Whether a provider says no more than that an instance is none of its own. Any other failure says more.
     var isSomebodyElses: Bool { self == .notFound || self == .providerNotCapable }
-
-    /// Whether a provider says that it does not do this: another way may work (Semantics I.7).
-    public var isIncapability: Bool { self == .providerNotCapable || self == .notSupported }
 }
