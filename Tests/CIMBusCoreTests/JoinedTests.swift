@@ -119,7 +119,7 @@ struct JoinedTests {
     func anotherWay() throws {
         for handsOut in [true, false] {
             var scene = Scene()
-            let model = FanOutModel(parts: [.init(ways: [[], []])], width: 1)
+            let model = FanOutModel(parts: [.init([[], []])], width: 1)
             let whole = try scene.join(model, as: .fanOut(model.rules))
             scene.ask(whole, 0)
             let sink = sinks(of: scene)[0]
@@ -154,6 +154,82 @@ struct JoinedTests {
         scene.acknowledge()
         #expect(scene.witness.ends[whole]?.status == .noError)
         #expect(scene.core.operations.isEmpty)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("C.4, L4: a part that has parts itself hands their objects on, ends as its own join says, and is one part of its whole")
+    func nested() throws {
+        var scene = Scene()
+        let outer = FanOutModel(parts: [.init(), .init()], width: 1)
+        let inner = FanOutModel(parts: [.init(), .init()], width: 2)
+        let whole = try scene.join(outer, as: .fanOut(outer.rules))
+        let nested = scene.nest(whole, 0, inner, as: .fanOut(inner.rules))
+        let part = try #require(nested)
+        scene.ask(part, 0)
+        scene.ask(part, 1)
+        // The whole and those who are asked: the step between them is the broker's own.
+        #expect(scene.core.openOperations == 3)
+        #expect(scene.core.operations.count == 4)
+        let (first, second) = (sinks(of: scene)[0], sinks(of: scene)[1])
+        scene.answer(first, keeping: 1)
+        scene.indicate(first)
+        #expect(scene.core.operations[whole]?.objectsDelivered == 1)
+        scene.setStatus(first)
+        scene.release(first)
+        #expect(scene.unasked.isEmpty)
+        scene.answer(second)
+        #expect(scene.unasked.map(\.index) == [1])
+        scene.end(whole, 1, .noError)
+        scene.acknowledge()
+        #expect(scene.witness.ends[whole]?.status == .noError)
+        #expect(scene.core.operations.isEmpty)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("L9, L12, P8: the end of a whole ends the parts of its parts, whose providers are told")
+    func nestedEnd() throws {
+        for dies in [true, false] {
+            var scene = Scene()
+            let outer = FanOutModel(parts: [.init(), .init()], width: 2)
+            let inner = FanOutModel(parts: [.init()], width: 1)
+            let whole = try scene.join(outer, as: .fanOut(outer.rules))
+            let nested = scene.nest(whole, 0, inner, as: .fanOut(inner.rules))
+            let part = try #require(nested)
+            scene.ask(part, 0)
+            let sink = sinks(of: scene)[0]
+            if dies { scene.end(whole, 1, .accessDenied) } else { scene.cancel(whole) }
+            #expect(scene.witness.ends[whole]?.status == (dies ? .accessDenied : .callCancelled))
+            #expect(!scene.core.legs.keys.contains(sink))
+            #expect(scene.core.openOperations == 0)
+            #expect(scene.witness.faults == [])
+        }
+    }
+
+    @Test("I.4: what follows from a part's objects is none of the join's parts; it ends with the whole")
+    func followUp() throws {
+        var scene = Scene()
+        let model = FanOutModel(parts: [.init()], width: 1)
+        let whole = try scene.join(model, as: .fanOut(model.rules))
+        scene.ask(whole, 0)
+        let source = sinks(of: scene)[0]
+        let (done, left) = (try scene.part(of: whole), try scene.part(of: whole))
+        scene.answer(scene.sink(of: done))
+        #expect(scene.witness.ends[done]?.status == .noError && scene.witness.ends[whole] == nil)
+        scene.answer(source)
+        #expect(scene.witness.ends[whole]?.status == .noError)
+        #expect(scene.witness.ends[left]?.status == .callCancelled)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("L8: a conductor that takes nothing of what its parts hand out ends like a silent provider")
+    func untaken() throws {
+        var scene = Scene()
+        let whole = try scene.conduct()
+        let part = try scene.part(of: whole)
+        scene.answer(scene.sink(of: part), objects: [1])
+        #expect(scene.witness.ends[part] == nil)
+        while scene.core.openOperations > 0, scene.advance() {}
+        #expect(scene.witness.ends[whole]?.status == .failed)
         #expect(scene.witness.faults == [])
     }
 
