@@ -1,5 +1,6 @@
 extension CIMValue {
-    /// The value that somebody meant who wrote it in another type; nil for a misfit. Nothing is rounded and nothing is guessed.
+    /// The value in the type `type`, as somebody meant it who wrote it in another type. Nil when the value does not fit. Nothing is rounded
+    /// and nothing is guessed.
     ///
     /// This is the one table of what people, scripts and languages without types may write for a value of a known type: in an object on the
     /// bus, in a key of an object path, in a parameter, and as a constant of a query. ``converted(to:)`` is the narrower table of MOF.

@@ -1,10 +1,11 @@
 import CIM
 
-/// MOF text out of the bytes of a file.
+/// Reads MOF text from the bytes of a file.
 public enum MOFText {
-    /// Reads UTF-8 with or without a byte order mark, and UTF-16 of either order, with one or where the first character is plain to see.
+    /// Reads UTF-8 with or without a byte order mark, and UTF-16 in either byte order. UTF-16 needs a mark, or a first character that shows
+    /// the order.
     ///
-    /// Bytes in a comment that are not UTF-8 are read as Latin-1: nothing depends on them.
+    /// Bytes in a comment that are not UTF-8 are read as Latin-1, since nothing depends on them.
     ///
     /// - Throws: WBEMMOF_E_INVALID_FILE with the line and column of the first byte that is no character: bytes outside of comments that are
     ///   not UTF-8, a surrogate without its other half, an odd byte at the end of UTF-16.

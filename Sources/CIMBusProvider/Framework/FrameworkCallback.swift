@@ -5,7 +5,7 @@ import CIMBusWire
 public enum FrameworkCallback: Hashable, Sendable, CaseIterable {
     case enumerateInstances, getObject, execQuery, putInstance, deleteInstance, execMethod
 
-    /// What a provider takes that says nothing else.
+    /// The flags that a provider takes when it says nothing else.
     public var acceptableFlags: OperationFlags {
         self == .putInstance ? [.createOnly, .updateOnly] : []
     }
@@ -24,7 +24,7 @@ public enum FrameworkCallback: Hashable, Sendable, CaseIterable {
 }
 
 extension OperationFlags {
-    /// Throws UnsupportedParameter when there is a flag beside the acceptable ones.
+    /// Throws UnsupportedParameter when there is a flag that is not acceptable.
     public func validate(acceptable: OperationFlags) throws(CIMError) {
         let others = subtracting(acceptable)
         guard others.isEmpty else {
