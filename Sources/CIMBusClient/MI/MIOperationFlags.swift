@@ -71,7 +71,7 @@ extension MI.OperationFlags {
         }
     }
 
-    /// By equality: the bits overlap.
+    /// Compared as a whole, since the bits overlap.
     var polymorphism: MI.Polymorphism {
         switch intersection(Self.polymorphismMask) {
         case .shallow: .shallow

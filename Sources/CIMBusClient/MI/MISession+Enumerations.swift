@@ -5,7 +5,7 @@ import DBus
 extension MI.Session {
     /// The instances of a class and of its subclasses (MI_Session_EnumerateInstances; R20 to R37).
     /// - Parameters:
-    ///   - namespace: nil: the server's default, root/cimv2.
+    ///   - namespace: nil means the server's default, root/cimv2.
     ///   - keysOnly: whether the instances have their key properties and no others.
     @discardableResult
     public func enumerateInstances(
@@ -107,7 +107,7 @@ extension MI.Session.Target {
         return try await shape.apply(instances, services)
     }
 
-    /// `ASSOCIATORS OF {path} WHERE …`. Names that are none are refused, so that none can say more than a name.
+    /// `ASSOCIATORS OF {path} WHERE …`. A text that is no name is refused, so that no argument can add to the query.
     fileprivate func expression(
         _ verb: String, _ path: CIMObjectPath, _ conditions: [(keyword: String, name: String?)]
     ) throws(CIMError) -> String {

@@ -10,8 +10,8 @@ public enum FrameworkCallback: Hashable, Sendable, CaseIterable {
         self == .putInstance ? [.createOnly, .updateOnly] : []
     }
 
-    /// What is the broker's business, and never reaches the callback. SEND_STATUS asks for reports, which a provider may make or not (R95);
-    /// DIRECT_READ says whom the broker asks.
+    /// The flags that never reach the callback, since they are for the broker. SEND_STATUS asks for reports, which a provider may make or
+    /// not (R95). DIRECT_READ says whom the broker asks.
     var strippedFlags: OperationFlags {
         let always: OperationFlags = [.returnImmediately, .sendStatus]
         return switch self {
