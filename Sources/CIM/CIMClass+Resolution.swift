@@ -53,7 +53,7 @@ extension CIMClass {
 
     private static let lastingPropertyQualifiers: Set<CIMName> = embeddingQualifiers.union(["key", "SubType"])
 
-    /// Of a method that is not declared again. One that is has what it says.
+    /// Of a method that is not declared again. A method that is declared again has the qualifiers of its own declaration.
     private static let lastingMethodQualifiers: Set<CIMName> = embeddingQualifiers.union([
         "implemented", "static", "disabled", "Bypass_GetObject", "constructor", "destructor",
     ])

@@ -36,7 +36,7 @@ public struct CIMInstance: Sendable {
     /// The values. No two names differ in case alone, unless a decoder appended such names.
     public var properties: [Property]
 
-    /// Qualifiers of the instance itself, if it has any. Those of its class are not among them.
+    /// Qualifiers of the instance itself. The qualifiers of its class are not among them.
     public var qualifiers: [CIMQualifier] = []
 
     /// Qualifiers of single properties, each property once. A property without a value may have qualifiers, too.

@@ -53,7 +53,7 @@ extension CIMValue {
         return Int128(sign + hexadecimal, radix: 16)
     }
 
-    /// A decimal number: no hexadecimal, no infinity, nothing that is none.
+    /// A decimal number: neither hexadecimal, nor infinite, nor NaN.
     private static func decimal(_ text: String) -> CIMValue? {
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || "+-.eE".utf8.contains($0) }),
             let number = Double(text), number.isFinite

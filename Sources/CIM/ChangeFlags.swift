@@ -19,7 +19,7 @@ public struct ChangeFlags: OptionSet, Hashable, Sendable {
     /// The flags that a put may carry. Any other flag of a caller is not for the repository.
     public static let all: ChangeFlags = [.updateOnly, .createOnly, .safeUpdate, .forceUpdate]
 
-    /// What two flags in it contradict each other; nil: none do.
+    /// Which two flags contradict each other; nil when none do.
     package var contradiction: String? {
         if isSuperset(of: [.updateOnly, .createOnly]) { return "UPDATE_ONLY and CREATE_ONLY contradict each other" }
         if isSuperset(of: [.safeUpdate, .forceUpdate]) { return "UPDATE_SAFE_MODE and UPDATE_FORCE_MODE contradict each other" }

@@ -14,7 +14,7 @@ public enum SystemProperty: String, CaseIterable, Hashable, Sendable {
 
     private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { (CIMName($0.rawValue), $0) })
 
-    /// The system property of this name, in any case; nil: there is none.
+    /// The system property with this name, in any case; nil when there is none.
     public init?(_ name: CIMName) {
         guard let property = SystemProperty.byName[name] else { return nil }
         self = property

@@ -12,7 +12,8 @@ public struct MOFAliases {
     /// How long a chain of keys that are aliases may be: a path holds no more paths than that.
     private static let maximumChain = CIMObjectPath.maximumNesting
 
-    /// How many objects one instance may hold, each counted as often as it is there: aliases of aliases would multiply without end.
+    /// How many objects one instance may hold, each counted as often as it occurs. Without this bound aliases of aliases would multiply
+    /// without end.
     private static let maximumObjects = 65_536
 
     /// What an alias stands for as a value.

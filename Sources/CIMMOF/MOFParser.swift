@@ -61,7 +61,7 @@ public struct MOFParser {
     ///
     /// - Throws: the first error, with its place: QuotaViolation for a text longer than 16 MiB and for instances nested deeper than 64;
     ///   WBEMMOF_E_… for anything that is not MOF. There is either a whole unit or an error.
-    /// - Parameter file: what errors call the text.
+    /// - Parameter file: the name that errors give the text.
     ///
     /// Time is linear in the length of the text.
     public static func parse(_ text: String, file: String = "<buffer>") throws(MOFError) -> MOFUnit {
@@ -161,7 +161,7 @@ struct MOFCompilation {
     var unit: MOFUnit
     var errors: [MOFError]
 
-    /// How many tokens were cut: what the time is proportional to.
+    /// How many tokens were cut. The time is proportional to this number.
     var steps: Int
 
     init(_ source: MOFSource, in context: MOFContext) {

@@ -14,7 +14,7 @@ public enum WQLQuery: Hashable, Sendable {
     /// Reads a query in `language`.
     ///
     /// - Throws: InvalidQueryType for a language that is not WQL; QuotaViolation for a text that is too long, too many AND and OR, too deep
-    ///   parentheses; MissingGroupWithin and MissingAggregationList (Semantics I.5); InvalidObjectPath for a path that is none;
+    ///   parentheses; MissingGroupWithin and MissingAggregationList (Semantics I.5); InvalidObjectPath for a text that is no path;
     ///   InvalidQuery for everything else. Each says where and what was expected. The work is linear in the length of the text.
     public init(parsing text: String, language: String = "WQL") throws(QueryError) {
         try WQL.checkLanguage(language)
