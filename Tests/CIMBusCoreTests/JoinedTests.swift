@@ -12,7 +12,12 @@ struct JoinedTests {
         return try scene.join(model, as: .put(model.rules), form, .putInstance)
     }
 
-    private func sinks(of scene: Scene) -> [SinkID] { scene.core.legs.keys }
+    /// The sink of an open provider call, by its age.
+    private func sink(_ place: Int, of scene: Scene) throws -> SinkID {
+        let sinks = scene.core.legs.keys
+        try #require(place < sinks.count)
+        return sinks[place]
+    }
 
     @Test("C.1, L1: a put over several asks one class after the other, and ends once with the last one's word")
     func put() throws {
@@ -20,10 +25,10 @@ struct JoinedTests {
         let whole = try put(2, &scene)
         #expect(scene.effects.contains(.ask(whole, 0)))
         scene.ask(whole, 0)
-        scene.answer(sinks(of: scene)[0])
+        scene.answer(try sink(0, of: scene))
         #expect(scene.unasked.map(\.index) == [1])
         scene.ask(whole, 1)
-        scene.answer(sinks(of: scene)[0])
+        scene.answer(try sink(0, of: scene))
         #expect(scene.witness.ends[whole]?.status == .noError)
         #expect(scene.core.openOperations == 0)
         #expect(scene.witness.faults == [])
@@ -45,7 +50,7 @@ struct JoinedTests {
         var scene = Scene()
         let whole = try put(3, &scene)
         scene.ask(whole, 0)
-        let sink = sinks(of: scene)[0]
+        let sink = try sink(0, of: scene)
         scene.cancel(whole)
         #expect(scene.witness.ends[whole]?.status == .callCancelled)
         #expect(scene.unasked.isEmpty)
@@ -107,7 +112,7 @@ struct JoinedTests {
         let whole = try scene.join(model, as: .fanOut(model.rules))
         scene.ask(whole, 0)
         scene.ask(whole, 1)
-        let (first, second) = (sinks(of: scene)[0], sinks(of: scene)[1])
+        let (first, second) = (try sink(0, of: scene), try sink(1, of: scene))
         scene.answer(first, .accessDenied)
         #expect(scene.witness.ends[whole]?.status == .accessDenied)
         #expect(!scene.core.legs.keys.contains(second))
@@ -122,7 +127,7 @@ struct JoinedTests {
             let model = FanOutModel(parts: [.init([[], []])], width: 1)
             let whole = try scene.join(model, as: .fanOut(model.rules))
             scene.ask(whole, 0)
-            let sink = sinks(of: scene)[0]
+            let sink = try sink(0, of: scene)
             scene.answer(sink, keeping: 1)
             if handsOut { scene.indicate(sink) }
             scene.setStatus(sink, .providerNotCapable)
@@ -141,7 +146,7 @@ struct JoinedTests {
         let model = FanOutModel(parts: [.init(), .init()], width: 1)
         let whole = try scene.join(model, as: .fanOut(model.rules))
         scene.ask(whole, 0)
-        let sink = sinks(of: scene)[0]
+        let sink = try sink(0, of: scene)
         scene.answer(sink, keeping: 1)
         scene.indicate(sink)
         scene.indicate(sink)
@@ -170,7 +175,7 @@ struct JoinedTests {
         // The whole and those who are asked: the step between them is the broker's own.
         #expect(scene.core.openOperations == 3)
         #expect(scene.core.operations.count == 4)
-        let (first, second) = (sinks(of: scene)[0], sinks(of: scene)[1])
+        let (first, second) = (try sink(0, of: scene), try sink(1, of: scene))
         scene.answer(first, keeping: 1)
         scene.indicate(first)
         #expect(scene.core.operations[whole]?.objectsDelivered == 1)
@@ -196,7 +201,7 @@ struct JoinedTests {
             let nested = scene.nest(whole, 0, inner, as: .fanOut(inner.rules))
             let part = try #require(nested)
             scene.ask(part, 0)
-            let sink = sinks(of: scene)[0]
+            let sink = try sink(0, of: scene)
             if dies { scene.end(whole, 1, .accessDenied) } else { scene.cancel(whole) }
             #expect(scene.witness.ends[whole]?.status == (dies ? .accessDenied : .callCancelled))
             #expect(!scene.core.legs.keys.contains(sink))
@@ -211,7 +216,7 @@ struct JoinedTests {
         let model = FanOutModel(parts: [.init()], width: 1)
         let whole = try scene.join(model, as: .fanOut(model.rules))
         scene.ask(whole, 0)
-        let source = sinks(of: scene)[0]
+        let source = try sink(0, of: scene)
         let (done, left) = (try scene.part(of: whole), try scene.part(of: whole))
         scene.answer(scene.sink(of: done))
         #expect(scene.witness.ends[done]?.status == .noError && scene.witness.ends[whole] == nil)
