@@ -72,8 +72,6 @@ final class OpenCall: Sendable {
     /// How many batches may be without a reply. The broker allows 8.
     static let window = 4
     static let flushDelay = Duration.milliseconds(5)
-    /// After how long a call whose method still works is answered.
-    static let replyDelay = Duration.milliseconds(20)
 
     let request: MethodCall
     let connection: Connection

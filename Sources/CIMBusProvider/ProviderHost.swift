@@ -209,11 +209,11 @@ final class ProviderHost: Sendable {
     /// Answers calls whose methods take longer, and keeps a reference for each. One timer serves all calls.
     private func detachLater(_ open: OpenCall) {
         let mustSchedule = state.withLock { state in
-            state.unanswered.append((ContinuousClock.now + OpenCall.replyDelay, open))
+            state.unanswered.append((ContinuousClock.now + options.replyDelay, open))
             defer { state.isDetachScheduled = true }
             return !state.isDetachScheduled
         }
-        if mustSchedule { connection.loop.schedule(after: OpenCall.replyDelay) { [weak self] in self?.detachOverdue() } }
+        if mustSchedule { connection.loop.schedule(after: options.replyDelay) { [weak self] in self?.detachOverdue() } }
     }
 
     private func detachOverdue() {

@@ -43,6 +43,8 @@ public struct ProviderService: Service {
         public var initialize: (@Sendable (Initialization) async throws -> Void)?
         /// Called after each successful registration.
         public var onRegistered: (@Sendable () -> Void)?
+        /// After how long a call whose method still works is answered. Tests that look at the reply cannot let a busy machine decide.
+        package var replyDelay = Duration.milliseconds(20)
 
         public init() {}
     }
