@@ -1,8 +1,17 @@
 import CIMBusCore
 import DBus
 
+/// By which of its attachments a peer sent something, and so by which the answer and all that belongs to it go.
+enum Way: String, Sendable {
+    case bus
+    case `private`
+
+    init(of message: Message) { self = message.arrival == nil ? .bus : .private }
+}
+
 /// How a peer is attached to the broker: how a message reaches it, and how its end is noticed.
 ///
+/// Every peer is on the bus. One that has opened a private connection is attached by that, too: what came by the one way is answered by it.
 /// The core, the ledgers and the services know a peer by its id alone; ``PeerDirectory`` knows its attachment. All of it runs on the
 /// broker's loop.
 protocol Attachment: Sendable {
@@ -18,16 +27,16 @@ protocol Attachment: Sendable {
     /// replied. Of a lane that is gone the core knows, and `answered` is not called.
     func call(_ message: Message, by lane: LaneID, _ answered: @escaping @Sendable (Result<Message, DBusError>) -> Void)
 
-    /// Asks the peer whether it is alive. `isAlive` is called when it says so itself.
+    /// Asks the peer whether it is alive. `answered` is called when it says so itself, or with the reason why it never will.
     /// - Parameter path: an object of its own. Some libraries answer nothing at a path where they have no object.
-    func ping(at path: ObjectPath, by lane: LaneID, _ isAlive: @escaping @Sendable () -> Void)
+    func ping(at path: ObjectPath, by lane: LaneID, _ answered: @escaping @Sendable (Result<Void, DBusError>) -> Void)
 
     /// The peer has left. `then` runs when everything has been read that it said before, by whichever lane.
     func afterLastWord(by lanes: [LaneID], _ then: @escaping @Sendable () -> Void)
 
     /// The peer's process has ended, and somebody may still hold its socket open. `then` runs when what the process sent has most likely
     /// been read.
-    func afterProcessEnd(_ then: @escaping @Sendable () -> Void)
+    func afterProcessEnd(by lanes: [LaneID], _ then: @escaping @Sendable () -> Void)
 }
 
 /// The connections by which the broker is on the bus: its own, by which it is called, and the lanes beside it (``LaneID``).
@@ -65,7 +74,7 @@ struct BusAttachment: Attachment {
         connection.callOnLoop(message, timeout: nil) { result in BusLanes.afterWhatWasSaid(on: own) { answered(result) } }
     }
 
-    func ping(at path: ObjectPath, by lane: LaneID, _ isAlive: @escaping @Sendable () -> Void) {
+    func ping(at path: ObjectPath, by lane: LaneID, _ answered: @escaping @Sendable (Result<Void, DBusError>) -> Void) {
         guard let connection = lanes[lane],
             let question = try? Message.methodCall(
                 destination: name, path: path, interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
@@ -73,8 +82,8 @@ struct BusAttachment: Attachment {
         connection.assumeIsolated { connection in
             connection.call(question, timeout: nil) { [name] result in
                 // Only the peer itself can answer; the bus's own errors say nothing about it.
-                if case .failure(let error) = result, error.reply?.sender != name.text { return }
-                isAlive()
+                if case .failure(let error) = result, error.reply?.sender != name.text { return answered(.failure(error)) }
+                answered(.success(()))
             }
         }
     }
@@ -96,10 +105,12 @@ struct BusAttachment: Attachment {
 
     /// What the process sent may still be on its way through the bus: a question to the bus, asked now, is answered behind it. The bus
     /// gets a few more turns to read the dead process's socket; its leaving the bus, which normally comes first, ends the wait.
-    func afterProcessEnd(_ then: @escaping @Sendable () -> Void) {
+    func afterProcessEnd(by lanes: [LaneID], _ then: @escaping @Sendable () -> Void) {
         guard let question = try? Message.busCall("NameHasOwner", [.string(name.text)]) else { return }
-        lanes.own.assumeIsolated { own in
-            own.call(question, timeout: .seconds(1)) { [loop = own.loop] _ in Self.drain(loop, rounds: 4, then) }
+        self.lanes.own.assumeIsolated { own in
+            own.call(question, timeout: .seconds(1)) { [loop = own.loop] _ in
+                Self.drain(loop, rounds: 4) { afterLastWord(by: lanes, then) }
+            }
         }
     }
 

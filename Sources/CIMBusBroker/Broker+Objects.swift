@@ -80,9 +80,7 @@ extension Broker {
             methods: [
                 "ListOperations": method { broker, call in broker.listOperations(call) { $0.state != .ended } },
                 "ListFinishedOperations": method { broker, call in broker.listOperations(call) { $0.state == .ended } },
-                "OpenPrivateConnection": method { _, call in
-                    call.fail(CIMError(.notSupported, "private connections are not offered yet; use the bus"))
-                },
+                "OpenPrivateConnection": method { $0.openPrivateConnection($1) },
             ],
             properties: [
                 "Version": property { _ in .string(Broker.version) },
@@ -92,7 +90,8 @@ extension Broker {
                 "Registrations": property { .uint32(UInt32(clamping: $0.core.registry.count)) },
                 "Counters": property { $0.core.counters.wire },
                 "Connections": property { .strings($0.connectionNames) },
-            ])
+                "PrivateConnections": property { .uint32(UInt32(clamping: $0.peers.privateConnections)) },
+            ], argumentReader: LooseArguments.reader)
     }
 
     private func listOperations(_ call: MethodCall, where isListed: (Entry<Operation>) -> Bool) {
@@ -156,6 +155,7 @@ extension Broker {
                     ])
                 })
         case "Parent": return .objectPath(operation.parent.map { Contract.path(ofOperation: $0.number) } ?? Contract.null)
+        case "Attachment": return .string(way(of: operation).rawValue)
         case "Status": return .uint32(operation.state == .ended ? operation.outcome?.status.rawValue ?? 0 : 0)
         default: return record?.result?.extended.map { DBusValue(instance: $0) } ?? .dictionary([])
         }

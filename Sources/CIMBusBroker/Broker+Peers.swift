@@ -14,7 +14,8 @@ extension Broker {
             return true
         }
         if let peer = peers.id(of: sender) {
-            let reading = connection.assumeIsolated { $0.reading }
+            let reading = message.arrival?.reading ?? connection.assumeIsolated { $0.reading }
+            peers.heard(from: peer, by: Way(of: message))
             tell { $0.heard(from: peer, reading: reading) }
             return refuseCurious(message, peer)
         }
@@ -125,16 +126,18 @@ extension Broker {
     func nameVanished(_ name: String) {
         peers.leaves(name)
         tell { $0.forgetNewcomer(name) }
+        fetchedSockets(name)
         startedNameVanished(name)
         if let peer = peers.id(of: name) { afterLastWord(of: peer) }
     }
 
-    private func vanished(_ peer: PeerID) {
+    /// Everything that the peer said has been read, and nothing more comes.
+    func vanished(_ peer: PeerID) {
         if peers[peer] == nil { return }
         if let watch = peers.unwatch(peer) { loop.stopWatching(watch) }
         tell { $0.peerVanished(peer) }
         registrations.forget(peer)
-        peers.remove(peer)
+        peers.remove(peer)?.close()
     }
 
     /// The peer vanishes when everything has been read that it said before it left.
@@ -154,7 +157,7 @@ extension Broker {
 
     private func processEnded(_ peer: PeerID) {
         if let watch = peers.unwatch(peer) { loop.stopWatching(watch) }
-        peers[peer]?.afterProcessEnd { [weak self] in self?.assumeIsolated { $0.afterLastWord(of: peer) } }
+        peers[peer]?.afterProcessEnd(by: core.lanes(of: peer)) { [weak self] in self?.assumeIsolated { $0.vanished(peer) } }
     }
 
     // MARK: - Liveness
@@ -168,8 +171,26 @@ extension Broker {
 
     func ping(_ peer: PeerID, by lane: LaneID) {
         peers.look(at: core.peers[peer]?.pid, of: peer)
-        peers[peer]?.ping(at: pingPath(of: peer), by: lane) { [weak self] in
-            self?.assumeIsolated { $0.tell { $0.pingAnswered(by: peer) } }
+        let ways = peers.waysToPing(peer)
+        let unanswered = Countdown(ways.count)
+        for way in ways {
+            way.ping(at: pingPath(of: peer), by: lane) { [weak self] result in
+                guard case .success = result, unanswered.isLast() else { return }
+                self?.assumeIsolated { $0.tell { $0.pingAnswered(by: peer) } }
+            }
+        }
+    }
+
+    /// Touched on the loop only.
+    private final class Countdown: @unchecked Sendable {
+        private var left: Int
+
+        init(_ count: Int) { left = count }
+
+        /// One less is left.
+        func isLast() -> Bool {
+            left -= 1
+            return left == 0
         }
     }
 

@@ -38,9 +38,10 @@ extension Broker {
 
     /// Asks a process for the object at a path, and tells `then` once what it says in time.
     func lookForObject(
-        of peer: PeerID, at path: ObjectPath, for provider: String, then: @escaping @Sendable (isolated Broker, ProviderPath) -> Void
+        of peer: PeerID, at path: ObjectPath, for provider: String, by way: Way,
+        then: @escaping @Sendable (isolated Broker, ProviderPath) -> Void
     ) {
-        guard let name = peers.name(of: peer), (try? tell { core throws(Refusal) in try core.admit(.look, of: peer) }) != nil else {
+        guard let attachment = peers[peer, way], (try? tell { core throws(Refusal) in try core.admit(.look, of: peer) }) != nil else {
             return then(self, .isUnknown)
         }
         let isDecided = Decided()
@@ -48,8 +49,9 @@ extension Broker {
             guard isDecided.first() else { return }
             self?.assumeIsolated { then($0, .isUnknown) }
         }
-        Task(executorPreference: loop) { [connection] in
-            let found = await Self.look(for: path, of: name, on: connection)
+        let name = attachment.name
+        Task(executorPreference: loop) {
+            let found = await Self.look(for: path, by: attachment)
             await self.looked(peer) { broker in
                 if isDecided.first() {
                     broker.loop.cancel(timer)
@@ -92,8 +94,8 @@ extension Broker {
         case unknown
     }
 
-    private nonisolated static func look(for path: ObjectPath, of name: BusName, on connection: Connection) async -> ProviderPath {
-        let first = await describe(path, of: name, on: connection)
+    private nonisolated static func look(for path: ObjectPath, by attachment: any Attachment) async -> ProviderPath {
+        let first = await describe(path, by: attachment)
         if case .object(let object) = first, object.isProvider { return .isThere }
         // Some libraries describe an empty object wherever they have none, some programs describe none of theirs. So it is the object's
         // being elsewhere that shows which it is.
@@ -102,7 +104,7 @@ extension Broker {
         while next < min(paths.count, mostObjects) {
             let candidate = paths[next]
             next += 1
-            guard case .object(let object) = await describe(candidate, of: name, on: connection) else { continue }
+            guard case .object(let object) = await describe(candidate, by: attachment) else { continue }
             if object.isProvider, candidate != path { return .isElsewhere(candidate) }
             for child in object.children.prefix(mostObjects) {
                 if let below = try? ObjectPath((candidate == .root ? "/" : candidate.text + "/") + child) { paths.append(below) }
@@ -112,19 +114,22 @@ extension Broker {
         return .isUnknown
     }
 
-    private nonisolated static func describe(_ path: ObjectPath, of name: BusName, on connection: Connection) async -> Description {
+    private nonisolated static func describe(_ path: ObjectPath, by attachment: any Attachment) async -> Description {
         guard
             let question = try? Message.methodCall(
-                destination: name, path: path, interface: .introspectable, member: MemberName(verified: "Introspect"), flags: .noAutoStart)
+                destination: attachment.name, path: path, interface: .introspectable, member: MemberName(verified: "Introspect"),
+                flags: .noAutoStart)
         else { return .unknown }
         do throws(DBusError) {
-            let reply = try await connection.call(question, timeout: nil)
+            let reply = try await withUnsafeContinuation { (answered: UnsafeContinuation<Result<Message, DBusError>, Never>) in
+                attachment.call(question, by: .own) { answered.resume(returning: $0) }
+            }.get()
             guard reply.bodySize <= largestDescription, case .string(let xml)? = (try? reply.values())?.first,
                 let object = try? ObjectDescription(xml: xml)
             else { return .unknown }
             return .object(object)
         } catch {
-            return error.saysThatNoObjectIsThere && error.reply?.sender == name.text ? .absent(error.message) : .unknown
+            return error.saysThatNoObjectIsThere && error.reply?.sender == attachment.name.text ? .absent(error.message) : .unknown
         }
     }
 }

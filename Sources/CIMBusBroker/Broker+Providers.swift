@@ -7,8 +7,9 @@ import DBus
 extension Broker {
     /// Sends a provider its call. However it ends, the core hears of it exactly once.
     func callProvider(_ sink: SinkID) {
-        guard let leg = core.legs[sink], let record = records[leg.operation], let provider = peers[leg.peer],
-            let path = registrations.object(of: leg.registration, in: leg.peer), let operation = core.operations[leg.operation],
+        guard let leg = core.legs[sink], let record = records[leg.operation],
+            let (path, way) = registrations.place(of: leg.registration, in: leg.peer), let provider = peers[leg.peer, way],
+            let operation = core.operations[leg.operation],
             let client = core.peers[record.client]
         else {
             // Whatever became of it meanwhile: the core hears of every call that it asked for.
@@ -109,7 +110,7 @@ extension Broker {
         case .failure(let error):
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
-            let path = core.legs[sink].flatMap { registrations.object(of: $0.registration, in: $0.peer) }
+            let path = core.legs[sink].flatMap { registrations.place(of: $0.registration, in: $0.peer)?.path }
             let outcome = Self.unsent(error) ?? failure(error, at: path)
             tell { $0.answered(sink, .failure(outcome)) }
         }
@@ -257,7 +258,7 @@ extension Broker {
 
     /// A hint, sent without wanting a reply (L9).
     func tellCancelled(_ sink: SinkID, _ peer: PeerID, _ registration: RegistrationID) {
-        guard let path = registrations.object(of: registration, in: peer), let provider = peers[peer],
+        guard let (path, way) = registrations.place(of: registration, in: peer), let provider = peers[peer, way],
             let message = try? Message.methodCall(
                 destination: provider.name, path: path, interface: Contract.provider, member: MemberName(verified: "CancelAsyncCall"),
                 flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: "o"),

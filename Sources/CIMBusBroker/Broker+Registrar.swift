@@ -23,7 +23,7 @@ extension Broker {
             try checkFree(request, id)
             let accepted = request
             if accepted.failure != nil { return try register(accepted, call, id, uid) }
-            lookForObject(of: id, at: request.provider, for: request.name) { broker, found in
+            lookForObject(of: id, at: request.provider, for: request.name, by: Way(of: call.message)) { broker, found in
                 do throws(CIMError) {
                     if let fault = found.fault(of: accepted.provider) { throw CIMError(.invalidParameter, "Register: \(fault)") }
                     try broker.register(accepted, call, id, uid)
@@ -116,7 +116,7 @@ extension Broker {
     private func registered(
         _ registration: RegistrationID, _ request: RegisterCall, _ remarks: [String], _ call: MethodCall, _ id: PeerID
     ) {
-        registrations.isServed(registration, by: id, at: request.provider, remarks: remarks)
+        registrations.isServed(registration, by: id, at: request.provider, Way(of: call.message), remarks: remarks)
         for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
@@ -221,6 +221,7 @@ extension Broker {
             return .uint32(UInt32(clamping: registration.open.reduce(0) { $0 + (core.legs[$1]?.ledger.references ?? 0) }))
         case "Counters": return registration.counters.wire
         case "Warnings": return .strings(registrations.warnings(of: id))
+        case "Attachment": return .string(registration.peer.flatMap { registrations.place(of: id, in: $0)?.way.rawValue } ?? "")
         default: return .string(lastFailure(of: registration))
         }
     }
@@ -229,7 +230,7 @@ extension Broker {
         guard let path = registrations.path(of: id) else { return }
         connection.assumeIsolated {
             $0.emitPropertiesChanged(
-                ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings"], of: Contract.registration, at: path)
+                ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings", "Attachment"], of: Contract.registration, at: path)
         }
         dropIfNothing(id)
     }
@@ -265,9 +266,8 @@ extension Broker {
     }
 
     private func pingProvider(_ registration: Entry<Registration>, for caller: PeerID, _ call: MethodCall) throws(CIMError) {
-        guard let peer = registration.peer, let name = peers.name(of: peer),
-            let question = try? Message.methodCall(
-                destination: name, path: pingPath(of: peer), interface: .peer, member: MemberName(verified: "Ping"), flags: .noAutoStart)
+        guard let peer = registration.peer, let (path, way) = registrations.place(of: registration.id, in: peer),
+            let attachment = peers[peer, way]
         else { throw CIMError(.notAvailable, "Ping: provider \(registration.name) is not running") }
         // The bus lets a connection wait for 128 replies, which the core shares out; these are beyond its budget. One that does not answer
         // keeps a place until it does.
@@ -278,18 +278,16 @@ extension Broker {
         let timer = loop.schedule(after: .seconds(10)) {
             call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer"))
         }
-        connection.assumeIsolated { connection in
-            // As long as no answer came the bus waits for one, whatever the caller was told.
-            connection.call(question, timeout: nil) { [weak self] result in
-                self?.assumeIsolated { broker in
-                    broker.gaveBack(claim, by: caller)
-                    broker.loop.cancel(timer)
-                }
-                if case .failure(let error) = result, error.reply?.sender != name.text {
-                    call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
-                } else {
-                    call.reply([.uint64(UInt64(clamping: CoreHost.now - asked))])
-                }
+        // As long as no answer came the bus waits for one, whatever the caller was told.
+        attachment.ping(at: path, by: .own) { [weak self] result in
+            self?.assumeIsolated { broker in
+                broker.gaveBack(claim, by: caller)
+                broker.loop.cancel(timer)
+            }
+            if case .failure(let error) = result {
+                call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
+            } else {
+                call.reply([.uint64(UInt64(clamping: CoreHost.now - asked))])
             }
         }
     }

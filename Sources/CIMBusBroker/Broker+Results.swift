@@ -44,7 +44,7 @@ extension Broker {
 
     /// The provider's `Indicate` is the client's: its body goes on as it is.
     private func forward(_ message: Message, _ record: Entry<OperationRecord>, _ sink: ObjectPath) throws(DBusError) {
-        guard let client = peers[record.client] else { return }
+        guard let client = peers[record.client, record.way] else { return }
         do throws(DBusError) {
             try client.send(
                 try message.forwarded(
@@ -81,7 +81,7 @@ extension Broker {
         _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
     ) throws(DBusError) -> Int {
-        guard let client = peers[record.client] else { return 0 }
+        guard let client = peers[record.client, record.way] else { return 0 }
         do throws(DBusError) {
             let message = try Message.methodCall(
                 destination: client.name, path: sink, interface: Contract.objectSink, member: MemberName(verified: member),

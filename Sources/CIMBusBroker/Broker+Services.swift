@@ -55,6 +55,7 @@ extension Broker {
             record.work = work
             target = .conducted
         }
+        record.way = Way(of: call.message)
         if arguments.form == .sync { record.call = call }
         let kept = Entry(record)
         let request = Request(

@@ -127,6 +127,7 @@ public actor Broker {
         guard !isStopped else { return }
         isStopped = true
         tell { $0.shutDown() }
+        await connection.flushPrivateConnections(within: .seconds(1))
         try? await connection.releaseName(Contract.busName)
         await repository.close()
         closeLanes()

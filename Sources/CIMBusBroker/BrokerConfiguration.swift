@@ -15,6 +15,8 @@ public struct BrokerConfiguration: Sendable {
     public var trace: String?
     /// What `__SERVER` says; nil: the machine's host name.
     public var server: String?
+    /// Whether peers may have private connections; else everything goes by the bus.
+    public var offersPrivateConnections = true
     public var logger = Logger(label: "cimbusd")
 
     public init() {}

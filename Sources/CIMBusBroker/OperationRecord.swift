@@ -13,6 +13,8 @@ struct OperationRecord {
     let client: PeerID
     let userID: UInt32
     let form: Request.Form
+    /// The way the request came, which is the way of everything that goes to the client about it.
+    var way = Way.bus
     let flags: OperationFlags
     /// Who was asked, if it was a provider.
     var registration: RegistrationID?

@@ -6,7 +6,11 @@ import DBus
 struct PeerDirectory {
     /// What the broker knows of a peer, and the core does not.
     private struct Resident {
-        let attachment: any Attachment
+        let bus: BusAttachment
+        var own: PrivateAttachment?
+        /// Whether anything has come by the bus since the peer was pinged there last, though it has a private connection: then its answer to a
+        /// ping by the one does not say that it has read what went by the other.
+        var usesBus = false
         /// The groups of the peer's user, as the bus tells them.
         let groups: [UInt32]
         var process: EventLoop.ProcessWatch?
@@ -22,14 +26,30 @@ struct PeerDirectory {
     /// What strangers sent meanwhile, in the order in which it came. The core bounds it.
     private var letters: [String: [Message]] = [:]
 
+    /// How many sockets of private connections are on their way to a name, as far as anybody knows, and whose they are.
+    private var unfetched: [String: (count: Int, uid: UInt32)] = [:]
+
     // MARK: - Looking up
 
     func id(of name: String?) -> PeerID? { name.flatMap { ids[$0] } }
 
-    /// How a message reaches the peer; nil when it has gone.
-    subscript(peer: PeerID) -> (any Attachment)? { residents[peer]?.attachment }
+    /// How a message reaches the peer by the way by which that came to which it belongs; nil when it has gone.
+    subscript(peer: PeerID, way: Way) -> (any Attachment)? {
+        guard let resident = residents[peer] else { return nil }
+        return way == .bus ? resident.bus : resident.own
+    }
 
-    func name(of peer: PeerID) -> BusName? { residents[peer]?.attachment.name }
+    /// How the peer's end is noticed; nil when it has gone.
+    subscript(peer: PeerID) -> (any Attachment)? {
+        guard let resident = residents[peer] else { return nil }
+        if let own = resident.own { return own }
+        return resident.bus
+    }
+
+    func name(of peer: PeerID) -> BusName? { residents[peer]?.bus.name }
+
+    /// How many private connections there are.
+    private(set) var privateConnections = 0
 
     func groups(of peer: PeerID) -> [UInt32] { residents[peer]?.groups ?? [] }
 
@@ -57,16 +77,52 @@ struct PeerDirectory {
     /// Takes out what a stranger sent.
     mutating func takeMessages(of stranger: String) -> [Message] { letters.removeValue(forKey: stranger) ?? [] }
 
-    mutating func add(_ attachment: any Attachment, groups: [UInt32]) -> PeerID {
+    mutating func add(_ attachment: BusAttachment, groups: [UInt32]) -> PeerID {
         lastPeer += 1
         let id = PeerID(lastPeer)
         ids[attachment.name.text] = id
-        residents[id] = Entry(Resident(attachment: attachment, groups: groups))
+        residents[id] = Entry(Resident(bus: attachment, groups: groups))
         return id
     }
 
-    mutating func remove(_ peer: PeerID) {
-        if let name = residents.removeValue(forKey: peer)?.attachment.name { ids[name.text] = nil }
+    /// - Returns: the private connection that is to be closed.
+    mutating func remove(_ peer: PeerID) -> PrivateConnection? {
+        guard let resident = residents.removeValue(forKey: peer) else { return nil }
+        ids[resident.bus.name.text] = nil
+        guard let own = resident.own else { return nil }
+        privateConnections -= 1
+        return own.connection
+    }
+
+    // MARK: - Private connections
+
+    func privateConnection(of peer: PeerID) -> PrivateConnection? { residents[peer]?.own?.connection }
+
+    /// The peer, which has none yet, has this one from now on.
+    mutating func attach(_ connection: PrivateConnection, to peer: PeerID) {
+        guard let resident = residents[peer], resident.own == nil else { return }
+        residents[peer]?.own = PrivateAttachment(bus: resident.bus, connection: connection)
+        // The answer that it came with went by the bus.
+        residents[peer]?.usesBus = true
+        privateConnections += 1
+    }
+
+    mutating func sendsSocket(to name: String, uid: UInt32) { unfetched[name] = ((unfetched[name]?.count ?? 0) + 1, uid) }
+
+    /// The process of that name has spoken by its last socket, or has left the bus.
+    /// - Returns: how many were on their way.
+    mutating func fetchedSockets(_ name: String) -> (count: Int, uid: UInt32)? { unfetched.removeValue(forKey: name) }
+
+    mutating func heard(from peer: PeerID, by way: Way) {
+        if way == .bus, residents[peer]?.own != nil { residents[peer]?.usesBus = true }
+    }
+
+    /// By what the peer is to be pinged: only when it has answered by all of them it has read everything.
+    mutating func waysToPing(_ peer: PeerID) -> [any Attachment] {
+        guard let resident = residents[peer] else { return [] }
+        guard let own = resident.own else { return [resident.bus] }
+        residents[peer]?.usesBus = false
+        return resident.usesBus ? [own, resident.bus] : [own]
     }
 
     // MARK: - Its process

@@ -11,8 +11,8 @@ struct Registrations {
     private var comebacks: [RegistrationID: EventLoop.ProcessWatch] = [:]
     /// Those that come from a stored definition.
     private(set) var defined: Set<RegistrationID> = []
-    /// Where each process has the objects that it registered.
-    private var objects: [PeerID: [RegistrationID: ObjectPath]] = [:]
+    /// Where each process has the objects that it registered, and by which way it registered each: the broker calls it by that.
+    private var objects: [PeerID: [RegistrationID: (path: ObjectPath, way: Way)]] = [:]
     /// Where the broker shows each registration.
     private var paths: [RegistrationID: ObjectPath] = [:]
     private var warnings: [RegistrationID: [String]] = [:]
@@ -22,8 +22,8 @@ struct Registrations {
     // MARK: - Coming and going
 
     /// A process serves the registration with its object at `path`.
-    mutating func isServed(_ id: RegistrationID, by peer: PeerID, at path: ObjectPath, remarks: [String]) {
-        objects[peer, default: [:]][id] = path
+    mutating func isServed(_ id: RegistrationID, by peer: PeerID, at path: ObjectPath, _ way: Way, remarks: [String]) {
+        objects[peer, default: [:]][id] = (path, way)
         warnings[id] = remarks.isEmpty ? nil : remarks
         starts[id] = nil
     }
@@ -49,15 +49,15 @@ struct Registrations {
 
     // MARK: - Objects
 
-    /// Where the process has the registration's object.
-    func object(of id: RegistrationID, in peer: PeerID) -> ObjectPath? { objects[peer]?[id] }
+    /// Where the process has the registration's object, and by which way it is called.
+    func place(of id: RegistrationID, in peer: PeerID) -> (path: ObjectPath, way: Way)? { objects[peer]?[id] }
 
     /// Any object of the process.
-    func anyObject(of peer: PeerID) -> ObjectPath? { objects[peer]?.min { $0.key < $1.key }?.value }
+    func anyObject(of peer: PeerID) -> ObjectPath? { objects[peer]?.min { $0.key < $1.key }?.value.path }
 
     /// The registrations whose object the process has at `path`.
     func registrations(of peer: PeerID, at path: ObjectPath) -> [RegistrationID] {
-        (objects[peer] ?? [:]).filter { $0.value == path }.map(\.key).sorted()
+        (objects[peer] ?? [:]).filter { $0.value.path == path }.map(\.key).sorted()
     }
 
     /// Where the broker shows the registration.

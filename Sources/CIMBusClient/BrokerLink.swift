@@ -15,6 +15,8 @@ final class BrokerLink: Sendable {
         var lastNumber: UInt64 = 0
         /// Set when the connection is lost or closed. No operation opens after that.
         var closure: CIMError?
+        /// Sees to it that there is a private connection with the owner.
+        var opening: Task<Void, Never>?
     }
 
     let connection: Connection
@@ -40,6 +42,7 @@ final class BrokerLink: Sendable {
             connection.onDisconnected { [weak link] error in link?.lost(error) }
             _ = try await connection.followOwner(of: BusName(Contract.busName)) { [weak link] in link?.ownerChanged(to: $0) }
             try await link.startBroker()
+            await link.guarded.withLock(\.opening)?.value
             return link
         } catch let error as DBusError {
             throw CIMError(transport: error)
@@ -91,24 +94,27 @@ final class BrokerLink: Sendable {
 
     func cancel(_ sink: ClientSink) {
         forget(sink)
-        tell(sink.services, "CancelAsyncCall", "o") { $0.append(objectPath: sink.path) }
+        tell(sink, "CancelAsyncCall", "o") { $0.append(objectPath: sink.path) }
     }
 
     func acknowledge(_ sink: ClientSink, batches: UInt32) {
-        tell(sink.services, "Acknowledge", "ou") { writer in
+        tell(sink, "Acknowledge", "ou") { writer in
             writer.append(objectPath: sink.path)
             writer.append(uint32: batches)
         }
     }
 
-    /// Sends a call and wants no reply. A lost call does no harm: it is lost only when the broker is gone, and the operation with it.
-    private func tell(_ services: ObjectPath, _ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder) {
+    /// Sends a call about a sink's operation, the way its request went, and wants no reply. A lost call does no harm: it is lost only when the
+    /// broker is gone, and the operation with it.
+    private func tell(_ sink: ClientSink, _ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder) {
         guard let destination = try? destination() else { return }
         let message = try? Message.methodCall(
-            destination: destination, path: services, interface: Contract.services, member: MemberName(verified: member),
+            destination: destination, path: sink.services, interface: Contract.services, member: MemberName(verified: member),
             flags: [.noReplyExpected, .noAutoStart], signature: Signature(verified: signature), body: body)
         guard let message else { return }
-        onLoop { _ = try? $0.send(message) }
+        onLoop { connection in
+            _ = if sink.wentByBus { try? connection.sendByBus(message) } else { try? connection.send(message) }
+        }
     }
 
     /// Runs on the loop, now or soon; in the order of the calls.
@@ -167,14 +173,40 @@ final class BrokerLink: Sendable {
     }
 
     private func ownerChanged(to owner: UniqueName?) {
-        let old = guarded.withLock { guarded in
-            defer { guarded.owner = owner?.text }
-            return guarded.owner
-        }
+        let old = guarded.withLock(\.owner)
         guard old != owner?.text else { return }
+        let own = old.flatMap { old in connection.assumeIsolated { $0.privateConnection(to: BusName(verified: old)) } }
+        // What the broker said by it, it said before it left the bus.
+        own?.drain()
+        guarded.withLock { guarded in
+            guarded.owner = owner?.text
+            guarded.opening?.cancel()
+            guarded.opening = owner.map { owner in Task { [weak self] in await self?.openPrivateConnection(with: owner) } }
+        }
+        own?.close()
         classes.forgetAll()
         guard old != nil else { return }
         endAll(CIMError(.transportFailure, "the broker \(Contract.busName) left the bus; start cimbusd and retry"))
+    }
+
+    /// Once for each broker: one whose private connection ended early is spoken to by the bus.
+    private func openPrivateConnection(with owner: UniqueName) async {
+        let ended: @Sendable (DBusError) -> Void = { [weak self] in self?.privateConnectionEnded(owner, $0) }
+        switch await PrivateAccess.open(on: connection, with: owner, ended: ended) {
+        case .opened: logger.debug("a private connection leads to the broker \(owner)")
+        case .late: logger.debug("the broker \(owner) does not answer; the bus is used until it does")
+        case .refused(let error): logger.debug("no private connection with the broker \(owner), so the bus is used: \(error)")
+        case .busy:
+            // Nobody waits for it.
+            Task { [connection] in _ = await PrivateAccess.keepTrying(on: connection, with: owner, ended: ended) }
+        }
+    }
+
+    /// For the broker this client has ended with it (L6).
+    private func privateConnectionEnded(_ owner: UniqueName, _ error: DBusError) {
+        guard guarded.withLock({ $0.owner == owner.text }), !connection.assumeIsolated({ $0.isOver }) else { return }
+        logger.notice("the private connection with the broker ended: \(error.message); the bus is used from now on")
+        endAll(CIMError(.transportFailure, "the private connection with the broker \(Contract.busName) ended: \(error.message); retry"))
     }
 
     private func lost(_ error: DBusError) {

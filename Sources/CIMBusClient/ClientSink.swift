@@ -16,6 +16,7 @@ final class ClientSink: Sendable {
         /// The broker's operation object, once the call was answered.
         var operationPath: ObjectPath?
         var timer: EventLoop.TimerToken?
+        var wentByBus = false
 
         /// Gives the waiting tasks what there is. They are resumed outside the lock.
         mutating func served() -> [Served] {
@@ -53,6 +54,11 @@ final class ClientSink: Sendable {
     var operationPath: ObjectPath? { guarded.withLock(\.operationPath) }
 
     func started(_ path: ObjectPath) { guarded.withLock { $0.operationPath = path } }
+
+    /// Whether the operation was asked for by the bus: then all that is said about it goes there.
+    var wentByBus: Bool { guarded.withLock(\.wentByBus) }
+
+    func goes(byBus: Bool) { guarded.withLock { $0.wentByBus = byBus } }
 
     /// Ends the operation here when the broker's own deadline has passed unheard.
     func watch(_ timer: EventLoop.TimerToken) { guarded.withLock { $0.timer = timer } }

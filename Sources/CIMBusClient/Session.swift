@@ -142,6 +142,7 @@ extension Session {
         link.onLoop { [self, services] connection in
             // Cancelled before it began.
             if sink.isOver { return }
+            sink.goes(byBus: call.destination.map { connection.privateConnection(to: BusName(verified: $0)) == nil } ?? true)
             connection.call(call, timeout: nil) { result in
                 switch result {
                 case .failure(let error): sink.finish(.failure(self.failure(error, at: services.text)))

@@ -19,6 +19,8 @@ public enum Claim: Hashable, Sendable {
     case ping(of: PeerID)
     /// An answer that no operation's window holds back.
     case reading
+    /// The socket of a private connection, which the bus carries to it (``BrokerCore/gaveBackSocket(of:)``).
+    case socket(of: UInt32)
 
     /// What it takes until ``BrokerCore/gaveBack(_:by:)``.
     fileprivate func place(of peer: PeerID) -> QuotaLedger.Place? {
@@ -28,6 +30,7 @@ public enum Claim: Hashable, Sendable {
         case .registeredMOF(let bytes): .registeredMOF(bytes: bytes)
         case .look: .look(peer)
         case .ping(let provider): .ping(provider)
+        case .socket(let uid): .socket(uid)
         }
     }
 }
@@ -47,6 +50,9 @@ extension BrokerCore {
     public mutating func gaveBack(_ claim: Claim, by peer: PeerID) {
         if let place = claim.place(of: peer) { quota.giveBack(place) }
     }
+
+    /// A process of this user has fetched its socket from the bus, or has left: nobody's peer any more, perhaps.
+    public mutating func gaveBackSocket(of uid: UInt32) { quota.giveBack(.socket(uid)) }
 
     /// Whether one more message is taken of a caller that the bus has not named yet: nobody's quota applies to it.
     public mutating func admitNewcomer(_ name: String, bytes: Int) -> Bool { quota.takeNewcomer(name, bytes: bytes, limits: limits) }

@@ -78,6 +78,10 @@ public struct Limits: Hashable, Sendable, Codable {
     /// Processes that are asked at a time for the object that they register, and providers that an administrator's `Ping` waits for.
     public var looks = 4
     public var administratorsPings = 4
+    /// Sockets of private connections that nobody has fetched from the bus: per uid, and in all. dbus-daemon takes nothing more from a connection of
+    /// whose descriptors it holds 64.
+    public var socketsPerUser = 16
+    public var sockets = 48
     /// Messages of one caller that the bus has not named yet, and bytes of all of them. One message alone is always taken from a caller.
     public var newcomerMessages = 256
     public var newcomerBytes = 64 << 20

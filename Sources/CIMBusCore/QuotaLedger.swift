@@ -38,6 +38,8 @@ public struct QuotaLedger: Hashable, Sendable {
         case look(PeerID)
         /// An administrator's ping of this provider waits for its answer.
         case ping(PeerID)
+        /// A socket is on its way over the bus to a process of this user.
+        case socket(UInt32)
     }
 
     private struct Newcomer: Hashable {
@@ -55,6 +57,7 @@ public struct QuotaLedger: Hashable, Sendable {
     private var registeredMOF = 0
     private var looked: Set<PeerID> = []
     private var pinged: Set<PeerID> = []
+    private var sockets = Count()
     private var newcomers: [String: Newcomer] = [:]
     private var newcomerBytes = 0
 
@@ -103,6 +106,12 @@ public struct QuotaLedger: Hashable, Sendable {
         case .ping(let peer):
             if pinged.count < limits.administratorsPings, !pinged.contains(peer) { return }
             throw Refusal(.quotaViolation, "other pings wait for their answers; try again later")
+        case .socket(let uid):
+            guard sockets.of(uid) < limits.socketsPerUser else {
+                throw Refusal(.quotaViolation, "uid \(uid) has not fetched \(limits.socketsPerUser) sockets from the bus; fetch them")
+            }
+            if sockets.total < limits.sockets { return }
+            throw Refusal(.serverTooBusy, "the bus has many sockets that nobody has fetched; try again later")
         }
     }
 
@@ -114,6 +123,7 @@ public struct QuotaLedger: Hashable, Sendable {
         case .registeredMOF(let bytes): registeredMOF += bytes
         case .look(let peer): looked.insert(peer)
         case .ping(let peer): pinged.insert(peer)
+        case .socket(let uid): sockets.charge(uid)
         }
     }
 
@@ -126,6 +136,7 @@ public struct QuotaLedger: Hashable, Sendable {
         case .registeredMOF(let bytes): registeredMOF -= bytes
         case .look(let peer): looked.remove(peer)
         case .ping(let peer): pinged.remove(peer)
+        case .socket(let uid): _ = sockets.refund(uid)
         }
     }
 

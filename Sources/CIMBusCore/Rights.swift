@@ -46,7 +46,7 @@ public struct Rights: Hashable, Sendable {
             if mayManage(registrationOf: owner, uid: uid) { return }
             throw Refusal(.accessDenied, "only root, the broker's user and uid \(owner) may do this")
         // Anybody may have a place, as long as there are some.
-        case .registeredMOF, .look, .ping, .reading: break
+        case .registeredMOF, .look, .ping, .reading, .socket: break
         }
     }
 }

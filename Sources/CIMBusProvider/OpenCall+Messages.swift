@@ -101,9 +101,11 @@ extension OpenCall {
             case .reply(let message): request.reply(with: message)
             case .refusal(let error): request.fail(error)
             case .complaint(let what, let error): host.log.refused(what, error, in: self)
-            case .plain(let message): connection.assumeIsolated { try? $0.send(message) }
+            case .plain(let message): connection.assumeIsolated { try? $0.send(message, inStepWith: request.message) }
             case .indicate(let message):
-                connection.assumeIsolated { $0.call(message, timeout: nil) { [self] result in indicated(result) } }
+                connection.assumeIsolated {
+                    $0.call(message, inStepWith: request.message, timeout: nil) { [self] result in indicated(result) }
+                }
             case .end: host.ended(self)
             }
         }

@@ -65,13 +65,20 @@ final class ProviderHost: Sendable {
     func setBroker(_ broker: UniqueName?) {
         guard broker != self.broker else { return }
         classes.forgetAll()
-        let orphans: [OpenCall] = state.withLock { state in
+        state.withLock { state in
             state.broker = broker
             state.brokersOthers = []
+        }
+        dropAll(CIMError(.transportFailure, "the broker is gone"))
+    }
+
+    /// For the broker everything is over that was open here.
+    func dropAll(_ error: CIMError) {
+        let orphans: [OpenCall] = state.withLock { state in
             state.dropQueued()
             return Array(state.open.values)
         }
-        for call in orphans { call.end(CIMError(.transportFailure, "the broker is gone"), answering: false) }
+        for call in orphans { call.end(error, answering: false) }
     }
 
     /// Ends what is open, as when the service stops.

@@ -9,6 +9,8 @@ struct ProviderSession {
     private enum Event: Sendable {
         /// ``ProviderHost/broker`` says to whom.
         case brokerChanged
+        /// The private connection with this broker has ended, and with it the registration.
+        case cutOff(UniqueName)
         case registered(UniqueName)
         case refused(UniqueName, CIMError)
         case idle
@@ -57,6 +59,7 @@ struct ProviderSession {
         var reason = CIMError(.shuttingDown, "the provider \(service.name) stops")
         if case .failure(let error as CIMError) = result { reason = error }
         host.endAll(reason)
+        await connection.flushPrivateConnections(within: .seconds(1))
         // A round trip: what was sent before has left when it returns.
         _ = try? await connection.nameOwner(of: BusName(Contract.busName))
         await connection.close()
@@ -74,8 +77,13 @@ struct ProviderSession {
 
     private func followBroker() async throws(DBusError) {
         _ = try await connection.followOwner(of: BusName(Contract.busName)) { [host, post] broker in
-            // At once, on the loop: calls of the new broker are behind this.
+            // At once, on the loop: calls of the new broker are behind this, and what the old one said by its socket is before it.
+            let own = host.broker.flatMap { old in
+                broker == old ? nil : host.connection.assumeIsolated { $0.privateConnection(to: BusName(old)) }
+            }
+            own?.drain()
             host.setBroker(broker)
+            own?.close()
             post.yield(.brokerChanged)
         }
         if host.broker == nil { service.logger.info("waiting for a broker on the bus") }
@@ -98,10 +106,16 @@ struct ProviderSession {
                 broker = host.broker
                 isRegistered = false
                 if let broker {
-                    registering = Task { await register(with: broker) }
+                    registering = Task { await register(with: broker, privately: true) }
                 } else {
                     service.logger.notice("the broker is gone; waiting for it")
                 }
+            case .cutOff(let owner):
+                guard draining == nil, owner == broker else { continue }
+                registering?.cancel()
+                isRegistered = false
+                // By the bus: whatever ended the one would end the next.
+                registering = Task { await register(with: owner, privately: false) }
             case .registered(let owner):
                 guard draining == nil, owner == broker else { continue }
                 isRegistered = true
@@ -145,7 +159,7 @@ struct ProviderSession {
     }
 
     /// Tries until the provider is registered, the broker refuses for good, or the task is cancelled.
-    private func register(with broker: UniqueName) async {
+    private func register(with broker: UniqueName, privately: Bool) async {
         var failure: CIMError?
         if let initialize = service.options.initialize {
             do {
@@ -155,6 +169,7 @@ struct ProviderSession {
             }
         }
         let initializationFailure = failure
+        if privately { await openPrivateConnection(with: broker) }
         let start = ContinuousClock.now
         var pause = Duration.milliseconds(50)
         var told = ""
@@ -177,6 +192,23 @@ struct ProviderSession {
             told = text
             try? await Task.sleep(for: pause)
             pause = min(pause * 2, Self.longestPause)
+        }
+    }
+
+    /// Before it registers: the broker calls a provider the way it registered.
+    private func openPrivateConnection(with broker: UniqueName) async {
+        let outcome = await PrivateAccess.keepTrying(on: connection, with: broker) { [connection, host, service, post] error in
+            guard host.broker == broker, !connection.assumeIsolated({ $0.isOver }) else { return }
+            service.logger.notice("the private connection with the broker ended: \(error.message)")
+            // For the broker this provider has ended with it (L6).
+            host.dropAll(CIMError(.transportFailure, "the private connection with the broker ended"))
+            post.yield(.cutOff(broker))
+        }
+        switch outcome {
+        case .opened: service.logger.debug("a private connection leads to the broker \(broker)")
+        case .late: service.logger.debug("the broker \(broker) does not answer; the bus is used until it does")
+        case .refused(let error), .busy(let error):
+            service.logger.debug("no private connection with the broker \(broker), so the bus is used: \(error)")
         }
     }
 

@@ -7,7 +7,7 @@ public enum Interfaces {
         methods: [
             method("ListOperations", "", "operations:a(oa{sv})"),
             method("ListFinishedOperations", "", "operations:a(oa{sv})"),
-            method("OpenPrivateConnection", "", "address:s cookie:ay"),
+            method("OpenPrivateConnection", "version:u options:a{sv}", "socket:h version:u options:a{sv}"),
         ],
         properties: [
             property("Version", "s", .constant),
@@ -17,6 +17,7 @@ public enum Interfaces {
             property("Registrations", "u", .none),
             property("Counters", "a{st}", .none),
             property("Connections", "as", .withValue),
+            property("PrivateConnections", "u", .none),
         ])
 
     public static let registrar = InterfaceDescription(
@@ -123,6 +124,7 @@ public enum Interfaces {
             property("Counters", "a{st}", .none),
             property("LastFailure", "s", .none),
             property("Warnings", "as", .withValue),
+            property("Attachment", "s", .withValue),
         ])
 
     public static let operation = InterfaceDescription(
@@ -145,6 +147,7 @@ public enum Interfaces {
             property("Parent", "o", .constant),
             property("Status", "u", .none),
             property("ExtendedStatus", "a{sv}", .none),
+            property("Attachment", "s", .constant),
         ])
 
     public static let enumerator = InterfaceDescription(

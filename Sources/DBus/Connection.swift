@@ -51,20 +51,20 @@ public actor Connection {
 
     /// Queues a message and writes what the socket takes; never blocks, waits for no reply.
     /// Throws `.disconnected`, `.queueFull` (nothing was sent), `.notSupported`.
-    public func send(_ message: Message) throws(DBusError) { try link.send(message) }
+    public func send(_ message: Message) throws(DBusError) { try link.carrier(of: message).send(message, isBounded: true) }
 
     /// Sends a call and tells `completion` of its reply: once, on the loop, never before this returns. An error reply is a failure.
     /// - Parameter timeout: nil: for as long as the connection lives.
     public func call(
         _ message: Message, timeout: Duration? = .seconds(25), completion: @escaping @Sendable (Result<Message, DBusError>) -> Void
     ) {
-        link.call(message, timeout: timeout, completion: completion)
+        link.carrier(of: message).call(message, timeout: timeout, completion: completion)
     }
 
     /// The same as ``send(_:)``, from what runs on ``loop``: nothing asks the runtime whether it does.
     public nonisolated func sendOnLoop(_ message: Message) throws(DBusError) {
         loop.checkIsolated()
-        try link.send(message)
+        try link.carrier(of: message).send(message, isBounded: true)
     }
 
     /// The same as ``call(_:timeout:completion:)``, from what runs on ``loop``.
@@ -72,7 +72,7 @@ public actor Connection {
         _ message: Message, timeout: Duration? = .seconds(25), completion: @escaping @Sendable (Result<Message, DBusError>) -> Void
     ) {
         loop.checkIsolated()
-        link.call(message, timeout: timeout, completion: completion)
+        link.carrier(of: message).call(message, timeout: timeout, completion: completion)
     }
 
     /// Sends a call and waits for its reply. An error reply is thrown. Cancelling the task ends the wait with `.cancelled`; the call
@@ -98,6 +98,9 @@ public actor Connection {
     public nonisolated func methodCall(_ message: Message) -> MethodCall { MethodCall(message, on: link) }
 
     // MARK: End
+
+    /// Whether the connection has ended.
+    public var isOver: Bool { link.closure != nil }
 
     /// Ends the connection. What waits for a reply fails with `.disconnected`; what is queued and not yet written is lost.
     public func close() { link.close(DBusError(code: .disconnected, "the connection was closed here")) }
@@ -160,7 +163,7 @@ public actor Connection {
 extension Link {
     /// What one asynchronous call leaves for its cancellation. Touched on the loop only.
     private final class Wait: @unchecked Sendable {
-        var serial: UInt32?
+        var sent: (carrier: any Carrier, serial: UInt32)?
         var isCancelled = false
     }
 
@@ -171,13 +174,14 @@ extension Link {
             await withUnsafeContinuation { continuation in
                 loop.onLoop { [self] in
                     if wait.isCancelled { return continuation.resume(returning: .failure(cancelled)) }
-                    wait.serial = call(message, timeout: timeout) { continuation.resume(returning: $0) }
+                    let carrier = carrier(of: message)
+                    wait.sent = carrier.call(message, timeout: timeout) { continuation.resume(returning: $0) }.map { (carrier, $0) }
                 }
             }
         } onCancel: {
-            loop.execute { [self] in
+            loop.execute {
                 wait.isCancelled = true
-                if let serial = wait.serial { drop(serial, cancelled) }
+                if let (carrier, serial) = wait.sent { carrier.drop(serial, cancelled) }
             }
         }
         return try result.get()

@@ -8,26 +8,16 @@ import Logging
 /// ``MessageHeader`` wrote once more, and copy it. It writes those with file descriptors.
 ///
 /// `@unchecked Sendable`: everything mutable is touched on the loop only, but for ``init``, which nobody else can see.
-final class Link: PollSource, @unchecked Sendable {
-    typealias Completion = @Sendable (Result<Message, DBusError>) -> Void
-
-    private struct Waiter {
-        let completion: Completion
-        let timer: EventLoop.TimerToken?
-        /// Who alone may answer; nil when the call went to a well-known name.
-        let expectedSender: String?
-
-        func end(_ error: DBusError, on loop: EventLoop) {
-            if let timer { loop.cancel(timer) }
-            completion(.failure(error))
-        }
-    }
-
+final class Link: PollSource, Carrier, @unchecked Sendable {
     let loop: EventLoop
     let options: ConnectionOptions
     private(set) var pointer: OpaquePointer?
     private var watches: [OpaquePointer] = []
-    private var waiters: [UInt32: Waiter] = [:]
+    var waiters: [UInt32: Waiter] = [:]
+    /// The private connections of this process's place on the bus; they end with it.
+    private var privates: [ObjectIdentifier: PrivateConnection] = [:]
+    /// By which of them messages go, by the names of those that they are for.
+    private var detours: [String: PrivateConnection] = [:]
     private var outbox = Outbox()
     private var lastSerial: UInt32 = 0
     /// libdbus's socket, once it may be written to. Only while libdbus is connected is the number the socket's.
@@ -132,9 +122,8 @@ final class Link: PollSource, @unchecked Sendable {
         watches = []
         inbound = nil
         tree.removeAll()
-        let orphans = waiters.sorted { $0.key < $1.key }
-        waiters = [:]
-        for (_, waiter) in orphans { waiter.end(error, on: loop) }
+        for connection in privates.values { connection.close(error) }
+        endWaiting(error)
         signals.end(error)
         let observers = closureObservers
         closureObservers = []
@@ -154,6 +143,7 @@ final class Link: PollSource, @unchecked Sendable {
     /// - Parameter isBounded: false for what must get out even past the queue's limit.
     @discardableResult
     func send(_ message: Message, isBounded: Bool = true) throws(DBusError) -> UInt32 {
+        let message = message.arrival == nil ? message : try message.forwarded(to: message.destination.map { BusName(verified: $0) })
         guard let pointer, !outbox.isClosed, dbus_connection_get_is_connected(pointer) != 0 else { throw endedError }
         if isBounded {
             let queued = queuedBytes
@@ -161,7 +151,7 @@ final class Link: PollSource, @unchecked Sendable {
                 throw DBusError(code: .queueFull, "\(queued) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
             }
         }
-        if message.containsUnixFDs, dbus_connection_can_send_type(pointer, Int32(TypeCode.unixFD)) == 0 {
+        if message.containsUnixFDs, !canCarryDescriptors {
             throw DBusError(code: .notSupported, "this connection cannot carry file descriptors")
         }
         lastSerial = lastSerial == .max ? 1 : lastSerial + 1
@@ -181,40 +171,6 @@ final class Link: PollSource, @unchecked Sendable {
         guard let copy, let copy else { throw DBusError(code: .outOfMemory, "copying a message") }
         dbus_message_set_serial(copy, serial)
         return copy
-    }
-
-    /// Sends a call. `completion` runs once, on the loop, never before this returns.
-    /// - Returns: the serial, nil when nothing was sent.
-    @discardableResult
-    func call(_ message: Message, timeout: Duration?, completion: @escaping Completion) -> UInt32? {
-        let serial: UInt32
-        do throws(DBusError) {
-            serial = try send(message)
-        } catch {
-            loop.execute { completion(.failure(error)) }
-            return nil
-        }
-        if message.isNoReplyExpected {
-            loop.execute { completion(.failure(DBusError(code: .notSupported, "a call that expects no reply was waited for"))) }
-            return serial
-        }
-        let timer = timeout.map { timeout in
-            loop.schedule(after: timeout) { [weak self] in
-                self?.drop(serial, DBusError(code: .timedOut, "no reply to \(message.member ?? "?") within \(timeout)"))
-            }
-        }
-        let destination = message.destination
-        let isCertain = destination?.utf8.first == UInt8(ascii: ":") || destination == BusName.bus.text
-        let waiter = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
-        // Serials begin again after 2^32 calls; whoever still waits under this one is told, not forgotten.
-        let forgotten = waiters.updateValue(waiter, forKey: serial)
-        forgotten?.end(DBusError(code: .timedOut, "no reply came before the connection's serials began again"), on: loop)
-        return serial
-    }
-
-    /// Ends the wait for one reply; nothing happens when it has come.
-    func drop(_ serial: UInt32, _ error: DBusError) {
-        waiters.removeValue(forKey: serial)?.end(error, on: loop)
     }
 
     /// The bytes that wait to be sent.
@@ -324,20 +280,49 @@ final class Link: PollSource, @unchecked Sendable {
     private func dispatch(_ message: Message) {
         switch message.kind {
         case .methodReturn, .error:
-            let serial = message.replySerial
-            guard let waiter = waiters[serial] else { return }
-            if let expected = waiter.expectedSender, let sender = message.sender, sender != expected, sender != BusName.bus.text {
+            answer(message) { waiter in
+                guard let expected = waiter.expectedSender, let sender = message.sender, sender != expected, sender != BusName.bus.text
+                else { return true }
                 options.logger.warning("a reply from \(sender) to a call that went to \(expected) was dropped")
-                return
+                return false
             }
-            waiters[serial] = nil
-            if let timer = waiter.timer { loop.cancel(timer) }
-            waiter.completion(message.kind == .error ? .failure(DBusError(reply: message)) : .success(message))
-        case .methodCall:
-            if let inbound, inbound(message) { return }
-            tree.answer(MethodCall(message, on: self), on: self)
-        case .signal:
-            signals.deliver(message)
+        case .methodCall: handOut(message)
+        case .signal: signals.deliver(message)
         }
+    }
+
+    /// Hands out a call, whichever way it came.
+    func handOut(_ message: Message) {
+        if let inbound, inbound(message) { return }
+        tree.answer(MethodCall(message, on: self), on: self)
+    }
+
+    // MARK: Private connections
+
+    /// - Parameter names: messages to these go by it from now on.
+    func adopt(_ connection: PrivateConnection, for names: [String]) {
+        guard connection.closure == nil else { return }
+        privates[ObjectIdentifier(connection)] = connection
+        for name in names { detours[name] = connection }
+    }
+
+    func forget(_ connection: PrivateConnection) {
+        privates[ObjectIdentifier(connection)] = nil
+        for (name, detour) in detours where detour === connection { detours[name] = nil }
+    }
+
+    /// By what a message goes that is sent now.
+    func carrier(of message: Message) -> any Carrier {
+        if detours.isEmpty { return self }
+        return message.destination.flatMap { detours[$0] } ?? self
+    }
+
+    var privateConnections: [PrivateConnection] { Array(privates.values) }
+
+    func detour(to name: String) -> PrivateConnection? { detours[name] }
+
+    /// Whether libdbus and the bus carry file descriptors.
+    var canCarryDescriptors: Bool {
+        pointer.map { dbus_connection_can_send_type($0, Int32(TypeCode.unixFD)) != 0 } ?? false
     }
 }

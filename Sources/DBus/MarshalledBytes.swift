@@ -26,6 +26,14 @@ final class MarshalledBytes: @unchecked Sendable {
         isMissing = false
     }
 
+    /// Takes over memory of malloc's.
+    init(owning memory: UnsafeMutableRawPointer, count: Int) {
+        base = memory
+        self.count = count
+        isFromLibrary = false
+        isMissing = false
+    }
+
     init(copying bytes: UnsafeRawBufferPointer) {
         isFromLibrary = false
         guard let source = bytes.baseAddress, let memory = malloc(bytes.count) else {

@@ -112,6 +112,23 @@ extension Message {
         return try header.build(Signature(verified: signature), valid: body.bytes(in: 0..<body.count))
     }
 
+    /// The same, with its numbers in this machine's byte order.
+    func inHostByteOrder() throws(DBusError) -> Message {
+        let body = reader
+        if body.isMissing { throw DBusError(code: .outOfMemory, "copying a message") }
+        if body.hasHostByteOrder || containsUnixFDs { return self }
+        var header = MessageHeader(kind: type, flags: flags)
+        header.path = path
+        header.interface = interface
+        header.member = member
+        header.errorName = errorName
+        header.destination = destination
+        header.replySerial = replySerial
+        let values: [DBusValue]
+        do throws(DBusDecodingError) { values = try self.values() } catch { throw DBusError(code: .malformed, error.description) }
+        return try header.build(values)
+    }
+
     private static func copy(
         _ pointer: OpaquePointer, to destination: BusName?, _ path: ObjectPath?, _ interface: InterfaceName?, _ member: MemberName?,
         _ replySerial: UInt32?, _ flags: Flags?

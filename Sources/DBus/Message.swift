@@ -35,6 +35,10 @@ public final class Message: @unchecked Sendable {
     private let made: Made?
     /// Header and body as on the wire.
     private let bytes: MarshalledBytes
+    /// Where the body starts in them, and in whose byte order it is; nil where there are no bytes.
+    private let bodyPlace: (start: Int, bigEndian: Bool)?
+    /// The private connection by which it came; nil: it came by the bus, or was written here.
+    public let arrival: PrivateConnection?
     /// What a message that was written here was sent as; 0 before that.
     private let sentAs = Atomic<UInt32>(0)
 
@@ -69,6 +73,8 @@ public final class Message: @unchecked Sendable {
         var count: Int32 = 0
         let isThere = dbus_message_marshal(pointer, &memory, &count) != 0
         bytes = isThere ? MarshalledBytes(adopting: memory, count: Int(count)) : MarshalledBytes(isMissing: true)
+        bodyPlace = Self.bodyPlace(in: bytes)
+        arrival = nil
     }
 
     /// - Parameter bytes: header and body, valid, with any serial.
@@ -83,6 +89,31 @@ public final class Message: @unchecked Sendable {
         member = header.member
         sender = nil
         self.bytes = bytes
+        bodyPlace = Self.bodyPlace(in: bytes)
+        arrival = nil
+    }
+
+    /// A call, a reply or an error that came as a frame.
+    /// - Parameter fields: checked, with the names of a member that came as a number.
+    init(_ frame: Frame, _ fields: FrameFields, from connection: PrivateConnection) {
+        pointer = nil
+        made = Made(destination: nil, errorName: fields.errorName, signature: Signature(verified: fields.signature ?? ""))
+        type =
+            switch frame.header.kind {
+            case .call: DBUS_MESSAGE_TYPE_METHOD_CALL
+            case .error: DBUS_MESSAGE_TYPE_ERROR
+            default: DBUS_MESSAGE_TYPE_METHOD_RETURN
+            }
+        flags = frame.header.kind != .call || frame.header.flags & FrameHeader.noReplyWanted != 0 ? .noReplyExpected : []
+        replySerial = frame.header.answers
+        path = fields.path
+        interface = fields.interface
+        member = fields.member
+        sender = connection.peer.text
+        bytes = frame.bytes
+        bodyPlace = (frame.header.bodyStart, BodyReader.hostIsBigEndian)
+        arrival = connection
+        sentAs.store(frame.header.serial, ordering: .relaxed)
     }
 
     deinit {
@@ -149,7 +180,7 @@ public final class Message: @unchecked Sendable {
     }
 
     /// Where the body starts in the marshalled bytes: the header is 12 bytes and an array of fields, padded to 8.
-    private static func bodyStart(_ bytes: MarshalledBytes) -> (start: Int, bigEndian: Bool)? {
+    private static func bodyPlace(in bytes: MarshalledBytes) -> (start: Int, bigEndian: Bool)? {
         guard let base = bytes.base, bytes.count >= 16 else { return nil }
         let bigEndian = base.load(as: UInt8.self) == UInt8(ascii: "B")
         let raw = base.loadUnaligned(fromByteOffset: 12, as: UInt32.self)
@@ -159,7 +190,7 @@ public final class Message: @unchecked Sendable {
 
     /// The size of the body in bytes.
     public var bodySize: Int {
-        Self.bodyStart(bytes).map { bytes.count - $0.start } ?? 0
+        bodyPlace.map { bytes.count - $0.start } ?? 0
     }
 
     /// The size of header and body in bytes.
@@ -167,10 +198,15 @@ public final class Message: @unchecked Sendable {
 
     /// A cursor at the start of the body.
     public var reader: BodyReader {
-        guard let (start, bigEndian) = Self.bodyStart(bytes) else {
+        guard let (start, bigEndian) = bodyPlace else {
             return BodyReader(bytes: bytes.isMissing ? bytes : MarshalledBytes(), from: 0, count: 0, bigEndian: false)
         }
         return BodyReader(bytes: bytes, from: start, count: bytes.count - start, bigEndian: bigEndian)
+    }
+
+    /// The bytes of the body, as part of the memory that has them.
+    func withBody(_ body: (MarshalledBytes, Range<Int>) -> Void) {
+        body(bytes, (bodyPlace?.start ?? bytes.count)..<bytes.count)
     }
 
     /// The body as trees. The only way to its file descriptors, of which each use makes new duplicates.

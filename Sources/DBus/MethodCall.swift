@@ -7,14 +7,15 @@ import Synchronization
 /// sent to a caller who wants none. A call nobody answers is answered with `org.freedesktop.DBus.Error.NoReply` when its last reference goes.
 public final class MethodCall: Sendable {
     public let message: Message
-    private let link: Link
+    /// The way it came, which is the way of its answer.
+    private let carrier: any Carrier
     private let isAnswered: Atomic<Bool>
     /// The arguments, where they are not the message's body as it came.
     private let arguments: BodyReader?
 
     init(_ message: Message, on link: Link) {
         self.message = message
-        self.link = link
+        carrier = message.arrival ?? link
         isAnswered = Atomic(message.isNoReplyExpected)
         arguments = nil
     }
@@ -22,7 +23,7 @@ public final class MethodCall: Sendable {
     /// A call whose answer is owed no longer by `other`.
     private init(_ other: MethodCall, reading arguments: BodyReader) {
         message = other.message
-        link = other.link
+        carrier = other.carrier
         isAnswered = Atomic(other.isAnswered.exchange(true, ordering: .relaxed))
         self.arguments = arguments
     }
@@ -33,13 +34,13 @@ public final class MethodCall: Sendable {
     deinit {
         if isAnswered.load(ordering: .relaxed) { return }
         let error = DBusError(.noReply, "\(message.member ?? "the method") ended without an answer")
-        if let reply = try? Message.error(replyTo: message, error) { Self.send(reply, to: message, on: link) }
+        if let reply = try? Message.error(replyTo: message, error) { Self.send(reply, to: message, by: carrier) }
     }
 
     public var path: ObjectPath { ObjectPath(verified: message.path ?? "/") }
     public var interface: String? { message.interface }
     public var member: String { message.member ?? "" }
-    /// The unique name of the caller; nil on a private connection.
+    /// The unique name of the caller.
     public var sender: String? { message.sender }
     /// A cursor at the first argument. What it reads has the signature that the method is described with.
     public var reader: BodyReader { arguments ?? message.reader }
@@ -80,28 +81,26 @@ public final class MethodCall: Sendable {
     private func answer(_ make: () throws(DBusError) -> Message) -> Bool {
         if isAnswered.exchange(true, ordering: .relaxed) { return false }
         do throws(DBusError) {
-            Self.send(try make(), to: message, on: link)
+            Self.send(try make(), to: message, by: carrier)
         } catch {
-            link.options.logger.error("the reply to \(message) cannot be made: \(error.message)")
+            carrier.options.logger.error("the reply to \(message) cannot be made: \(error.message)")
             // Want of memory is told as what it is; the error is smaller than the reply.
             let name = error.code == .outOfMemory ? ErrorName.noMemory : .failed
             if let reply = try? Message.error(replyTo: message, DBusError(name, "the reply cannot be made: \(error.message)")) {
-                Self.send(reply, to: message, on: link)
+                Self.send(reply, to: message, by: carrier)
             }
         }
         return true
     }
 
-    private static func send(_ reply: Message, to call: Message, on link: Link) {
-        link.loop.onLoop {
+    private static func send(_ reply: Message, to call: Message, by carrier: any Carrier) {
+        carrier.loop.onLoop {
             do throws(DBusError) {
-                try link.send(reply)
+                try carrier.send(reply, isBounded: true)
             } catch {
-                // Neither a full queue nor want of memory must leave the caller waiting: a short error still gets out.
-                guard error.code == .queueFull || error.code == .outOfMemory, let short = try? Message.error(replyTo: call, error) else {
-                    return
-                }
-                _ = try? link.send(short, isBounded: false)
+                // What is in the reply's way must not leave the caller waiting: a short error still gets out.
+                guard error.code != .disconnected, let short = try? Message.error(replyTo: call, error) else { return }
+                _ = try? carrier.send(short, isBounded: false)
             }
         }
     }

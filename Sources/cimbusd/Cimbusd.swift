@@ -51,6 +51,11 @@ struct Cimbusd: AsyncParsableCommand {
         help: ArgumentHelp("Let this uid, too, register the provider of this name; may be given several times.", valueName: "name=uid"))
     var allowed: [String] = []
 
+    @Flag(
+        name: .customLong("no-private-connections"),
+        help: "Offer no private connections: everything goes by the message bus, where it can be watched.")
+    var offersNoPrivateConnections = false
+
     @Option(
         help: ArgumentHelp(
             "Write every event of the broker's core to this file, to be replayed in a test. It grows without bound.", valueName: "file"))
@@ -99,6 +104,7 @@ struct Cimbusd: AsyncParsableCommand {
         let directory = state ?? SystemdEnvironment.stateDirectory
         configuration.repository = directory.map { $0 + "/repository.sqlite" }
         configuration.trace = record
+        configuration.offersPrivateConnections = !offersNoPrivateConnections
         configuration.logger = logger
         do {
             if let directory { try StateDirectory.make(directory) }

@@ -1,0 +1,51 @@
+import DBus
+
+/// What private connections add to the contract (Protocol.md, "Private connections").
+public enum PrivateContract {
+    /// The version of the frames.
+    public static let version: UInt32 = 1
+
+    /// The members that frames name by a number: 256 times the number of the interface, and the place in its list, from 1. A number is never
+    /// given to another member: what is new comes at the end of its list.
+    public static let lists: [(number: UInt8, interface: InterfaceName, members: [String])] = [
+        (1, Contract.broker, ["ListOperations", "ListFinishedOperations", "OpenPrivateConnection"]),
+        (2, Contract.registrar, ["Register", "UnRegister"]),
+        (3, Contract.mofCompiler, ["CompileBuffer"]),
+        (
+            4, Contract.services,
+            [
+                "GetObject", "GetObjectSemisync", "GetObjectAsync", "PutInstance", "PutInstanceSemisync", "PutInstanceAsync",
+                "DeleteInstance", "DeleteInstanceSemisync", "DeleteInstanceAsync", "CreateInstanceEnum", "CreateInstanceEnumSemisync",
+                "CreateInstanceEnumAsync", "ExecQuery", "ExecQuerySemisync", "ExecQueryAsync", "ExecMethod", "ExecMethodSemisync",
+                "ExecMethodAsync", "PutClass", "PutClassSemisync", "PutClassAsync", "DeleteClass", "DeleteClassSemisync",
+                "DeleteClassAsync", "CreateClassEnum", "CreateClassEnumSemisync", "CreateClassEnumAsync",
+                "ExecNotificationQuerySemisync", "ExecNotificationQueryAsync", "OpenNamespace", "CancelAsyncCall", "Acknowledge",
+            ]
+        ),
+        (5, Contract.objectSink, ["Indicate", "SetStatus"]),
+        (6, Contract.sinkReference, ["AddRef", "Release", "Transfer"]),
+        (
+            7, Contract.provider,
+            [
+                "GetObjectAsync", "PutInstanceAsync", "DeleteInstanceAsync", "CreateInstanceEnumAsync", "ExecQueryAsync", "ExecMethodAsync",
+                "CancelAsyncCall",
+            ]
+        ),
+        (8, Contract.registration, ["Suspend", "Resume", "Ping"]),
+        (9, Contract.operation, ["Cancel"]),
+        (10, Contract.enumerator, ["Next", "Skip", "Close"]),
+        (11, Contract.callResult, ["GetCallStatus", "GetResultObject", "GetResultString", "Close"]),
+        (128, .properties, ["Get", "GetAll", "Set"]),
+        (129, .introspectable, ["Introspect"]),
+        (130, .peer, ["Ping", "GetMachineId"]),
+        (131, .objectManager, ["GetManagedObjects"]),
+    ]
+
+    public static let members = MemberNumbers(
+        Dictionary(
+            uniqueKeysWithValues: lists.flatMap { list in
+                list.members.enumerated().map { place, member in
+                    (UInt16(list.number) << 8 | UInt16(place + 1), MemberNumbers.Name(list.interface, MemberName(verified: member)))
+                }
+            }))
+}

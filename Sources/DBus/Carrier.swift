@@ -1,0 +1,80 @@
+/// What carries messages to somebody and back: the connection to the bus, or a private one. Touched on its loop only.
+protocol Carrier: AnyObject, Sendable {
+    var loop: EventLoop { get }
+    var options: ConnectionOptions { get }
+    /// Who waits for a reply, by the serial of the call.
+    var waiters: [UInt32: Waiter] { get set }
+
+    /// Queues the message. Never blocks.
+    /// - Parameter isBounded: false for what must get out even past the queue's limit.
+    /// - Returns: its serial.
+    @discardableResult
+    func send(_ message: Message, isBounded: Bool) throws(DBusError) -> UInt32
+}
+
+/// Who waits for the reply to one call.
+struct Waiter {
+    typealias Completion = @Sendable (Result<Message, DBusError>) -> Void
+
+    let completion: Completion
+    let timer: EventLoop.TimerToken?
+    /// Who alone may answer; nil when the call went to a well-known name.
+    let expectedSender: String?
+
+    func end(_ error: DBusError, on loop: EventLoop) {
+        if let timer { loop.cancel(timer) }
+        completion(.failure(error))
+    }
+}
+
+extension Carrier {
+    /// Sends a call. `completion` runs once, on the loop, never before this returns.
+    /// - Returns: the serial, nil when nothing was sent.
+    @discardableResult
+    func call(_ message: Message, timeout: Duration?, completion: @escaping Waiter.Completion) -> UInt32? {
+        let serial: UInt32
+        do throws(DBusError) {
+            serial = try send(message, isBounded: true)
+        } catch {
+            loop.execute { completion(.failure(error)) }
+            return nil
+        }
+        if message.isNoReplyExpected {
+            loop.execute { completion(.failure(DBusError(code: .notSupported, "a call that expects no reply was waited for"))) }
+            return serial
+        }
+        let timer = timeout.map { timeout in
+            loop.schedule(after: timeout) { [weak self] in
+                self?.drop(serial, DBusError(code: .timedOut, "no reply to \(message.member ?? "?") within \(timeout)"))
+            }
+        }
+        let destination = message.destination
+        let isCertain = destination?.utf8.first == UInt8(ascii: ":") || destination == BusName.bus.text
+        let waiter = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
+        // Serials begin again after 2^32 calls; whoever still waits under this one is told, not forgotten.
+        let forgotten = waiters.updateValue(waiter, forKey: serial)
+        forgotten?.end(DBusError(code: .timedOut, "no reply came before the connection's serials began again"), on: loop)
+        return serial
+    }
+
+    /// Ends the wait for one reply; nothing happens when it has come.
+    func drop(_ serial: UInt32, _ error: DBusError) {
+        waiters.removeValue(forKey: serial)?.end(error, on: loop)
+    }
+
+    /// Gives a reply to whoever waits for it.
+    func answer(_ message: Message, expecting isExpected: (Waiter) -> Bool = { _ in true }) {
+        let serial = message.replySerial
+        guard let waiter = waiters[serial], isExpected(waiter) else { return }
+        waiters[serial] = nil
+        if let timer = waiter.timer { loop.cancel(timer) }
+        waiter.completion(message.kind == .error ? .failure(DBusError(reply: message)) : .success(message))
+    }
+
+    /// Nothing comes any more: whoever waits is told why, in the order of the calls.
+    func endWaiting(_ error: DBusError) {
+        let orphans = waiters.sorted { $0.key < $1.key }
+        waiters = [:]
+        for (_, waiter) in orphans { waiter.end(error, on: loop) }
+    }
+}

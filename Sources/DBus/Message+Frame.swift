@@ -1,0 +1,88 @@
+/// Messages as frames, and frames as messages.
+extension Message {
+    /// The message that a frame carries, checked as strictly as libdbus checks what the bus brings.
+    convenience init(_ frame: Frame, _ members: MemberNumbers, from connection: PrivateConnection) throws(FrameFault) {
+        let header = frame.header
+        let all = UnsafeRawBufferPointer(start: frame.bytes.base, count: frame.bytes.count)
+        var fields = try FrameFields(reading: UnsafeRawBufferPointer(rebasing: all[FrameHeader.size..<header.bodyStart]))
+        try Self.check(header, &fields, members)
+        let body = UnsafeRawBufferPointer(rebasing: all[header.bodyStart...])
+        var types = fields.signature ?? ""
+        let fault = types.withUTF8 { types -> BodyValidator.Fault? in
+            do throws(BodyValidator.Fault) {
+                try BodyValidator.check(body, against: UnsafeRawBufferPointer(types))
+                return nil
+            } catch {
+                return error
+            }
+        }
+        if let fault { throw FrameFault("the body of a \(header.kind) is not (\(types)): \(fault.reason) at byte \(fault.position)") }
+        self.init(frame, fields, from: connection)
+    }
+
+    /// Whether the fields are those of the frame's kind; a member that came as a number gets its name.
+    private static func check(_ header: FrameHeader, _ fields: inout FrameFields, _ members: MemberNumbers) throws(FrameFault) {
+        switch header.kind {
+        case .call:
+            guard fields.path != nil else { throw FrameFault("a call has no path") }
+            guard fields.errorName == nil else { throw FrameFault("a call has the name of an error") }
+            if header.member == 0 {
+                guard fields.member != nil else { throw FrameFault("a call has no member") }
+            } else {
+                guard fields.member == nil, fields.interface == nil else {
+                    throw FrameFault("a call names its member and has the number \(header.member) for it")
+                }
+                guard let name = members.name(of: header.member) else { throw FrameFault("no member has the number \(header.member)") }
+                fields.interface = name.interface
+                fields.member = name.member
+            }
+        case .reply, .error:
+            guard fields.path == nil, fields.interface == nil, fields.member == nil else {
+                throw FrameFault("a \(header.kind) has a path or a member")
+            }
+            guard (fields.errorName != nil) == (header.kind == .error) else {
+                throw FrameFault(header.kind == .error ? "an error has no name" : "a reply has the name of an error")
+            }
+        case .ping, .pong: throw FrameFault("a \(header.kind) carries no message")
+        }
+    }
+
+    /// The start and the fields of the frame that carries it; the body follows them.
+    /// - Throws: `.tooLarge`, `.notSupported`: a private connection does not carry such a message.
+    func frameStart(serial: UInt32, _ members: MemberNumbers) throws(DBusError) -> [UInt8] {
+        guard !containsUnixFDs else { throw DBusError(code: .notSupported, "a private connection carries no file descriptors") }
+        var fields = FrameFields()
+        var header: FrameHeader
+        switch kind {
+        case .methodCall:
+            header = FrameHeader(.call, serial: serial)
+            if isNoReplyExpected { header.flags = FrameHeader.noReplyWanted }
+            header.member = members.number(of: member, in: interface)
+            fields.path = path
+            if header.member == 0 {
+                fields.interface = interface
+                fields.member = member
+            }
+        case .methodReturn, .error:
+            header = FrameHeader(kind == .error ? .error : .reply, serial: serial)
+            header.answers = replySerial
+            fields.errorName = kind == .error ? errorName ?? ErrorName.failed.text : nil
+        case .signal: throw DBusError(code: .notSupported, "a private connection carries no signals")
+        }
+        let types = signature
+        if !types.isEmpty { fields.signature = types }
+        var texts: [UInt8] = []
+        try fields.write(to: &texts)
+        header.fieldsLength = texts.count
+        header.bodyLength = bodySize
+        guard header.length <= FrameHeader.largestFrame else {
+            throw DBusError(
+                code: .tooLarge, "a message of \(header.length) bytes; \(FrameHeader.largestFrame) are the most on a private connection")
+        }
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(header.bodyStart)
+        header.write(to: &bytes)
+        bytes += texts
+        return bytes
+    }
+}

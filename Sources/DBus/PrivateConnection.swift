@@ -1,0 +1,374 @@
+import CDBus
+import Glibc
+
+/// A socket to one peer of the bus, which carries calls and replies as frames (Docs/Protocol.md, "Private connections"), beside the
+/// connection to the bus and without libdbus.
+///
+/// Who is at the other end was settled on the bus, by which the socket was handed over: every message from it has that peer's unique name for
+/// its sender. Signals stay on the bus. Whatever goes wrong ends the connection, and nothing else.
+///
+/// `@unchecked Sendable`: everything mutable is touched on ``loop`` only, which every function requires unless it says otherwise.
+public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
+    public let loop: EventLoop
+    /// Who is at the other end.
+    public let peer: UniqueName
+    let options: ConnectionOptions
+    private let members: MemberNumbers
+    private let patience: Duration
+    /// By which it belongs to this process's place on the bus, and which hands out the calls.
+    private weak var link: Link?
+
+    private var socket: FileDescriptorBox?
+    private var assembler = FrameAssembler()
+    private var outbox = FrameOutbox()
+    private var lastSerial: UInt32 = 0
+    var waiters: [UInt32: Waiter] = [:]
+    private var pings: [UInt32: @Sendable (Result<Void, DBusError>) -> Void] = [:]
+    /// Who waits until everything is written.
+    private var flushes: [UInt64: @Sendable () -> Void] = [:]
+    private var lastFlush: UInt64 = 0
+    private(set) var closure: DBusError?
+    private var closureObservers: [@Sendable (DBusError) -> Void] = []
+    private var firstWordObserver: (@Sendable () -> Void)?
+    private var isHandingOut = false
+    /// Whether the socket took no more when it was written to last, and poll has not said since that it does.
+    private var isFull = false
+    /// Looks whether the other end is stuck, while there is anything to look at.
+    private var watchdog: EventLoop.TimerToken?
+    private var looked = Look()
+
+    /// How far both directions were when the watchdog looked, and how often it has seen nothing move since.
+    private struct Look {
+        var written: UInt64 = 0
+        var read: UInt64 = 0
+        var writesStuck = 0
+        var readsStuck = 0
+    }
+
+    /// The bytes that were read so far.
+    private var bytesRead: UInt64 = 0
+    /// Counts the times that frames were read, as ``Connection/reading`` does; never one of its numbers.
+    public private(set) var reading: UInt64 = 1 << 63
+
+    /// The bytes that one read takes at most.
+    private static let readSize = 64 << 10
+    /// While more than this waits to be written nothing is read: whoever does not read is not listened to.
+    private static let writeMark = 16 << 20
+    /// A socket does not hold more than this.
+    private static let mostInSocket = 16 << 20
+    /// How often the watchdog looks within ``patience``.
+    private static let looks = 4
+
+    /// - Parameter patience: how long the other end may take nothing of what is written, or leave a frame incomplete.
+    init(
+        _ socket: FileDescriptorBox, to peer: UniqueName, _ members: MemberNumbers, patience: Duration, on link: Link
+    ) {
+        self.socket = socket
+        self.peer = peer
+        self.members = members
+        self.patience = patience
+        self.link = link
+        loop = link.loop
+        options = link.options
+        loop.add(self)
+    }
+
+    /// Two ends of one socket. From any thread.
+    public static func makeSockets() throws(DBusError) -> (FileDescriptorBox, FileDescriptorBox) {
+        var ends: [Int32] = [-1, -1]
+        guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &ends) == 0 else {
+            throw DBusError(code: .outOfMemory, "no sockets for a private connection: errno \(errno)")
+        }
+        return (FileDescriptorBox(owning: ends[0]), FileDescriptorBox(owning: ends[1]))
+    }
+
+    // MARK: Sending
+
+    /// Queues a message; it is written before the loop waits again. Never blocks, waits for no reply.
+    /// Throws `.disconnected`, `.queueFull`, `.tooLarge`, `.notSupported`; nothing was sent then.
+    public func send(_ message: Message) throws(DBusError) { try send(message, isBounded: true) }
+
+    @discardableResult
+    func send(_ message: Message, isBounded: Bool) throws(DBusError) -> UInt32 {
+        if let closure { throw closure }
+        if isBounded, outbox.byteCount > options.maximumQueuedBytes {
+            throw DBusError(
+                code: .queueFull, "\(outbox.byteCount) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
+        }
+        let message = try message.inHostByteOrder()
+        let serial = nextSerial
+        let start = try message.frameStart(serial: serial, members)
+        lastSerial = serial
+        message.withBody { outbox.append(start, $0, body: $1) }
+        return serial
+    }
+
+    /// Sends a call and tells `completion` of its reply: once, never before this returns. An error reply is a failure.
+    /// - Parameter timeout: nil: for as long as the connection lives.
+    public func call(
+        _ message: Message, timeout: Duration?, _ completion: @escaping @Sendable (Result<Message, DBusError>) -> Void
+    ) {
+        call(message, timeout: timeout, completion: completion)
+    }
+
+    /// Asks whether the other end is there. `answered` is called once: when it says so, which is after it has read everything that was sent
+    /// before, or with the reason why it never will.
+    public func ping(_ answered: @escaping @Sendable (Result<Void, DBusError>) -> Void) {
+        if let closure { return loop.execute { answered(.failure(closure)) } }
+        pings[sendBare(.ping)] = answered
+    }
+
+    private var nextSerial: UInt32 { lastSerial == .max ? 1 : lastSerial + 1 }
+
+    /// A frame that is nothing but its start.
+    @discardableResult
+    private func sendBare(_ kind: FrameKind, answering serial: UInt32 = 0) -> UInt32 {
+        var header = FrameHeader(kind, serial: nextSerial)
+        header.answers = serial
+        lastSerial = header.serial
+        var bytes: [UInt8] = []
+        header.write(to: &bytes)
+        outbox.append(bytes)
+        return header.serial
+    }
+
+    /// The bytes that wait to be sent.
+    public var queuedBytes: Int { outbox.byteCount }
+
+    /// Writes what the socket takes. Does not end the connection because the other end hung up: what that said before is read first.
+    private func write() {
+        guard closure == nil, let socket else { return }
+        switch outbox.write(to: socket.rawValue) {
+        case .all: endFlushes()
+        case .some:
+            isFull = true
+            watch()
+        case .closed: endFlushes()
+        case .failed(let number): fault("writing to it failed: errno \(number)")
+        }
+    }
+
+    // MARK: PollSource
+
+    var descriptor: Int32 { socket?.rawValue ?? -1 }
+
+    var events: Int16 {
+        var events: Int32 = 0
+        if outbox.byteCount <= Self.writeMark { events |= POLLIN }
+        if isFull { events |= POLLOUT }
+        return Int16(truncatingIfNeeded: events)
+    }
+
+    func isReady(_ events: Int16) {
+        if Int32(events) & POLLOUT != 0 { isFull = false }
+        if Int32(events) & (POLLIN | POLLHUP | POLLERR) != 0 { _ = receive() }
+    }
+
+    func process() -> Bool {
+        if !isFull, !outbox.isEmpty { write() }
+        return false
+    }
+
+    func loopEnded() { close(DBusError(code: .disconnected, "the event loop of the connection was shut down")) }
+
+    // MARK: Receiving
+
+    /// Reads what lies in the socket now, and hands it out.
+    public func drain() {
+        if isHandingOut { return }
+        let start = bytesRead
+        while bytesRead &- start < Self.mostInSocket, receive() {}
+    }
+
+    /// Reads once, and hands out as many frames as have arrived whole.
+    /// - Returns: whether anything was read.
+    private func receive() -> Bool {
+        guard closure == nil, let socket else { return false }
+        var frames: [Frame] = []
+        var problem: FrameFault?
+        let arrival = withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 8) { buffer in
+            let arrival = Arrival(reading: socket.rawValue, into: buffer)
+            if case .bytes(let count) = arrival {
+                do throws(FrameFault) {
+                    try assembler.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), &frames)
+                } catch {
+                    problem = error
+                }
+            }
+            return arrival
+        }
+        if case .bytes(let count) = arrival { bytesRead &+= UInt64(count) }
+        if assembler.isWithinFrame { watch() }
+        if let heard = firstWordObserver, arrival.isFromOtherEnd {
+            firstWordObserver = nil
+            heard()
+        }
+        reading &+= 1
+        handOut(frames)
+        if let problem { fault(problem.description) }
+        switch arrival {
+        case .bytes: return closure == nil
+        case .nothing: return false
+        case .end where assembler.isWithinFrame: fault("it ended within a frame")
+        case .end: close(DBusError(code: .disconnected, "the other end hung up"))
+        case .descriptors: fault("a file descriptor came along; no frame has one")
+        case .failed(let number): close(DBusError(code: .disconnected, "reading from it failed: errno \(number)"))
+        }
+        return false
+    }
+
+    /// What one read brought.
+    private enum Arrival {
+        case bytes(Int)
+        case nothing
+        case end
+        /// With the bytes, which are not looked at; the kernel has let go of the descriptors.
+        case descriptors
+        case failed(Int32)
+
+        /// Whether it shows that the other end has, or had, its socket.
+        var isFromOtherEnd: Bool {
+            switch self {
+            case .bytes, .end, .descriptors: true
+            case .nothing, .failed: false
+            }
+        }
+
+        /// There is no room for descriptors, so that none can be received: the kernel says that there were some.
+        init(reading socket: Int32, into buffer: UnsafeMutableRawBufferPointer) {
+            var vector = iovec(iov_base: buffer.baseAddress, iov_len: buffer.count)
+            var flags: Int32 = 0
+            let count = withUnsafeMutablePointer(to: &vector) { vector in
+                var header = msghdr()
+                header.msg_iov = vector
+                header.msg_iovlen = 1
+                defer { flags = header.msg_flags }
+                while true {
+                    let count = recvmsg(socket, &header, Int32(MSG_DONTWAIT))
+                    if count >= 0 || errno != EINTR { return count }
+                }
+            }
+            self =
+                if count < 0 {
+                    errno == EAGAIN || errno == EWOULDBLOCK ? .nothing : errno == ECONNRESET ? .end : .failed(errno)
+                } else if flags & Int32(MSG_CTRUNC) != 0 {
+                    .descriptors
+                } else {
+                    count == 0 ? .end : .bytes(count)
+                }
+        }
+    }
+
+    private func handOut(_ frames: [Frame]) {
+        isHandingOut = true
+        defer { isHandingOut = false }
+        for frame in frames where closure == nil {
+            switch frame.header.kind {
+            case .ping: sendBare(.pong, answering: frame.header.serial)
+            // One that nobody waits for lost a race.
+            case .pong: pings.removeValue(forKey: frame.header.answers)?(.success(()))
+            case .call, .reply, .error:
+                do throws(FrameFault) {
+                    let message = try Message(frame, members, from: self)
+                    if message.kind == .methodCall { link?.handOut(message) } else { answer(message) }
+                } catch {
+                    fault(error.description)
+                }
+            }
+        }
+    }
+
+    // MARK: The watchdog
+
+    /// From now on it looks whether the other end moves, as long as there is something to look at.
+    private func watch() {
+        guard watchdog == nil, closure == nil else { return }
+        looked = Look(written: outbox.written, read: bytesRead)
+        scheduleLook()
+    }
+
+    private func scheduleLook() {
+        watchdog = loop.schedule(after: patience / Self.looks) { [weak self] in self?.look() }
+    }
+
+    /// Several looks, and not one deadline: a machine that was suspended, or a loop that was busy, must not count as a stuck peer.
+    private func look() {
+        watchdog = nil
+        let waitsToWrite = isFull && !outbox.isEmpty
+        let waitsToRead = assembler.isWithinFrame && outbox.byteCount <= Self.writeMark
+        looked.writesStuck = waitsToWrite && looked.written == outbox.written ? looked.writesStuck + 1 : 0
+        looked.readsStuck = waitsToRead && looked.read == bytesRead ? looked.readsStuck + 1 : 0
+        looked.written = outbox.written
+        looked.read = bytesRead
+        if looked.writesStuck >= Self.looks {
+            return fault("the other end has read nothing for \(patience), and \(outbox.byteCount) bytes wait")
+        }
+        if looked.readsStuck >= Self.looks { return fault("a frame has been incomplete for \(patience)") }
+        if waitsToWrite || waitsToRead { scheduleLook() }
+    }
+
+    // MARK: The end
+
+    private static let closedHere = DBusError(code: .disconnected, "the private connection was closed here")
+
+    /// The other end broke the rules of frames.
+    private func fault(_ reason: String) {
+        guard closure == nil else { return }
+        options.logger.warning("the private connection with \(peer) ends: \(reason)")
+        close(DBusError(code: .malformed, reason))
+    }
+
+    /// Ends it at once: what is queued and not yet written is lost. Observers hear of the end first, and then those who wait for replies.
+    public func close() { close(Self.closedHere) }
+
+    func close(_ error: DBusError) {
+        guard closure == nil else { return }
+        closure = error
+        loop.remove(self)
+        link?.forget(self)
+        if let socket {
+            // What fits goes out.
+            _ = outbox.write(to: socket.rawValue)
+            // Whoever else holds the socket, it has ended.
+            shutdown(socket.rawValue, Int32(SHUT_RDWR))
+        }
+        socket = nil
+        outbox = FrameOutbox()
+        assembler = FrameAssembler()
+        if let watchdog { loop.cancel(watchdog) }
+        let observers = closureObservers
+        closureObservers = []
+        firstWordObserver = nil
+        for observer in observers { observer(error) }
+        let asked = pings
+        pings = [:]
+        for (_, answered) in asked.sorted(by: { $0.key < $1.key }) { answered(.failure(error)) }
+        endWaiting(DBusError(.noReply, "the private connection with \(peer) ended: \(error.message)"))
+        endFlushes()
+    }
+
+    /// `then` runs when everything is written that was sent so far, when the connection has ended, or after `limit`.
+    public func flush(within limit: Duration, then: @escaping @Sendable () -> Void) {
+        if closure == nil, !isFull { write() }
+        if closure != nil || outbox.isEmpty { return then() }
+        lastFlush += 1
+        let number = lastFlush
+        flushes[number] = then
+        loop.schedule(after: limit) { [weak self] in self?.flushes.removeValue(forKey: number)?() }
+    }
+
+    private func endFlushes() {
+        if flushes.isEmpty { return }
+        let ended = flushes
+        flushes = [:]
+        for (_, then) in ended.sorted(by: { $0.key < $1.key }) { then() }
+    }
+
+    /// Calls back once when anything was read, were it only that the other end has gone: then it has fetched its socket.
+    public func onFirstWord(_ observer: @escaping @Sendable () -> Void) { firstWordObserver = observer }
+
+    /// Calls back once when the connection has ended; at once when it has. By then everything has been handed out that came before the end.
+    public func onClosed(_ observer: @escaping @Sendable (DBusError) -> Void) {
+        if let closure { observer(closure) } else { closureObservers.append(observer) }
+    }
+}
