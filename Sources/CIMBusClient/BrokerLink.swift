@@ -36,6 +36,8 @@ final class BrokerLink: Sendable {
         do {
             var options = ConnectionOptions()
             options.logger = logger
+            // dbus-daemon allows 128; a few of them are the connection's own.
+            options.maximumUnansweredCalls = 120
             let connection = try await Connection.connect(to: address, on: loop, options: options)
             let link = BrokerLink(connection, logger: logger)
             await connection.setInbound { [weak link] message in link?.receive(message) ?? false }

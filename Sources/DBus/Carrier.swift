@@ -10,6 +10,10 @@ protocol Carrier: AnyObject, Sendable {
     /// - Returns: its serial.
     @discardableResult
     func send(_ message: Message, isBounded: Bool) throws(DBusError) -> UInt32
+
+    /// Queues a call whose reply is waited for; it may have to wait for its turn.
+    /// - Returns: its serial.
+    func sendCall(_ message: Message) throws(DBusError) -> UInt32
 }
 
 /// Who waits for the reply to one call.
@@ -28,13 +32,15 @@ struct Waiter {
 }
 
 extension Carrier {
+    func sendCall(_ message: Message) throws(DBusError) -> UInt32 { try send(message, isBounded: true) }
+
     /// Sends a call. `completion` runs once, on the loop, never before this returns.
     /// - Returns: the serial, nil when nothing was sent.
     @discardableResult
     func call(_ message: Message, timeout: Duration?, completion: @escaping Waiter.Completion) -> UInt32? {
         let serial: UInt32
         do throws(DBusError) {
-            serial = try send(message, isBounded: true)
+            serial = try sendCall(message)
         } catch {
             loop.execute { completion(.failure(error)) }
             return nil

@@ -20,6 +20,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     private var detours: [String: PrivateConnection] = [:]
     private var outbox = Outbox()
     private var lastSerial: UInt32 = 0
+    private var turns: CallTurns
     /// libdbus's socket, once it may be written to. Only while libdbus is connected is the number the socket's.
     private var socket: Int32 = -1
     /// Whether libdbus may have messages of its own to write, before which nothing else may be written.
@@ -35,6 +36,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         self.pointer = pointer
         self.loop = loop
         self.options = options
+        turns = CallTurns(most: options.maximumUnansweredCalls)
     }
 
     deinit {
@@ -119,6 +121,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         }
         pointer = nil
         outbox = Outbox()
+        turns = CallTurns(most: nil)
         watches = []
         inbound = nil
         tree.removeAll()
@@ -143,6 +146,41 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     /// - Parameter isBounded: false for what must get out even past the queue's limit.
     @discardableResult
     func send(_ message: Message, isBounded: Bool = true) throws(DBusError) -> UInt32 {
+        let serial = nextSerial()
+        try send(message, serial, isBounded: isBounded)
+        return serial
+    }
+
+    func sendCall(_ message: Message) throws(DBusError) -> UInt32 {
+        let serial = nextSerial()
+        guard turns.mayGo(serial, message) else { return serial }
+        do throws(DBusError) {
+            try send(message, serial, isBounded: true)
+        } catch {
+            turns.answered(serial)
+            throw error
+        }
+        return serial
+    }
+
+    /// Sends the calls whose turn has come.
+    private func sendWaiting() {
+        while let (serial, message) = turns.next(isWanted: { waiters[$0] != nil }) {
+            do throws(DBusError) {
+                try send(message, serial, isBounded: true)
+            } catch {
+                turns.answered(serial)
+                drop(serial, error)
+            }
+        }
+    }
+
+    private func nextSerial() -> UInt32 {
+        lastSerial = lastSerial == .max ? 1 : lastSerial + 1
+        return lastSerial
+    }
+
+    private func send(_ message: Message, _ serial: UInt32, isBounded: Bool) throws(DBusError) {
         let message = message.arrival == nil ? message : try message.forwarded(to: message.destination.map { BusName(verified: $0) })
         guard let pointer, !outbox.isClosed, dbus_connection_get_is_connected(pointer) != 0 else { throw endedError }
         if isBounded {
@@ -154,15 +192,13 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         if message.containsUnixFDs, !canCarryDescriptors {
             throw DBusError(code: .notSupported, "this connection cannot carry file descriptors")
         }
-        lastSerial = lastSerial == .max ? 1 : lastSerial + 1
         if message.pointer == nil {
-            guard let bytes = message.numbered(lastSerial) else { throw DBusError(code: .outOfMemory, "copying a message") }
+            guard let bytes = message.numbered(serial) else { throw DBusError(code: .outOfMemory, "copying a message") }
             outbox.append(.bytes(bytes))
         } else {
-            outbox.append(.library(try numbered(message, lastSerial), message.size))
+            outbox.append(.library(try numbered(message, serial), message.size))
         }
         write()
-        return lastSerial
     }
 
     /// libdbus's message to be sent with this serial: one reference. A message that has a serial was sent or received before.
@@ -280,6 +316,10 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     private func dispatch(_ message: Message) {
         switch message.kind {
         case .methodReturn, .error:
+            defer { sendWaiting() }
+            let serial = message.replySerial
+            if message.isRefusalForNumber, turns.refused(serial, isWanted: waiters[serial] != nil) { return }
+            turns.answered(serial)
             answer(message) { waiter in
                 guard let expected = waiter.expectedSender, let sender = message.sender, sender != expected, sender != BusName.bus.text
                 else { return true }
@@ -324,5 +364,12 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     /// Whether libdbus and the bus carry file descriptors.
     var canCarryDescriptors: Bool {
         pointer.map { dbus_connection_can_send_type($0, Int32(TypeCode.unixFD)) != 0 } ?? false
+    }
+}
+
+extension Message {
+    /// Whether it is the bus's own error for a call beyond the number that may be without a reply.
+    fileprivate var isRefusalForNumber: Bool {
+        kind == .error && errorName == ErrorName.limitsExceeded.text && sender == BusName.bus.text
     }
 }
