@@ -100,7 +100,13 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         let start = try message.frameStart(serial: serial, members)
         lastSerial = serial
         message.withBody { outbox.append(start, $0, body: $1) }
+        writeSoon()
         return serial
+    }
+
+    /// What is sent while the loop hands out what it has read leaves together, in one write; anything else leaves at once.
+    private func writeSoon() {
+        if !loop.isHandingOut, !isFull { write() }
     }
 
     /// Sends a call and tells `completion` of its reply: once, never before this returns. An error reply is a failure.
@@ -129,6 +135,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         var bytes: [UInt8] = []
         header.write(to: &bytes)
         outbox.append(bytes)
+        writeSoon()
         return header.serial
     }
 
@@ -143,9 +150,16 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         case .some:
             isFull = true
             watch()
-        case .closed: endFlushes()
-        case .failed(let number): fault("writing to it failed: errno \(number)")
+        // Never within a call of the owner's: whoever waits for a reply must be noted by then.
+        case .closed: loop.execute { [weak self] in self?.hungUp() }
+        case .failed(let number): loop.execute { [weak self] in self?.fault("writing to it failed: errno \(number)") }
         }
+    }
+
+    /// The other end reads no more: what it said before lies in the socket.
+    private func hungUp() {
+        drain()
+        close(DBusError(code: .disconnected, "the other end reads no more"))
     }
 
     // MARK: PollSource
@@ -269,7 +283,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
             case .pong: pings.removeValue(forKey: frame.header.answers)?(.success(()))
             case .call, .reply, .error:
                 do throws(FrameFault) {
-                    let message = try Message(frame, members, from: self)
+                    let message = Message(try FrameMessage(checking: frame, members), from: self)
                     if message.kind == .methodCall { link?.handOut(message) } else { answer(message) }
                 } catch {
                     fault(error.description)
