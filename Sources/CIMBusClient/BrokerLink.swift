@@ -204,7 +204,7 @@ final class BrokerLink: Sendable {
 
     /// For the broker this client has ended with it (L6).
     private func privateConnectionEnded(_ owner: UniqueName, _ error: DBusError) {
-        guard guarded.withLock({ $0.owner == owner.text }), !connection.assumeIsolated({ $0.isOver }) else { return }
+        guard guarded.withLock({ $0.owner == owner.text }) else { return }
         logger.notice("the private connection with the broker ended: \(error.message); the bus is used from now on")
         endAll(CIMError(.transportFailure, "the private connection with the broker \(Contract.busName) ended: \(error.message); retry"))
     }

@@ -357,8 +357,17 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         let asked = pings
         pings = [:]
         for (_, answered) in asked.sorted(by: { $0.key < $1.key }) { answered(.failure(error)) }
-        endWaiting(DBusError(.noReply, "the private connection with \(peer) ended: \(error.message)"))
         endFlushes()
+        endWaitingSoon(DBusError(.noReply, "the private connection with \(peer) ended: \(error.message)"))
+    }
+
+    /// Who is at the other end may have closed it because the bus is gone. Then that is the reason, and this side may hear of it later: so the bus
+    /// is asked first.
+    private func endWaitingSoon(_ error: DBusError) {
+        guard !waiters.isEmpty, let link else { return endWaiting(error) }
+        if let closure = link.closure { return endWaiting(closure) }
+        guard let question = try? Message.busCall("GetId") else { return endWaiting(error) }
+        link.call(question, timeout: .seconds(1)) { [self, weak link] _ in endWaiting(link?.closure ?? error) }
     }
 
     /// `then` runs when everything is written that was sent so far, when the connection has ended, or after `limit`.
