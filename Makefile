@@ -89,6 +89,7 @@ mutate: dependencies ## break each rule on purpose, one at a time, and see its o
 .PHONY: bench
 bench: dependencies ## measure what the README claims (release builds; takes minutes)
 	$(SWIFT) build $(RELEASE) --product cimbusd
+	$(SWIFT) build $(RELEASE) --product cimctl
 	cd Tests/Benchmarks && $(SWIFT) build $(RELEASE) && .build/release/bench
 
 .PHONY: instructions

@@ -1,12 +1,12 @@
 extension CIMClass {
-    /// Whether the class holds the localized qualifiers of the class of its name in the namespace above, and is no class of its own: it may
-    /// leave out keys, and refer to what is not beside it. It has no instances.
+    /// Whether this is an amendment: it holds the localized qualifiers of the class with the same name in the namespace above, and is no
+    /// class of its own. It may leave out keys, and may refer to classes that its namespace does not have. It has no instances.
     public var isAmendment: Bool { qualifiers.isTrue("amendment") }
 
-    /// Takes away the localized qualifiers, wherever they are: a put with USE_AMENDED_QUALIFIERS does not store them (R48).
+    /// Takes away the localized qualifiers of the class and of its features: a put with USE_AMENDED_QUALIFIERS does not store them (R48).
     ///
-    /// - Parameter stored: what is there now. What it has in the place of one that goes stays as it is, so that a class that was read with
-    ///   the flag and is put with it changes nothing.
+    /// - Parameter stored: the class that is stored now. Where the stored class has a qualifier of the same name, that one takes the place
+    ///   of the localized one. So a class that was read with the flag and is put with the flag changes nothing.
     public mutating func removeAmendedQualifiers(keeping stored: CIMClass? = nil) {
         qualifiers.removeAmended(keeping: stored?.qualifiers)
         let storedProperties = stored.map { CIMClass.byName($0.properties, \.name) } ?? [:]
@@ -27,12 +27,12 @@ extension CIMClass {
     /// This class, which is resolved, with localized qualifiers in the place of its own.
     ///
     /// - Parameters:
-    ///   - amendment: what is said of this very class. Its qualifiers with the flavor Amended count, also on features that this class
-    ///     inherits; nothing else of it does.
-    ///   - parent: the superclass, localized itself; nil where nothing is said of it or of one above it.
+    ///   - amendment: the amendment of this very class. Only its qualifiers with the flavor Amended count, also those on features that this
+    ///     class inherits.
+    ///   - parent: the superclass, localized itself; nil where neither it nor a class above it has an amendment.
     ///
-    /// What a class inherits is inherited localized: a qualifier of the superclass with the flavor ToSubclass, of the class, a property, a method
-    /// or a parameter, unless this class has one of that name itself.
+    /// A class inherits localized qualifiers from its localized superclass: those with the flavor ToSubclass, of the class, a property, a
+    /// method or a parameter. It does not inherit a qualifier of which it has one with the same name itself.
     public func localized(by amendment: CIMClass?, below parent: CIMClass?) -> CIMClass {
         var result = self
         if let parent { result.inheritAmended(from: parent) }
@@ -89,8 +89,8 @@ extension CIMClass {
 // MARK: - Splitting
 
 extension CIMClass {
-    /// Takes this declaration apart: what holds in every language, and its amendment for one locale, which has the qualifiers with the
-    /// flavor Amended and the features that have some; nil where there is none (`#pragma amendment`).
+    /// Takes this declaration apart (`#pragma amendment`): into the class for every language, and into its amendment for one locale. The
+    /// amendment has the qualifiers with the flavor Amended, and the features that have such qualifiers. It is nil where there are none.
     public func split(for locale: CIMLocale) -> (neutral: CIMClass, amendment: CIMClass?) {
         var neutral = self
         neutral.removeAmendedQualifiers()
@@ -118,7 +118,7 @@ extension CIMClass {
 // MARK: - Qualifiers
 
 extension CIMQualifier {
-    /// Whether it is a localized one, which the class has in some language only.
+    /// Whether the qualifier is localized: the class has it in some languages only.
     public var isAmended: Bool { flavor.contains(.amended) }
 
     /// As a subclass has it.
@@ -130,7 +130,7 @@ extension CIMQualifier {
 }
 
 extension [CIMQualifier] {
-    /// Takes away the localized ones; what `stored` has of that name stays in their place.
+    /// Takes away the localized qualifiers. Where `stored` has a qualifier of the same name, that one takes its place.
     public mutating func removeAmended(keeping stored: [CIMQualifier]? = nil) {
         guard contains(where: \.isAmended) else { return }
         self = compactMap { $0.isAmended ? stored?.named($0.name) : $0 }

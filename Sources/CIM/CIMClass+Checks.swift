@@ -62,7 +62,7 @@ extension CIMClass {
 extension [CIMQualifier] {
     /// Throws unless every name is an identifier and stands here once: QualifierNameTooWide, InvalidClass, InvalidQualifier.
     ///
-    /// - Parameter place: what they are on, for the error.
+    /// - Parameter place: the feature that has the qualifiers, for the error.
     public func checkNames(of place: String) throws(CIMError) {
         var names: Set<CIMName> = []
         for qualifier in self {

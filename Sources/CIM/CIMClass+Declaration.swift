@@ -1,14 +1,12 @@
 extension CIMClass {
-    /// Throws unless the class may be put as it is declared: what a class that is stored already is not asked again.
+    /// Throws unless the class may be put as it is declared. A class that is stored already is not checked again.
     ///
     /// - Throws: what ``checkParameterIDs()`` throws; InvalidQualifier for an `Override` that names no feature of an ancestor (DSP0004,
     ///   5.6.3.34); TypeMismatch for a default with more elements than its array (DSP0004, 7.9.2); InvalidAssociation for an association below a
-    ///   class that is none (DSP0004, 5.6.3.3).
+    ///   class that is no association (DSP0004, 5.6.3.3).
     /// - Parameter parent: the resolved superclass; nil at the top.
     ///
-    /// The class is resolved.
-    ///
-    /// An amendment passes: it may leave out what it says nothing of.
+    /// The class must be resolved. An amendment always passes, since it may leave out what it says nothing of.
     public func checkDeclaration(below parent: CIMClass?) throws(CIMError) {
         if isAmendment { return }
         try checkParameterIDs()

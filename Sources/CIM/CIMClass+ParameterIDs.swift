@@ -2,8 +2,8 @@ extension CIMClass {
     /// Throws unless the `ID` qualifiers of each method's parameters number all of them, from 0 on without a gap (Semantics C.5). A method
     /// whose parameters have none is fine: their order is that of the declaration.
     ///
-    /// - Throws: MissingParameterID; InvalidParameterID for what is no number from 0 on; NonconsecutiveParameterIDs, for one that is there
-    ///   twice, too; ParameterIDOnReturnValue.
+    /// - Throws: MissingParameterID; InvalidParameterID for a value that is no number from 0 on; NonconsecutiveParameterIDs, also for a
+    ///   number that is there twice; ParameterIDOnReturnValue.
     public func checkParameterIDs() throws(CIMError) {
         for method in methods { try method.checkParameterIDs(of: name) }
     }

@@ -5,17 +5,19 @@ extension CIMClass {
     /// The most ancestors a class may have: each keeps the names of all of them. The CIM schema has at most 10.
     public static let maximumDepth = 256
 
-    /// The class with everything it inherits from `superclass`, which must be resolved itself; nil at the top.
+    /// The class with everything that it inherits from `superclass`. The superclass must be resolved itself; it is nil for a class without
+    /// a superclass.
     ///
     /// - Throws: InvalidSuperclass when the parent is absent, another one, or terminal; CircularReference; CannotBeAbstract (together
     ///   with terminal); InvalidClass (below a dynamic class without `dynamic`, a feature declared twice, a feature without a valid name);
     ///   CannotBeSingleton; CannotBeKey; CannotChangeKeyInheritance; UpdateTypeMismatch; PropagatedMethod; UpdateOverrideNotAllowed;
     ///   TypeMismatch (a default that does not fit); TooManyProperties; QuotaViolation (too many ancestors); the four NameTooWide codes.
     ///
-    /// Qualifiers with the flavor ToSubclass are inherited, marked `originPropagated`; so are, whatever their flavor, those that make the
-    /// feature what it is (`key`, `SubType`, `association`, …). The same holds for the qualifiers of parameters. A method that is not declared
-    /// again is inherited with its implementation (Semantics C.5). A string that overrides an embedded object is one, too, by the qualifier
-    /// that it inherits. Declared features get this class as their origin. Resolving a resolved class changes nothing.
+    /// Qualifiers with the flavor ToSubclass are inherited, and marked `originPropagated`. So are the qualifiers that make a feature what
+    /// it is (`key`, `SubType`, `association`, …), whatever their flavor. The same holds for the qualifiers of parameters. A method that is
+    /// not declared again is inherited with its implementation (Semantics C.5). A string that overrides an embedded object is an embedded
+    /// object, too, by the qualifier that it inherits. Declared features get this class as their origin. Resolving a resolved class changes
+    /// nothing.
     public func resolved(with superclass: CIMClass?) throws(CIMError) -> CIMClass {
         var result = self
         try checkNames()
@@ -51,7 +53,7 @@ extension CIMClass {
 
     private static let lastingPropertyQualifiers: Set<CIMName> = embeddingQualifiers.union(["key", "SubType"])
 
-    /// Of a method that is not declared again. One that is has what it says.
+    /// Of a method that is not declared again. A method that is declared again has the qualifiers of its own declaration.
     private static let lastingMethodQualifiers: Set<CIMName> = embeddingQualifiers.union([
         "implemented", "static", "disabled", "Bypass_GetObject", "constructor", "destructor",
     ])
@@ -203,7 +205,7 @@ extension CIMClass {
 }
 
 extension CIMMethod {
-    /// Whether both take and return the same: types, names, directions, in the same order.
+    /// Whether both methods take and return the same: the same types, names and directions, in the same order.
     public func hasSameSignature(as other: CIMMethod) -> Bool {
         guard returnType?.base == other.returnType?.base, returnType?.isArray == other.returnType?.isArray,
             parameters.count == other.parameters.count

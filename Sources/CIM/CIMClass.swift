@@ -1,4 +1,4 @@
-/// A class: what its instances have, what can be called on them.
+/// A class: the properties that its instances have, and the methods that can be called.
 ///
 /// A class as written has local features only; `resolved(with:)` adds the inherited ones.
 public struct CIMClass: Hashable, Sendable {
@@ -55,8 +55,8 @@ extension CIMClass {
     /// Whether a provider has its instances.
     public var isServed: Bool { isDynamic && providerName != nil }
 
-    /// Whether nobody has instances of it, though it could have some: it is dynamic and names no provider. The provider of a class above has
-    /// none of them: `dynamic` and `provider` are said for each class, or go down with the flavor to subclass.
+    /// Whether the class could have instances, but nobody has them: it is dynamic and names no provider. The provider of its superclass
+    /// does not count. Each class says `dynamic` and `provider` itself, or inherits them by the flavor ToSubclass.
     public var isUnserved: Bool { isDynamic && !isAbstract && providerName == nil }
 
     /// The topmost ancestor, or the class itself. Complete only once resolved.

@@ -2,8 +2,8 @@
 ///
 /// Equality is character for character. A field of a timestamp may be a wildcard; an interval has none.
 ///
-/// `00000000000000.000000+000` is no date: real systems write it where a date is not set. It is kept as it is (``isUnset``), has no fields and
-/// is no instant.
+/// `00000000000000.000000+000` is no date. Real systems write it where a date is not set. Such a value is kept as it is (``isUnset``), has
+/// no fields and is no instant.
 public struct CIMDateTime: Hashable, Sendable {
     static let wildcardOffset = Int16.min
 

@@ -1,11 +1,18 @@
-/// A failed operation: its status, what went wrong in words, and what caused it.
+/// A failed operation: its status, what went wrong in words, and the error behind it.
 ///
-/// Whose fault it is, the status says. Theirs, the caller's: InvalidParameter, InvalidObject, InvalidQuery, AccessDenied, QuotaViolation and
-/// whatever else says "invalid". Theirs, the provider's: ProviderFailure, ProviderNotCapable, and any status that a provider chose. Ours, or
-/// that of damaged files: CriticalError. Nobody's: NotFound, AlreadyExists, TransportFailure, TimedOut, CallCancelled, OutOfMemory,
-/// OutOfDiskSpace, ServerTooBusy, ShuttingDown.
+/// The status says whose fault the failure is:
+/// - the caller's: AccessDenied, QuotaViolation, ClientTooSlow, and every status that calls something of the caller's wrong, such as
+///   InvalidParameter, InvalidQuery and TypeMismatch;
+/// - the provider's: ProviderFailure, ProviderTimedOut, ProviderLoadFailure, InitializationFailure, ProviderNotCapable, and any status that
+///   a provider chose;
+/// - that of whoever made the object: InvalidObject; and OutOfMemory for a provider's object that is too large. The client made the object
+///   of a put, the provider that of a result;
+/// - the broker's, or that of its damaged files: CriticalError;
+/// - the machine's: FatalTransportError, ConnectionFailed, OutOfMemory otherwise, OutOfDiskSpace;
+/// - nobody's: NotFound, AlreadyExists, TransportFailure, TimedOut, CallCancelled, ServerTooBusy, ShuttingDown. Where a TransportFailure
+///   says that an answer of the broker cannot be read, the broker is at fault.
 public struct CIMError: Error, Sendable {
-    /// The outcome, forwarded unchanged even when it has no name.
+    /// The outcome. A status without a name is passed on unchanged, too.
     public var status: WBEMStatus
 
     /// What failed, where, and what to do.
@@ -14,7 +21,7 @@ public struct CIMError: Error, Sendable {
     /// An `__ExtendedStatus`, when the failing side gave one (Semantics B.3.1).
     public var extendedStatus: CIMInstance?
 
-    /// The error this one is built on.
+    /// The error that led to this one.
     public var cause: (any Error & Sendable)?
 
     public init(

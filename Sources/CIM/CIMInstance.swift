@@ -1,7 +1,7 @@
 /// An instance: the name of its class and its property values, in order.
 ///
-/// Nothing is hashed: a lookup walks the few properties and compares bytes. The instance does not know its class; whoever has it
-/// checks types and fills in what is absent (Design 3, Objects: an absent property is NULL).
+/// A lookup walks the few properties and compares bytes; nothing is hashed. The instance does not know its class. Whoever has the class
+/// checks types and fills in absent properties (Design 3, Objects: an absent property is NULL).
 public struct CIMInstance: Sendable {
     /// How deep objects may hold objects (Design 3, Objects).
     public static let maximumNesting = 16
@@ -33,13 +33,13 @@ public struct CIMInstance: Sendable {
     /// Where the instance lives; nil when nobody has said.
     public var path: CIMObjectPath?
 
-    /// The values. Names are unique but for case, unless a decoder appended otherwise.
+    /// The values. No two names differ in case alone, unless a decoder appended such names.
     public var properties: [Property]
 
-    /// Qualifiers of the instance itself, if it has any. Those of its class are not among them.
+    /// Qualifiers of the instance itself. The qualifiers of its class are not among them.
     public var qualifiers: [CIMQualifier] = []
 
-    /// Qualifiers of single properties, if they have any: each property once. One may stand here that has no value.
+    /// Qualifiers of single properties, each property once. A property without a value may have qualifiers, too.
     public var propertyQualifiers: [PropertyQualifiers] = []
 
     public init(className: String, _ properties: [Property] = [], path: CIMObjectPath? = nil) {
@@ -97,7 +97,8 @@ extension CIMInstance {
     @inlinable
     public mutating func append(name: String, value: CIMValue) { properties.append(Property(name: name, value: value)) }
 
-    /// The first name that occurs twice but for case; nil when all differ. Names come from peers: linear for few, hashed for many.
+    /// The first name that occurs twice, in any case; nil when all names differ. The work is bounded although the names come from peers:
+    /// few names are compared one by one, many are hashed.
     public var duplicateName: String? {
         if properties.count <= 16 {
             for index in properties.indices.dropFirst() {
@@ -137,7 +138,7 @@ extension CIMInstance {
 }
 
 extension CIMInstance: Hashable {
-    /// Same class, same path, same properties in any order, names but for case; same qualifiers.
+    /// Whether both have the same class, path, qualifiers and properties. The order of the properties and the case of names do not count.
     public static func == (left: CIMInstance, right: CIMInstance) -> Bool {
         guard left.properties.count == right.properties.count, CIMName.equal(left.className, right.className), left.path == right.path,
             left.qualifiers == right.qualifiers, left.propertyQualifiers == right.propertyQualifiers

@@ -1,30 +1,30 @@
-/// A language as spoken in a country, by the number that WMI knows it by: its LCID. The localized qualifiers of the classes in a namespace are
-/// in the namespace below it that is called like this number, `ms_409`.
+/// A language as spoken in a country, by its number in WMI: the LCID. The localized qualifiers of the classes in a namespace are in a
+/// namespace below it, which has the number in its name: `ms_409`.
 public struct CIMLocale: Hashable, Sendable, CustomStringConvertible {
     /// 0x409 for English in the United States; never 0.
     public let number: UInt16
 
-    /// English, which everybody gets whose own language is not there.
+    /// English. Everybody gets English whose own language is not there.
     public static let english = CIMLocale(verified: 0x409)
 
     private init(verified number: UInt16) { self.number = number }
 
-    /// Reads WMI's name of a locale, `MS_409`, or the name of a language in POSIX's form or the web's: `de_AT.UTF-8`, `de-AT`, `de`. The
-    /// language decides where nobody knows it as spoken in that country.
+    /// Reads WMI's name of a locale, `MS_409`, or the name of a language in POSIX's form or in the web's: `de_AT.UTF-8`, `de-AT`, `de`.
+    /// Where the table has no number for the language in that country, the number of the language counts.
     ///
-    /// Nil for anything else: for `C` and `POSIX`, which say no language, and for a language without a number in the table.
+    /// Nil for anything else: for `C` and `POSIX`, which name no language, and for a language that the table does not have.
     public init?(_ text: String) {
         guard let number = CIMLocale.windowsNumber(text) ?? CIMLocale.languageNumber(text) else { return nil }
         self.number = number
     }
 
-    /// Whether a text could name a locale, be it one that ``init(_:)`` knows or not.
+    /// Whether a text has the form of a locale's name, whether ``init(_:)`` knows the locale or not.
     public static func isWellFormed(_ text: String) -> Bool { windowsNumber(text) != nil || isLanguage(text) }
 
     /// WMI's name of it, "MS_409".
     public var description: String { "MS_" + String(number, radix: 16, uppercase: true) }
 
-    /// What the namespace with the localized qualifiers is called, "ms_409".
+    /// The name of the namespace with the localized qualifiers, "ms_409".
     public var namespaceName: String { "ms_" + String(number, radix: 16) }
 
     /// Where to look for localized texts, the best first: this locale, the country that its language is mostly spoken in, English.

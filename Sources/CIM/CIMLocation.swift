@@ -1,4 +1,4 @@
-/// Where object paths are read: what a path without a server or a namespace means.
+/// The place where an object path is read. It says what a path without a server or without a namespace means.
 public struct CIMLocation: Hashable, Sendable {
     public var namespace: CIMNamespaceName
 

@@ -12,7 +12,7 @@ public struct CIMParameter: Hashable, Sendable {
 
     public func qualifier(named name: String) -> CIMQualifier? { qualifiers.named(name) }
 
-    /// Whether the caller gives it. A parameter with neither `in` nor `out` is an in parameter.
+    /// Whether the caller gives the parameter. A parameter with neither `in` nor `out` is an in parameter.
     public var isIn: Bool { qualifiers.isTrue("in") || !qualifiers.isTrue("out") }
     public var isOut: Bool { qualifiers.isTrue("out") }
     public var isOptional: Bool { qualifiers.isTrue("optional") }
@@ -44,10 +44,10 @@ public struct CIMMethod: Hashable, Sendable {
 
     public func parameter(named name: String) -> CIMParameter? { parameters.first { CIMName.equal($0.name, name) } }
 
-    /// Whether it may be called on the class.
+    /// Whether the method may be called on the class.
     public var isStatic: Bool { qualifiers.isTrue("static") }
 
-    /// Whether a provider supplies it; without it a call is MethodNotImplemented.
+    /// Whether a provider supplies the method. A call of any other method fails with MethodNotImplemented.
     public var isImplemented: Bool { qualifiers.isTrue("implemented") }
     public var isDisabled: Bool { qualifiers.isTrue("disabled") }
 

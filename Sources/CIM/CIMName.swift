@@ -14,7 +14,7 @@ public struct CIMName: Hashable, Sendable {
 }
 
 extension CIMName {
-    /// Whether two names are the same but for the case of ASCII letters.
+    /// Whether two names differ at most in the case of ASCII letters.
     @inlinable
     public static func equal(_ left: String, _ right: String) -> Bool {
         let left = left.utf8

@@ -2,10 +2,11 @@ extension CIMObjectPath {
     /// The path as `declaration` would write it: class and key names spelled and ordered as declared, an omitted key name filled in, key
     /// values read in the declared types (``CIMValue/read(as:)``: `Index="7"` is 7, `On=1` is TRUE). References in keys stay as they are.
     ///
-    /// - Throws: an error without an offset when a key is missing, unknown or given twice, a value does not fit its type, `=@` is used on a
-    ///   class that is no singleton or anything else on one that is, or the class has no key at all.
+    /// - Throws: an error without an offset, when a key is missing, unknown or given twice; when a value does not fit its type; when the
+    ///   path has `=@` and the class is no singleton, or the path has keys and the class is a singleton; and when the class has no key at
+    ///   all.
     ///
-    /// The class name becomes that of `declaration`, also where the path named a relative of it. A class path stays a class path.
+    /// The path gets the class name of `declaration`, also where it named a superclass or a subclass. A class path stays a class path.
     public func canonicalized(for declaration: CIMClass) throws(ObjectPathError) -> CIMObjectPath {
         try canonicalized(for: declaration, keys: declaration.keyProperties)
     }
@@ -65,8 +66,8 @@ extension CIMObjectPath {
     /// Finds a class of a namespace, resolved, in any case of its name; nil when it is not there.
     public typealias ClassFinder = (_ className: String, _ namespace: CIMNamespaceName) -> CIMClass?
 
-    /// The one form of the path of an object in `location`: ``canonicalized(for:)``, without server and namespace, and with canonical
-    /// references in its keys. Two spellings of one path give the same.
+    /// The one form of the path of an object in `location`: as ``canonicalized(for:)``, without server and namespace, and with canonical
+    /// references in its keys. Two spellings of one path give the same form.
     public func canonicalized(
         for declaration: CIMClass, in location: CIMLocation, classes: ClassFinder
     ) throws(ObjectPathError) -> CIMObjectPath {
@@ -84,11 +85,11 @@ extension CIMObjectPath {
         return canonical
     }
 
-    /// The one form of a reference that an object in `location` holds, at any depth: no server where it is this machine, no namespace where
-    /// it is the object's own, and, of a class that is known and that it fits, spelling, order and types as declared. What is on another
-    /// machine stays as it is.
+    /// The one form of a reference that an object in `location` holds, at any depth. It names no server where that is this machine, and no
+    /// namespace where that is the object's own. Where its class is known and the reference fits the class, it has the spelling, order and
+    /// types of the declaration. A reference to another machine stays as it is.
     ///
-    /// A reference in the key of a reference is seen from where the outer one leads.
+    /// A reference in the key of a reference is read in the namespace of the outer reference.
     public func canonicalReference(in location: CIMLocation, classes: ClassFinder) -> CIMObjectPath {
         canonicalReference(in: location, classes, depth: 0)
     }
@@ -115,8 +116,10 @@ extension CIMObjectPath {
         self.keys = .keys(keys)
     }
 
-    /// Whether a property or parameter declared `className REF` may hold the path: that of an instance of the class, or of one below it
-    /// (Semantics C.5), with the keys of its class. What lies in another namespace or on another machine cannot be told, nor what a class is that is not there.
+    /// Whether a property or parameter declared `className REF` may hold the path. The path must be that of an instance of the class or of
+    /// a subclass, with the keys of its class (Semantics C.5).
+    ///
+    /// A path to another namespace or machine fits, since nobody here can tell. So does every path where there is no class `className`.
     public func fitsReference(to className: String, in location: CIMLocation, classes: ClassFinder) -> Bool {
         guard location.contains(self), classes(className, location.namespace) != nil else { return true }
         guard !isClassPath, let declaration = classes(self.className, location.namespace), declaration.isSameOrDerived(from: className)

@@ -5,9 +5,9 @@ extension CIMObjectPath {
     ///   white space, a character below U+0020, a number beyond 64 bits, a key given twice, anything outside the grammar. A namespace
     ///   alone is no object path.
     ///
-    /// Both `\` and `/` separate, and a namespace may stand alone behind one: `/root/cimv2:Class`. Numbers are those of MOF: hexadecimal
-    /// (0x1F), octal (017), binary (101b), decimal. A nested path is quoted as a rule; unquoted it ends with its first key, so that a comma
-    /// belongs to the outer path. `%20` stays as it is.
+    /// Both `\` and `/` separate the parts of a namespace. A namespace may follow a single separator, without a server:
+    /// `/root/cimv2:Class`. Numbers are those of MOF: hexadecimal (0x1F), octal (017), binary (101b), decimal. As a rule a nested path is
+    /// quoted. An unquoted nested path ends with its first key, so that a comma belongs to the outer path. `%20` stays as it is.
     public init(parsing text: String) throws(ObjectPathError) { try self.init(parsing: text, allowingBlanks: false) }
 
     /// The same where blanks and line breaks may stand around the path and its `.`, `=` and `,`, as in the braces of a query.

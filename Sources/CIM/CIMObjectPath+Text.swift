@@ -25,8 +25,8 @@ extension CIMObjectPath: CustomStringConvertible {
         return text
     }
 
-    /// `\\server\namespace:` and the relative path; as much of it as is known. A namespace is written with backslashes, and a server
-    /// without a namespace is left out, since nothing could follow it.
+    /// `\\server\namespace:` and the relative path, as far as server and namespace are known. A namespace is written with backslashes. A
+    /// server without a namespace is left out, since the relative path cannot follow it directly.
     public var path: String {
         guard let namespace else { return relativePath }
         let prefix = server.map { "\\\\\($0)\\" } ?? ""

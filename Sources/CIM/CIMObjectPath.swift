@@ -1,7 +1,7 @@
 /// The path of a class or an instance (Semantics H.1).
 ///
-/// Paths compare without regard to case, key values included, and without regard to key order. A path without a server is on the local one,
-/// ".".
+/// Two paths are equal when they differ only in case, also in that of their key values, or in the order of their keys. A path without a
+/// server is on the local server, ".".
 public struct CIMObjectPath: Sendable {
     /// What follows the class name.
     public enum Keys: Hashable, Sendable {

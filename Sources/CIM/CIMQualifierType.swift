@@ -13,8 +13,8 @@ public struct CIMQualifierScope: OptionSet, Hashable, Sendable {
     public static let any = CIMQualifierScope(rawValue: 0x7f)
 }
 
-/// The declaration of a qualifier: what type its values have, where it may stand, and how it travels when a use says nothing else
-/// (DSP0004, 5.6.1; WMI has no such declarations: there every use carries its own flavor).
+/// The declaration of a qualifier: which type its values have, where it may stand, and which flavor a use has that names none (DSP0004,
+/// 5.6.1). WMI has no such declarations: there every use has its own flavor.
 public struct CIMQualifierType: Hashable, Sendable {
     public var name: String
     public var type: CIMTypeReference

@@ -1,5 +1,6 @@
 extension CIMType {
-    /// The type that somebody meant who wrote the name of none: what other languages call it, or a slip of the pen; nil when nobody can tell.
+    /// The type that a wrong word probably means: the word is the type's name in another language, or a misspelling. Nil when nobody can
+    /// tell.
     public static func meant(by word: String) -> CIMType? {
         if let familiar = familiarNames[CIMName(word)] { return familiar }
         guard let name = CIMName.nearest(to: word, among: allCases.lazy.map(\.mofName)) else { return nil }
@@ -20,8 +21,8 @@ extension CIMType {
 }
 
 extension CIMName {
-    /// The name among `names` that `word` is a misspelling of: at most two letters left out, added, changed or swapped, and no more than one in
-    /// three. The first of the nearest; nil when there is none.
+    /// The name among `names` of which `word` may be a misspelling: at most two letters are left out, added, changed or swapped, and at
+    /// most one letter in three. Where several names are equally near, the first. Nil when there is no such name.
     public static func nearest(to word: String, among names: some Sequence<String>) -> String? {
         let letters = word.utf8.map(fold)
         var limit = min(2, letters.count / 3)

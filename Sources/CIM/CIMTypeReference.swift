@@ -16,7 +16,7 @@ public struct CIMTypeReference: Hashable, Sendable {
         self.className = className
     }
 
-    /// Reads the text of `cimType`; nil when it names no type. The array-ness travels beside it.
+    /// Reads the text of ``cimType``; nil when the text names no type. The text does not say whether the type is an array: `isArray` does.
     public init?(cimType: String, isArray: Bool = false, arraySize: Int? = nil) {
         guard let colon = cimType.utf8.firstIndex(of: 0x3A) else {
             guard let base = CIMType(mofName: cimType) else { return nil }

@@ -1,10 +1,10 @@
 extension CIMValue {
     /// The same value in another type; nil for a misfit.
     ///
-    /// NULL fits every type. An integer fits any integer type whose range holds it, char16, and the reals (rounded); a real fits the other
-    /// real unless it overflows; text fits datetime, reference and char16 where it parses, and boolean
-    /// where it is `TRUE` or `FALSE`, in any case. Arrays convert element by element. Nothing else
-    /// converts. The class named by a reference or object type is not checked: that needs the schema.
+    /// NULL fits every type. An integer fits any integer type whose range holds it, char16, and the reals (rounded). A real fits the other
+    /// real, unless it overflows. Text fits datetime, reference and char16 where it can be read as such, and boolean where it is `TRUE` or
+    /// `FALSE`, in any case. Arrays convert element by element. Nothing else converts. The class that a reference or object type names is
+    /// not checked, since that needs the schema.
     public func converted(to type: CIMTypeReference) -> CIMValue? { fitted(to: type) { $0.converted(toScalar: $1) } }
 
     /// The value with each scalar in it fitted to the type: itself, or the elements of an array one by one. NULL stays NULL; nil where one does

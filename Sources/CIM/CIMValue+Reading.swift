@@ -1,5 +1,6 @@
 extension CIMValue {
-    /// The value that somebody meant who wrote it in another type; nil for a misfit. Nothing is rounded and nothing is guessed.
+    /// The value in the type `type`, as somebody meant it who wrote it in another type. Nil when the value does not fit. Nothing is rounded
+    /// and nothing is guessed.
     ///
     /// This is the one table of what people, scripts and languages without types may write for a value of a known type: in an object on the
     /// bus, in a key of an object path, in a parameter, and as a constant of a query. ``converted(to:)`` is the narrower table of MOF.
@@ -52,7 +53,7 @@ extension CIMValue {
         return Int128(sign + hexadecimal, radix: 16)
     }
 
-    /// A decimal number: no hexadecimal, no infinity, nothing that is none.
+    /// A decimal number: neither hexadecimal, nor infinite, nor NaN.
     private static func decimal(_ text: String) -> CIMValue? {
         guard text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || "+-.eE".utf8.contains($0) }),
             let number = Double(text), number.isFinite

@@ -1,4 +1,4 @@
-/// A CIM value with its type. Only large payloads are boxed, so that a number or a string costs no allocation of its own.
+/// A CIM value with its type. Only large contents are boxed, so that a number or a string costs no allocation of its own.
 public enum CIMValue: Hashable, Sendable {
     /// NULL, which every type has.
     case null

@@ -1,5 +1,5 @@
-/// How a put treats what is there already (Semantics A.2.2, WBEM_CHANGE_FLAG_TYPE, with its numbers). The empty set is CREATE_OR_UPDATE,
-/// compatible.
+/// How a put treats an object that is there already (Semantics A.2.2). The numbers are those of WBEM_CHANGE_FLAG_TYPE. The empty set is
+/// CREATE_OR_UPDATE, UPDATE_COMPATIBLE.
 public struct ChangeFlags: OptionSet, Hashable, Sendable {
     public let rawValue: Int32
     public init(rawValue: Int32) { self.rawValue = rawValue }
@@ -13,13 +13,13 @@ public struct ChangeFlags: OptionSet, Hashable, Sendable {
     /// A class with subclasses may change if all of them still resolve.
     public static let safeUpdate = ChangeFlags(rawValue: 0x20)
 
-    /// As `safeUpdate`, and a subclass's qualifier that conflicts with the change is deleted.
+    /// As `safeUpdate`; and a qualifier of a subclass that conflicts with the change is deleted.
     public static let forceUpdate = ChangeFlags(rawValue: 0x40)
 
-    /// What a put may carry. Anything else in a caller's flags is not for the repository.
+    /// The flags that a put may carry. Any other flag of a caller is not for the repository.
     public static let all: ChangeFlags = [.updateOnly, .createOnly, .safeUpdate, .forceUpdate]
 
-    /// What two flags in it contradict each other; nil: none do.
+    /// Which two flags contradict each other; nil when none do.
     package var contradiction: String? {
         if isSuperset(of: [.updateOnly, .createOnly]) { return "UPDATE_ONLY and CREATE_ONLY contradict each other" }
         if isSuperset(of: [.safeUpdate, .forceUpdate]) { return "UPDATE_SAFE_MODE and UPDATE_FORCE_MODE contradict each other" }

@@ -3,7 +3,7 @@ package enum Excerpt {
     /// The most bytes that are quoted.
     private static let length = 64
 
-    /// The text from `offset` on in quotes, cut between characters, with `…` where it goes on; "the end" where there is none.
+    /// The text from `offset` on, in quotes. A long text is cut between characters, with `…` behind it. "the end" when nothing follows.
     ///
     /// What a peer sent must not move the cursor of whoever reads the message: control characters are `?`.
     package static func quoted(_ bytes: [UInt8], from offset: Int) -> String {

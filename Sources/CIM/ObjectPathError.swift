@@ -1,6 +1,7 @@
 /// Why a text is not an object path, or a path does not fit its class.
 ///
-/// Theirs: the fault of whoever wrote the path. A path that this library wrote reads again.
+/// The fault is that of whoever wrote the path: mostly the caller; the provider or the broker for a path in an answer. A path that this
+/// library wrote can be read again.
 public struct ObjectPathError: Error, Hashable, Sendable, CustomStringConvertible {
     /// Where in the text, in UTF-8 bytes from its start; nil when the text is well formed and does not fit the class.
     public var offset: Int?

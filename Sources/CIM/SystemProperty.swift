@@ -1,4 +1,5 @@
-/// WMI's system properties (Semantics H.4): what an object says of its class and its place, beside what its class declares.
+/// WMI's system properties (Semantics H.4). An object has them beside the properties that its class declares. They say what its class is,
+/// and where it is.
 public enum SystemProperty: String, CaseIterable, Hashable, Sendable {
     case genus = "__GENUS"
     case className = "__CLASS"
@@ -13,7 +14,7 @@ public enum SystemProperty: String, CaseIterable, Hashable, Sendable {
 
     private static let byName = Dictionary(uniqueKeysWithValues: allCases.map { (CIMName($0.rawValue), $0) })
 
-    /// The system property of this name, in any case; nil: there is none.
+    /// The system property with this name, in any case; nil when there is none.
     public init?(_ name: CIMName) {
         guard let property = SystemProperty.byName[name] else { return nil }
         self = property
@@ -27,7 +28,7 @@ public enum SystemProperty: String, CaseIterable, Hashable, Sendable {
         }
     }
 
-    /// The value for a class in `location`; NULL for the superclass of one that has none.
+    /// The value for a class in `location`. `__SUPERCLASS` is NULL for a class without a superclass.
     public func value(of declaration: CIMClass, in location: CIMLocation) -> CIMValue {
         switch self {
         case .genus: .sint32(1)
@@ -42,7 +43,7 @@ public enum SystemProperty: String, CaseIterable, Hashable, Sendable {
         }
     }
 
-    /// The value that all instances of a class in `location` share; nil for the paths, which each makes from its keys.
+    /// The value that all instances of a class in `location` share. Nil for the paths, since each instance makes its path from its keys.
     public func value(ofInstancesOf declaration: CIMClass, in location: CIMLocation) -> CIMValue? {
         switch self {
         case .genus: .sint32(2)

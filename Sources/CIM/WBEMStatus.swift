@@ -1,6 +1,6 @@
 /// The outcome of an operation: a WMI status code, a number with a sign bit for failure (Semantics G.1).
 ///
-/// A status is data: a code nobody here has a name for is carried and forwarded unchanged.
+/// A status is data: a code that has no name here is passed on unchanged. ``CIMError`` lists whose fault a status is.
 public struct WBEMStatus: RawRepresentable, Hashable, Sendable, Codable, Error {
     /// The HRESULT.
     public let rawValue: UInt32
@@ -19,7 +19,7 @@ public struct WBEMStatus: RawRepresentable, Hashable, Sendable, Codable, Error {
     /// Whether the sign bit is clear. `sFalse` and `sTimedOut` are successes.
     public var isSuccess: Bool { rawValue & 0x8000_0000 == 0 }
 
-    /// Whether a provider says that it does not do what it was asked: another way may work (Semantics I.7).
+    /// Whether it means that a provider does not do what it was asked, and that another way may work (Semantics I.7).
     public var isIncapability: Bool { self == .providerNotCapable || self == .notSupported }
 
     /// The name in the headers, "WBEM_E_NOT_FOUND", or nil for a code without a name.

@@ -4,8 +4,15 @@ import CIMBusWire
 import CIMQuery
 import Synchronization
 
-/// An association query to be carried out.
-struct AssociationWork: Sendable {
+/// An association query to be carried out: first whether the object is there whose associations are wanted, then all sources of them, then the
+/// classes that were found, if those are the result.
+struct AssociationSearch: Sendable {
+    /// How many sources of associations are asked at once, and how many objects each of them then gets at once.
+    static let openSources = 4
+    static let openObjects = 4
+    /// How many associations of several sources are told apart by their paths.
+    static let mostAssociations = 100_000
+
     /// The associations of one source.
     struct Share: Sendable {
         let leg: AssociationPlan.Leg
@@ -17,95 +24,65 @@ struct AssociationWork: Sendable {
 
     let plan: AssociationPlan
     let shares: [Share]
+    fileprivate let found = AssociationsFound()
+
+    /// As in WMI, there is no result without a source; one whose provider cannot say whether it is there counts as there.
+    var join: FanOut {
+        let classes = plan.query.form == .classDefinitionsOnly ? [FanOut.Part()] : []
+        return FanOut([FanOut.Part([[.excusesIncapability, .isSilent]]), FanOut.Part()] + classes, width: 1)
+    }
+
+    var joinOfSources: FanOut { FanOut(shares.map { FanOut.Part(Array(repeating: [], count: $0.ways)) }, width: Self.openSources) }
+}
+
+/// The other ends of a batch of associations: the part that handed the batch out has room for another when they are dealt with.
+struct LookUp: Sendable {
+    let source: OperationID
+    let endpoints: [CIMObjectPath]
 }
 
 /// ASSOCIATORS OF and REFERENCES OF (Semantics I.4).
 extension Broker {
-    /// How many sources of associations are asked at once, and how many objects each of them then gets at once.
-    private static let openSources = 4
-    private static let openObjects = 4
-    /// How many associations of several sources are told apart by their paths.
-    private static let mostAssociations = 100_000
-
-    /// - Throws: NotFound when the query's source is not there; the first failure of anybody who is asked.
-    func associate(_ work: AssociationWork, for id: OperationID) async throws(CIMError) {
-        let found = AssociationsFound()
-        // As in WMI, there is no result without a source; one whose provider cannot say whether it is there counts as there.
-        let join = FanOut([FanOut.Part(ways: [.incapability]), FanOut.Part()], width: 1)
-        _ = try await inTurn(.fanOut(join), for: id) { broker, turn throws(CIMError) in
-            if turn.part == 0 {
-                try await broker.checkSource(of: work.plan, for: id)
-            } else {
-                try await broker.associate(work, found, for: id)
-            }
-            return ""
-        }
-        guard work.plan.query.form == .classDefinitionsOnly, let record = records[id] else { return }
-        let (_, classes) = schema.snapshot.surroundings(of: record.namespace)
-        try await supply(found.classes.compactMap { classes($0.text) }, to: id)
-    }
-
-    private func checkSource(of plan: AssociationPlan, for id: OperationID) async throws(CIMError) {
-        do throws(CIMError) {
-            _ = try await object(at: plan.source, for: id)
-        } catch {
-            throw error.status == .notFound ? CIMError(.notFound, "there is no \(plan.source.relativePath)") : error
+    func ask(_ search: AssociationSearch, _ index: Int, of whole: OperationID) throws(CIMError) {
+        guard let record = records[whole] else { throw Self.isOver(whole) }
+        switch index {
+        case 0: try askForObject(at: search.plan.source, index, of: whole)
+        case 1:
+            try openPart(of: whole, index: index, .execQuery, .associationSources(search)) { part in part.filter = record.filter }
+        default:
+            let (_, classes) = schema.snapshot.surroundings(of: record.namespace)
+            try openPages(.classes(search.found.classes.compactMap { classes($0.text) }[...]), index, of: whole)
         }
     }
 
-    private func associate(_ work: AssociationWork, _ found: AssociationsFound, for id: OperationID) async throws(CIMError) {
-        let parts = work.shares.map { FanOut.Part(ways: Array(repeating: [], count: $0.ways)) }
-        try await atOnce(FanOut(parts, width: Self.openSources), for: id) { broker, turn throws(CIMError) in
-            try await broker.associate(work.shares[turn.part], turn, work.plan, found, for: id)
-        }
+    func askSource(_ search: AssociationSearch, _ index: Int, of whole: OperationID) throws(CIMError) {
+        let filter = records[whole]?.filter
+        let way = way(of: index, of: whole)
+        try openPart(of: whole, index: index, .execQuery, .associationSource(search, index, way: way)) { part in part.filter = filter }
     }
 
-    private func associate(
-        _ share: AssociationWork.Share, _ turn: JoinTurn, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
-    ) async throws(CIMError) {
-        let (leg, name) = (share.leg, share.leg.source.declaration.name)
-        switch (share.source, leg.request) {
+    func ask(_ share: AssociationSearch.Share, _ way: Int, _ index: Int, of whole: OperationID) throws(CIMError) {
+        switch (share.source, share.leg.request) {
         case (.failure(let outcome, _), _): throw Self.failure(outcome)
-        case (.stored(let classes), _):
-            try await pages(of: classes, for: id) { broker, instances throws(CIMError) in
-                guard let record = broker.records[id] else { throw Self.isOver(id) }
-                if instances.isEmpty { return }
-                try await broker.take(try broker.encoded(instances, record), leg, plan, found, for: id)
-            }
-        case (_, .notCapable):
-            throw CIMError(
-                .providerNotCapable,
-                "provider \(leg.source.provider ?? "") can neither enumerate nor query \(name), says its registration")
-        case (.provider(let registration, let layout), .query(let query)) where turn.way == 0:
-            let part = try openPart(of: id, .execQuery, .provider(registration)) { part in
+        case (.provider, .notCapable): throw share.leg.source.isNotCapable
+        case (.provider(let registration, let layout), .query(let query)) where way == 0:
+            try openPart(of: whole, index: index, .execQuery, .provider(registration)) { part in
                 part.path = query.description
-                part.target = query.description.clipped()
+                part.subject = query.description.clipped()
                 part.expectation = .instances(of: layout)
             }
-            while let batch = try await next(of: part) {
-                turn.hasBegun.set()
-                try await take(batch, leg, plan, found, for: id)
-            }
-        case (.provider(let registration, let layout), _):
-            try await enumerate(registration, layout, leg, plan, found, for: id)
+        default: try ask(share.source, index, of: whole)
         }
-    }
-
-    private func enumerate(
-        _ registration: RegistrationID, _ layout: ObjectLayout, _ leg: AssociationPlan.Leg, _ plan: AssociationPlan,
-        _ found: AssociationsFound, for id: OperationID
-    ) async throws(CIMError) {
-        let part = try openEnumeration(of: id, registration, layout)
-        while let batch = try await next(of: part) { try await take(batch, leg, plan, found, for: id) }
     }
 
     // MARK: - What comes
 
     /// Association objects of one source: those of the query's own object are results, or lead to them.
-    private func take(
-        _ objects: CheckedObjects, _ leg: AssociationPlan.Leg, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
-    ) async throws(CIMError) {
-        guard let record = records[id] else { throw Self.isOver(id) }
+    func takeAssociations(
+        _ objects: CheckedObjects, _ search: AssociationSearch, _ leg: AssociationPlan.Leg, from part: OperationID, of whole: OperationID
+    ) throws(CIMError) {
+        guard let record = records[whole] else { throw Self.isOver(whole) }
+        let (plan, found) = (search.plan, search.found)
         let names = Array(Set((leg.roles + leg.resultRoles).map { CIMName($0) }))
         var own: [Range<Int>] = []
         var endpoints: [CIMObjectPath] = []
@@ -119,7 +96,7 @@ extension Broker {
                 for (name, slot) in slots { association.append(name: name, value: row.value(ofSlot: slot)) }
                 guard plan.includes(association, of: leg) else { return }
                 if plan.merges {
-                    guard found.count < Self.mostAssociations else { return isFull = true }
+                    guard found.count < AssociationSearch.mostAssociations else { return isFull = true }
                     var key = row.layout.className.utf8.map(CIMName.fold) + [0]
                     guard !row.appendKey(to: &key) || found.isNew(key) else { return }
                 }
@@ -136,42 +113,67 @@ extension Broker {
         }
         if isFull {
             throw CIMError(
-                .quotaViolation, "more than \(Self.mostAssociations) associations of several providers; ask for one class of them at a time"
+                .quotaViolation,
+                "more than \(AssociationSearch.mostAssociations) associations of several providers; ask for one class of them at a time"
             )
         }
-        if plan.query.form == .classDefinitionsOnly, plan.query.kind == .references { return }
-        guard plan.query.kind == .associators else { return try await supply(try filtered(references, record), to: id) }
-        // One that is gone is left out.
-        let parts = endpoints.map { _ in FanOut.Part(ways: [.notFound]) }
-        try await atOnce(FanOut(parts, width: Self.openObjects), for: id) { [endpoints] broker, turn throws(CIMError) in
-            try await broker.take(endpoint: endpoints[turn.part], plan, found, for: id)
+        switch (plan.query.kind, plan.query.form) {
+        case (.associators, _):
+            if endpoints.isEmpty { return tell { $0.consumed(part) } }
+            records[whole]?.lookUps.append(LookUp(source: part, endpoints: endpoints))
+            if records[whole]?.lookUps.count == 1 { try lookUp(of: whole) }
+        case (.references, .classDefinitionsOnly): tell { $0.consumed(part) }
+        case (.references, _): handOn(try filtered(references, record), to: whole, from: part)
         }
     }
 
-    /// The object at the other end of an association; NotFound where it is gone. One that is elsewhere is left out.
-    private func take(
-        endpoint path: CIMObjectPath, _ plan: AssociationPlan, _ found: AssociationsFound, for id: OperationID
-    ) async throws(CIMError) {
-        guard let record = records[id] else { throw Self.isOver(id) }
+    /// The objects at the other ends of one batch of associations are asked for; nothing where no batch waits.
+    func lookUp(of whole: OperationID) throws(CIMError) {
+        guard let record = records[whole], let next = record.lookUps.first, case .associationSource(let search, _, _)? = record.work else {
+            return
+        }
+        try openPart(of: whole, index: nil, .execQuery, .endpoints(search, next.endpoints)) { part in part.filter = record.filter }
+    }
+
+    /// The objects at the other ends of a batch have been handed on: its source has room for another.
+    func lookUpEnded(of whole: OperationID) {
+        guard let done = records[whole]?.lookUps.first else { return }
+        records[whole]?.lookUps.removeFirst()
+        tell { $0.consumed(done.source) }
+        do throws(CIMError) { try lookUp(of: whole) } catch { end(whole, error) }
+    }
+
+    /// The object at the other end of an association is asked for; NotFound where it is gone. One that is elsewhere is left out.
+    func askForEndpoint(_ path: CIMObjectPath, _ search: AssociationSearch, _ index: Int, of whole: OperationID) throws(CIMError) {
+        guard let record = records[whole] else { throw Self.isOver(whole) }
+        let plan = search.plan
         let (location, classes) = schema.snapshot.surroundings(of: record.namespace)
         guard location.contains(path), let declaration = classes(path.className),
             let canonical = try? schema.canonical(path, of: declaration, in: record.namespace)
-        else { return }
-        switch plan.query.form {
-        case .objects:
-            let object = try await object(at: canonical, for: id)
-            guard let actual = classes(object.firstClassName), plan.accepts(endpointClass: actual) else { return }
-            try await supply(try filtered(object, record), to: id)
-        case .keysOnly:
-            guard plan.accepts(endpointClass: declaration), let layout = schema.layout(declaration.name, in: record.namespace) else {
-                return
+        else { return succeeded(index, of: whole) }
+        if plan.query.form == .objects { return try askForObject(at: canonical, index, of: whole) }
+        if plan.accepts(endpointClass: declaration) {
+            switch plan.query.form {
+            case .keysOnly:
+                if let layout = schema.layout(declaration.name, in: record.namespace) {
+                    var record = record
+                    record.expectation = .instances(of: layout)
+                    handOn(try filtered(try encoded([CIMInstance(keysOf: canonical)], record), record), to: whole)
+                }
+            case .classDefinitionsOnly: search.found.add(declaration.name)
+            case .objects, .schemaOnly: break
             }
-            var record = record
-            record.expectation = .instances(of: layout)
-            try await supply(try filtered(try encoded([CIMInstance(keysOf: canonical)], record), record), to: id)
-        case .classDefinitionsOnly: if plan.accepts(endpointClass: declaration) { found.add(declaration.name) }
-        case .schemaOnly: break
         }
+        succeeded(index, of: whole)
+    }
+
+    /// The object at the other end of an association, as far as the query wants it.
+    func endpoint(_ object: CheckedObjects, _ search: AssociationSearch, _ record: Entry<OperationRecord>) throws(CIMError)
+        -> CheckedObjects?
+    {
+        let (_, classes) = schema.snapshot.surroundings(of: record.namespace)
+        guard let actual = classes(object.firstClassName), search.plan.accepts(endpointClass: actual) else { return nil }
+        return try filtered(object, record)
     }
 }
 

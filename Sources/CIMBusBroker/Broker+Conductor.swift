@@ -4,188 +4,220 @@ import CIMBusWire
 import CIMRepository
 import DBus
 
-/// What the broker does itself for an operation that it conducts.
+/// What the broker does itself for an operation that it conducts, or for a part of one.
 enum Work: Sendable {
     /// Changes what is stored: all or nothing.
     case commit([RepositoryChange])
-    /// One stored instance.
-    case instance(CIMObjectPath)
-    /// These classes, as objects.
-    case classes([CIMClass])
+    /// A method of what the broker itself has.
+    case administer(CIMObjectPath, method: String)
+    /// Objects that the broker itself has, batch by batch.
+    case pages(Pages)
+
+    // The core joins what the parts of all others say.
+
     /// The instances that these have, all at once.
     case enumerate([InstanceSource])
-    /// A data query: what each source is asked.
-    case query([QueryShare])
-    /// The same over a hierarchy whose providers complete each other: the objects at these paths, the most derived class first, or all, or
-    /// those of the last resort where nobody can enumerate.
-    case queryMerging(ClassHierarchy, lookups: [CIMObjectPath], lastResort: [CIMObjectPath])
-    /// The associations of an object, or what is at their other ends.
-    case associations(AssociationWork)
     /// The instances of a hierarchy whose providers complete each other; of one class alone, if it is named.
     case enumerateMerging(ClassHierarchy, onlyClass: String?)
+    /// A data query: what each source is asked.
+    case query([QueryShare])
+    /// A data query over a hierarchy whose providers complete each other.
+    case queryMerging(MergingQuery)
+    /// The first of the objects at these paths that is there.
+    case lookUp([CIMObjectPath])
+    /// The associations of an object, or what is at their other ends.
+    case associations(AssociationSearch)
+    /// Of an association query: all sources.
+    case associationSources(AssociationSearch)
+    /// Of an association query: one source, asked in one way.
+    case associationSource(AssociationSearch, Int, way: Int)
+    /// Of an association query: the objects at the other ends.
+    case endpoints(AssociationSearch, [CIMObjectPath])
     case get(CIMObjectPath, ClassHierarchy)
     case put(CIMInstance, ClassHierarchy)
     case delete(CIMObjectPath, ClassHierarchy)
-    /// A method of what the broker itself has.
-    case administer(CIMObjectPath, method: String)
     /// A method of the instance's real class.
     case invoke(CIMObjectPath, ClassHierarchy)
 }
 
-/// The objects of a part on their way to its conductor.
-struct PartInbox {
-    let whole: OperationID
-    var batches: [CheckedObjects] = []
-    /// Its parameter, or why it failed. After the last batch.
-    var end: Result<String, CIMError>?
-    var waiter: UnsafeContinuation<Void, Never>?
-
-    mutating func wake() {
-        waiter?.resume()
-        waiter = nil
-    }
-}
-
-/// Conducted operations: the broker asks in parts, and supplies what comes of it. Whatever happens to the whole meanwhile reaches its conductor
-/// as an error of the next thing it does.
+/// Conducted operations: the broker asks in parts, and hands on what comes of it.
+///
+/// Whom to ask, what to do next, and how the whole ends, the core's joins say (``Join``). The broker prepares what each part is asked for, keeps
+/// the bytes that parts hand out, and says how each part ended in the words of the whole. Nothing here waits but for the repository.
 extension Broker {
     func conduct(_ id: OperationID) {
-        guard let work = records[id]?.work else {
-            return tell { $0.conducted(id, .stated(.failed, "there is nothing to conduct")) }
-        }
-        if let join = join(work, of: id) { return tell { $0.conduct(id, by: join) } }
-        // On the loop, so that nothing changes threads.
-        Task(executorPreference: loop) { [self] in await self.conduct(id, work) }
-    }
-
-    private func conduct(_ id: OperationID, _ work: Work) async {
-        let outcome: Outcome
-        do throws(CIMError) {
-            let parameter = try await carryOut(work, of: id)
-            let remark = records[id]?.remark
-            outcome = Outcome(remark?.status ?? .noError, parameter: parameter, object: remark?.object.map { payloads.keep($0) })
-        } catch let thrown {
-            // What was thrown may be a part's end by the failure of another.
-            let error = firstFailures[id] ?? thrown
-            outcome =
-                error.extendedStatus == nil ? .stated(error.status, error.message) : Outcome(error.status, object: keepStatus(error))
-        }
-        tell { $0.conducted(id, outcome) }
-        firstFailures[id] = nil
-        // Parts that nobody listens to any more have ended with it.
-        for part in parts.removeValue(forKey: id) ?? [] { inboxes[part] = nil }
-    }
-
-    /// Returns the status's parameter.
-    private func carryOut(_ work: Work, of id: OperationID) async throws(CIMError) -> String {
+        guard let work = records[id]?.work else { return tell { $0.conducted(id, .stated(.failed, "there is nothing to conduct")) } }
         switch work {
-        case .commit(let changes): return try await commit(changes, of: id)
-        case .instance(let path):
-            guard let record = records[id] else { throw Self.isOver(id) }
-            try await supply([try await storedInstance(at: path, in: record.namespace)], to: id)
-        case .classes(let classes): try await supply(classes, to: id)
-        case .enumerate(let sources): try await enumerate(sources, for: id)
-        case .query(let shares): try await query(shares, for: id)
-        case .queryMerging(let hierarchy, let lookups, let lastResort):
-            try await queryMerging(hierarchy, lookups, lastResort: lastResort, for: id)
-        case .associations(let work): try await associate(work, for: id)
-        case .enumerateMerging(let hierarchy, let onlyClass): try await enumerateMerging(hierarchy, for: id, onlyClass: onlyClass)
-        case .administer(let path, let method): try await administer(path, method, for: id)
-        case .get, .put, .delete, .invoke: throw CIMError(.failed, "operation \(id.number) is the core's to join")
+        case .pages: turnPage(of: id)
+        case .commit(let changes): carryOut(id) { broker throws(CIMError) in try await broker.commit(changes, of: id) }
+        case .administer(let path, let method):
+            carryOut(id) { broker throws(CIMError) in
+                try broker.administer(path, method, for: id)
+                return ""
+            }
+        case .enumerate, .enumerateMerging, .query, .queryMerging, .lookUp, .associations, .associationSources, .associationSource,
+            .endpoints, .get, .put, .delete, .invoke:
+            let join = join(work, of: id)
+            tell { $0.conduct(id, by: join) }
         }
-        return ""
+    }
+
+    /// Does what takes its time, on the loop. `body` returns the status's parameter.
+    private func carryOut(_ id: OperationID, _ body: @escaping @Sendable (isolated Broker) async throws(CIMError) -> String) {
+        Task(executorPreference: loop) { [self] in await self.run(id, body) }
+    }
+
+    private func run(_ id: OperationID, _ body: @Sendable (isolated Broker) async throws(CIMError) -> String) async {
+        do throws(CIMError) {
+            let parameter = try await body(self)
+            tell { $0.conducted(id, Outcome(.noError, parameter: parameter)) }
+        } catch {
+            end(id, error)
+        }
+    }
+
+    /// A conducted operation ends with a failure of the broker's own.
+    func end(_ id: OperationID, _ error: CIMError) {
+        let outcome = outcome(of: error)
+        tell { $0.conducted(id, outcome) }
+    }
+
+    private func outcome(of error: CIMError) -> Outcome {
+        error.extendedStatus == nil ? .stated(error.status, error.message) : Outcome(error.status, object: keepStatus(error))
     }
 
     static func isOver(_ id: OperationID) -> CIMError { CIMError(.callCancelled, "operation \(id.number) has ended") }
+
+    /// How what the parts say becomes what the whole says.
+    private func join(_ work: Work, of id: OperationID) -> Join {
+        switch work {
+        case .put(_, let hierarchy): .put(PutJoin(count: hierarchy.served.count))
+        case .delete(let path, let hierarchy): .delete(deletion(of: path, hierarchy, by: id))
+        case .get(let path, let hierarchy): .get(Self.lines(of: path, hierarchy).join)
+        case .invoke(let path, let hierarchy): .get(candidates(for: path, hierarchy, of: id))
+        case .lookUp(let paths):
+            .get(GetJoin(lines: paths.map { _ in 1 }, search: .untilFound, speaks: false, otherwise: Outcome(.noError)))
+        case .enumerate(let sources): .fanOut(FanOut(sources.count))
+        case .enumerateMerging(let hierarchy, _): .fanOut(beginMerge(of: hierarchy, for: id))
+        case .query(let shares): .fanOut(FanOut(shares.map(\.part)))
+        case .queryMerging(let query): .fanOut(FanOut([FanOut.Part(query.ways.map { _ in [] })]))
+        case .associations(let search): .fanOut(search.join)
+        case .associationSources(let search): .fanOut(search.joinOfSources)
+        case .associationSource: .fanOut(FanOut(1))
+        // One that is gone is left out.
+        case .endpoints(_, let paths): .fanOut(FanOut(paths.count, [.excusesNotFound, .isSilent], width: AssociationSearch.openObjects))
+        case .commit, .administer, .pages: .fanOut(FanOut(0))
+        }
+    }
 
     // MARK: - Parts
 
     /// Opens a part of a conducted operation, whose record `configure` completes.
     ///
-    /// - Parameter index: which of those that the whole's join asked; nil: the caller takes its objects with ``next(of:)``.
+    /// - Parameter index: which of those that the whole's join asked; nil: none of them, but one that follows from another's objects.
     /// - Throws: CallCancelled when the whole has ended.
-    @discardableResult
     func openPart(
-        of whole: OperationID, index: Int? = nil, _ kind: Request.Kind, _ target: Request.Target,
-        _ configure: (inout OperationRecord) -> Void
-    ) throws(CIMError) -> OperationID {
-        guard let record = records[whole], !Task.isCancelled else { throw Self.isOver(whole) }
+        of whole: OperationID, index: Int?, _ kind: Request.Kind, _ target: Request.Target, _ configure: (inout OperationRecord) -> Void
+    ) throws(CIMError) {
+        guard let record = records[whole] else { throw Self.isOver(whole) }
         var part = OperationRecord(
             kind: kind, namespace: record.namespace, client: record.client, userID: record.userID, form: .part, flags: record.flags)
-        part.target = record.target
+        part.subject = record.subject
         part.context = record.context
+        part.localized = record.localized
         part.derivedSystemProperties = record.writesSystemProperties
-        part.speaksForWhole = kind == record.kind || kind == .createInstanceEnum && record.kind == .execQuery
         if case .provider(let registration) = target { part.registration = registration }
-        part.joined = index.map { (whole, $0) }
+        part.joined = (whole, index)
         configure(&part)
-        var opened = OperationID(0)
         do throws(Refusal) {
             try tell { core throws(Refusal) in
                 try core.beginPart(of: whole, index: index, kind: kind, target: target, inputBytes: part.input.byteCount)
             } answering: { id in
-                opened = id
                 records[id] = Entry(part)
-                if index != nil { return }
-                inboxes[id] = PartInbox(whole: whole)
-                parts[whole, default: []].insert(id)
             }
         } catch {
             throw CIMError(error.status, error.message)
         }
-        return opened
     }
 
-    /// What comes next of a part: its objects, batch by batch, then its end with the status's parameter. Throws what it failed with.
-    private func step(of part: OperationID) async throws(CIMError) -> (batch: CheckedObjects?, parameter: String) {
-        while let inbox = inboxes[part] {
-            if let batch = inbox.batches.first {
-                inboxes[part]?.batches.removeFirst()
+    /// Opens a part that the broker conducts itself.
+    func openPart(
+        of whole: OperationID, index: Int?, _ kind: Request.Kind, _ work: Work, _ configure: (inout OperationRecord) -> Void = { _ in }
+    ) throws(CIMError) {
+        try openPart(of: whole, index: index, kind, Request.Target.conducted) { part in
+            part.work = work
+            configure(&part)
+        }
+    }
+
+    /// The core wants a part asked.
+    func ask(_ whole: OperationID, _ index: Int) {
+        do throws(CIMError) {
+            guard let record = records[whole], let work = record.work else { throw Self.isOver(whole) }
+            switch work {
+            case .put(let instance, let hierarchy): try askToPut(instance, hierarchy, index, of: whole)
+            case .delete(let path, let hierarchy): try askToDelete(path, hierarchy, index, of: whole)
+            case .get(let path, let hierarchy): try askToGet(path, hierarchy, index, of: whole)
+            case .invoke(let path, let hierarchy): try askToInvoke(path, hierarchy, index, of: whole)
+            case .lookUp(let paths): try askForObject(at: paths[index], index, of: whole)
+            case .enumerate(let sources): try ask(sources[index], for: record.filter, index, of: whole)
+            case .enumerateMerging(let hierarchy, _): try askToEnumerate(hierarchy, index, of: whole)
+            case .query(let shares): try ask(shares[index], index, of: whole)
+            case .queryMerging(let query): try ask(query, index, of: whole)
+            case .associations(let search): try ask(search, index, of: whole)
+            case .associationSources(let search): try askSource(search, index, of: whole)
+            case .associationSource(let search, let share, let way): try ask(search.shares[share], way, index, of: whole)
+            case .endpoints(let search, let paths): try askForEndpoint(paths[index], search, index, of: whole)
+            case .commit, .administer, .pages: throw CIMError(.failed, "operation \(whole.number) has no parts")
+            }
+        } catch {
+            failed(index, of: whole, error)
+        }
+    }
+
+    /// The way in which the whole's join wants a part asked.
+    func way(of index: Int, of whole: OperationID) -> Int { core.operations[whole]?.join?.way(of: index) ?? 0 }
+
+    // MARK: - What parts hand out
+
+    /// Objects of a part: the whole's, or kept until the others have said what they know.
+    func took(_ objects: CheckedObjects, from part: OperationID, _ index: Int?, of whole: OperationID) {
+        do throws(CIMError) {
+            guard let record = records[whole], let work = record.work else { return }
+            switch (work, index) {
+            case (.get, _):
+                records[whole]?.gathered.append(objects)
                 tell { $0.consumed(part) }
-                return (batch, "")
+            case (.invoke(_, let hierarchy), let index?) where index < Self.candidates(hierarchy).count:
+                records[whole]?.realClass = objects.firstClassName
+                tell { $0.consumed(part) }
+            case (.enumerateMerging(let hierarchy, let onlyClass), let index?):
+                handOn(try merged(objects, hierarchy, onlyClass, index, of: whole), to: whole, from: part)
+            case (.query(let shares), let index?) where shares[index].isLookUp(way(of: index, of: whole)):
+                handOn(try filtered(objects, record), to: whole, from: part)
+            case (.queryMerging, _): handOn(try filtered(objects, record), to: whole, from: part)
+            // Whether the object is there was the question.
+            case (.associations, 0): tell { $0.consumed(part) }
+            case (.associationSource(let search, let share, _), 0):
+                try takeAssociations(objects, search, search.shares[share].leg, from: part, of: whole)
+            case (.endpoints(let search, _), _):
+                handOn(try endpoint(objects, search, record), to: whole, from: part)
+            default: handOn(objects, to: whole, from: part)
             }
-            if let end = inbox.end {
-                inboxes[part] = nil
-                parts[inbox.whole]?.remove(part)
-                return (nil, try end.get())
-            }
-            await withUnsafeContinuation { inboxes[part]?.waiter = $0 }
+        } catch {
+            end(whole, error)
         }
-        return (nil, "")
     }
 
-    /// The next batch of a part; nil at its end. Throws what it failed with.
-    func next(of part: OperationID) async throws(CIMError) -> CheckedObjects? { try await step(of: part).batch }
-
-    /// A part's success with a status of its own, such as PARTIAL_RESULTS (Semantics C.4).
-    func note(_ status: WBEMStatus, _ object: CIMInstance?, of part: OperationID) {
-        guard status != .noError, records[part]?.speaksForWhole == true, let whole = inboxes[part]?.whole, records[whole]?.remark == nil
-        else { return }
-        records[whole]?.remark = (status, object)
-    }
-
-    func endPart(_ id: OperationID, _ result: Result<String, CIMError>) {
-        inboxes[id]?.end = result
-        inboxes[id]?.wake()
-    }
-
-    // MARK: - Supply
-
-    /// Hands objects to the client, and waits until they are on their way.
-    ///
-    /// - Throws: CallCancelled when nobody wants them any more.
-    func supply(_ objects: CheckedObjects, to id: OperationID) async throws(CIMError) {
-        if objects.sizes.isEmpty { return }
-        let status = await withUnsafeContinuation { continuation in
-            tell { $0.supply(id, payloads.keep(objects), call: keep(continuation)) }
+    /// Objects for the client of a whole, or for the whole that it is a part of. They hold the part up that they are from until they are on
+    /// their way.
+    func handOn(_ objects: CheckedObjects?, to whole: OperationID, from part: OperationID? = nil) {
+        guard let objects, !objects.sizes.isEmpty else {
+            if let part { tell { $0.consumed(part) } }
+            return
         }
-        if !status.isSuccess { throw Self.isOver(id) }
-    }
-
-    /// The same for instances that are not on the wire yet, as far as the operation's filter lets them pass.
-    func supply(_ instances: [CIMInstance], to id: OperationID) async throws(CIMError) {
-        guard !instances.isEmpty, let record = records[id] else { return }
-        try await supply(filtered(try encoded(instances, record), record), to: id)
+        let batch = payloads.keep(objects)
+        tell { $0.supply(whole, batch, from: part) }
     }
 
     /// What the operation's filter leaves of objects.
@@ -198,51 +230,44 @@ extension Broker {
         }
     }
 
-    /// Instances of the broker's own, as any receiver gets them; all of one class, where the operation is not about one.
-    func encoded(_ instances: [CIMInstance], _ record: Entry<OperationRecord>) throws(CIMError) -> CheckedObjects {
-        var record = record
-        if record.expectation == nil, let name = instances.first?.className {
-            record.expectation = schema.layout(name, in: record.namespace).map { .instances(of: $0) }
+    // MARK: - How parts end
+
+    /// A part has ended.
+    func partEnded(_ record: Entry<OperationRecord>, _ outcome: Outcome, _ own: CIMInstance?, _ parameter: String, _ error: CIMError?) {
+        guard let (whole, index) = record.joined else { return }
+        guard let index else {
+            // It followed from another's objects.
+            if let error { end(whole, error) } else { lookUpEnded(of: whole) }
+            return
         }
-        var writer = BodyWriter()
-        let array = writer.beginArray(elementAlignment: 4)
-        for instance in instances { writer.append(instance: instance) }
-        writer.endArray(array)
-        do {
-            let bytes = try writer.finish()
-            var reader = bytes.withUnsafeBytes { BodyReader(copying: $0) }
-            return .rewritten(try checkedObjects(&reader, record))
+        if let error { return failed(index, of: whole, error) }
+        let object = own.map { payloads.keep($0) }
+        do throws(CIMError) {
+            var parameter = parameter
+            if case .put(let instance, let hierarchy) = records[whole]?.work {
+                parameter = try agreedPath(parameter, instance, hierarchy, index, of: whole)
+            }
+            let outcome = Outcome(outcome.status, parameter: parameter, object: object)
+            tell { $0.partEnded(whole, index, outcome) }
         } catch {
-            throw CIMError(ObjectFault(error).resultStatus, "a stored object of \(record.target) cannot be sent: \(error)")
+            payloads.discard(object)
+            failed(index, of: whole, error)
         }
     }
 
-    /// A class as its reader sees it. One that is too large in the reader's language comes as it is in all of them.
-    func encoded(_ declaration: CIMClass, _ record: OperationRecord) throws(ObjectFault) -> ObjectBatch {
-        if let localized = record.localized,
-            let batch = try? ObjectBatch(class: localized.localized(declaration), namespace: record.namespace, server: schema.server)
-        {
-            return batch
-        }
-        return try ObjectBatch(class: declaration, namespace: record.namespace, server: schema.server)
-    }
+    /// A part has done what was asked, and has nothing to say.
+    func succeeded(_ index: Int, of whole: OperationID) { tell { $0.partEnded(whole, index, Outcome(.noError)) } }
 
-    func supply(_ classes: [CIMClass], to id: OperationID) async throws(CIMError) {
-        guard let record = records[id]?.value else { throw Self.isOver(id) }
-        var batch = ObjectBatch()
-        for declaration in classes {
-            let one: ObjectBatch
-            do throws(ObjectFault) {
-                one = try encoded(declaration, record)
-            } catch {
-                throw CIMError(error.status, error.description)
-            }
-            if batch.count > 0, batch.byteCount + one.byteCount > Contract.largestBatch {
-                try await supply(.rewritten(batch), to: id)
-                batch = ObjectBatch()
-            }
-            batch.append(one)
+    func failed(_ index: Int, of whole: OperationID, _ error: CIMError) {
+        var error = error
+        switch records[whole]?.work {
+        // Of a put the failure says which class's provider it was (R65).
+        case .put(_, let hierarchy): error = Self.named(error, hierarchy.served[index].layout.className)
+        case .associations(let search) where index == 0 && error.status == .notFound:
+            error = CIMError(.notFound, "there is no \(search.plan.source.relativePath)")
+        default: break
         }
-        try await supply(.rewritten(batch), to: id)
+        let outcome = outcome(of: error)
+        tell { $0.partEnded(whole, index, outcome) }
     }
 }

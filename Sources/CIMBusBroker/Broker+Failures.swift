@@ -8,13 +8,15 @@ extension Broker {
     func failure(
         _ outcome: Outcome, _ own: CIMInstance?, _ record: Entry<OperationRecord>, _ id: OperationID
     ) -> CIMError {
+        // What a part of a part failed with has its words already.
+        if record.form == .part, record.work != nil, let error = Self.passedOn(outcome, own) { return error }
         let registration = record.registration.flatMap { core.registry.find($0) }
         let who = registration.map { registration in
             let pid = outcome.explanation?.isAboutNobody == true ? nil : outcome.explanation?.pid ?? registration.pid
             return "provider \(registration.name)" + (pid.map { " (process \($0))" } ?? "")
         }
         // What a part was asked as a whole, its whole says.
-        let what = record.form == .part ? record.target : "\(record.kind.rawValue) \(record.target)"
+        let what = record.form == .part ? record.subject : "\(record.kind.rawValue) \(record.subject)"
         let message: String
         if let explanation = outcome.explanation {
             message = "\(what): \(Self.words(explanation, who ?? "the provider", record.delivered, registration, configuration.limits))"
@@ -33,13 +35,19 @@ extension Broker {
             className: "CIMBus_ExtendedStatus",
             [
                 "StatusCode": .uint32(outcome.status.rawValue), "Description": .string(message), "Operation": .string(record.kind.rawValue),
-                "ParameterInfo": .string(record.target), "ProviderName": .string(registration?.name ?? "CIMBus"),
+                "ParameterInfo": .string(record.subject), "ProviderName": .string(registration?.name ?? "CIMBus"),
             ])
         let isGone = outcome.explanation?.isAboutNobody == true
         if !isGone, let pid = outcome.explanation?.pid ?? registration?.pid { status["ProviderProcessID"] = .uint32(pid) }
         status["OperationID"] = .uint64(id.number)
         status["ObjectsDelivered"] = .uint64(UInt64(record.delivered))
         return CIMError(outcome.status, message, extendedStatus: status)
+    }
+
+    private static func passedOn(_ outcome: Outcome, _ own: CIMInstance?) -> CIMError? {
+        if let own, let text = own["Description"]?.stringValue { return CIMError(outcome.status, text, extendedStatus: own) }
+        guard let explanation = outcome.explanation, explanation.reason == .stated else { return nil }
+        return CIMError(outcome.status, explanation.text)
     }
 
     /// The service's part of a provider's own status object.
@@ -50,7 +58,7 @@ extension Broker {
         if status.className.isEmpty { status.className = "__ExtendedStatus" }
         if status["StatusCode"] == nil { status["StatusCode"] = .uint32(outcome.status.rawValue) }
         if status["Operation"] == nil { status["Operation"] = .string(record.kind.rawValue) }
-        if status["ParameterInfo"] == nil { status["ParameterInfo"] = .string(record.target) }
+        if status["ParameterInfo"] == nil { status["ParameterInfo"] = .string(record.subject) }
         if status["ProviderName"] == nil { status["ProviderName"] = .string(registration?.name ?? "CIMBus") }
         return status
     }

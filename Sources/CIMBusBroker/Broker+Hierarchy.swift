@@ -10,32 +10,17 @@ extension Broker {
 
     /// What one class's provider, or the repository, says about the instance; last, all of it put together (C.3).
     func askToGet(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {
-        let places = Self.lines(of: path, hierarchy, concludes: true).places
+        let places = Self.lines(of: path, hierarchy).places
         guard index < places.count else {
             guard let record = records[whole] else { throw Self.isOver(whole) }
-            pass(try filtered(try putTogether(record.gathered, for: whole), record), to: whole)
+            handOn(try filtered(try putTogether(record.gathered, for: whole), record), to: whole)
             return succeeded(index, of: whole)
         }
         if places[index].isFirst { records[whole]?.gathered = [] }
-        if let served = places[index].served {
-            try openGet(path, served, index, of: whole)
-            return
-        }
-        doPart(index, of: whole) { broker throws(CIMError) in
-            guard let record = broker.records[whole] else { throw Self.isOver(whole) }
-            let instance = try await broker.storedInstance(at: path, in: record.namespace)
-            let object = try broker.encoded([instance], record)
-            broker.records[whole]?.gathered.append(object)
-        }
-    }
-
-    @discardableResult
-    private func openGet(
-        _ path: CIMObjectPath, _ served: ServedClass, _ index: Int? = nil, of whole: OperationID
-    ) throws(CIMError) -> OperationID {
+        guard let served = places[index].served else { return try openPages(.instance(path), index, of: whole) }
         try openPart(of: whole, index: index, .getObject, target(served)) { part in
             part.path = Self.path(path, of: served.layout)
-            part.target = part.path.clipped()
+            part.subject = part.path.clipped()
             part.expectation = .instances(of: served.layout)
             part.context = Self.reading(part.context, served.layout)
         }
@@ -45,23 +30,21 @@ extension Broker {
     private func putTogether(_ objects: [CheckedObjects], for id: OperationID) throws(CIMError) -> CheckedObjects {
         var objects = objects
         guard var result = objects.popLast() else { throw CIMError(.notFound, "no provider has this instance") }
-        var merge = try unitMerge(for: id)
+        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
+        var merge = unitMerge(in: namespace)
         while let derived = objects.popLast() { result = try merge.completed(derived, with: result) }
         return result
     }
 
-    /// The same for a part of something else, as ``GetJoin`` says. NotFound where there is none.
-    func find(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, for id: OperationID) async throws(CIMError) -> CheckedObjects {
-        let (join, places) = Self.lines(of: path, hierarchy, concludes: false)
-        // What the line that is asked has said so far, the most derived class first.
-        var objects: [CheckedObjects] = []
-        _ = try await inTurn(.get(join), for: id) { broker, turn throws(CIMError) in
-            let place = places[turn.part]
-            if place.isFirst { objects = [] }
-            objects += try await broker.object(at: path, place.served, for: id)
-            return ""
+    /// The object at a path is asked for, as GetObject would give it. NotFound where there is none. Nothing of it is filtered.
+    func askForObject(at path: CIMObjectPath, _ index: Int, of whole: OperationID) throws(CIMError) {
+        guard let record = records[whole] else { throw Self.isOver(whole) }
+        guard let layout = schema.layout(path.className, in: record.namespace), let declaration = layout.declaration else {
+            throw CIMError(.notFound, "there is no class \(path.className.clipped())")
         }
-        return try putTogether(objects, for: id)
+        let hierarchy = resolver.hierarchy(of: layout, in: record.namespace, for: .getObject, below: !declaration.isServed)
+        if let nobody = hierarchy.nobody { throw Self.failure(nobody) }
+        try openPart(of: whole, index: index, .getObject, .get(path, hierarchy)) { part in part.expectation = record.expectation }
     }
 
     /// A class in a line of ``GetJoin``; nil: the repository.
@@ -69,7 +52,7 @@ extension Broker {
 
     /// Who may have a part of the instance: the line of the class that the path names, where that is served; else the repository, and the line
     /// of each class below it.
-    static func lines(of path: CIMObjectPath, _ hierarchy: ClassHierarchy, concludes: Bool) -> (join: GetJoin, places: [Place]) {
+    static func lines(of path: CIMObjectPath, _ hierarchy: ClassHierarchy) -> (join: GetJoin, places: [Place]) {
         func line(from index: Int) -> [Place] {
             var line: [Place] = []
             var at: Int? = index
@@ -82,26 +65,14 @@ extension Broker {
         let own = hierarchy.served.lastIndex { $0.isAncestor || $0.layout.className == path.className }
         if let own, !hierarchy.served[own].isAncestor {
             let line = line(from: own)
-            return (GetJoin(line: line.count, concludes: concludes), line)
+            return (GetJoin(line: line.count, concludes: true), line)
         }
         let lines = hierarchy.served.indices.filter { !hierarchy.served[$0].isAncestor }.map { line(from: $0) }
         let nobody = Outcome.stated(.notFound, "no provider of \(path.className), or of a class below it, has this instance")
         return (
-            GetJoin(lines: [1] + lines.map(\.count), search: .pastIncapable, concludes: concludes, otherwise: nobody),
+            GetJoin(lines: [1] + lines.map(\.count), search: .pastIncapable, concludes: true, otherwise: nobody),
             [(nil, true)] + lines.flatMap(\.self)
         )
-    }
-
-    /// What one class's provider, or the repository, says about the instance.
-    private func object(at path: CIMObjectPath, _ served: ServedClass?, for id: OperationID) async throws(CIMError) -> [CheckedObjects] {
-        guard let served else {
-            guard let record = records[id] else { throw Self.isOver(id) }
-            return [try encoded([try await storedInstance(at: path, in: record.namespace)], record)]
-        }
-        let part = try openGet(path, served, of: id)
-        var objects: [CheckedObjects] = []
-        while let batch = try await next(of: part) { objects.append(batch) }
-        return objects
     }
 
     /// What a part is asked for, where its client wants less than everything: of that what its class has, and the keys, by which objects are
@@ -120,13 +91,12 @@ extension Broker {
         }
     }
 
-    private func unitMerge(for id: OperationID) throws(CIMError) -> UnitMerge {
-        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
-        return UnitMerge { [schema] in schema.layout($0, in: namespace) }
+    private func unitMerge(in namespace: CIMNamespaceName) -> UnitMerge {
+        UnitMerge { [schema] in schema.layout($0, in: namespace) }
     }
 
     func target(_ served: ServedClass) throws(CIMError) -> Request.Target {
-        switch served.target {
+        switch served.responder {
         case .provider(let registration): return .provider(registration)
         case .failure(let outcome): throw Self.failure(outcome)
         }
@@ -145,88 +115,82 @@ extension Broker {
 
     // MARK: - Enumerate
 
-    /// What the providers of a hierarchy have, each instance once (C.4): those of the ancestors are gathered, those of the classes without
-    /// one below them stream past and take the inherited properties along.
+    /// What the providers of a hierarchy have, each instance once (C.4): what those of the ancestors have is gathered, what those of the classes
+    /// without one below them have streams past, and takes the inherited properties along.
     ///
-    /// - Parameter hasBegun: set once something was handed out.
-    func enumerateMerging(
-        _ hierarchy: ClassHierarchy, for id: OperationID, onlyClass: String?, hasBegun: JoinTurn.Flag = .init()
-    ) async throws(CIMError) {
+    /// The classes are asked one after the other. Then comes what no class below has, then what is stored.
+    func beginMerge(of hierarchy: ClassHierarchy, for id: OperationID) -> FanOut {
         let inner = Set(hierarchy.served.compactMap(\.above))
-        merges[id] = HierarchyMerge(inner, MergeBudget(within: mergeBudget), try unitMerge(for: id))
-        defer { merges[id] = nil }
+        if let namespace = records[id]?.namespace {
+            merges[id] = HierarchyMerge(inner, MergeBudget(within: mergeBudget), unitMerge(in: namespace))
+        }
+        let classes = hierarchy.served.indices.map { FanOut.Part([inner.contains($0) ? .excusesNotCapable : []]) }
+        return FanOut(classes + Array(repeating: FanOut.Part(), count: hierarchy.stored.isEmpty ? 1 : 2), width: 1)
+    }
+
+    func askToEnumerate(_ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {
         let count = hierarchy.served.count
-        // The classes one after the other, then what no class below has, then what is stored.
-        var parts = (0..<count).map { FanOut.Part(ways: [inner.contains($0) ? .notCapable : []]) }
-        parts.append(FanOut.Part())
-        if !hierarchy.stored.isEmpty, onlyClass == nil { parts.append(FanOut.Part()) }
-        _ = try await inTurn(.fanOut(FanOut(parts, width: 1)), for: id) { broker, turn throws(CIMError) in
-            switch turn.part {
-            case count:
-                for (index, served) in hierarchy.served.enumerated() where !served.isAncestor {
-                    guard let table = broker.merges[id]?.tables[index] else { continue }
-                    while let rest = try table.removeRest(ofAtMost: Contract.largestBatch / 2) {
-                        try await broker.supply(.rewritten(rest), to: id, onlyClass: onlyClass, hasBegun)
-                    }
-                }
-            case count + 1:
-                hasBegun.set()
-                try await broker.enumerate(.stored(classes: hierarchy.stored), for: id)
-            default:
-                let served = hierarchy.served[turn.part]
-                let part = try broker.openPart(of: id, .createInstanceEnum, broker.target(served)) { part in
-                    part.path = served.layout.className
-                    part.target = served.layout.className
-                    part.expectation = .instances(of: served.layout)
-                    part.context = Self.reading(part.context, served.layout)
-                    part.step = (turn.part, count)
-                }
-                while let batch = try await broker.next(of: part) {
-                    let left = try broker.merges[id]?.completed(batch, of: turn.part, below: served.above)
-                    if let left, !served.isAncestor { try await broker.supply(left, to: id, onlyClass: onlyClass, hasBegun) }
-                }
+        switch index {
+        case count:
+            let units = hierarchy.served.indices.filter { !hierarchy.served[$0].isAncestor }
+            try openPages(.rest(units[...]), index, of: whole)
+        case count + 1: try openPages(.stored(classes: hierarchy.stored), index, of: whole)
+        default:
+            let served = hierarchy.served[index]
+            try openPart(of: whole, index: index, .createInstanceEnum, target(served)) { part in
+                part.path = served.layout.className
+                part.subject = served.layout.className
+                part.expectation = .instances(of: served.layout)
+                part.context = Self.reading(part.context, served.layout)
+                part.step = (index, count)
             }
-            return ""
         }
     }
 
-    private func supply(
-        _ objects: CheckedObjects, to id: OperationID, onlyClass: String?, _ hasBegun: JoinTurn.Flag
-    ) async throws(CIMError) {
-        guard let record = records[id] else { return }
-        var objects = objects
+    /// What is complete of a part's objects, as far as the client wants it; nil: nothing.
+    func merged(
+        _ objects: CheckedObjects, _ hierarchy: ClassHierarchy, _ onlyClass: String?, _ index: Int, of whole: OperationID
+    ) throws(CIMError) -> CheckedObjects? {
+        var left = objects
+        if index < hierarchy.served.count {
+            let served = hierarchy.served[index]
+            let completed = try merges[whole]?.completed(objects, of: index, below: served.above)
+            guard let completed, !served.isAncestor else { return nil }
+            left = completed
+        }
         if let onlyClass {
-            let (reader, ranges) = objects.contents
+            let (reader, ranges) = left.contents
             let wanted = ranges.filter { CIMName.equal(ObjectRow.className(at: $0, in: reader), onlyClass) }
-            do throws(ObjectFault) { objects = try objects.keeping(wanted) } catch { throw CIMError(error.resultStatus, error.description) }
+            do throws(ObjectFault) { left = try left.keeping(wanted) } catch { throw CIMError(error.resultStatus, error.description) }
         }
-        let left = try filtered(objects, record)
-        if !left.sizes.isEmpty { hasBegun.set() }
-        try await supply(left, to: id)
-    }
-
-    /// One provider's objects of exactly one class, where it also has some of classes below.
-    func enumerate(only served: ServedClass, for id: OperationID) async throws(CIMError) {
-        try await enumerateMerging(ClassHierarchy(served: [served]), for: id, onlyClass: served.layout.className)
+        guard let record = records[whole] else { return nil }
+        return try filtered(left, record)
     }
 
     // MARK: - Delete
 
+    func deletion(of path: CIMObjectPath, _ hierarchy: ClassHierarchy, by id: OperationID) -> DeleteJoin {
+        let mayWrite = records[id].map { core.rights.mayWrite(uid: $0.userID) } ?? false
+        return DeleteJoin(
+            decides: hierarchy.concrete.map(\.isTopmost),
+            stored: hierarchy.stored.isEmpty ? .no : mayWrite ? .yes : .lastResort,
+            otherwise: .stated(.notFound, "no provider of \(path.className) could delete it"))
+    }
+
     /// One concrete class of the hierarchy, above or below, with the path as its own; last, what is stored (C.2, R136).
     func askToDelete(_ path: CIMObjectPath, _ hierarchy: ClassHierarchy, _ index: Int, of whole: OperationID) throws(CIMError) {
         guard let record = records[whole] else { throw Self.isOver(whole) }
-        let asked = hierarchy.served.filter(\.isConcrete)
+        let asked = hierarchy.concrete
         guard index < asked.count else {
             try core.rights.checkMayWrite(.deleteInstance, in: record.namespace, user: record.userID)
-            return doPart(index, of: whole) { broker throws(CIMError) in
-                try await broker.commit([.deleteInstance(path, in: record.namespace)])
-            }
+            let work = Work.commit([.deleteInstance(path, in: record.namespace)])
+            return try openPart(of: whole, index: index, .deleteInstance, work)
         }
         let served = asked[index]
         try openPart(of: whole, index: index, .deleteInstance, target(served)) { part in
             let layout = served.concrete ?? served.layout
             part.path = Self.path(path, of: layout)
-            part.target = part.path.clipped()
+            part.subject = part.path.clipped()
             part.expectation = .instances(of: layout)
             part.step = (index, asked.count)
         }
@@ -257,7 +221,7 @@ extension Broker {
         let served = candidates[index]
         try openPart(of: whole, index: index, .getObject, target(served)) { part in
             part.path = Self.path(path, of: served.layout)
-            part.target = part.path.clipped()
+            part.subject = part.path.clipped()
             part.expectation = .instances(of: served.layout)
         }
     }

@@ -12,7 +12,7 @@ extension Broker {
         let upcast = Self.upcast(instance, declaration)
         let input = try encode(upcast, served.layout, whole)
         try openPart(of: whole, index: index, .putInstance, target(served)) { part in
-            part.target = declaration.name
+            part.subject = declaration.name
             part.expectation = .instances(of: served.layout)
             part.input = input
             part.putPath = (try? upcast.path(in: declaration).relativePath) ?? ""

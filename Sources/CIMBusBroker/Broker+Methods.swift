@@ -14,9 +14,9 @@ extension Broker {
         var real = path
         real.className = declaration.name
         let implementer = resolver.implementer(of: method, declaration, at: real.relativePath, in: record.namespace)
-        try openPart(of: whole, index: index, .execMethod, implementer.target.requestTarget) { part in
+        try openPart(of: whole, index: index, .execMethod, implementer.responder.requestTarget) { part in
             part.path = implementer.path
-            part.target = record.target
+            part.subject = record.subject
             part.method = method.name
             part.input = record.input
             part.expectation = record.expectation

@@ -30,7 +30,7 @@ extension Broker {
     }
 
     /// Suspend, Resume, Load and UnLoad, with the rights and the meaning of `org.cimbus1.Registration`.
-    func administer(_ path: CIMObjectPath, _ method: String, for id: OperationID) async throws(CIMError) {
+    func administer(_ path: CIMObjectPath, _ method: String, for id: OperationID) throws(CIMError) {
         guard let record = records[id] else { throw Self.isOver(id) }
         let registration = try monitored(path)
         try admit(.management(of: registration.uid), of: record.client, for: method)
@@ -48,7 +48,7 @@ extension Broker {
                 .providerNotCapable,
                 "UnLoad: provider \(registration.name) is a process of its own and ends by itself; suspend it, or stop its service")
         }
-        try await supply([CIMInstance(className: "__PARAMETERS", ["ReturnValue": .uint32(0)])], to: id)
+        handOn(try encoded([CIMInstance(className: "__PARAMETERS", ["ReturnValue": .uint32(0)])], record), to: id)
     }
 
     private func monitored(_ path: CIMObjectPath) throws(CIMError) -> Entry<Registration> {

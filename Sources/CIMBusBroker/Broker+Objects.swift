@@ -96,7 +96,7 @@ extension Broker {
 
     private func listOperations(_ call: MethodCall, where isListed: (Entry<Operation>) -> Bool) {
         let entries = core.operations.values
-            .filter { isListed($0) && mayManage(call.sender, uid: uid(of: $0.request.client) ?? 0) }
+            .filter { isListed($0) && !$0.isStep && mayManage(call.sender, uid: uid(of: $0.request.client) ?? 0) }
             .map { operation -> DBusValue in
                 let properties = Self.operationProperties.map { ($0, operationProperty($0, operation)) }
                 return .structure([.objectPath(Contract.path(ofOperation: operation.id.number)), .dictionary(properties)])
@@ -137,7 +137,7 @@ extension Broker {
         case "ID": return .uint64(operation.id.number)
         case "Kind": return .string(operation.request.kind.rawValue)
         case "Namespace": return .string(record?.namespace.text ?? "")
-        case "Target": return .string(record?.target ?? "")
+        case "Target": return .string(record?.subject ?? "")
         case "Client": return .string(peers.name(of: operation.request.client)?.text ?? "")
         case "ClientUID": return .uint32(uid(of: operation.request.client) ?? 0)
         case "State": return .string(operation.state.rawValue)

@@ -12,11 +12,6 @@ extension Broker {
         guard let objects = payloads.takeObjects(payload), let record = records[id] else { return }
         records[id]?.delivered += objects.sizes.count
         if let (whole, index) = record.joined { return took(objects, from: id, index, of: whole) }
-        if record.form == .part {
-            inboxes[id]?.batches.append(objects)
-            inboxes[id]?.wake()
-            return
-        }
         guard let sink = record.sink else {
             records[id]?.objects.append(objects.batch)
             return
@@ -56,7 +51,7 @@ extension Broker {
                     to: client.name, path: sink, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
                     flags: [.noReplyExpected, .noAutoStart]))
         } catch {
-            logger.error("Indicate for \(record.target): \(error.message)")
+            logger.error("Indicate for \(record.subject): \(error.message)")
             throw error
         }
     }
@@ -95,7 +90,7 @@ extension Broker {
             try client.send(message)
             return message.bodySize
         } catch {
-            logger.error("\(member) for \(record.target): \(error.message)")
+            logger.error("\(member) for \(record.subject): \(error.message)")
             throw error
         }
     }
@@ -130,15 +125,12 @@ extension Broker {
             forget(id)
             if let call = record.call { reply(call, record, error, parameter) }
         case .part:
-            if let (whole, index) = record.joined {
-                forget(id)
-                return partEnded(index, of: whole, outcome, own, parameter, error)
-            }
-            if error == nil { note(outcome.status, own, of: id) }
             forget(id)
-            endPart(id, error.map { .failure($0) } ?? .success(parameter))
+            partEnded(record, outcome, own, parameter, error)
         case .semisync:
             dropInput(of: id)
+            records[id]?.value.endWork()
+            merges[id] = nil
             records[id]?.result = (outcome.status, parameter, error, error?.extendedStatus ?? own)
         }
     }
@@ -178,7 +170,7 @@ extension Broker {
             let canonical = try? schema.canonical(path, of: declaration, in: record.namespace)
         else {
             let provider = record.registration.flatMap { core.registry.find($0)?.name } ?? ""
-            logger.warning("provider \(provider) reports \"\(reported.clipped())\" for a put of \(record.target), which is no path of one")
+            logger.warning("provider \(provider) reports \"\(reported.clipped())\" for a put of \(record.subject), which is no path of one")
             return record.putPath
         }
         return canonical.relativePath

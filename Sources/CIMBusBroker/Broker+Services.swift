@@ -116,7 +116,10 @@ extension Broker {
     }
 
     /// The operation is over, for its client too.
-    func forget(_ id: OperationID) { records[id] = nil }
+    func forget(_ id: OperationID) {
+        records[id] = nil
+        merges[id] = nil
+    }
 
     // MARK: - Cancel and credit
 

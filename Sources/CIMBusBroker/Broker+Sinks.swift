@@ -76,7 +76,7 @@ extension Broker {
 
     /// The answer that is the provider's credit.
     func creditIndicate(_ id: CallID, _ status: WBEMStatus) {
-        if wasSupplied(id, status) { return }
+        if isPageTaken(id, status) { return }
         guard let call = calls.take(id) else { return }
         if status.isSuccess { call.reply() } else { refuse(call, status) }
     }

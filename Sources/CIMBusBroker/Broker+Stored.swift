@@ -13,8 +13,8 @@ enum InstanceSource: Sendable {
     /// A class that cannot be asked for.
     case failure(Outcome, of: ObjectLayout)
 
-    init(_ target: ServedClass.Target, _ layout: ObjectLayout) {
-        switch target {
+    init(_ responder: ServedClass.Responder, _ layout: ObjectLayout) {
+        switch responder {
         case .provider(let registration): self = .provider(registration, layout)
         case .failure(let outcome): self = .failure(outcome, of: layout)
         }
@@ -83,50 +83,29 @@ extension Broker {
 
     // MARK: - Where instances are
 
-    /// All sources at once.
-    func enumerate(_ sources: [InstanceSource], for id: OperationID) async throws(CIMError) {
-        try await atOnce(FanOut(sources.map { _ in FanOut.Part() }), for: id) { broker, turn throws(CIMError) in
-            try await broker.enumerate(sources[turn.part], for: id)
-        }
-    }
-
-    func enumerate(_ source: InstanceSource, for id: OperationID) async throws(CIMError) {
-        if Task.isCancelled { return }
+    /// A source is asked for its instances of a class.
+    ///
+    /// - Parameter filter: what becomes of them on their way; nil: nothing.
+    func ask(_ source: InstanceSource, for filter: RowFilter? = nil, _ index: Int, of whole: OperationID) throws(CIMError) {
         switch source {
         case .provider(let registration, let layout):
-            let part = try openEnumeration(of: id, registration, layout, filter: records[id]?.filter)
-            while let batch = try await next(of: part), !Task.isCancelled { try await supply(batch, to: id) }
-        case .stored(let classes):
-            try await pages(of: classes, for: id) { broker, instances throws(CIMError) in try await broker.supply(instances, to: id) }
-        case .failure(let outcome, _):
-            throw Self.failure(outcome)
+            try openPart(of: whole, index: index, .createInstanceEnum, .provider(registration)) { part in
+                part.path = layout.className
+                part.subject = layout.className
+                part.expectation = .instances(of: layout)
+                part.filter = filter
+            }
+        case .stored(let classes): try openPages(.stored(classes: classes), for: filter, index, of: whole)
+        case .failure(let outcome, _): throw Self.failure(outcome)
         }
     }
 
-    /// A part that asks a provider for its instances of a class.
-    func openEnumeration(
-        of id: OperationID, _ registration: RegistrationID, _ layout: ObjectLayout, filter: RowFilter? = nil
-    ) throws(CIMError) -> OperationID {
-        try openPart(of: id, .createInstanceEnum, .provider(registration)) { part in
-            part.path = layout.className
-            part.target = layout.className
-            part.expectation = .instances(of: layout)
+    /// A part of what the broker itself has.
+    func openPages(_ pages: Pages, for filter: RowFilter? = nil, _ index: Int, of whole: OperationID) throws(CIMError) {
+        let expectation = records[whole]?.expectation
+        try openPart(of: whole, index: index, .createInstanceEnum, .pages(pages)) { part in
+            part.expectation = expectation
             part.filter = filter
-        }
-    }
-
-    /// The stored instances of exactly these classes, and the broker's own, page by page.
-    func pages(
-        of classes: [String], for id: OperationID, _ body: (isolated Broker, [CIMInstance]) async throws(CIMError) -> Void
-    ) async throws(CIMError) {
-        guard let namespace = records[id]?.namespace else { throw Self.isOver(id) }
-        for name in classes { if let own = ownInstances(of: name) { try await body(self, own) } }
-        var cursor: InstanceCursor? = repository.instances(ofExactly: classes, in: namespace)
-        while let at = cursor, !Task.isCancelled {
-            let page = try await repository.page(at: at)
-            if Task.isCancelled { throw Self.isOver(id) }
-            try await body(self, page.instances)
-            cursor = page.next
         }
     }
 }

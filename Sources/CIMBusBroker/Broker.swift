@@ -30,16 +30,12 @@ public actor Broker {
     var records = Table<OperationID, OperationRecord>()
     var payloads = Payloads()
     var calls = WaitingCalls()
-    var inboxes: [OperationID: PartInbox] = [:]
-    /// The parts of each conducted operation that have an inbox.
-    var parts: [OperationID: Set<OperationID>] = [:]
-    /// The hierarchies that are being merged.
+    /// What waits for others of objects that the parts of an operation complete.
     var merges: [OperationID: HierarchyMerge] = [:]
+    /// Whose page it is that a call of the core's is about.
+    var turns: [CallID: OperationID] = [:]
     /// What all merges may take together.
     let mergeBudget = MergeBudget.ofAll
-    /// Why a conducted operation ends that asks several at once, until it has.
-    var firstFailures: [OperationID: CIMError] = [:]
-    private var supplies: [CallID: UnsafeContinuation<WBEMStatus, Never>] = [:]
 
     var peers = PeerDirectory()
     let lanes: BusLanes
@@ -149,20 +145,6 @@ public actor Broker {
 
     // MARK: - Effects
 
-    /// The token of a conductor that waits for its objects to be handed over.
-    func keep(_ continuation: UnsafeContinuation<WBEMStatus, Never>) -> CallID {
-        let id = calls.newID()
-        supplies[id] = continuation
-        return id
-    }
-
-    /// Whether the credit was a conductor's.
-    func wasSupplied(_ id: CallID, _ status: WBEMStatus) -> Bool {
-        guard let continuation = supplies.removeValue(forKey: id) else { return false }
-        continuation.resume(returning: status)
-        return true
-    }
-
     /// Carries one effect out.
     func perform(_ effect: Effect) {
         switch effect {
@@ -170,9 +152,7 @@ public actor Broker {
         case .discard(let payload): payloads.discard(payload)
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
-        case .abandon(let id), .expire(let id):
-            forget(id)
-            endPart(id, .failure(Self.isOver(id)))
+        case .abandon(let id), .expire(let id): forget(id)
         case .conduct(let id): conduct(id)
         case .ask(let whole, let index): ask(whole, index)
         case .answerNext(let call, let id, let objects, let status): answerNext(call, id, objects, status)

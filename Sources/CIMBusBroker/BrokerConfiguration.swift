@@ -23,6 +23,8 @@ public struct BrokerConfiguration: Sendable {
 }
 
 /// Host trouble: what keeps a broker from running, as opposed to what an operation ends with.
+///
+/// The fault is the machine's, or that of whoever configured it. It is never that of a peer.
 public struct CIMBusError: Error, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// No message bus answers at the address.

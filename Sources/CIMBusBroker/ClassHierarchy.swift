@@ -9,7 +9,7 @@ import CIMBusWire
 struct ServedClass: Sendable {
     let layout: ObjectLayout
     /// Who answers, or why nobody does.
-    let target: Target
+    let responder: Responder
     /// Whether the class is above the one that the client named.
     let isAncestor: Bool
     /// The unit above it, by its place in the list.
@@ -20,7 +20,7 @@ struct ServedClass: Sendable {
     var isConcrete: Bool
     var isTopmost: Bool
 
-    enum Target: Sendable {
+    enum Responder: Sendable {
         case provider(RegistrationID)
         case failure(Outcome)
 
@@ -43,9 +43,12 @@ struct ClassHierarchy: Sendable {
 
     /// Where the instances are, each source for itself.
     var sources: [InstanceSource] {
-        let providers = served.filter { !$0.isAncestor }.map { InstanceSource($0.target, $0.layout) }
+        let providers = served.filter { !$0.isAncestor }.map { InstanceSource($0.responder, $0.layout) }
         return stored.isEmpty ? providers : providers + [.stored(classes: stored)]
     }
+
+    /// Who is asked to delete.
+    var concrete: [ServedClass] { served.filter(\.isConcrete) }
 
     /// Whether a unit has another one below it: their answers have to be merged.
     var needsMerge: Bool { served.contains { $0.above != nil } }

@@ -8,8 +8,8 @@ import DBus
 struct OperationRecord {
     let kind: Request.Kind
     let namespace: CIMNamespaceName
-    /// As in `Operation.Target`.
-    var target = ""
+    /// What the operation is about, for people: as in the property `Target` of `org.cimbus1.Operation`.
+    var subject = ""
     let client: PeerID
     let userID: UInt32
     let form: Request.Form
@@ -34,18 +34,16 @@ struct OperationRecord {
     var filter: RowFilter?
     /// As in ``Question``.
     var providerKind: Request.Kind?
-    /// Of a part that a join asked: the whole, and which part it is.
-    var joined: (whole: OperationID, index: Int)?
+    /// Of a part: the whole, and which of the parts it is that the whole's join asked; nil: none of them.
+    var joined: (whole: OperationID, index: Int?)?
     /// Of a whole that is put together: what the parts have said so far, the most derived class first.
     var gathered: [CheckedObjects] = []
+    /// Of a source of associations: the batches that wait for the objects at their other ends, the first of which are asked for.
+    var lookUps: [LookUp] = []
     /// The class of the instance whose method runs, once a part has said it.
     var realClass = ""
-    /// Of a part: whether a success that is none of the plain ones is its whole's, too.
-    var speaksForWhole = false
     /// Of a part that is one of several, one after the other: which one, and of how many.
     var step: (index: Int, count: Int)?
-    /// The first such success of a part.
-    var remark: (status: WBEMStatus, object: CIMInstance?)?
     /// What class objects are read with: localized qualifiers, where the client wants them and there are some.
     var localized: LocalizedClasses?
     /// Whether the client wants the system properties that follow from the class.
@@ -68,6 +66,12 @@ struct OperationRecord {
 
     /// What the provider is asked for.
     var kindForProvider: Request.Kind { providerKind ?? kind }
+
+    /// It has ended, and only its results are kept.
+    mutating func endWork() {
+        work = nil
+        gathered = []
+    }
 
     /// The first `count` objects, taken out.
     mutating func take(_ count: Int) -> [ObjectBatch] {
@@ -94,7 +98,7 @@ extension OperationRecord {
         self.init(
             kind: arguments.kind, namespace: arguments.namespace, client: client, userID: userID, form: arguments.requestForm,
             flags: arguments.providerFlags)
-        target = question.subject.isEmpty ? arguments.subject.clipped() : question.subject
+        subject = question.subject.isEmpty ? arguments.subject.clipped() : question.subject
         path = question.path
         instance = question.instance
         method = question.method

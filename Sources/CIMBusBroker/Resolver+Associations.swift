@@ -30,17 +30,17 @@ extension Resolver {
         }
         if arguments.explains { return explanation(plan.lines, namespace) }
         if arguments.flags.contains(.prototype) { return .answered(Outcome(.noError), Question()) }
-        if query.form == .schemaOnly { return .conducted(.classes(plan.classes.compactMap { classes($0) }), Question()) }
+        if query.form == .schemaOnly { return .conducted(.pages(.classes(plan.classes.compactMap { classes($0) }[...])), Question()) }
         // Who names one association class that nobody serves is told so; of several, those that are served answer.
         if sources.isEmpty, let named = query.associationConstraint.flatMap({ classes($0.text) }), named.isUnserved {
             return .answered(.hasNoProvider(named), Question())
         }
         let kept = query.form == .keysOnly ? .keys : arguments.partialRead ?? .all
         let shares = plan.legs.compactMap { leg in
-            sources.first { $0.1 == leg.source }.map { AssociationWork.Share(leg: leg, source: $0.0) }
+            sources.first { $0.1 == leg.source }.map { AssociationSearch.Share(leg: leg, source: $0.0) }
         }
         return .conducted(
-            .associations(AssociationWork(plan: plan, shares: shares)),
+            .associations(AssociationSearch(plan: plan, shares: shares)),
             Question(filter: RowFilter(keeping: kept, arguments, classes: classes)))
     }
 

@@ -29,11 +29,11 @@ extension Resolver {
                 ?? true
         }
         func add(_ declaration: CIMClass, isAncestor: Bool, above: Int?, concrete: CIMClass? = nil) -> Int {
-            let target = self.provider(named: declaration.providerName ?? "", of: declaration, in: namespace, for: kind)
+            let responder = self.provider(named: declaration.providerName ?? "", of: declaration, in: namespace, for: kind)
             let own = CIMName.equal(declaration.name, named.name) ? layout : snapshot.layout(declaration.name, in: namespace) ?? layout
             result.served.append(
                 ServedClass(
-                    layout: own, target: target, isAncestor: isAncestor, above: above,
+                    layout: own, responder: responder, isAncestor: isAncestor, above: above,
                     concrete: concrete.flatMap { snapshot.layout($0.name, in: namespace) }, isConcrete: !declaration.isAbstract,
                     isTopmost: isTopmost(declaration)))
             return result.served.count - 1

@@ -81,14 +81,14 @@ extension Resolver {
         let implementer = implementer(of: method, declaration, at: question.path, in: namespace)
         var question = question
         question.path = implementer.path
-        return ask(implementer.target, question)
+        return ask(implementer.responder, question)
     }
 
     /// Who runs a method: the provider of the class that implements it (C.5: a subclass inherits methods with their implementation), and the
     /// path as one of that class.
     func implementer(
         of method: CIMMethod, _ declaration: CIMClass, at path: String, in namespace: CIMNamespaceName
-    ) -> (target: ServedClass.Target, path: String) {
+    ) -> (responder: ServedClass.Responder, path: String) {
         guard let origin = snapshot.declaration(method.origin, in: namespace), let name = origin.providerName,
             !(declaration.providerName.map { CIMName.equal($0, name) } ?? false)
         else { return (methodProvider(of: declaration, in: namespace), path) }
@@ -100,7 +100,7 @@ extension Resolver {
         return (methodProvider(of: origin, in: namespace), path)
     }
 
-    private func methodProvider(of declaration: CIMClass, in namespace: CIMNamespaceName) -> ServedClass.Target {
+    private func methodProvider(of declaration: CIMClass, in namespace: CIMNamespaceName) -> ServedClass.Responder {
         if let name = declaration.providerName { return provider(named: name, of: declaration, in: namespace, for: .execMethod) }
         if declaration.isUnserved { return .failure(.hasNoProvider(declaration)) }
         return .failure(.stated(.methodNotImplemented, "class \(declaration.name) names no provider for its methods"))

@@ -61,8 +61,9 @@ extension Resolver {
         }
         let lookups = paths(ordered.map(\.step.request))
         return .queryMerging(
-            hierarchy(of: layout, in: namespace, for: .createInstanceEnum), lookups: lookups.count == shares.count ? lookups : [],
-            lastResort: paths(ordered.flatMap(\.step.fallbacks)))
+            MergingQuery(
+                hierarchy(of: layout, in: namespace, for: .createInstanceEnum), lookups: lookups.count == shares.count ? lookups : [],
+                lastResort: paths(ordered.flatMap(\.step.fallbacks))))
     }
 
     /// What one provider answers goes straight through its filter; anything else is conducted.
@@ -148,7 +149,7 @@ extension Resolver {
             case .subtree(let name): name.text.isEmpty ? [] : [name.text] + schema.descendants(of: name.text, in: namespace)
             case .all: schema.descendants(of: "", in: namespace)
             }
-        return .conducted(.classes(names.compactMap { schema.class($0, in: namespace) }.filter(matches)), Question())
+        return .conducted(.pages(.classes(names.compactMap { schema.class($0, in: namespace) }.filter(matches)[...])), Question())
     }
 
     /// What would be done, as an object of `CIMBus_QueryPlan`.

@@ -134,8 +134,8 @@ struct Resolver {
         let hierarchy = hierarchy(
             of: named.layout, in: arguments.namespace, for: .getObject, above: !isDirect, below: !isServed && !isDirect)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
-        if hierarchy.served.isEmpty { return .conducted(.instance(canonical), question) }
-        if hierarchy.served.count == 1, isServed { return ask(hierarchy.served[0].target, question) }
+        if hierarchy.served.isEmpty { return .conducted(.pages(.instance(canonical)), question) }
+        if hierarchy.served.count == 1, isServed { return ask(hierarchy.served[0].responder, question) }
         return .conducted(.get(canonical, hierarchy), question)
     }
 
@@ -156,7 +156,7 @@ struct Resolver {
             return .conducted(.commit([.deleteInstance(canonical, in: arguments.namespace)]), question)
         }
         if hierarchy.served.count == 1, hierarchy.stored.isEmpty, hierarchy.served[0].layout === named.layout {
-            return ask(hierarchy.served[0].target, question)
+            return ask(hierarchy.served[0].responder, question)
         }
         return .conducted(.delete(canonical, hierarchy), question)
     }
@@ -173,7 +173,7 @@ struct Resolver {
         question.subject = question.putPath.isEmpty ? declaration.name : question.putPath.clipped()
         let hierarchy = hierarchy(of: layout, in: arguments.namespace, for: .putInstance, below: false)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
-        if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return ask(hierarchy.served[0].target, question) }
+        if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return ask(hierarchy.served[0].responder, question) }
         let instance = try instance(of: arguments, layout)
         guard hierarchy.served.isEmpty else { return .conducted(.put(instance, hierarchy), question) }
         try rights.checkMayWrite(.putInstance, in: arguments.namespace, user: user)
@@ -205,8 +205,8 @@ struct Resolver {
     }
 
     /// The one provider is asked, or the failure to find it is the answer.
-    func ask(_ target: ServedClass.Target, _ question: Question) -> Resolution {
-        switch target {
+    func ask(_ responder: ServedClass.Responder, _ question: Question) -> Resolution {
+        switch responder {
         case .provider(let registration): .ask(registration, question)
         case .failure(let outcome): .answered(outcome, question)
         }
@@ -217,7 +217,7 @@ struct Resolver {
     /// The registration of the provider that a class names, or why it cannot be asked this kind of operation.
     func provider(
         named name: String, of declaration: CIMClass, in namespace: CIMNamespaceName, for kind: Request.Kind
-    ) -> ServedClass.Target {
+    ) -> ServedClass.Responder {
         if let definition = snapshot.provider(name, in: namespace), let failure = Self.refusal(of: definition, declaration, kind) {
             return .failure(failure)
         }
@@ -279,7 +279,7 @@ struct Resolver {
     private func classEnumeration(_ arguments: ServicesCall) -> Resolution {
         let (name, isDeep) = (arguments.path?.className ?? "", !arguments.flags.contains(.shallow))
         do throws(CIMError) {
-            return .conducted(.classes(try schema.subclasses(of: name, deep: isDeep, in: arguments.namespace)), Question())
+            return .conducted(.pages(.classes(try schema.subclasses(of: name, deep: isDeep, in: arguments.namespace)[...])), Question())
         } catch {
             return .answered(.stated(error.status, error.message), Question())
         }

@@ -28,7 +28,7 @@ public struct OperationSummary: Hashable, Sendable {
     public var objectsDelivered: UInt64
     /// In µs; the clock is the broker's.
     public var started: UInt64
-    /// Bytes of objects that wait to be pulled, of a semisync operation.
+    /// Of a semisync operation: the bytes of the objects that wait to be pulled.
     public var bufferedBytes: UInt64
     /// How it ended; success while it is open.
     public var status: WBEMStatus
@@ -38,7 +38,7 @@ public struct OperationSummary: Hashable, Sendable {
 public struct RegistrationSummary: Hashable, Sendable {
     public var name: String
     public var namespace: String
-    /// The unique name of its process; empty when it is not running.
+    /// The unique name of the provider's process; empty when the provider is not running.
     public var owner: String
     public var processID: UInt32
     public var userID: UInt32
@@ -49,12 +49,13 @@ public struct RegistrationSummary: Hashable, Sendable {
     public var sinkReferences: UInt32
     public var counters: [String: UInt64]
     public var lastFailure: String
-    /// What the broker found strange in what it registered, such as a class that names another provider.
+    /// What the broker found strange in the registration, such as a class that names another provider.
     public var warnings: [String]
 }
 
-/// The broker as a whole. Everything is read anew at each call. Throws TransportFailure while there is no broker, TimedOut when it does not
-/// answer within ``timeout``.
+/// The broker as a whole: its figures, its operations and its providers. Each call asks the broker anew.
+///
+/// A call throws TransportFailure while there is no broker, and TimedOut when the broker does not answer within ``timeout``.
 public struct BrokerAdministration: Sendable {
     let link: BrokerLink
 
@@ -74,15 +75,15 @@ public struct BrokerAdministration: Sendable {
             counters: fields.counters("Counters"))
     }
 
-    /// Every namespace of the broker, by name.
+    /// Every namespace of the broker, ordered by name.
     public func namespaces() async throws(CIMError) -> [CIMNamespaceName] {
         try await figures().namespaces.compactMap { CIMNamespaceName($0) }.sorted { $0.text < $1.text }
     }
 
-    /// The open operations of this user's session; root sees everybody's.
+    /// The open operations of this user. Root sees everybody's.
     public func listOperations() async throws(CIMError) -> [OperationSummary] { try await operations("ListOperations") }
 
-    /// Semisync operations that have ended, and whose results the broker keeps for their client: this user's; root sees everybody's.
+    /// The semisync operations of this user that have ended, and whose results the broker still keeps. Root sees everybody's.
     public func listFinishedOperations() async throws(CIMError) -> [OperationSummary] { try await operations("ListFinishedOperations") }
 
     private func operations(_ member: String) async throws(CIMError) -> [OperationSummary] {
@@ -100,7 +101,7 @@ public struct BrokerAdministration: Sendable {
         }
     }
 
-    /// Every provider the broker knows, running or not, by name.
+    /// Every provider that the broker knows, running or not, ordered by name.
     public func registrations() async throws(CIMError) -> [RegistrationSummary] {
         let values = try await call(Contract.rootPath, .objectManager, "GetManagedObjects", [])
         guard case .array(_, let objects)? = values.first else { return [] }
@@ -118,8 +119,8 @@ public struct BrokerAdministration: Sendable {
         return summaries.sorted { ($0.name, $0.namespace) < ($1.name, $1.namespace) }
     }
 
-    /// Cancels an operation, one's own or, for root, anybody's. Throws NotFound when there is none of that number, or none that this user
-    /// may see.
+    /// Cancels an operation of this user. Root may cancel anybody's. Throws NotFound when no open operation has that number, or when this
+    /// user may not see it.
     public func cancelOperation(_ id: UInt64) async throws(CIMError) {
         do throws(CIMError) {
             _ = try await call(Contract.path(ofOperation: id), Contract.operation, "Cancel", [])

@@ -13,7 +13,7 @@ final class BrokerLink: Sendable {
         var owner: String?
         var sinks: [UInt64: ClientSink] = [:]
         var lastNumber: UInt64 = 0
-        /// Set once the connection is lost or closed; nothing opens after it.
+        /// Set when the connection is lost or closed. No operation opens after that.
         var closure: CIMError?
         /// Sees to it that there is a private connection with the owner.
         var opening: Task<Void, Never>?
@@ -21,7 +21,7 @@ final class BrokerLink: Sendable {
 
     let connection: Connection
     let logger: Logger
-    /// Those that the sessions of this connection have met.
+    /// The classes that the sessions of this connection have met.
     let classes = ClassCache()
     private let guarded = Mutex(Guarded())
 
@@ -30,8 +30,8 @@ final class BrokerLink: Sendable {
         self.logger = logger
     }
 
-    /// Connects and finds the broker; the bus starts it where it knows how.
-    /// Throws TransportFailure when there is no bus or no broker on it, AccessDenied when the bus refuses this process.
+    /// Connects and finds the broker. Where there is none, the bus is asked to start it. Throws TransportFailure when there is no bus or no
+    /// broker on it, and AccessDenied when the bus refuses this process.
     static func connect(to address: BusAddress, on loop: EventLoop?, logger: Logger) async throws(CIMError) -> BrokerLink {
         do {
             var options = ConnectionOptions()
@@ -220,7 +220,7 @@ final class BrokerLink: Sendable {
         for sink in sinks { sink.finish(.failure(error)) }
     }
 
-    /// Ends every operation, cancelled, and the connection.
+    /// Cancels every operation, and ends the connection.
     func close() async {
         let sinks = guarded.withLock { guarded in
             if guarded.closure == nil { guarded.closure = CIMError(.invalidOperation, "the session was closed here") }

@@ -3,7 +3,8 @@ import CIMBusWire
 import DBus
 
 extension CIMError {
-    /// What a failed call means here: the loss of the bus itself is FatalTransportError, everything else as the contract's table says.
+    /// What a failed call means to a client. The loss of the bus itself is FatalTransportError. The contract's table says what every other
+    /// failure is.
     init(transport error: DBusError) {
         if error.code == .disconnected {
             self.init(.fatalTransportError, "the connection to the bus ended: \(error.message)", cause: error)
@@ -12,7 +13,7 @@ extension CIMError {
         }
     }
 
-    /// What came of reading what the broker sent: bytes that do not mean what the contract says are the broker's fault.
+    /// A failure to read what the broker sent. Bytes that do not mean what the contract says are the broker's fault.
     init(undecodable error: any Error, what: String) {
         switch error {
         case let error as CIMError: self = error
@@ -24,10 +25,10 @@ extension CIMError {
 }
 
 extension CIMError {
-    /// The provider at fault, if the failing side named one (Semantics B.3.1).
+    /// The name of the provider at fault; nil when the failing side named none (Semantics B.3.1).
     public var providerName: String? { extendedStatus?["ProviderName"]?.stringValue }
 
-    /// The process of that provider.
+    /// The process of the provider at fault; nil when the failing side named none.
     public var providerProcessID: UInt32? { extendedStatus?["ProviderProcessID"]?.uint64Value.flatMap { UInt32(exactly: $0) } }
 
     /// How many objects the operation had delivered when it failed.

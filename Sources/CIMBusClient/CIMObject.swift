@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// What a query gives: instances, and for a schema query (`SELECT * FROM meta_class`) classes.
+/// One result of a query. A schema query (`SELECT * FROM meta_class`) gives classes, every other query gives instances.
 public enum CIMObject: Hashable, Sendable {
     case instance(CIMInstance)
     case `class`(CIMClass)

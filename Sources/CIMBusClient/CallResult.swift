@@ -4,8 +4,11 @@ import DBus
 
 /// The one result of a semisync operation, to be waited for (IWbemCallResult, Semantics A.6).
 ///
-/// Dropping it closes it when the end of the operation was seen. One that is dropped before lets the operation run on; the broker keeps its
-/// result for 5 minutes, or until others need the place. ``close()`` cancels.
+/// ``close()`` cancels the operation. A client that has seen the end of the operation need not close: the broker gives up the result when
+/// the client drops this value.
+///
+/// A client may drop this value before it has seen the end. Then a get is cancelled. A put, a delete and a method run on; the broker keeps
+/// the result for 5 minutes, or until others need the place.
 public struct CallResult<Value: Sendable>: Sendable {
     private let object: SemisyncObject
     private let member: String
@@ -22,8 +25,9 @@ public struct CallResult<Value: Sendable>: Sendable {
         self.read = read
     }
 
-    /// The result; nil when the operation has not ended in time. Throws how it failed. May be asked again.
-    /// - Parameter timeout: nil: until it ends.
+    /// Waits for the result. Returns nil when the operation has not ended within `timeout`. Throws how the operation failed. May be called
+    /// again.
+    /// - Parameter timeout: nil waits until the operation ends.
     public func value(timeout: Duration?) async throws(CIMError) -> Value? {
         let deadline = timeout.map { ContinuousClock.now + $0 }
         while true {
@@ -39,6 +43,6 @@ public struct CallResult<Value: Sendable>: Sendable {
         }
     }
 
-    /// Ends the operation, cancelled if it is open, and drops its result.
+    /// Cancels the operation if it is open, and gives up its result.
     public func close() async { object.close() }
 }

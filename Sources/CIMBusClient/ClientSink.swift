@@ -10,15 +10,15 @@ final class ClientSink: Sendable {
 
     private struct Guarded {
         var state = SinkState<Message>()
-        /// Who waits for a batch or the end, in the order of their coming. Nobody waits while there is something to take: ``served()`` follows
-        /// whatever changes the state, under the same lock.
+        /// The tasks that wait for a batch or the end, in the order in which they came. Nobody waits while there is something to take:
+        /// ``served()`` follows every change of the state, under the same lock.
         var waiters: [Waiter] = []
         /// The broker's operation object, once the call was answered.
         var operationPath: ObjectPath?
         var timer: EventLoop.TimerToken?
         var wentByBus = false
 
-        /// Gives the waiters what there is; they are resumed outside the lock.
+        /// Gives the waiting tasks what there is. They are resumed outside the lock.
         mutating func served() -> [Served] {
             var served: [Served] = []
             while !waiters.isEmpty {
@@ -77,12 +77,12 @@ final class ClientSink: Sendable {
         if guarded.withLock({ !$0.state.isOver }) { onProgress?(progress) }
     }
 
-    /// The end, by whatever cause; the first counts.
+    /// The end of the operation, for any cause. The first end counts.
     func finish(_ ending: Ending) { end({ $0.finished(ending) }) { $0.forget(self) } }
 
     // MARK: The consumer's side
 
-    /// Cancels: ends here at once, and tells the broker. Nothing happens after the end.
+    /// Cancels the operation: it ends here at once, and the broker is told. Does nothing after the end.
     func cancel() { end({ $0.cancelled() }) { $0.cancel(self) } }
 
     /// - Parameters:
@@ -101,7 +101,7 @@ final class ClientSink: Sendable {
 
     var isOver: Bool { guarded.withLock(\.state.isOver) }
 
-    /// The next batch or the end; waits for one of them. A cancelled task cancels the operation.
+    /// Waits for the next batch or the end. When the task is cancelled, the operation is cancelled.
     func take() async -> Taken {
         if let taken = takeNow() { return taken }
         return await withTaskCancellationHandler {

@@ -2,19 +2,19 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// What one pull gave.
+/// The instances that one pull gave, and why there are not more.
 public struct PulledInstances: Sendable {
     public var instances: [CIMInstance]
-    /// Nothing comes after these (WBEM_S_FALSE).
+    /// Whether no instance comes after these (WBEM_S_FALSE).
     public var isAtEnd: Bool
-    /// The time ran out before as many as asked were there (WBEM_S_TIMEDOUT); call again.
+    /// Whether the time ran out before as many instances were there as were asked for (WBEM_S_TIMEDOUT). Pull again for the others.
     public var isTimedOut: Bool
 }
 
-/// Results that the broker keeps until they are pulled (IEnumWbemClassObject, forward only; Semantics A.6).
+/// An enumeration whose results the broker keeps until the client pulls them (IEnumWbemClassObject, forward only; Semantics A.6).
 ///
-/// One that nobody pulls from for 60 s while its buffer is full ends with ClientTooSlow. It closes itself when its end was given, and cancels the
-/// enumeration when it is dropped before.
+/// The enumeration ends with ClientTooSlow when nobody pulls for 60 s while its buffer is full. The enumerator closes itself when it has
+/// given the last instance. A client that drops it before cancels the enumeration.
 public actor InstanceEnumerator {
     private let object: SemisyncObject
     private var decoder: InstanceDecoder
@@ -29,9 +29,13 @@ public actor InstanceEnumerator {
         self.decoder = decoder
     }
 
-    /// The next instances, at most `count`. Throws how the enumeration, a call or the reading of an object failed: after everything that came
-    /// before it, which is given first, fewer than `count`. After a failed call the next call asks again.
-    /// - Parameter timeout: nil: until they are there (WBEM_INFINITE); zero: those that are there (WBEM_NO_WAIT).
+    /// The next instances, at most `count`.
+    ///
+    /// Throws when the enumeration fails, when a call on the bus fails, and when an object cannot be read. Where instances came before the
+    /// failure, this function returns those first, fewer than `count`, and the next call throws. After a failed call on the bus, the next
+    /// call asks the broker again.
+    /// - Parameter timeout: how long to wait for `count` instances. Nil waits until they are there (WBEM_INFINITE). Zero takes those that
+    ///   are there (WBEM_NO_WAIT).
     public func next(_ count: Int, timeout: Duration? = nil) async throws(CIMError) -> PulledInstances {
         try throwFailure()
         var pulled = PulledInstances(instances: [], isAtEnd: isAtEnd, isTimedOut: false)
@@ -54,9 +58,10 @@ public actor InstanceEnumerator {
         return pulled
     }
 
-    /// Drops the next `count` instances unseen, or as many as come in time and before the end. Answers whether it were that many. Throws as
-    /// ``next(_:timeout:)``; those before the failure are dropped.
-    /// - Parameter timeout: nil: until they are there; zero: of those that are there.
+    /// Drops the next `count` instances, or as many as come in time and before the end. Throws as ``next(_:timeout:)`` does; the instances
+    /// before the failure are dropped.
+    /// - Parameter timeout: how long to wait for `count` instances. Nil waits until they are there. Zero drops only those that are there.
+    /// - Returns: whether `count` instances were dropped.
     @discardableResult
     public func skip(_ count: Int, timeout: Duration? = nil) async throws(CIMError) -> Bool {
         try throwFailure()
@@ -114,6 +119,6 @@ public actor InstanceEnumerator {
         return count
     }
 
-    /// Ends the enumeration, cancelled if it is open. Not needed once its end was given.
+    /// Ends the enumeration, and cancels it if it is open. Not needed when the enumerator has given the last instance.
     public func close() async { object.close() }
 }

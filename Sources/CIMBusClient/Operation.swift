@@ -8,21 +8,22 @@ public final class Operation: Sendable {
 
     init(_ sink: ClientSink) { self.sink = sink }
 
-    /// Cancels it: it ends at once with CallCancelled, whatever was not yet taken is dropped, and the provider is told (Design L9). Nothing
-    /// happens when it has ended; the first end counts. From any thread, callbacks included (R37).
+    /// Cancels the operation. The operation ends at once with CallCancelled, results that nobody has taken are dropped, and the broker
+    /// tells the provider (Design L9). Nothing happens when the end of the operation is known already: the first end counts. Any thread may
+    /// call this, also a callback (R37).
     public func cancel() { sink.cancel() }
 
-    /// The broker's number of it, as `cimctl operations` shows; nil until the broker has accepted it.
+    /// The broker's number of the operation, as `cimctl operations` shows it; nil until the broker has accepted the operation.
     public var id: UInt64? { sink.operationPath.flatMap { Contract.number(in: $0.text, below: Contract.operationsPath) } }
 
-    /// Whether its end is known. Results may still wait to be taken.
+    /// Whether the end of the operation is known. Results may still wait to be taken.
     public var isOver: Bool { sink.isOver }
 
-    /// Whether it was cancelled here before its end was known.
+    /// Whether this process cancelled the operation before its end was known.
     public var isCancelled: Bool { sink.isCancelled }
 }
 
-/// An operation with one result, under way. It runs on when nobody waits for it; ``Operation/cancel()`` ends it.
+/// An operation with one result, under way. It runs on when nobody waits for it. ``cancel()`` ends it.
 public struct PendingResult<Value: Sendable>: Sendable {
     public let operation: Operation
     private let task: Task<Result<Value, CIMError>, Never>
@@ -44,7 +45,7 @@ public struct PendingResult<Value: Sendable>: Sendable {
         }
     }
 
-    /// Cancels the operation: ``value`` throws CallCancelled, whoever waits for it; what it changes may have been changed all the same. Nothing
-    /// happens when it has ended.
+    /// Cancels the operation. ``value`` throws CallCancelled to everybody who waits for it. The operation may have had its effect all the
+    /// same. Nothing happens when the operation has ended.
     public func cancel() { operation.cancel() }
 }

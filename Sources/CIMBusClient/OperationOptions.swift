@@ -3,21 +3,21 @@ import CIMBusWire
 
 /// How one operation is to be done. The defaults are what most callers want.
 public struct OperationOptions: Sendable {
-    /// How long the operation may take (Design L8, `__TIMEOUT_USEC`). Past it, it ends with TimedOut. Nil: as long as the broker allows.
+    /// How long the operation may take (Design L8, `__TIMEOUT_USEC`). After that it ends with TimedOut. Nil: as long as the broker allows.
     public var timeout: Duration?
 
-    /// Values for the provider, by name (R52, R97). Names that start with `__` and belong to the broker are stripped by it.
+    /// Values for the provider, by name (R52, R97). The broker takes away the names with `__` that are its own.
     public var context: [String: CIMValue]
 
     /// The language that the caller speaks, for localized qualifiers (`OperationFlags.useAmendedQualifiers`) and for the provider
-    /// (`__LOCALE`). Nil: the session's with that flag, and none without.
+    /// (`__LOCALE`). Nil means the session's language where the flag is set, and no language where it is not.
     public var locale: CIMLocale?
 
-    /// WMI's flags for the method (Semantics A.3). One the method does not document is refused with InvalidParameter.
+    /// WMI's flags for the method (Semantics A.3). The broker refuses a flag that the method does not document with InvalidParameter.
     public var flags: OperationFlags
 
-    /// Hears of the provider's progress, if it reports any (R46, R47); called in order, never after the end. Makes get, put, delete and
-    /// invoke take the async form.
+    /// Called for each progress report of the provider, in order and never after the end (R46, R47). With it get, put, delete and invoke
+    /// take the async form.
     public var onProgress: (@Sendable (OperationProgress) -> Void)?
 
     public init(
@@ -31,7 +31,8 @@ public struct OperationOptions: Sendable {
         self.onProgress = onProgress
     }
 
-    /// A put that writes these properties only (R51, R69, R71). A provider without partial updates answers ProviderNotCapable (R76).
+    /// These options for a put that writes only the named properties (R51, R69, R71). A provider without partial updates answers
+    /// ProviderNotCapable (R76).
     public func updatingOnly(_ properties: some Sequence<String>) -> OperationOptions {
         var options = self
         options.context[ContextKey.putExtensions] = .boolean(true)
@@ -40,7 +41,7 @@ public struct OperationOptions: Sendable {
     }
 }
 
-/// How far an operation is: a PROGRESS status (Semantics B.3).
+/// How far an operation has come: a PROGRESS status (Semantics B.3).
 public struct OperationProgress: Hashable, Sendable {
     public var current: UInt16
     /// 0 when the provider does not know.

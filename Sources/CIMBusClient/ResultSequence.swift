@@ -9,18 +9,20 @@ public typealias InstanceBatches = ResultBatches<CIMInstance>
 /// Classes, as they arrive. `for try await declaration in session.enumerateClasses(of: "CIM_Process")`
 public typealias ClassSequence = ResultSequence<CIMClass>
 
-/// What a query gives, as it arrives: instances, or classes.
+/// The results of a query, as they arrive: instances, or classes.
 public typealias ObjectSequence = ResultSequence<CIMObject>
 
 /// The objects of an operation, as they arrive.
 ///
-/// It throws how the operation failed, after every object that came before. It runs from its creation and can be iterated once, by one
-/// task. A slow loop slows the provider down: at most 8 batches or 1 MiB wait here (Design 3); a loop that stands still for more than
-/// 30 s ends with ClientTooSlow. Leaving the loop, cancelling its task or dropping the sequence cancels the operation.
+/// The sequence throws how the operation failed, after every object that came before. The operation runs from the creation of the sequence
+/// on. One task can iterate the sequence, once.
+///
+/// A slow loop slows the provider down: at most 8 batches or 1 MiB wait here (Design 3). The operation of a loop that stands still for more
+/// than 30 s ends with ClientTooSlow. Leaving the loop, cancelling its task or dropping the sequence cancels the operation.
 public struct ResultSequence<Element: Sendable>: AsyncSequence, Sendable {
     public typealias Failure = CIMError
 
-    /// To cancel it from elsewhere.
+    /// The operation, which may be cancelled from elsewhere.
     public let operation: Operation
     private let lifetime: Lifetime
     private let source: ResultSource<Element>
@@ -31,7 +33,8 @@ public struct ResultSequence<Element: Sendable>: AsyncSequence, Sendable {
         lifetime = Lifetime(operation)
     }
 
-    /// The same objects by the batch, as the provider sent them: cheaper where they are many. In place of the objects, not beside them.
+    /// The same objects in batches, as the provider sent them: cheaper where there are many objects. Iterate either the batches or the
+    /// objects, not both.
     public var batches: ResultBatches<Element> { ResultBatches(operation, lifetime, source) }
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(batches: batches.makeAsyncIterator()) }
@@ -57,7 +60,7 @@ public struct ResultSequence<Element: Sendable>: AsyncSequence, Sendable {
     }
 }
 
-/// The objects of an operation by the batch; see ``ResultSequence``.
+/// The objects of an operation in batches; see ``ResultSequence``.
 public struct ResultBatches<Result: Sendable>: AsyncSequence, Sendable {
     public typealias Element = [Result]
     public typealias Failure = CIMError

@@ -5,13 +5,13 @@ import Synchronization
 
 /// A broker's object that waits on behalf of this client, at most 20 s for each call on the bus.
 ///
-/// The broker keeps the results of a finished operation for others to be pulled; what nobody can pull any more is closed: at the latest with the
-/// last reference to this.
+/// The broker keeps the results of a finished operation until somebody pulls them. So this object closes the operation when nobody can pull
+/// any more: at the latest when the last reference to it goes.
 final class SemisyncObject: Sendable {
     enum Drop {
-        /// Who does not want the results any more does not want the operation.
+        /// The operation is cancelled, since a client that drops its results does not want it.
         case cancels
-        /// What is changed is to be changed, whoever looks. Only a result that was seen is closed.
+        /// The operation runs on, since it changes something whether anybody looks or not. It is closed only when its result was seen.
         case runsOn
     }
 
@@ -33,7 +33,7 @@ final class SemisyncObject: Sendable {
 
     deinit { if drop == .cancels || isOver.load(ordering: .relaxed) { close() } }
 
-    /// The end of the operation has been seen: what the broker keeps of it is for nobody but this.
+    /// The end of the operation has been seen. From now on the broker keeps its result for nobody but this object.
     func ended() { isOver.store(true, ordering: .relaxed) }
 
     /// Calls with what is left of a wait.
@@ -62,7 +62,7 @@ final class SemisyncObject: Sendable {
         return ResultObject.failure(status, why: reply)
     }
 
-    /// Cancels the operation if it is open, and lets its results go. Nothing happens the second time.
+    /// Cancels the operation if it is open, and gives up its results. Does nothing the second time.
     func close() {
         guard !isClosed.exchange(true, ordering: .relaxed), let destination = try? session.link.destination() else { return }
         if let message = try? object.close(at: destination) { session.link.onLoop { _ = try? $0.send(message) } }

@@ -2,13 +2,13 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// What is asked of a namespace's Services, whatever the form it is asked in: what it is about, flags and context, and what is given to it.
+/// A request to a namespace's Services, in any of the three forms: its subject, its flags and context, and its input.
 struct ServicesRequest: Sendable {
     typealias Part = @Sendable (inout BodyWriter) -> Void
 
-    /// The method without the suffix of a form.
+    /// The name of the method, without the suffix of a form.
     let member: String
-    /// Of the arguments that all forms have.
+    /// The signature of the arguments that all forms have.
     let signature: String
     let options: OperationOptions
     private let flags: OperationFlags

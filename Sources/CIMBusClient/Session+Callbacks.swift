@@ -2,10 +2,11 @@ import CIM
 import DBus
 
 extension Session {
-    /// Enumerates with callbacks (MI's `instanceResult`, Semantics F.5; R32): one call per instance with `moreResults` true, then exactly one
-    /// without an instance, with `moreResults` false and the error, if any.
+    /// Enumerates with a callback (MI's `instanceResult`, Semantics F.5; R32). The callback is called once for each instance, with
+    /// `moreResults` true. Then it is called exactly once without an instance, with `moreResults` false and with the error, if there is
+    /// one.
     ///
-    /// The callbacks come one after the other, from no particular thread. A slow one slows the provider down.
+    /// The calls come one after the other, from no particular thread. A slow callback slows the provider down.
     @discardableResult
     public func enumerateInstances(
         of className: String, options: OperationOptions = OperationOptions(),

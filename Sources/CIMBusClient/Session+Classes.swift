@@ -3,13 +3,16 @@ import CIMBusWire
 import DBus
 
 extension Session {
-    /// A class by name, with its inherited features. Throws NotFound or InvalidClass when there is none.
+    /// A class by name, with its inherited features. Throws NotFound or InvalidClass when there is no such class.
     ///
-    /// It is kept: asked again, the same is given without asking the broker. Every class is read anew once a put or delete of a class, a
-    /// compilation of MOF, or a delete of a namespace over this connection has ended, however it ended, and when another broker comes. What
-    /// somebody else changes, and what a put that was given up (cancelled, TimedOut) does later, is seen with `refreshing`, and when an
-    /// instance does not fit.
-    /// - Parameter timeout: how long it may take; past it, it throws TimedOut. Nil: as long as the broker allows.
+    /// The session keeps the class. A second call for it returns the same class, and does not ask the broker. The session reads a class
+    /// anew when an instance does not fit it. The session reads every class anew in these cases:
+    /// - A put or delete of a class, a compilation of MOF, or a delete of a namespace over this connection has ended, well or not.
+    /// - Another broker comes.
+    ///
+    /// So the session does not notice at once what somebody else changes. Nor does it notice what a put changes later that was given up
+    /// (cancelled, TimedOut). `refreshing` asks the broker in any case.
+    /// - Parameter timeout: how long the call may take; after that it throws TimedOut. Nil: as long as the broker allows.
     public func getClass(_ name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> CIMClass {
         guard let declaration = try await layout(of: name, refreshing: refreshing, timeout: timeout).declaration else {
             throw CIMError(.invalidClass, "\(name) is not a class")
@@ -17,8 +20,9 @@ extension Session {
         return declaration
     }
 
-    /// A class as the options say, asked of the broker each time and not kept; with `OperationFlags.useAmendedQualifiers` it has the
-    /// localized qualifiers in the place of those that it is stored with. Throws as ``getClass(_:refreshing:timeout:)``.
+    /// A class as the options ask for it. The session asks the broker each time, and does not keep the class. With
+    /// `OperationFlags.useAmendedQualifiers` the class has its localized qualifiers in the place of the stored ones. Throws as
+    /// ``getClass(_:refreshing:timeout:)`` does.
     public func getClass(_ name: String, options: OperationOptions) async throws(CIMError) -> CIMClass {
         let reply = try await call(.getObject(name, options))
         guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }

@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// What a method gave back (Semantics C.5, R110).
+/// The result of a method (Semantics C.5, R110).
 public struct MethodResult: Hashable, Sendable {
     /// The method's own value (R112); nil when it has none.
     public var returnValue: CIMValue?
@@ -20,15 +20,21 @@ public struct MethodResult: Hashable, Sendable {
     }
 }
 
-/// The sync forms: one call, whose reply is the result. Cancelling the task ends the wait with CallCancelled, but the broker knows of no
-/// cancel and the operation may still have its effect; `begin…` has one that can be cancelled. `onProgress` makes them take that form.
+/// Instances. ``enumerateInstances(of:options:)`` gives a sequence. Every other function here waits for its result, in the sync form: one
+/// call, whose reply is the result.
+///
+/// A function that waits throws CallCancelled when its task is cancelled. The broker does not hear of that, and the operation may still
+/// have its effect. To be able to cancel, use the async form (`begin…`). With ``OperationOptions/onProgress`` these functions take the
+/// async form, too.
 extension Session {
-    /// The instances of a class and of its subclasses (CreateInstanceEnum; R20, R28); with `OperationFlags.shallow` of exactly this class.
+    /// The instances of a class and of its subclasses (CreateInstanceEnum; R20, R28). With `OperationFlags.shallow` the instances of
+    /// exactly this class.
     public func enumerateInstances(of className: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
         InstanceSequence(Operation(start(.createInstanceEnum(className, options))), .instances(of: className, self))
     }
 
-    /// One instance. Throws NotFound when there is none, InvalidObjectPath when `path` is of a class: see ``getClass(_:refreshing:timeout:)``.
+    /// One instance. Throws NotFound when there is no such instance, and InvalidObjectPath for the path of a class (see
+    /// ``getClass(_:refreshing:timeout:)``).
     public func getInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
         if options.onProgress != nil { return try await beginGetInstance(path, options: options).value }
         try Self.check(instancePath: path)
@@ -37,15 +43,17 @@ extension Session {
         return try await instance(of: path.className) { try $0.readInstance(at: reply.reader) }
     }
 
-    /// One instance, by the text of its path. Throws InvalidObjectPath when that does not parse.
+    /// One instance, by the text of its path. Throws InvalidObjectPath when the text is no path.
     public func getInstance(_ path: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
         try await getInstance(try Self.parse(path), options: options)
     }
 
-    /// Creates or updates an instance (R41, R42); with `OperationFlags.createOnly` or `.updateOnly` only one of these.
+    /// Creates or updates an instance (R41, R42). With `OperationFlags.createOnly` it only creates, with `.updateOnly` it only updates.
     ///
-    /// Throws AlreadyExists and NotFound for these, InvalidObject when a value does not fit the class, what the provider says. Every property
-    /// is written, absent ones as NULL, unless the options are ``OperationOptions/updatingOnly(_:)``.
+    /// Every property is written, absent ones as NULL, unless the options are ``OperationOptions/updatingOnly(_:)``.
+    ///
+    /// Throws AlreadyExists with `createOnly` when the instance exists, NotFound with `updateOnly` when it does not, InvalidObject when a
+    /// value does not fit the class, and the error of the provider.
     /// - Returns: the path of the instance.
     @discardableResult
     public func putInstance(_ instance: CIMInstance, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMObjectPath
@@ -66,9 +74,9 @@ extension Session {
 
     /// Runs a method of an instance, or a static one of a class (R90, R91).
     ///
-    /// Throws InvalidMethod when the class has no such method, InvalidMethodParameters when a parameter is unknown or does not fit. After
-    /// ProviderFailure and TransportFailure it may have had its effect.
-    /// - Parameter parameters: the in parameters by name; any integer that fits does.
+    /// Throws InvalidMethod when the class has no such method, and InvalidMethodParameters when a parameter is unknown or does not fit.
+    /// After ProviderFailure and TransportFailure the method may have had its effect.
+    /// - Parameter parameters: the in parameters by name. An integer may have any width into which its value fits.
     public func invoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> MethodResult {

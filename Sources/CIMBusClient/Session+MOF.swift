@@ -3,12 +3,14 @@ import CIMBusWire
 import DBus
 
 extension Session {
-    /// Compiles a MOF text into a namespace, all of it or nothing (CompileBuffer). It includes nothing: see `cimctl mof compile` for files.
+    /// Compiles a MOF text into a namespace, all of it or nothing (CompileBuffer). A text over the bus includes no files; `cimctl mof
+    /// compile` compiles files.
     ///
-    /// Throws when the text was not compiled at all: AccessDenied when this user may not write, QuotaViolation past 16 MiB, ServerTooBusy
-    /// while other texts are compiled, TransportFailure (after which it may have been stored), TimedOut. Cancelling the task ends the wait
-    /// with CallCancelled; the broker compiles on. What is wrong with the text is in the result.
-    /// - Parameter namespace: nil: the session's.
+    /// The result says what is wrong with the text. This function throws when the broker did not judge the text, or did not answer:
+    /// AccessDenied when this user may not write, QuotaViolation for a text of more than 16 MiB, ServerTooBusy while the broker compiles
+    /// other texts, TransportFailure (the text may have been stored), and TimedOut. When the task is cancelled, the function throws
+    /// CallCancelled, and the broker compiles on.
+    /// - Parameter namespace: nil means the session's.
     public func compileMOF(
         _ text: String, namespace: CIMNamespaceName? = nil, options: MOFCompilationOptions = MOFCompilationOptions()
     ) async throws(CIMError) -> MOFCompilation {

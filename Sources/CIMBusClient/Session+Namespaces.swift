@@ -4,9 +4,10 @@ extension Session {
     /// ``BrokerAdministration/namespaces()``.
     public func namespaces() async throws(CIMError) -> [CIMNamespaceName] { try await broker.namespaces() }
 
-    /// Creates a namespace in its parent: an instance of `__NAMESPACE` there. Its object is on the bus when this returns.
+    /// Creates a namespace: an instance of `__NAMESPACE` in the parent namespace. The object of the new namespace is on the bus when this
+    /// returns.
     ///
-    /// Throws AlreadyExists, InvalidNamespace when the parent is not there, AccessDenied when this user may not write.
+    /// Throws AlreadyExists; InvalidNamespace when there is no parent namespace; AccessDenied when this user may not write.
     public func createNamespace(_ name: CIMNamespaceName, options: OperationOptions = OperationOptions()) async throws(CIMError) {
         let (parent, instance) = try place(of: name)
         var options = options
@@ -16,7 +17,8 @@ extension Session {
 
     /// Deletes a namespace with all that is in it: namespaces, classes, instances.
     ///
-    /// Throws NotFound, InvalidNamespace when the parent is not there, AccessDenied when this user may not write.
+    /// Throws NotFound when there is no such namespace; InvalidNamespace when there is no parent namespace; AccessDenied when this user may
+    /// not write.
     public func deleteNamespace(_ name: CIMNamespaceName, options: OperationOptions = OperationOptions()) async throws(CIMError) {
         let (parent, instance) = try place(of: name)
         defer { link.classes.forgetAll() }

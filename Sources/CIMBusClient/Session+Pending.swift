@@ -2,10 +2,10 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// The async forms: each returns at once, with a handle that can be cancelled and may tell of progress. Failures, those of the call
-/// included, are thrown by ``PendingResult/value``.
+/// The async forms. Each function returns a handle at once. The handle can cancel the operation. ``PendingResult/value`` throws every
+/// failure, also a failure of the call itself. Progress comes to ``OperationOptions/onProgress``.
 extension Session {
-    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, and cancellable.
+    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, and can be cancelled.
     public func beginGetInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<CIMInstance> {
         let sink = start(.getObject(text(of: path), options))
         return PendingResult(Operation(sink)) { [self] in
@@ -22,7 +22,7 @@ extension Session {
         }
     }
 
-    /// As ``putInstance(_:options:)``, and cancellable. A cancelled one may have had its effect.
+    /// As ``putInstance(_:options:)``, and can be cancelled. A cancelled operation may have had its effect.
     public func beginPutInstance(_ instance: CIMInstance, options: OperationOptions = OperationOptions()) -> PendingResult<CIMObjectPath> {
         let sink = start(.putInstance(instance, options))
         return PendingResult(Operation(sink)) { [self] in
@@ -32,13 +32,13 @@ extension Session {
         }
     }
 
-    /// As ``deleteInstance(_:options:)``, and cancellable. A cancelled one may have had its effect.
+    /// As ``deleteInstance(_:options:)``, and can be cancelled. A cancelled operation may have had its effect.
     public func beginDeleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
         let sink = start(.deleteInstance(text(of: path), options))
         return PendingResult(Operation(sink)) { [self] in await collect(sink) { (_, _) async throws(CIMError) in () } }
     }
 
-    /// As ``invoke(_:_:parameters:options:)``, and cancellable. A cancelled one may have had its effect.
+    /// As ``invoke(_:_:parameters:options:)``, and can be cancelled. A cancelled operation may have had its effect.
     public func beginInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) -> PendingResult<MethodResult> {
@@ -52,14 +52,14 @@ extension Session {
         }
     }
 
-    /// As ``Session/putClass(_:mode:options:)``, and cancellable. A cancelled one may have had its effect.
+    /// As ``Session/putClass(_:mode:options:)``, and can be cancelled. A cancelled operation may have had its effect.
     public func beginPutClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) -> PendingResult<Void> {
         changingClasses(start(.putClass(declaration, in: namespace, options, mode)))
     }
 
-    /// As ``Session/deleteClass(_:options:)``, and cancellable. A cancelled one may have had its effect.
+    /// As ``Session/deleteClass(_:options:)``, and can be cancelled. A cancelled operation may have had its effect.
     public func beginDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
         changingClasses(start(.deleteClass(name, options)))
     }

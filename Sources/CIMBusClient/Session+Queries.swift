@@ -3,22 +3,22 @@ import CIMBusWire
 import DBus
 
 extension Session {
-    /// The instances that a WQL query selects (ExecQuery; Semantics I). Instances of a projection hold what was selected; their path is known
-    /// where the keys were.
+    /// The instances that a WQL query selects (ExecQuery; Semantics I). Where the query lists properties, the instances have only these; an
+    /// instance has a path when its keys are among them.
     ///
-    /// The sequence throws InvalidQuery for a text that is none, and for one that gives classes: see
-    /// ``execQueryForObjects(_:options:)``; InvalidClass when there is no such class.
+    /// The sequence throws InvalidQuery for a text that is no query, and for a query that gives classes (see
+    /// ``execQueryForObjects(_:options:)``). It throws InvalidClass when there is no such class.
     public func execQuery(_ query: String, options: OperationOptions = OperationOptions()) -> InstanceSequence {
         InstanceSequence(Operation(start(.execQuery(query, options))), .queried(self))
     }
 
-    /// What a WQL query gives, whatever it is: instances, or, for a schema query (`SELECT * FROM meta_class`), classes.
+    /// The results of any WQL query. A schema query (`SELECT * FROM meta_class`) gives classes, every other query gives instances.
     public func execQueryForObjects(_ query: String, options: OperationOptions = OperationOptions()) -> ObjectSequence {
         ObjectSequence(Operation(start(.execQuery(query, options))), .objects(self))
     }
 
-    /// What the broker would do for a query: which provider is asked for what, and what is filtered where. Nothing is done.
-    /// Throws as ``execQuery(_:options:)`` does.
+    /// What the broker would do for a query: which provider it would ask for what, and what it would filter itself. Nobody is asked. Throws
+    /// as ``execQuery(_:options:)`` does.
     public func explain(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> [String] {
         var options = options
         options.context[ContextKey.explain] = .boolean(true)

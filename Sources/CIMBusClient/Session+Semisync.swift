@@ -2,13 +2,16 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// The semisync forms: the broker keeps the results, the client pulls them (Semantics A.1; recommended where callbacks are not wanted, R18,
-/// R79). What is opened is closed when its end was seen and it is dropped, or by its `close`; it ends with the connection at the latest.
+/// The semisync forms: the broker keeps the results, and the client pulls them (Semantics A.1; recommended where callbacks are not wanted,
+/// R18, R79).
 ///
-/// To open throws what keeps the operation from beginning: TransportFailure, InvalidNamespace, InvalidObjectPath, QuotaViolation when too many
-/// are open. How the operation itself fails is thrown by what is opened. No progress is reported.
+/// Each function returns an enumerator or a call result. `close` closes it. It is also closed when the client has seen the end and drops
+/// it, and at the latest when the connection ends.
+///
+/// A function throws when the operation cannot begin: TransportFailure, InvalidNamespace, InvalidObjectPath, and QuotaViolation when too
+/// many operations are open. The enumerator or the call result throws when the operation itself fails. No progress is reported.
 extension Session {
-    /// Opens an enumeration to pull from. A failure of the enumeration itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
+    /// Opens an enumeration to pull from. ``InstanceEnumerator/next(_:timeout:)`` throws when the enumeration itself fails.
     public func openEnumerator(
         of className: String, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> InstanceEnumerator {
@@ -16,12 +19,12 @@ extension Session {
         return InstanceEnumerator(object, InstanceDecoder(expectedClass: className))
     }
 
-    /// Opens a query for instances to pull from. A failure of the query itself is thrown by ``InstanceEnumerator/next(_:timeout:)``.
+    /// Opens a query for instances to pull from. ``InstanceEnumerator/next(_:timeout:)`` throws when the query itself fails.
     public func openQuery(_ query: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> InstanceEnumerator {
         InstanceEnumerator(try await open(.execQuery(query, options), Contract.enumerator, drop: .cancels), InstanceDecoder())
     }
 
-    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, its result to be waited for with ``CallResult/value(timeout:)``.
+    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``; ``CallResult/value(timeout:)`` waits for the result.
     public func openGetInstance(
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMInstance> {
@@ -32,7 +35,8 @@ extension Session {
         }
     }
 
-    /// As ``putInstance(_:options:)``, its result to be waited for. One that is closed before may have had its effect.
+    /// As ``putInstance(_:options:)``; ``CallResult/value(timeout:)`` waits for the result. A put that is closed before its end may have
+    /// had its effect.
     public func openPutInstance(
         _ instance: CIMInstance, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMObjectPath> {
@@ -43,7 +47,8 @@ extension Session {
         }
     }
 
-    /// As ``deleteInstance(_:options:)``, its end to be waited for. One that is closed before may have had its effect.
+    /// As ``deleteInstance(_:options:)``; ``CallResult/value(timeout:)`` waits for the end. A delete that is closed before its end may have
+    /// had its effect.
     public func openDeleteInstance(
         _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
@@ -51,14 +56,16 @@ extension Session {
         return try await statusResult(.deleteInstance(text(of: path), options))
     }
 
-    /// As ``putClass(_:mode:options:)``, its end to be waited for: only then are classes read anew.
+    /// As ``putClass(_:mode:options:)``; ``CallResult/value(timeout:)`` waits for the end. The session reads classes anew only after
+    /// somebody has waited.
     public func openPutClass(
         _ declaration: CIMClass, mode: OperationFlags = [], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
         try await statusResult(.putClass(declaration, in: namespace, options, mode), changesClasses: true)
     }
 
-    /// As ``deleteClass(_:options:)``, its end to be waited for: only then are classes read anew.
+    /// As ``deleteClass(_:options:)``; ``CallResult/value(timeout:)`` waits for the end. The session reads classes anew only after somebody
+    /// has waited.
     public func openDeleteClass(_ name: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CallResult<Void> {
         try await statusResult(.deleteClass(name, options), changesClasses: true)
     }
@@ -75,7 +82,8 @@ extension Session {
         }
     }
 
-    /// As ``invoke(_:_:parameters:options:)``, its result to be waited for. One that is closed before may have had its effect.
+    /// As ``invoke(_:_:parameters:options:)``; ``CallResult/value(timeout:)`` waits for the result. A method that is closed before its end
+    /// may have had its effect.
     public func openInvoke(
         _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<MethodResult> {

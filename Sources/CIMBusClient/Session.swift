@@ -5,22 +5,25 @@ import Logging
 
 /// A client's access to one namespace of a broker (IWbemServices, Semantics A; MI_Session, F.1).
 ///
-/// Every operation ends exactly once: with its result, or by throwing a `CIMError` that says what failed, where, and what to do. When the
-/// broker goes away, every open operation ends with TransportFailure, and with FatalTransportError when the bus does (Design L11); a session
-/// whose broker came back serves again, one whose connection is lost does not. Safe to use from any task; operations run side by side.
+/// Every operation ends exactly once: it gives its result, or it throws a `CIMError` that says what failed, where, and what to do.
+///
+/// When the broker leaves the bus, every open operation ends with TransportFailure; the session serves again when a broker comes back. When
+/// the connection to the bus is lost, every open operation ends with FatalTransportError, and the session serves no more (Design L11). Any
+/// task may use a session, and operations run side by side.
 public final class Session: Sendable {
-    /// The namespace that names and paths without one are in.
+    /// The namespace of names and paths that say none.
     public let namespace: CIMNamespaceName
 
-    /// The language of operations that ask for localized qualifiers and name none themselves.
+    /// The language of operations that ask for localized qualifiers and name no language themselves.
     public let locale: CIMLocale?
     let link: BrokerLink
     let services: ObjectPath
 
     /// Connects to a broker.
     ///
-    /// Throws TransportFailure when nobody listens at `address` or no broker is on that bus (one that the bus can start is started),
-    /// AccessDenied when the bus refuses this process, TimedOut. That the namespace exists is seen by the first operation.
+    /// Where no broker is on the bus, the bus is asked to start one. Throws TransportFailure when nobody listens at `address`, and when no
+    /// broker is on that bus and the bus cannot start one; AccessDenied when the bus refuses this process; TimedOut. Whether the namespace
+    /// exists, the first operation finds out.
     /// - Parameters:
     ///   - locale: for localized qualifiers; nil: English, as far as there is some.
     ///   - loop: carries the connection; nil: the process's common one.
@@ -38,11 +41,11 @@ public final class Session: Sendable {
         services = Contract.path(of: namespace)
     }
 
-    /// A session with another namespace over the same connection. Closing one closes both.
+    /// A session with another namespace over the same connection. To close one of the two closes both.
     public func session(for namespace: CIMNamespaceName) -> Session { Session(link, namespace, locale) }
 
-    /// Cancels every open operation and ends the connection. What is begun after it fails with InvalidOperation. Without it the connection
-    /// ends when the last session and operation is dropped.
+    /// Cancels every open operation and ends the connection. An operation that begins afterwards fails with InvalidOperation. Where nobody
+    /// closes, the connection ends when the last session and the last operation are dropped.
     public func close() async { await link.close() }
 
     /// The broker as a whole: its figures, operations and providers.
@@ -80,8 +83,8 @@ extension Session {
         try await send(try message(request), timeout: request.options.timeout.map { $0 + Self.graceAfterDeadline })
     }
 
-    /// Calls in the semisync form. Gives the object that keeps the results. The broker answers at once: a cancelled task hears the answer, too,
-    /// so that what was begun for it is closed.
+    /// Calls in the semisync form, and returns the object that keeps the results. The broker answers at once. A cancelled task waits for
+    /// the answer, too, so that it can close what the broker has begun.
     /// - Parameter interface: what the object is beside an operation.
     func open(_ request: ServicesRequest, _ interface: InterfaceName, drop: SemisyncObject.Drop) async throws(CIMError) -> SemisyncObject {
         let message = try message(request, form: "Semisync")

@@ -1,6 +1,6 @@
 import CIM
 
-/// What a final status said.
+/// The content of a final status.
 struct FinalStatus: Sendable {
     var status: WBEMStatus
     /// `strParam`: the path, after a put.
@@ -11,9 +11,9 @@ struct FinalStatus: Sendable {
 
 /// The client's end of one async operation, as a value: what arrived, what was taken, what credit is owed (Design 3, flow control).
 ///
-/// `open` takes batches and can transition to `ending`, by the final status or because the broker is gone: what arrived before is still to be
-/// taken. `open` and `ending` can transition to `ended`, when the end was taken or by a cancel, which discards what waits. In `ended` nothing
-/// is accepted: what still arrives lost a race.
+/// `open` takes batches. It can transition to `ending`, by the final status or because the broker is gone; the batches that arrived before
+/// are still to be taken. `open` can transition to `ended` by a cancel, which discards what waits, and `ending` when the end was taken. In
+/// `ended` nothing is accepted: a message that still arrives lost a race.
 struct SinkState<Batch> {
     typealias Ending = Result<FinalStatus, CIMError>
 
@@ -43,7 +43,7 @@ struct SinkState<Batch> {
     private var owedBytes = 0
     private var lastAcknowledged: ContinuousClock.Instant?
 
-    /// False: the batch is not wanted any more.
+    /// Returns whether the batch is still wanted.
     mutating func indicated(_ batch: Batch, bytes: Int) -> Bool {
         guard case .open = phase else { return false }
         guard waiting.count < Self.mostWaiting else {
@@ -54,14 +54,14 @@ struct SinkState<Batch> {
         return true
     }
 
-    /// The operation is over; what waits is delivered first. False when it was over before: the first end counts.
+    /// The operation is over. Batches that wait are delivered first. Returns false when it was over before: the first end counts.
     mutating func finished(_ ending: Ending) -> Bool {
         guard case .open = phase else { return false }
         phase = .ending(ending)
         return true
     }
 
-    /// The client asked. Nothing that waits is delivered. False when the end was known before: the first end counts.
+    /// The client cancels. Batches that wait are not delivered. Returns false when the end was known before: the first end counts.
     mutating func cancelled() -> Bool {
         guard case .open = phase else { return false }
         waiting = []
@@ -85,8 +85,8 @@ struct SinkState<Batch> {
         }
     }
 
-    /// How many batches to acknowledge now. Credit is kept back only while the broker surely has some left: another batch waits, little is
-    /// owed, and the last acknowledgement is young.
+    /// How many batches to acknowledge now. Credit is kept back only while the broker certainly has some left: another batch waits, few
+    /// batches and bytes are owed, and the last acknowledgement is recent.
     mutating func creditToReturn(at now: ContinuousClock.Instant) -> UInt32? {
         guard case .open = phase, owedBatches > 0 else { return nil }
         let isOld = lastAcknowledged.map { now - $0 > .milliseconds(500) } ?? false

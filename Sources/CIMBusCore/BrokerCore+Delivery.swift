@@ -23,8 +23,8 @@ extension BrokerCore {
         guard let operation = operations[id], operation.delivery.queue.isEmpty, operation.state != .ended else { return }
         flushProgress(id)
         guard operation.outcome != nil else { return }
-        // A join hears of a part's end when everything that the part handed out is on its way.
-        if operation.index != nil, !operation.delivery.unacknowledged.isEmpty { return }
+        // A whole hears of a part's end when everything that the part handed out is on its way.
+        if operation.request.form == .part, !operation.delivery.unacknowledged.isEmpty { return }
         if operation.request.form == .sync, let shortage = shortageForReply(operation) { return standInLine(id, because: shortage) }
         complete(id)
     }
@@ -130,7 +130,7 @@ extension BrokerCore {
     /// What the broker keeps for a reply, or for `Next`, goes.
     mutating func discardBuffer(of id: OperationID) {
         guard let request = operations[id]?.request else { return bug("operation \(id.number) is gone, and its results go") }
-        if operations[id]?.index != nil { operations[id]?.delivery.unacknowledged = [] }
+        if request.form == .part { operations[id]?.delivery.unacknowledged = [] }
         guard request.form == .sync || request.form == .semisync else { return }
         let dropped = operations[id]?.delivery.dropBuffer() ?? 0
         if dropped > 0, let uid = peers[request.client]?.uid { quota.buffer(-dropped, for: uid) }

@@ -23,13 +23,14 @@ extension BrokerCore {
         }
         touch(whole)
         let hasBegun = operation.begun.contains(index)
+        operations[whole]?.begun.removeAll { $0 == index }
         move(whole, telling: outcome.object) { $0.ended(index, outcome, hasBegun: hasBegun) }
     }
 
     /// Objects of a whole: those of a part, which may hand over more once these are on their way, or nobody's else.
     public mutating func supply(_ whole: OperationID, _ batch: Batch, from part: OperationID?) {
         began(.supplyFrom(whole, batch, part))
-        guard let operation = operations[whole], operation.outcome == nil, operation.join != nil else {
+        guard let operation = operations[whole], operation.outcome == nil, operation.request.target.isConducted else {
             return effects.append(.discard(batch.payload))
         }
         touch(whole)

@@ -60,7 +60,7 @@ extension BrokerCore {
             if let since = waitsSince(operation) { at(since + patience(operation)) }
             if operation.conductedAt != nil { at(conductorsTime(operation) ?? now + limits.silence) }
             // Its whole's time is limited.
-            if operation.index != nil, operation.outcome != nil { at(now + limits.silence) }
+            if operation.request.form == .part, operation.outcome != nil { at(now + limits.silence) }
             if let awaited = operation.awaited { at(registry[awaited]?.activation.limit ?? now) }
             if let leg = operation.leg.flatMap({ legs[$0] }) {
                 if let slot = slots.slots[leg.sink], slot.isCounted {

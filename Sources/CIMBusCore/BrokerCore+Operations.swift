@@ -146,13 +146,14 @@ extension BrokerCore {
         dismissPulls(of: id)
         discardQueue(of: id, because: .callCancelled)
         discardBuffer(of: id)
-        counters.cancelled += 1
+        if !operation.isStep { counters.cancelled += 1 }
         effects.append(.abandon(id))
         leaveOpen(operation)
         forget(id)
     }
 
     private mutating func count(_ operation: Entry<Operation>, _ outcome: Outcome) {
+        if operation.isStep { return }
         let registration = operation.asked
         if outcome.status == .callCancelled {
             counters.cancelled += 1
@@ -169,7 +170,7 @@ extension BrokerCore {
 
     /// What an open operation occupies is given back.
     private mutating func leaveOpen(_ operation: Entry<Operation>) {
-        openOperations -= 1
+        if !operation.isStep { openOperations -= 1 }
         giveBackInput(of: operation.id)
         if operation.request.form != .part, !quota.open.refund(operation.origin) {
             bug("operation \(operation.id.number) is charged to nobody")

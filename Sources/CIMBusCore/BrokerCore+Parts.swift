@@ -27,8 +27,10 @@ extension BrokerCore {
                 state: .queued, index: index))
         take(nil, Operation.State.queued)
         if let uid = peers[parent.request.client]?.uid { takeInput(inputBytes, uid, for: id) }
-        openOperations += 1
-        counters.operations += 1
+        if !target.isConducted {
+            openOperations += 1
+            counters.operations += 1
+        }
         peers[parent.request.client]?.operations.insert(id)
         operations[whole]?.children.insert(id)
         touch(whole)
@@ -74,9 +76,9 @@ extension BrokerCore {
 
     /// When the conductor has been silent for too long; nil while it waits for others.
     func conductorsTime(_ operation: Entry<Operation>) -> Microseconds? {
-        guard let at = operation.conductedAt, operation.outcome == nil, operation.delivery.queue.isEmpty, operation.children.isEmpty else {
-            return nil
-        }
+        guard let at = operation.conductedAt, operation.outcome == nil, operation.delivery.queue.isEmpty else { return nil }
+        // A part that is decided waits for its conductor to take what it has handed out.
+        guard operation.children.allSatisfy({ operations[$0]?.outcome != nil }) else { return nil }
         return at + limits.silence
     }
 

@@ -14,7 +14,7 @@ public struct BrokerCore: Sendable {
     public internal(set) var registry = ProviderRegistry()
     /// The sum of all registrations' counters, and of what has no registration.
     public internal(set) var counters = Registration.Counters()
-    /// Operations that have not ended.
+    /// Operations that have not ended, but for the broker's own steps (``Operation/isStep``).
     public internal(set) var openOperations = 0
 
     var slots = CallSlots()

@@ -153,7 +153,7 @@ public struct Operation: Sendable {
     public internal(set) var join: Join?
     /// Which part of its whole's join it is.
     public let index: Int?
-    /// The parts that have handed out objects.
+    /// The parts that are asked and have handed out objects.
     var begun: [Int] = []
     /// When its conductor last did something, if it has one.
     var conductedAt: Microseconds?
@@ -165,6 +165,9 @@ public struct Operation: Sendable {
     var isRead = false
     /// Nested operations that ended before this one, and whose results are kept: they go with it (L12).
     var results: Set<OperationID> = []
+
+    /// Whether it is a part that the broker conducts itself: a step on the way that nobody outside sees.
+    public var isStep: Bool { request.form == .part && request.target.isConducted }
 
     /// Whether there is a place for objects: those of a put and a delete are for a sink, and no other form has one for them (R61, R135).
     var takesObjects: Bool {

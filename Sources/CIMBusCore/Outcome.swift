@@ -133,12 +133,13 @@ public struct Explanation: Hashable, Sendable, Codable {
     }
 }
 
-/// Why a call was refused before it changed anything. It becomes the D-Bus error reply of that call.
+/// Why a call was refused before it changed anything. It becomes the D-Bus error reply of that call. The fault is the caller's where there
+/// is no ``culprit``, unless the status says otherwise (see `CIMError`).
 public struct Refusal: Error, Hashable, Sendable {
     public var status: WBEMStatus
     /// What, where, and what to do.
     public var message: String
-    /// Whose doing it is, where it is another peer's than the caller's own.
+    /// The peer that caused the refusal, where it is another peer than the caller.
     public var culprit: PeerID?
 
     public init(_ status: WBEMStatus, _ message: String, culprit: PeerID? = nil) {

@@ -3,7 +3,7 @@
 /// While a provider has not answered its call, the call itself is a reference of that provider, and its count may pass below zero: a fast worker
 /// may give back a reference that the reply is only about to announce. The reply's number is added, then judged.
 public struct SinkLedger: Hashable, Sendable {
-    /// Why the ledger refused, and changed nothing.
+    /// Why the ledger refused, and changed nothing. The fault is the peer's.
     public enum Violation: Error, Hashable, Sendable {
         /// The peer never held this sink (L3: AccessDenied).
         case notAnOwner

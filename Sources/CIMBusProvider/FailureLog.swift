@@ -2,14 +2,15 @@ import CIM
 import Logging
 import Synchronization
 
-/// What a provider's log says of calls that went wrong: what the provider's own code threw, and what the broker refused of it. The client is told,
-/// too, but the client is not who can mend it.
+/// Writes failed calls to the provider's log: errors that the provider's own code threw, and objects that the broker refused. The client is
+/// told, too, but cannot mend the provider.
 ///
-/// A `CIMError` and a cancellation are outcomes of an operation, meant for the client: level debug. Anything else is a mistake of the provider:
-/// level error. The same kind of failure is one line in ``interval``; the next line says how many there were in between.
+/// A `CIMError` and a cancellation are outcomes of an operation, meant for the client: level debug. Anything else is a mistake of the
+/// provider: level error. The log gets one line for each kind of failure in ``interval``. The next line says how many failures of that kind
+/// were left out.
 final class FailureLog: Sendable {
     static let interval = Duration.seconds(10)
-    /// Kinds that are remembered. Past them all are forgotten: a line too many is no harm.
+    /// How many kinds are remembered. When there are more, all are forgotten: a line too many does no harm.
     static let mostKinds = 256
 
     private struct Kind: Hashable {
@@ -56,7 +57,7 @@ final class FailureLog: Sendable {
         return String(String.UnicodeScalarView(scalars))
     }
 
-    /// How many of the kind were not said since the last one; nil: neither is this.
+    /// How many failures of the kind were left out since the last line. Nil means that this failure is left out, too.
     private func mayBeSaid(_ kind: Kind) -> Int? {
         let now = ContinuousClock.now
         return seen.withLock { seen in

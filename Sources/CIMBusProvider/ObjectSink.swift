@@ -2,18 +2,18 @@ import CIM
 
 /// Where a provider puts the objects of one operation: IWbemObjectSink, as the provider sees it.
 ///
-/// It is good until the provider's method returns; after that it takes nothing, however long somebody keeps it, so that a reference
-/// cannot be leaked by accident. Who must go on longer asks for it with ``retain()``.
+/// The sink takes objects until the provider's method returns. After that it takes nothing, so that no reference leaks by accident. A
+/// provider that must go on longer calls ``retain()``.
 public struct ObjectSink: Sendable {
     let call: OpenCall
 
     /// Hands over one object, in order.
     ///
-    /// Throws CallCancelled when the operation is over, TransportFailure when the broker is gone, InvalidObject when the object does not
-    /// fit its class, QuotaViolation when it is larger than 8 MiB or nests too deep. After a failure nothing more is taken: let the error
-    /// pass through.
+    /// Throws CallCancelled when the operation is over, InvalidOperation when the provider's method has returned, TransportFailure when the
+    /// broker is gone, InvalidObject when the object does not fit its class, OutOfMemory when the object is larger than 8 MiB, and
+    /// QuotaViolation when objects are nested too deep in it. After a failure the sink takes nothing more: let the error pass through.
     ///
-    /// Objects travel in batches that grow; none waits longer than a few milliseconds. When the client is slow, this waits.
+    /// Objects travel in batches that grow. No object waits longer than a few milliseconds. When the client is slow, this function waits.
     public func indicate(_ instance: CIMInstance) async throws {
         if try call.append(instance) { try await call.waitForCredit() }
     }
@@ -26,18 +26,18 @@ public struct ObjectSink: Sendable {
     /// Whether the operation is over: cancelled, timed out, or its broker gone.
     public var isOver: Bool { call.isOver }
 
-    /// Keeps the operation open after the provider's method has returned, until the reference is given back.
-    /// Throws CallCancelled when the operation is over.
+    /// Keeps the operation open after the provider's method has returned, until the reference is given back. Throws CallCancelled when the
+    /// operation is over.
     public func retain() throws -> RetainedSink {
         RetainedSink(self, try call.retain())
     }
 }
 
-/// A reference to a sink that outlives the method it was given to. The operation ends when the method has returned and every reference is
-/// given back.
+/// A reference to a sink that outlives the provider's method. The operation ends when the method has returned and every reference is given
+/// back.
 ///
-/// Give it back with ``release()`` or ``fail(_:)``. One that is merely dropped ends the operation with ProviderFailure (L5): nobody has
-/// said how it went.
+/// Give the reference back with ``release()`` or ``fail(_:)``. When it is only dropped, the operation ends with ProviderFailure (L5), since
+/// nobody has said how the work went.
 public final class RetainedSink: Sendable {
     public let sink: ObjectSink
 

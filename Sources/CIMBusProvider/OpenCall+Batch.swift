@@ -2,11 +2,11 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// The batch that fills.
+/// The batch to which objects are added.
 extension OpenCall.State {
     var isBatchFull: Bool { batchObjects.count >= batchSize || batch.count >= OpenCall.fullBatchBytes }
 
-    /// Why nothing more is taken; nil while it is.
+    /// Why the call takes no more objects; nil while it takes them.
     var refusal: CIMError? {
         if let failure { return failure }
         if phase == .over || (outcome != nil && retained.isEmpty) {
@@ -15,8 +15,9 @@ extension OpenCall.State {
         return nil
     }
 
-    /// Writes an object behind the others. Throws OutOfMemory for one that is too large, or that there is no memory for (R15). One that does not fit beside them takes a batch of its own; those before one that cannot be sent
-    /// stay.
+    /// Writes an object behind the others. An object that does not fit beside the others begins a batch of its own.
+    ///
+    /// Throws OutOfMemory for an object that is too large, or for which there is no memory (R15). The objects before it stay in the batch.
     mutating func append(_ instance: CIMInstance) throws(CIMError) {
         try Self.check(instance, depth: 1)
         let before = batch.count
@@ -63,11 +64,11 @@ extension OpenCall.State {
         for object in batchObjects { batch.append(instance: object) }
     }
 
-    /// A NULL among their values is sent as an empty text.
+    /// Types of which a NULL in an array is sent as an empty text.
     private static let textTypes: Set<CIMType> = [.string, .datetime, .reference]
 
-    /// Throws QuotaViolation for what nests too deep, and InvalidObject for an array whose elements are not of its type: written as they are,
-    /// they would spoil the whole batch.
+    /// Throws QuotaViolation for an object with objects nested too deep in it, and InvalidObject for an array whose elements are not of its
+    /// type. Such elements would make the whole batch unreadable.
     private static func check(_ instance: CIMInstance, depth: Int) throws(CIMError) {
         guard depth <= Nesting.objects else {
             throw CIMError(.quotaViolation, "an object of \(instance.className) nests more than \(Nesting.objects) deep")

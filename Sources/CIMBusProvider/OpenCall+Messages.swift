@@ -2,7 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// What is sent: the messages, and the way out, in order, on the connection's loop.
+/// The messages of a call. They are sent in order, on the connection's loop.
 extension OpenCall {
     static let indicateMember = MemberName(verified: "Indicate")
     static let setStatusMember = MemberName(verified: "SetStatus")
@@ -36,7 +36,7 @@ extension OpenCall {
         }
     }
 
-    /// Nil when it cannot be sent, or is more than the broker takes.
+    /// Nil when the object cannot be sent, or is larger than the broker takes.
     func status(_ flags: Int32, _ value: UInt32, _ text: String, _ object: CIMInstance?) -> Message? {
         let message = try? Message.methodCall(
             destination: brokerName, path: sink, interface: Contract.objectSink, member: Self.setStatusMember, flags: .noReplyExpected,
@@ -50,7 +50,7 @@ extension OpenCall {
         return message.flatMap { $0.bodySize <= Contract.largestStatus ? $0 : nil }
     }
 
-    /// The end of a call. Of a failure's own object, if it is too large, the words remain.
+    /// The end of a call. When the status object of a failure is too large, only its words are sent.
     func finalStatus(_ failure: CIMError?, _ path: String) -> Message? {
         let number = failure?.status.rawValue ?? 0
         var objects: [CIMInstance?] = []
@@ -66,8 +66,8 @@ extension OpenCall {
 
     func send(_ outgoing: Outgoing, _ state: inout State) { state.outbox.append(outgoing) }
 
-    /// Decides under the lock, and sends what was decided: on the connection's loop at once, from elsewhere soon. Then those go on who wait for
-    /// credit, if there is some now, or never will be.
+    /// Decides under the lock, and sends what was decided: at once when this runs on the connection's loop, else soon. Then resumes the
+    /// tasks that wait for credit, when there is credit now, or never will be any.
     func change<Result: Sendable>(_ decide: (inout State) -> Result) -> Result {
         let isOnLoop = connection.loop.isOnLoop
         let (result, outbox, waiters) = state.withLock { state -> (Result, [Outgoing], [UnsafeContinuation<Void, Never>]) in
@@ -113,7 +113,7 @@ extension OpenCall {
 }
 
 extension OpenCall.State {
-    /// Whether nobody needs to wait for credit: every full batch is on its way, or none will go any more.
+    /// Whether nobody needs to wait for credit: every full batch was sent, or no batch will be sent any more.
     private var isCreditFree: Bool { phase == .over || failure != nil || sealed.isEmpty }
 
     fileprivate mutating func takeFreeWaiters() -> [UnsafeContinuation<Void, Never>] {

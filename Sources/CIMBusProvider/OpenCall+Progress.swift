@@ -4,14 +4,14 @@ import DBus
 
 /// How the call goes on, decided under the lock: from the reply to the batches to the end.
 extension OpenCall {
-    /// Answers the call with one reference kept, and the objects there are.
+    /// Answers the call with the objects that there are, and keeps one reference.
     func detach(_ state: inout State) {
         state.phase = .detached
         state.seal()
         reply(0, references: 1, state.sealed.isEmpty ? nil : state.sealed.removeFirst(), &state)
     }
 
-    /// Sends what there is credit for, and the end when it is due.
+    /// Sends the batches for which there is credit, and the end when it is due.
     func pump(_ state: inout State) {
         var sent = 0
         while sent < state.sealed.count, state.inFlight < Self.window {

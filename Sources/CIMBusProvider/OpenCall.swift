@@ -5,11 +5,11 @@ import Synchronization
 
 /// One call of the broker, from its arrival until nothing more is owed: the reply, the batches, the final status, the one reference.
 ///
-/// A call that ends early, with few objects, is answered by its reply alone: one message (L2). One that goes on is answered at once with
-/// one reference kept, and continues with Indicate, SetStatus and Release. What is sent is decided under the lock and leaves through
-/// ``State/outbox``, in that order, on the connection's loop.
+/// A call that ends early, with few objects, is answered by its reply alone: one message (L2). A call that goes on is answered at once, and
+/// keeps one reference; it continues with Indicate, SetStatus and Release. Messages are decided on under the lock. They leave through
+/// ``State/outbox``, in the order of the decisions, on the connection's loop.
 final class OpenCall: Sendable {
-    /// What the provider's method came to.
+    /// How the provider's method ended.
     enum Outcome: Sendable {
         case object(CIMInstance)
         /// The path of a Put, where the provider chose a key.
@@ -32,7 +32,7 @@ final class OpenCall: Sendable {
         case refusal(DBusError)
         case indicate(Message)
         case plain(Message)
-        /// For the provider's log: what cannot be sent, or was not taken, and why.
+        /// For the provider's log: an object that cannot be sent or that the broker did not take, and why.
         case complaint(String, CIMError)
         /// Nothing follows.
         case end
@@ -40,25 +40,26 @@ final class OpenCall: Sendable {
 
     struct State: ~Copyable {
         var phase = Phase.calling
-        /// Why it is over early, or failed; thrown to whoever goes on.
+        /// Why the call is over early, or has failed. The provider gets this error when it goes on.
         var failure: CIMError?
         var batch = BodyWriter(phase: OpenCall.batchPhase)
-        /// What `batch` holds: it is written anew without an object that turns out to be none.
+        /// The objects in `batch`. From them the batch is written anew when its last object turns out to be impossible.
         var batchObjects: [CIMInstance] = []
-        /// How many objects make the batch full; the next one is larger.
+        /// With how many objects the batch is full. The next batch is larger.
         var batchSize = OpenCall.firstBatch
-        /// Full batches without credit.
+        /// Full batches that wait for credit.
         var sealed: [[UInt8]] = []
         var inFlight = 0
         var outbox: [Outgoing] = []
         var isDraining = false
         var isFlushScheduled = false
-        /// The references that were asked for, by number.
+        /// The references that the provider retained, by number.
         var retained: Set<UInt64> = []
         var lastRetained: UInt64 = 0
         /// Set when the provider's method has returned.
         var outcome: Outcome?
-        /// Who waits for credit. Nobody waits while ``isCreditFree``: ``OpenCall/change(_:)`` lets them go on, whatever was changed.
+        /// The tasks that wait for credit. Nobody waits while ``isCreditFree`` is true: ``OpenCall/change(_:)`` resumes the tasks after
+        /// every change.
         var waiters: [UnsafeContinuation<Void, Never>] = []
         var task: Task<Void, Never>?
     }
@@ -68,11 +69,9 @@ final class OpenCall: Sendable {
     static let firstBatch = 16
     static let fullBatch = 256
     static let fullBatchBytes = 48 << 10
-    /// Batches without a reply. The broker allows 8.
+    /// How many batches may be without a reply. The broker allows 8.
     static let window = 4
     static let flushDelay = Duration.milliseconds(5)
-    /// How long the broker waits for a reply from a provider that works on.
-    static let replyDelay = Duration.milliseconds(20)
 
     let request: MethodCall
     let connection: Connection
@@ -93,10 +92,10 @@ final class OpenCall: Sendable {
 
     var isOver: Bool { state.withLock { $0.phase == .over } }
 
-    /// Why nothing is done for it any more; nil while it goes on.
+    /// Why nothing more is done for the call; nil while it goes on.
     var refusal: CIMError? { state.withLock { $0.refusal } }
 
-    /// Whether the broker has its reply, or waits for none.
+    /// Whether the broker has the reply, or does not wait for one.
     var isAnswered: Bool { state.withLock { $0.phase != .calling } }
 
     /// The task that runs the provider's method, to be cancelled with the call.
@@ -131,7 +130,7 @@ final class OpenCall: Sendable {
         return try result.get()
     }
 
-    /// Waits until every full batch is on its way; meanwhile the method gives up its place. Throws when the operation is over meanwhile.
+    /// Waits until every full batch was sent. Meanwhile the method gives up its place. Throws when the operation ends meanwhile.
     func waitForCredit() async throws {
         await host.givingUpPlace(of: self) {
             await withUnsafeContinuation { continuation in
@@ -141,7 +140,7 @@ final class OpenCall: Sendable {
         if let refusal = state.withLock({ $0.refusal }) { throw refusal }
     }
 
-    /// Sends a report on the way; nothing when the operation is over.
+    /// Sends a progress report. Does nothing when the operation is over.
     func report(current: UInt16, total: UInt16, text: String, _ object: CIMInstance?) {
         change { state in
             guard state.phase != .over else { return }
@@ -172,7 +171,7 @@ final class OpenCall: Sendable {
         return try result.get()
     }
 
-    /// Gives one of the references back. Nothing happens when it was.
+    /// Gives one of the references back. Does nothing when it was given back before.
     func release(_ number: UInt64, _ error: CIMError?) {
         change { state in
             guard state.retained.remove(number) != nil else { return }
@@ -207,7 +206,7 @@ final class OpenCall: Sendable {
 
     // MARK: The broker's side
 
-    /// The broker waits no longer for the reply: the provider works on with a reference. Nothing happens when it was sent.
+    /// Sends the reply, and keeps a reference: the provider works on. Does nothing when the reply was sent before.
     func detachIfCalling() {
         change { state in
             guard state.phase == .calling, state.outcome == nil else { return }

@@ -1,19 +1,20 @@
-/// Who runs: at most so many methods at once, each on a place of its own. A method that waits for another provider gives its place up
-/// and takes one again before it goes on (R13).
+/// Decides which methods run. The number of places is limited, and each running method has one. A method that waits for another provider
+/// gives up its place, and takes a place again before it goes on (R13).
 ///
-/// A decision in values: it starts and resumes nobody, and says who is next. A method that waits for several others at once gives up its one place with the
-/// first, and takes it back with the first that answers: what it does at the same time is its own affair.
+/// This is a value: it says who is next, and starts and resumes nobody itself. A method may wait for several others at once. It gives up
+/// its one place when it begins the first wait, and takes it back when the first wait ends.
 struct Places<Call: Hashable & Sendable>: Sendable {
-    /// How a call stands. Can transition: queued → held; held → away → returning or held; returning → held; from each to nothing, by its end.
+    /// The state of a call. Can transition: queued → held; held → away; away → returning or held; returning → held; from each to nothing,
+    /// when the call ends.
     private enum Standing {
         case queued
         case held
         case away
-        /// It has its answer, and waits for a place.
+        /// The method has its answer, and waits for a place.
         case returning
     }
 
-    /// Who gets a place that became free.
+    /// The call that gets a place that became free.
     enum Next: Equatable {
         case start(Call)
         case resume(Call)
@@ -22,14 +23,14 @@ struct Places<Call: Hashable & Sendable>: Sendable {
     private let most: Int
     private var taken = 0
     private var standings: [Call: Standing] = [:]
-    /// First come, first served. The broker sends no more than 4 beyond those that run.
+    /// First come, first served. The broker sends at most 4 calls more than run.
     private var queued: [Call] = []
     /// These go before new calls.
     private var returning: [Call] = []
 
     init(_ most: Int) { self.most = max(1, most) }
 
-    /// A call came. False: it waits, and is started by a ``Next``.
+    /// A call came. Returns whether it may run now. If not, a later ``Next`` starts it.
     mutating func arrived(_ call: Call) -> Bool {
         if taken < most {
             taken += 1
@@ -41,14 +42,14 @@ struct Places<Call: Hashable & Sendable>: Sendable {
         return false
     }
 
-    /// The method waits for another provider. Nothing changes when it does so already, or has ended.
+    /// The method waits for another provider. Nothing changes when the method waits already, or has ended.
     mutating func left(_ call: Call) -> Next? {
         guard standings[call] == .held else { return nil }
         standings[call] = .away
         return passOn()
     }
 
-    /// The method has its answer. False: it waits, and is resumed by a ``Next``.
+    /// The method has its answer. Returns whether it may go on now. If not, a later ``Next`` resumes it.
     mutating func cameBack(_ call: Call) -> Bool {
         switch standings[call] {
         case .away:

@@ -9,8 +9,8 @@ final class ProviderHost: Sendable {
     fileprivate struct State {
         /// The broker's unique name; nil while there is none.
         var broker: UniqueName?
-        /// The broker's other connections, from which it calls when providers have left many calls unanswered; and how many strangers it is
-        /// being asked about.
+        /// The broker's other connections, from which it calls when providers have left many calls unanswered; and about how many strangers
+        /// the broker is being asked.
         var brokersOthers: Set<String> = []
         var strangers = 0
         var open: [String: OpenCall] = [:]
@@ -19,9 +19,9 @@ final class ProviderHost: Sendable {
         var places: Places<ObjectIdentifier>
         /// Calls without a free place.
         var queued: [ObjectIdentifier: (ProviderMethod, OpenCall)] = [:]
-        /// What waits for its call's place.
+        /// The tasks that wait for their call to get a place again.
         var returning: [ObjectIdentifier: [CheckedContinuation<Void, Never>]] = [:]
-        /// Calls by the time at which they are answered though their method runs on.
+        /// Unanswered calls, and when each is answered although its method still runs.
         var unanswered: [(due: ContinuousClock.Instant, call: OpenCall)] = []
         var isDetachScheduled = false
         var idleWaiters: [CheckedContinuation<Void, Never>] = []
@@ -29,11 +29,11 @@ final class ProviderHost: Sendable {
 
     let connection: Connection
     private let providers: [CIMName: any Provider]
-    /// Those of ``providers`` that have instances.
+    /// The ``providers`` that have instances.
     private let instanceProviders: [CIMName: any InstanceProvider]
     private let options: ProviderService.Options
     let log: FailureLog
-    /// Those of the broker's classes that the provider has met.
+    /// The classes of the broker that the provider has met.
     let classes = ClassCache()
     private let state: Mutex<State>
 
@@ -58,10 +58,10 @@ final class ProviderHost: Sendable {
 
     // MARK: The broker's life
 
-    /// Whose calls are taken; nil while there is no broker.
+    /// The name whose calls are taken; nil while there is no broker.
     var broker: UniqueName? { state.withLock { $0.broker } }
 
-    /// From now on only `broker` is listened to. What was open for another is over (L11).
+    /// From now on the provider listens only to `broker`. Calls of another broker are over (L11).
     func setBroker(_ broker: UniqueName?) {
         guard broker != self.broker else { return }
         classes.forgetAll()
@@ -90,7 +90,7 @@ final class ProviderHost: Sendable {
         for call in open { call.abandon(error) }
     }
 
-    /// Waits until no call is open, at most for `limit`; nil: for as long as it takes.
+    /// Waits until no call is open, at most for `limit`. Nil waits as long as it takes.
     func waitUntilIdle(_ limit: Duration?) async {
         var timer: EventLoop.TimerToken?
         await withCheckedContinuation { continuation in
@@ -106,7 +106,7 @@ final class ProviderHost: Sendable {
         if let timer { connection.loop.cancel(timer) }
     }
 
-    /// For how long no call has come or been open; nil while one is.
+    /// For how long no call has come or been open; nil while a call is open.
     var idleTime: Duration? {
         state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
     }
@@ -213,14 +213,14 @@ final class ProviderHost: Sendable {
         if !open.isAnswered { detachLater(open) }
     }
 
-    /// A call whose method takes longer is answered with a reference kept. One timer serves them all.
+    /// Answers calls whose methods take longer, and keeps a reference for each. One timer serves all calls.
     private func detachLater(_ open: OpenCall) {
         let mustSchedule = state.withLock { state in
-            state.unanswered.append((ContinuousClock.now + OpenCall.replyDelay, open))
+            state.unanswered.append((ContinuousClock.now + options.replyDelay, open))
             defer { state.isDetachScheduled = true }
             return !state.isDetachScheduled
         }
-        if mustSchedule { connection.loop.schedule(after: OpenCall.replyDelay) { [weak self] in self?.detachOverdue() } }
+        if mustSchedule { connection.loop.schedule(after: options.replyDelay) { [weak self] in self?.detachOverdue() } }
     }
 
     private func detachOverdue() {
@@ -261,8 +261,9 @@ final class ProviderHost: Sendable {
         }
     }
 
-    /// Lets other calls run while `body` waits for what may lead back to this provider: for another provider's answer, or for a client to
-    /// take objects. So one that serves one call at a time may ask for its own classes (R13), and a slow client keeps no other waiting.
+    /// Lets other calls run while `body` waits for another provider's answer, which may lead back to this provider, or for a client to take
+    /// objects. So a provider that serves one call at a time may ask for its own classes (R13), and a slow client keeps no other client
+    /// waiting.
     func givingUpPlace<Result: Sendable, Failure: Error>(
         of call: OpenCall, _ body: () async throws(Failure) -> Result
     ) async throws(Failure) -> Result {

@@ -69,7 +69,7 @@ extension BodyReader {
 }
 
 extension CIMError {
-    /// What a provider's own code threw, as the client shall see it.
+    /// The error that a provider's own code threw, as the client shall see it.
     init(thrown error: any Error) {
         switch error {
         case let error as CIMError: self = error
@@ -85,8 +85,8 @@ extension CIMError {
         }
     }
 
-    /// Gives a provider's own status object the number and the words of the error, where it has none of its own: what a client reads are
-    /// those of the object (Semantics B.3.1).
+    /// Gives a provider's own status object the number and the words of the error, where the object has none. A client reads those of the
+    /// object (Semantics B.3.1).
     mutating func completeStatus() {
         guard var object = extendedStatus else { return }
         if object["StatusCode"] == nil { object["StatusCode"] = .uint32(status.rawValue) }

@@ -6,7 +6,7 @@ import Glibc
 extension ProviderService {
     /// For whom a provider is about to serve (Semantics D.4, `IWbemProviderInit::Initialize`).
     public struct Initialization: Sendable {
-        /// The user whose calls alone it serves, a name or a number; nil: everybody's.
+        /// The only user whose calls the provider serves, by name or number. Nil means all users.
         public var user: String?
         /// Always nil: CIMBus has no registrations per locale.
         public var locale: String?
@@ -16,14 +16,14 @@ extension ProviderService {
     /// When a provider ends by itself because nobody needs it (Semantics D.7).
     public enum IdleExit: Hashable, Sendable {
         case never
-        /// Between this time without a call, and twice it.
+        /// The provider ends when nobody has called for this time, and at the latest for twice this time.
         case after(Duration)
-        /// The same with `ClearAfter` of `__ObjectProviderCacheControl`, as it is when the provider registers; five minutes when that cannot be
-        /// read.
+        /// As ``after(_:)``, with the time that `ClearAfter` of `__ObjectProviderCacheControl` says when the provider registers. Five
+        /// minutes when that cannot be read.
         case asConfigured
     }
 
-    /// Whether the message bus started this process. Not when the bus left that to systemd: then the unit knows.
+    /// Whether the message bus started this process. False when the bus left the start to systemd; only the unit can say that.
     public static var wasStartedByBus: Bool { getenv("DBUS_STARTER_ADDRESS") != nil || getenv("DBUS_STARTER_BUS_TYPE") != nil }
 }
 

@@ -4,8 +4,8 @@ import DBus
 import Logging
 import ServiceLifecycle
 
-/// A decoupled provider as a service: connects to the bus, registers with the broker, serves, and registers again when the broker comes
-/// back.
+/// A decoupled provider as a service. The service connects to the bus, registers with the broker, and serves calls. When the broker comes
+/// back after a restart, the service registers again.
 ///
 /// ```swift
 /// let service = ProviderService(name: "Clocks", mof: mof, classes: ["Sample_Clock": ClockProvider()])
@@ -14,34 +14,37 @@ import ServiceLifecycle
 public struct ProviderService: Service {
     /// How a provider behaves on the bus.
     public struct Options: Sendable {
-        /// Calls that run at once; further ones wait. One that waits for a slow client in `indicate`, or for a call of its own through its
-        /// context, does not count: even with 1, others run in between there.
+        /// How many calls run at once; further calls wait. A call that waits for a slow client in `indicate`, or for a call of its own
+        /// through its context, does not count: even with 1, others run meanwhile.
         public var maximumConcurrentCalls = 16
-        /// How long it may leave a ping unanswered, for code that blocks on purpose; nil: the broker's own limit.
+        /// How long the provider may leave a ping unanswered, for code that blocks on purpose. Nil means the broker's own limit.
         public var pingSeconds: UInt32?
-        /// How long it may be silent in an operation; nil: the broker's own limit.
+        /// How long the provider may be silent in an operation. Nil means the broker's own limit.
         public var silenceSeconds: UInt32?
         /// How long open operations may go on when the service stops.
         public var shutdownGrace = Duration.seconds(5)
-        /// How long a registration of the same name, of a process that is just ending, is waited for.
+        /// How long to wait for the end of another process that is registered under the same name.
         public var alreadyRegisteredGrace = Duration.seconds(10)
-        /// How long classes and namespaces that its MOF builds on, and that are not there, are waited for: their own provider may register later.
-        /// Nil: for as long as it takes. What is missing is in the log.
+        /// How long to wait for classes and namespaces on which the MOF builds, and which are not there yet: their own provider may
+        /// register later. Nil waits as long as it takes. The log says what is missing.
         public var missingClassGrace: Duration?
-        /// Runs the provider's methods on the thread of the connection: two thread switches less for each call. Only for methods that never
-        /// block, and never compute for long: nothing else happens meanwhile.
+        /// Whether the provider's methods run on the thread of the connection, which saves two thread switches for each call. Only for
+        /// methods that never block and never compute for long: nothing else happens on that thread meanwhile.
         public var runsOnConnectionThread = false
-        /// The name on the bus that starts this provider (`BusName` of its definition): it owns it while it runs.
+        /// The name on the bus that starts this provider (`BusName` of its definition). The provider owns this name while it runs.
         public var busName: WellKnownName?
-        /// Whose calls alone it serves, a name or a number, where its definition says PerUserInitialization; nil: everybody's.
+        /// The only user whose calls the provider serves, by name or number, where its definition says PerUserInitialization. Nil means all
+        /// users.
         public var user: String?
-        /// Whether it ends when nobody needs it. For a provider that is started again when it is needed; one that runs by itself stays.
+        /// Whether the provider ends when nobody needs it. Only for a provider that is started again when it is needed.
         public var idleExit = IdleExit.never
-        /// Called before it registers, with each broker anew; no call comes before it returns. When it throws, the provider is not registered,
-        /// calls that wait for it end with InitializationFailure, and ``ProviderService/run()`` throws.
+        /// Called before the provider registers, for each broker anew. No call comes before it returns. When it throws, the provider does
+        /// not register, calls that wait for the provider end with InitializationFailure, and ``ProviderService/run()`` throws.
         public var initialize: (@Sendable (Initialization) async throws -> Void)?
         /// Called after each successful registration.
         public var onRegistered: (@Sendable () -> Void)?
+        /// After how long a call whose method still works is answered. Tests that look at the reply cannot let a busy machine decide.
+        package var replyDelay = Duration.milliseconds(20)
 
         public init() {}
     }
@@ -55,9 +58,9 @@ public struct ProviderService: Service {
     private let providers: [CIMName: any Provider]
 
     /// - Parameters:
-    ///   - name: of the registration; the `provider` qualifier of its classes.
-    ///   - mof: declares the classes.
-    ///   - classes: what serves each of them.
+    ///   - name: the name of the registration. The `provider` qualifier of the classes has the same name.
+    ///   - mof: the declarations of the classes.
+    ///   - classes: the provider for each class, by the name of the class.
     public init(
         name: String, namespace: CIMNamespaceName = .cimv2, mof: String, classes: [String: any Provider], bus: BusAddress = .system,
         options: Options = Options(), logger: Logger? = nil
@@ -77,12 +80,14 @@ public struct ProviderService: Service {
     /// Where the broker calls it.
     static let path = ObjectPath(verified: "/org/cimbus1/Provider")
 
-    /// Serves until the task is cancelled or a graceful shutdown is asked for; then it unregisters, lets open operations go on for
-    /// ``Options/shutdownGrace``, and returns.
+    /// Serves until the task is cancelled, or until somebody asks for a graceful shutdown. Then the service unregisters, lets open
+    /// operations go on for ``Options/shutdownGrace``, and returns. When ``Options/idleExit`` ends the provider, the service unregisters,
+    /// serves the calls that have come, and returns.
     ///
-    /// Throws `CIMError` when the bus is not there or is lost (TransportFailure), and when the broker refuses the registration: AccessDenied,
-    /// the MOF compiler's errors, ProviderAlreadyRegistered when the other one stays. A broker that is not there is waited for, and so are the
-    /// classes of others that its MOF builds on (``Options/missingClassGrace``).
+    /// Throws `CIMError` when the bus is not there or is lost (TransportFailure), and when the broker refuses the registration:
+    /// AccessDenied, the errors of the MOF compiler, and ProviderAlreadyRegistered when another process stays registered under this name.
+    /// The service waits for a broker that is not there, and for the classes of others on which the MOF builds
+    /// (``Options/missingClassGrace``).
     public func run() async throws {
         do {
             let connection = try await Connection.connect(to: bus)

@@ -4,7 +4,7 @@ import DBus
 import Logging
 import ServiceLifecycle
 
-/// The life of one connection: follows the broker's name, and keeps the provider registered with whoever owns it.
+/// The life of one connection: it follows the broker's name, and keeps the provider registered with the owner of that name.
 struct ProviderSession {
     private enum Event: Sendable {
         /// ``ProviderHost/broker`` says to whom.
@@ -160,7 +160,7 @@ struct ProviderSession {
         post.yield(.drained)
     }
 
-    /// Tries until it is registered, refused for good, or cancelled.
+    /// Tries until the provider is registered, the broker refuses for good, or the task is cancelled.
     private func register(with broker: UniqueName, privately: Bool) async {
         var failure: CIMError?
         if let initialize = service.options.initialize {
@@ -216,8 +216,8 @@ struct ProviderSession {
 
     private static let longestPause = Duration.seconds(2)
 
-    /// Whether what was refused may go well later: when the broker is there, has time, knows the classes that the MOF builds on, which their own
-    /// provider brings, or has seen the predecessor go.
+    /// Whether a refused registration may succeed later: when the broker is there or has time, when another provider has brought the
+    /// classes on which the MOF builds, or when the broker has seen the predecessor go.
     private func isWorthAnotherTry(_ status: WBEMStatus, after time: Duration) -> Bool {
         switch status {
         case .transportFailure, .timedOut, .callCancelled, .shuttingDown, .serverTooBusy: true
@@ -227,8 +227,8 @@ struct ProviderSession {
         }
     }
 
-    /// Says in the log which classes the broker will never ask this provider for, though it has something to serve them with: their `provider`
-    /// qualifier names another, or nobody.
+    /// Logs the classes for which the broker will never call this provider although the provider serves them: their `provider` qualifier
+    /// names another provider, or none.
     private func checkServes(_ registration: ObjectPath, of broker: UniqueName) async {
         guard
             let message = try? Message.propertyGet(

@@ -2,15 +2,16 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// A provider's own calls to the broker, made for the call it is serving (L12): they end with it, are charged to its client, and run with
-/// this provider's rights. While one waits, its method gives up its place: a provider that serves one call at a time is asked other things
-/// meanwhile, and may be asked by itself.
+/// A provider's own calls to the broker, made for the call that it is serving (L12). They end with that call, are charged to its client,
+/// and run with this provider's rights. While such a call waits, its method gives up its place. So a provider that serves one call at a
+/// time gets other calls meanwhile, also calls of its own.
 extension RequestContext {
-    /// Calls a method of `org.cimbus1.Services` in its sync form: for what has no function of its own here.
+    /// Calls a method of `org.cimbus1.Services` in its sync form, for what has no function of its own here. Throws the error that the
+    /// broker answers, and CallCancelled when the operation ends meanwhile.
     /// - Parameters:
-    ///   - arguments: of the method; put ``forwardedContext`` where it takes a context.
-    ///   - namespace: nil: that of the call.
-    /// - Returns: the reply. Throws what the broker answers, CallCancelled when the operation is over meanwhile.
+    ///   - arguments: the arguments of the method. Put ``forwardedContext`` where the method takes a context.
+    ///   - namespace: nil means that of the call.
+    /// - Returns: the reply.
     public func call(_ method: String, _ arguments: [DBusValue], in namespace: CIMNamespaceName? = nil) async throws(CIMError) -> Message {
         try await call.host.givingUpPlace(of: call) { () throws(CIMError) in
             try await askServices(method, arguments, in: namespace ?? self.namespace)

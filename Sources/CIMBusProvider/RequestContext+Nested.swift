@@ -2,14 +2,15 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// What a provider asks others, or itself, for the call it is serving (L12). Objects have the types of their classes.
+/// What a provider asks others, or itself, for the call that it is serving (L12). Objects have the types of their classes.
 ///
-/// The namespace is that of the call unless another is given. Each throws InvalidParameter for an empty name, InvalidOperation or CallCancelled
-/// without asking anybody when the call of this context is over (R10), InvalidNamespace for a namespace that is not there, and whatever those
-/// asked answer (R16). The names of WMI's framework, such as ``getAllInstances(of:in:)``, do the same, and have WMI's default.
+/// The namespace is that of the call, unless another is given. Each function throws InvalidParameter for an empty name, InvalidNamespace
+/// for a namespace that is not there, and the errors of those that it asks (R16). When the call of this context is over, each function
+/// throws InvalidOperation or CallCancelled, and asks nobody (R10). The functions with the names of WMI's framework, such as
+/// ``getAllInstances(of:in:)``, do the same, and have WMI's default.
 extension RequestContext {
     /// The instances of a class, as they arrive.
-    /// - Parameter deep: whether those of the classes below it come, too.
+    /// - Parameter deep: whether the instances of its subclasses come, too.
     public func instances(of className: String, in namespace: CIMNamespaceName? = nil, deep: Bool = true) -> NestedInstances {
         NestedInstances(source: .instances(of: className, isDeep: deep), namespace: namespace ?? self.namespace, context: self)
     }
@@ -19,10 +20,10 @@ extension RequestContext {
         NestedInstances(source: .query(query), namespace: namespace ?? self.namespace, context: self)
     }
 
-    /// The instance at `path`; a namespace in the path counts before the one given. Throws NotFound when there is none, InvalidParameter for the
-    /// path of a class.
-    /// - Parameter requested: the properties it shall have, beside its keys; it has no others. A provider that cannot give less gives the whole
-    ///   instance, of which they are returned.
+    /// The instance at `path`. A namespace in the path counts before the given one. Throws NotFound when there is no such instance, and
+    /// InvalidParameter for the path of a class.
+    /// - Parameter requested: the properties that the instance shall have beside its keys. The result has no others, also when the provider
+    ///   gives the whole instance.
     public func getInstance(
         at path: CIMObjectPath, properties requested: RequestedProperties = .all, in namespace: CIMNamespaceName? = nil
     ) async throws(CIMError) -> CIMInstance {
@@ -51,8 +52,9 @@ extension RequestContext {
         try await call("GetObject", [.string(path.relativePath), .int32(0), readContext(requested)], in: namespace)
     }
 
-    /// A class with what it inherits. Throws NotFound or InvalidClass when there is none. It is asked for once in the life of the broker, and anew
-    /// when an object did not fit it: a change that somebody made to it since may not be seen.
+    /// A class with what it inherits. Throws NotFound or InvalidClass when there is no such class. The library asks the broker for it once
+    /// in the life of the broker, and again when an object did not fit the class. So the class may lack a change that somebody has made
+    /// since.
     public func getClass(_ name: String, in namespace: CIMNamespaceName? = nil) async throws(CIMError) -> CIMClass {
         guard !name.isEmpty else { throw CIMError(.invalidParameter, "the name of the class is empty") }
         try checkIsOpen()
@@ -62,8 +64,9 @@ extension RequestContext {
         return declaration
     }
 
-    /// Invokes a method of the instance at `path`, or a static one of the class; a namespace in the path counts before the one given.
-    /// - Returns: its out parameters and ReturnValue, an instance of `__PARAMETERS`.
+    /// Invokes a method of the instance at `path`, or a static method of the class at `path`. A namespace in the path counts before the
+    /// given one.
+    /// - Returns: an instance of `__PARAMETERS` with the out parameters and ReturnValue.
     public func invoke(
         _ method: String, at path: CIMObjectPath, parameters: KeyValuePairs<String, CIMValue> = [:], in namespace: CIMNamespaceName? = nil
     ) async throws(CIMError) -> CIMInstance {

@@ -4,20 +4,20 @@ import CIMQuery
 import DBus
 import Glibc
 
-/// What a provider is told about a call, beside its arguments: who asks, how, and until when.
+/// What the broker tells a provider about a call beside its arguments: who asks, how, and until when.
 public struct RequestContext: Sendable {
     /// What a Put may do (Semantics A.2.2).
     public enum PutMode: Hashable, Sendable {
         case createOrUpdate
-        /// NotFound when the instance does not exist.
+        /// The provider throws NotFound when the instance does not exist.
         case updateOnly
-        /// AlreadyExists when it does.
+        /// The provider throws AlreadyExists when the instance exists.
         case createOnly
     }
 
     /// The namespace of the call.
     public let namespace: CIMNamespaceName
-    /// The client's flags; for a Put see ``putMode``.
+    /// The client's flags. For a Put see ``putMode``.
     public let flags: OperationFlags
     private let context: BodyReader
     let call: OpenCall
@@ -31,7 +31,7 @@ public struct RequestContext: Sendable {
         self.call = call
     }
 
-    /// The client's context and the broker's keys, as they came. Read from the message each time.
+    /// The client's context and the broker's keys, as they came. Each use reads the message anew.
     public var values: [String: DBusValue] { forwardedContext.stringDictionary ?? [:] }
 
     /// ``values`` as `a{sv}`, to be handed on in calls made for this one (L12).
@@ -59,7 +59,8 @@ extension RequestContext {
     /// The client's unique name on the bus.
     public var clientName: String? { self[ContextKey.clientName]?.text }
 
-    /// The direct client's user: what rights are decided by. Nil when the broker did not say; then nobody's.
+    /// The user of the direct client. Decide by this user what the call may do. Nil when the broker did not name a user: treat nil as a
+    /// user without rights.
     public var clientUserID: UInt32? { self[ContextKey.clientUser]?.integer() }
 
     /// For display only: the number may belong to another process by now.
@@ -68,7 +69,7 @@ extension RequestContext {
     /// The user of the outermost client, where providers call each other.
     public var originUserID: UInt32? { self[ContextKey.originUser]?.integer() }
 
-    /// When the client stops waiting; nil when it gave no deadline. The task is cancelled then.
+    /// The moment at which the client stops waiting; nil when the client gave no deadline. At that moment the task is cancelled.
     public var deadline: ContinuousClock.Instant? {
         guard let microseconds: Int64 = self[ContextKey.deadline]?.integer() else { return nil }
         var time = timespec()
@@ -85,30 +86,31 @@ extension RequestContext {
     /// Whether a Put writes a part of the instance only (Semantics C.1.3).
     public var isPartialPut: Bool { self[ContextKey.putExtensions]?.bool ?? false }
 
-    /// The properties a partial Put writes; nil: all of them.
+    /// The properties that a partial Put writes. Nil means all properties.
     public var putProperties: [String]? {
         isPartialPut ? self[ContextKey.putProperties]?.elements?.compactMap(\.text) : nil
     }
 
-    /// Whether a partial Put must make NULL what it writes and the instance has no value for, or fail (Semantics C.1.3). A Put that does
-    /// not ask for it leaves that to the provider.
+    /// Whether a partial Put must set a property to NULL, or fail, where it writes the property and the instance has no value for it
+    /// (Semantics C.1.3). When false, the provider may choose.
     public var isStrictAboutNulls: Bool { isPartialPut && self[ContextKey.putStrictNulls]?.bool ?? false }
 
-    /// Whether a partial Put must write all of it or, where it fails, nothing: what is written by then is reverted (Semantics C.1.3).
+    /// Whether a partial Put must write all its properties or none. When it fails, the provider takes back what it has written by then
+    /// (Semantics C.1.3).
     public var isAtomic: Bool { isPartialPut && self[ContextKey.putAtomic]?.bool ?? false }
 
     /// Whether a Put writes this property.
     public func writes(_ property: String) -> Bool { putProperties?.contains { CIMName.equal($0, property) } ?? true }
 
-    /// Whether the operation is over: what is still done for it is for nobody.
+    /// Whether the operation is over. Further work for it is of no use to anybody.
     public var isOver: Bool { call.isOver }
 
-    /// Tells the client how far the work has come, if it asked (SEND_STATUS), and the broker that this provider is alive (L8). Costs one
-    /// message: not for every object. Nothing happens once the operation is over.
+    /// Tells the client how far the work has come, if the client asked for that (SEND_STATUS), and shows the broker that this provider is
+    /// alive (L8). Costs one message, so do not call it for every object. Nothing happens when the operation is over.
     /// - Parameters:
-    ///   - total: 0: not known.
+    ///   - total: 0 when not known.
     ///   - text: what is being done.
-    ///   - object: what the client may want to know beside it; at most 64 KiB, or nothing is told.
+    ///   - object: what else the client may want to know. When the object is larger than 64 KiB, nothing is reported.
     public func report(current: Int, of total: Int, text: String = "", object: CIMInstance? = nil) {
         call.report(current: UInt16(clamping: current), total: UInt16(clamping: total), text: text, object)
     }

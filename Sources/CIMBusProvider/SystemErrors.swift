@@ -4,9 +4,9 @@ import DBus
 import Glibc
 
 extension CIMError {
-    /// A call of the system that failed, as the client of a provider shall see it: ENOMEM is OutOfMemory (R15), ENOSPC is OutOfDiskSpace, ENOENT is
-    /// NotFound, EACCES is AccessDenied; the whole table is in Docs/Protocol.md, "Errors of a provider". A number that says nothing to a client is
-    /// Failed.
+    /// The error of a failed system call, as the client of a provider shall see it. ENOMEM is OutOfMemory (R15), ENOSPC is OutOfDiskSpace,
+    /// ENOENT is NotFound, EACCES is AccessDenied. The whole table is in Docs/Protocol.md, "Errors of a provider". A number that says
+    /// nothing to a client is Failed.
     ///
     /// ```swift
     /// let descriptor = open("/proc/meminfo", O_RDONLY)
@@ -14,7 +14,7 @@ extension CIMError {
     /// ```
     /// - Parameters:
     ///   - number: `errno`, read at once after the call.
-    ///   - what: was not done; the system's words follow it.
+    ///   - what: what could not be done. The system's words follow it.
     public init(systemError number: Int32, _ what: String) {
         self.init(WBEMStatus(systemError: number) ?? .failed, "\(what): \(String(cString: strerror(number)))")
     }

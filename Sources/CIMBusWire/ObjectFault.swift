@@ -3,8 +3,8 @@ import DBus
 
 /// What is wrong with an object on the wire, in words that name the property.
 ///
-/// Theirs: the fault of who sent the object, a provider or a client; ``Kind/outOfMemory`` is nobody's. Where this side wrote the object, it is the
-/// fault of whoever made its values.
+/// The fault is that of the peer that sent the object, a provider or a client. Where this side wrote the object, it is that of the code
+/// that made its values. ``Kind/outOfMemory`` is the machine's.
 public struct ObjectFault: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Kind: Hashable, Sendable {
         /// It does not fit its class, or no class could have it: InvalidObject.

@@ -2,7 +2,7 @@ import CIM
 
 /// Cuts MOF text into tokens, left to right, each byte once.
 ///
-/// It never fails: what cannot be read is noted in `faults`, and reading goes on behind it.
+/// The lexer never fails. It notes text that it cannot read in `faults`, and goes on behind it.
 struct Lexer {
     /// Why a piece of text is no token, or what is odd about one, and where.
     struct Fault {

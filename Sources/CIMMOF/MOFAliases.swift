@@ -1,17 +1,19 @@
 import CIM
 
-/// What the values of a unit stand for, once the classes are known: an alias for the path of an instance or class, or, where the property holds
-/// an object, for that instance itself; a text in such a property for the instance that is written in it (DSP0004, 5.6.3.15 and 5.6.3.16).
+/// Replaces the values of a unit that stand for something else, once the classes are known (DSP0004, 5.6.3.15 and 5.6.3.16). An alias
+/// stands for the path of an instance or class. In a property that holds an object, an alias stands for the instance itself, and a text
+/// stands for the instance that is written in it.
 ///
 /// An alias may be used before the declaration it names (DSP0004, 7.9).
 public struct MOFAliases {
-    /// The resolved class of that name in that namespace, or nil.
+    /// The resolved class with that name in that namespace; nil when there is none.
     public typealias ClassNamed = (String, CIMNamespaceName?) -> CIMClass?
 
     /// How long a chain of keys that are aliases may be: a path holds no more paths than that.
     private static let maximumChain = CIMObjectPath.maximumNesting
 
-    /// How many objects one instance may hold, each counted as often as it is there: aliases of aliases would multiply without end.
+    /// How many objects one instance may hold, each counted as often as it occurs. Without this bound aliases of aliases would multiply
+    /// without end.
     private static let maximumObjects = 65_536
 
     /// What an alias stands for as a value.
@@ -30,7 +32,7 @@ public struct MOFAliases {
     /// How many objects the declaration holds whose aliases are being replaced, so far.
     private var count = 0
 
-    /// The declarations whose instances are values of others.
+    /// The numbers of the declarations whose instances are values of other instances.
     public private(set) var embedded: Set<Int> = []
 
     /// - Parameter home: the namespace of declarations that name none.
@@ -44,11 +46,13 @@ public struct MOFAliases {
 
     /// The declaration with each alias replaced by what it stands for, and each text of an embedded object by the object.
     ///
-    /// - Throws: WBEMMOF_E_INVALID_INSTANCE_DECLARATION when nothing has that alias, or keys or objects go in a circle; InvalidClass when an
-    ///   aliased instance's class is unknown; NoKey and the like when its path cannot be built; the errors of MOF for a text that is no
-    ///   instance; QuotaViolation for more than 65,536 objects in one. The cause is a `MOFError` where the place is known.
+    /// - Throws: WBEMMOF_E_INVALID_INSTANCE_DECLARATION when nothing has that alias, or when keys or objects lead in a circle; InvalidClass
+    ///   when the class of an instance with an alias is unknown; NoKey and the like when the path of such an instance cannot be built; the
+    ///   errors of MOF for a text that is no instance; QuotaViolation for more than 65,536 objects in one object. The cause is a `MOFError`
+    ///   where the place is known.
     ///
-    /// A path has a namespace only where that is another than the declaration's own. Values of an instance whose class is unknown stay texts.
+    /// A path has a namespace only where it leads to another namespace than the declaration's own. Where the class of an instance is
+    /// unknown, its texts stay texts.
     public mutating func replacingAliases(
         in declaration: MOFDeclaration, classNamed: ClassNamed
     ) throws(CIMError) -> MOFDeclaration {

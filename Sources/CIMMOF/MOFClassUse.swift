@@ -1,6 +1,7 @@
 import CIM
 
-/// A class that a declaration of a class names as the type of something, and where. Whether there is one, the schema knows.
+/// A class that the declaration of another class names as a type, and where it does so. Only the schema knows whether the named class
+/// exists.
 public struct MOFClassUse: Hashable, Sendable {
     public enum Kind: Hashable, Sendable {
         /// `Class Name`: an embedded object, or a basic type that was misspelt.
@@ -25,9 +26,9 @@ public struct MOFClassUse: Hashable, Sendable {
         self.column = column
     }
 
-    /// Why it is wrong where there is no such class.
+    /// The error of a declaration that names this class, when there is no such class.
     ///
-    /// - Parameter classNames: the classes that somebody may have meant.
+    /// - Parameter classNames: the classes that the author may have meant.
     public func failure(among classNames: some Sequence<String>) -> (status: WBEMStatus, message: String) {
         let name = Token.brief(className)
         switch kind {
@@ -45,8 +46,8 @@ public struct MOFClassUse: Hashable, Sendable {
 }
 
 extension MOFUnit {
-    /// What looks like a misspelt basic type, where nobody knows what classes there are: a type that is no class of this text, and has a name
-    /// like one that is meant instead.
+    /// Types that look like misspelt basic types. For a compilation that does not know which classes exist: such a type is no class of this
+    /// text, and its name is close to that of a basic type.
     public var doubtfulTypes: [MOFWarning] {
         let declared = Set(classes.lazy.map { CIMName($0.name) })
         return declarations.flatMap { declaration in

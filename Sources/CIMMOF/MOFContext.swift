@@ -4,21 +4,22 @@ import CIM
 public struct MOFContext {
     /// Finds an included file: the name in the pragma, the file that has the pragma.
     ///
-    /// An error it throws with line 0 gets the place of the pragma; any other is reported as it is.
+    /// An error with line 0 gets the place of the pragma. Any other error is reported as it is.
     public typealias Include = (_ name: String, _ fromFile: String) throws(MOFError) -> MOFSource
 
-    /// The declaration of a qualifier that is there already; nil when there is none. Asked once for each name and namespace.
+    /// The declaration of a qualifier that exists before this compilation; nil when there is none. The compiler asks once for each name and
+    /// namespace.
     public typealias QualifierTypes = (_ name: String, _ namespace: CIMNamespaceName?) -> CIMQualifierType?
 
-    /// The namespace that is compiled into until a pragma names another; only the lookup of qualifier types sees it.
+    /// The namespace into which the text is compiled, until a pragma names another. Only the lookup of qualifier types uses it.
     public var namespace: CIMNamespaceName?
 
-    /// Nil: every include is an error.
+    /// Finds included files. Nil makes every include an error.
     public var include: Include?
     public var qualifierType: QualifierTypes
     public var limits: MOFLimits
 
-    /// What `#pragma classflags` and `instanceflags` start from.
+    /// The flags before the first `#pragma classflags` or `instanceflags`.
     public var classFlags: ChangeFlags
     public var instanceFlags: ChangeFlags
 
@@ -37,7 +38,7 @@ public struct MOFContext {
 
 /// A MOF text and what errors call it.
 public struct MOFSource: Hashable, Sendable {
-    /// The name, the same for the same file: cycles of includes are found by it.
+    /// The name. One file must always have the same name: the compiler finds cycles of includes by it.
     public var file: String
     public var text: String
 
@@ -47,12 +48,12 @@ public struct MOFSource: Hashable, Sendable {
     }
 }
 
-/// How much a compilation may take, so that no text can take everything.
+/// How much work and memory a compilation may take, so that no text can take all.
 public struct MOFLimits: Hashable, Sendable {
     /// The bytes of all texts together, each counted as often as it is included.
     public var bytes = 64 << 20
 
-    /// How deep files may include files.
+    /// How deep includes may nest.
     public var includeDepth = 32
 
     /// After how many errors the compiler stops.

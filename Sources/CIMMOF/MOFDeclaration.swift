@@ -3,12 +3,12 @@ import CIM
 /// One declaration and where it stands.
 public struct MOFDeclaration: Hashable, Sendable {
     public enum Content: Hashable, Sendable {
-        /// A class with local features only; their origin is the class.
+        /// A class with local features only. The origin of each feature is the class.
         case `class`(CIMClass)
         case instance(MOFInstance)
         case qualifierType(CIMQualifierType)
 
-        /// `#pragma deleteclass`: the class goes with its instances. When it is not there, that is an error only if it must exist.
+        /// `#pragma deleteclass`: deletes the class with its instances. A class that is not there is an error only if it must exist.
         case deleteClass(name: String, mustExist: Bool)
 
         /// `#pragma deleteinstance`.
@@ -17,16 +17,17 @@ public struct MOFDeclaration: Hashable, Sendable {
 
     public var content: Content
 
-    /// What `#pragma namespace` named last; nil when none did: the namespace the caller compiles into.
+    /// The namespace that `#pragma namespace` named last. Nil before any such pragma: then it is the namespace into which the caller
+    /// compiles.
     public var namespace: CIMNamespaceName?
 
-    /// What `#pragma classflags` or `instanceflags` said last, for a class or an instance; empty for anything else.
+    /// For a class or an instance: the flags that `#pragma classflags` or `instanceflags` set last. Empty for any other declaration.
     public var flags: ChangeFlags = []
 
     /// The name after `as $` of a class or an instance.
     public var alias: String?
 
-    /// The references and embedded objects of a class that have an alias as their default; they are NULL in `content`.
+    /// The references and embedded objects of a class whose default is an alias. In `content` these defaults are NULL.
     public var aliasReferences: [MOFAliasReference] = []
 
     /// The classes that a class names as types.

@@ -2,7 +2,8 @@ import CIM
 
 /// Why a text is not MOF, and where.
 ///
-/// Theirs: the fault of the text's author. In a text of CIMBus's own it is ours, which a test rules out.
+/// The fault is that of the text's author: the caller, or the provider that registers. An error in a text of CIMBus itself would be the
+/// broker's; a test rules that out.
 public struct MOFError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What the caller called the text.
     public var file: String
@@ -31,7 +32,8 @@ public struct MOFError: Error, Hashable, Sendable, CustomStringConvertible {
     public var description: String { "\(file):\(line):\(column): \(status.hex): \(message)" }
 }
 
-/// Everything that is wrong with a MOF text, up to the limit of its compilation. Theirs, as each ``MOFError`` in it.
+/// Everything that is wrong with a MOF text, up to the limit of its compilation. The fault is that of the text's author, as for each
+/// ``MOFError`` in it.
 public struct MOFErrors: Error, Hashable, Sendable, CustomStringConvertible {
     /// The error that was found first.
     public let first: MOFError

@@ -1,8 +1,9 @@
 import CIM
 
-/// A MOF text with the texts that it includes in their places, for a compiler that cannot reach them; and where each line came from.
+/// A MOF text in which the included texts stand in the place of the includes, for a compiler that cannot reach the files; and where each
+/// line came from.
 ///
-/// It means what the text with its includes means: an include reads as if its text stood there.
+/// The flat text means the same as the text with its includes.
 public struct MOFFlattening: Hashable, Sendable {
     /// A place in one of the texts.
     public struct Place: Hashable, Sendable {
@@ -23,9 +24,9 @@ public struct MOFFlattening: Hashable, Sendable {
     public private(set) var text: String
     private var stretches: [Stretch]
 
-    /// Puts the texts together. Columns stay what they are, too.
+    /// Puts the texts together. Columns do not change.
     ///
-    /// - Throws: what `MOFParser` throws for the same texts as far as includes are concerned; other errors are not looked for.
+    /// - Throws: the errors of `MOFParser` that concern includes. It looks for no other errors.
     /// - Parameter include: as in ``MOFContext``.
     ///
     /// Time is linear in the length of the texts, each counted as often as it is included.

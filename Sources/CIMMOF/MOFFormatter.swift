@@ -38,7 +38,7 @@ public struct MOFFormatter {
 
     /// Formats a text. Formatting what was formatted changes nothing.
     ///
-    /// - Throws: what the lexer cannot read, up to 20 errors. Anything else is laid out as it is, whether it is MOF or not.
+    /// - Throws: up to 20 errors for what the lexer cannot read. The formatter lays out anything else, whether it is MOF or not.
     ///
     /// Time is linear in the length of the text.
     public static func format(_ text: String, file: String = "<buffer>") throws(MOFErrors) -> String {

@@ -1,11 +1,11 @@
 import CIM
 
-/// An instance as written: values by literal, not yet fitted to the types of its class.
+/// An instance as written. Its values have the types of their literals, not yet those of the class.
 public struct MOFInstance: Hashable, Sendable {
     public typealias AliasReference = MOFAliasReference
 
-    /// The values. A property given as `$alias` is NULL here and named in `aliasReferences`; an element of an array given so is a reference
-    /// to a class called "$alias", as no class is.
+    /// The values. Where the text gives `$alias` for a property, the value is NULL, and `aliasReferences` names the property. Where the
+    /// text gives `$alias` for an element of an array, the element is a reference to a class "$alias"; no real class has such a name.
     public var instance: CIMInstance
 
     /// The name after `as $`.

@@ -71,7 +71,7 @@ extension MOFParser {
         try semicolon()
     }
 
-    /// A literal, or the alias of what a reference refers to, or an embedded object is.
+    /// A literal; or an alias, of the object to which a reference refers, or of the embedded object itself.
     private mutating func defaultValue(of type: CIMTypeReference, _ name: String, _ features: inout Features) throws(MOFError) -> CIMValue {
         guard case .alias(let alias) = token.kind, type.base == .reference || type.base == .object, !type.isArray else {
             return try literal(of: type)

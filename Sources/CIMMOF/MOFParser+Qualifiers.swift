@@ -96,7 +96,7 @@ extension MOFParser {
         return words
     }
 
-    /// The qualifiers, once it is known what they are on. One that may not stand there is reported.
+    /// The qualifiers, when it is known which feature has them. A qualifier that may not stand there is reported.
     mutating func take(_ used: [UsedQualifier], on scope: CIMQualifierScope) -> [CIMQualifier] {
         for one in used {
             guard let allowed = one.scope, allowed.isDisjoint(with: scope) else { continue }

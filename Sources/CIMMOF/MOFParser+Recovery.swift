@@ -73,7 +73,7 @@ extension MOFParser {
         }
     }
 
-    /// To the next declaration, past the ends of what was left open.
+    /// Goes to the next declaration, past the ends of brackets and braces that were left open.
     mutating func resynchronizeAtTop() {
         _ = resynchronize(level: 0)
         while token.isPunctuation("}") || token.isPunctuation(";") { pass() }

@@ -45,7 +45,7 @@ extension MOFParser {
         guard skip(scalar) else { throw unexpected(status, expected: "'\(scalar)'") }
     }
 
-    /// A semicolon. One that is missing at the end of a line, or before '}', is reported and taken as there.
+    /// A semicolon. A semicolon that is missing at the end of a line, or before '}', is reported, and parsing goes on as if it were there.
     mutating func semicolon() throws(MOFError) {
         if skip(";") { return }
         let error = unexpected(.mofExpectedSemi, expected: "';'")

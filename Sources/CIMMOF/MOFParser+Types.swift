@@ -72,7 +72,7 @@ extension MOFParser {
         return CIMTypeReference(.object, className: className)
     }
 
-    /// `ref`, unless it is itself the name of what is declared.
+    /// `ref`, unless the feature that is declared has this word for its name.
     private mutating func skipReferenceWord() -> Bool {
         guard isKeyword("ref"), case .identifier = peek().kind else { return false }
         advance()

@@ -31,8 +31,8 @@ extension MOFParser {
         }
     }
 
-    /// The instance that is written in a string, as DSP0004 does for the values of embedded instances; nil when the text is anything but
-    /// one instance without aliases.
+    /// The instance that is written in a string, as DSP0004 writes the values of embedded instances. Nil when the text is not exactly one
+    /// instance without aliases.
     public static func embeddedInstance(in text: String) -> CIMInstance? { try? instance(inText: text) }
 
     /// The same, or what is wrong with the text. Its last semicolon may be absent.

@@ -2,9 +2,12 @@ import CIM
 
 /// Reads MOF (DSP0004 2.x, and WMI's dialect of it).
 ///
-/// Where the declaration of a qualifier is known, a use takes its type, implied value and flavor from there; elsewhere WMI's rule holds: the
-/// type of the literal, TRUE, and no flavor but what the use says. The flavor `Translatable` has no number in WMI and is dropped, and so are
-/// WMI's defaults of parameters, with a warning. An include reads as if its text stood there: what a pragma in it says holds behind it too.
+/// Where the declaration of a qualifier is known, each use of the qualifier takes its type, its implied value and its flavor from the
+/// declaration. Elsewhere WMI's rule holds: the type is that of the literal, the implied value is TRUE, and the use has only the flavor
+/// that it names.
+///
+/// The flavor `Translatable` has no number in WMI; it is dropped with a warning. So are WMI's defaults of parameters. An include reads as
+/// if its text stood in its place, so that a pragma in the included text still holds behind the include.
 public struct MOFParser {
     /// How deep instances may hold instances.
     public static let maximumNesting = 64
@@ -56,9 +59,9 @@ public struct MOFParser {
 
     /// Reads a whole text that includes nothing.
     ///
-    /// - Throws: the first error, with its place: text longer than 16 MiB (QuotaViolation), instances nested deeper than 64
-    ///   (QuotaViolation), anything that is not MOF (WBEMMOF_E_…). Nothing is half read: there is a unit or an error.
-    /// - Parameter file: what errors call the text.
+    /// - Throws: the first error, with its place: QuotaViolation for a text longer than 16 MiB and for instances nested deeper than 64;
+    ///   WBEMMOF_E_… for anything that is not MOF. There is either a whole unit or an error.
+    /// - Parameter file: the name that errors give the text.
     ///
     /// Time is linear in the length of the text.
     public static func parse(_ text: String, file: String = "<buffer>") throws(MOFError) -> MOFUnit {
@@ -72,7 +75,7 @@ public struct MOFParser {
 
     /// Reads a text and what it includes.
     ///
-    /// - Throws: all that is wrong, up to `limits.errors`. Nothing is half read: there is a unit or there are errors.
+    /// - Throws: all errors, up to `limits.errors`. There is either a whole unit or errors.
     ///
     /// Time is linear in the length of the texts, each counted as often as it is included.
     public static func parse(_ source: MOFSource, in context: MOFContext) throws(MOFErrors) -> MOFUnit {
@@ -158,7 +161,7 @@ struct MOFCompilation {
     var unit: MOFUnit
     var errors: [MOFError]
 
-    /// How many tokens were cut: what the time is proportional to.
+    /// How many tokens were cut. The time is proportional to this number.
     var steps: Int
 
     init(_ source: MOFSource, in context: MOFContext) {

@@ -1,14 +1,15 @@
 import CIM
 
-/// MOF text out of the bytes of a file.
+/// Reads MOF text from the bytes of a file.
 public enum MOFText {
-    /// Reads UTF-8 with or without a byte order mark, and UTF-16 of either order, with one or where the first character is plain to see.
+    /// Reads UTF-8 with or without a byte order mark, and UTF-16 in either byte order. UTF-16 needs a mark, or a first character that shows
+    /// the order.
     ///
-    /// Bytes in a comment that are not UTF-8 are read as Latin-1: nothing depends on them.
+    /// Bytes in a comment that are not UTF-8 are read as Latin-1, since nothing depends on them.
     ///
     /// - Throws: WBEMMOF_E_INVALID_FILE with the line and column of the first byte that is no character: bytes outside of comments that are
     ///   not UTF-8, a surrogate without its other half, an odd byte at the end of UTF-16.
-    /// - Parameter file: what the error calls the text.
+    /// - Parameter file: the name that the error gives the text.
     public static func decode(_ bytes: [UInt8], file: String = "<buffer>") throws(MOFError) -> String {
         if bytes.starts(with: [0xFF, 0xFE]) { return try utf16(bytes[2...], low: 0, high: 1, file: file) }
         if bytes.starts(with: [0xFE, 0xFF]) { return try utf16(bytes[2...], low: 1, high: 0, file: file) }

@@ -1,6 +1,6 @@
 import CIM
 
-/// What a MOF text declares, in order, the texts it includes too.
+/// The declarations of a MOF text and of the texts that it includes, in order.
 public struct MOFUnit: Hashable, Sendable {
     public var declarations: [MOFDeclaration]
 
@@ -40,7 +40,7 @@ public struct MOFWarning: Hashable, Sendable, CustomStringConvertible {
     public var message: String
 
     /// - Parameters:
-    ///   - line: from 1, in `file`; so `column` in its line.
+    ///   - line: from 1, in `file`. `column` is from 1, too.
     public init(file: String, line: Int, column: Int, message: String) {
         self.file = file
         self.line = line

@@ -3,8 +3,10 @@ import CIM
 extension MOFWriter {
     /// A whole unit in order, with the pragmas that give each declaration its namespace and flags.
     ///
-    /// Files, lines and warnings are not written. A declaration without a namespace cannot follow one that has one: it gets that one.
-    /// - Parameter types: the declarations of qualifiers that whoever reads the text will know; those in the unit are known behind their place.
+    /// Files, lines and warnings are not written. MOF cannot return to the caller's namespace. So a declaration without a namespace gets
+    /// the namespace of the declaration before it.
+    /// - Parameter types: the declarations of qualifiers that the reader of the text will know. The declarations in the unit are known
+    ///   behind their place.
     public static func write(_ unit: MOFUnit, knowing types: @escaping MOFContext.QualifierTypes = { _, _ in nil }) -> String {
         var known = QualifierTypes(outside: types)
         var namespace: CIMNamespaceName?

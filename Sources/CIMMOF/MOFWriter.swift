@@ -2,16 +2,20 @@ import CIM
 
 /// Writes MOF that `MOFParser` reads back to the same value.
 ///
-/// What MOF has no literal for does not come back: reals that are not finite; where the declaration of a qualifier is not known, its values of
-/// other integer types than sint32, sint64 and uint64 as they need (they come back in the narrowest) and its empty arrays (as strings); in an
-/// instance, which does not know its types, everything that is no string, boolean, character, instance, real64 or such an integer.
+/// A value for which MOF has no literal does not come back the same:
+/// - Reals that are not finite come back as NULL.
+/// - Where the declaration of a qualifier is not known, its integers come back in the narrowest of sint32, sint64 and uint64, and its empty
+///   arrays as arrays of strings.
+/// - An instance does not know its types. Only its strings, booleans, characters, instances, values of real64, and integers of these three
+///   types as they need come back the same.
 public enum MOFWriter {
-    /// The declaration of a qualifier that whoever reads the text will know; nil when they will know none.
+    /// The declaration of a qualifier that the reader of the text will know; nil when the reader will know none.
     public typealias KnownTypes = (_ name: String) -> CIMQualifierType?
 
     /// The declaration of a class: its local features (their origin is the class, or not set) and qualifiers that were not inherited.
     ///
-    /// - Parameter types: with a known type only those flavors are written that differ from its own; without one, those that are set.
+    /// - Parameter types: where the type of a qualifier is known, only the flavors that differ from the type's are written; else all
+    ///   flavors that are set.
     public static func write(_ declared: CIMClass, knowing types: KnownTypes = { _ in nil }) -> String {
         write(declared, alias: nil, references: [], knowing: types)
     }
@@ -21,9 +25,9 @@ public enum MOFWriter {
         write(MOFInstance(instance: instance))
     }
 
-    /// The declaration of an instance with its alias and those it refers to.
+    /// The declaration of an instance, with its own alias and the aliases that its values name.
     ///
-    /// - Parameter types: for its qualifiers, as for those of a class.
+    /// - Parameter types: used for the qualifiers of the instance as for those of a class.
     public static func write(_ declared: MOFInstance, knowing types: KnownTypes = { _ in nil }) -> String {
         let alias = declared.alias.map { " as $\($0)" } ?? ""
         let aliases = Aliases(declared.aliasReferences)

@@ -12,7 +12,7 @@ struct AssociationEnds {
         self.schema = schema
     }
 
-    /// Nil when the class is none that the query asks for.
+    /// Nil when the query does not ask for this class.
     func roles(in association: CIMClass) -> (roles: [String], resultRoles: [String])? {
         if let name = query.associationConstraint, !association.isSameOrDerived(from: name.text) { return nil }
         if let name = query.associationQualifierConstraint, association.qualifier(named: name.text) == nil { return nil }

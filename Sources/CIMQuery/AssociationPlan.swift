@@ -1,9 +1,10 @@
 import CIM
 
-/// Who is asked for the associations of an object, and which of their ends are results (Semantics I.4). A value that the broker carries out.
+/// Who is asked for the associations of an object, and which ends of the associations are results (Semantics I.4). The plan is a value; the
+/// broker carries it out.
 ///
-/// ASSOCIATORS OF and REFERENCES OF are never sent to a provider as such: each leg is an ordinary query over an association class, with the
-/// source's path in the properties that can refer to it (I.7, E.2).
+/// The broker never sends ASSOCIATORS OF or REFERENCES OF to a provider. Each leg is an ordinary query over an association class. Its
+/// condition compares the properties that can refer to the source with the source's path (I.7, E.2).
 public struct AssociationPlan: Hashable, Sendable {
     public struct Leg: Hashable, Sendable {
         public var source: QuerySource
@@ -22,10 +23,10 @@ public struct AssociationPlan: Hashable, Sendable {
     public let source: CIMObjectPath
     public let legs: [Leg]
 
-    /// Whether several sources may report one association, to be counted once: they are told apart by their paths.
+    /// Whether several sources may report the same association. Then associations with the same path count once.
     public let merges: Bool
 
-    /// With SchemaOnly: the classes that are the results, each once.
+    /// With SchemaOnly: the classes that are the results, each class once.
     public let classes: [String]
     private let comparand: ReferenceComparand
 
@@ -88,7 +89,7 @@ public struct AssociationPlan: Hashable, Sendable {
         return source.supportsEnumeration ? .enumerate : .notCapable
     }
 
-    /// Whether an association object is one of the source's. Every row of a leg that enumerated has to be asked.
+    /// Whether an association object refers to the source. The broker must ask this for every row of a leg that enumerates.
     public func includes(_ association: CIMInstance, of leg: Leg) -> Bool {
         leg.roles.contains { refersToSource(association[$0]) }
     }
@@ -97,8 +98,9 @@ public struct AssociationPlan: Hashable, Sendable {
         if case .reference(let path) = value { comparand.refers(to: path) } else { false }
     }
 
-    /// The other ends of an association object, in declaration order, each once; none when the object is not one of the source's. An
-    /// endpoint is a result once for each association that leads to it, so the broker does not look for it among earlier ones.
+    /// The other ends of an association object, in declaration order, each once. There are none when the object does not refer to the
+    /// source. An endpoint is a result once for each association that leads to it. So the broker does not look whether it was a result
+    /// before.
     public func endpoints(of association: CIMInstance, in leg: Leg) -> [CIMObjectPath] {
         var endpoints: [CIMObjectPath] = []
         for resultRole in leg.resultRoles {
@@ -111,7 +113,7 @@ public struct AssociationPlan: Hashable, Sendable {
         return endpoints
     }
 
-    /// Whether an endpoint of that class is a result: its class is ResultClass or derived from it, and has RequiredQualifier.
+    /// Whether an endpoint of that class is a result. The class must be ResultClass or derived from it, and must have RequiredQualifier.
     public func accepts(endpointClass declaration: CIMClass) -> Bool {
         guard query.kind == .associators else { return true }
         return query.resultClass.map { declaration.isSameOrDerived(from: $0.text) } ?? true
@@ -120,7 +122,7 @@ public struct AssociationPlan: Hashable, Sendable {
 }
 
 extension AssociationPlan: CustomStringConvertible {
-    /// What goes to whom and what is filtered where, one line each.
+    /// The plan in words, one line each: who is asked for what, and what is filtered where.
     public var lines: [String] {
         var lines: [String] = []
         if query.form == .schemaOnly { return classes.isEmpty ? ["no class"] : classes.map { "class \($0) from the schema" } }
@@ -152,7 +154,7 @@ extension AssociationPlan: CustomStringConvertible {
     public var description: String { lines.joined(separator: "\n") }
 }
 
-/// What an association query has to know of a namespace.
+/// What the plan of an association query needs to know of a namespace.
 public protocol AssociationSchema: Sendable {
     /// The class, resolved; nil when there is none.
     func resolvedClass(named name: String) -> CIMClass?
@@ -160,6 +162,6 @@ public protocol AssociationSchema: Sendable {
     /// Every association class, resolved, abstract ones included.
     var associationClasses: [CIMClass] { get }
 
-    /// Everyone who has instances of an association class.
+    /// Every provider that has instances of an association class, and the repository if it has some.
     var associationSources: [QuerySource] { get }
 }

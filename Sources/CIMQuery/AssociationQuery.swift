@@ -10,7 +10,7 @@ public struct AssociationQuery: Hashable, Sendable {
         case references = "REFERENCES"
     }
 
-    /// What of each result is returned.
+    /// Which part of each result is returned.
     public enum Form: String, Hashable, Sendable {
         case objects = ""
         case keysOnly = "KeysOnly"

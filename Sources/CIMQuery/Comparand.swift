@@ -14,7 +14,7 @@ enum Comparand: Hashable, Sendable {
     /// Microseconds.
     case interval(UInt64)
 
-    /// The date of zeros alone, which says that none is set.
+    /// The date of zeros alone, which says that no date is set.
     case unset
     case path(ReferenceComparand)
 

@@ -1,6 +1,6 @@
 import CIM
 
-/// A data query checked against its class, ready to be planned and evaluated (Semantics I.2). A value: it holds no schema.
+/// A data query that was checked against its class, ready to be planned and evaluated (Semantics I.2). It is a value and holds no schema.
 public struct DataQuery: Hashable, Sendable {
     /// The query as written.
     public let query: SelectQuery
@@ -10,7 +10,7 @@ public struct DataQuery: Hashable, Sendable {
     public let location: CIMLocation
     public let projection: Projection
 
-    /// What the condition asks of each row, in the order of `Predicate.properties`.
+    /// The properties that the condition reads from each row, in the order of `Predicate.properties`.
     public let conditionProperties: [String]
     let condition: CheckedCondition?
 
@@ -23,7 +23,7 @@ public struct DataQuery: Hashable, Sendable {
     ///   dot behind something that is no object; TypeMismatch for a constant that does not fit; InvalidOperator for an operator
     ///   that the type does not have; QuotaViolation for too long a pattern. Each says where.
     ///
-    /// A property inside an embedded object that its class does not have is no error: it reads as NULL.
+    /// A property inside an embedded object may be one that the object's class does not have. That is no error: it reads as NULL.
     public init(
         _ query: SelectQuery, checkedAgainst declaration: CIMClass, location: CIMLocation = CIMLocation(),
         classes: @escaping ClassLookup
@@ -44,13 +44,13 @@ public struct DataQuery: Hashable, Sendable {
         self.location = location
     }
 
-    /// The condition, ready to be evaluated. `classes` answers ISA and the system properties that a class knows.
+    /// The condition, ready to be evaluated. It asks `classes` for ISA, and for the system properties that follow from a class.
     public func predicate(classes: @escaping ClassLookup) -> Predicate {
         Predicate(condition, properties: conditionProperties, classes: classes)
     }
 
-    /// The properties a source has to deliver, system properties apart: those kept, those the condition asks, and the keys, which the path is
-    /// made of. Nil for all.
+    /// The properties that a source has to deliver, without system properties: those that the results keep, those that the condition reads,
+    /// and the keys, from which the path is made. Nil means all.
     public var neededProperties: [String]? {
         guard let kept = projection.kept else { return nil }
         let needed = Set((kept + conditionProperties + declaration.keyNames).map { CIMName($0) })

@@ -1,6 +1,6 @@
 import CIM
 
-/// An event query checked against its event class (Semantics I.5). A value: it holds no schema.
+/// An event query that was checked against its event class (Semantics I.5). It is a value and holds no schema.
 public struct EventQuery: Hashable, Sendable {
     /// The query as written, with its polling interval and grouping.
     public let query: SelectQuery
@@ -11,10 +11,10 @@ public struct EventQuery: Hashable, Sendable {
 
     /// Checks a query against the resolved class that FROM names.
     ///
-    /// - Throws: NotEventClass for a class that is no event class; MissingGroupWithin and MissingAggregationList come from the parser;
-    ///   AggregatingByObject for BY with an embedded object and no dot; what a data query throws besides. Each says where.
+    /// - Throws: NotEventClass for a class that is no event class; AggregatingByObject for BY with an embedded object and no dot; and what
+    ///   a data query throws. Each error says where. (The parser has thrown MissingGroupWithin and MissingAggregationList before.)
     ///
-    /// Whether the query needs WITHIN depends on who provides the events: `checkPolling` is told.
+    /// Whether the query needs WITHIN depends on who provides the events. ``checkPolling(isNeeded:)`` checks that.
     public init(
         _ query: SelectQuery, checkedAgainst declaration: CIMClass, location: CIMLocation = CIMLocation(),
         classes: @escaping ClassLookup

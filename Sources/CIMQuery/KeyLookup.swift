@@ -1,6 +1,6 @@
 import CIM
 
-/// A condition that fixes every key, so that the path of what fulfils it is known.
+/// A condition that fixes every key, so that the path of the object that satisfies it is known.
 struct KeyLookup {
     private let values: [CIMName: CIMObjectPath.KeyValue]
 

@@ -60,7 +60,7 @@ struct LiteralFitting {
         }
     }
 
-    /// The text that a constant is for a string. In an order a number is none: as texts, 9 comes after 10.
+    /// The text of a constant that is compared with a string. In an order a number has no text, since as texts 9 comes after 10.
     private func text(_ literal: WQLLiteral) -> String? {
         switch literal {
         case .string(let text): text

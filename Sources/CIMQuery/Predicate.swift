@@ -1,14 +1,14 @@
 import CIM
 
-/// What a predicate is evaluated over: an object that hands out the properties asked for, and decodes no others.
+/// An object over which a predicate is evaluated. It hands out the properties that the predicate asks for, and decodes no others.
 public protocol QueryRow {
     /// The value of the property at `index` of `Predicate.properties`, system properties included; `.null` when it is NULL or absent.
     func value(at index: Int) -> CIMValue
 }
 
-/// A condition made ready to be evaluated many times: a flat program, each step of which tests one property and says which step is next.
+/// A condition made ready to be evaluated many times. It is a flat program: each step tests one property and says which step is next.
 ///
-/// Evaluating touches only the properties the outcome depends on. It neither recurses nor fails.
+/// The evaluation reads only the properties on which the outcome depends. It neither recurses nor fails.
 public struct Predicate: Sendable {
     /// The properties that rows have to hand out, in this order: names as declared, system properties with `__`.
     public let properties: [String]

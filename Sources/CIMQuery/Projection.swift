@@ -1,12 +1,12 @@
 import CIM
 
-/// Which properties the results of a query keep (Semantics I.2): those listed, and always the system properties. An embedded object is kept
-/// whole, also when only a property of it is listed (I.5).
+/// Which properties the results of a query keep (Semantics I.2): the listed ones, and always the system properties. An embedded object is
+/// kept whole, also when the query lists only a property of it (I.5).
 public struct Projection: Hashable, Sendable {
     /// The names of the kept properties, without system properties, in the order of the class; nil for all.
     public let kept: [String]?
 
-    /// The system properties that are listed, in WMI's spelling: they are given even to who wants none but those.
+    /// The system properties that the query lists, in WMI's spelling. A client gets these even when it wants no other system properties.
     public let listedSystemProperties: [String]
     private let names: Set<CIMName>
 
@@ -29,7 +29,7 @@ public struct Projection: Hashable, Sendable {
         names = Set((kept ?? []).map { CIMName($0) })
     }
 
-    /// The instance with what is kept: the class, the path, the listed properties and the system properties.
+    /// The instance with only what is kept: the class, the path, the listed properties and the system properties.
     public func applied(to instance: CIMInstance) -> CIMInstance {
         guard kept != nil else { return instance }
         var result = instance

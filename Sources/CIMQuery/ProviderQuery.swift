@@ -1,16 +1,16 @@
 import CIM
 
-/// A SELECT as a provider receives it from a broker: what it says of the properties to be given, and of their values.
+/// A SELECT as a provider receives it from a broker: which properties the provider has to give, and which values they may have.
 ///
-/// The broker has checked the query against its class, and looks at what the provider gives. So nothing is refused here that a provider can do
-/// without: the text may be longer than a client's, and name what is called like a keyword. What behind the class is not understood bounds
-/// nothing: every property is needed then.
+/// The broker has checked the query against its class, and filters what the provider gives. So this type refuses little: the text may be
+/// longer than a client's, and a name may be a keyword. When it does not understand the text behind the class, every property is needed,
+/// and no value is bounded.
 public struct ProviderQuery: Hashable, Sendable {
     /// The class behind FROM.
     public let className: CIMName
     public let list: SelectQuery.List
 
-    /// What follows WHERE; nil without WHERE, and when that is not understood.
+    /// The condition behind WHERE. Nil without WHERE, and when the text behind the class is not understood.
     public let condition: WQLCondition?
 
     /// Whether everything behind the class was understood.
@@ -34,8 +34,9 @@ public struct ProviderQuery: Hashable, Sendable {
         isUnderstood = rest != nil
     }
 
-    /// The properties to be given: those of the list, and those of the condition, which the broker looks at; each once, as it is spelled first.
-    /// Nil: all of them. System properties are left out: they follow from the class and the keys.
+    /// The properties that the provider has to give: those of the list, and those of the condition, which the broker evaluates. Each stands
+    /// here once, in its first spelling. Nil means all properties. System properties are left out, since they follow from the class and the
+    /// keys.
     public var neededProperties: [String]? {
         guard case .properties(let listed) = list, isUnderstood else { return nil }
         var seen: Set<CIMName> = []
@@ -43,7 +44,8 @@ public struct ProviderQuery: Hashable, Sendable {
         return named.filter { !CIMName.isSystemName($0.text) && seen.insert($0).inserted }.map(\.text)
     }
 
-    /// The constants, one of which the property equals in every object that satisfies the query; nil when the query does not bound the property so.
+    /// A set of constants: in every object that satisfies the query, the property equals one of them. Nil when the query does not bound the
+    /// property in this way.
     public func values(of property: String) -> [WQLLiteral]? { condition?.values(of: CIMName(property)) }
 }
 

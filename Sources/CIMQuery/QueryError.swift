@@ -2,7 +2,7 @@ import CIM
 
 /// Why a query is refused: the status its operation ends with, where, what was expected and what was found.
 ///
-/// Theirs: the fault of who sent the query.
+/// The fault is the caller's: whoever sent the query.
 public struct QueryError: Error, Sendable {
     public var status: WBEMStatus
     public var place: QueryPlace
@@ -38,13 +38,13 @@ public struct QueryPlace: Hashable, Sendable, CustomStringConvertible {
         self.column = column
     }
 
-    /// The place of what was built, not read.
+    /// The place of a query that was built, and not read from a text.
     public static let none = QueryPlace()
 
     public static func == (left: QueryPlace, right: QueryPlace) -> Bool { true }
 
     public func hash(into hasher: inout Hasher) {}
 
-    /// "line 1, column 8"; empty for what was built.
+    /// "line 1, column 8"; empty for a query that was built.
     public var description: String { line == 0 ? "" : "line \(line), column \(column)" }
 }

@@ -1,7 +1,7 @@
 import CIM
 
 extension QueryPlan: CustomStringConvertible {
-    /// What goes to whom and what is filtered where, one line each.
+    /// The plan in words, one line each: who is asked for what, and what is filtered where.
     public var lines: [String] {
         var lines: [String] = []
         for step in steps {

@@ -1,17 +1,18 @@
 import CIM
 
-/// Who is asked what for a data query, and what is filtered in the broker (Semantics I.7). A value that the broker carries out.
+/// Who is asked for what in a data query, and what the broker filters (Semantics I.7). The plan is a value; the broker carries it out.
 public struct QueryPlan: Hashable, Sendable {
-    /// What one source is asked.
+    /// What the broker asks of one source.
     public enum Request: Hashable, Sendable {
-        /// One object; NotFound means no row.
+        /// One object. NotFound means that there is no row.
         case get(CIMObjectPath)
 
-        /// A query for the source itself to answer. ProviderNotCapable and NotSupported mean: enumerate instead, and filter.
+        /// A query that the source answers itself. When the source answers ProviderNotCapable or NotSupported, the broker enumerates
+        /// instead, and filters.
         case query(SelectQuery)
         case enumerate
 
-        /// Nothing it supports would do: ProviderNotCapable (I.7, 3).
+        /// Nothing: the source supports no request that would do. It counts as ProviderNotCapable (I.7, 3).
         case notCapable
     }
 
@@ -19,30 +20,31 @@ public struct QueryPlan: Hashable, Sendable {
         public var source: QuerySource
         public var request: Request
 
-        /// Whether the rows fulfil the condition as they come. Rows of `fallbacks` never do by themselves.
+        /// Whether the rows satisfy the condition as they come. Rows of `fallbacks` must always be filtered.
         public var isExact: Bool
 
-        /// What to ask instead, one after the other, while the source answers ProviderNotCapable or NotSupported before any row.
+        /// What the broker asks instead, one after the other, as long as the source answers ProviderNotCapable or NotSupported before any
+        /// row.
         public var fallbacks: [Request] = []
     }
 
-    /// In the order of the sources. Empty: there is no row, and nobody is asked.
+    /// In the order of the sources. When empty, there is no row, and nobody is asked.
     public let steps: [Step]
 
     /// Whether some rows have to be filtered even when no step falls back.
     public var filters: Bool { query.condition != nil && !steps.allSatisfy(\.isExact) }
 
-    /// Whether rows of several sources are one object, to be merged by key before they are filtered (C.4).
+    /// Whether rows of several sources make up one object. Then the broker merges rows by key before it filters (C.4).
     public let merges: Bool
 
-    /// The class whose own instances alone are asked for, subclasses apart (`__CLASS = "C"`); nil for all.
+    /// The class of which only the own instances are asked for, without those of subclasses (`__CLASS = "C"`). Nil means all.
     public let onlyClass: String?
     public let query: DataQuery
 
     /// Plans a checked query over `sources`: everyone whose class is the query's or derived from it.
     ///
-    /// `isShallow` is WBEM_FLAG_SHALLOW. Sources of a class and of its descendant make up one object together: then nothing but a key goes to
-    /// them, and the condition is evaluated over what was merged.
+    /// `isShallow` is WBEM_FLAG_SHALLOW. Where there are sources of a class and of its subclass, these make up one object together. Then
+    /// the broker asks them by key at most, and evaluates the condition over the merged objects.
     public init(_ query: DataQuery, sources: [QuerySource], isShallow: Bool = false) {
         self.query = query
         let conjuncts = query.typedCondition?.conjuncts ?? []

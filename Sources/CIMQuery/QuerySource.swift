@@ -1,6 +1,6 @@
 import CIM
 
-/// One who has instances of a class: a provider, or the repository.
+/// A source of instances of a class: a provider, or the repository.
 public struct QuerySource: Hashable, Sendable {
     /// The class whose instances it has, resolved.
     public var declaration: CIMClass

@@ -1,7 +1,7 @@
 import CIM
 
 extension SchemaQuery {
-    /// Where to look for the classes: the smallest set that is sure to hold them all.
+    /// Where to look for the classes: the smallest set that certainly has all of them.
     public enum Scope: Hashable, Sendable {
         /// The class itself.
         case named(CIMName)
@@ -15,7 +15,7 @@ extension SchemaQuery {
         case all
     }
 
-    /// Where to look; the condition is evaluated over what is found there.
+    /// Where to look. The condition is then evaluated over the classes there.
     public var scope: Scope {
         var best = Scope.all
         for conjunct in condition?.conjuncts ?? [] {

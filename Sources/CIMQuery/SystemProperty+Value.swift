@@ -1,7 +1,8 @@
 import CIM
 
 extension SystemProperty {
-    /// The value for an instance: what the instance holds under that name, else what its class and path say; NULL when neither does.
+    /// The value for an instance: the value that the instance has under that name, else the value that follows from its class and path;
+    /// NULL when there is neither.
     func value(of instance: CIMInstance, classes: ClassLookup) -> CIMValue {
         if self == .className { return .string(instance.className) }
         if let given = instance[rawValue] { return given }

@@ -1,6 +1,6 @@
 import CIM
 
-/// What follows WHERE, as written.
+/// The condition behind WHERE, as written.
 public indirect enum WQLCondition: Hashable, Sendable {
     case comparison(Comparison)
     case not(WQLCondition)
@@ -11,7 +11,7 @@ public indirect enum WQLCondition: Hashable, Sendable {
     /// Two or more.
     case or([WQLCondition])
 
-    /// A property and what is asked of it. A literal on the left was turned to the right.
+    /// A property and the test of its value. A literal on the left side was moved to the right.
     public struct Comparison: Hashable, Sendable {
         public var property: PropertyPath
         public var test: Test
@@ -94,7 +94,7 @@ extension PropertyPath: ExpressibleByStringLiteral {
     }
 }
 
-/// A constant as written. NULL is none: what is compared with it is asked IS NULL or IS NOT NULL.
+/// A constant as written. NULL is no constant: a comparison with NULL becomes IS NULL or IS NOT NULL.
 public enum WQLLiteral: Hashable, Sendable {
     case string(String)
 
@@ -105,7 +105,7 @@ public enum WQLLiteral: Hashable, Sendable {
     case real(Double)
     case boolean(Bool)
 
-    /// The value, before it is given the type of what it is compared with.
+    /// The value, before it gets the type of the property with which it is compared.
     public var value: CIMValue {
         switch self {
         case .string(let text): .string(text)

@@ -2,7 +2,7 @@ import CIM
 
 /// A query as written, well formed but not checked against any class.
 public enum WQLQuery: Hashable, Sendable {
-    /// A data query, or an event query: the two look alike, and the operation tells which it is.
+    /// A data query or an event query. The two look alike; the operation says which it is.
     case select(SelectQuery)
 
     /// ASSOCIATORS OF or REFERENCES OF.
@@ -14,7 +14,7 @@ public enum WQLQuery: Hashable, Sendable {
     /// Reads a query in `language`.
     ///
     /// - Throws: InvalidQueryType for a language that is not WQL; QuotaViolation for a text that is too long, too many AND and OR, too deep
-    ///   parentheses; MissingGroupWithin and MissingAggregationList (Semantics I.5); InvalidObjectPath for a path that is none;
+    ///   parentheses; MissingGroupWithin and MissingAggregationList (Semantics I.5); InvalidObjectPath for a text that is no path;
     ///   InvalidQuery for everything else. Each says where and what was expected. The work is linear in the length of the text.
     public init(parsing text: String, language: String = "WQL") throws(QueryError) {
         try WQL.checkLanguage(language)
@@ -23,7 +23,7 @@ public enum WQLQuery: Hashable, Sendable {
     }
 }
 
-/// SELECT … FROM …: a data query (Semantics I.2) or, with WITHIN or GROUP or of an event class, an event query (I.5).
+/// SELECT … FROM …: a data query (Semantics I.2), or an event query (I.5). An event query has WITHIN or GROUP, or an event class.
 public struct SelectQuery: Hashable, Sendable {
     /// What follows SELECT.
     public enum List: Hashable, Sendable {
@@ -49,7 +49,7 @@ public struct SelectQuery: Hashable, Sendable {
         }
     }
 
-    /// HAVING NumberOfEvents relop count.
+    /// `HAVING NumberOfEvents OPERATOR count`.
     public struct Having: Hashable, Sendable {
         public var comparison: RelationalOperator
         public var count: UInt32

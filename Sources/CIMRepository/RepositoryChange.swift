@@ -28,8 +28,8 @@ public enum RepositoryChange: Hashable, Sendable {
     case nothing
 }
 
-/// Which of several changes failed: the cause of the error that ``Repository/commit(_:)`` throws. It says where, and no more; whose fault it
-/// is, the ``CIMError`` around it says.
+/// Which of several changes failed. It is the cause of the error that ``Repository/commit(_:)`` throws, and says only where the failure is.
+/// The `CIMError` around it says whose fault the failure is.
 public struct FailedChange: Error, Hashable, Sendable {
     /// The position in the list, from 0.
     public var index: Int

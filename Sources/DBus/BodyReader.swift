@@ -2,8 +2,8 @@ public import Glibc
 
 /// Why a body could not be read as asked.
 ///
-/// Theirs: the fault of who wrote the body, except that `unexpectedSignature` and `unixFD` are ours where the signature was not looked at first,
-/// and `outOfMemory` is nobody's.
+/// The fault is that of the peer that wrote the body. There are exceptions: `unexpectedSignature` and `unixFD` are the reading code's fault
+/// where it did not look at the signature first, and `outOfMemory` is the machine's.
 public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// A value runs past the end of the body, or an element past the end of its array.

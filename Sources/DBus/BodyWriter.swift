@@ -2,8 +2,8 @@ import Glibc
 
 /// Why a body cannot be sent.
 ///
-/// Ours: the fault of the code that writes, or of who gave it the values, which is who has to bound and check what it passes on
-/// (`stringWithNUL`, `arrayTooLong`, `tooLarge`, `tooDeep`). `outOfMemory` is nobody's.
+/// The fault is that of the code that writes, or that of the code that gave it the values: it has to bound and check what it passes on
+/// (`stringWithNUL`, `arrayTooLong`, `tooLarge`, `tooDeep`). `outOfMemory` is the machine's.
 public struct DBusEncodingError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// A string with a NUL in it, which D-Bus cannot carry.

@@ -5,9 +5,9 @@ import Glibc
 ///
 /// ``code`` says which; never match on ``message``. What a peer answered is kept whole in ``reply``.
 ///
-/// It says whose fault it is, too. Theirs: `errorReply`, as the peer means it. Ours, the caller's on this side: `tooLarge`, `malformed`,
-/// `notSupported`. Whoever configured this side: `address`, `authentication`. Nobody's: `timedOut`, `cancelled`, `disconnected`,
-/// `queueFull`, `outOfMemory`.
+/// The code also says whose fault the failure is. `errorReply`: the peer says it. `tooLarge`, `malformed`, `notSupported`: the caller's on
+/// this side. `address`, `authentication`: that of whoever configured this side. `outOfMemory`: the machine's. `timedOut`, `cancelled`,
+/// `disconnected`, `queueFull`: nobody's.
 public struct DBusError: Error, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// The peer, or the bus on its behalf, answered with this error.

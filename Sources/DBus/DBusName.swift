@@ -1,6 +1,7 @@
 /// Why a text is not the D-Bus name it was meant to be. D-Bus specification, "Valid Names".
 ///
-/// Theirs: the fault of who wrote the text. A literal of the program that is no name is ours, and traps (``DBusName/init(staticString:)``).
+/// The fault is that of whoever wrote the text. A literal of the program that is no name is a fault of the program, and traps
+/// (``DBusName/init(staticString:)``).
 public struct DBusNameError: Error, Hashable, Sendable, CustomStringConvertible {
     /// What was wanted, in words: "interface name".
     public let kind: String

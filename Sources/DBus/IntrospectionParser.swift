@@ -1,4 +1,4 @@
-/// Why a text is no introspection document.
+/// Why a text is no introspection document. The fault is that of the peer that wrote the text.
 public struct IntrospectionError: Error, Hashable, Sendable, CustomStringConvertible {
     public let reason: String
     /// Line, counted from 1.

@@ -189,7 +189,9 @@ struct ResolverTests {
         let ground = try await Ground()
         let path = "Test_Stored.Name=\"x\""
         let object = CIMInstance(className: "Test_Stored", ["Name": "x"])
-        guard case .instance? = try ground.resolve(.getObject, path).work else { throw CIMError(.failed, "nobody reads what is stored") }
+        guard case .pages(.instance)? = try ground.resolve(.getObject, path).work else {
+            throw CIMError(.failed, "nobody reads what is stored")
+        }
         guard case .enumerate(let sources)? = try ground.resolve(.createInstanceEnum, "Test_Stored").work,
             case .stored(["Test_Stored", "Test_StoredBelow"])? = sources.first
         else { throw CIMError(.failed, "nobody reads what is stored") }
@@ -224,7 +226,9 @@ struct ResolverTests {
         }
         #expect(outcome.status == .noError)
         #expect(declaration.name == "Test_B")
-        guard case .classes(let below)? = try ground.resolve(.createClassEnum, "Test_A").work else { throw CIMError(.failed, "no classes") }
+        guard case .pages(.classes(let below))? = try ground.resolve(.createClassEnum, "Test_A").work else {
+            throw CIMError(.failed, "no classes")
+        }
         #expect(below.map(\.name) == ["Test_B"])
         #expect(try ground.resolve(.createClassEnum, "Test_No").answered?.status == .invalidClass)
         #expect(try ground.resolve(.putClass, object: CIMInstance(className: "Test_New")).refused?.status == .accessDenied)
@@ -249,7 +253,10 @@ struct ResolverTests {
         guard case .queryMerging? = try ground.resolve(.execQuery, "WQL", "SELECT * FROM Test_A").work else {
             throw CIMError(.failed, "a query over two providers is not merged")
         }
-        guard case .classes(let found)? = try ground.resolve(.execQuery, "WQL", "SELECT * FROM meta_class WHERE __THIS ISA \"Test_A\"").work
+        guard
+            case .pages(.classes(let found))? = try ground.resolve(
+                .execQuery, "WQL", "SELECT * FROM meta_class WHERE __THIS ISA \"Test_A\""
+            ).work
         else { throw CIMError(.failed, "a schema query asks a provider") }
         #expect(found.map(\.name).sorted() == ["Test_A", "Test_B"])
         let plan = try #require(

@@ -43,6 +43,25 @@ extension Scene {
         saw()
     }
 
+    /// The part has parts of its own, which are joined as a model says.
+    @discardableResult
+    mutating func nest(_ whole: OperationID, _ index: Int, _ model: any JoinModel, as join: Join) -> OperationID? {
+        guard witness.joined[whole]?.asked.remove(index) != nil else { return nil }
+        defer { saw() }
+        do throws(Refusal) {
+            let id = try core.beginPart(of: whole, index: index, kind: .createInstanceEnum, target: .conducted)
+            witness.open.insert(id)
+            parts[id] = JoinedPart(whole: whole, index: index)
+            saw()
+            witness.joined[id] = Witness.Joined(model: model)
+            core.conduct(id, by: join)
+            return id
+        } catch {
+            witness.faults.append("part \(index) of \(whole.number) was refused: \(error.message)")
+            return nil
+        }
+    }
+
     /// Nobody need be asked: it ended so.
     mutating func end(_ whole: OperationID, _ index: Int, _ status: WBEMStatus) {
         guard witness.joined[whole]?.asked.remove(index) != nil else { return }
@@ -124,7 +143,7 @@ extension Witness {
 
     /// How a whole may end: as its model says, or because somebody ended it.
     mutating func judge(_ id: OperationID, _ outcome: Outcome, _ end: Outcome?) {
-        let others: [Explanation.Reason] = [.cancelled, .clientTooSlow, .deadlinePassed, .resultTooLarge, .shuttingDown]
+        let others: [Explanation.Reason] = [.cancelled, .clientTooSlow, .deadlinePassed, .parentEnded, .resultTooLarge, .shuttingDown]
         if let reason = outcome.explanation?.reason, others.contains(reason) || reason == .stated && outcome.status == .failed { return }
         if outcome != end { faults.append("C: operation \(id.number) ends with \(outcome), not with \(end as Outcome?)") }
     }

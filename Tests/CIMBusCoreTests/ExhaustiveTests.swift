@@ -67,8 +67,16 @@ struct ExhaustiveTests {
                 name: "fan out", limits: Model.tightLimits, depth: Search.isFull ? 9 : 6, forms: [.async(sink: "")], operations: 1,
                 kind: .createInstanceEnum,
                 joined: (
-                    FanOutModel(parts: [.init(ways: [[], []]), .init(ways: [.notCapable])], width: 2),
-                    .fanOut(FanOut([.init(ways: [[], []]), .init(ways: [.notCapable])], width: 2))
+                    FanOutModel(parts: [.init([[], []]), .init([.excusesNotCapable])], width: 2),
+                    .fanOut(FanOut([.init([[], []]), .init([.excusesNotCapable])], width: 2))
+                ), references: 1, objects: 1, fewer: true, opening: 2),
+            Model(
+                name: "join in a join", limits: Model.tightLimits, depth: Search.isFull ? 9 : 6, forms: [.semisync], operations: 1,
+                kind: .createInstanceEnum,
+                joined: (FanOutModel(parts: [.init([[], []])], width: 1), .fanOut(FanOut([.init([[], []])], width: 1))),
+                inner: (
+                    GetModel(lines: [1, 1], search: .pastIncapable, speaks: true, concludes: false),
+                    .get(GetModel(lines: [1, 1], search: .pastIncapable, speaks: true, concludes: false).rules)
                 ), references: 1, objects: 1, fewer: true, opening: 2),
         ])
     func everyJoin(_ model: Model) throws { search(model, atLeast: model.depth) }

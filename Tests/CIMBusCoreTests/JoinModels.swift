@@ -132,7 +132,7 @@ struct FanOutModel: JoinModel {
         + [.providerNotCapable, .notSupported].map { PartEnd(part: 0, outcome: Outcome($0), hasBegun: true) }
 
     var description: String {
-        "a fan-out of \(parts.map { "excusing \($0.ways.map(\.rawValue)), \($0.speaks ? "speaking" : "silent")" }), \(width) at once"
+        "a fan-out of \(parts.map { $0.ways.map(\.rawValue) }), \(width) at once"
     }
     var rules: FanOut { FanOut(parts, width: width) }
 
@@ -143,12 +143,12 @@ struct FanOutModel: JoinModel {
         if end.isSuccess { return .done }
         let isIncapable = end.status == .providerNotCapable || end.status == .notSupported
         if isIncapable, !end.hasBegun, before + 1 < parts[end.part].ways.count { return .again }
-        let excuses = parts[end.part].ways[before]
+        let way = parts[end.part].ways[before]
         let isExcused =
             switch end.status {
-            case .notFound: excuses.contains(.notFound)
-            case .providerNotCapable: !excuses.isDisjoint(with: [.notCapable, .incapability])
-            case .notSupported: excuses.contains(.incapability)
+            case .notFound: way.contains(.excusesNotFound)
+            case .providerNotCapable: !way.isDisjoint(with: [.excusesNotCapable, .excusesIncapability])
+            case .notSupported: way.contains(.excusesIncapability)
             default: false
             }
         return isExcused ? .done : .failed
@@ -169,6 +169,10 @@ struct FanOutModel: JoinModel {
         let meanings = meanings(history)
         if let failed = meanings.firstIndex(of: .failed) { return (history[failed].outcome, history[failed].part) }
         guard meanings.count(where: { $0 == .done }) == parts.count else { return nil }
-        return (success(remarks: history.filter { parts[$0.part].speaks }), nil)
+        let speaking = history.indices.filter { place in
+            let end = history[place]
+            return !parts[end.part].ways[history[..<place].count { $0.part == end.part }].contains(.isSilent)
+        }
+        return (success(remarks: speaking.map { history[$0] }), nil)
     }
 }

@@ -71,10 +71,10 @@ struct JoinTests {
         // There are many orders: a debug build tries some of them.
         var kinds: [FanOut.Part] = []
         for ways in Search.isFull ? 1...3 : 1...2 {
-            for excuses in [[], .notFound, .notCapable, .incapability] as [FanOut.Excuses] {
-                let others = Array(repeating: FanOut.Excuses(), count: ways - 1)
-                kinds.append(.init(ways: others + [excuses], speaks: ways != 2))
-                if ways > 1 { kinds.append(.init(ways: [excuses] + others)) }
+            for way in [[], .excusesNotFound, .excusesNotCapable, .excusesIncapability] as [FanOut.Way] {
+                let others = Array(repeating: FanOut.Way(), count: ways - 1)
+                kinds.append(.init(others + [ways == 2 ? way.union(.isSilent) : way]))
+                if ways > 1 { kinds.append(.init([way] + others)) }
             }
         }
         for a in kinds {
@@ -82,14 +82,14 @@ struct JoinTests {
             for b in kinds { for width in 1...2 { models.append(FanOutModel(parts: [a, b], width: width)) } }
         }
 
-        let few: [FanOut.Part] = [.init(), .init(ways: [.notCapable]), .init(ways: [[], []], speaks: false)]
+        let few: [FanOut.Part] = [.init(), .init([.excusesNotCapable]), .init([.isSilent, .isSilent])]
         for a in few {
             for b in few {
                 for c in few { for width in Search.isFull ? 1...3 : 1...1 { models.append(FanOutModel(parts: [a, b, c], width: width)) } }
             }
         }
         models.append(FanOutModel(parts: few, width: 2))
-        models.append(FanOutModel(parts: [.init(ways: [[], .notFound, []]), few[2]], width: 2))
+        models.append(FanOutModel(parts: [.init([[], .excusesNotFound, []]), few[2]], width: 2))
         models.append(FanOutModel(parts: [few[2], few[0], few[2], few[1]], width: 1))
         for width in Search.isFull ? [1, 2, 3, .max] : [2] {
             models.append(FanOutModel(parts: [few[0], few[0], few[0], few[0]], width: width))

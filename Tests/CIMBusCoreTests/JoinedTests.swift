@@ -12,7 +12,12 @@ struct JoinedTests {
         return try scene.join(model, as: .put(model.rules), form, .putInstance)
     }
 
-    private func sinks(of scene: Scene) -> [SinkID] { scene.core.legs.keys }
+    /// The sink of an open provider call, by its age.
+    private func sink(_ place: Int, of scene: Scene) throws -> SinkID {
+        let sinks = scene.core.legs.keys
+        try #require(place < sinks.count)
+        return sinks[place]
+    }
 
     @Test("C.1, L1: a put over several asks one class after the other, and ends once with the last one's word")
     func put() throws {
@@ -20,10 +25,10 @@ struct JoinedTests {
         let whole = try put(2, &scene)
         #expect(scene.effects.contains(.ask(whole, 0)))
         scene.ask(whole, 0)
-        scene.answer(sinks(of: scene)[0])
+        scene.answer(try sink(0, of: scene))
         #expect(scene.unasked.map(\.index) == [1])
         scene.ask(whole, 1)
-        scene.answer(sinks(of: scene)[0])
+        scene.answer(try sink(0, of: scene))
         #expect(scene.witness.ends[whole]?.status == .noError)
         #expect(scene.core.openOperations == 0)
         #expect(scene.witness.faults == [])
@@ -45,7 +50,7 @@ struct JoinedTests {
         var scene = Scene()
         let whole = try put(3, &scene)
         scene.ask(whole, 0)
-        let sink = sinks(of: scene)[0]
+        let sink = try sink(0, of: scene)
         scene.cancel(whole)
         #expect(scene.witness.ends[whole]?.status == .callCancelled)
         #expect(scene.unasked.isEmpty)
@@ -107,7 +112,7 @@ struct JoinedTests {
         let whole = try scene.join(model, as: .fanOut(model.rules))
         scene.ask(whole, 0)
         scene.ask(whole, 1)
-        let (first, second) = (sinks(of: scene)[0], sinks(of: scene)[1])
+        let (first, second) = (try sink(0, of: scene), try sink(1, of: scene))
         scene.answer(first, .accessDenied)
         #expect(scene.witness.ends[whole]?.status == .accessDenied)
         #expect(!scene.core.legs.keys.contains(second))
@@ -119,10 +124,10 @@ struct JoinedTests {
     func anotherWay() throws {
         for handsOut in [true, false] {
             var scene = Scene()
-            let model = FanOutModel(parts: [.init(ways: [[], []])], width: 1)
+            let model = FanOutModel(parts: [.init([[], []])], width: 1)
             let whole = try scene.join(model, as: .fanOut(model.rules))
             scene.ask(whole, 0)
-            let sink = sinks(of: scene)[0]
+            let sink = try sink(0, of: scene)
             scene.answer(sink, keeping: 1)
             if handsOut { scene.indicate(sink) }
             scene.setStatus(sink, .providerNotCapable)
@@ -141,7 +146,7 @@ struct JoinedTests {
         let model = FanOutModel(parts: [.init(), .init()], width: 1)
         let whole = try scene.join(model, as: .fanOut(model.rules))
         scene.ask(whole, 0)
-        let sink = sinks(of: scene)[0]
+        let sink = try sink(0, of: scene)
         scene.answer(sink, keeping: 1)
         scene.indicate(sink)
         scene.indicate(sink)
@@ -154,6 +159,82 @@ struct JoinedTests {
         scene.acknowledge()
         #expect(scene.witness.ends[whole]?.status == .noError)
         #expect(scene.core.operations.isEmpty)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("C.4, L4: a part that has parts itself hands their objects on, ends as its own join says, and is one part of its whole")
+    func nested() throws {
+        var scene = Scene()
+        let outer = FanOutModel(parts: [.init(), .init()], width: 1)
+        let inner = FanOutModel(parts: [.init(), .init()], width: 2)
+        let whole = try scene.join(outer, as: .fanOut(outer.rules))
+        let nested = scene.nest(whole, 0, inner, as: .fanOut(inner.rules))
+        let part = try #require(nested)
+        scene.ask(part, 0)
+        scene.ask(part, 1)
+        // The whole and those who are asked: the step between them is the broker's own.
+        #expect(scene.core.openOperations == 3)
+        #expect(scene.core.operations.count == 4)
+        let (first, second) = (try sink(0, of: scene), try sink(1, of: scene))
+        scene.answer(first, keeping: 1)
+        scene.indicate(first)
+        #expect(scene.core.operations[whole]?.objectsDelivered == 1)
+        scene.setStatus(first)
+        scene.release(first)
+        #expect(scene.unasked.isEmpty)
+        scene.answer(second)
+        #expect(scene.unasked.map(\.index) == [1])
+        scene.end(whole, 1, .noError)
+        scene.acknowledge()
+        #expect(scene.witness.ends[whole]?.status == .noError)
+        #expect(scene.core.operations.isEmpty)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("L9, L12, P8: the end of a whole ends the parts of its parts, whose providers are told")
+    func nestedEnd() throws {
+        for dies in [true, false] {
+            var scene = Scene()
+            let outer = FanOutModel(parts: [.init(), .init()], width: 2)
+            let inner = FanOutModel(parts: [.init()], width: 1)
+            let whole = try scene.join(outer, as: .fanOut(outer.rules))
+            let nested = scene.nest(whole, 0, inner, as: .fanOut(inner.rules))
+            let part = try #require(nested)
+            scene.ask(part, 0)
+            let sink = try sink(0, of: scene)
+            if dies { scene.end(whole, 1, .accessDenied) } else { scene.cancel(whole) }
+            #expect(scene.witness.ends[whole]?.status == (dies ? .accessDenied : .callCancelled))
+            #expect(!scene.core.legs.keys.contains(sink))
+            #expect(scene.core.openOperations == 0)
+            #expect(scene.witness.faults == [])
+        }
+    }
+
+    @Test("I.4: what follows from a part's objects is none of the join's parts; it ends with the whole")
+    func followUp() throws {
+        var scene = Scene()
+        let model = FanOutModel(parts: [.init()], width: 1)
+        let whole = try scene.join(model, as: .fanOut(model.rules))
+        scene.ask(whole, 0)
+        let source = try sink(0, of: scene)
+        let (done, left) = (try scene.part(of: whole), try scene.part(of: whole))
+        scene.answer(scene.sink(of: done))
+        #expect(scene.witness.ends[done]?.status == .noError && scene.witness.ends[whole] == nil)
+        scene.answer(source)
+        #expect(scene.witness.ends[whole]?.status == .noError)
+        #expect(scene.witness.ends[left]?.status == .callCancelled)
+        #expect(scene.witness.faults == [])
+    }
+
+    @Test("L8: a conductor that takes nothing of what its parts hand out ends like a silent provider")
+    func untaken() throws {
+        var scene = Scene()
+        let whole = try scene.conduct()
+        let part = try scene.part(of: whole)
+        scene.answer(scene.sink(of: part), objects: [1])
+        #expect(scene.witness.ends[part] == nil)
+        while scene.core.openOperations > 0, scene.advance() {}
+        #expect(scene.witness.ends[whole]?.status == .failed)
         #expect(scene.witness.faults == [])
     }
 

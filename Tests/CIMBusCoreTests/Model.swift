@@ -12,6 +12,7 @@ enum ModelEvent: Hashable {
     case conclude(OperationID)
     case join(Request.Form)
     case ask(OperationID, Int)
+    case nest(OperationID, Int)
     case endPart(OperationID, Int, WBEMStatus)
     case answerIncapable(SinkID)
     case remark(SinkID, PeerID)
@@ -47,7 +48,8 @@ enum ModelEvent: Hashable {
     var isClosing: Bool {
         switch self {
         case .answer, .answerError, .succeed, .release, .vanish, .cancel, .close, .acknowledge, .pull, .pong, .advance, .consume, .conclude,
-            .register, .startFailed, .initializationFailed, .expectationFailed, .openLane, .loseLane, .ask, .endPart, .answerIncapable:
+            .register, .startFailed, .initializationFailed, .expectationFailed, .openLane, .loseLane, .ask, .nest, .endPart,
+            .answerIncapable:
             true
         case .open, .join, .remark, .conduct, .part, .supply, .openNested, .answerWithObject, .fail, .indicate, .report, .progress, .addRef,
             .transfer,
@@ -72,6 +74,8 @@ struct Model {
     var conducted = false
     /// How the parts of what clients ask for are joined, and what the join must do.
     var joined: (model: any JoinModel, join: Join)?
+    /// How the parts of a part are, if a part may have some.
+    var inner: (model: any JoinModel, join: Join)?
     /// Whether the provider can be started, is expected back, registers and unregisters.
     var activated = false
     /// Bounds that keep the state space finite: references of one peer on one sink, and objects of one sink.
@@ -144,6 +148,7 @@ struct Model {
         for (whole, index) in scene.unasked {
             events.append(.ask(whole, index))
             events.append(.endPart(whole, index, .noError))
+            if inner != nil, scene.parts[whole] == nil { events.append(.nest(whole, index)) }
         }
         for operation in core.operations.values where operation.request.target == .conducted && joined == nil {
             events.append(.conclude(operation.id))
@@ -227,6 +232,7 @@ struct Model {
         case .conclude(let id): scene.conclude(id)
         case .join(let form): if let joined { _ = try? scene.join(joined.model, as: joined.join, form, kind) }
         case .ask(let whole, let index): scene.ask(whole, index)
+        case .nest(let whole, let index): if let inner { scene.nest(whole, index, inner.model, as: inner.join) }
         case .endPart(let whole, let index, let status): scene.end(whole, index, status)
         case .answerIncapable(let sink): scene.answer(sink, .providerNotCapable)
         case .remark(let sink, let peer): scene.setStatus(sink, by: peer, Outcome(.sPartialResults, object: scene.object()))

@@ -13,6 +13,8 @@ struct PartTests {
         #expect(scene.effects.contains(.conduct(whole)))
         let part = try scene.part(of: whole)
         scene.answer(scene.sink(of: part), keeping: 0, objects: [10, 20])
+        #expect(!scene.effects.contains(.finish(part, Outcome(.noError))))
+        scene.consume(part)
         #expect(scene.effects.contains(.finish(part, Outcome(.noError))))
         #expect(!scene.effects.contains { if case .finish(whole, _) = $0 { true } else { false } })
         let call = scene.supply(whole, [10])

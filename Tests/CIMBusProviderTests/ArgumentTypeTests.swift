@@ -40,7 +40,7 @@ extension ProviderTests {
                     seen.record(parameters)
                     return Output()
                 })
-            return (bus, broker, try await RunningService.start(provider, on: bus), seen)
+            return (bus, broker, try await RunningService.start(provider, on: bus, options: .patient), seen)
         }
 
         private func values(_ names: [String]) -> DBusValue {

@@ -150,7 +150,7 @@ extension ProviderTests {
             let things = FrameworkThings()
             let bus = try await PrivateBus.start()
             let broker = try await BrokerStandIn(on: bus)
-            let service = RunningService(things, on: bus)
+            let service = RunningService(things, on: bus, options: .patient)
             let query = "select Name,From from Test_Thing where Name = 'from Test_Nothing'"
             let reply = try await broker.execQuery(query)
             #expect(reply.status == .noError)
@@ -164,7 +164,7 @@ extension ProviderTests {
             withExtendedLifetime(service) {}
             let other = try await PrivateBus.start()
             let secondBroker = try await BrokerStandIn(on: other)
-            let plain = RunningService(ThingProvider(), on: other)
+            let plain = RunningService(ThingProvider(), on: other, options: .patient)
             let error = await #expect(throws: DBusError.self) { try await secondBroker.execQuery("SELECT * FROM Test_Thing") }
             #expect(error.map { CIMError($0).status } == .providerNotCapable)
             withExtendedLifetime(plain) {}

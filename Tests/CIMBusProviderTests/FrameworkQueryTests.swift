@@ -98,7 +98,7 @@ extension ProviderTests {
                         #expect(instance["Number"] == .uint32(UInt32(seen.all.count)))
                         seen.record(number(of: instance.value))
                     }
-                }), on: bus)
+                }), on: bus, options: .patient)
             _ = try await soon { try await enumerate(broker) }
             #expect(seen.all == [0, 1, 2])
             // L8: closed once its end is there, so that the broker keeps nothing of it.
@@ -124,7 +124,7 @@ extension ProviderTests {
             let broker = try await BrokerStandIn(on: bus)
             let asked = await playServices(on: broker)
             let seen = Recorder<Int>()
-            let service = RunningService(Asking(seen: seen), on: bus)
+            let service = RunningService(Asking(seen: seen), on: bus, options: .patient)
             _ = try await soon {
                 try await broker.send(
                     "ExecQueryAsync", [.string("WQL"), .string("SELECT * FROM Test_Thing"), .int32(0), Self.context])
@@ -143,7 +143,7 @@ extension ProviderTests {
                 ThingProvider(enumerate: { _, context, _ in
                     _ = context.instances(matching: "SELECT * FROM Test_Nothing")
                     for try await _ in context.instances(matching: "SELECT * FROM Test_Part") { break }
-                }), on: bus)
+                }), on: bus, options: .patient)
             _ = try await soon { try await enumerate(broker) }
             try await asked.wait("the close") { $0.last == "close" }
             #expect(asked.all == ["WQL: SELECT * FROM Test_Part 0 5 green", "wait for 1", "class Test_Part", "close"])

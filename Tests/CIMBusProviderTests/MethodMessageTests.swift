@@ -13,10 +13,12 @@ extension ProviderTests {
             name: "Test_Thing",
             properties: [CIMProperty(name: "Name", type: CIMTypeReference(.string), qualifiers: [CIMQualifier(name: "key")])])
 
-        private func start(_ provider: ThingProvider, _ classes: [CIMClass]) async throws -> (PrivateBus, BrokerStandIn, RunningService) {
+        private func start(
+            _ provider: ThingProvider, _ classes: [CIMClass], _ options: ProviderService.Options = .patient
+        ) async throws -> (PrivateBus, BrokerStandIn, RunningService) {
             let bus = try await PrivateBus.start()
             let broker = try await BrokerStandIn(on: bus, classes: classes.map { .success($0) })
-            return (bus, broker, try await RunningService.start(provider, on: bus))
+            return (bus, broker, try await RunningService.start(provider, on: bus, options: options))
         }
 
         private func echo(_ broker: BrokerStandIn, context: [(String, DBusValue)] = []) async throws -> BrokerStandIn.Reply {
@@ -35,7 +37,7 @@ extension ProviderTests {
                     guard status == .noError else { throw CIMError(status, "no") }
                     return Output(returnValue: .uint32(1), ["sOutArg": "x"])
                 })
-                let (bus, broker, service) = try await start(provider, [Self.thingClass, Self.thingClass])
+                let (bus, broker, service) = try await start(provider, [Self.thingClass, Self.thingClass], .init())
                 let reply = try await echo(broker)
                 #expect(reply.status == .noError && reply.references == 1 && reply.objects.isEmpty)
                 go.send(())

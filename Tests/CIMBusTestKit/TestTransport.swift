@@ -25,7 +25,11 @@ extension Connection {
         guard let broker = try await nameOwner(of: BusName(Contract.busName)) else { return nil }
         let outcome = await PrivateAccess.open(
             on: self, with: broker, to: [BusName(Contract.busName)], patience: .seconds(10), ended: ended)
-        guard case .opened(let own) = outcome else { throw ProcessError(description: "no private connection: \(outcome)") }
-        return own
+        switch outcome {
+        case .opened(let own): return own
+        // It has just left.
+        case .refused(let error) where error.status == .transportFailure: return nil
+        case .refused, .busy, .late: throw ProcessError(description: "no private connection: \(outcome)")
+        }
     }
 }

@@ -4,6 +4,15 @@ import CIMBusTestKit
 import Logging
 import ServiceLifecycle
 
+extension ProviderService.Options {
+    /// A call is answered when its method has ended, or has more objects than go into a reply, however long that takes.
+    package static var patient: Self {
+        var options = Self()
+        options.replyDelay = .seconds(60)
+        return options
+    }
+}
+
 /// A provider's service that runs in this process. It stops with the last reference to it.
 package final class RunningService: Sendable {
     /// One for each time it was registered.

@@ -6,7 +6,7 @@
 /// for try await process in session.enumerateInstances(of: "Linux_UnixProcess") { … }
 /// ```
 ///
-/// Every function of a session returns an ``MI/Operation`` at once. Its results are iterated, pulled one by one, or, where the callbacks have
-/// one for results, delivered to it. Whichever way, they end with exactly one result whose `moreResults` is false. Where each name of
-/// `mi.h` is to be found is said below.
+/// Every function of a session returns an ``MI/Operation`` at once. The client iterates the results of the operation, or pulls them one by
+/// one, or gives a callback that gets them. In each way exactly one result has `moreResults` false, and it is the last. The sections below
+/// say where each name of `mi.h` is.
 public enum MI {}

@@ -1,9 +1,10 @@
 import Synchronization
 
 extension MI {
-    /// Says that a result has been dealt with; the next comes after it. From any thread; the first call counts.
+    /// Says that the client has dealt with a result. The next result comes after the acknowledgement. Any thread may give it; the first
+    /// call counts.
     ///
-    /// One that nobody keeps is given by itself: in C the operation would stall for ever.
+    /// An acknowledgement that the client drops counts as given. In C the operation would stall for ever.
     public final class Acknowledgement: Sendable {
         private let given: Signal<Void>
 
@@ -14,9 +15,9 @@ extension MI {
         deinit { given.send(()) }
     }
 
-    /// Takes the answer to a question; the operation waits for it. From any thread; the first answer counts.
+    /// Takes the client's answer to a question; the operation waits for the answer. Any thread may answer; the first answer counts.
     ///
-    /// When nobody keeps it, the answer is the default: for a prompt that of the options, for an error Yes.
+    /// When the client drops this object, the answer is the default: for a prompt ``OperationOptions/promptDefault``, for an error Yes.
     public final class Answer: Sendable {
         private let given: Signal<Response>
         private let standard: Response

@@ -1,7 +1,7 @@
 import CIM
 
 extension MI {
-    /// What kind of thing went wrong (MI_ErrorCategory, Semantics F.7), as far as the library tells them apart.
+    /// The kind of a failure (MI_ErrorCategory, Semantics F.7), as far as the library tells the kinds apart.
     public enum ErrorCategory: UInt16, Sendable {
         case notSpecified = 0
         case invalidArgument = 5
@@ -50,9 +50,11 @@ extension CIMError {
     /// What the status means to MI.
     public var resultCode: MI.ResultCode { MI.ResultCode(status) }
 
-    /// The error as an instance of `CIM_Error` (Semantics F.5): `CIMStatusCode` is the MI_Result, `Message` the words, `ErrorSource` the
-    /// provider at fault where one is known; `error_Category`, `error_Code` (the HRESULT) and `error_Type` ("HRESULT") are those of MI's own
-    /// errors, and `ExtendedStatus` holds the `__ExtendedStatus` where there is one.
+    /// The error as an instance of `CIM_Error` (Semantics F.5).
+    ///
+    /// `CIMStatusCode` is the MI_Result, `Message` has the words, and `ErrorSource` names the provider at fault where one is known. MI's
+    /// own errors have `error_Category`, `error_Code` (the HRESULT) and `error_Type` ("HRESULT"); so has this instance. `ExtendedStatus`
+    /// has the `__ExtendedStatus` where there is one.
     public var errorDetails: CIMInstance {
         var details = CIMInstance(
             className: "CIM_Error",

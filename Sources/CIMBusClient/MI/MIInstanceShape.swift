@@ -1,16 +1,16 @@
 import CIM
 
 extension MI {
-    /// Which properties the instances of an operation are to have, where that is not what the broker sends.
+    /// The properties that the instances of an operation shall have, where these differ from what the broker sends.
     struct InstanceShape: Sendable {
-        /// Only properties of this class.
+        /// If set, the instances have only the properties of this class.
         var baseClass: String?
-        /// With what the class is derived from.
+        /// Whether the instances say from which classes their class is derived.
         var derivation = false
 
         private var changesNothing: Bool { baseClass == nil && !derivation }
 
-        /// Instances of one class come in a row; its class is looked up once for each row.
+        /// Instances of one class mostly come one after the other. The class is looked up once for each such run.
         func apply(_ instances: [CIMInstance], _ services: CIMBusClient.Session) async throws(CIMError) -> [CIMInstance] {
             if changesNothing { return instances }
             var base: Set<CIMName>?

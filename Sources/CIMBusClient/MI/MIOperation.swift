@@ -2,12 +2,14 @@ import CIM
 import Synchronization
 
 extension MI {
-    /// An operation that is under way (MI_Operation, Semantics F.1): what every function of a ``Session`` returns. It has begun already.
+    /// An operation that is under way (MI_Operation, Semantics F.1). Every function of a ``Session`` returns one. It has begun already.
     ///
-    /// Its results are iterated, `for try await`, or pulled with `getInstance()` or `getClass()`, unless a callback gets them. However it goes,
-    /// the session closed, the broker gone, the provider killed, the last result has `moreResults` false and says how (Design L1, L11).
+    /// Unless a callback gets the results, the client iterates them (`for try await`), or pulls them with `getInstance()` or `getClass()`.
+    /// The last result has `moreResults` false and says how the operation ended. It comes also when the session is closed, when the broker
+    /// leaves the bus, and when the provider is killed (Design L1, L11).
     ///
-    /// It is to be closed exactly once, when its results are over; dropping it closes it, and cancels it where nobody else gets its results.
+    /// The client closes the operation exactly once, when its results are over. An operation that the client drops is closed; where no
+    /// callback gets its results, it is cancelled, too.
     public final class Operation<Element: Sendable>: Sendable {
         public let control: OperationControl
         /// Nil while a pull has it, and where a callback gets the results.
@@ -49,8 +51,8 @@ extension MI {
             return result
         }
 
-        /// The object of an operation that has one: the instance got or created, a method's result, a class.
-        /// Throws how the operation failed, and NotFound when it succeeded without an object.
+        /// The object of an operation that has one: the instance that was got or created, the result of a method, a class. Throws how the
+        /// operation failed, and NotFound when it succeeded without an object.
         public var value: Element {
             get async throws(CIMError) {
                 var value: Element?
@@ -60,7 +62,7 @@ extension MI {
             }
         }
 
-        /// Waits for the end, whatever comes before it. Throws how the operation failed.
+        /// Waits for the end of the operation, and drops the results before it. Throws how the operation failed.
         public func finish() async throws(CIMError) { for try await _ in self {} }
     }
 
@@ -69,10 +71,11 @@ extension MI {
 }
 
 extension MI.Operation where Element == CIMInstance {
-    /// The next result (MI_Operation_GetInstance, Semantics F.6); waits for it. Call until `moreResults` is false, after a cancel too.
+    /// Waits for the next result (MI_Operation_GetInstance, Semantics F.6). Call it until `moreResults` is false, after a cancel, too.
     ///
-    /// How the operation failed is in the last result; thrown is what was wrong with the call: InvalidParameter when the operation is closed,
-    /// InvalidOperation when a callback gets its results, when the last was given, or while another task waits for one.
+    /// The last result says how the operation failed. This function throws only when the call itself is wrong: InvalidParameter when the
+    /// operation is closed; InvalidOperation when a callback gets the results, when the last result was given, and while another task waits
+    /// for a result.
     public func getInstance() async throws(CIMError) -> MI.OperationResult<CIMInstance> { try await pull() }
 }
 

@@ -1,24 +1,27 @@
 import CIM
 
 extension MI {
-    /// What an operation calls (MI_OperationCallbacks, Semantics F.5). All are optional; none is called after the last result, and no two at
-    /// one time. With ``instanceResult`` (for classes ``classResult``) the results come by it; without, the client takes them (R32, R33).
+    /// The callbacks of an operation (MI_OperationCallbacks, Semantics F.5). All are optional. No callback is called after the last result,
+    /// and no two at the same time. With ``instanceResult`` (for classes ``classResult``) the callback gets the results; without it the
+    /// client takes them (R32, R33).
     ///
-    /// They run on no particular thread, and may cancel and close operations (R37). A slow one slows its own operation down.
+    /// Callbacks run on no particular thread, and may cancel and close operations (R37). A slow callback slows its own operation down.
     public struct OperationCallbacks: Sendable {
-        /// A result; the last has `moreResults` false.
+        /// Gets a result. The last has `moreResults` false.
         public var instanceResult: (@Sendable (OperationControl, OperationResult<CIMInstance>) -> Void)?
-        /// A result that is a class.
+        /// Gets a result that is a class.
         public var classResult: (@Sendable (OperationControl, OperationResult<CIMClass>) -> Void)?
-        /// An out parameter that the class declares with the qualifier `Stream`; it is then left out of the result.
+        /// Gets an out parameter that the class declares with the qualifier `Stream`. The result then leaves the parameter out.
         public var streamedParameterResult: (@Sendable (OperationControl, StreamedParameter) -> Void)?
-        /// Something to know: that the operation succeeded with a reservation, or what a provider says on its way.
+        /// Gets a message: that the operation succeeded with a reservation, or what a provider says before the end.
         public var writeMessage: (@Sendable (OperationControl, MessageChannel, _ message: String) -> Void)?
-        /// An error that does not end the operation, as a `CIM_Error`. With an answer it goes on once that is given; No cancels it.
+        /// Gets an error that does not end the operation, as a `CIM_Error`. Where there is an ``Answer``, No cancels the operation; Yes
+        /// changes nothing.
         public var writeError: (@Sendable (OperationControl, _ error: CIMInstance, Answer?) -> Void)?
-        /// How far it is, for providers that say so (R34).
+        /// Says how far the operation has come, where the provider reports it (R34).
         public var writeProgress: (@Sendable (OperationControl, ProgressReport) -> Void)?
-        /// Asks before something is changed, when the options say so. With an answer the operation starts once that is Yes; No ends it.
+        /// Asks before something is changed, when the options say so. Where there is an ``Answer``, the operation starts when the answer is
+        /// Yes, and ends when it is No.
         public var promptUser: (@Sendable (OperationControl, _ message: String, PromptType, Answer?) -> Void)?
 
         public init(
@@ -43,11 +46,11 @@ extension MI {
         var wantsReports: Bool { writeMessage != nil || writeError != nil || writeProgress != nil }
     }
 
-    /// A piece of an out parameter. Here there is one, with the whole value: on the bus a method's result is one object.
+    /// A piece of an out parameter. Here there is only one piece, with the whole value, since on the bus a method's result is one object.
     public struct StreamedParameter: Sendable {
         public let name: String
         public let value: CIMValue
-        /// With ``OperationFlags/manualAcknowledgement``.
+        /// To be given; only with ``OperationFlags/manualAcknowledgement``, else nil.
         public let acknowledgement: Acknowledgement?
     }
 
@@ -55,7 +58,7 @@ extension MI {
     public struct ProgressReport: Hashable, Sendable {
         /// What is being done: "Invoke".
         public let activity: String
-        /// The provider's words, if any.
+        /// The provider's words; nil when it gave none.
         public let statusDescription: String?
         /// Nil when the provider does not know how much there is.
         public let percentComplete: UInt32?

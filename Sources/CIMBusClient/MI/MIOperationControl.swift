@@ -2,7 +2,7 @@ import CIM
 import Synchronization
 
 extension MI {
-    /// An operation, as its callbacks see it: to cancel and to close. All of it from any thread, callbacks included (R37).
+    /// An operation, as its callbacks see it: they can cancel and close it. Any thread may call these functions, also a callback (R37).
     public final class OperationControl: Sendable {
         private struct Guarded {
             var state: OperationState
@@ -33,20 +33,21 @@ extension MI {
             guarded.withLock { $0.place = place }
         }
 
-        /// Cancels the operation (R36). Its results still end as they always do, with a last one: ``ResultCode/failed``, the error's category
-        /// ``ErrorCategory/operationStopped``. Nothing happens when its end was known; the first end counts. Its provider is told (Design L9).
+        /// Cancels the operation (R36). There still is a last result: ``ResultCode/failed``, whose error has the category
+        /// ``ErrorCategory/operationStopped``. Nothing happens when the end of the operation is known already: the first end counts. The
+        /// broker tells the provider (Design L9).
         public func cancel() { sink.cancel() }
 
-        /// The broker's number of it, as `cimctl operations` shows; nil until the broker has accepted it.
+        /// The broker's number of the operation, as `cimctl operations` shows it; nil until the broker has accepted the operation.
         public var id: UInt64? { CIMBusClient.Operation(sink).id }
 
         public var isClosed: Bool { guarded.withLock(\.state.isClosed) }
 
-        /// Closes the operation, exactly once, and does not wait. `completion` is called when the last callback has returned and its result is
-        /// acknowledged, on no particular thread.
+        /// Closes the operation and does not wait. To be called exactly once. `completion` is called on no particular thread, when the last
+        /// callback has returned and its result is acknowledged.
         ///
-        /// Throws InvalidParameter when it is closed already, Failed, and stays open, when its results are still to be pulled. One whose
-        /// callbacks still wait for results is cancelled.
+        /// Throws InvalidParameter when the operation is closed already. Throws Failed when results are still to be pulled; then the
+        /// operation stays open. Where callbacks get the results and more are to come, the operation is cancelled.
         public func close(completion: @escaping @Sendable () -> Void = {}) throws(CIMError) {
             let closing: Result<OperationState.Closing, CIMError> = guarded.withLock { guarded in
                 do throws(CIMError) {
@@ -65,8 +66,8 @@ extension MI {
             }
         }
 
-        /// Closes the operation, exactly once, and waits until the last callback has returned and its result is acknowledged. Fails as
-        /// ``close(completion:)`` does.
+        /// Closes the operation, and waits until the last callback has returned and its result is acknowledged. To be called exactly once.
+        /// Throws as ``close(completion:)`` does.
         public func close() async throws(CIMError) {
             let closed = Signal<Void>()
             try close(completion: { closed.send(()) })

@@ -2,16 +2,19 @@ import CIM
 import CIMBusWire
 
 extension MI {
-    /// How the results of one operation are to be (Semantics F.3). None is the default: acknowledged by itself, deep.
+    /// What the results of one operation are like (Semantics F.3). No flag is the default: results are acknowledged without the client, and
+    /// come from subclasses, too.
     public struct OperationFlags: OptionSet, Hashable, Sendable {
         public let rawValue: UInt32
         public init(rawValue: UInt32) { self.rawValue = rawValue }
 
-        /// Each result that a callback gets waits for its ``MI/Acknowledgement`` before the next comes. Without effect on pulls, which are
-        /// acknowledged by the next one. What waits for more than 30 s while more is to come fails: ClientTooSlow (Design 3).
+        /// A callback gets the next result only after the client has given the ``MI/Acknowledgement`` of the last. The flag has no effect
+        /// on pulls: the next pull acknowledges. The operation fails with ClientTooSlow when a result waits for more than 30 s while more
+        /// are to come (Design 3).
         public static let manualAcknowledgement = OperationFlags(rawValue: 0x1)
 
-        /// Instances know their class by name. What an instance says always has its class's types, so that this and ``noRTTI`` give the same.
+        /// An instance has the name of its class. Its values have the types of the class with and without this flag, so that this flag and
+        /// ``noRTTI`` give the same.
         public static let basicRTTI = OperationFlags(rawValue: 0x2)
 
         /// As ``standardRTTI``.
@@ -20,22 +23,23 @@ extension MI {
         /// As ``basicRTTI``.
         public static let noRTTI = OperationFlags(rawValue: 0x400)
 
-        /// Instances say what their class is derived from: `__SUPERCLASS`, `__DYNASTY`, `__DERIVATION`.
+        /// An instance says from which classes its class is derived: `__SUPERCLASS`, `__DYNASTY`, `__DERIVATION`.
         public static let standardRTTI = OperationFlags(rawValue: 0x800)
 
-        /// Qualifiers come in the session's language where there are such (WBEM_FLAG_USE_AMENDED_QUALIFIERS).
+        /// Qualifiers come in the session's language, where the class has them in that language (WBEM_FLAG_USE_AMENDED_QUALIFIERS).
         public static let localizedQualifiers = OperationFlags(rawValue: 0x8)
 
-        /// Accepted; here expensive properties come either way, as IWbemServices has no word for leaving them out.
+        /// Accepted. Expensive properties come without the flag, too, since IWbemServices cannot leave them out.
         public static let expensiveProperties = OperationFlags(rawValue: 0x40)
 
-        /// Exactly the class that was asked for, without its subclasses; of classes, the direct subclasses only.
+        /// For instances: those of exactly the class that was asked for, without its subclasses. For classes: only the direct subclasses.
         public static let shallow = OperationFlags(rawValue: 0x80)
 
-        /// Instances of subclasses, too, but of the properties only those of the class that was asked for. Contains ``shallow``'s bit.
+        /// Instances of subclasses come, too, but only with the properties of the class that was asked for. The flag contains the bit of
+        /// ``shallow``.
         public static let deepBasePropertiesOnly = OperationFlags(rawValue: 0x180)
 
-        /// The first result is empty and says that the operation was sent.
+        /// The first result is empty. It comes before anything that the broker sends.
         public static let reportOperationStarted = OperationFlags(rawValue: 0x200)
     }
 
@@ -67,7 +71,7 @@ extension MI.OperationFlags {
         }
     }
 
-    /// By equality: the bits overlap.
+    /// Compared as a whole, since the bits overlap.
     var polymorphism: MI.Polymorphism {
         switch intersection(Self.polymorphismMask) {
         case .shallow: .shallow

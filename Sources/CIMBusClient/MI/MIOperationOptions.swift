@@ -4,25 +4,27 @@ import CIMBusWire
 extension MI {
     /// How one operation is to be done (MI_OperationOptions, Semantics F.4). The defaults are those of no options at all (R23).
     public struct OperationOptions: Sendable {
-        /// How long the operation may take; past it, it fails with ``ErrorCategory/operationTimeout``. Nil: as long as the broker allows.
+        /// How long the operation may take. After that it fails with ``ErrorCategory/operationTimeout``. Nil: as long as the broker allows.
         public var timeout: Duration?
 
         /// Values for the provider (SetCustomOption).
         public var customOptions: [CustomOption]
 
-        /// What asks the user: ``CallbackMode/inquire`` asks before anything is created, modified, deleted or invoked.
+        /// Whether the user is asked. With ``CallbackMode/inquire`` the library asks before anything is created, modified, deleted or
+        /// invoked.
         public var promptMode: CallbackMode
 
-        /// What holds as the answer when there is nobody to ask.
+        /// The answer when there is nobody to ask.
         public var promptDefault: Response
 
-        /// Whether errors on the way are asked about: ``CallbackMode/inquire`` lets the client stop the operation.
+        /// Whether the client is asked about an error that does not end the operation. With ``CallbackMode/inquire`` the client can stop
+        /// the operation.
         public var errorMode: CallbackMode
 
-        /// Messages of these come.
+        /// The channels whose messages the client gets.
         public var channels: Set<MessageChannel>
 
-        /// Whether every custom option must be understood, or its operation fails.
+        /// Whether the operation fails when one of the custom options is not understood.
         public var mustUnderstand: Bool
 
         public init(
@@ -41,11 +43,11 @@ extension MI {
         }
     }
 
-    /// A value for the provider. It travels in the context, where the provider finds it by its name (R52, R97).
+    /// A value for the provider. The value travels in the context, where the provider finds it by its name (R52, R97).
     public struct CustomOption: Hashable, Sendable {
         public var name: String
         public var value: CIMValue
-        /// The operation fails rather than go on without it.
+        /// Whether the operation fails when this option is not understood.
         public var mustComply: Bool
 
         public init(_ name: String, _ value: CIMValue, mustComply: Bool = false) {
@@ -72,7 +74,7 @@ extension MI {
         case critical = 1
     }
 
-    /// The answer to a question. The "to all" ones hold for the rest of the operation.
+    /// The answer to a question. An answer "to all" holds for the rest of the operation.
     public enum Response: UInt32, Sendable {
         case no = 0
         case yes = 1

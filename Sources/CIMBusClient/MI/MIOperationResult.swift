@@ -3,16 +3,17 @@ import CIM
 extension MI {
     /// One result of an operation (Semantics F.5, F.6): what `instanceResult`, `classResult` and a pull give.
     ///
-    /// Of an enumeration each object has a result of its own, and the last has none; of any other operation the one object, if there is one,
-    /// is in the last. Values are the client's own: good for as long as it likes, acknowledged or not.
+    /// In an enumeration each object has a result of its own, and the last result has no object. Any other operation has its object, if
+    /// there is one, in the last result. The value of a result is the client's own: it stays valid for as long as the client keeps it,
+    /// acknowledged or not.
     public struct OperationResult<Value: Sendable>: Sendable {
-        /// May be absent in success, too.
+        /// The object. It may be absent in success, too.
         public let value: Value?
-        /// False for the last.
+        /// False for the last result.
         public let moreResults: Bool
-        /// Why the operation failed; only in the last.
+        /// Why the operation failed; only in the last result.
         public let error: CIMError?
-        /// To be given before the next result comes, with ``OperationFlags/manualAcknowledgement``, in callbacks.
+        /// To be given before the next result comes. Only in callbacks, with ``OperationFlags/manualAcknowledgement``; else nil.
         public internal(set) var acknowledgement: Acknowledgement?
 
         init(value: Value? = nil, moreResults: Bool, error: CIMError? = nil) {
@@ -21,7 +22,7 @@ extension MI {
             self.error = error
         }
 
-        /// ``ResultCode/ok`` while there are more.
+        /// How the operation ended. ``ResultCode/ok`` in every result but the last.
         public var resultCode: ResultCode { error?.resultCode ?? .ok }
         public var errorMessage: String? { error?.message }
         /// An instance of `CIM_Error`.

@@ -5,8 +5,8 @@ extension MI {
     ///
     /// Two things run side by side: its results, and whether its handle is closed. It is finished when both are over.
     struct OperationState {
-        /// `outstanding` can transition to `taking`, by a pull, and to `over`, by the last result or when nobody wants them any more;
-        /// `taking` to both. In `over` nothing is given any more.
+        /// `outstanding` can transition to `taking`, by a pull, and to `over`, by the last result or when nobody wants results any more.
+        /// `taking` can transition to `outstanding` and to `over`. In `over` no result is given any more.
         enum Results {
             case outstanding
             case taking
@@ -25,7 +25,7 @@ extension MI {
         let isPulled: Bool
         private(set) var results = Results.outstanding
         private(set) var isClosed = false
-        /// The handle is gone: as good as closed, though a callback may still close it in so many words.
+        /// The client has dropped the operation. That counts as closed, but a callback may still call close.
         private var isDropped = false
 
         init(isPulled: Bool) { self.isPulled = isPulled }

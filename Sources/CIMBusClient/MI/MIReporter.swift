@@ -1,7 +1,7 @@
 import CIM
 
 extension MI {
-    /// What an operation says on its way.
+    /// A report of an operation before its end.
     enum Report: Sendable {
         case progress(OperationProgress)
         case message(MessageChannel, String)
@@ -22,7 +22,7 @@ extension MI {
             self = .message(status == .noError ? .verbose : .warning, words)
         }
 
-        /// A success that is not plain success: in the provider's words, where it has any.
+        /// A success with a reservation, in the provider's words where it has any.
         init(reservation final: FinalStatus) {
             let words = final.object?["Description"]?.stringValue ?? final.status.meaning
             self = .message(.warning, "\(final.status.name ?? final.status.hex): \(words)")
@@ -31,7 +31,7 @@ extension MI {
 
     /// Takes reports to the callbacks, in order, one at a time, off the connection's thread.
     final class Reporter: Sendable {
-        /// More than this unread are a callback that stands still; the oldest go.
+        /// When more reports than this are unread, the callback stands still, and the oldest reports are dropped.
         private static let mostWaiting = 256
 
         private let activity: String
@@ -52,10 +52,10 @@ extension MI {
 
         func report(_ report: Report) { input.yield(report) }
 
-        /// Nothing is reported any more.
+        /// From now on nothing is reported.
         func finish() { input.finish() }
 
-        /// Waits until everything was delivered. Once, by whoever has the last result.
+        /// Waits until every report was delivered. To be called once, before the last result is given.
         func drain() async {
             finish()
             await isDrained.value()

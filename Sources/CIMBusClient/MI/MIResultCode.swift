@@ -37,8 +37,8 @@ extension MI {
 }
 
 extension MI.ResultCode {
-    /// What a status means to MI: the table of Semantics F.8. Every success is ``ok``; an error that is not in the table is ``failed``, and
-    /// the error's details have its number.
+    /// What a status means to MI: the table of Semantics F.8. Every success is ``ok``. An error that is not in the table is ``failed``; the
+    /// details of the error have the number of the status.
     public init(_ status: WBEMStatus) { self = status.isSuccess ? .ok : Self.byStatus[status] ?? .failed }
 
     private static let byStatus: [WBEMStatus: MI.ResultCode] = [

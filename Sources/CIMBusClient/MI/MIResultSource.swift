@@ -3,19 +3,19 @@ import CIMBusWire
 import DBus
 
 extension MI {
-    /// What is asked of the broker, and how its answers are read.
+    /// A request to the broker, and how its answers are read.
     struct Call<Element: Sendable>: Sendable {
         typealias Reading = @Sendable (inout InstanceDecoder, Message) async throws(CIMError) -> [Element]
         typealias Ending = @Sendable (FinalStatus) async throws(CIMError) -> Element?
 
-        /// Sends it; the answer comes to the sink.
+        /// Sends the request. The answer comes to the sink.
         var send: @Sendable (ClientSink) -> Void
-        /// Whether the one object there may be comes with the last result.
+        /// Whether the operation has at most one object, which comes with the last result.
         var isSingle = false
-        /// The class of objects that do not say theirs.
+        /// The class of objects that do not name their class.
         var expectedClass = ""
         var read: Reading
-        /// What the end alone tells, where no object came.
+        /// The element that follows from the final status alone, where no object came.
         var last: Ending = { _ in nil }
     }
 
@@ -29,7 +29,7 @@ extension MI {
         private var batch: [Element] = []
         private var index = 0
 
-        /// - Parameter call: nil: it was refused here, and the sink has ended.
+        /// - Parameter call: nil when the request was refused here, and the sink has ended.
         init(_ sink: ClientSink, _ call: Call<Element>?, reporter: Reporter?, reportsStart: Bool) {
             self.sink = sink
             self.call = call

@@ -18,11 +18,11 @@ extension MI.Session {
         }
     }
 
-    /// The subclasses of a class, without itself (MI_Session_EnumerateClasses; Semantics L.17); with ``MI/OperationFlags/shallow`` the direct
-    /// ones only.
+    /// The subclasses of a class, without the class itself (MI_Session_EnumerateClasses; Semantics L.17). With
+    /// ``MI/OperationFlags/shallow`` only the direct subclasses.
     /// - Parameters:
-    ///   - className: nil: every class of the namespace.
-    ///   - namesOnly: classes with their name and nothing else.
+    ///   - className: nil means every class of the namespace.
+    ///   - namesOnly: whether the classes have their name and nothing else.
     @discardableResult
     public func enumerateClasses(
         of className: String? = nil, in namespace: String? = nil, namesOnly: Bool = false, flags: MI.OperationFlags = [],
@@ -37,8 +37,8 @@ extension MI.Session {
 
     /// Whether the broker answers (MI_Session_TestConnection). The result has no instance.
     ///
-    /// Fails with ``MI/ErrorCategory/operationTimeout`` when the broker is there and says nothing within the options' timeout; without one,
-    /// within what the bus allows for a call, 25 s.
+    /// Fails with ``MI/ErrorCategory/operationTimeout`` when the broker is there and says nothing within the timeout of the options. Where
+    /// the options have none, the limit is 25 s.
     @discardableResult
     public func testConnection(
         flags: MI.OperationFlags = [], options: MI.OperationOptions? = nil, callbacks: MI.OperationCallbacks? = nil

@@ -5,8 +5,8 @@ import DBus
 extension MI.Session {
     /// The instances of a class and of its subclasses (MI_Session_EnumerateInstances; R20 to R37).
     /// - Parameters:
-    ///   - namespace: nil: the server's default, root/cimv2.
-    ///   - keysOnly: with key properties and no others.
+    ///   - namespace: nil means the server's default, root/cimv2.
+    ///   - keysOnly: whether the instances have their key properties and no others.
     @discardableResult
     public func enumerateInstances(
         of className: String, in namespace: String? = nil, keysOnly: Bool = false, flags: MI.OperationFlags = [],
@@ -25,7 +25,7 @@ extension MI.Session {
     }
 
     /// The instances that a query selects (MI_Session_QueryInstances).
-    /// - Parameter dialect: "WQL"; of others the broker says QUERY_LANGUAGE_NOT_SUPPORTED.
+    /// - Parameter dialect: "WQL". Any other dialect fails with QUERY_LANGUAGE_NOT_SUPPORTED.
     @discardableResult
     public func queryInstances(
         _ expression: String, dialect: String = "WQL", in namespace: String? = nil, flags: MI.OperationFlags = [],
@@ -39,11 +39,11 @@ extension MI.Session {
 
     /// The instances that are associated with one (MI_Session_AssociatorInstances; Semantics I.4).
     /// - Parameters:
-    ///   - path: of the instance whose associators are asked for.
-    ///   - associationClass: only by associations of this class.
-    ///   - resultClass: only instances of this class.
-    ///   - role: only where the instance at `path` plays this part.
-    ///   - resultRole: only instances that play this part.
+    ///   - path: the path of the instance whose associators are asked for.
+    ///   - associationClass: counts only associations of this class.
+    ///   - resultClass: gives only instances of this class.
+    ///   - role: counts only associations in which the instance at `path` plays this part.
+    ///   - resultRole: gives only instances that play this part in the association.
     @discardableResult
     public func associatorInstances(
         of path: CIMObjectPath, associationClass: String? = nil, resultClass: String? = nil, role: String? = nil, resultRole: String? = nil,
@@ -61,8 +61,8 @@ extension MI.Session {
 
     /// The associations that refer to an instance (MI_Session_ReferenceInstances; Semantics I.4).
     /// - Parameters:
-    ///   - resultClass: only associations of this class.
-    ///   - role: only where the instance at `path` plays this part.
+    ///   - resultClass: gives only associations of this class.
+    ///   - role: counts only associations in which the instance at `path` plays this part.
     @discardableResult
     public func referenceInstances(
         of path: CIMObjectPath, resultClass: String? = nil, role: String? = nil, in namespace: String? = nil, keysOnly: Bool = false,
@@ -107,7 +107,7 @@ extension MI.Session.Target {
         return try await shape.apply(instances, services)
     }
 
-    /// `ASSOCIATORS OF {path} WHERE …`. Names that are none are refused, so that none can say more than a name.
+    /// `ASSOCIATORS OF {path} WHERE …`. A text that is no name is refused, so that no argument can add to the query.
     fileprivate func expression(
         _ verb: String, _ path: CIMObjectPath, _ conditions: [(keyword: String, name: String?)]
     ) throws(CIMError) -> String {

@@ -20,7 +20,8 @@ extension MI.Session {
         }
     }
 
-    /// Creates an instance that must not exist (MI_Session_CreateInstance). The result has its keys, those that the provider chose, too.
+    /// Creates an instance that must not exist yet (MI_Session_CreateInstance). The result has the keys of the instance, also those that
+    /// the provider chose.
     @discardableResult
     public func createInstance(
         _ instance: CIMInstance, in namespace: String? = nil, flags: MI.OperationFlags = [], options: MI.OperationOptions? = nil,
@@ -46,8 +47,8 @@ extension MI.Session {
         }
     }
 
-    /// Writes an instance that exists (MI_Session_ModifyInstance). Every property is written, absent ones as NULL, unless `only` names some; a
-    /// provider without partial updates then says ``MI/ResultCode/notSupported``. The result has no instance.
+    /// Writes an instance that exists (MI_Session_ModifyInstance). Every property is written, absent ones as NULL, unless `only` names
+    /// some. With `only` a provider without partial updates answers ``MI/ResultCode/notSupported``. The result has no instance.
     @discardableResult
     public func modifyInstance(
         _ instance: CIMInstance, only properties: [String]? = nil, in namespace: String? = nil, flags: MI.OperationFlags = [],
@@ -78,11 +79,12 @@ extension MI.Session {
         }
     }
 
-    /// Runs a method of an instance, or, at the path of a class, a static one (MI_Session_Invoke). The result is an instance of
-    /// `__PARAMETERS` with the out parameters and `ReturnValue`.
+    /// Runs a method of an instance, or a static method of a class at the path of the class (MI_Session_Invoke). The result is an instance
+    /// of `__PARAMETERS` with the out parameters and `ReturnValue`.
     ///
-    /// After a cancel, ``MI/ErrorCategory/resourceUnavailable`` and ``MI/ErrorCategory/connectionError`` it may have had its effect.
-    /// - Parameter parameters: the in parameters by name; any integer that fits does.
+    /// After a cancel, and after an error of the category ``MI/ErrorCategory/resourceUnavailable`` or ``MI/ErrorCategory/connectionError``,
+    /// the method may have had its effect.
+    /// - Parameter parameters: the in parameters by name. An integer may have any width into which its value fits.
     @discardableResult
     public func invoke(
         _ method: String, at path: CIMObjectPath, parameters: [String: CIMValue] = [:], in namespace: String? = nil,

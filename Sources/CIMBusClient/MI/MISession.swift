@@ -6,9 +6,9 @@ import Synchronization
 extension MI {
     /// A client's access to a broker (MI_Session, Semantics F.1, F.2). Made by ``Application/newSession(to:on:logger:)``.
     ///
-    /// Each function begins an operation and returns it at once. It never fails itself: what is wrong with its arguments is the operation's
-    /// one result, and a callback has it before the function returns. A session whose broker came back serves again.
-    /// Safe to use from any thread; operations run side by side.
+    /// Each function begins an operation and returns it at once. The function itself never fails. When its arguments are wrong, the
+    /// operation has one result, which says so; a callback gets this result before the function returns. When a broker comes back, the
+    /// session serves again. Any thread may use a session, and operations run side by side.
     public final class Session: Sendable {
         private struct Guarded {
             var namespaces: [CIMNamespaceName: CIMBusClient.Session] = [:]
@@ -42,8 +42,9 @@ extension MI {
             if let place { sessions.leave(place) }
         }
 
-        /// Closes the session: cancels what runs, and waits until every operation is closed (MI_Session_Close). What is begun after it fails
-        /// with ``ResultCode/invalidParameter`` (R21). Who calls it and holds an open operation waits for itself.
+        /// Closes the session: cancels every operation, and waits until every operation is closed (MI_Session_Close). An operation that
+        /// begins afterwards fails with ``ResultCode/invalidParameter`` (R21). A task that calls this function while it holds an open
+        /// operation waits for itself.
         public func close() async {
             cancelAll()
             await operations.waitUntilEmpty()
@@ -51,7 +52,7 @@ extension MI {
             leave()
         }
 
-        /// Closes the session without waiting, as a callback must; `completion` is called when it is closed.
+        /// Closes the session without waiting, as a callback must. `completion` is called when the session is closed.
         public func close(completion: @escaping @Sendable () -> Void) {
             cancelAll()
             Task { [self] in

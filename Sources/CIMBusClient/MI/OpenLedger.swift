@@ -1,6 +1,7 @@
 import Synchronization
 
-/// What is open and to be closed before its owner is: the operations of a session, the sessions of an application. It keeps none alive.
+/// The members that must be closed before their owner: the operations of a session, the sessions of an application. The ledger keeps no
+/// member alive.
 final class OpenLedger<Member: AnyObject & Sendable>: Sendable {
     private struct Place {
         weak var member: Member?
@@ -15,7 +16,7 @@ final class OpenLedger<Member: AnyObject & Sendable>: Sendable {
 
     private let guarded = Mutex(Guarded())
 
-    /// The member's place; nil once sealed.
+    /// The member's place; nil when the ledger is sealed.
     func enter(_ member: Member) -> UInt64? {
         guarded.withLock { guarded in
             if guarded.isSealed { return nil }
@@ -25,7 +26,7 @@ final class OpenLedger<Member: AnyObject & Sendable>: Sendable {
         }
     }
 
-    /// Once for each place.
+    /// To be called once for each place.
     func leave(_ number: UInt64) {
         let waiting = guarded.withLock { guarded -> [CheckedContinuation<Void, Never>] in
             guarded.places[number] = nil
@@ -36,7 +37,7 @@ final class OpenLedger<Member: AnyObject & Sendable>: Sendable {
         for waiter in waiting { waiter.resume() }
     }
 
-    /// Nobody enters any more. Gives those who are in.
+    /// From now on nobody enters. Returns the members that are in.
     func seal() -> [Member] {
         guarded.withLock { guarded in
             guarded.isSealed = true

@@ -1,6 +1,7 @@
 import Synchronization
 
-/// Lets one through at a time, in the order they came. A turn lasts until it is given back, across whatever is awaited meanwhile.
+/// Lets one task through at a time, in the order in which they came. A turn lasts until it is given back, also across every `await`
+/// meanwhile.
 final class Turn: Sendable {
     private struct Guarded {
         var isTaken = false

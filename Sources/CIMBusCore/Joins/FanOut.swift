@@ -5,48 +5,46 @@ import CIM
 /// So many are asked at once, in their order. The first failure is the whole's, and cancels the rest; what was handed out stays handed out. A
 /// source may be asked in several ways: where it says that it does not do the one, and has handed out nothing yet, it is asked in the next.
 public struct FanOut: JoinRules {
-    /// Failures of a part that count as a part without objects.
-    public struct Excuses: OptionSet, Hashable, Sendable, Codable {
+    /// How a part may be asked: which of its failures count as a part without objects, and whether it has a word in the whole's end.
+    public struct Way: OptionSet, Hashable, Sendable, Codable {
         public let rawValue: UInt8
         public init(rawValue: UInt8) { self.rawValue = rawValue }
 
         /// The object that was asked for is not there, and that is no fault of anybody's.
-        public static let notFound = Excuses(rawValue: 1)
+        public static let excusesNotFound = Way(rawValue: 1)
         /// A class that others complete has NULLs (Semantics C.3).
-        public static let notCapable = Excuses(rawValue: 2)
+        public static let excusesNotCapable = Way(rawValue: 2)
         /// Nobody can say.
-        public static let incapability = Excuses(rawValue: 4)
+        public static let excusesIncapability = Way(rawValue: 4)
+        /// A remarkable success is not the whole's.
+        public static let isSilent = Way(rawValue: 8)
 
-        func cover(_ status: WBEMStatus) -> Bool {
+        func excuses(_ status: WBEMStatus) -> Bool {
             switch status {
-            case .notFound: contains(.notFound)
-            case .providerNotCapable: contains(.notCapable) || contains(.incapability)
-            case .notSupported: contains(.incapability)
+            case .notFound: contains(.excusesNotFound)
+            case .providerNotCapable: contains(.excusesNotCapable) || contains(.excusesIncapability)
+            case .notSupported: contains(.excusesIncapability)
             default: false
             }
         }
     }
 
+    /// One source.
     public struct Part: Hashable, Sendable, Codable {
-        /// The ways in which it can be asked, one after the other, each with what it excuses.
-        public let ways: [Excuses]
-        /// Whether its remarkable success is the whole's.
-        public let speaks: Bool
-        /// The way in which it is asked now.
-        public fileprivate(set) var way = 0
+        /// The ways in which it can be asked, one after the other.
+        public let ways: [Way]
 
         /// - Parameter ways: one at least.
-        public init(ways: [Excuses] = [[]], speaks: Bool = true) {
-            self.ways = ways
-            self.speaks = speaks
-        }
+        public init(_ ways: [Way] = [[]]) { self.ways = ways }
     }
 
-    public private(set) var parts: [Part]
+    public let parts: [Part]
     /// How many are asked at once.
     public let width: Int
     /// The first part that has not been asked.
     private var next = 0
+    /// The place of the way in which a part is asked, where that is not the first.
+    private var ways: [Int: Int] = [:]
     private var state = JoinState()
 
     public init(_ parts: [Part], width: Int = .max) {
@@ -54,19 +52,29 @@ public struct FanOut: JoinRules {
         self.width = width
     }
 
+    /// So many sources, each of which can be asked in this way alone.
+    public init(_ count: Int, _ way: Way = [], width: Int = .max) {
+        self.init(Array(repeating: Part([way]), count: count), width: width)
+    }
+
+    /// The way in which a part is asked now, by its place among the part's ways.
+    public func way(of part: Int) -> Int { ways[part] ?? 0 }
+
     public mutating func start() -> JoinAction { goOn() }
 
     public mutating func ended(_ part: Int, _ outcome: Outcome, hasBegun: Bool) -> JoinAction {
         guard state.closes(part) else { return .wait }
+        let place = ways.removeValue(forKey: part) ?? 0
+        let way = parts[part].ways[place]
         if outcome.status.isSuccess {
-            if parts[part].speaks { state.remember(outcome) }
+            if !way.contains(.isSilent) { state.remember(outcome) }
             return goOn()
         }
-        if outcome.status.isIncapability, !hasBegun, parts[part].way + 1 < parts[part].ways.count {
-            parts[part].way += 1
+        if outcome.status.isIncapability, !hasBegun, place + 1 < parts[part].ways.count {
+            ways[part] = place + 1
             return state.ask([part])
         }
-        return parts[part].ways[parts[part].way].cover(outcome.status) ? goOn() : state.end(outcome, by: part)
+        return way.excuses(outcome.status) ? goOn() : state.end(outcome, by: part)
     }
 
     private mutating func goOn() -> JoinAction {

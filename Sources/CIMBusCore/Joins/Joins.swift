@@ -45,5 +45,5 @@ public enum Join: JoinRules {
     }
 
     /// The way in which a part of a fan-out is asked; the first for all others.
-    public func way(of part: Int) -> Int { if case .fanOut(let join) = self { join.parts[part].way } else { 0 } }
+    public func way(of part: Int) -> Int { if case .fanOut(let join) = self { join.way(of: part) } else { 0 } }
 }

@@ -5,13 +5,13 @@ import CIMBusWire
 public enum FrameworkCallback: Hashable, Sendable, CaseIterable {
     case enumerateInstances, getObject, execQuery, putInstance, deleteInstance, execMethod
 
-    /// What a provider takes that says nothing else.
+    /// The flags that a provider takes when it says nothing else.
     public var acceptableFlags: OperationFlags {
         self == .putInstance ? [.createOnly, .updateOnly] : []
     }
 
-    /// What is the broker's business, and never reaches the callback. SEND_STATUS asks for reports, which a provider may make or not (R95);
-    /// DIRECT_READ says whom the broker asks.
+    /// The flags that never reach the callback, since they are for the broker. SEND_STATUS asks for reports, which a provider may make or
+    /// not (R95). DIRECT_READ says whom the broker asks.
     var strippedFlags: OperationFlags {
         let always: OperationFlags = [.returnImmediately, .sendStatus]
         return switch self {
@@ -24,7 +24,7 @@ public enum FrameworkCallback: Hashable, Sendable, CaseIterable {
 }
 
 extension OperationFlags {
-    /// Throws UnsupportedParameter when there is a flag beside the acceptable ones.
+    /// Throws UnsupportedParameter when there is a flag that is not acceptable.
     public func validate(acceptable: OperationFlags) throws(CIMError) {
         let others = subtracting(acceptable)
         guard others.isEmpty else {

@@ -3,7 +3,7 @@ import CIM
 /// An instance together with the call it belongs to: CInstance (Semantics E.3).
 public struct FrameworkInstance: Sendable {
     public var value: CIMInstance
-    /// The call it came with; what is asked of it is nested there (R12).
+    /// The call with which the instance came. What a provider asks of it is nested in that call (R12).
     public let methodContext: MethodContext
 
     public init(_ value: CIMInstance, _ methodContext: MethodContext) {
@@ -17,12 +17,12 @@ public struct FrameworkInstance: Sendable {
         set { value[name] = newValue }
     }
 
-    /// Hands it to the client of its call, as ``ObjectSink/indicate(_:)-(CIMInstance)`` does: throws what that throws, and waits while the client is slow.
+    /// Hands the instance to the client of its call. Throws and waits as ``ObjectSink/indicate(_:)-(CIMInstance)`` does.
     public func commit() async throws { try await ObjectSink(call: methodContext.call).indicate(value) }
 }
 
 extension RequestContext {
-    /// An instance to fill and commit. Nothing is asked of anybody; see ``getEmptyInstance(of:in:)`` for one with the class's defaults.
+    /// An instance to fill and commit. Nobody is asked. ``getEmptyInstance(of:in:)`` gives an instance with the defaults of its class.
     public func createNewInstance(of className: String) -> FrameworkInstance {
         FrameworkInstance(CIMInstance(className: className), self)
     }

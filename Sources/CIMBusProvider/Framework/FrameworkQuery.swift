@@ -2,18 +2,19 @@ import CIM
 import CIMBusWire
 import CIMQuery
 
-/// A query that a provider is to answer: its text, and what follows from it, so that a provider need not read it (CFrameworkQuery,
+/// A query that a provider is to answer: its text, and what the text means, so that a provider need not parse it (CFrameworkQuery,
 /// Semantics E.3).
 ///
-/// Everything here is on the safe side: what a query does not say clearly is wanted, and is bounded by nothing. A provider that gives the
-/// properties it is asked for, of the objects that have the values named, gives enough; the broker looks at each.
+/// All answers are on the safe side. A property is wanted when the query does not clearly say otherwise, and is unbounded when the query
+/// does not clearly bound it. A provider gives enough when it gives the wanted properties of those objects that have one of the named
+/// values. The broker filters the rest.
 public struct FrameworkQuery: Sendable, CustomStringConvertible {
     /// The query as the broker sent it, in WQL.
     public let text: String
     private let query: ProviderQuery
-    /// The class behind FROM; nil when the broker does not tell it.
+    /// The class behind FROM; nil when the broker does not give it.
     private let declaration: CIMClass?
-    /// The properties to be given, the keys apart: those of the list and of the condition.
+    /// The properties that the provider has to give beside the keys: those of the list and of the condition.
     public let requested: MethodContext.RequestedProperties
 
     init(_ text: String, _ query: ProviderQuery, of declaration: CIMClass?) {
@@ -39,20 +40,21 @@ public struct FrameworkQuery: Sendable, CustomStringConvertible {
     /// Whether the keys are enough (KeysOnly).
     public var keysOnly: Bool { requested == .keys }
 
-    /// The properties to be given beside the keys, each once (GetRequiredProperties). Empty when all are, and when the keys are enough: see
-    /// ``allPropertiesAreRequired`` and ``keysOnly``.
+    /// The properties that the provider has to give beside the keys, each once (GetRequiredProperties). Empty when all properties are
+    /// required (``allPropertiesAreRequired``), and when the keys are enough (``keysOnly``).
     public var requiredProperties: [String] { if case .named(let names) = requested { names } else { [] } }
 
-    /// Whether the property must be given (IsPropertyRequired). The keys always are.
+    /// Whether the provider has to give the property (IsPropertyRequired). It always has to give the keys.
     public func isPropertyRequired(_ name: String) -> Bool {
         requested.contains(name, isKey: declaration?.property(named: name)?.isKey ?? false)
     }
 
-    /// The values of which the property has one in every object that satisfies the query, in the property's type (GetValuesForProp): those
-    /// of its comparisons by `=` that are joined by OR. Of a text every form counts, upper and lower case.
+    /// The values to which the query bounds a property (GetValuesForProp), in the type of the property. In every object that satisfies the
+    /// query the property has one of them. They are the constants of comparisons by `=` that are joined by OR. A text counts in upper and
+    /// in lower case.
     ///
-    /// - Returns: nil when the query does not bound the property so, when a value is not of its type, and for what has several forms of the
-    ///   same value (datetime, reference): then every object may satisfy it.
+    /// - Returns: nil when every object may satisfy the query: the query does not bound the property in this way, a constant is not of the
+    ///   property's type, or the type has several forms of one value (datetime, reference).
     public func valuesForProperty(_ name: String) -> [CIMValue]? {
         guard let literals = query.values(of: name)?.map(\.value) else { return nil }
         guard let declaration else { return Self.distinct(literals) }

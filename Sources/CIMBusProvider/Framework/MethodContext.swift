@@ -3,21 +3,22 @@ import CIMBusWire
 import CIMQuery
 import DBus
 
-/// The framework's name for what a call brings along: IWbemContext and the sink of the call that is being served (Semantics E.4).
+/// The framework's name for the context of a call: IWbemContext and the sink of the call that is being served (Semantics E.4).
 ///
-/// What a provider asks of other providers is asked of it, so it cannot be left out (R10), and everything asked is nested in the call
-/// (L12): it ends with it, is charged to its client, and a provider that leads back to itself is served. It is good for its call only: when
-/// that is over, everything asked of it fails.
+/// A provider asks other providers through this context, so it cannot leave the context out (R10). Each such request is nested in the call
+/// (L12). It ends with the call, is charged to the client of the call, and is served even when it leads back to the provider itself. When
+/// the call is over, every request through the context fails.
 public typealias MethodContext = RequestContext
 
 extension RequestContext {
-    /// Which properties of an object the client wants (`__GET_EXTENSIONS` and its like, Semantics C.1.3; the list of a query). A provider may always give more.
+    /// Which properties of an object the client wants (`__GET_EXTENSIONS` and its like, Semantics C.1.3; the list of a query). A provider
+    /// may always give more.
     public enum RequestedProperties: Hashable, Sendable {
         case all
         case keys
         case named([String])
 
-        /// Whether this property is wanted. Keys always are: give `isKey`.
+        /// Whether this property is wanted. Keys are always wanted: say with `isKey` whether it is one.
         public func contains(_ name: String, isKey: Bool = false) -> Bool {
             switch self {
             case .all: true
@@ -27,8 +28,8 @@ extension RequestContext {
         }
     }
 
-    /// What the client asked for; everything, where it said nothing. KEYS_ONLY wins over PROPERTIES. While a query is served, only what the
-    /// query lists, and what its condition is about.
+    /// The properties that the client asked for. All of them when the client said nothing. KEYS_ONLY wins over PROPERTIES. In a query: the
+    /// properties that the query lists, and those of its condition.
     public var requestedProperties: RequestedProperties {
         if let query { return query.requested }
         guard self[ContextKey.getExtensions]?.bool ?? false else { return .all }

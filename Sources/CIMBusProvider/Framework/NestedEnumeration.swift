@@ -5,9 +5,9 @@ import Synchronization
 
 /// The broker's end of an enumeration or query that a provider makes for the call it serves, in the semisynchronous form (A.6, R18).
 ///
-/// The broker keeps what is not pulled yet, at most 8 batches or 1 MiB, and holds the inner provider back meanwhile (L13). The enumeration
-/// is closed when its end was pulled, so that the broker keeps nothing of it, and with the last reference to this: whoever stops early cancels
-/// it, and the inner provider is told (L9).
+/// The broker keeps the objects that are not pulled yet, at most 8 batches or 1 MiB, and holds the inner provider back meanwhile (L13). The
+/// enumeration is closed when its end was pulled, so that the broker keeps nothing of it. It is closed, too, when the last reference to
+/// this object goes: who stops early cancels the enumeration, and the broker tells the inner provider (L9).
 final class NestedEnumeration: Sendable {
     struct Pulled {
         var instances: BodyReader

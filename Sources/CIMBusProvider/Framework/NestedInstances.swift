@@ -3,15 +3,18 @@ import CIMBusWire
 import CIMQuery
 import DBus
 
-/// The instances that other providers have, as they arrive, asked for by a provider for the call it serves (Semantics E.1, R3).
+/// The instances of other providers, as they arrive. A provider asks for them for the call that it serves (Semantics E.1, R3).
 ///
 /// ```swift
 /// for try await disk in context.instances(of: "Sample_Disk") { … }
 /// ```
 ///
-/// Nothing is asked before the first is wanted. It throws how the enumeration failed, after every instance that came before. A slow loop slows the inner provider
-/// down: about 256 instances wait here, and 8 batches or 1 MiB at the broker; a loop that takes nothing for 60 s ends with ClientTooSlow. Leaving the loop
-/// and cancelling its task cancel the enumeration. While it waits, the method gives up its place (R13). Each iteration asks anew.
+/// The sequence asks nobody before the loop wants the first instance. It throws how the enumeration failed, after every instance that came
+/// before. Each iteration asks anew.
+///
+/// A slow loop slows the inner provider down: about 256 instances wait here, and 8 batches or 1 MiB at the broker. An enumeration whose
+/// loop takes nothing for 60 s ends with ClientTooSlow. Leaving the loop and cancelling its task cancel the enumeration. While the loop
+/// waits, the method gives up its place (R13).
 public struct NestedInstances: AsyncSequence, Sendable {
     public typealias Element = CIMInstance
     public typealias Failure = CIMError
@@ -28,7 +31,7 @@ public struct NestedInstances: AsyncSequence, Sendable {
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(self) }
 
-    /// All of them as one array, in memory at once.
+    /// All instances as one array, in memory at once.
     public func collected() async throws(CIMError) -> [CIMInstance] {
         var instances: [CIMInstance] = []
         for try await instance in self { instances.append(instance) }

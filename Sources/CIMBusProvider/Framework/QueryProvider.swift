@@ -3,16 +3,16 @@ import CIMBusWire
 import CIMQuery
 import DBus
 
-/// Answers queries itself (Semantics I.7). A provider that does not is asked for all instances, and the broker chooses among them.
+/// A provider that answers queries itself (Semantics I.7). Any other provider is asked for all instances, and the broker filters them.
 public protocol QueryProvider: Provider {
-    /// Hands every instance that satisfies the query to `sink`; more do no harm, unless ``answersExactly``. Throws ProviderNotCapable for a
-    /// query that it leaves to the broker.
+    /// Hands every instance that satisfies the query to `sink`. More instances do no harm, unless ``answersExactly`` is true. Throws
+    /// ProviderNotCapable for a query that the provider leaves to the broker.
     ///
-    /// - Parameter query: its text. The class behind FROM is one that this provider serves.
+    /// - Parameter query: the text of the query. The class behind FROM is one that this provider serves.
     func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws
 
-    /// Whether it hands over what satisfies the query and nothing else. While it is false, the default, the broker looks at each instance
-    /// (START_POSTFILTER).
+    /// Whether the provider hands over nothing but instances that satisfy the query. The default is false: then the broker filters the
+    /// instances (START_POSTFILTER).
     var answersExactly: Bool { get }
 }
 

@@ -2,9 +2,9 @@ import CIM
 
 /// The names of WMI's CWbemProviderGlue that have a callback (R2 to R7). Where no namespace is given, it is root\cimv2 (R8).
 ///
-/// The callback is called for each instance as it arrives, one at a time; the next instance is taken when the callback has returned. What the callback
-/// throws ends the enumeration, which is cancelled, and is thrown on. The callback gets the requester, the instance, this context and the user data
-/// as they were given; Swift's closures can do without requester and user data.
+/// The callback is called for each instance as it arrives. The next instance is taken when the callback has returned. An error that the
+/// callback throws cancels the enumeration, and the function throws it. The callback gets the instance and this context, and the requester
+/// and the user data as they were given. In Swift a closure can do without requester and user data.
 extension RequestContext {
     public typealias InstanceCallback<Requester, UserData> = (
         _ requester: Requester, _ instance: FrameworkInstance, _ context: MethodContext, _ userData: UserData

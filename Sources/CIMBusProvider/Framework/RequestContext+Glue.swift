@@ -1,21 +1,22 @@
 import CIM
 
-/// The names of WMI's CWbemProviderGlue, for who brings a provider along (Semantics E.1). Each is one of the functions of ``RequestContext`` under
-/// WMI's name, and differs in one thing: where no namespace is given, it is root\cimv2, wherever the call came from (R8).
+/// The names of WMI's CWbemProviderGlue, for those who bring a provider from Windows (Semantics E.1). Each is one of the functions of
+/// ``RequestContext`` under WMI's name. It differs in one thing: where no namespace is given, the namespace is root\cimv2, wherever the
+/// call came from (R8).
 extension RequestContext {
     /// The instances of exactly this class (R1) as one array (R4): ``instances(of:in:deep:)``.
     public func getAllInstances(of className: String, in namespace: CIMNamespaceName = .cimv2) async throws(CIMError) -> [CIMInstance] {
         try await instances(of: className, in: namespace, deep: false).collected()
     }
 
-    /// The instances of the class and of those below it as one array: ``instances(of:in:deep:)``.
+    /// The instances of the class and of its subclasses as one array: ``instances(of:in:deep:)``.
     public func getAllDerivedInstances(
         of className: String, in namespace: CIMNamespaceName = .cimv2
     ) async throws(CIMError) -> [CIMInstance] {
         try await instances(of: className, in: namespace).collected()
     }
 
-    /// What a query gives as one array: ``instances(matching:in:)``.
+    /// The instances that satisfy a query as one array: ``instances(matching:in:)``.
     public func getInstancesByQuery(_ query: String, in namespace: CIMNamespaceName = .cimv2) async throws(CIMError) -> [CIMInstance] {
         try await instances(matching: query, in: namespace).collected()
     }
@@ -39,7 +40,8 @@ extension RequestContext {
         return try await getInstance(at: path, properties: .named(properties), in: namespace)
     }
 
-    /// Whether a class is below another. A class is not derived from itself. Throws NotFound or InvalidClass when there is no `derived`.
+    /// Whether a class is derived from another. A class is not derived from itself. Throws NotFound or InvalidClass when there is no class
+    /// `derived`.
     public func isDerivedFrom(
         base: String, derived: String, in namespace: CIMNamespaceName = .cimv2
     ) async throws(CIMError) -> Bool {

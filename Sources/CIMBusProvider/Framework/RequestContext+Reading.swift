@@ -15,7 +15,7 @@ extension RequestContext {
         }
     }
 
-    /// What came of reading the broker's answer: bytes that do not mean what the contract says are the broker's fault.
+    /// A failure to read the broker's answer. Bytes that do not mean what the contract says are the broker's fault.
     static func failure(reading error: any Error) -> CIMError {
         switch error {
         case let error as CIMError: error
@@ -24,10 +24,11 @@ extension RequestContext {
         }
     }
 
-    /// An object that the broker sent, with the types that its class declares. The broker has checked it against the class as it is now: where
-    /// it does not fit what was learnt of the class, the class is asked for anew, once. Of a class that the broker does not know (any more), the
-    /// types are those of the wire. Throws why the class cannot be had, ``ObjectFault``, and what decoding throws.
-    /// - Parameter part: what of the class declares it; nil: nothing does.
+    /// An object that the broker sent, with the types that its class declares. The broker has checked the object against the class as it is
+    /// now. Where the object does not fit the class as it was learnt, the class is asked for again, once. Where the broker does not know
+    /// the class (any more), the types are those of the wire. Throws the failure to get the class, ``ObjectFault``, and what decoding
+    /// throws.
+    /// - Parameter part: the part of the class that declares the object; nil when nothing declares it.
     func readObject(
         _ start: BodyReader, of className: String, in namespace: CIMNamespaceName, as part: (ObjectLayout) -> ObjectLayout? = { $0 }
     ) async throws -> CIMInstance {
@@ -58,8 +59,8 @@ extension RequestContext {
         return try result.get()
     }
 
-    /// The layout of a class; the broker is asked once for each, with the context of the call (R117). It answers from its repository, without
-    /// any provider: the method keeps its place.
+    /// The layout of a class. The broker is asked once for each class, with the context of the call (R117). The broker answers from its
+    /// repository and asks no provider, so the method keeps its place.
     func layout(of name: String, in namespace: CIMNamespaceName, refreshing: Bool = false) async throws(CIMError) -> ObjectLayout {
         guard call.host.broker != nil else { throw CIMError(.transportFailure, "the broker is gone") }
         return try await call.host.classes.layout(of: name, in: namespace, refreshing: refreshing) { () throws(CIMError) in

@@ -2,6 +2,7 @@
 
 #include <dbus/dbus.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -23,10 +24,43 @@ static DBusConnection *open_bus(const char *address) {
     return connection;
 }
 
+/* The variants of an object of 10 properties, and its class: what the provider beside it serves, as a plain service would send it. */
+static void entry(DBusMessageIter *dict, const char *name, int type, const char *signature, const void *value) {
+    DBusMessageIter entry, variant;
+    dbus_message_iter_open_container(dict, DBUS_TYPE_DICT_ENTRY, NULL, &entry);
+    dbus_message_iter_append_basic(&entry, DBUS_TYPE_STRING, &name);
+    dbus_message_iter_open_container(&entry, DBUS_TYPE_VARIANT, signature, &variant);
+    dbus_message_iter_append_basic(&variant, type, value);
+    dbus_message_iter_close_container(&entry, &variant);
+    dbus_message_iter_close_container(dict, &entry);
+}
+
+static void append_object(DBusMessage *reply) {
+    static const char *texts[][2] = {
+        {"__CLASS", "Bench_Thing"}, {"Handle", "7"}, {"Name", "process"}, {"CommandLine", "/usr/bin/process --number 7"}, {"UserName", "root"}};
+    dbus_uint32_t parent = 1, threads = 4;
+    dbus_int32_t priority = 0;
+    dbus_uint16_t state = 2;
+    dbus_uint64_t size = 1ull << 30, working = 7ull << 12;
+    DBusMessageIter body, dict;
+    dbus_message_iter_init_append(reply, &body);
+    dbus_message_iter_open_container(&body, DBUS_TYPE_ARRAY, "{sv}", &dict);
+    for (unsigned i = 0; i < sizeof texts / sizeof *texts; i++) entry(&dict, texts[i][0], DBUS_TYPE_STRING, "s", &texts[i][1]);
+    entry(&dict, "ParentProcessID", DBUS_TYPE_UINT32, "u", &parent);
+    entry(&dict, "Priority", DBUS_TYPE_INT32, "i", &priority);
+    entry(&dict, "State", DBUS_TYPE_UINT16, "q", &state);
+    entry(&dict, "VirtualSize", DBUS_TYPE_UINT64, "t", &size);
+    entry(&dict, "WorkingSetSize", DBUS_TYPE_UINT64, "t", &working);
+    entry(&dict, "ThreadCount", DBUS_TYPE_UINT32, "u", &threads);
+    dbus_message_iter_close_container(&body, &dict);
+}
+
 static DBusHandlerResult answer(DBusConnection *connection, DBusMessage *call, void *unused) {
     (void)unused;
-    if (!dbus_message_is_method_call(call, "org.cimbus1.Bench", "Empty")) return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
+    int gets = dbus_message_is_method_call(call, "org.cimbus1.Bench", "Get");
+    if (!gets && !dbus_message_is_method_call(call, "org.cimbus1.Bench", "Empty")) return DBUS_HANDLER_RESULT_NOT_YET_HANDLED;
     DBusMessage *reply = dbus_message_new_method_return(call);
+    if (gets) append_object(reply);
     dbus_connection_send(connection, reply, NULL);
     dbus_message_unref(reply);
     return DBUS_HANDLER_RESULT_HANDLED;
@@ -41,17 +75,39 @@ int baseline_serve(const char *address) {
     return 0;
 }
 
-int baseline_call(const char *address, const char *destination, int count, uint64_t *nanoseconds) {
+/* Reads every name and value, as a program does that wants them. Returns how many there were. */
+static int read_object(DBusMessage *reply) {
+    DBusMessageIter body, dict;
+    int count = 0;
+    if (!dbus_message_iter_init(reply, &body) || dbus_message_iter_get_arg_type(&body) != DBUS_TYPE_ARRAY) return -1;
+    for (dbus_message_iter_recurse(&body, &dict); dbus_message_iter_get_arg_type(&dict) == DBUS_TYPE_DICT_ENTRY; dbus_message_iter_next(&dict)) {
+        DBusMessageIter entry, variant;
+        const char *name;
+        DBusBasicValue value;
+        dbus_message_iter_recurse(&dict, &entry);
+        dbus_message_iter_get_basic(&entry, &name);
+        dbus_message_iter_next(&entry);
+        dbus_message_iter_recurse(&entry, &variant);
+        dbus_message_iter_get_basic(&variant, &value);
+        count++;
+    }
+    return count;
+}
+
+int baseline_call(const char *address, const char *destination, const char *member, int count, uint64_t *nanoseconds) {
     DBusConnection *connection = open_bus(address);
     if (!connection) return -1;
+    int gets = strcmp(member, "Get") == 0;
+    const char *path = "Bench_Thing.Handle=\"7\"";
     int result = 0;
     for (int i = 0; i < count && result == 0; i++) {
         uint64_t start = now();
-        DBusMessage *call = dbus_message_new_method_call(destination, "/bench", "org.cimbus1.Bench", "Empty");
+        DBusMessage *call = dbus_message_new_method_call(destination, "/bench", "org.cimbus1.Bench", member);
+        if (gets) dbus_message_append_args(call, DBUS_TYPE_STRING, &path, DBUS_TYPE_INVALID);
         DBusMessage *reply = dbus_connection_send_with_reply_and_block(connection, call, 5000, NULL);
         dbus_message_unref(call);
+        if (!reply || (gets && read_object(reply) != 11)) result = -1;
         if (reply) dbus_message_unref(reply);
-        else result = -1;
         nanoseconds[i] = now() - start;
     }
     dbus_connection_close(connection);

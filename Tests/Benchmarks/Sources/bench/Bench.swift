@@ -11,6 +11,10 @@ enum Bench {
         switch arguments.dropFirst().first {
         case "serve-c": exit(baseline_serve(arguments[2]))
         case "provider": try await Role.provider(arguments[2], count: Int(arguments[3]) ?? 0)
+        case "defaults": try await Defaults.provide(arguments[2], count: Int(arguments[3]) ?? 0)
+        case "compare":
+            try await Defaults.compare(arguments[2], c: arguments[3], samples: Int(arguments[4]) ?? 1, rounds: Int(arguments[5]) ?? 1)
+        case "at-once": try await Defaults.atOnce(arguments[2])
         case "relay": try await Relay.run(arguments[2], to: arguments[3])
         case "enumerate": try await Role.enumerate(arguments[2])
         case "query": try await QueryRole.run(arguments[2], count: Int(arguments[3]) ?? 0, rounds: Int(arguments[4]) ?? 1)
@@ -45,6 +49,7 @@ struct Stage {
 
     static let own = "/proc/self/exe"
     let pinned: Bool
+    let transport: String?
 
     static func program() -> String {
         var buffer = [CChar](repeating: 0, count: 4096)
@@ -57,8 +62,10 @@ struct Stage {
         return "../../.build/release/cimbusd"
     }
 
-    static func spawn(_ pinned: Bool, _ program: String, _ arguments: [String]) throws -> ChildProcess {
-        pinned ? try ChildProcess("taskset", ["-c", "0", program] + arguments) : try ChildProcess(program, arguments)
+    static func spawn(_ pinned: Bool, _ program: String, _ arguments: [String], transport: String? = nil) throws -> ChildProcess {
+        let set = transport.map { ["env", "CIMBUS_TRANSPORT=\($0)"] } ?? []
+        let words = (pinned ? ["taskset", "-c", "0"] : []) + set + [program] + arguments
+        return try ChildProcess(words[0], Array(words.dropFirst()))
     }
 
     static func line(_ process: ChildProcess, _ what: String, within duration: Duration = .seconds(120)) async throws -> String {
@@ -68,17 +75,26 @@ struct Stage {
         }
     }
 
-    init(pinned: Bool, objects: Int) async throws {
+    static var command: String {
+        if let path = getenv("CIMCTL") { return String(cString: path) }
+        return "../../.build/release/cimctl"
+    }
+
+    /// - Parameters:
+    ///   - role: what the provider does.
+    ///   - transport: `bus`: neither library asks for a private connection; nil: as they do by themselves.
+    init(pinned: Bool, objects: Int, role: String = "provider", transport: String? = nil) async throws {
         self.pinned = pinned
+        self.transport = transport
         bus = try await PrivateBus.start()
         if pinned { _ = try await ChildProcess.output("taskset", ["-cp", "0", "\(bus.daemon.processID)"]) }
         broker = try Self.spawn(pinned, Self.broker, ["--address", bus.address, "--log-level", "error"])
-        provider = try Self.spawn(pinned, Self.program(), ["provider", bus.address, "\(objects)"])
+        provider = try Self.spawn(pinned, Self.program(), [role, bus.address, "\(objects)"], transport: transport)
         direct = String(try await Self.line(provider, "the provider to register").split(separator: " ").last ?? "")
     }
 
     func run(_ arguments: [String], within duration: Duration = .seconds(300)) async throws -> [String] {
-        let process = try Self.spawn(pinned, Self.program(), arguments)
+        let process = try Self.spawn(pinned, Self.program(), arguments, transport: transport)
         return try await withDeadline(duration, "bench \(arguments[0])") {
             var lines: [String] = []
             for await line in process.lines { lines.append(line) }

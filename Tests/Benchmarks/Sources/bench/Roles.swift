@@ -124,7 +124,7 @@ enum Role {
             func note(_ name: String) { if round > 0 { times[name, default: []] += raw } }
             guard baseline_ping_pong(Int32(samples), &raw) == 0 else { throw BenchError("ping-pong") }
             note("socketpair")
-            guard baseline_call(address, c, Int32(samples), &raw) == 0 else { throw BenchError("C call") }
+            guard baseline_call(address, c, "Empty", Int32(samples), &raw) == 0 else { throw BenchError("C call") }
             note("c empty")
             raw = try await calls(connection, c, "Empty", samples)
             note("swift empty")

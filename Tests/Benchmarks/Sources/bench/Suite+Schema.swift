@@ -29,6 +29,35 @@ extension Suite {
         try await warmReads(root)
     }
 
+    /// How many times as fast as pywbem's compiler the command `cimctl mof compile` reads the whole schema, each from its start to its end; nil where
+    /// one of them is not here.
+    func pywbemToCommand() async throws -> Double? {
+        guard let directory = getenv("CIMBUS_CIM_SCHEMA").map({ String(cString: $0) }),
+            let python = getenv("CIMBUS_PYWBEM").map({ String(cString: $0) })
+        else {
+            print("- pywbem-command is skipped: set CIMBUS_CIM_SCHEMA and CIMBUS_PYWBEM")
+            return nil
+        }
+        let root = "\(directory)/cim_schema_2.49.0.mof"
+        var ours: [Double] = []
+        var theirs: [Double] = []
+        for _ in 0..<(quick ? 2 : 5) {
+            let state = try StateDirectory()
+            let bus = try await PrivateBus.start()
+            let broker = try await serving(bus, state)
+            let start = Role.nanoseconds()
+            let command = try Stage.spawn(false, Stage.command, ["mof", "compile", "--address", bus.address, "-n", "root/cimv2", root])
+            let status = try await command.waitForEnd(within: .seconds(120))
+            ours.append(Double(Role.nanoseconds() - start) / 1e9)
+            guard status == .exited(0) else { throw BenchError("cimctl mof compile ended with \(status)") }
+            try await broker.killAndWait()
+            withExtendedLifetime((bus, state)) {}
+            theirs.append(try await compileThere(python, root).total)
+        }
+        print("- the CIM schema: cimctl \(fixed(median(ours))) s, pywbem's compiler without its start \(fixed(median(theirs))) s")
+        return median(theirs) / median(ours)
+    }
+
     private struct Compiled {
         var total: Double
         var inBroker: Double

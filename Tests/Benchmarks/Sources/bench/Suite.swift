@@ -12,7 +12,7 @@ struct Suite {
         let parts: [(name: String, run: () async throws -> Void)] = [
             ("latency", { try await latency(pinned: true) }), ("latency", { try await latency(pinned: false) }), ("throughput", throughput),
             ("query", query), ("hierarchy", hierarchy), ("asynch", asynch), ("memory", memory), ("fairness", fairness), ("kills", kills),
-            ("schema", schema),
+            ("schema", schema), ("ratios", ratios),
         ]
         for part in parts where only.map({ $0 == part.name }) ?? true {
             try await part.run()
@@ -21,6 +21,17 @@ struct Suite {
     }
 
     private func latency(pinned: Bool) async throws {
+        print("## Latency, \(pinned ? "all processes on one CPU" : "unpinned")\n\n| call | p50 µs | p99 µs |\n|---|---|---|")
+        let p50 = try await latencies(pinned: pinned) { print("| \($0) | \(fixed($1)) | \(fixed($2)) |") }
+        func ratio(_ a: String, _ b: String) -> String { fixed((p50[a] ?? 0) / (p50[b] ?? 1)) }
+        print("\nSwift async call / C libdbus call: **\(ratio("swift empty", "c empty"))**")
+        print("brokered / direct: **\(ratio("brokered get", "direct get"))**")
+        print("relayed / direct: **\(ratio("relayed get", "direct get"))**\n")
+    }
+
+    /// The medians of the calls that are compared, in microseconds.
+    /// - Parameter note: is given each call with its median and its 99th percentile.
+    func latencies(pinned: Bool, _ note: (Substring, Double, Double) -> Void = { _, _, _ in }) async throws -> [String: Double] {
         let stage = try await Stage(pinned: pinned, objects: 1)
         let c = try Stage.spawn(pinned, Stage.program(), ["serve-c", stage.bus.address])
         let name = try await Stage.line(c, "the C service")
@@ -29,20 +40,16 @@ struct Suite {
         let lines = try await stage.run(
             ["latency", stage.bus.address, stage.direct, relayName, name, quick ? "1000" : "4000", quick ? "2" : "5"])
         var p50: [String: Double] = [:]
-        print("## Latency, \(pinned ? "all processes on one CPU" : "unpinned")\n\n| call | p50 µs | p99 µs |\n|---|---|---|")
         for line in lines {
             let fields = line.split(separator: "\t")
             guard fields.count == 3, let median = Double(fields[1]), let tail = Double(fields[2]) else { continue }
             p50[String(fields[0])] = median
-            print("| \(fields[0]) | \(fixed(median)) | \(fixed(tail)) |")
+            note(fields[0], median, tail)
         }
-        func ratio(_ a: String, _ b: String) -> String { fixed((p50[a] ?? 0) / (p50[b] ?? 1)) }
-        print("\nSwift async call / C libdbus call: **\(ratio("swift empty", "c empty"))**")
-        print("brokered / direct: **\(ratio("brokered get", "direct get"))**")
-        print("relayed / direct: **\(ratio("relayed get", "direct get"))**\n")
         try await relay.killAndWait()
         try await c.killAndWait()
         try await stage.end()
+        return p50
     }
 
     private func throughput() async throws {

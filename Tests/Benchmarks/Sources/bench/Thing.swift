@@ -9,6 +9,7 @@ enum Thing {
         [dynamic, provider("Bench")] class Bench_Thing {
             [key] string Handle; string Name; string CommandLine; uint32 ParentProcessID; string UserName;
             sint32 Priority; uint16 State; uint64 VirtualSize; uint64 WorkingSetSize; uint32 ThreadCount;
+            uint32 Signal([in] sint32 Number);
         };
         """
 
@@ -23,8 +24,12 @@ enum Thing {
     }
 }
 
-struct ThingProvider: InstanceProvider {
+struct ThingProvider: InstanceProvider, MethodProvider {
     let count: Int
+
+    func invoke(_ method: String, at path: CIMObjectPath, parameters: CIMInstance, context: RequestContext) async throws -> MethodResult {
+        MethodResult(.uint32(0))
+    }
 
     func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
         var left = count

@@ -1,0 +1,89 @@
+import CBaseline
+import CIM
+import CIMBusClient
+import CIMBusProvider
+import DBus
+import Glibc
+import Logging
+
+/// What a user's own programs do: both libraries, with nothing set.
+enum Defaults {
+    /// Serves until it is killed.
+    static func provide(_ address: String, count: Int) async throws {
+        var options = ProviderService.Options()
+        options.onRegistered = {
+            print("ready")
+            fflush(nil)
+        }
+        var logger = Logger(label: "bench")
+        logger.logLevel = .error
+        try await ProviderService(
+            name: "Bench", mof: Thing.mof, classes: ["Bench_Thing": ThingProvider(count: count)], bus: .address(address), options: options,
+            logger: logger
+        ).run()
+    }
+
+    private static let path = CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("7"))]))
+
+    /// The same object, from C with libdbus and from Swift through the broker, in turns; and a method. Prints names and the median of
+    /// microseconds.
+    static func compare(_ address: String, c: String, samples: Int, rounds: Int) async throws {
+        let session = try await Session.connect(to: .address(address))
+        _ = try await session.getClass("Bench_Thing")
+        var times: [String: [UInt64]] = [:]
+        for round in 0...rounds {
+            var raw = [UInt64](repeating: 0, count: samples)
+            func note(_ name: String) { if round > 0 { times[name, default: []] += raw } }
+            guard baseline_call(address, c, "Get", Int32(samples), &raw) == 0 else { throw BenchError("C get") }
+            note("c get")
+            for sample in 0..<samples {
+                let start = Role.nanoseconds()
+                let instance = try await session.getInstance(path)
+                guard instance.properties.count >= 10 else { throw BenchError("an instance of \(instance.properties.count) properties") }
+                raw[sample] = Role.nanoseconds() - start
+            }
+            note("get")
+            for sample in 0..<samples {
+                let start = Role.nanoseconds()
+                _ = try await session.invoke(path, "Signal", parameters: ["Number": .sint32(9)])
+                raw[sample] = Role.nanoseconds() - start
+            }
+            note("method")
+        }
+        for name in ["c get", "get", "method"] { print("\(name)\t\(Latency(times[name] ?? []).microseconds(50))") }
+        await session.close()
+    }
+
+    /// So many gets at once, ten times each; prints how many, the gets per second, and how many failed.
+    static func atOnce(_ address: String) async throws {
+        let session = try await Session.connect(to: .address(address))
+        _ = try await session.getClass("Bench_Thing")
+        for count in [1, 8, 64, 256, 1_024] {
+            let start = Role.nanoseconds()
+            var failed = 0
+            var reason = ""
+            for _ in 0..<10 {
+                await withTaskGroup(of: String?.self) { group in
+                    for _ in 0..<count {
+                        group.addTask {
+                            do {
+                                _ = try await session.getInstance(path)
+                                return nil
+                            } catch {
+                                return "\(error)"
+                            }
+                        }
+                    }
+                    for await failure in group {
+                        guard let failure else { continue }
+                        failed += 1
+                        reason = failure
+                    }
+                }
+            }
+            let rate = Double(count * 10) / (Double(Role.nanoseconds() - start) / 1e9)
+            print("\(count)\t\(Int(rate))\t\(failed)\t\(reason)")
+        }
+        await session.close()
+    }
+}
