@@ -106,8 +106,8 @@ final class BrokerLink: Sendable {
         }
     }
 
-    /// Sends a call about a sink's operation, the way its request went, and wants no reply. A lost call does no harm: it is lost only when the
-    /// broker is gone, and the operation with it.
+    /// Sends a call about a sink's operation, the way its request went, and wants no reply. A lost one is harmless: the broker is gone, and so
+    /// is the operation.
     private func tell(_ sink: ClientSink, _ member: String, _ signature: String, _ body: @escaping Message.BodyBuilder) {
         guard let destination = try? destination() else { return }
         let message = try? Message.methodCall(
@@ -206,7 +206,7 @@ final class BrokerLink: Sendable {
 
     /// For the broker this client has ended with it (L6).
     private func privateConnectionEnded(_ owner: UniqueName, _ error: DBusError) {
-        guard guarded.withLock({ $0.owner == owner.text }), !connection.assumeIsolated({ $0.isOver }) else { return }
+        guard guarded.withLock({ $0.owner == owner.text }) else { return }
         logger.notice("the private connection with the broker ended: \(error.message); the bus is used from now on")
         endAll(CIMError(.transportFailure, "the private connection with the broker \(Contract.busName) ended: \(error.message); retry"))
     }

@@ -11,7 +11,8 @@ struct ProviderSession {
         case brokerChanged
         /// The private connection with this broker has ended, and with it the registration.
         case cutOff(UniqueName)
-        case registered(UniqueName)
+        /// With how long it may be idle then; nil: for ever.
+        case registered(UniqueName, idleLimit: Duration?)
         case refused(UniqueName, CIMError)
         case idle
         /// It has unregistered, and what was open has ended or had its time.
@@ -116,16 +117,17 @@ struct ProviderSession {
                 isRegistered = false
                 // By the bus: whatever ended the one would end the next.
                 registering = Task { await register(with: owner, privately: false) }
-            case .registered(let owner):
+            case .registered(let owner, let idleLimit):
                 guard draining == nil, owner == broker else { continue }
                 isRegistered = true
                 service.logger.info("registered", metadata: ["provider": "\(service.name)", "namespace": "\(service.namespace)"])
                 service.options.onRegistered?()
                 idling?.cancel()
-                idling = Task {
-                    guard let limit = await idleLimit(owner) else { return }
-                    await waitForIdleness(limit)
-                    if !Task.isCancelled { post.yield(.idle) }
+                idling = idleLimit.map { limit in
+                    Task {
+                        await waitForIdleness(limit)
+                        if !Task.isCancelled { post.yield(.idle) }
+                    }
                 }
             case .refused(let owner, let error):
                 guard draining == nil, owner == broker else { continue }
@@ -177,7 +179,7 @@ struct ProviderSession {
             let failure: CIMError
             do throws(DBusError) {
                 let registration = try await callRegister(broker, failure: initializationFailure)
-                post.yield(.registered(broker))
+                post.yield(.registered(broker, idleLimit: await idleLimit(broker)))
                 if let registration { await checkServes(registration, of: broker) }
                 return
             } catch {
@@ -197,8 +199,8 @@ struct ProviderSession {
 
     /// Before it registers: the broker calls a provider the way it registered.
     private func openPrivateConnection(with broker: UniqueName) async {
-        let outcome = await PrivateAccess.keepTrying(on: connection, with: broker) { [connection, host, service, post] error in
-            guard host.broker == broker, !connection.assumeIsolated({ $0.isOver }) else { return }
+        let outcome = await PrivateAccess.keepTrying(on: connection, with: broker) { [host, service, post] error in
+            guard host.broker == broker else { return }
             service.logger.notice("the private connection with the broker ended: \(error.message)")
             // For the broker this provider has ended with it (L6).
             host.dropAll(CIMError(.transportFailure, "the private connection with the broker ended"))

@@ -22,7 +22,8 @@ public enum PrivateAccess {
     /// - Parameters:
     ///   - names: of the broker; messages to them go by the connection, too.
     ///   - patience: how long the answer is waited for.
-    ///   - ended: runs on the loop when the connection has ended, after everything has been handed out that came by it.
+    ///   - ended: runs on the loop when the connection has ended, after everything has been handed out that came by it, and after what the bus
+    ///     has to say of the broker by then. It does not run when the bus is lost.
     public static func open(
         on connection: Connection, with broker: UniqueName, to names: [BusName] = [], patience: Duration = .seconds(1),
         ended: @escaping @Sendable (DBusError) -> Void
@@ -108,7 +109,16 @@ public enum PrivateAccess {
             }
             do throws(DBusError) {
                 let own = try connection.speak(by: socket, with: broker, to: [BusName(broker)] + names, PrivateContract.members)
-                own.onClosed(ended)
+                own.onClosed { [weak connection] error in
+                    // It may have ended because its broker left the bus, or because the bus is gone, and that says more.
+                    guard let connection, let question = try? Message.busCall("GetId") else { return }
+                    connection.assumeIsolated { connection in
+                        if connection.isOver { return }
+                        connection.callByBus(question, timeout: .seconds(1)) { [weak connection] _ in
+                            if connection?.assumeIsolated({ $0.isOver }) == false { ended(error) }
+                        }
+                    }
+                }
                 // The broker counts sockets that nobody has fetched until they speak.
                 own.ping { _ in }
                 return .opened(own)

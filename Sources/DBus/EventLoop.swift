@@ -51,6 +51,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @exclusivity(unchecked) private var watches: [UInt64: FileWatch] = [:]
     @exclusivity(unchecked) private var pollSet: [pollfd] = []
     @exclusivity(unchecked) private var polled: [any PollSource] = []
+    /// Whether what the sources have read is being handed out: they are asked to ``PollSource/process()`` before the loop waits again.
+    @exclusivity(unchecked) private(set) var isHandingOut = false
     /// Whether the sources are gone: none is added any more, and no timer.
     @exclusivity(unchecked) private var isOver = false
 
@@ -311,6 +313,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
             var count: UInt64 = 0
             _ = read(wakeUp, &count, 8)
         }
+        isHandingOut = true
+        defer { isHandingOut = false }
         for (index, source) in polled.enumerated() where pollSet[index + 1].revents != 0 && !isRemoved(source) {
             source.isReady(pollSet[index + 1].revents)
         }

@@ -10,14 +10,20 @@ struct FrameAssembler: ~Copyable {
     private var count = 0
     /// Its fixed start, once that has arrived.
     private var header: FrameHeader?
-    private var lastSerial: UInt32 = 0
+    private var lastSerial: UInt32
 
     private static let firstCapacity = 4 << 10
+
+    /// - Parameter serial: of the frame before the first.
+    init(after serial: UInt32 = 0) { lastSerial = serial }
 
     deinit { free(memory) }
 
     /// Whether a part of a frame has arrived, and not all of it.
     var isWithinFrame: Bool { count > 0 }
+
+    /// The memory that it has for that part.
+    var reservedBytes: Int { capacity }
 
     /// Takes what was read.
     /// - Parameter frames: gets each frame that is complete now, in order; those before a fault, too.

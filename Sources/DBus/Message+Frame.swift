@@ -1,13 +1,22 @@
-/// Messages as frames, and frames as messages.
-extension Message {
-    /// The message that a frame carries, checked as strictly as libdbus checks what the bus brings.
-    convenience init(_ frame: Frame, _ members: MemberNumbers, from connection: PrivateConnection) throws(FrameFault) {
+/// A frame whose message has been checked as strictly as libdbus checks what the bus brings. A value: who sent it is not known here.
+struct FrameMessage: Sendable {
+    let frame: Frame
+    /// With the names of a member that came as a number.
+    let fields: FrameFields
+
+    init(checking frame: Frame, _ members: MemberNumbers) throws(FrameFault) {
         let header = frame.header
         let all = UnsafeRawBufferPointer(start: frame.bytes.base, count: frame.bytes.count)
         var fields = try FrameFields(reading: UnsafeRawBufferPointer(rebasing: all[FrameHeader.size..<header.bodyStart]))
         try Self.check(header, &fields, members)
-        let body = UnsafeRawBufferPointer(rebasing: all[header.bodyStart...])
-        var types = fields.signature ?? ""
+        try Self.check(UnsafeRawBufferPointer(rebasing: all[header.bodyStart...]), against: fields.signature ?? "", of: header.kind)
+        self.frame = frame
+        self.fields = fields
+    }
+
+    private static func check(_ body: UnsafeRawBufferPointer, against signature: String, of kind: FrameKind) throws(FrameFault) {
+        var types = signature
+        // The two-step result keeps the typed error through a closure that may not throw it.
         let fault = types.withUTF8 { types -> BodyValidator.Fault? in
             do throws(BodyValidator.Fault) {
                 try BodyValidator.check(body, against: UnsafeRawBufferPointer(types))
@@ -16,8 +25,7 @@ extension Message {
                 return error
             }
         }
-        if let fault { throw FrameFault("the body of a \(header.kind) is not (\(types)): \(fault.reason) at byte \(fault.position)") }
-        self.init(frame, fields, from: connection)
+        if let fault { throw FrameFault("the body of a \(kind) is not (\(signature)): \(fault.reason) at byte \(fault.position)") }
     }
 
     /// Whether the fields are those of the frame's kind; a member that came as a number gets its name.
@@ -46,7 +54,9 @@ extension Message {
         case .ping, .pong: throw FrameFault("a \(header.kind) carries no message")
         }
     }
+}
 
+extension Message {
     /// The start and the fields of the frame that carries it; the body follows them.
     /// - Throws: `.tooLarge`, `.notSupported`: a private connection does not carry such a message.
     func frameStart(serial: UInt32, _ members: MemberNumbers) throws(DBusError) -> [UInt8] {

@@ -94,8 +94,8 @@ public final class Message: @unchecked Sendable {
     }
 
     /// A call, a reply or an error that came as a frame.
-    /// - Parameter fields: checked, with the names of a member that came as a number.
-    init(_ frame: Frame, _ fields: FrameFields, from connection: PrivateConnection) {
+    init(_ message: FrameMessage, from connection: PrivateConnection) {
+        let (frame, fields) = (message.frame, message.fields)
         pointer = nil
         made = Made(destination: nil, errorName: fields.errorName, signature: Signature(verified: fields.signature ?? ""))
         type =

@@ -100,7 +100,13 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         let start = try message.frameStart(serial: serial, members)
         lastSerial = serial
         message.withBody { outbox.append(start, $0, body: $1) }
+        writeSoon()
         return serial
+    }
+
+    /// What is sent while the loop hands out what it has read leaves together, in one write; anything else leaves at once.
+    private func writeSoon() {
+        if !loop.isHandingOut, !isFull { write() }
     }
 
     /// Sends a call and tells `completion` of its reply: once, never before this returns. An error reply is a failure.
@@ -129,6 +135,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         var bytes: [UInt8] = []
         header.write(to: &bytes)
         outbox.append(bytes)
+        writeSoon()
         return header.serial
     }
 
@@ -143,9 +150,16 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         case .some:
             isFull = true
             watch()
-        case .closed: endFlushes()
-        case .failed(let number): fault("writing to it failed: errno \(number)")
+        // Never within a call of the owner's: whoever waits for a reply must be noted by then.
+        case .closed: loop.execute { [weak self] in self?.hungUp() }
+        case .failed(let number): loop.execute { [weak self] in self?.fault("writing to it failed: errno \(number)") }
         }
+    }
+
+    /// The other end reads no more: what it said before lies in the socket.
+    private func hungUp() {
+        drain()
+        close(DBusError(code: .disconnected, "the other end reads no more"))
     }
 
     // MARK: PollSource
@@ -269,7 +283,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
             case .pong: pings.removeValue(forKey: frame.header.answers)?(.success(()))
             case .call, .reply, .error:
                 do throws(FrameFault) {
-                    let message = try Message(frame, members, from: self)
+                    let message = Message(try FrameMessage(checking: frame, members), from: self)
                     if message.kind == .methodCall { link?.handOut(message) } else { answer(message) }
                 } catch {
                     fault(error.description)
@@ -343,8 +357,17 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         let asked = pings
         pings = [:]
         for (_, answered) in asked.sorted(by: { $0.key < $1.key }) { answered(.failure(error)) }
-        endWaiting(DBusError(.noReply, "the private connection with \(peer) ended: \(error.message)"))
         endFlushes()
+        endWaitingSoon(DBusError(.noReply, "the private connection with \(peer) ended: \(error.message)"))
+    }
+
+    /// Who is at the other end may have closed it because the bus is gone. Then that is the reason, and this side may hear of it later: so the bus
+    /// is asked first.
+    private func endWaitingSoon(_ error: DBusError) {
+        guard !waiters.isEmpty, let link else { return endWaiting(error) }
+        if let closure = link.closure { return endWaiting(closure) }
+        guard let question = try? Message.busCall("GetId") else { return endWaiting(error) }
+        link.call(question, timeout: .seconds(1)) { [self, weak link] _ in endWaiting(link?.closure ?? error) }
     }
 
     /// `then` runs when everything is written that was sent so far, when the connection has ended, or after `limit`.

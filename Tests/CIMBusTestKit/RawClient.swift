@@ -11,9 +11,10 @@ public final class RawClient: Sendable {
     private let number = Atomic<UInt64>(0)
     private let resumption = Mutex<[ThreadSemaphore]>([])
 
-    public static func connect(to bus: PrivateBus) async throws -> RawClient {
+    public static func connect(to bus: PrivateBus, transport: TestTransport = .ofClients) async throws -> RawClient {
         let client = RawClient(try await bus.connect(on: EventLoop(name: "client")))
         await client.connection.setInbound { [weak client] message in client?.receive(message) ?? false }
+        if transport.isPrivate { try await client.connection.openPrivateConnection() }
         return client
     }
 

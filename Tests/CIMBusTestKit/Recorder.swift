@@ -19,9 +19,12 @@ public final class Recorder<Element: Sendable>: Sendable {
     /// Everything so far.
     public var all: [Element] { state.withLock { $0.elements } }
 
-    public func record(_ element: Element) {
+    public func record(_ element: Element) { record(CollectionOfOne(element)) }
+
+    /// Several at once.
+    public func record(_ more: some Sequence<Element>) {
         let satisfied = state.withLock { state -> ([Waiter], [Element]) in
-            state.elements.append(element)
+            state.elements += more
             let elements = state.elements
             let satisfied = state.waiters.filter { $0.isSatisfied(elements) }
             if !satisfied.isEmpty { state.waiters.removeAll { waiter in satisfied.contains { $0.event === waiter.event } } }

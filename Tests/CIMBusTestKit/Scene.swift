@@ -16,10 +16,12 @@ public struct Scene: Sendable {
     }
 
     /// - Parameter options: the broker's.
-    public static func start(options: [String], bus: PrivateBus? = nil) async throws -> Scene {
+    public static func start(
+        options: [String], bus: PrivateBus? = nil, client: TestTransport = .ofClients
+    ) async throws -> Scene {
         let bus = if let bus { bus } else { try await PrivateBus.start() }
         let broker = try await BrokerProcess.start(on: bus, options)
-        return Scene(bus: bus, broker: broker, client: try await RawClient.connect(to: bus))
+        return Scene(bus: bus, broker: broker, client: try await RawClient.connect(to: bus, transport: client))
     }
 
     private init(bus: PrivateBus, broker: BrokerProcess, client: RawClient) {
@@ -31,9 +33,11 @@ public struct Scene: Sendable {
     /// A provider that serves things from memory.
     @discardableResult
     public func provider(
-        _ name: String = "Raw", className: String = "Test_Thing", things: Int = 3, context: [(String, DBusValue)] = []
+        _ name: String = "Raw", className: String = "Test_Thing", things: Int = 3, context: [(String, DBusValue)] = [],
+        transport: TestTransport = .ofProviders
     ) async throws -> RawProvider {
-        let provider = try await RawProvider.start(on: bus, name: name, className: className, things: things, context: context)
+        let provider = try await RawProvider.start(
+            on: bus, name: name, className: className, things: things, context: context, transport: transport)
         providers.record(provider)
         return provider
     }

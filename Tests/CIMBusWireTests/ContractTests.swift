@@ -36,6 +36,24 @@ struct ContractTests {
         for path in paths { #expect(throws: Never.self) { try ObjectPath(path) } }
     }
 
+    @Test("Protocol.md has the numbers that frames have for members, and every method of the contract has one")
+    func memberNumbers() throws {
+        let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
+        let page = try contents("/\(root)/Docs/Protocol.md")
+        let table = page.components(after: "<!-- members: begin -->", before: "<!-- members: end -->")
+        let rows = table.split(separator: "\n").filter { $0.hasPrefix("| ") && !$0.hasPrefix("| Number") }.map(String.init)
+        #expect(
+            rows == PrivateContract.lists.map { "| \($0.number) | `\($0.interface)` | \($0.members.joined(separator: ", ")) |" })
+        for interface in Interfaces.all {
+            let list = try #require(PrivateContract.lists.first { $0.interface == interface.name })
+            #expect(Set(list.members) == Set(interface.methods.map(\.name.text)))
+            #expect(Set(list.members).count == list.members.count)
+        }
+        #expect(Set(PrivateContract.lists.map(\.number)).count == PrivateContract.lists.count)
+        #expect(PrivateContract.members.name(of: 1025)?.member == "GetObject")
+        #expect(PrivateContract.members.name(of: 0) == nil)
+    }
+
     @Test("The interfaces equal dbus/interfaces/*.xml", arguments: Interfaces.all)
     func interfaces(table: InterfaceDescription) throws {
         let root = #filePath.split(separator: "/").dropLast(3).joined(separator: "/")
@@ -61,5 +79,15 @@ struct ContractTests {
         var text: [UInt8] = []
         while case let byte = fgetc(file), byte != EOF { text.append(UInt8(truncatingIfNeeded: byte)) }
         return String(decoding: text, as: UTF8.self)
+    }
+}
+
+extension String {
+    /// What stands between two texts.
+    fileprivate func components(after first: String, before second: String) -> String {
+        guard let start = self.ranges(of: first).first?.upperBound, let end = self[start...].ranges(of: second).first?.lowerBound else {
+            return ""
+        }
+        return String(self[start..<end])
     }
 }

@@ -72,6 +72,15 @@ final class ScriptedProcess: Sendable {
         await connection.export(ExportedObject([ExportedInterface(Interfaces.provider, methods: methods)]), at: Self.path)
     }
 
+    func openPrivateConnection() async throws {
+        let name = BusName(Contract.busName)
+        guard let broker = try await connection.nameOwner(of: name) else { return }
+        let outcome = await PrivateAccess.open(on: connection, with: broker, to: [name], patience: .seconds(10)) { _ in
+            emit("cut off")
+        }
+        guard case .opened = outcome else { throw DBusError(.failed, "no private connection: \(outcome)") }
+    }
+
     func register() async throws(DBusError) {
         var context: [(String, DBusValue)] = [(ContextKey.mof, .string(mof))]
         if let seconds = settings.pingSeconds { context.append((ContextKey.pingSeconds, .uint32(seconds))) }

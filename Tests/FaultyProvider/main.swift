@@ -1,7 +1,7 @@
 // A provider that misbehaves by script, to test that every accepted call ends.
 //
 //   FaultyProvider [--system | --session | --address ADDRESS] [--name NAME] [--class CLASS] [--ping SECONDS] [--silence SECONDS]
-//                  [--starter --bus-name NAME [--no-register]]
+//                  [--starter --bus-name NAME [--no-register]] [--private]
 //                  [--script SCRIPT] [--METHOD SCRIPT]…       METHOD: GetObjectAsync, CreateInstanceEnumAsync, …
 //
 // What a call does is told, in this order, by `FaultyScript` (s) in the client's context, by the key `Scenario` of its object, by
@@ -14,6 +14,8 @@ import Glibc
 
 var settings = ScriptedProcess.Settings()
 var sinkToContinue: String?
+/// Whether it speaks with the broker by a private connection.
+var isPrivate = getenv("CIMBUS_TEST_TRANSPORT").map { ["private", "mixed"].contains(String(cString: $0)) } ?? false
 var first = ""
 var method = ""
 var key = ""
@@ -36,6 +38,7 @@ while let argument = arguments.popFirst() {
     case "--starter":
         // The bus that started this process.
         settings.bus = .address(getenv("DBUS_STARTER_ADDRESS").map { String(cString: $0) } ?? "")
+    case "--private": isPrivate = true
     case "--bus-name": settings.busName = next()
     case "--no-register": settings.registers = false
     case "--name": settings.name = next()
@@ -75,6 +78,7 @@ do {
         await call.run(try Script(settings.script, separators: [","]))
     } else {
         await process.export()
+        if isPrivate { try await process.openPrivateConnection() }
         if let busName = settings.busName { _ = try await connection.requestName(WellKnownName(busName)) }
         if settings.busName != nil, !settings.registers { exit(0) }
         try await process.register()
