@@ -101,6 +101,7 @@ struct PartTests {
         let start = scene.now
         while scene.now < start + 2 * limits.silence, scene.advance() { for peer in scene.witness.pinged { scene.pong(peer) } }
         #expect(scene.core.openOperations == 2)
+        #expect(scene.core.operations[part]?.outcome == nil)
         scene.acknowledge()
         #expect(scene.effects.contains(.credit(held, .noError)))
         scene.consume(part)
