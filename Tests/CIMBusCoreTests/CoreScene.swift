@@ -312,6 +312,11 @@ struct Scene {
         return true
     }
 
+    /// Time passes until no operation is open, or until it has stood or gone on for nothing too often.
+    mutating func waitForEnds() {
+        for _ in 0..<1_000 where core.openOperations > 0 { advance() }
+    }
+
     /// `seconds` pass; every ping in between is answered by those in `answering`.
     mutating func wait(_ seconds: Microseconds, answering: Set<PeerID> = []) {
         let end = now + .seconds(seconds)

@@ -233,7 +233,7 @@ struct JoinedTests {
         let part = try scene.part(of: whole)
         scene.answer(scene.sink(of: part), objects: [1])
         #expect(scene.witness.ends[part] == nil)
-        while scene.core.openOperations > 0, scene.advance() {}
+        scene.waitForEnds()
         #expect(scene.witness.ends[whole]?.status == .failed)
         #expect(scene.witness.faults == [])
     }
@@ -242,7 +242,7 @@ struct JoinedTests {
     func silence() throws {
         var scene = Scene()
         let whole = try put(2, &scene, .semisync)
-        while scene.core.openOperations > 0, scene.advance() {}
+        scene.waitForEnds()
         #expect(scene.witness.ends[whole]?.status == .failed)
         #expect(scene.witness.faults == [])
     }

@@ -101,6 +101,7 @@ struct PartTests {
         let start = scene.now
         while scene.now < start + 2 * limits.silence, scene.advance() { for peer in scene.witness.pinged { scene.pong(peer) } }
         #expect(scene.core.openOperations == 2)
+        #expect(scene.core.operations[part]?.outcome == nil)
         scene.acknowledge()
         #expect(scene.effects.contains(.credit(held, .noError)))
         scene.consume(part)
@@ -128,7 +129,7 @@ struct PartTests {
     func silence() throws {
         var scene = Scene()
         let whole = try scene.conduct()
-        while scene.core.openOperations > 0, scene.advance() {}
+        scene.waitForEnds()
         #expect(scene.witness.ends[whole]?.status == .failed)
         #expect(scene.now >= scene.core.limits.silence)
         #expect(scene.witness.faults.isEmpty)
@@ -147,7 +148,7 @@ struct PartTests {
         #expect(scene.core.operations[second]?.state == .queued)
         scene.answer(scene.sink(of: first), objects: [1])
         #expect(scene.core.operations[second]?.state == .running)
-        while scene.core.openOperations > 0, scene.advance() {}
+        scene.waitForEnds()
         #expect(scene.witness.ends[whole]?.status == .timedOut)
         #expect(scene.witness.faults.isEmpty)
     }

@@ -145,7 +145,7 @@ struct Witness {
         if core.quota.open.total != charged { fault("quota: \(core.quota.open.total) operations are charged, \(charged) are open") }
         if core.quota.results.total != kept.count { fault("L8: \(core.quota.results.total) results are charged, \(kept.count) are kept") }
         if openNow != open.count { fault("L1: \(openNow) operations are open, \(open.count) have no end") }
-        let seen = open.count { core.operations[$0]?.isStep != true }
+        let seen = open.count { core.operations[$0]?.value.isStep != true }
         if core.openOperations != seen { fault("openOperations is \(core.openOperations), not \(seen)") }
         for leg in core.legs.values {
             let sink = leg.sink
