@@ -73,6 +73,7 @@ extension Broker {
             lane.methodCall(message).fail(.accessDenied, "call \(Contract.busName), not \(lane.uniqueName)")
             return
         }
+        peers.heard(from: peer, by: .bus)
         tell { $0.heard(from: peer) }
         connection.assumeIsolated { $0.dispatch(lane.methodCall(message)) }
     }

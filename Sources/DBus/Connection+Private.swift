@@ -7,7 +7,8 @@ extension Connection {
     /// or when it is closed. From what runs on ``loop``.
     /// - Parameters:
     ///   - names: messages to these names go by it from now on, as long as it lasts; the bus carries them again after it.
-    ///   - patience: how long the peer may take nothing of what is written, or leave a frame incomplete, before that ends the connection.
+    ///   - patience: how long the peer may leave a frame incomplete before that ends the connection, and a quarter of the time for which it may
+    ///     take nothing of what is written.
     /// - Throws: `.disconnected`: this connection has ended.
     public nonisolated func speak(
         by socket: FileDescriptorBox, with peer: UniqueName, to names: [BusName] = [], _ members: MemberNumbers,

@@ -58,8 +58,10 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private static let mostInSocket = 16 << 20
     /// How often the watchdog looks within ``patience``.
     private static let looks = 4
+    /// How many times ``patience`` the other end may take nothing: it may be stopped for a while, and what its operations owe ends them first.
+    private static let writePatience = 4
 
-    /// - Parameter patience: how long the other end may take nothing of what is written, or leave a frame incomplete.
+    /// - Parameter patience: how long the other end may leave a frame incomplete, and a quarter of the time for which it may take nothing.
     init(
         _ socket: FileDescriptorBox, to peer: UniqueName, _ members: MemberNumbers, patience: Duration, on link: Link
     ) {
@@ -314,8 +316,8 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         looked.readsStuck = waitsToRead && looked.read == bytesRead ? looked.readsStuck + 1 : 0
         looked.written = outbox.written
         looked.read = bytesRead
-        if looked.writesStuck >= Self.looks {
-            return fault("the other end has read nothing for \(patience), and \(outbox.byteCount) bytes wait")
+        if looked.writesStuck >= Self.looks * Self.writePatience {
+            return fault("the other end has read nothing for \(patience * Self.writePatience), and \(outbox.byteCount) bytes wait")
         }
         if looked.readsStuck >= Self.looks { return fault("a frame has been incomplete for \(patience)") }
         if waitsToWrite || waitsToRead { scheduleLook() }

@@ -157,4 +157,32 @@ struct QuotaTests {
         #expect(words(.reading, stranger) == nil)
         #expect(words(.reading, PeerID(9)) == "the caller's credentials are not known")
     }
+
+    @Test("L13: sockets on their way over the bus: 16 of each user, root too, and 48 of all, until they are fetched")
+    func sockets() throws {
+        var core = BrokerCore(limits: Self.limits, rights: Rights(broker: 0))
+        for uid in 0..<5 as Range<UInt32> { core.peerAppeared(PeerID(UInt64(uid + 1)), uid: uid, pid: nil) }
+        func refusal(_ uid: UInt32) -> Refusal? {
+            do throws(Refusal) {
+                try core.admit(.socket(of: uid), of: PeerID(UInt64(uid + 1)))
+                return nil
+            } catch {
+                return error
+            }
+        }
+        for uid in 0..<3 as Range<UInt32> {
+            for _ in 0..<16 { #expect(refusal(uid) == nil) }
+            #expect(refusal(uid)?.status == .quotaViolation)
+        }
+        #expect(refusal(3) == Refusal(.serverTooBusy, "the bus has many sockets that nobody has fetched; try again later"))
+        core.gaveBackSocket(of: 1)
+        #expect(refusal(0)?.status == .quotaViolation)
+        #expect(refusal(3) == nil)
+        #expect(refusal(4)?.status == .serverTooBusy)
+        // Whoever sent for them may be gone.
+        for uid in 0..<5 as Range<UInt32> { core.peerVanished(PeerID(UInt64(uid + 1))) }
+        for uid in 0..<3 as Range<UInt32> { for _ in 0..<16 { core.gaveBackSocket(of: uid) } }
+        core.gaveBackSocket(of: 3)
+        #expect(core.quota == QuotaLedger())
+    }
 }

@@ -52,9 +52,10 @@ extension Integration {
             "W1 L8: what many providers lose costs a healthy one nothing, with the pending replies of the broker's own connection used up")
         func healthyOnes() async throws {
             let scene = try await Scene.start()
-            let healthy = try await scene.provider("Healthy", className: "Test_Healthy")
+            // What the bus lets one connection wait for concerns nobody else.
+            let healthy = try await scene.provider("Healthy", className: "Test_Healthy", transport: .bus)
             for number in 0..<28 {
-                let provider = try await scene.provider("Loser\(number)", className: "Test_Loser\(number)")
+                let provider = try await scene.provider("Loser\(number)", className: "Test_Loser\(number)", transport: .bus)
                 provider.on("GetObjectAsync") { $0.abandon() }
             }
             for number in 0..<28 { try await giveUp(scene, 4, on: "Test_Loser\(number).Name=\"thing0\"") }
@@ -133,7 +134,8 @@ extension Integration {
         @Test("W2 L8: a ping goes to the path that was registered, which some libraries answer alone")
         func pingPath() async throws {
             let scene = try await Scene.start("--ping", "1")
-            let provider = try await scene.provider()
+            // A private connection is pinged by a frame, which has no path.
+            let provider = try await scene.provider(transport: .bus)
             let paths = await provider.recordPings(answering: [RawProvider.path])
             provider.on("CreateInstanceEnumAsync") { $0.reply(references: 1) }
             let open = try await scene.client.start(.enumerate("Test_Thing"), .async)

@@ -125,6 +125,21 @@ extension Integration.PrivateTests {
         try await expectQuiet(scene, next: .enumerate("Test_Thing"))
     }
 
+    @Test("L6: a peer that reads no more is ended, after what it had said by then")
+    func readsNoMore() async throws {
+        let scene = try await Scene.start(options: [], client: .bus)
+        let provider = try await scene.provider(transport: .bus)
+        provider.on("CreateInstanceEnumAsync") { call in call.reply(references: 1) }
+        let peer = try await scene.bus.connect(on: EventLoop(name: "peer"))
+        let socket = try await PrivateSocket.open(on: peer, reads: false)
+        shutdown(socket.socket.rawValue, Int32(SHUT_RD))
+        socket.write(PrivateSocket.enumeration(serial: 1, of: "Test_Thing", sink: "/sink"))
+        let sink = try await provider.calls.wait("the call") { !$0.isEmpty }[0].sink.path.text
+        try await provider.cancelled.wait("the cancel") { $0.contains(sink) }
+        try await scene.eventually("its end") { try await scene.client.brokerProperty("PrivateConnections") == 0 }
+        try await expectQuiet(scene)
+    }
+
     // MARK: - Opening
 
     private func refusal(_ client: RawClient, version: DBusValue = .uint32(1)) async throws -> WBEMStatus? {
