@@ -141,6 +141,36 @@ struct CoreFlowTests {
         expectSafe(scene)
     }
 
+    @Test("L13: a small batch that would fit waits behind a large one of its user")
+    func smallBehindLarge() throws {
+        var limits = Limits()
+        limits.unreadPerUser = 1_000
+        var scene = Scene(limits)
+        let ids = try ["/1", "/2", "/3"].map { sink throws(Refusal) in try scene.open(.async(sink: sink)) }
+        for (id, size) in zip(ids, [600, 600, 100] as [UInt32]) { scene.indicate(scene.sink(of: id), [size]) }
+        #expect(ids.map { scene.core.operations[$0]?.objectsDelivered } == [1, 0, 0])
+        scene.acknowledge(sink: "/1")
+        #expect(ids.map { scene.core.operations[$0]?.objectsDelivered } == [1, 1, 1])
+        expectSafe(scene)
+    }
+
+    @Test("L13: one that stands in line has its full time again when credit comes back, though others of its user take it")
+    func timeInLine() throws {
+        var limits = Limits()
+        limits.unreadPerUser = 1_000
+        var scene = Scene(limits)
+        let ids = try ["/1", "/2", "/3"].map { sink throws(Refusal) in try scene.open(.async(sink: sink)) }
+        for id in ids { scene.indicate(scene.sink(of: id), [1_000]) }
+        scene.wait(20, answering: [Scene.provider])
+        scene.acknowledge(sink: "/1")
+        scene.wait(15, answering: [Scene.provider])
+        #expect(scene.witness.ends.isEmpty)
+        scene.wait(16, answering: [Scene.provider])
+        #expect(scene.witness.ends.keys.sorted() == [ids[2]])
+        #expect(scene.witness.ends[ids[2]]?.status == .clientTooSlow)
+        expectSafe(scene)
+    }
+
     @Test("L13: that one client reads does not prolong the time of another of its user that reads nothing")
     func oneReadsOneDoesNot() throws {
         var limits = Limits()

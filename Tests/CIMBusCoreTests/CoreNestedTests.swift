@@ -47,18 +47,20 @@ struct CoreNestedTests {
     @Test("L12: a nested call passes the provider's line, also when both had to wait for a sign of life")
     func passesTheLine() throws {
         var limits = Limits()
-        limits.callsPerProvider = 1
+        limits.callsPerProvider = 2
         var scene = Scene(limits)
         let mine = scene.registration
         scene.register(Scene.other, "Other")
         let others = scene.registration
         let outer = try scene.open(.async(sink: "/1"), at: mine)
-        let busy = try scene.open(.async(sink: "/2"), at: others)
-        scene.cancel(busy)
+        let lost = try scene.open(.async(sink: "/2"), at: others)
         _ = try scene.open(.async(sink: "/3"), at: others)
+        scene.cancel(lost)
+        let plain = try ["/4", "/5"].map { sink throws(Refusal) in try scene.open(.async(sink: sink), at: others) }
         let nested = try scene.open(.sync, by: Scene.provider, at: others, in: outer)
         #expect(scene.core.operations[nested]?.state == .queued)
         scene.pong(Scene.other)
+        #expect(plain.map { scene.core.operations[$0]?.state } == [.running, .queued])
         #expect(scene.core.operations[nested]?.state == .running)
         expectSafe(scene)
     }
