@@ -113,7 +113,8 @@ public final class RawProvider: Sendable {
     private func export() async {
         var methods: [String: MethodImplementation] = [:]
         for method in Interfaces.provider.methods.map(\.name.text) {
-            methods[method] = .task { [weak self] call in try await self?.serve(method, call) }
+            // Noted in the order of their arrival: tasks that are begun together run in any order.
+            methods[method] = .immediate { [weak self] call in self?.arrived(method, call) }
         }
         methods["CancelAsyncCall"] = .immediate { [weak self] call in
             var reader = call.reader
@@ -122,11 +123,20 @@ public final class RawProvider: Sendable {
         await connection.export(ExportedObject([ExportedInterface(Interfaces.provider, methods: methods)]), at: Self.path)
     }
 
-    private func serve(_ method: String, _ call: MethodCall) async throws {
-        guard let call = ProviderCall(self, method, call) else { return }
-        calls.record(call)
-        if let script = scripts.withLock({ $0[method] }) { return try await script(call) }
-        serveFromMemory(call)
+    private func arrived(_ method: String, _ call: MethodCall) {
+        guard let arrived = ProviderCall(self, method, call) else { return }
+        calls.record(arrived)
+        let script = scripts.withLock { $0[method] }
+        Task {
+            guard let script else { return serveFromMemory(arrived) }
+            do {
+                try await script(arrived)
+            } catch let error as DBusError {
+                call.fail(error)
+            } catch {
+                call.fail(.failed, "\(error)")
+            }
+        }
     }
 
     /// What it does with a call that no script is for.
