@@ -206,7 +206,7 @@ extension Integration {
             #expect(result.status == .noError)
             let counters = try await scene.client.property(faulty.registrationPath, Contract.registration, "Counters").stringDictionary
             #expect(counters?["Leaks"] == .uint64(1))
-            #expect(scene.broker.text.contains("past its final status"))
+            try await scene.broker.log.wait("the leak") { lines in lines.contains { $0.contains("past its final status") } }
             try await expectQuiet(scene, next: .enumerate("Faulty_Thing"))
         }
     }
