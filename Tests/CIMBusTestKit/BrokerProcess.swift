@@ -35,6 +35,11 @@ public final class BrokerProcess: Sendable {
         }
     }
 
+    /// How many lines of the log have these words, once that many of them have come at least.
+    public func count(of words: String, atLeast count: Int = 1) async throws -> Int {
+        try await log.wait("the log to say \(words)") { lines in lines.count { $0.contains(words) } >= count }.count { $0.contains(words) }
+    }
+
     /// The whole log.
     public var text: String { log.all.joined(separator: "\n") }
 }

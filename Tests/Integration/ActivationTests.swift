@@ -46,7 +46,7 @@ extension Integration {
             #expect(try await first.result().status == .noError)
             #expect(try await second.result().status == .noError)
             try await scene.broker.log.wait("the start") { $0.contains { $0.contains("starting provider Faulty") } }
-            #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
+            #expect(try await scene.broker.count(of: "starting provider Faulty") == 1)
             try await expectQuiet(scene, [first.sink, second.sink], next: .get("Faulty_Thing=\"healthy\""))
         }
 
@@ -62,7 +62,7 @@ extension Integration {
                 #expect(result.message.contains("org.example.Faulty"), "\(result.message)")
             }
             try await scene.broker.log.wait("the start") { $0.contains { $0.contains("starting provider Faulty") } }
-            #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
+            #expect(try await scene.broker.count(of: "starting provider Faulty") == 1)
             // Another way to start it is tried at once.
             try folder.write("org.example.Nothing", "/nonexistent/program")
             let other = Self.mof.replacing("org.example.Faulty", with: "org.example.Unknown")
@@ -124,7 +124,7 @@ extension Integration {
                 #expect(refused.message.contains("before it answered a call"), "\(refused.message)")
             }
             try await scene.broker.log.wait("the start") { $0.contains { $0.contains("starting provider Faulty") } }
-            #expect(scene.broker.log.all.count { $0.contains("starting provider Faulty") } == 1)
+            #expect(try await scene.broker.count(of: "starting provider Faulty") == 1)
             try await expectQuiet(scene)
         }
 

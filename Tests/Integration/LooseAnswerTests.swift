@@ -353,7 +353,8 @@ extension Integration {
             #expect(got.status == .noError && got.objects.first?["Made"] == nil && got.objects.first?["Name"]?.text == "a")
             let counters = try await scene.client.property(provider.registrationPath, Contract.registration, "Counters").stringDictionary
             #expect(counters?["LostValues"] == .uint64(9) && counters?["Violations"] == .uint64(0))
-            let lines = scene.broker.log.all.filter { $0.contains("NULL is passed on") }
+            let lines = try await scene.broker.log.wait("three lines") { $0.count { $0.contains("NULL is passed on") } >= 3 }
+                .filter { $0.contains("NULL is passed on") }
             #expect(lines.count == 3, "\(lines)")
             #expect(
                 lines.contains {
