@@ -151,6 +151,8 @@ extension Integration.FlowTests {
         let open = try await scene.client.start(.enumerate("Test_Thing"), .async, sink: sink)
         // Eight went to the client, eight wait; one more is a flood.
         try await sink.events.wait("8 batches") { $0.count >= 8 }
+        // Credit that came before the flood would make room for more.
+        try await provider.cancelled.wait("the cut") { !$0.isEmpty }
         scene.client.acknowledge(sink, 8)
         try await sink.events.wait("the rest") { $0.count >= 16 }
         scene.client.acknowledge(sink, 8)
