@@ -28,7 +28,7 @@ struct ThingProvider: InstanceProvider, MethodProvider {
     let count: Int
 
     func invoke(_ method: String, at path: CIMObjectPath, parameters: CIMInstance, context: RequestContext) async throws -> MethodResult {
-        MethodResult(.uint32(0))
+        MethodResult(returnValue: .uint32(0))
     }
 
     func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
