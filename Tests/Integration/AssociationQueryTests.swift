@@ -146,22 +146,29 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
-        @Test("I.4: of many results, few are asked for at once")
-        func bounded() async throws {
+        @Test(
+            "I.4: of many results, in one batch or in several, few are asked for at once; the broker's own steps are no operations",
+            arguments: [1, 5])
+        func bounded(batches: Int) async throws {
             let (scene, provider) = try await Self.scene()
             provider.on("CreateInstanceEnumAsync") { call in
-                call.reply(
-                    .noError,
-                    (0..<200).map { index in
-                        [
-                            ("__CLASS", .string("Test_Owns")), ("Owner", .string("Test_Static.Name=\"s1\"")),
-                            ("Owned", .string("Test_Dynamic.Name=\"n\(index)\"")),
-                        ]
-                    })
+                call.reply(references: 1)
+                for batch in 0..<batches {
+                    try await call.sink.indicate(
+                        (0..<200 / batches).map { index in
+                            [
+                                ("__CLASS", .string("Test_Owns")), ("Owner", .string("Test_Static.Name=\"s1\"")),
+                                ("Owned", .string("Test_Dynamic.Name=\"n\(batch * 200 / batches + index)\"")),
+                            ]
+                        })
+                }
+                try await call.sink.setStatus(.noError)
+                try await call.sink.release()
             }
             let most = Recorder<Int>()
             provider.on("GetObjectAsync") { call in
                 most.record(Int(try await scene.client.brokerProperty("OpenOperations")))
+                most.record(try await scene.operationStates().count)
                 guard case .string(let name)? = try CIMObjectPath(parsing: call.target)[key: "Name"] else { return }
                 call.reply(.noError, [[("__CLASS", .string("Test_Dynamic")), ("Name", .string(name))]])
             }
