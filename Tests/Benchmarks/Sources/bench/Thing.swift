@@ -9,7 +9,7 @@ enum Thing {
         [dynamic, provider("Bench")] class Bench_Thing {
             [key] string Handle; string Name; string CommandLine; uint32 ParentProcessID; string UserName;
             sint32 Priority; uint16 State; uint64 VirtualSize; uint64 WorkingSetSize; uint32 ThreadCount;
-            uint32 Signal([in] sint32 Number);
+            [implemented] uint32 Signal([in] sint32 Number);
         };
         """
 
