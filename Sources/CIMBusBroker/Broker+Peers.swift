@@ -17,6 +17,7 @@ extension Broker {
             let reading = message.arrival?.reading ?? connection.assumeIsolated { $0.reading }
             peers.heard(from: peer, by: Way(of: message))
             tell { $0.heard(from: peer, reading: reading) }
+            if message.arrival != nil, message.interface == PrivateContract.packedSink.text { return takePacked(message) }
             return refuseCurious(message, peer)
         }
         guard tell({ $0.admitNewcomer(sender, bytes: message.size) }) else {

@@ -12,14 +12,14 @@ extension Broker {
     func openPrivateConnection(_ call: MethodCall) {
         guard let caller = peer(of: call), let name = peers.name(of: caller), let uid = uid(of: caller) else { return }
         do throws(CIMError) {
-            let version = try negotiate(call)
+            let (version, takesPacked) = try negotiate(call)
             let (ours, theirs) = try makeSockets()
             // The bus holds few descriptors, and while it holds too many it carries nothing else of the broker's.
             try admit(.socket(of: uid), of: caller, call)
             peers.sendsSocket(to: name.text, uid: uid)
             let peer = successor(of: caller, name)
-            try attach(ours, to: peer, name)
-            call.reply([.unixFD(theirs), .uint32(version), .dictionary([])])
+            try attach(ours, to: peer, name, takesPacked)
+            call.reply([.unixFD(theirs), .uint32(version), .dictionary([(PrivateContract.packedObjects, .boolean(true))])])
         } catch {
             call.fail(error)
         }
@@ -31,8 +31,8 @@ extension Broker {
         for _ in 0..<count { tell { $0.gaveBackSocket(of: uid) } }
     }
 
-    /// The version that both speak. Options that are not known are passed over.
-    private func negotiate(_ call: MethodCall) throws(CIMError) -> UInt32 {
+    /// The version that both speak, and whether the caller takes packed rows. Options that are not known are passed over.
+    private func negotiate(_ call: MethodCall) throws(CIMError) -> (version: UInt32, takesPacked: Bool) {
         let member = "OpenPrivateConnection"
         guard configuration.offersPrivateConnections else {
             throw CIMError(.notSupported, "\(member): this broker was started with --no-private-connections; use the bus")
@@ -48,7 +48,8 @@ extension Broker {
         guard wanted >= Self.lowestVersion else {
             throw CIMError(.invalidParameter, "\(member): there is no version \(wanted); \(Self.lowestVersion) is the first")
         }
-        return min(wanted, PrivateContract.version)
+        let options = (try? reader.readValue(Signature.dictionary))?.stringDictionary ?? [:]
+        return (min(wanted, PrivateContract.version), options[PrivateContract.packedObjects]?.bool ?? false)
     }
 
     private func makeSockets() throws(CIMError) -> (FileDescriptorBox, FileDescriptorBox) {
@@ -72,11 +73,14 @@ extension Broker {
         return id
     }
 
-    private func attach(_ socket: FileDescriptorBox, to peer: PeerID, _ name: BusName) throws(CIMError) {
+    private func attach(
+        _ socket: FileDescriptorBox, to peer: PeerID, _ name: BusName, _ takesPacked: Bool
+    ) throws(CIMError) {
         let patience = Duration.microseconds(configuration.limits.credit)
         do throws(DBusError) {
             let own = try connection.speak(
                 by: socket, with: UniqueName(verified: name.text), PrivateContract.members, patience: patience)
+            own.carriesPackedObjects = takesPacked
             peers.attach(own, to: peer)
             own.onFirstWord { [weak self] in self?.assumeIsolated { $0.fetchedSockets(name.text) } }
             own.onClosed { [weak self] error in self?.assumeIsolated { $0.privateConnectionEnded(of: peer, name, error) } }

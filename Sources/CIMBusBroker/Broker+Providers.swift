@@ -159,7 +159,8 @@ extension Broker {
     /// `(u hresult, u references, aa{sv} objects)`.
     private func answer(_ reply: Message, _ sink: SinkID) -> Answer {
         var reader = reply.reader
-        if !reply.hasSignature("uuaa{sv}") {
+        let isPacked = reply.arrival != nil && reply.hasSignature("uuay")
+        if !isPacked, !reply.hasSignature("uuaa{sv}") {
             do throws(ObjectFault) {
                 reader = try LooseArguments.read(reply, as: Self.answerArguments)
             } catch {
@@ -176,13 +177,13 @@ extension Broker {
         }
         let status = WBEMStatus(rawValue: hresult)
         var empty = reader
-        if let end = try? empty.enterArray(elementAlignment: 4), end == empty.position {
+        if !isPacked, let end = try? empty.enterArray(elementAlignment: 4), end == empty.position {
             return .result(status, references: references, objects: nil)
         }
         guard let leg = core.legs[sink], let record = records[leg.operation], status.isSuccess else {
             return .result(status, references: references, objects: nil)
         }
-        switch check(reader, record, reply) {
+        switch check(reader, of: leg.operation, record, reply, isPacked: isPacked) {
         case .success(let objects): return .result(status, references: references, objects: payloads.keep(objects))
         case .failure(let fault):
             // There is nothing left to retry: what does not fit, in size or in type, ends the operation.
@@ -209,8 +210,13 @@ extension Broker {
     }
 
     /// Objects of a provider, checked against their class, and what its operation's filter leaves of them.
-    func check(_ reader: BodyReader, _ record: Entry<OperationRecord>, _ message: Message) -> Result<CheckedObjects, ObjectFault> {
-        let checked = checkAll(reader, record, message).flatMap { objects in
+    /// - Parameter isPacked: whether they are packed rows, an `ay`.
+    func check(
+        _ reader: BodyReader, of id: OperationID, _ record: Entry<OperationRecord>, _ message: Message, isPacked: Bool
+    ) -> Result<CheckedObjects, ObjectFault> {
+        let all =
+            isPacked ? checkPacked(reader, of: id, record, message) : checkAll(reader, record, message, size: message.bodySize)
+        let checked = all.flatMap { objects in
             Result { () throws(ObjectFault) in
                 try checkKeys(objects, record)
                 return objects
@@ -222,15 +228,16 @@ extension Broker {
         }
     }
 
-    private func checkAll(_ reader: BodyReader, _ record: Entry<OperationRecord>, _ message: Message) -> Result<CheckedObjects, ObjectFault>
-    {
-        guard message.bodySize <= Contract.largestObject + 64 else {
-            return .failure(ObjectFault("it takes \(message.bodySize) bytes, more than 8 MiB", kind: .tooLarge))
+    /// - Parameter size: of what came, in bytes.
+    func checkAll(
+        _ reader: BodyReader, _ record: Entry<OperationRecord>, _ message: Message, size: Int
+    ) -> Result<CheckedObjects, ObjectFault> {
+        guard size <= Contract.largestObject + 64 else {
+            return .failure(ObjectFault("it takes \(size) bytes, more than 8 MiB", kind: .tooLarge))
         }
-        var tooLarge: ObjectFault? {
-            if message.bodySize <= Contract.largestBatch + 64 { return nil }
-            return ObjectFault("a batch of \(message.bodySize) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
-        }
+        let tooLarge: ObjectFault? =
+            size <= Contract.largestBatch + 64
+            ? nil : ObjectFault("a batch of \(size) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
         if case .instances(let layout)? = record.expectation, !record.writesSystemProperties, let ranges = layout.rangesIfVerbatim(reader) {
             if ranges.count > 1, let tooLarge { return .failure(tooLarge) }
             return .success(.verbatim(message, reader, ranges))

@@ -20,9 +20,15 @@ extension Broker {
             do throws(DBusError) { try forward(message, record, sink) } catch { lost(id, error) }
             return
         }
+        if case .packed(let batch, _) = objects {
+            do throws(DBusError) {
+                try sendToClient(record, sink, PrivateContract.packedSink, "Indicate", Self.packedSignature) { $0.append(packed: batch) }
+            } catch { lost(id, error) }
+            return
+        }
         for part in objects.batch.parts(ofAtMost: Contract.largestBatch) {
             do throws(DBusError) {
-                try sendToClient(record, sink, "Indicate", Self.objectsSignature) { body in
+                try sendToClient(record, sink, Contract.objectSink, "Indicate", Self.objectsSignature) { body in
                     let array = body.beginArray(elementAlignment: 4)
                     body.append(objects: part)
                     body.endArray(array)
@@ -56,6 +62,7 @@ extension Broker {
         }
     }
 
+    private static let packedSignature = Signature(verified: "ay")
     private static let objectsSignature = Signature(verified: "aa{sv}")
     private static let statusSignature = Signature(verified: "iusa{sv}")
     private static let objectSignature = Signature(verified: "a{sv}")
@@ -65,7 +72,7 @@ extension Broker {
     func report(_ id: OperationID, _ progress: Progress) {
         guard let record = records[id], let sink = record.sink else { return }
         let object = payloads.takeStatus(progress.object)
-        let size = try? sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
+        let size = try? sendToClient(record, sink, Contract.objectSink, "SetStatus", Self.statusSignature) { body in
             body.append(int32: StatusType.progress)
             body.append(uint32: progress.hresult)
             body.append(string: progress.text)
@@ -78,13 +85,13 @@ extension Broker {
     /// - Returns: the bytes that were sent. Throws why they could not be, which is in the log.
     @discardableResult
     private func sendToClient(
-        _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ member: String, _ signature: Signature,
+        _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ interface: InterfaceName, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
     ) throws(DBusError) -> Int {
         guard let client = peers[record.client, record.way] else { return 0 }
         do throws(DBusError) {
             let message = try Message.methodCall(
-                destination: client.name, path: sink, interface: Contract.objectSink, member: MemberName(verified: member),
+                destination: client.name, path: sink, interface: interface, member: MemberName(verified: member),
                 flags: [.noReplyExpected, .noAutoStart], signature: signature,
                 body: { (writer) throws(DBusError) in body(&writer) })
             try client.send(message)
@@ -112,7 +119,7 @@ extension Broker {
             // Of an end that there is no memory for, the number remains.
             var size: Int?
             for (text, object) in [(parameter, error?.extendedStatus ?? own), ("", nil)] where size == nil {
-                size = try? sendToClient(record, sink, "SetStatus", Self.statusSignature) { body in
+                size = try? sendToClient(record, sink, Contract.objectSink, "SetStatus", Self.statusSignature) { body in
                     body.append(int32: StatusType.complete)
                     body.append(uint32: outcome.status.rawValue)
                     body.append(string: text)

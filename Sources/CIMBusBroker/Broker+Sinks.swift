@@ -54,11 +54,12 @@ extension Broker {
 
     // MARK: - Indicate
 
-    private func indicate(_ call: MethodCall) {
+    /// - Parameter isPacked: whether the objects are packed rows.
+    func indicate(_ call: MethodCall, isPacked: Bool = false) {
         guard let (sink, peer) = sink(of: call) else { return }
         if let refused = tell({ $0.checkUse(of: sink, by: peer) }) { return refuse(call, refused) }
         guard let leg = core.legs[sink], let record = records[leg.operation] else { return }
-        switch check(call.reader, record, call.message) {
+        switch check(call.reader, of: leg.operation, record, call.message, isPacked: isPacked) {
         case .success(let objects):
             let token = call.needsReply ? calls.keep(call) : nil
             tell { $0.indicate(sink, by: peer, payloads.keep(objects), call: token) }

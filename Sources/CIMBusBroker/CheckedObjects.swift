@@ -7,11 +7,14 @@ enum CheckedObjects: Sendable {
     /// Nothing about the message's objects has to change: where they lie in its body.
     case verbatim(Message, BodyReader, [Range<Int>])
     case rewritten(ObjectBatch)
+    /// Rows for a client who takes them so.
+    case packed(PackedBatch, PackedFit)
 
     var sizes: [UInt32] {
         switch self {
         case .verbatim(_, _, let ranges): ranges.map { UInt32(clamping: $0.count + 8) }
         case .rewritten(let batch): batch.sizes
+        case .packed(let batch, _): batch.sizes
         }
     }
 
@@ -19,6 +22,7 @@ enum CheckedObjects: Sendable {
     var parts: Int {
         // One message at most, whatever it is: most batches.
         if contentBytes <= Contract.largestBatch || forwarded != nil { return 1 }
+        if case .packed = self { return 1 }
         return batch.parts(ofAtMost: Contract.largestBatch).count
     }
 
@@ -27,6 +31,7 @@ enum CheckedObjects: Sendable {
         switch self {
         case .verbatim(_, _, let ranges): ranges.reduce(0) { $0 + $1.count + 8 }
         case .rewritten(let batch): batch.byteCount
+        case .packed(let batch, _): batch.byteCount
         }
     }
 
@@ -39,7 +44,15 @@ enum CheckedObjects: Sendable {
         switch self {
         case .verbatim(_, let reader, let ranges): ObjectBatch(verbatim: reader, ranges: ranges)
         case .rewritten(let batch): batch
+        case .packed(let batch, let fit):
+            // Nobody asks: what is packed goes to a sink that takes it so.
+            unpacked(batch, fit).map { ObjectBatch(verbatim: $0.reader, ranges: $0.ranges) } ?? ObjectBatch()
         }
+    }
+
+    private func unpacked(_ batch: PackedBatch, _ fit: PackedFit) -> (reader: BodyReader, ranges: [Range<Int>])? {
+        guard let reader = try? batch.unpacked(), let ranges = fit.layout.rangesIfVerbatim(reader) else { return nil }
+        return (reader, ranges)
     }
 }
 
@@ -49,6 +62,7 @@ extension CheckedObjects {
         switch self {
         case .verbatim(_, let reader, let ranges): (reader, ranges)
         case .rewritten(let batch): batch.contents
+        case .packed(let batch, let fit): unpacked(batch, fit) ?? ObjectBatch().contents
         }
     }
 

@@ -32,6 +32,8 @@ struct OperationRecord {
     var expectation: ObjectChecker.Expectation?
     /// What becomes of the provider's objects on their way; nil: nothing.
     var filter: RowFilter?
+    /// How the packed rows that came last fit their class.
+    var packed: PackedFit?
     /// As in ``Question``.
     var providerKind: Request.Kind?
     /// Of a part: the whole, and which of the parts it is that the whole's join asked; nil: none of them.

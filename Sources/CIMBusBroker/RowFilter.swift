@@ -80,9 +80,27 @@ struct RowFilter: Sendable {
         if case .all = kept { system != .all } else { true }
     }
 
+    /// Whether what it leaves of packed rows is packed rows: whatever it needs or gives is among their columns.
+    var takesPacked: Bool { !needsPaths && (system == .all || system.isEmpty) }
+
+    /// The rows that stay.
+    private func applied(to batch: PackedBatch, _ fit: PackedFit) throws(ObjectFault) -> CheckedObjects {
+        let shape = FilterShape(fit.layout, self)
+        guard shape.isWanted else { return .packed(try batch.selecting([]), fit) }
+        let kept = shape.kept.map { fit.columns(keeping: $0) }
+        let isCut = kept?.contains(false) ?? false
+        guard evaluated != nil || isCut else { return .packed(batch, fit) }
+        var rows: [Int] = []
+        for row in 0..<batch.count
+        where evaluated?.matches(PackedFilterRow(batch: batch, row: row, fit: fit, shape: shape)) ?? true { rows.append(row) }
+        if rows.count == batch.count, !isCut { return .packed(batch, fit) }
+        return .packed(try batch.selecting(rows, keeping: isCut ? kept : nil), fit)
+    }
+
     /// The objects that stay. They have been checked.
     func applied(to objects: CheckedObjects, _ layouts: ObjectChecker.Lookup) throws(ObjectFault) -> CheckedObjects {
         guard evaluated != nil || onlyClass != nil || changesObjects else { return objects }
+        if case .packed(let batch, let fit) = objects { return try applied(to: batch, fit) }
         var selection = ObjectSelection()
         var passed: [Range<Int>] = []
         let isCut = changesObjects
@@ -156,6 +174,24 @@ private struct FilterRow: QueryRow {
         case .constant(let value): return value
         case .relativePath: return object.relativePath
         case .path: return object.path
+        }
+    }
+}
+
+/// A packed row as a condition sees it.
+private struct PackedFilterRow: QueryRow {
+    let batch: PackedBatch
+    let row: Int
+    let fit: PackedFit
+    let shape: FilterShape
+
+    func value(at index: Int) -> CIMValue {
+        guard index < shape.columns.count else { return .null }
+        switch shape.columns[index] {
+        case .slot(let slot): return fit.column(ofSlot: slot).map { batch.value(ofRow: row, $0) } ?? .null
+        case .constant(let value): return value
+        // Who needs paths gets no packed rows.
+        case .relativePath, .path: return .null
         }
     }
 }

@@ -129,7 +129,10 @@ final class BrokerLink: Sendable {
 
     /// Takes over the calls to this process's sinks.
     private func receive(_ message: Message) -> Bool {
-        guard message.interface == Contract.objectSink.text, let path = message.path, path.hasPrefix(Self.sinkRoot) else { return false }
+        let isPacked = message.interface == PrivateContract.packedSink.text
+        guard isPacked || message.interface == Contract.objectSink.text, let path = message.path, path.hasPrefix(Self.sinkRoot) else {
+            return false
+        }
         let (sink, owner) = guarded.withLock { guarded in
             (UInt64(path.dropFirst(Self.sinkRoot.utf8.count)).flatMap { guarded.sinks[$0] }, guarded.owner)
         }
@@ -141,7 +144,7 @@ final class BrokerLink: Sendable {
         // An operation that was cancelled here: what was on its way lost the race.
         guard let sink else { return true }
         switch message.member {
-        case "Indicate" where message.hasSignature("aa{sv}"): sink.indicate(message)
+        case "Indicate" where message.hasSignature(isPacked ? "ay" : "aa{sv}"): sink.indicate(message)
         case "SetStatus" where message.hasSignature("iusa{sv}"): setStatus(sink, message)
         default: return false
         }

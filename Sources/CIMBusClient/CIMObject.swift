@@ -25,6 +25,7 @@ extension InstanceDecoder {
 
     /// All objects of an `aa{sv}`, instances and classes.
     mutating func readObjects(_ message: Message) throws -> [CIMObject] {
+        if message.isPackedBatch { return try readInstances(message).map { .instance($0) } }
         var reader = message.reader
         let end = try reader.enterArray(elementAlignment: 4)
         var objects: [CIMObject] = []

@@ -25,7 +25,7 @@ public struct ResultSequence<Element: Sendable>: AsyncSequence, Sendable {
     /// The operation, which may be cancelled from elsewhere.
     public let operation: Operation
     private let lifetime: Lifetime
-    private let source: ResultSource<Element>
+    let source: ResultSource<Element>
 
     init(_ operation: Operation, _ source: ResultSource<Element>) {
         self.operation = operation
@@ -35,7 +35,9 @@ public struct ResultSequence<Element: Sendable>: AsyncSequence, Sendable {
 
     /// The same objects in batches, as the provider sent them: cheaper where there are many objects. Iterate either the batches or the
     /// objects, not both.
-    public var batches: ResultBatches<Element> { ResultBatches(operation, lifetime, source) }
+    public var batches: ResultBatches<Element> { batches(source) }
+
+    func batches<Part>(_ source: ResultSource<Part>) -> ResultBatches<Part> { ResultBatches(operation, lifetime, source) }
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(batches: batches.makeAsyncIterator()) }
 

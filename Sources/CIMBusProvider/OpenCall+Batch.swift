@@ -4,7 +4,12 @@ import DBus
 
 /// The batch to which objects are added.
 extension OpenCall.State {
-    var isBatchFull: Bool { batchObjects.count >= batchSize || batch.count >= OpenCall.fullBatchBytes }
+    var isBatchFull: Bool {
+        batchObjects.count >= min(batchSize, OpenCall.fullBatch) || packed.count >= batchSize
+            || batch.count + packed.byteCount >= OpenCall.fullBatchBytes
+    }
+
+    var isBatchEmpty: Bool { batchObjects.isEmpty && packed.count == 0 }
 
     /// Why the call takes no more objects; nil while it takes them.
     var refusal: CIMError? {
@@ -19,6 +24,39 @@ extension OpenCall.State {
     ///
     /// Throws OutOfMemory for an object that is too large, or for which there is no memory (R15). The objects before it stay in the batch.
     mutating func append(_ instance: CIMInstance) throws(CIMError) {
+        if packs, try appendPacked(instance) { return }
+        if packed.count > 0 { seal() }
+        try appendPlain(instance)
+    }
+
+    /// Writes an object as a row behind the others; one of another shape begins a batch of its own. False, and nothing is written, where it has
+    /// a value that no row has.
+    private mutating func appendPacked(_ instance: CIMInstance) throws(CIMError) -> Bool {
+        var isAdded = batchObjects.isEmpty && packed.append(instance)
+        if !isAdded, !isBatchEmpty {
+            // Objects that take turns would each have a batch, and a head, of their own.
+            if packed.count < OpenCall.firstBatch { shapeChanges += 1 }
+            if shapeChanges > OpenCall.mostShapeChanges { packs = false }
+            seal()
+            isAdded = packs && packed.append(instance)
+        }
+        guard isAdded else { return false }
+        try refuseTooLarge(instance, packed.lastRowBytes) { $0.packed.removeLast() }
+        // Only the rows before it go along.
+        if packed.byteCount > Contract.largestBatch, let rows = packed.takeAllButLast() { sealed.append(.packed(rows)) }
+        return true
+    }
+
+    private mutating func refuseTooLarge(
+        _ instance: CIMInstance, _ size: Int, _ undo: (inout OpenCall.State) -> Void
+    ) throws(CIMError) {
+        guard size > Contract.largestObject else { return }
+        undo(&self)
+        throw CIMError(.outOfMemory, "an object of \(instance.className) takes \(size) bytes; 8 MiB are allowed: leave a part of it out")
+    }
+
+    /// Writes an object, which is the result of a get or of a method, or has values that no row has, as it goes by the bus.
+    mutating func appendPlain(_ instance: CIMInstance) throws(CIMError) {
         try Self.check(instance, depth: 1)
         let before = batch.count
         batch.append(instance: instance)
@@ -28,16 +66,12 @@ extension OpenCall.State {
                 ObjectFault(failure).resultStatus, "an object of \(instance.className) cannot be sent: \(failure)", cause: failure)
         }
         let size = batch.count - before
-        guard size <= Contract.largestObject else {
-            rewriteBatch()
-            throw CIMError(
-                .outOfMemory, "an object of \(instance.className) takes \(size) bytes; 8 MiB are allowed: leave a part of it out")
-        }
+        try refuseTooLarge(instance, size) { $0.rewriteBatch() }
         if batch.count > Contract.largestBatch, !batchObjects.isEmpty {
             // Only the objects before it go along; this one is written again, by itself.
             let count = batchObjects.count
-            let all = takeBatch()
-            sealed.append(Array(all.prefix(before)))
+            let all = takePlain()
+            sealed.append(.plain(Array(all.prefix(before))))
             batchSize = min(max(batchSize, count), OpenCall.fullBatch)
             batch.append(instance: instance)
         }
@@ -46,13 +80,18 @@ extension OpenCall.State {
 
     /// The batch is complete; it waits for credit.
     mutating func seal() {
-        guard !batchObjects.isEmpty else { return }
-        batchSize = min(batchSize * 4, OpenCall.fullBatch)
-        sealed.append(takeBatch())
+        guard let batch = takeBatch() else { return }
+        batchSize = min(batchSize * 4, OpenCall.fullPackedBatch)
+        sealed.append(batch)
     }
 
-    /// The bytes of the batch; an empty one takes its place.
-    mutating func takeBatch() -> [UInt8] {
+    /// The batch, if there is one; an empty one takes its place.
+    mutating func takeBatch() -> OpenCall.Objects? {
+        if let rows = packed.take() { return .packed(rows) }
+        return batchObjects.isEmpty ? nil : .plain(takePlain())
+    }
+
+    private mutating func takePlain() -> [UInt8] {
         var full = BodyWriter(phase: OpenCall.batchPhase)
         swap(&full, &batch)
         batchObjects.removeAll(keepingCapacity: true)

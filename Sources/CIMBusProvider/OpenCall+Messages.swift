@@ -7,23 +7,16 @@ extension OpenCall {
     static let indicateMember = MemberName(verified: "Indicate")
     static let setStatusMember = MemberName(verified: "SetStatus")
     static let releaseMember = MemberName(verified: "Release")
-    static let objects = Signature(verified: "aa{sv}")
-    static let replySignature = Signature(verified: "uuaa{sv}")
     static let statusSignature = Signature(verified: "iusa{sv}")
 
-    static func write(_ objects: [UInt8]?, to writer: inout BodyWriter) {
-        let array = writer.beginArray(elementAlignment: 4)
-        objects?.withUnsafeBytes { writer.append(block: $0, phase: batchPhase) }
-        writer.endArray(array)
-    }
-
-    func reply(_ result: UInt32, references: UInt32, _ objects: [UInt8]?, _ state: inout State) {
+    func reply(_ result: UInt32, references: UInt32, _ objects: Objects?, _ state: inout State) {
+        let objects = objects ?? .plain([])
         do throws(DBusError) {
-            let message = try Message.reply(to: request.message, signature: Self.replySignature) {
+            let message = try Message.reply(to: request.message, signature: objects.replySignature) {
                 (writer: inout BodyWriter) throws(DBusError) in
                 writer.append(uint32: result)
                 writer.append(uint32: references)
-                Self.write(objects, to: &writer)
+                objects.write(to: &writer)
             }
             send(.reply(message), &state)
         } catch {

@@ -19,10 +19,10 @@ extension OpenCall {
             sent += 1
             do throws(DBusError) {
                 let message = try Message.methodCall(
-                    destination: brokerName, path: sink, interface: Contract.objectSink, member: Self.indicateMember,
-                    signature: Self.objects
+                    destination: brokerName, path: sink, interface: objects.interface, member: Self.indicateMember,
+                    signature: objects.signature
                 ) { (writer: inout BodyWriter) throws(DBusError) in
-                    Self.write(objects, to: &writer)
+                    objects.write(to: &writer)
                 }
                 state.inFlight += 1
                 send(.indicate(message), &state)
@@ -44,20 +44,19 @@ extension OpenCall {
         var path = ""
         if case .path(let text) = outcome { path = text }
         if state.phase == .calling {
-            if state.batchObjects.isEmpty, state.sealed.isEmpty, let failure, !failure.status.isSuccess {
+            if state.isBatchEmpty, state.sealed.isEmpty, let failure, !failure.status.isSuccess {
                 send(.refusal(DBusError(failure)), &state)
                 return becomeOver(&state)
             }
             // A reply to a success has no room for a status object.
             if path.isEmpty, state.sealed.isEmpty, failure?.status.isSuccess ?? true, failure?.extendedStatus == nil {
-                let objects = state.batchObjects.isEmpty ? nil : state.takeBatch()
-                reply(failure?.status.rawValue ?? 0, references: 0, objects, &state)
+                reply(failure?.status.rawValue ?? 0, references: 0, state.takeBatch(), &state)
                 return becomeOver(&state)
             }
             detach(&state)
             if state.phase == .over { return }
         }
-        if !state.batchObjects.isEmpty {
+        if !state.isBatchEmpty {
             state.seal()
             return pump(&state)
         }
@@ -87,7 +86,7 @@ extension OpenCall {
         change { state in
             state.isFlushScheduled = false
             // With batches on their way, the next reply flushes.
-            guard state.phase == .detached, !state.batchObjects.isEmpty, state.inFlight == 0, state.sealed.isEmpty else { return }
+            guard state.phase == .detached, !state.isBatchEmpty, state.inFlight == 0, state.sealed.isEmpty else { return }
             state.seal()
             pump(&state)
         }

@@ -42,13 +42,19 @@ final class OpenCall: Sendable {
         var phase = Phase.calling
         /// Why the call is over early, or has failed. The provider gets this error when it goes on.
         var failure: CIMError?
+        /// Whether objects go as packed rows.
+        var packs: Bool
+        /// Rows, while there are no objects in `batch`.
+        var packed = PackedWriter()
+        /// How often objects of another shape came soon.
+        var shapeChanges = 0
         var batch = BodyWriter(phase: OpenCall.batchPhase)
         /// The objects in `batch`. From them the batch is written anew when its last object turns out to be impossible.
         var batchObjects: [CIMInstance] = []
         /// With how many objects the batch is full. The next batch is larger.
         var batchSize = OpenCall.firstBatch
         /// Full batches that wait for credit.
-        var sealed: [[UInt8]] = []
+        var sealed: [Objects] = []
         var inFlight = 0
         var outbox: [Outgoing] = []
         var isDraining = false
@@ -62,12 +68,16 @@ final class OpenCall: Sendable {
         /// every change.
         var waiters: [UnsafeContinuation<Void, Never>] = []
         var task: Task<Void, Never>?
+
+        init(packs: Bool) { self.packs = packs }
     }
 
     /// Where the elements of an `aa{sv}` start in the bodies of Indicate and of the reply, modulo 8.
     static let batchPhase = 4
     static let firstBatch = 16
     static let fullBatch = 256
+    static let fullPackedBatch = 1024
+    static let mostShapeChanges = 4
     static let fullBatchBytes = 48 << 10
     /// How many batches may be without a reply. The broker allows 8.
     static let window = 4
@@ -78,7 +88,7 @@ final class OpenCall: Sendable {
     let sink: ObjectPath
     let brokerName: BusName
     let host: ProviderHost
-    let state = Mutex(State())
+    let state: Mutex<State>
 
     init(_ request: MethodCall, on connection: Connection, sink: ObjectPath, broker: BusName, host: ProviderHost) {
         self.request = request
@@ -86,6 +96,7 @@ final class OpenCall: Sendable {
         self.sink = sink
         brokerName = broker
         self.host = host
+        state = Mutex(State(packs: request.message.arrival?.carriesPackedObjects ?? false))
     }
 
     // MARK: The provider's side
@@ -107,27 +118,59 @@ final class OpenCall: Sendable {
         if isOver { task.cancel() }
     }
 
-    /// Puts an object into the batch.
+    /// Puts objects into the batch, as many as there is credit for.
+    /// - Parameter instances: those are left that were not put there.
     /// - Returns: whether the caller must wait for credit before the next.
-    func append(_ instance: CIMInstance) throws -> Bool {
+    func append(_ instances: inout ArraySlice<CIMInstance>) throws -> Bool {
         let result: Result<Bool, CIMError> = change { state in
             if let refusal = state.refusal { return .failure(refusal) }
-            do throws(CIMError) {
-                try state.append(instance)
-            } catch {
-                state.failure = error
-                send(.complaint("an object is not sent", error), &state)
-                return .failure(error)
+            while state.sealed.isEmpty, let instance = instances.popFirst() {
+                do throws(CIMError) {
+                    try state.append(instance)
+                } catch {
+                    state.failure = error
+                    send(.complaint("an object is not sent", error), &state)
+                    return .failure(error)
+                }
+                if state.isBatchFull {
+                    passOn(&state)
+                } else if !state.sealed.isEmpty {
+                    // An object that does not go beside the others has sealed those.
+                    if state.phase == .calling { detach(&state) }
+                    pump(&state)
+                }
             }
-            if state.isBatchFull {
-                if state.phase == .calling { detach(&state) } else { state.seal() }
-                pump(&state)
-            } else if state.phase == .detached {
-                scheduleFlush(&state)
-            }
+            if !state.isBatchEmpty, state.phase == .detached { scheduleFlush(&state) }
             return .success(!state.sealed.isEmpty)
         }
         return try result.get()
+    }
+
+    /// Puts a batch of rows behind the objects that were appended before.
+    /// - Returns: as ``append(_:)``.
+    func append(_ rows: PackedRows) throws -> Bool {
+        let result: Result<Bool, CIMError> = change { state in
+            if let refusal = state.refusal { return .failure(refusal) }
+            do throws(ObjectFault) {
+                let objects: Objects = state.packs ? .packed(rows) : .plain(try rows.unpackedElements())
+                state.seal()
+                state.sealed.append(objects)
+            } catch {
+                let failure = CIMError(error.resultStatus, "rows cannot be sent: \(error)", cause: error)
+                state.failure = failure
+                send(.complaint("rows are not sent", failure), &state)
+                return .failure(failure)
+            }
+            passOn(&state)
+            return .success(!state.sealed.isEmpty)
+        }
+        return try result.get()
+    }
+
+    /// A batch is full: it goes on its way as soon as there is credit.
+    private func passOn(_ state: inout State) {
+        if state.phase == .calling { detach(&state) } else { state.seal() }
+        pump(&state)
     }
 
     /// Waits until every full batch was sent. Meanwhile the method gives up its place. Throws when the operation ends meanwhile.
@@ -188,7 +231,7 @@ final class OpenCall: Sendable {
             var outcome = outcome
             if case .object(let object) = outcome {
                 do throws(CIMError) {
-                    try state.append(object)
+                    try state.appendPlain(object)
                     outcome = .done
                 } catch {
                     send(.complaint("an object is not sent", error), &state)
@@ -250,7 +293,7 @@ final class OpenCall: Sendable {
                 if state.failure == nil { state.failure = failure.ofRefusedObjects }
             }
             // Nothing is under way: what little there is need not wait for more.
-            if state.inFlight == 0, state.sealed.isEmpty, !state.batchObjects.isEmpty { state.seal() }
+            if state.inFlight == 0, state.sealed.isEmpty, !state.isBatchEmpty { state.seal() }
             pump(&state)
         }
     }

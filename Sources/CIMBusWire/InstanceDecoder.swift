@@ -9,6 +9,9 @@ package struct InstanceDecoder: Sendable {
     /// Objects of one class come in a row: its name as bytes, and its layout.
     private var last: (name: [UInt8], layout: ObjectLayout)?
 
+    /// Those of the packed batch that came last.
+    var columns: PackedColumns?
+
     /// What is thrown where an object turns out to be a class; nil: nobody looks.
     private let refusalOfClasses: CIMError?
 
@@ -74,6 +77,12 @@ package struct InstanceDecoder: Sendable {
         return instance
     }
 
+    /// The class that rows say they are of.
+    func layout(ofRows batch: PackedBatch) throws -> ObjectLayout {
+        guard let layout = layouts[CIMName(batch.columns.className)] else { throw Need.layout(batch.columns.className) }
+        return layout
+    }
+
     private static func relativePath(of instance: CIMInstance) -> CIMObjectPath? {
         instance[SystemProperty.relativePath.rawValue]?.stringValue.flatMap { try? CIMObjectPath(parsing: $0) }
     }
@@ -95,7 +104,7 @@ package struct InstanceDecoder: Sendable {
 
 extension ObjectLayout {
     /// The relative path; nil where a key is NULL, or is a text no path can hold. The values have their class's types already.
-    fileprivate func path(of instance: CIMInstance) -> CIMObjectPath? {
+    func path(of instance: CIMInstance) -> CIMObjectPath? {
         if isSingleton { return CIMObjectPath(className: className, keys: .singleton) }
         guard !keyProperties.isEmpty else { return nil }
         var values: [CIMObjectPath.Key] = []

@@ -21,12 +21,13 @@ public enum PrivateAccess {
     /// is answered there.
     /// - Parameters:
     ///   - names: of the broker; messages to them go by the connection, too.
+    ///   - takesPacked: whether objects may come as packed rows.
     ///   - patience: how long the answer is waited for.
     ///   - ended: runs on the loop when the connection has ended, after everything has been handed out that came by it, and after what the bus
     ///     has to say of the broker by then. It does not run when the bus is lost.
     public static func open(
-        on connection: Connection, with broker: UniqueName, to names: [BusName] = [], patience: Duration = .seconds(1),
-        ended: @escaping @Sendable (DBusError) -> Void
+        on connection: Connection, with broker: UniqueName, to names: [BusName] = [], takesPacked: Bool = true,
+        patience: Duration = .seconds(1), ended: @escaping @Sendable (DBusError) -> Void
     ) async -> Outcome {
         guard isWanted else { return .refused(CIMError(.notSupported, "CIMBUS_TRANSPORT is bus")) }
         return await withUnsafeContinuation { continuation in
@@ -34,7 +35,7 @@ public enum PrivateAccess {
                 let waiting = Waiting(continuation)
                 let timer = connection.loop.schedule(after: patience) { waiting.end(.late) }
                 connection.assumeIsolated { connection in
-                    ask(connection, broker, names, ended) { [loop = connection.loop] outcome in
+                    ask(connection, broker, names, takesPacked, ended) { [loop = connection.loop] outcome in
                         loop.cancel(timer)
                         waiting.end(outcome)
                     }
@@ -70,8 +71,8 @@ public enum PrivateAccess {
     }
 
     private static func ask(
-        _ connection: isolated Connection, _ broker: UniqueName, _ names: [BusName], _ ended: @escaping @Sendable (DBusError) -> Void,
-        _ then: @escaping @Sendable (Outcome) -> Void
+        _ connection: isolated Connection, _ broker: UniqueName, _ names: [BusName], _ takesPacked: Bool,
+        _ ended: @escaping @Sendable (DBusError) -> Void, _ then: @escaping @Sendable (Outcome) -> Void
     ) {
         guard connection.canCarryDescriptors else {
             return then(.refused(CIMError(.notSupported, "this message bus passes no file descriptors")))
@@ -81,7 +82,7 @@ public enum PrivateAccess {
             question = try Message.methodCall(
                 destination: BusName(broker), path: Contract.rootPath, interface: Contract.broker,
                 member: MemberName(verified: "OpenPrivateConnection"), flags: .noAutoStart,
-                values: [.uint32(PrivateContract.version), .dictionary([])])
+                values: [.uint32(PrivateContract.version), .dictionary([(PrivateContract.packedObjects, .boolean(takesPacked))])])
         } catch {
             return then(.refused(CIMError(error)))
         }
@@ -109,6 +110,7 @@ public enum PrivateAccess {
             }
             do throws(DBusError) {
                 let own = try connection.speak(by: socket, with: broker, to: [BusName(broker)] + names, PrivateContract.members)
+                own.carriesPackedObjects = values[2].stringDictionary?[PrivateContract.packedObjects]?.bool ?? false
                 own.onClosed { [weak connection] error in
                     // It may have ended because its broker left the bus, or because the bus is gone, and that says more.
                     guard let connection, let question = try? Message.busCall("GetId") else { return }

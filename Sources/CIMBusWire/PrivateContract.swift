@@ -2,6 +2,11 @@ import DBus
 
 /// What private connections add to the contract (Protocol.md, "Private connections").
 public enum PrivateContract {
+    /// The interface of a sink that takes packed rows: `Indicate(ay)`. Only private connections have it.
+    public static let packedSink = InterfaceName(verified: "org.cimbus1.PackedSink")
+    /// The option of `OpenPrivateConnection`, and of its reply, that says that who gives it takes packed rows.
+    public static let packedObjects = "PackedObjects"
+
     /// The version of the frames.
     public static let version: UInt32 = 1
 
@@ -35,6 +40,7 @@ public enum PrivateContract {
         (9, Contract.operation, ["Cancel"]),
         (10, Contract.enumerator, ["Next", "Skip", "Close"]),
         (11, Contract.callResult, ["GetCallStatus", "GetResultObject", "GetResultString", "Close"]),
+        (12, packedSink, ["Indicate"]),
         (128, .properties, ["Get", "GetAll", "Set"]),
         (129, .introspectable, ["Introspect"]),
         (130, .peer, ["Ping", "GetMachineId"]),

@@ -37,6 +37,9 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private var watchdog: EventLoop.TimerToken?
     private var looked = Look()
 
+    /// Whether the other end takes objects as packed rows, which is agreed on when the connection is opened; from what runs on ``loop``.
+    public var carriesPackedObjects = false
+
     /// How far both directions were when the watchdog looked, and how often it has seen nothing move since.
     private struct Look {
         var written: UInt64 = 0
@@ -284,6 +287,9 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     // MARK: The end
 
     private static let closedHere = DBusError(code: .disconnected, "the private connection was closed here")
+
+    /// The other end broke the rules of what its frames carry: as for a frame that is none, the connection ends, soon.
+    public func endSoon(faulty reason: String) { loop.execute { [weak self] in self?.fault(reason) } }
 
     /// The other end broke the rules of frames.
     private func fault(_ reason: String) {

@@ -82,29 +82,44 @@ struct Enumerate: OperationCommand {
         let names = try selection.names(in: declaration)
         selection.restrict(&operation, to: names)
         var table = InstanceTable(declaration, only: names ?? [], terminalWidth: Output.terminalWidth)
-        var classes = [CIMName(declaration.name): declaration]
+        let instances = session.enumerateInstances(of: className, options: operation)
+        if options.output == .json { return try await write(instances, declaration, session, only: names, &output) }
         do {
-            for try await batch in session.enumerateInstances(of: className, options: operation).batches {
-                for instance in batch {
-                    guard options.output == .json else {
-                        try output.write(table.append(instance))
-                        continue
-                    }
-                    let name = CIMName(instance.className)
-                    if classes[name] == nil { classes[name] = try await session.getClass(instance.className, timeout: options.timeLimit) }
-                    try output.write(JSONText.line(instance, classes[name], in: session.namespace, only: names))
-                }
-                // What has come is shown, however long the next batch takes.
-                if options.output == .json { try output.flush() }
-            }
+            for try await batch in instances.batches { for instance in batch { try output.write(table.append(instance)) } }
         } catch let error as CIMError {
-            if options.output == .table, !table.isEmpty { try output.write(table.finish()) }
+            if !table.isEmpty { try output.write(table.finish()) }
             throw error
         }
-        guard options.output == .table else { return }
         try output.write(table.finish())
         if table.hiddenColumns > 0 {
             try output.note("(\(table.hiddenColumns) more properties do not fit: --properties chooses, --output json shows all)\n")
+        }
+    }
+
+    private func write(
+        _ instances: InstanceSequence, _ declaration: CIMClass, _ session: Session, only names: [String]?, _ output: inout Output
+    ) async throws {
+        var classes = [CIMName(declaration.name): declaration]
+        func classOfInstances(_ className: String) async throws(CIMError) -> CIMClass {
+            if let known = classes[CIMName(className)] { return known }
+            let declaration = try await session.getClass(className, timeout: options.timeLimit)
+            classes[CIMName(className)] = declaration
+            return declaration
+        }
+        for try await batch in instances.rows {
+            if let instances = batch.instances {
+                for instance in instances {
+                    let declaration = try await classOfInstances(instance.className)
+                    try output.write(JSONText.line(instance, declaration, in: session.namespace, only: names))
+                }
+            } else if let first = batch.first {
+                let rows = JSONRows(batch, try await classOfInstances(first.className), in: session.namespace, only: names)
+                var text = ""
+                for row in batch { rows.append(row, to: &text) }
+                try output.write(text)
+            }
+            // What has come is shown, however long the next batch takes.
+            try output.flush()
         }
     }
 }

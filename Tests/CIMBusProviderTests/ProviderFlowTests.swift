@@ -110,8 +110,8 @@ extension ProviderTests {
                         }
                     }, get: { _, _ in thing(0) }))
             let session = stage.session
-            // 8 batches here, as many at the broker and with the provider, each of 256, and one that fills.
-            let most = 30 * 256
+            // 8 batches here, as many at the broker and with the provider, each of 1,024 rows, and one that fills.
+            let most = 30 * 1024
             let ahead = try await withDeadline(.seconds(30), "50,000 objects") {
                 var taken = 0
                 var ahead = 0

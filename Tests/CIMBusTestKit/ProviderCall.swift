@@ -64,6 +64,11 @@ public struct ProviderSink: Sendable {
         try await call(Contract.objectSink, "Indicate", [.objects(objects)])
     }
 
+    /// Packed rows, whatever they are.
+    public func indicate(packed bytes: [UInt8]) async throws {
+        try await call(PrivateContract.packedSink, "Indicate", [.bytes(bytes)])
+    }
+
     public func setStatus(
         _ status: WBEMStatus, flags: Int32 = 0, parameter: String = "", object: [(String, DBusValue)] = []
     ) async throws {

@@ -24,7 +24,7 @@ extension Connection {
     {
         guard let broker = try await nameOwner(of: BusName(Contract.busName)) else { return nil }
         let outcome = await PrivateAccess.open(
-            on: self, with: broker, to: [BusName(Contract.busName)], patience: .seconds(10), ended: ended)
+            on: self, with: broker, to: [BusName(Contract.busName)], takesPacked: false, patience: .seconds(10), ended: ended)
         switch outcome {
         case .opened(let own): return own
         // It has just left.

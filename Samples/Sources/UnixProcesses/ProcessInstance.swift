@@ -32,32 +32,43 @@ struct ProcessInstance: Sendable {
         return CIMObjectPath(className: LinuxUnixProcess.className, keys: .keys(keys.map { .init(name: $0.0, value: .string($0.1)) }))
     }
 
+    /// What every process has values of, in the order of ``values(of:_:)``.
+    static let shape = RowShape(
+        LinuxUnixProcess.className,
+        [
+            .init("CSCreationClassName", .string), .init("CSName", .string), .init("OSCreationClassName", .string),
+            .init("OSName", .string),
+            .init("CreationClassName", .string), .init("Handle", .string), .init("Name", .string), .init("Parameters", .array(of: .string)),
+            .init("ExecutablePath", .string), .init("State", .string), .init("ExecutionState", .uint16), .init("Priority", .sint32),
+            .init("ParentProcessID", .string), .init("ProcessGroupID", .uint64), .init("ProcessSessionID", .uint64),
+            .init("ProcessTTY", .string), .init("RealUserID", .uint64), .init("EffectiveUserID", .uint64), .init("UserName", .string),
+            .init("RealGroupID", .uint64), .init("CreationDate", .datetime), .init("KernelModeTime", .uint64),
+            .init("UserModeTime", .uint64),
+            .init("WorkingSetSize", .uint64), .init("VirtualSize", .uint64), .init("ThreadCount", .uint32), .init("PageFaults", .uint64),
+        ])
+
     func instance(_ process: UnixProcess) -> CIMInstance {
-        var instance = CIMInstance(className: LinuxUnixProcess.className, reservingCapacity: 26)
-        for (name, value) in constantKeys { instance.append(name: name, value: .string(value)) }
-        instance.append(name: "Handle", value: .string("\(process.id)"))
-        instance.append(name: "Name", value: .string(Self.printable(process.name)))
-        instance.append(name: "Parameters", value: .strings(process.arguments.map(Self.printable)))
-        if let executable = process.executable { instance.append(name: "ExecutablePath", value: .string(Self.printable(executable))) }
-        instance.append(name: "State", value: .string(String(process.state)))
-        instance.append(name: "ExecutionState", value: .uint16(Self.executionState(process.state)))
-        instance.append(name: "Priority", value: .sint32(process.nice))
-        instance.append(name: "ParentProcessID", value: .string("\(process.parent)"))
-        instance.append(name: "ProcessGroupID", value: .uint64(UInt64(clamping: process.group)))
-        instance.append(name: "ProcessSessionID", value: .uint64(UInt64(clamping: process.session)))
-        if process.terminal != 0 { instance.append(name: "ProcessTTY", value: .string("\(process.terminal)")) }
-        instance.append(name: "RealUserID", value: .uint64(UInt64(process.realUser)))
-        instance.append(name: "EffectiveUserID", value: .uint64(UInt64(process.effectiveUser)))
-        if let name = Self.userName(process.realUser) { instance.append(name: "UserName", value: .string(name)) }
-        instance.append(name: "RealGroupID", value: .uint64(UInt64(process.realGroup)))
-        if let date = creationDate(process) { instance.append(name: "CreationDate", value: .datetime(date)) }
-        instance.append(name: "KernelModeTime", value: .uint64(milliseconds(process.kernelTime)))
-        instance.append(name: "UserModeTime", value: .uint64(milliseconds(process.userTime)))
-        instance.append(name: "WorkingSetSize", value: .uint64(process.residentSize))
-        instance.append(name: "VirtualSize", value: .uint64(process.virtualSize))
-        instance.append(name: "ThreadCount", value: .uint32(process.threads))
-        instance.append(name: "PageFaults", value: .uint64(process.pageFaults))
+        var users = UserNames()
+        var instance = CIMInstance(className: LinuxUnixProcess.className, reservingCapacity: Self.shape.columns.count)
+        for (column, value) in zip(Self.shape.columns, values(of: process, &users)) where !value.isNull {
+            instance.append(name: column.name, value: value)
+        }
         return instance
+    }
+
+    /// The values of a process, NULL where there is none.
+    func values(of process: UnixProcess, _ users: inout UserNames) -> [CIMValue] {
+        constantKeys.map { .string($0.1) } + [
+            .string("\(process.id)"), .string(Self.printable(process.name)), .strings(process.arguments.map(Self.printable)),
+            process.executable.map { .string(Self.printable($0)) } ?? .null, .string(String(process.state)),
+            .uint16(Self.executionState(process.state)), .sint32(process.nice), .string("\(process.parent)"),
+            .uint64(UInt64(clamping: process.group)), .uint64(UInt64(clamping: process.session)),
+            process.terminal == 0 ? .null : .string("\(process.terminal)"), .uint64(UInt64(process.realUser)),
+            .uint64(UInt64(process.effectiveUser)), users.name(of: process.realUser).map { .string($0) } ?? .null,
+            .uint64(UInt64(process.realGroup)), creationDate(process).map { .datetime($0) } ?? .null,
+            .uint64(milliseconds(process.kernelTime)), .uint64(milliseconds(process.userTime)), .uint64(process.residentSize),
+            .uint64(process.virtualSize), .uint32(process.threads), .uint64(process.pageFaults),
+        ]
     }
 
     private func milliseconds(_ ticks: UInt64) -> UInt64 {
@@ -85,8 +96,20 @@ struct ProcessInstance: Sendable {
         default: 0
         }
     }
+}
 
-    private static func userName(_ user: UInt32) -> String? {
+/// The names of users: each is looked up once, since a machine has many processes of few users.
+struct UserNames {
+    private var known: [UInt32: String?] = [:]
+
+    mutating func name(of user: UInt32) -> String? {
+        if let name = known[user] { return name }
+        let name = Self.lookUp(user)
+        known[user] = .some(name)
+        return name
+    }
+
+    private static func lookUp(_ user: UInt32) -> String? {
         var entry = passwd()
         var found: UnsafeMutablePointer<passwd>?
         var buffer = [CChar](repeating: 0, count: 4096)

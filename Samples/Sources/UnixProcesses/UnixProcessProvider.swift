@@ -16,11 +16,17 @@ public struct UnixProcessProvider: InstanceProvider, MethodProvider {
     }
 
     public func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
-        for id in table.identifiers {
-            // Processes come and go meanwhile: one that is gone is left out.
-            guard let process = table.process(id) else { continue }
-            try await sink.indicate(instances.instance(process))
-            if pace > .zero { try await Task.sleep(for: pace) }
+        var users = UserNames()
+        try await sink.indicate(rowsOf: ProcessInstance.shape) { rows in
+            for id in table.identifiers {
+                // Processes come and go meanwhile: one that is gone is left out.
+                guard let process = table.process(id) else { continue }
+                for value in instances.values(of: process, &users) { rows.append(value) }
+                try await rows.endRow()
+                guard pace > .zero else { continue }
+                try await rows.flush()
+                try await Task.sleep(for: pace)
+            }
         }
     }
 

@@ -11,11 +11,13 @@ enum Bench {
         switch arguments.dropFirst().first {
         case "serve-c": exit(baseline_serve(arguments[2]))
         case "provider": try await Role.provider(arguments[2], count: Int(arguments[3]) ?? 0)
-        case "defaults": try await Defaults.provide(arguments[2], count: Int(arguments[3]) ?? 0)
+        case "defaults": try await Defaults.provide(arguments[2], count: Int(arguments[3]) ?? 0, rows: arguments.count > 4)
         case "compare":
             try await Defaults.compare(arguments[2], c: arguments[3], samples: Int(arguments[4]) ?? 1, rounds: Int(arguments[5]) ?? 1)
+        case "gets": try await Defaults.gets(arguments[2], count: Int(arguments[3]) ?? 1)
         case "at-once": try await Defaults.atOnce(arguments[2])
         case "relay": try await Relay.run(arguments[2], to: arguments[3])
+        case "rows": try await Defaults.rows(arguments[2])
         case "enumerate": try await Role.enumerate(arguments[2])
         case "query": try await QueryRole.run(arguments[2], count: Int(arguments[3]) ?? 0, rounds: Int(arguments[4]) ?? 1)
         case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)

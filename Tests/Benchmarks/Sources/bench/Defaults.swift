@@ -9,7 +9,7 @@ import Logging
 /// What a user's own programs do: both libraries, with nothing set.
 enum Defaults {
     /// Serves until it is killed.
-    static func provide(_ address: String, count: Int) async throws {
+    static func provide(_ address: String, count: Int, rows: Bool = false) async throws {
         var options = ProviderService.Options()
         options.onRegistered = {
             print("ready")
@@ -18,7 +18,8 @@ enum Defaults {
         var logger = Logger(label: "bench")
         logger.logLevel = .error
         try await ProviderService(
-            name: "Bench", mof: Thing.mof, classes: ["Bench_Thing": ThingProvider(count: count)], bus: .address(address), options: options,
+            name: "Bench", mof: Thing.mof, classes: ["Bench_Thing": ThingProvider(count: count, writesRows: rows)], bus: .address(address),
+            options: options,
             logger: logger
         ).run()
     }
@@ -51,6 +52,45 @@ enum Defaults {
             note("method")
         }
         for name in ["c get", "get", "method"] { print("\(name)\t\(Latency(times[name] ?? []).microseconds(50))") }
+        await session.close()
+    }
+
+    /// As ``Role/enumerate(_:)``, every value of every row read as a Swift value.
+    static func rows(_ address: String) async throws {
+        let session = try await Session.connect(to: .address(address))
+        let start = ContinuousClock.now
+        var first: Duration?
+        var objects = 0
+        var sum: UInt64 = 0
+        for try await batch in session.enumerateInstances(of: "Bench_Thing").rows {
+            if first == nil { first = ContinuousClock.now - start }
+            let names = [
+                "Handle", "Name", "CommandLine", "UserName", "ParentProcessID", "Priority", "State", "VirtualSize", "WorkingSetSize",
+                "ThreadCount",
+            ]
+            let columns = names.compactMap { batch.column($0) }
+            guard columns.count == names.count else { throw BenchError("\(columns.count) columns") }
+            for row in batch {
+                for text in columns[..<4] { sum &+= UInt64(row.string(text)?.utf8.count ?? 0) }
+                for number in columns[4...] { sum &+= UInt64(bitPattern: row.integer(number, as: Int64.self) ?? 0) }
+            }
+            objects += batch.count
+        }
+        let total = ContinuousClock.now - start
+        guard sum > 0 else { throw BenchError("no values") }
+        print("\(objects) \(Role.microseconds(total)) \(Role.microseconds(first ?? .zero)) \(peakMemory())")
+    }
+
+    /// Nothing but gets, for a profiler.
+    static func gets(_ address: String, count: Int) async throws {
+        let session = try await Session.connect(to: .address(address))
+        var raw = [UInt64](repeating: 0, count: count)
+        for sample in 0..<count {
+            let start = Role.nanoseconds()
+            _ = try await session.getInstance(path)
+            raw[sample] = Role.nanoseconds() - start
+        }
+        print(Latency(raw).text)
         await session.close()
     }
 

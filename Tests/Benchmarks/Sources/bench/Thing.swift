@@ -13,6 +13,34 @@ enum Thing {
         };
         """
 
+    static let shape = RowShape(
+        "Bench_Thing",
+        [
+            .init("Handle", .string), .init("Name", .string), .init("CommandLine", .string), .init("ParentProcessID", .uint32),
+            .init("UserName", .string), .init("Priority", .sint32), .init("State", .uint16), .init("VirtualSize", .uint64),
+            .init("WorkingSetSize", .uint64), .init("ThreadCount", .uint32),
+        ])
+
+    private static let texts = (0..<2048).map { (handle: "\($0)", command: "/usr/bin/process --number \($0)") }
+
+    /// The same objects as ``instances``, as rows.
+    static func write(_ count: Int, to rows: inout RowSink) async throws {
+        for number in 0..<count {
+            let index = number & 2047
+            rows.append(texts[index].handle)
+            rows.append("process")
+            rows.append(texts[index].command)
+            rows.append(UInt32(1))
+            rows.append("root")
+            rows.append(Int32(0))
+            rows.append(UInt16(2))
+            rows.append(UInt64(1) << 30)
+            rows.append(UInt64(index) << 12)
+            rows.append(UInt32(4))
+            try await rows.endRow()
+        }
+    }
+
     static let instances: [CIMInstance] = (0..<2048).map { index in
         CIMInstance(
             className: "Bench_Thing",
@@ -26,12 +54,14 @@ enum Thing {
 
 struct ThingProvider: InstanceProvider, MethodProvider {
     let count: Int
+    var writesRows = false
 
     func invoke(_ method: String, at path: CIMObjectPath, parameters: CIMInstance, context: RequestContext) async throws -> MethodResult {
         MethodResult(returnValue: .uint32(0))
     }
 
     func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
+        if writesRows { return try await sink.indicate(rowsOf: Thing.shape) { try await Thing.write(count, to: &$0) } }
         var left = count
         while left > 0 {
             let part = min(left, Thing.instances.count)

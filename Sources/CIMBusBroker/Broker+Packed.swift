@@ -1,0 +1,68 @@
+import CIM
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// Packed rows (Protocol.md, "Packed objects"): private connections alone carry them. Where nothing has to be merged, and the client takes them,
+/// they go on as they came after one check. For anybody else they are written as objects are on the bus, and go the same way as those.
+extension Broker {
+    func checkPacked(
+        _ reader: BodyReader, of id: OperationID, _ record: Entry<OperationRecord>, _ message: Message
+    ) -> Result<CheckedObjects, ObjectFault> {
+        let size = reader.count
+        guard size <= Contract.largestObject + PackedFit.mostHeadBytes else {
+            return .failure(ObjectFault("it takes \(size) bytes, more than 8 MiB", kind: .tooLarge))
+        }
+        do {
+            let batch = try PackedBatch(reader, known: record.packed?.columns)
+            guard batch.count == 1 || size <= Contract.largestBatch + PackedFit.mostHeadBytes else {
+                throw ObjectFault("a batch of \(size) bytes; 256 KiB are the most for more than one object", kind: .tooLarge)
+            }
+            if let fit = fit(of: batch, id, record), fit.fits(batch) { return .success(.packed(batch, fit)) }
+            return checkAll(try batch.unpacked(), record, message, size: 0)
+        } catch {
+            // Bytes that are no batch are as bad as a frame that is none.
+            if error is PackedFault { message.arrival?.endSoon(faulty: "\(error)") }
+            return .failure(ObjectFault(error))
+        }
+    }
+
+    /// How the rows fit the class that they say they are of; nil where they cannot go on as they are.
+    private func fit(of batch: PackedBatch, _ id: OperationID, _ record: Entry<OperationRecord>) -> PackedFit? {
+        guard case .instances(let base)? = record.expectation, record.kindForProvider != .getObject, goesOnPacked(record) else {
+            return nil
+        }
+        let layout = batch.columns.className == base.className ? base : schema.layout(batch.columns.className, in: record.namespace)
+        guard let layout else { return nil }
+        if let known = record.packed, known.isFor(batch, layout) { return known }
+        guard layout === base || layout.declaration.map({ $0.isSameOrDerived(from: base.className) && !$0.isUnserved }) ?? false,
+            let fit = PackedFit(batch.columns, layout)
+        else { return nil }
+        records[id]?.packed = fit
+        return fit
+    }
+
+    /// Whether rows of an operation reach the client without anybody who needs objects.
+    private func goesOnPacked(_ record: Entry<OperationRecord>) -> Bool {
+        guard !record.writesSystemProperties, record.filter?.takesPacked ?? true else { return false }
+        if let whole = record.joined?.whole {
+            guard let record = records[whole], case .enumerate? = record.work else { return false }
+            return goesOnPacked(record)
+        }
+        return record.sink != nil && record.way == .private && peers.privateConnection(of: record.client)?.carriesPackedObjects ?? false
+    }
+}
+
+extension Broker {
+    /// A call of the interface that only private connections have, of whatever member.
+    /// - Returns: true: it is taken over.
+    func takePacked(_ message: Message) -> Bool {
+        let call = connection.methodCall(message)
+        if call.member == "Indicate", message.hasSignature("ay") {
+            indicate(call, isPacked: true)
+        } else {
+            call.fail(.unknownMethod, "\(PrivateContract.packedSink) has Indicate(ay), not \(call.member)(\(message.signature))")
+        }
+        return true
+    }
+}

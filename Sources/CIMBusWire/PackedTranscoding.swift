@@ -1,0 +1,97 @@
+import CIM
+import DBus
+
+/// Packed rows as every other peer gets objects.
+extension PackedBatch {
+    /// The rows as an `aa{sv}`, each with its class.
+    /// - Throws: ``ObjectFault``: they are too large, or there is no memory.
+    public func unpacked() throws(ObjectFault) -> BodyReader {
+        do {
+            var writer = BodyWriter()
+            let entries = try columns.columns.map { try $0.entry() }
+            let classEntry = try Self.classEntry(columns.className)
+            writer.reserve(bytes.count * 2 + count * 64)
+            let array = writer.beginArray(elementAlignment: 4)
+            for row in 0..<count {
+                let object = writer.beginArray(elementAlignment: 8)
+                classEntry.withUnsafeBytes { writer.append(block: $0, phase: 0) }
+                append(row, entries, to: &writer)
+                writer.endArray(object)
+            }
+            writer.endArray(array)
+            return try writer.finish().withUnsafeBytes { BodyReader(copying: $0, bigEndian: Self.isBigEndian) }
+        } catch {
+            throw ObjectFault(error)
+        }
+    }
+
+    private static var isBigEndian: Bool { 1.bigEndian == 1 }
+
+    private static func classEntry(_ name: String) throws -> [UInt8] {
+        var writer = BodyWriter()
+        writer.append(.className, .string(name))
+        return try writer.finish()
+    }
+
+    private func append(_ row: Int, _ entries: [[UInt8]], to writer: inout BodyWriter) {
+        let columns = self.columns
+        let bytes = UnsafeRawBufferPointer(rebasing: bytes[Int(starts[row])..<end(ofRow: row)])
+        var at = columns.bitmapBytes
+        for column in columns.extents.indices where bytes.has(column) {
+            guard let value = bytes.packedValue(reaches[column], &at), let type = columns.columns[column].type else { continue }
+            writer.beginDictEntry()
+            entries[column].withUnsafeBytes { writer.append(block: $0, phase: 0) }
+            writer.append(packed: value, type)
+        }
+    }
+}
+
+extension PackedColumns.Column {
+    /// How an entry of it starts: its name, and the type of its variant.
+    fileprivate func entry() throws -> [UInt8] {
+        guard let type else { return [] }
+        var writer = BodyWriter()
+        writer.append(string: name)
+        let layout = type.base.wireLayout
+        writer.beginVariant(type.isArray ? layout.arraySignature : layout.signature)
+        return try writer.finish()
+    }
+}
+
+extension BodyWriter {
+    /// A value as the wire has it.
+    fileprivate mutating func append(packed bytes: UnsafeRawBufferPointer, _ type: CIMTypeReference) {
+        guard type.isArray else { return append(packedScalar: bytes, type.base) }
+        let array = beginArray(elementAlignment: type.base.wireLayout.alignment)
+        var at = 0
+        if let width = type.base.packedWidth {
+            while at < bytes.count {
+                append(packedScalar: UnsafeRawBufferPointer(rebasing: bytes[at..<at + width]), type.base)
+                at += width
+            }
+        } else {
+            while let text = bytes.packedText(&at) { append(stringBytes: text) }
+        }
+        endArray(array)
+    }
+
+    @inline(__always)
+    private mutating func append(packedScalar bytes: UnsafeRawBufferPointer, _ type: CIMType) {
+        func number<Number>(_ type: Number.Type) -> Number { bytes.loadUnaligned(as: type) }
+        switch type {
+        case .boolean: append(boolean: bytes[0] != 0)
+        case .uint8: append(byte: bytes[0])
+        case .sint8: append(int16: Int16(number(Int8.self)))
+        case .uint16, .char16: append(uint16: number(UInt16.self))
+        case .sint16: append(int16: number(Int16.self))
+        case .uint32: append(uint32: number(UInt32.self))
+        case .sint32: append(int32: number(Int32.self))
+        case .uint64: append(uint64: number(UInt64.self))
+        case .sint64: append(int64: number(Int64.self))
+        case .real32: append(double: Double(number(Float.self)))
+        case .real64: append(double: number(Double.self))
+        case .string, .datetime, .reference: append(stringBytes: bytes)
+        case .object: break
+        }
+    }
+}
