@@ -161,7 +161,9 @@ struct ReceivedHeader {
         // Its types are checked with the body.
         if field == .signature { return signature = place }
         guard let name = names.text(field, text) else {
-            return note("the \(field) \"\(String(decoding: text.prefix(300), as: UTF8.self))\": \(field.fault(of: text) ?? "")")
+            // Quoted: what a peer wrote must not look like a line of a log.
+            return note(
+                "the \(field) \(String(reflecting: String(decoding: text.prefix(300), as: UTF8.self))): \(field.fault(of: text) ?? "")")
         }
         switch field {
         case .path: path = name
@@ -207,7 +209,7 @@ struct ReceivedHeader {
                 UnsafeRawBufferPointer(rebasing: message[start.bodyStart...]), against: signature.bytes(in: base),
                 isSwapped: start.isSwapped, descriptors: .max)
         } catch {
-            let types = String(decoding: signature.bytes(in: base), as: UTF8.self)
+            let types = String(decoding: signature.bytes(in: base).map { $0 > 0x20 && $0 < 0x7F ? $0 : UInt8(ascii: "?") }, as: UTF8.self)
             note("its body is not (\(types)): \(error.reason) at byte \(error.position)")
         }
     }

@@ -34,7 +34,7 @@ struct ReadingTests {
         var bodies = call(2, isBig: isBig)
         bodies.values = [.string("\0")]
         var members = call(3, isBig: isBig)
-        members.fields[1].value = .string("not a member")
+        members.fields[1].value = .string("not a\nmember")
         var twice = call(4, isBig: isBig)
         twice.fields.append(twice.fields[0])
         var silent = bodies
@@ -53,7 +53,7 @@ struct ReadingTests {
         }
         try await numbers.wait("the good calls") { $0.count == 2 }
         #expect(numbers.all == [1, 5])
-        for (answer, reason) in zip(answers, ["its body is not (s)", "the member \"not a member\"", "the path comes twice"]) {
+        for (answer, reason) in zip(answers, ["its body is not (s)", "the member \"not a\\nmember\"", "the path comes twice"]) {
             #expect(answer.type == 3 && answer.text.contains("org.freedesktop.DBus.Error.InconsistentMessage"))
             #expect(answer.text.contains(":1.9") && answer.text.contains(reason), "\(answer.text)")
         }
