@@ -54,7 +54,17 @@ extension BodyReader {
         return start + 1
     }
 
-    /// One value of the type `signature`, as a tree. Fails for more than 64 containers around a value, and for file descriptors.
+    /// A file descriptor: the same one at each use.
+    private mutating func readDescriptor() throws(DBusDecodingError) -> FileDescriptorBox {
+        let index = Int(try readUInt32())
+        guard let message = owner as? MarshalledBytes, index < message.descriptors.count else {
+            throw DBusDecodingError(.unixFD, at: cursor)
+        }
+        return message.descriptors[index]
+    }
+
+    /// One value of the type `signature`, as a tree. Fails for more than 64 containers around a value, and for file descriptors that the message
+    /// does not have.
     public mutating func readValue(_ signature: Signature) throws(DBusDecodingError) -> DBusValue {
         let values = try readValues(signature)
         guard values.count == 1, let value = values.first else { throw DBusDecodingError(.unexpectedSignature, at: cursor) }
@@ -99,7 +109,7 @@ extension BodyReader {
         case TypeCode.string: return .string(try readString())
         case TypeCode.objectPath: return .objectPath(try readObjectPath())
         case TypeCode.signature: return .signature(try readSignature())
-        case TypeCode.unixFD: throw DBusDecodingError(.unixFD, at: cursor)
+        case TypeCode.unixFD: return .unixFD(try readDescriptor())
         default: break
         }
         guard depth < Self.maximumDepth else { throw DBusDecodingError(.tooDeep, at: cursor) }

@@ -2,8 +2,8 @@ public import Glibc
 
 /// Why a body could not be read as asked.
 ///
-/// The fault is that of the peer that wrote the body. There are exceptions: `unexpectedSignature` and `unixFD` are the reading code's fault
-/// where it did not look at the signature first, and `outOfMemory` is the machine's.
+/// The fault is that of the peer that wrote the body. There are exceptions: `unexpectedSignature` is the reading code's fault, where it did
+/// not look at the signature first, and `outOfMemory` is the machine's.
 public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: Hashable, Sendable {
         /// A value runs past the end of the body, or an element past the end of its array.
@@ -18,7 +18,7 @@ public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConverti
         case invalidName
         /// More than 64 containers deep.
         case tooDeep
-        /// A file descriptor, which only ``Message/values()`` can give.
+        /// A file descriptor that did not come along.
         case unixFD
         /// The body's signature is not the one asked for.
         case unexpectedSignature
@@ -45,7 +45,7 @@ public struct DBusDecodingError: Error, Hashable, Sendable, CustomStringConverti
 ///
 /// Every read is bounds-checked and throws ``DBusDecodingError``; nothing a peer sends can make it trap. After an error the position is
 /// unspecified. It does not check that what is read is what the signature says: compare the signature first (bodies of received
-/// messages were validated against it by libdbus). Copies are independent cursors; each keeps the bytes alive.
+/// messages were validated against it when they came). Copies are independent cursors; each keeps the bytes alive.
 ///
 /// `@unchecked Sendable`: the memory behind `base` is immutable and `owner` keeps it.
 @frozen

@@ -1,8 +1,7 @@
-/// Checks the bytes of a body against its signature before they are sent, as strictly as whoever receives them: the message bus hangs up on a
-/// sender whose message is malformed.
+/// Checks the bytes of a body against its signature: of what arrives, in either byte order, and of what is sent, as strictly as whoever receives
+/// it. The message bus hangs up on a sender whose message is malformed.
 ///
-/// The rules are those of the D-Bus specification, "Marshaling (Wire Format)", in this machine's byte order. A body with file descriptors is
-/// refused: ``IteratorCodec`` makes those.
+/// The rules are those of the D-Bus specification, "Marshaling (Wire Format)", as libdbus keeps them: a test compares the two.
 struct BodyValidator {
     /// What is wrong, and where: an offset from the start of the body.
     struct Fault: Error {
@@ -12,15 +11,25 @@ struct BodyValidator {
 
     private let base: UnsafeRawPointer
     private let end: Int
+    private let isSwapped: Bool
+    private let descriptors: Int
     private var at = 0
 
-    private init(_ base: UnsafeRawPointer, count: Int) {
+    private init(_ base: UnsafeRawPointer, count: Int, isSwapped: Bool, descriptors: Int) {
         self.base = base
+        self.isSwapped = isSwapped
+        self.descriptors = descriptors
         end = count
     }
 
-    /// - Parameter body: starts at a multiple of 8 of the message.
-    static func check(_ body: UnsafeRawBufferPointer, against signature: UnsafeRawBufferPointer) throws(Fault) {
+    /// - Parameters:
+    ///   - body: starts at a multiple of 8 of the message.
+    ///   - isSwapped: its numbers are of the other byte order than this machine's.
+    ///   - descriptors: how many file descriptors there are for it. For what arrives any number will do, as for libdbus: whoever reads one that is
+    ///     not there is told.
+    static func check(
+        _ body: UnsafeRawBufferPointer, against signature: UnsafeRawBufferPointer, isSwapped: Bool = false, descriptors: Int = 0
+    ) throws(Fault) {
         var type = 0
         guard signature.count <= NameGrammar.maximumLength else { throw Fault(reason: "the signature is too long", position: 0) }
         while type < signature.count {
@@ -33,12 +42,24 @@ struct BodyValidator {
             if !signature.isEmpty { throw Fault(reason: "it ends too early", position: 0) }
             return
         }
-        var validator = BodyValidator(base, count: body.count)
+        var validator = BodyValidator(base, count: body.count, isSwapped: isSwapped, descriptors: descriptors)
         type = 0
         while type < signature.count { type = try validator.value(signature, type, depth: 0) }
         guard validator.at == validator.end else { throw validator.fault("there is more than the signature says") }
     }
 
+    /// Checks the variant that starts at `start` of a message's header, in an array of structures.
+    /// - Parameter header: from the start of the message to the end of its fields.
+    /// - Returns: where the variant ends.
+    static func end(ofVariantAt start: Int, in header: UnsafeRawBufferPointer, isSwapped: Bool) throws(Fault) -> Int {
+        guard let base = header.baseAddress else { throw Fault(reason: "it ends too early", position: 0) }
+        var validator = BodyValidator(base, count: header.count, isSwapped: isSwapped, descriptors: .max)
+        validator.at = start
+        try validator.variant(depth: 2)
+        return validator.at
+    }
+
+    @inline(never)
     private func fault(_ reason: StaticString) -> Fault { Fault(reason: reason, position: at) }
 
     // MARK: - Values
@@ -59,7 +80,7 @@ struct BodyValidator {
         case TypeCode.signature: _ = try signature()
         case TypeCode.array: return try array(types, type, depth: depth)
         case TypeCode.structure, TypeCode.dictEntry: return try structure(types, type, depth: depth)
-        case TypeCode.unixFD: throw fault("a file descriptor can only be sent as a DBusValue")
+        case TypeCode.unixFD: try descriptor()
         default: throw fault("the signature is none")
         }
         return type + 1
@@ -71,7 +92,12 @@ struct BodyValidator {
     }
 
     /// Goes to the next multiple of `alignment`; what is passed must be zero.
+    @inline(__always)
     private mutating func align(_ alignment: Int) throws(Fault) {
+        if at & (alignment &- 1) != 0 { try pad(alignment) }
+    }
+
+    private mutating func pad(_ alignment: Int) throws(Fault) {
         let start = (at &+ (alignment &- 1)) & ~(alignment &- 1)
         guard start <= end else { throw fault("it ends too early") }
         while at < start {
@@ -81,22 +107,32 @@ struct BodyValidator {
     }
 
     /// Goes past a number of so many bytes.
+    @inline(__always)
     private mutating func pass(_ size: Int) throws(Fault) {
         try align(size)
         guard size <= end &- at else { throw fault("it ends too early") }
         at &+= size
     }
 
+    @inline(__always)
     private mutating func length() throws(Fault) -> Int {
         try pass(4)
-        return Int(base.loadUnaligned(fromByteOffset: at &- 4, as: UInt32.self))
+        let length = base.loadUnaligned(fromByteOffset: at &- 4, as: UInt32.self)
+        return Int(isSwapped ? length.byteSwapped : length)
     }
 
+    private mutating func descriptor() throws(Fault) {
+        guard descriptors > 0 else { throw fault("a file descriptor can only be sent as a DBusValue") }
+        guard try length() < descriptors else { throw fault("a file descriptor does not come along") }
+    }
+
+    @inline(__always)
     private mutating func boolean() throws(Fault) {
         guard try length() <= 1 else { throw fault("a boolean is neither 0 nor 1") }
     }
 
     /// The bytes before a terminator, of which there are so many.
+    @inline(__always)
     private mutating func terminated(_ length: Int) throws(Fault) -> UnsafeRawBufferPointer {
         guard length < end &- at else { throw fault("a text is longer than the body") }
         let bytes = UnsafeRawBufferPointer(start: base + at, count: length)

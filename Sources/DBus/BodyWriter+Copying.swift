@@ -32,6 +32,7 @@ extension BodyWriter {
         case TypeCode.int64, TypeCode.uint64, TypeCode.double: append(uint64: try reader.readUInt64())
         case TypeCode.string, TypeCode.objectPath: append(stringBytes: try reader.readStringBytes())
         case TypeCode.signature: append(signatureBytes: try reader.readSignatureBytes())
+        case TypeCode.unixFD where carriesDescriptors: append(uint32: try reader.readUInt32())
         case TypeCode.unixFD: throw DBusDecodingError(.unixFD, at: reader.position)
         case TypeCode.variant:
             let inner = try reader.readSignatureBytes()

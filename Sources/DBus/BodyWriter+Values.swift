@@ -1,6 +1,6 @@
 extension BodyWriter {
     /// A value of the type its ``DBusValue/signature`` says. Fails for elements of another type than their array's, for more than 64
-    /// containers around a value, and for file descriptors.
+    /// containers around a value, and for file descriptors: only a message of values has some.
     public mutating func append(_ value: DBusValue) { append(value, depth: 0) }
 
     private mutating func append(_ value: DBusValue, depth: Int) {
@@ -17,7 +17,7 @@ extension BodyWriter {
         case .string(let value): append(string: value)
         case .objectPath(let value): append(objectPath: value)
         case .signature(let value): append(signature: value)
-        case .unixFD: fail(.unixFD)
+        case .unixFD: appendDescriptor()
         case .bytes(let bytes): bytes.withUnsafeBytes { append(byteArray: $0) }
         case .array, .structure, .dictEntry, .variant: append(container: value, depth: depth)
         }
@@ -47,6 +47,21 @@ extension BodyWriter {
             if case .dictEntry = inner { return fail(.typeMismatch) }
             append(signature: inner.signature)
             append(inner, depth: depth + 1)
+        default: break
+        }
+    }
+}
+
+extension DBusValue {
+    /// The file descriptors in it, in the order in which they are written.
+    func collectDescriptors(_ found: inout [FileDescriptorBox]) {
+        switch self {
+        case .unixFD(let box): found.append(box)
+        case .array(_, let values), .structure(let values): for value in values { value.collectDescriptors(&found) }
+        case .dictEntry(let key, let value):
+            key.collectDescriptors(&found)
+            value.collectDescriptors(&found)
+        case .variant(let value): value.collectDescriptors(&found)
         default: break
         }
     }

@@ -40,6 +40,8 @@ public struct BodyWriter: ~Copyable {
     @usableFromInline var capacity: Int
     let storage: MarshalledBytes
     var bodyStart: Int
+    /// How many of the message's file descriptors have been written.
+    private var writtenDescriptors = 0
     /// The first thing that went wrong, nil while all is well.
     public internal(set) var failure: DBusEncodingError?
 
@@ -237,6 +239,19 @@ public struct BodyWriter: ~Copyable {
         if let failure { throw failure }
         return Array(
             UnsafeRawBufferPointer(start: base.map { UnsafeRawPointer($0) + bodyStart }, count: base == nil ? 0 : size - bodyStart))
+    }
+
+    /// The message has these file descriptors: in this order they may be written.
+    mutating func carry(_ descriptors: [FileDescriptorBox]) { storage.descriptors = descriptors }
+
+    /// Whether the body may have file descriptors.
+    var carriesDescriptors: Bool { !storage.descriptors.isEmpty }
+
+    /// The next file descriptor of the message. Fails where it has no other.
+    mutating func appendDescriptor() {
+        guard writtenDescriptors < storage.descriptors.count else { return fail(.unixFD) }
+        append(uint32: UInt32(truncatingIfNeeded: writtenDescriptors))
+        writtenDescriptors += 1
     }
 
     /// Header and body as one block; to be used once, after which this writer must not write.

@@ -19,7 +19,7 @@ public protocol DBusName: Hashable, Sendable, Comparable, CustomStringConvertibl
     var text: String { get }
     /// Throws ``DBusNameError`` when `text` breaks the grammar of this kind of name.
     init(_ text: String) throws(DBusNameError)
-    /// For text already known to be valid (libdbus validated it, or a constant of this module).
+    /// For text already known to be valid: it was checked when it came, or is a constant of this module.
     init(verified text: String)
 }
 
@@ -87,6 +87,13 @@ enum NameGrammar {
         guard text.utf8.first == UInt8(ascii: ":") else { return "it does not start with a colon" }
         if text.utf8.count > maximumLength { return "it is longer than 255 bytes" }
         return dotted(text.utf8.dropFirst(), hyphen: true, leadingDigit: true)
+    }
+
+    /// The name of a connection, unique or well-known.
+    static func bus(_ utf8: UnsafeRawBufferPointer) -> String? {
+        guard utf8.first == UInt8(ascii: ":") else { return dotted(utf8, hyphen: true, leadingDigit: false) }
+        if utf8.count > maximumLength { return "it is longer than 255 bytes" }
+        return dotted(UnsafeRawBufferPointer(rebasing: utf8.dropFirst()), hyphen: true, leadingDigit: true)
     }
 
     static func wellKnown(_ text: String) -> String? { dotted(text.utf8, hyphen: true, leadingDigit: false) }

@@ -2,29 +2,34 @@ import CDBus
 import Glibc
 import Logging
 
-/// One `DBusConnection` on one event loop: messages in, messages out, replies matched to calls.
+/// One connection to a bus on one event loop: messages in, messages out, replies matched to calls.
 ///
-/// libdbus connects, authenticates, reads, and validates what it reads. Messages are written here: libdbus would validate what
-/// ``MessageHeader`` wrote once more, and copy it. It writes those with file descriptors.
+/// libdbus opens it (``Opening``). From then on its socket is read and written here.
 ///
 /// `@unchecked Sendable`: everything mutable is touched on the loop only, but for ``init``, which nobody else can see.
 final class Link: PollSource, Carrier, @unchecked Sendable {
     let loop: EventLoop
     let options: ConnectionOptions
-    private(set) var pointer: OpaquePointer?
-    private var watches: [OpaquePointer] = []
+    /// Until the socket is there.
+    private var opening: Opening?
+    private var socket: FileDescriptorBox?
+    /// Whether the bus carries file descriptors.
+    private(set) var canCarryDescriptors = false
     var waiters: [UInt32: Waiter] = [:]
     /// The private connections of this process's place on the bus; they end with it.
     private var privates: [ObjectIdentifier: PrivateConnection] = [:]
     /// By which of them messages go, by the names of those that they are for.
     private var detours: [String: PrivateConnection] = [:]
+    private let received: ReceivedBytes
+    private var assembler: MessageAssembler
+    private var buffer: ReadBuffer?
+    /// Empty memory for what a reading brings.
+    private var spare: [MessageAssembler.Arrival] = []
     private var outbox = Outbox()
+    /// Whether the socket took no more when it was written to last, and poll has not said since that it does.
+    private var isFull = false
     private var lastSerial: UInt32 = 0
     private var turns: CallTurns
-    /// libdbus's socket, once it may be written to. Only while libdbus is connected is the number the socket's.
-    private var socket: Int32 = -1
-    /// Whether libdbus may have messages of its own to write, before which nothing else may be written.
-    private var isLibraryWriting = false
     private(set) var closure: DBusError?
     private var closureObservers: [@Sendable (DBusError) -> Void] = []
     /// Sees method calls before the object tree; true when it took the message.
@@ -32,19 +37,13 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     let tree = ObjectTree()
     let signals = SignalRegistry()
 
-    private init(pointer: OpaquePointer, loop: EventLoop, options: ConnectionOptions) {
-        self.pointer = pointer
+    private init(_ opening: Opening, loop: EventLoop, options: ConnectionOptions) {
+        self.opening = opening
         self.loop = loop
         self.options = options
+        received = ReceivedBytes(most: options.maximumReceivedBytes, loop: loop)
+        assembler = MessageAssembler(most: options.maximumMessageBytes, countedBy: received)
         turns = CallTurns(most: options.maximumUnansweredCalls)
-    }
-
-    deinit {
-        // Only a link that was never attached, or one that is closed, loses its last reference.
-        if let pointer {
-            dbus_connection_close(pointer)
-            dbus_connection_unref(pointer)
-        }
     }
 
     // MARK: Opening and closing
@@ -56,20 +55,14 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     static func open(address: String, loop: EventLoop, options: ConnectionOptions) async throws(DBusError) -> Link {
         let result: Result<Link, DBusError> = await withUnsafeContinuation { continuation in
             openers.execute {
-                dbus_threads_init_default()
-                var failure = CDBus.DBusError()
-                dbus_error_init(&failure)
-                defer { dbus_error_free(&failure) }
-                guard let pointer = dbus_connection_open_private(address, &failure) else {
-                    continuation.resume(
-                        returning: .failure(
-                            DBusError(failure, otherwise: .address, "cannot connect to \(address)", unstated: "unknown reason")))
-                    return
-                }
-                let link = Link(pointer: pointer, loop: loop, options: options)
-                loop.execute {
-                    link.attach()
-                    continuation.resume(returning: .success(link))
+                do throws(DBusError) {
+                    let link = Link(try Opening(address: address), loop: loop, options: options)
+                    loop.execute {
+                        link.attach()
+                        continuation.resume(returning: .success(link))
+                    }
+                } catch {
+                    continuation.resume(returning: .failure(error))
                 }
             }
         }
@@ -77,35 +70,27 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     }
 
     private func attach() {
-        guard let pointer else { return }
-        dbus_connection_set_exit_on_disconnect(pointer, 0)
-        dbus_connection_set_max_message_size(pointer, options.maximumMessageBytes)
-        dbus_connection_set_max_received_size(pointer, options.maximumReceivedBytes)
-        let me = Unmanaged.passUnretained(self).toOpaque()
-        let ok = dbus_connection_set_watch_functions(
-            pointer,
-            { watch, data in
-                guard let watch, let data else { return 1 }
-                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().watches.append(watch)
-                return 1
-            },
-            { watch, data in
-                guard let watch, let data else { return }
-                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().watches.removeAll { $0 == watch }
-            },
-            { _, data in
-                // May come from whichever thread drops the message that unblocks reading.
-                guard let data else { return }
-                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().loop.wake()
-            }, me, nil)
-        dbus_connection_set_dispatch_status_function(
-            pointer,
-            { _, status, data in
-                guard let data else { return }
-                Unmanaged<Link>.fromOpaque(data).takeUnretainedValue().hasArrivals = status != DBUS_DISPATCH_COMPLETE
-            }, me, nil)
-        if ok == 0 { return close(DBusError(code: .outOfMemory, "no memory to watch a connection")) }
+        do throws(DBusError) {
+            try opening?.begin()
+        } catch {
+            return close(error)
+        }
         loop.add(self)
+    }
+
+    /// Takes over the socket once the server has let this process in.
+    private func lookAtOpening() {
+        switch opening?.outcome() {
+        case nil: break
+        case .failed(let error): close(error)
+        case .socket(let handover):
+            opening = nil
+            socket = handover.socket
+            canCarryDescriptors = handover.canCarryDescriptors
+            buffer = ReadBuffer()
+            if !handover.early.isEmpty { handover.early.withUnsafeBytes { take($0, []) } }
+            write()
+        }
     }
 
     /// Ends the connection: what waits for a reply fails with `error`, and then the observers hear of it. Later calls do nothing.
@@ -113,16 +98,14 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         guard closure == nil else { return }
         closure = error
         loop.remove(self)
-        if let pointer {
-            dbus_connection_set_watch_functions(pointer, nil, nil, nil, nil, nil)
-            dbus_connection_set_dispatch_status_function(pointer, nil, nil, nil)
-            dbus_connection_close(pointer)
-            dbus_connection_unref(pointer)
-        }
-        pointer = nil
+        // What fits goes out.
+        if let socket, !isFull { _ = outbox.write(to: socket.rawValue) }
+        socket = nil
+        opening = nil
+        buffer = nil
         outbox = Outbox()
+        assembler = MessageAssembler(most: 0)
         turns = CallTurns(most: nil)
-        watches = []
         inbound = nil
         tree.removeAll()
         for connection in privates.values { connection.close(error) }
@@ -142,7 +125,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
 
     // MARK: Sending
 
-    /// Queues the message and writes what the socket takes. Never blocks.
+    /// Queues the message; it is written before the loop waits again. Never blocks.
     /// - Parameter isBounded: false for what must get out even past the queue's limit.
     @discardableResult
     func send(_ message: Message, isBounded: Bool = true) throws(DBusError) -> UInt32 {
@@ -182,135 +165,108 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
 
     private func send(_ message: Message, _ serial: UInt32, isBounded: Bool) throws(DBusError) {
         let message = message.arrival == nil ? message : try message.forwarded(to: message.destination.map { BusName(verified: $0) })
-        guard let pointer, !outbox.isClosed, dbus_connection_get_is_connected(pointer) != 0 else { throw endedError }
-        if isBounded {
-            let queued = queuedBytes
-            guard queued <= options.maximumQueuedBytes else {
-                throw DBusError(code: .queueFull, "\(queued) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
-            }
+        guard closure == nil, !outbox.isClosed else { throw endedError }
+        if isBounded, queuedBytes > options.maximumQueuedBytes {
+            throw DBusError(code: .queueFull, "\(queuedBytes) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
         }
         if message.containsUnixFDs, !canCarryDescriptors {
             throw DBusError(code: .notSupported, "this connection cannot carry file descriptors")
         }
-        if message.pointer == nil {
-            guard let bytes = message.numbered(serial) else { throw DBusError(code: .outOfMemory, "copying a message") }
-            outbox.append(.bytes(bytes))
-        } else {
-            outbox.append(.library(try numbered(message, serial), message.size))
-        }
-        write()
-    }
-
-    /// libdbus's message to be sent with this serial: one reference. A message that has a serial was sent or received before.
-    private func numbered(_ message: Message, _ serial: UInt32) throws(DBusError) -> OpaquePointer {
-        let copy = message.serial == 0 ? message.pointer.map { dbus_message_ref($0) } : message.pointer.map { dbus_message_copy($0) }
-        guard let copy, let copy else { throw DBusError(code: .outOfMemory, "copying a message") }
-        dbus_message_set_serial(copy, serial)
-        return copy
+        guard let bytes = message.numbered(serial) else { throw DBusError(code: .outOfMemory, "copying a message") }
+        outbox.append(bytes)
+        // What is sent while the loop hands out what it has read leaves together, in one write; anything else leaves at once.
+        if !loop.isHandingOut { write() }
     }
 
     /// The bytes that wait to be sent.
-    var queuedBytes: Int { outbox.byteCount + (isLibraryWriting ? pointer.map { dbus_connection_get_outgoing_size($0) } ?? 0 : 0) }
+    var queuedBytes: Int { outbox.byteCount }
 
     /// Writes what the socket takes of what waits, in order. Never blocks, and does not end the connection itself: what was read meanwhile counts.
     private func write() {
-        guard let pointer, !outbox.isEmpty, hasAuthenticated(pointer), dbus_connection_get_is_connected(pointer) != 0 else { return }
-        while let item = outbox.first {
-            if isLibraryWriting {
-                if dbus_connection_has_messages_to_send(pointer) != 0 { return }
-                isLibraryWriting = false
-            }
-            switch item {
-            case .bytes:
-                switch outbox.write(to: socket) {
-                case .all: continue
-                case .some: return
-                case .failed(let number):
-                    let error = DBusError(code: .disconnected, "writing to the connection failed: errno \(number)")
-                    return loop.execute { [weak self] in self?.close(error) }
-                }
-            case .library(let message, _):
-                guard dbus_connection_send(pointer, message, nil) != 0 else { return }
-                isLibraryWriting = true
-                outbox.removeFirst()
+        guard let socket, !isFull else { return }
+        while !outbox.isEmpty {
+            switch outbox.write(to: socket.rawValue) {
+            case .all: return
+            case .some: return isFull = true
+            // It shows when everything has been read that the bus said before.
+            case .closed: return
+            case .leftOut(let message):
+                options.logger.error(
+                    "a message with \(message.descriptors.count) file descriptors was not sent: too many are between processes")
+            case .failed(let number):
+                let error = DBusError(code: .disconnected, "writing to the connection failed: errno \(number)")
+                return loop.execute { [weak self] in self?.close(error) }
             }
         }
-    }
-
-    /// Whether messages may be written: libdbus lets this side in, and has written all that it had to say to that end.
-    private func hasAuthenticated(_ pointer: OpaquePointer) -> Bool {
-        if socket >= 0 { return true }
-        return dbus_connection_get_is_authenticated(pointer) != 0 && dbus_connection_get_unix_fd(pointer, &socket) != 0
     }
 
     // MARK: PollSource
 
-    var descriptor: Int32 { watches.first.map { dbus_watch_get_unix_fd($0) } ?? -1 }
+    var descriptor: Int32 { socket?.rawValue ?? opening?.descriptor ?? -1 }
 
     var events: Int16 {
-        var events: Int32 = 0
-        for watch in watches where dbus_watch_get_enabled(watch) != 0 {
-            let flags = dbus_watch_get_flags(watch)
-            if flags & DBUS_WATCH_READABLE.rawValue != 0 { events |= POLLIN }
-            if flags & DBUS_WATCH_WRITABLE.rawValue != 0 { events |= POLLOUT }
-        }
-        if socket >= 0, !outbox.isEmpty, !isLibraryWriting { events |= POLLOUT }
-        return Int16(truncatingIfNeeded: events)
+        if let opening { return opening.events }
+        return Int16(truncatingIfNeeded: (received.isFull ? 0 : POLLIN) | (isFull ? POLLOUT : 0))
     }
 
-    func isReady(_ revents: Int16) {
-        let revents = Int32(revents)
-        var flags: UInt32 = 0
-        if revents & POLLIN != 0 { flags |= DBUS_WATCH_READABLE.rawValue }
-        if revents & POLLOUT != 0 { flags |= DBUS_WATCH_WRITABLE.rawValue }
-        if revents & POLLERR != 0 { flags |= DBUS_WATCH_ERROR.rawValue }
-        if revents & POLLHUP != 0 { flags |= DBUS_WATCH_HANGUP.rawValue }
-        // The list may change while libdbus works on one of them.
-        for watch in watches where watches.contains(watch) && dbus_watch_get_enabled(watch) != 0 {
-            let wanted = dbus_watch_get_flags(watch) | DBUS_WATCH_ERROR.rawValue | DBUS_WATCH_HANGUP.rawValue
-            if flags & wanted != 0 { dbus_watch_handle(watch, flags & wanted) }
+    func isReady(_ events: Int16) {
+        if let opening {
+            opening.isReady(events)
+            return lookAtOpening()
         }
-        write()
-        // What libdbus held back meanwhile, for want of room, it does not report again.
-        if revents & POLLIN != 0 { hasArrivals = true }
-        receive()
+        if Int32(events) & (POLLOUT | POLLHUP | POLLERR) != 0 {
+            isFull = false
+            write()
+        }
+        if Int32(events) & (POLLIN | POLLHUP | POLLERR) != 0 { receive() }
     }
-
-    /// Whether messages wait to be handed out, as libdbus says; until it has said anything, it is asked.
-    private var hasArrivals = true
 
     func process() -> Bool {
-        // Authentication may have ended while messages were looked for.
-        if socket < 0 { write() }
-        guard hasArrivals, pointer != nil else { return false }
-        receive()
-        return true
+        // libdbus may have done something before it was first polled.
+        if opening != nil { lookAtOpening() } else if !outbox.isEmpty { write() }
+        return false
     }
 
     func loopEnded() { close(DBusError(code: .disconnected, "the event loop of the connection was shut down")) }
 
+    // MARK: Receiving
+
     /// Counts the times that messages were read: those with the same number had all arrived before any of them was handed out.
     private(set) var reading: UInt64 = 0
 
-    /// Hands out every message that has arrived, in order.
+    /// Reads once, and hands out every message that has arrived whole, in order.
     private func receive() {
-        reading &+= 1
-        while hasArrivals, let pointer {
-            guard let raw = dbus_connection_pop_message(pointer) else {
-                hasArrivals = false
-                return
-            }
-            // libdbus's own word, which no peer can send.
-            if dbus_message_is_signal(raw, DBUS_INTERFACE_LOCAL, "Disconnected") != 0 {
-                dbus_message_unref(raw)
-                close(
-                    dbus_connection_get_is_authenticated(pointer) == 0
-                        ? DBusError(code: .authentication, "the server hung up before it let this process in")
-                        : DBusError(code: .disconnected, "the connection was lost"))
-                return
-            }
-            dispatch(Message(adopting: raw))
+        guard let socket, let buffer, !received.isFull else { return }
+        var descriptors: [FileDescriptorBox] = []
+        switch buffer.read(from: socket.rawValue, &descriptors) {
+        case .bytes(let count): take(buffer.bytes(count), descriptors)
+        case .nothing, .descriptors: break
+        case .end: close(DBusError(code: .disconnected, "the connection was lost"))
+        case .failed(let number): close(DBusError(code: .disconnected, "reading from the connection failed: errno \(number)"))
         }
+    }
+
+    private func take(_ bytes: UnsafeRawBufferPointer, _ descriptors: [FileDescriptorBox]) {
+        reading &+= 1
+        var arrivals: [MessageAssembler.Arrival] = []
+        swap(&arrivals, &spare)
+        var fault: MessageFault?
+        do throws(MessageFault) {
+            try assembler.take(bytes, with: descriptors, &arrivals)
+        } catch {
+            fault = error
+        }
+        for arrival in arrivals where closure == nil {
+            switch arrival {
+            case .message(let message): dispatch(message)
+            case .bad(let message): refuse(message)
+            }
+        }
+        arrivals.removeAll(keepingCapacity: arrivals.count <= 256)
+        swap(&arrivals, &spare)
+        guard let fault else { return }
+        options.logger.error("the connection to the bus ends, since nobody knows where its next message begins: \(fault)")
+        close(DBusError(code: .disconnected, "a message of the bus is malformed: \(fault)"))
     }
 
     private func dispatch(_ message: Message) {
@@ -320,14 +276,35 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
             let serial = message.replySerial
             if message.isRefusalForNumber, turns.refused(serial, isWanted: waiters[serial] != nil) { return }
             turns.answered(serial)
-            answer(message) { waiter in
-                guard let expected = waiter.expectedSender, let sender = message.sender, sender != expected, sender != BusName.bus.text
-                else { return true }
-                options.logger.warning("a reply from \(sender) to a call that went to \(expected) was dropped")
-                return false
-            }
+            answer(message) { isExpected(message.sender, by: $0) }
         case .methodCall: handOut(message)
         case .signal: signals.deliver(message)
+        }
+    }
+
+    /// Whether `waiter` takes an answer from `sender`.
+    private func isExpected(_ sender: String?, by waiter: Waiter) -> Bool {
+        guard let expected = waiter.expectedSender, let sender, sender != expected, sender != BusName.bus.text else { return true }
+        options.logger.warning("a reply from \(sender) to a call that went to \(expected) was dropped")
+        return false
+    }
+
+    /// A message that cannot be handed out costs its sender that message, and nobody the connection.
+    private func refuse(_ message: BadMessage) {
+        let (header, error) = (message.header, message.error)
+        options.logger.warning("a message from \(header.sender ?? "an unknown sender") was dropped: \(error.message)")
+        switch Int32(header.start.type) {
+        case DBUS_MESSAGE_TYPE_METHOD_CALL:
+            guard let answer = MessageHeader(refusing: header, error.name) else { return }
+            _ = try? send(answer.build([.string("the call cannot be read: \(error.message)")]))
+        case DBUS_MESSAGE_TYPE_METHOD_RETURN, DBUS_MESSAGE_TYPE_ERROR:
+            let serial = header.replySerial
+            turns.answered(serial)
+            if let waiter = waiters[serial], isExpected(header.sender, by: waiter) {
+                drop(serial, DBusError(code: error.code, "the reply cannot be read: \(error.message)"))
+            }
+            sendWaiting()
+        default: break
         }
     }
 
@@ -360,11 +337,6 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     var privateConnections: [PrivateConnection] { Array(privates.values) }
 
     func detour(to name: String) -> PrivateConnection? { detours[name] }
-
-    /// Whether libdbus and the bus carry file descriptors.
-    var canCarryDescriptors: Bool {
-        pointer.map { dbus_connection_can_send_type($0, Int32(TypeCode.unixFD)) != 0 } ?? false
-    }
 }
 
 extension Message {

@@ -16,7 +16,7 @@ extension Message {
         header.path = path.text
         header.interface = interface?.text
         header.member = member.text
-        return try header.build(signature, body)
+        return try header.build(signature, body: body)
     }
 
     /// A method call with these values. The only way to send file descriptors.
@@ -42,7 +42,7 @@ extension Message {
 
     /// The answer to `call`.
     public static func reply(to call: Message, signature: Signature = .empty, body: BodyBuilder? = nil) throws(DBusError) -> Message {
-        try MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_METHOD_RETURN).build(signature, body)
+        try MessageHeader(replyTo: call, kind: DBUS_MESSAGE_TYPE_METHOD_RETURN).build(signature, body: body)
     }
 
     /// The answer to `call`, with these values.
@@ -72,7 +72,7 @@ extension Message {
         header.path = path.text
         header.interface = interface.text
         header.member = member.text
-        return try header.build(signature, body)
+        return try header.build(signature, body: body)
     }
 
     /// A signal with these values.
@@ -95,12 +95,6 @@ extension Message {
         to destination: BusName?, path: ObjectPath? = nil, interface: InterfaceName? = nil, member: MemberName? = nil,
         replySerial: UInt32? = nil, flags: Flags? = nil
     ) throws(DBusError) -> Message {
-        let body = reader
-        if body.isMissing { throw DBusError(code: .outOfMemory, "copying a message") }
-        // What libdbus alone can copy: descriptors, and numbers of the other byte order.
-        if let pointer, containsUnixFDs || !body.hasHostByteOrder {
-            return try Self.copy(pointer, to: destination, path, interface, member, replySerial, flags)
-        }
         let kept = self.flags.intersection(.allowInteractiveAuthorization)
         var header = MessageHeader(kind: type, flags: flags.map { $0.union(kept) } ?? self.flags)
         header.destination = destination?.text
@@ -109,14 +103,12 @@ extension Message {
         header.member = member?.text ?? self.member
         header.errorName = errorName
         header.replySerial = replySerial.flatMap { $0 == 0 ? nil : $0 } ?? self.replySerial
-        return try header.build(Signature(verified: signature), valid: body.bytes(in: 0..<body.count))
+        return try header.build(Signature(verified: signature), copying: reader, descriptors)
     }
 
     /// The same, with its numbers in this machine's byte order.
     func inHostByteOrder() throws(DBusError) -> Message {
-        let body = reader
-        if body.isMissing { throw DBusError(code: .outOfMemory, "copying a message") }
-        if body.hasHostByteOrder || containsUnixFDs { return self }
+        if reader.hasHostByteOrder { return self }
         var header = MessageHeader(kind: type, flags: flags)
         header.path = path
         header.interface = interface
@@ -124,28 +116,6 @@ extension Message {
         header.errorName = errorName
         header.destination = destination
         header.replySerial = replySerial
-        let values: [DBusValue]
-        do throws(DBusDecodingError) { values = try self.values() } catch { throw DBusError(code: .malformed, error.description) }
-        return try header.build(values)
-    }
-
-    private static func copy(
-        _ pointer: OpaquePointer, to destination: BusName?, _ path: ObjectPath?, _ interface: InterfaceName?, _ member: MemberName?,
-        _ replySerial: UInt32?, _ flags: Flags?
-    ) throws(DBusError) -> Message {
-        guard let copy = dbus_message_copy(pointer) else { throw DBusError(code: .outOfMemory, "copying a message") }
-        var ok = dbus_message_set_sender(copy, nil) != 0
-        ok = dbus_message_set_destination(copy, destination?.text) != 0 && ok
-        if let path { ok = dbus_message_set_path(copy, path.text) != 0 && ok }
-        if let interface { ok = dbus_message_set_interface(copy, interface.text) != 0 && ok }
-        if let member { ok = dbus_message_set_member(copy, member.text) != 0 && ok }
-        if let replySerial, replySerial != 0 { ok = dbus_message_set_reply_serial(copy, replySerial) != 0 && ok }
-        if let flags {
-            dbus_message_set_no_reply(copy, flags.contains(.noReplyExpected) ? 1 : 0)
-            dbus_message_set_auto_start(copy, flags.contains(.noAutoStart) ? 0 : 1)
-        }
-        let message = Message(adopting: copy)
-        guard ok else { throw DBusError(code: .outOfMemory, "rewriting a message header") }
-        return message
+        return try header.build(Signature(verified: signature), copying: reader, descriptors)
     }
 }

@@ -1,5 +1,4 @@
 import CDBus
-import Glibc
 
 /// The header of a message to be made.
 struct MessageHeader {
@@ -24,6 +23,18 @@ struct MessageHeader {
         replySerial = call.serial
     }
 
+    /// An error that answers a call that cannot be read; nil where it cannot be answered, or need not be.
+    init?(refusing call: ReceivedHeader, _ error: ErrorName) {
+        guard call.start.serial != 0, let sender = call.sender, call.start.flags & Message.Flags.noReplyExpected.rawValue == 0 else {
+            return nil
+        }
+        kind = DBUS_MESSAGE_TYPE_ERROR
+        flags = .noReplyExpected
+        errorName = error.text
+        destination = sender
+        replySerial = call.start.serial
+    }
+
     /// Where the serial stands in the bytes of a message.
     static let serialAt = 8
     /// Where the length of the body stands.
@@ -36,27 +47,30 @@ struct MessageHeader {
         } catch {
             throw DBusError(code: .malformed, error.description)
         }
-        if signature.text.utf8.contains(TypeCode.unixFD) || values.contains(where: IteratorCodec.containsUnixFD) {
-            return try IteratorCodec.message(self, values)
-        }
-        return try build(signature) { (writer: inout BodyWriter) throws(DBusError) in
+        var descriptors: [FileDescriptorBox] = []
+        for value in values { value.collectDescriptors(&descriptors) }
+        return try build(signature, descriptors) { (writer: inout BodyWriter) throws(DBusError) in
             for value in values { writer.append(value) }
         }
     }
 
-    /// - Parameter body: writes what `signature` says, which is checked. Nil: there is no body.
-    func build(_ signature: Signature, _ body: Message.BodyBuilder?) throws(DBusError) -> Message {
+    /// - Parameters:
+    ///   - descriptors: what the body's file descriptors are indices of.
+    ///   - body: writes what `signature` says, which is checked. Nil: there is no body.
+    func build(
+        _ signature: Signature, _ descriptors: [FileDescriptorBox] = [], body: Message.BodyBuilder?
+    ) throws(DBusError) -> Message {
         var writer = BodyWriter()
         writer.reserve(512)
         guard !signature.isEmpty, let body else {
             try write(.empty, to: &writer)
             return try finish(.empty, &writer)
         }
-        try write(signature, to: &writer)
+        try write(signature, descriptors, to: &writer)
         try body(&writer)
         if writer.failure == nil {
             do throws(BodyValidator.Fault) {
-                try writer.check(against: signature)
+                try writer.check(against: signature, descriptors: descriptors.count)
             } catch {
                 throw DBusError(
                     code: .malformed,
@@ -66,25 +80,38 @@ struct MessageHeader {
         return try finish(signature, &writer)
     }
 
-    /// A message with a body that is valid, and of this machine's byte order: another message's.
-    func build(_ signature: Signature, valid body: UnsafeRawBufferPointer) throws(DBusError) -> Message {
+    /// A message with the body of another one, which is valid, in this machine's byte order.
+    func build(_ signature: Signature, copying body: BodyReader, _ descriptors: [FileDescriptorBox]) throws(DBusError) -> Message {
+        if body.isMissing { throw DBusError(code: .outOfMemory, "copying a message") }
         var writer = BodyWriter()
         writer.reserve(512 + body.count)
-        try write(signature, to: &writer)
-        writer.append(raw: body)
+        try write(signature, descriptors, to: &writer)
+        if body.hasHostByteOrder {
+            writer.append(raw: body.bytes(in: 0..<body.count))
+        } else {
+            do throws(DBusDecodingError) {
+                var body = body
+                for type in signature.types { try writer.append(type, from: &body) }
+            } catch {
+                throw DBusError(code: .malformed, error.description)
+            }
+        }
         return try finish(signature, &writer)
     }
 
     private func finish(_ signature: Signature, _ writer: inout BodyWriter) throws(DBusError) -> Message {
         do throws(DBusEncodingError) {
-            return Message(self, signature, try writer.finishMessage(bodyLengthAt: Self.bodyLengthAt))
+            let bytes = try writer.finishMessage(bodyLengthAt: Self.bodyLengthAt)
+            return Message(self, signature, bytes, bodyStart: writer.bodyStart)
         } catch {
             let isSize = error.code == .tooLarge || error.code == .arrayTooLong
             throw DBusError(code: error.code == .outOfMemory ? .outOfMemory : isSize ? .tooLarge : .malformed, error.description)
         }
     }
 
-    private func write(_ signature: Signature, to writer: inout BodyWriter) throws(DBusError) {
+    private func write(
+        _ signature: Signature, _ descriptors: [FileDescriptorBox] = [], to writer: inout BodyWriter
+    ) throws(DBusError) {
         if replySerial == 0, kind == DBUS_MESSAGE_TYPE_METHOD_RETURN || kind == DBUS_MESSAGE_TYPE_ERROR {
             throw DBusError(code: .malformed, "an answer to a message that was never received")
         }
@@ -109,72 +136,18 @@ struct MessageHeader {
             writer.begin(.signature)
             writer.append(signature: signature)
         }
+        if !descriptors.isEmpty {
+            guard descriptors.count <= DescriptorPassing.most else {
+                throw DBusError(
+                    code: .tooLarge, "\(descriptors.count) file descriptors in one message; \(DescriptorPassing.most) are the most")
+            }
+            writer.begin(.unixFDs)
+            writer.append(uint32: UInt32(descriptors.count))
+            writer.carry(descriptors)
+        }
         writer.endArray(fields)
         writer.beginStruct()
         writer.bodyStart = writer.size
-    }
-
-    /// libdbus's own message without a body: one reference. Every name here was validated, so libdbus has nothing to warn of (its warnings abort
-    /// the process).
-    func libraryMessage() throws(DBusError) -> OpaquePointer {
-        guard let pointer = dbus_message_new(kind) else { throw DBusError(code: .outOfMemory, "making a message") }
-        var ok = true
-        if let path { ok = dbus_message_set_path(pointer, path) != 0 && ok }
-        if let interface { ok = dbus_message_set_interface(pointer, interface) != 0 && ok }
-        if let member { ok = dbus_message_set_member(pointer, member) != 0 && ok }
-        if let errorName { ok = dbus_message_set_error_name(pointer, errorName) != 0 && ok }
-        if let destination { ok = dbus_message_set_destination(pointer, destination) != 0 && ok }
-        if replySerial != 0 { ok = dbus_message_set_reply_serial(pointer, replySerial) != 0 && ok }
-        dbus_message_set_no_reply(pointer, flags.contains(.noReplyExpected) ? 1 : 0)
-        dbus_message_set_auto_start(pointer, flags.contains(.noAutoStart) ? 0 : 1)
-        if flags.contains(.allowInteractiveAuthorization) { dbus_message_set_allow_interactive_authorization(pointer, 1) }
-        guard ok else {
-            dbus_message_unref(pointer)
-            throw DBusError(code: .outOfMemory, "writing a message header")
-        }
-        return pointer
-    }
-}
-
-/// The fields of a header that are written here, by their numbers.
-private enum HeaderField: UInt8 {
-    case path = 1
-    case interface = 2
-    case member = 3
-    case errorName = 4
-    case replySerial = 5
-    case destination = 6
-    case signature = 8
-
-    /// What a library tells its own program by; the message bus hangs up on who sends it.
-    private static let localPath = "/org/freedesktop/DBus/Local".utf8
-    private static let localInterface = "org.freedesktop.DBus.Local".utf8
-
-    /// The type of its value.
-    var type: UInt8 {
-        switch self {
-        case .path: TypeCode.objectPath
-        case .replySerial: TypeCode.uint32
-        case .signature: TypeCode.signature
-        case .interface, .member, .errorName, .destination: TypeCode.string
-        }
-    }
-
-    /// What is wrong with its text: nil, if nothing is. Names are of types that vouch for them; what a mistake there would cost is the whole
-    /// connection.
-    func fault(of text: UnsafeBufferPointer<UInt8>) -> String? {
-        switch self {
-        case .path:
-            !WireText.isPath(UnsafeRawBufferPointer(text))
-                ? "it is no object path" : text.elementsEqual(Self.localPath) ? "it is libdbus's own" : nil
-        case .interface where text.elementsEqual(Self.localInterface): "it is libdbus's own"
-        case .interface, .errorName: NameGrammar.dotted(text, hyphen: false, leadingDigit: false)
-        case .member: NameGrammar.member(text)
-        case .destination where text.first == UInt8(ascii: ":"):
-            NameGrammar.dotted(UnsafeBufferPointer(rebasing: text.dropFirst()), hyphen: true, leadingDigit: true)
-        case .destination: NameGrammar.dotted(text, hyphen: true, leadingDigit: false)
-        case .replySerial, .signature: nil
-        }
     }
 }
 
@@ -194,7 +167,7 @@ extension BodyWriter {
         var text = text
         let fault = text.withUTF8 { utf8 in
             appendString(UnsafeRawBufferPointer(utf8))
-            return field.fault(of: utf8)
+            return field.fault(of: UnsafeRawBufferPointer(utf8))
         }
         if let fault { throw DBusError(code: .malformed, "the \(field) \"\(text.prefix(300))\" of a message: \(fault)") }
     }
@@ -207,13 +180,13 @@ extension BodyWriter {
     }
 
     /// Whether the body is what its signature says.
-    fileprivate func check(against signature: Signature) throws(BodyValidator.Fault) {
+    fileprivate func check(against signature: Signature, descriptors: Int) throws(BodyValidator.Fault) {
         let body = UnsafeRawBufferPointer(start: base.map { $0 + bodyStart }, count: base == nil ? 0 : count)
         var text = signature.text
         // The two-step result keeps the typed error through a closure that may not throw it.
         let fault = text.withUTF8 { types -> BodyValidator.Fault? in
             do throws(BodyValidator.Fault) {
-                try BodyValidator.check(body, against: UnsafeRawBufferPointer(types))
+                try BodyValidator.check(body, against: UnsafeRawBufferPointer(types), descriptors: descriptors)
                 return nil
             } catch {
                 return error

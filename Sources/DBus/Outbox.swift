@@ -1,68 +1,55 @@
-import CDBus
 import Glibc
 
-/// What waits to be written to a socket, in order.
+/// What waits to be written to the bus, in order. One write takes as many messages as there are; one with file descriptors goes by itself, which is
+/// how the other end knows whose they are.
 struct Outbox: ~Copyable {
-    enum Item {
-        case bytes(MarshalledBytes)
-        /// One reference to a message that libdbus writes, and its size.
-        case library(OpaquePointer, Int)
-    }
-
     /// How far writing came.
     enum Progress: Equatable {
         case all
         /// The socket takes no more for now.
         case some
+        /// The other end reads no more; what it said can still be read.
+        case closed
+        /// Too many file descriptors are on their way between processes: this message was left out. There may be more to write.
+        case leftOut(MarshalledBytes)
         case failed(Int32)
+
+        static func == (a: Progress, b: Progress) -> Bool {
+            switch (a, b) {
+            case (.all, .all), (.some, .some), (.closed, .closed): true
+            case (.leftOut(let a), .leftOut(let b)): a === b
+            case (.failed(let a), .failed(let b)): a == b
+            default: false
+            }
+        }
     }
 
     /// What was written is at its start, until enough of it is.
-    private var items: [Item] = []
+    private var messages: [MarshalledBytes] = []
     private var next = 0
-    /// How much of the first item was written.
+    /// How much of the first message was written.
     private var written = 0
     /// What waits, in bytes.
     private(set) var byteCount = 0
     /// Nothing is written any more: the other end reads no more, which shows when everything that it said was read.
     private(set) var isClosed = false
 
-    var isEmpty: Bool { next == items.count }
+    private static let mostPieces = 64
 
-    var first: Item? { next < items.count ? items[next] : nil }
+    var isEmpty: Bool { next == messages.count }
 
-    mutating func append(_ item: Item) {
-        switch item {
-        case .bytes(let bytes): byteCount += bytes.count
-        case .library(_, let size): byteCount += size
-        }
-        items.append(item)
+    mutating func append(_ message: MarshalledBytes) {
+        if isClosed { return }
+        byteCount += message.count
+        messages.append(message)
     }
 
-    mutating func removeFirst() {
-        if case .library(let message, let size) = items[next] {
-            byteCount -= size
-            dbus_message_unref(message)
-        }
-        next += 1
-        written = 0
-        if next == items.count {
-            items.removeAll(keepingCapacity: next <= 64)
-            next = 0
-        } else if next >= 1024 {
-            items.removeFirst(next)
-            next = 0
-        }
-    }
-
-    /// Writes the bytes that are first; what was written of them is forgotten.
+    /// Writes what the socket takes; what was written is forgotten.
     mutating func write(to socket: Int32) -> Progress {
-        guard case .bytes(let bytes)? = first, let base = bytes.base else { return .all }
-        while written < bytes.count {
-            let count = send(socket, base + written, bytes.count - written, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        while !isEmpty {
+            let count = sendOnce(to: socket)
             guard count < 0 else {
-                written += count
-                byteCount -= count
+                advance(count)
                 continue
             }
             switch errno {
@@ -70,23 +57,65 @@ struct Outbox: ~Copyable {
             case EAGAIN, EWOULDBLOCK: return .some
             case EPIPE, ECONNRESET:
                 discard()
-                return .some
+                return .closed
+            // Nothing of it was written: descriptors go with the first byte.
+            case ETOOMANYREFS where written == 0:
+                let message = messages[next]
+                advance(message.count)
+                return .leftOut(message)
             case let number:
                 discard()
                 return .failed(number)
             }
         }
-        removeFirst()
         return .all
+    }
+
+    private func sendOnce(to socket: Int32) -> Int {
+        let first = messages[next]
+        guard let base = first.base else { return 0 }
+        if written == 0, !first.descriptors.isEmpty {
+            return DescriptorPassing.send(UnsafeRawBufferPointer(start: base, count: first.count), first.descriptors, to: socket)
+        }
+        if next + 1 == messages.count {
+            return Glibc.send(socket, base + written, first.count - written, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        }
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: Self.mostPieces) { vectors in
+            vectors.initializeElement(at: 0, to: iovec(iov_base: base + written, iov_len: first.count - written))
+            var number = 1
+            while number < Self.mostPieces, next + number < messages.count, messages[next + number].descriptors.isEmpty {
+                let message = messages[next + number]
+                vectors.initializeElement(at: number, to: iovec(iov_base: message.base, iov_len: message.count))
+                number += 1
+            }
+            var header = msghdr()
+            header.msg_iov = vectors.baseAddress
+            header.msg_iovlen = number
+            return sendmsg(socket, &header, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        }
+    }
+
+    private mutating func advance(_ count: Int) {
+        byteCount -= count
+        written += count
+        while next < messages.count, written >= messages[next].count {
+            written -= messages[next].count
+            next += 1
+        }
+        if next == messages.count {
+            messages.removeAll(keepingCapacity: next <= 64)
+            next = 0
+        } else if next >= 1024 {
+            messages.removeFirst(next)
+            next = 0
+        }
     }
 
     private mutating func discard() {
         isClosed = true
-        while !isEmpty { removeFirst() }
+        messages = []
+        next = 0
+        written = 0
         byteCount = 0
-    }
-
-    deinit {
-        for item in items[next...] { if case .library(let message, _) = item { dbus_message_unref(message) } }
     }
 }

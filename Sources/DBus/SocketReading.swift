@@ -33,11 +33,21 @@ enum SocketReading {
         }
         self =
             if count < 0 {
-                errno == EAGAIN || errno == EWOULDBLOCK ? .nothing : errno == ECONNRESET ? .end : .failed(errno)
+                SocketReading(failure: errno)
             } else if flags & Int32(MSG_CTRUNC) != 0 {
                 .descriptors
             } else {
                 count == 0 ? .end : .bytes(count)
+            }
+    }
+
+    /// - Parameter number: why nothing could be read.
+    init(failure number: Int32) {
+        self =
+            switch number {
+            case EAGAIN, EWOULDBLOCK: .nothing
+            case ECONNRESET: .end
+            default: .failed(number)
             }
     }
 }
