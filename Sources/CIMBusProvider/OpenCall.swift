@@ -130,15 +130,10 @@ final class OpenCall: Sendable {
                 } catch {
                     state.failure = error
                     send(.complaint("an object is not sent", error), &state)
+                    passOnSealed(&state)
                     return .failure(error)
                 }
-                if state.isBatchFull {
-                    passOn(&state)
-                } else if !state.sealed.isEmpty {
-                    // An object that does not go beside the others has sealed those.
-                    if state.phase == .calling { detach(&state) }
-                    pump(&state)
-                }
+                if state.isBatchFull { passOn(&state) } else { passOnSealed(&state) }
             }
             if !state.isBatchEmpty, state.phase == .detached { scheduleFlush(&state) }
             return .success(!state.sealed.isEmpty)
@@ -165,6 +160,13 @@ final class OpenCall: Sendable {
             return .success(!state.sealed.isEmpty)
         }
         return try result.get()
+    }
+
+    /// An object that does not go beside the others has sealed those.
+    private func passOnSealed(_ state: inout State) {
+        if state.sealed.isEmpty { return }
+        if state.phase == .calling { detach(&state) }
+        pump(&state)
     }
 
     /// A batch is full: it goes on its way as soon as there is credit.
@@ -284,14 +286,17 @@ final class OpenCall: Sendable {
     func indicated(_ result: Result<Message, DBusError>) {
         change { state in
             state.inFlight -= 1
-            guard state.phase != .over else { return }
+            var refusal: CIMError?
             if case .failure(let failure) = result {
                 let error = CIMError(failure)
                 let isOver = error.status == .callCancelled || error.status == .transportFailure || failure.name == .unknownObject
-                if isOver { return end(&state, error) }
+                if isOver { return state.phase == .over ? () : end(&state, error) }
+                // Also of a call that ended meanwhile: its provider has to know.
                 send(.complaint("the broker refuses objects", error), &state)
-                if state.failure == nil { state.failure = failure.ofRefusedObjects }
+                refusal = failure.ofRefusedObjects
             }
+            guard state.phase != .over else { return }
+            if state.failure == nil { state.failure = refusal }
             // Nothing is under way: what little there is need not wait for more.
             if state.inFlight == 0, state.sealed.isEmpty, !state.isBatchEmpty { state.seal() }
             pump(&state)
