@@ -56,7 +56,7 @@ public struct RowSink: ~Copyable {
     ///
     /// Throws InvalidObject where a value is not of its column's type, has a NUL, or has no column, OutOfMemory where the row is larger than
     /// 8 MiB, and what ``ObjectSink/indicate(_:)-(CIMInstance)`` throws when the operation is over. Waits when the client is slow.
-    public mutating func endRow() async throws {
+    public nonisolated(nonsending) mutating func endRow() async throws {
         begin()
         isWithinRow = false
         guard writer.endRow() else {
@@ -74,7 +74,7 @@ public struct RowSink: ~Copyable {
     }
 
     /// Hands over the rows that are complete, without waiting for more.
-    public mutating func flush() async throws {
+    public nonisolated(nonsending) mutating func flush() async throws {
         guard let rows = writer.take() else { return }
         guard rows.count > 1 || rows.byteCount <= Contract.largestObject else {
             throw CIMError(
@@ -83,7 +83,7 @@ public struct RowSink: ~Copyable {
         try await handOver(rows)
     }
 
-    private func handOver(_ rows: PackedRows) async throws {
+    private nonisolated(nonsending) func handOver(_ rows: PackedRows) async throws {
         if try call.append(rows) { try await call.waitForCredit() }
     }
 

@@ -14,6 +14,8 @@ public final class PackedBatch: @unchecked Sendable {
     let starts: [UInt32]
     /// How far each column's value reaches (``PackedColumns/reaches``).
     let reaches: [Int]
+    /// The types of the columns of single values.
+    let scalars: [CIMType?]
 
     /// Reads and checks a batch.
     /// - Parameters:
@@ -36,6 +38,7 @@ public final class PackedBatch: @unchecked Sendable {
             columns = try PackedColumns(reading: headBytes)
         }
         reaches = columns.reaches
+        scalars = columns.scalars
         memory = cursor
         self.bytes = bytes
         starts = try Self.check(bytes, from: 4 + head, columns, checksText)
@@ -65,29 +68,33 @@ public final class PackedBatch: @unchecked Sendable {
             throw PackedFault("a packed batch of \(bytes.count) bytes says that it has \(count) rows")
         }
         var fault: PackedFault?
+        let (extents, bitmapBytes) = (columns.extents, columns.bitmapBytes)
         let starts = [UInt32](unsafeUninitializedCapacity: count) { starts, filled in
-            var at = start + 4
-            for row in 0..<count {
-                guard bytes.count - at >= smallest else {
-                    fault = PackedFault("row \(row) of a packed batch runs past its end")
-                    return
+            extents.withUnsafeBufferPointer { extents in
+                var at = start + 4
+                for row in 0..<count {
+                    guard bytes.count - at >= smallest else {
+                        fault = PackedFault("row \(row) of a packed batch runs past its end")
+                        return
+                    }
+                    let length = Int(bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
+                    at += 4
+                    guard length >= bitmapBytes, length <= bytes.count - at else {
+                        fault = PackedFault("row \(row) of a packed batch says that it has \(length) bytes")
+                        return
+                    }
+                    starts[row] = UInt32(truncatingIfNeeded: at)
+                    filled = row + 1
+                    let end = at + length
+                    let whole = UnsafeRawBufferPointer(rebasing: bytes[at..<end])
+                    if let wrong = PackedColumns.firstFault(in: whole, extents, bitmapBytes, checksText) {
+                        fault = PackedFault("row \(row) of a packed batch: \(columns.words(wrong))")
+                        return
+                    }
+                    at = end
                 }
-                let length = Int(bytes.loadUnaligned(fromByteOffset: at, as: UInt32.self))
-                at += 4
-                guard length >= columns.bitmapBytes, length <= bytes.count - at else {
-                    fault = PackedFault("row \(row) of a packed batch says that it has \(length) bytes")
-                    return
-                }
-                starts[row] = UInt32(truncatingIfNeeded: at)
-                filled = row + 1
-                let end = at + length
-                if let wrong = columns.firstFault(in: UnsafeRawBufferPointer(rebasing: bytes[at..<end]), checksText) {
-                    fault = PackedFault("row \(row) of a packed batch: \(wrong)")
-                    return
-                }
-                at = end
+                if at != bytes.count { fault = PackedFault("\(bytes.count - at) bytes follow the rows of a packed batch") }
             }
-            if at != bytes.count { fault = PackedFault("\(bytes.count - at) bytes follow the rows of a packed batch") }
         }
         if let fault { throw fault }
         return starts
@@ -95,42 +102,53 @@ public final class PackedBatch: @unchecked Sendable {
 }
 
 extension PackedColumns {
+    /// What is wrong with a row.
+    fileprivate enum RowFault {
+        case value(column: Int)
+        case bits
+        case rest(Int)
+    }
+
+    fileprivate func words(_ fault: RowFault) -> String {
+        switch fault {
+        case .value(let column): "the value of \(columns[column].name) is none"
+        case .bits: "it has bits of columns that there are not"
+        case .rest(let count): "\(count) bytes follow its values"
+        }
+    }
+
     /// What is wrong with a row; nil: nothing.
-    fileprivate func firstFault(in row: UnsafeRawBufferPointer, _ checksText: Bool) -> String? {
-        guard row.count >= bitmapBytes else { return "it has no bits" }
+    @inline(__always)
+    fileprivate static func firstFault(
+        in row: UnsafeRawBufferPointer, _ extents: UnsafeBufferPointer<Extent>, _ bitmapBytes: Int, _ checksText: Bool
+    ) -> RowFault? {
         var at = bitmapBytes
-        let failure: Int? = extents.withUnsafeBufferPointer { extents in
-            for index in 0..<extents.count {
-                if row[index >> 3] & (1 << UInt8(truncatingIfNeeded: index & 7)) == 0 { continue }
-                switch extents[index] {
-                case .nothing: return index
-                case .boolean:
-                    guard at < row.count, row[at] < 2 else { return index }
-                    at &+= 1
-                case .fixed(let width):
-                    at &+= width
-                    if at > row.count { return index }
-                case .text:
-                    guard let text = row.packedText(&at), !checksText || text.isCleanText else { return index }
-                case .fixedArray(let width):
-                    guard let elements = row.packedText(&at), elements.count % width == 0 else { return index }
-                case .booleanArray:
-                    guard let elements = row.packedText(&at), elements.allSatisfy({ $0 < 2 }) else { return index }
-                case .textArray:
-                    guard let elements = row.packedText(&at) else { return index }
-                    var inner = 0
-                    while inner < elements.count {
-                        guard let text = elements.packedText(&inner), !checksText || text.isCleanText else { return index }
-                    }
+        for index in 0..<extents.count {
+            if row[index >> 3] & (1 << UInt8(truncatingIfNeeded: index & 7)) == 0 { continue }
+            switch extents[index] {
+            case .nothing: return .value(column: index)
+            case .boolean:
+                guard at < row.count, row[at] < 2 else { return .value(column: index) }
+                at &+= 1
+            case .fixed(let width):
+                at &+= width
+                if at > row.count { return .value(column: index) }
+            case .text:
+                guard let text = row.packedText(&at), !checksText || text.isCleanText else { return .value(column: index) }
+            case .fixedArray(let width):
+                guard let elements = row.packedText(&at), elements.count % width == 0 else { return .value(column: index) }
+            case .booleanArray:
+                guard let elements = row.packedText(&at), elements.allSatisfy({ $0 < 2 }) else { return .value(column: index) }
+            case .textArray:
+                guard let elements = row.packedText(&at) else { return .value(column: index) }
+                var inner = 0
+                while inner < elements.count {
+                    guard let text = elements.packedText(&inner), !checksText || text.isCleanText else { return .value(column: index) }
                 }
             }
-            return nil
         }
-        if let failure { return "the value of \(columns[failure].name) is none" }
-        for index in extents.count..<bitmapBytes * 8 where row[index >> 3] & (1 << UInt8(index & 7)) != 0 {
-            return "it has bits of columns that there are not"
-        }
-        return at == row.count ? nil : "\(row.count - at) bytes follow its values"
+        for index in extents.count..<bitmapBytes * 8 where row[index >> 3] & (1 << UInt8(index & 7)) != 0 { return .bits }
+        return at == row.count ? nil : .rest(row.count - at)
     }
 }
 

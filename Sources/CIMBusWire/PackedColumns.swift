@@ -48,6 +48,8 @@ public final class PackedColumns: Sendable {
     let extents: [Extent]
     /// The bytes of each column's values; -1: they are behind their number.
     let reaches: [Int]
+    /// The types of the columns of single values; nil for those of arrays, and of NULLs.
+    let scalars: [CIMType?]
 
     /// Reads a head. Every bound is checked before anything is allocated by its word.
     init(reading head: UnsafeRawBufferPointer) throws(PackedFault) {
@@ -87,6 +89,7 @@ public final class PackedColumns: Sendable {
         bitmapBytes = (count + 7) / 8
         extents = columns.map(\.extent)
         reaches = extents.map(\.reach)
+        scalars = columns.map { $0.type.flatMap { $0.isArray ? nil : $0.base } }
     }
 
     /// Appends the head of such columns; nil: it would be too large.

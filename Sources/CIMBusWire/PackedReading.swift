@@ -9,19 +9,19 @@ package enum PackedInteger {
 /// Values of rows as Swift's own types, without a ``CIMValue`` in between. Each is nil for NULL, and for a value of another kind.
 extension PackedBatch {
     package func string(ofRow row: Int, _ column: Int) -> String? {
-        guard let bytes = bytes(ofRow: row, column), case .text = columns.extents[column] else { return nil }
+        guard let bytes = bytes(ofRow: row, column), let type = scalars[column], type.packedWidth == nil else { return nil }
         return String(decoding: bytes, as: UTF8.self)
     }
 
     package func bool(ofRow row: Int, _ column: Int) -> Bool? {
-        guard let bytes = bytes(ofRow: row, column), case .boolean = columns.extents[column] else { return nil }
+        guard let bytes = bytes(ofRow: row, column), scalars[column] == .boolean else { return nil }
         return bytes[0] != 0
     }
 
     /// An integer, or a char16.
     package func integer(ofRow row: Int, _ column: Int) -> PackedInteger? {
-        guard let bytes = bytes(ofRow: row, column), let type = columns.columns[column].type, !type.isArray else { return nil }
-        return switch type.base {
+        guard let bytes = bytes(ofRow: row, column), let type = scalars[column] else { return nil }
+        return switch type {
         case .uint8: .unsigned(UInt64(bytes[0]))
         case .sint8: .signed(Int64(bytes.loadUnaligned(as: Int8.self)))
         case .uint16, .char16: .unsigned(UInt64(bytes.loadUnaligned(as: UInt16.self)))
