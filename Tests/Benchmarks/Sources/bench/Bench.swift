@@ -83,15 +83,16 @@ struct Stage {
     }
 
     /// - Parameters:
-    ///   - role: what the provider does.
+    ///   - role: what the provider does, and how.
     ///   - transport: `bus`: neither library asks for a private connection; nil: as they do by themselves.
-    init(pinned: Bool, objects: Int, role: String = "provider", transport: String? = nil) async throws {
+    init(pinned: Bool, objects: Int, role: String..., transport: String? = nil) async throws {
         self.pinned = pinned
         self.transport = transport
         bus = try await PrivateBus.start()
         if pinned { _ = try await ChildProcess.output("taskset", ["-cp", "0", "\(bus.daemon.processID)"]) }
         broker = try Self.spawn(pinned, Self.broker, ["--address", bus.address, "--log-level", "error"])
-        provider = try Self.spawn(pinned, Self.program(), [role, bus.address, "\(objects)"], transport: transport)
+        provider = try Self.spawn(
+            pinned, Self.program(), [role.first ?? "provider", bus.address, "\(objects)"] + role.dropFirst(), transport: transport)
         direct = String(try await Self.line(provider, "the provider to register").split(separator: " ").last ?? "")
     }
 

@@ -52,13 +52,14 @@ extension Suite {
         return (p50["brokered get"] ?? 0) / (p50["relayed get"] ?? 1)
     }
 
-    /// The times in microseconds, and the peak memory of broker, provider and client.
+    /// Rows from the provider, whose values the client reads as Swift's own types: the times in microseconds, and the peak memory of broker,
+    /// provider and client.
     private func enumerate(_ count: Int) async throws -> (objects: Int, total: Double, first: Double, memory: [Double]) {
-        let stage = try await Stage(pinned: false, objects: count, role: "defaults")
+        let stage = try await Stage(pinned: false, objects: count, role: "defaults", "rows")
         let fields =
-            try await stage.run(["enumerate", stage.bus.address], within: .seconds(1_200)).last?
+            try await stage.run(["rows", stage.bus.address], within: .seconds(1_200)).last?
             .split(separator: " ").compactMap { Double($0) } ?? []
-        guard fields.count == 4, Int(fields[0]) == count else { throw BenchError("enumerate said \(fields)") }
+        guard fields.count == 4, Int(fields[0]) == count else { throw BenchError("rows said \(fields)") }
         let memory = [peakMemory("\(stage.broker.processID)"), peakMemory("\(stage.provider.processID)"), fields[3]]
         print(
             "- \(count) objects: \(Int(Double(count) / (fields[1] / 1e6))) a second, the first after \(fixed(fields[2] / 1_000)) ms; at most "
