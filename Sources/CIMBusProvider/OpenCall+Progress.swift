@@ -60,7 +60,10 @@ extension OpenCall {
             state.seal()
             return pump(&state)
         }
-        guard state.sealed.isEmpty else { return state.inFlight < Self.window ? pump(&state) : () }
+        guard state.sealed.isEmpty else {
+            if state.inFlight < Self.window { pump(&state) }
+            return
+        }
         if let message = finalStatus(failure, path) { send(.plain(message), &state) }
         let release = try? Message.methodCall(
             destination: brokerName, path: sink, interface: Contract.sinkReference, member: Self.releaseMember, flags: .noReplyExpected)

@@ -290,7 +290,10 @@ final class OpenCall: Sendable {
             if case .failure(let failure) = result {
                 let error = CIMError(failure)
                 let isOver = error.status == .callCancelled || error.status == .transportFailure || failure.name == .unknownObject
-                if isOver { return state.phase == .over ? () : end(&state, error) }
+                if isOver {
+                    if state.phase != .over { end(&state, error) }
+                    return
+                }
                 // Also of a call that ended meanwhile: its provider has to know.
                 send(.complaint("the broker refuses objects", error), &state)
                 refusal = failure.ofRefusedObjects
