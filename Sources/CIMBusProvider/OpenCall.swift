@@ -147,9 +147,9 @@ final class OpenCall: Sendable {
         let result: Result<Bool, CIMError> = change { state in
             if let refusal = state.refusal { return .failure(refusal) }
             do throws(ObjectFault) {
-                let objects: Objects = state.packs ? .packed(rows) : .plain(try rows.unpackedElements())
+                let objects: [Objects] = state.packs ? [.packed(rows)] : try rows.unpackedParts().map { .plain($0) }
                 state.seal()
-                state.sealed.append(objects)
+                state.sealed += objects
             } catch {
                 let failure = CIMError(error.resultStatus, "rows cannot be sent: \(error)", cause: error)
                 state.failure = failure

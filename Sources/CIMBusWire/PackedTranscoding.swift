@@ -4,19 +4,18 @@ import DBus
 /// Packed rows as every other peer gets objects.
 extension PackedBatch {
     /// The rows as an `aa{sv}`, each with its class.
-    /// - Throws: ``ObjectFault``: they are too large, or there is no memory.
+    /// - Throws: ``ObjectFault``: they take more than 8 MiB, since names stand in each object there, or there is no memory.
     public func unpacked() throws(ObjectFault) -> BodyReader {
         do {
             var writer = BodyWriter()
-            let entries = try columns.columns.map { try $0.entry() }
-            let classEntry = try Self.classEntry(columns.className)
-            writer.reserve(bytes.count * 2 + count * 64)
+            let starts = try EntryStarts(columns)
             let array = writer.beginArray(elementAlignment: 4)
             for row in 0..<count {
-                let object = writer.beginArray(elementAlignment: 8)
-                classEntry.withUnsafeBytes { writer.append(block: $0, phase: 0) }
-                append(row, entries, to: &writer)
-                writer.endArray(object)
+                append(row, starts, to: &writer)
+                // A few bytes of a row may stand for names of many.
+                guard writer.count <= Contract.largestObject + 64 else {
+                    throw ObjectFault("its rows take more than 8 MiB with their names", kind: .tooLarge)
+                }
             }
             writer.endArray(array)
             return try writer.finish().withUnsafeBytes { BodyReader(copying: $0, bigEndian: Self.isBigEndian) }
@@ -25,22 +24,58 @@ extension PackedBatch {
         }
     }
 
-    private static var isBigEndian: Bool { 1.bigEndian == 1 }
-
-    private static func classEntry(_ name: String) throws -> [UInt8] {
-        var writer = BodyWriter()
-        writer.append(.className, .string(name))
-        return try writer.finish()
+    /// The rows as the elements of several `aa{sv}`, each of which takes at most so many bytes, or is one object. They are written to lie 4 bytes
+    /// behind a multiple of 8.
+    func unpackedParts(ofAtMost most: Int) throws -> [[UInt8]] {
+        let starts = try EntryStarts(columns)
+        var parts: [[UInt8]] = []
+        var writer = BodyWriter(phase: 4)
+        var isEmpty = true
+        for row in 0..<count {
+            let before = writer.count
+            append(row, starts, to: &writer)
+            if writer.count > most, !isEmpty {
+                var full = BodyWriter(phase: 4)
+                swap(&full, &writer)
+                parts.append(Array(try full.finish().prefix(before)))
+                append(row, starts, to: &writer)
+            }
+            isEmpty = false
+        }
+        if !isEmpty { parts.append(try writer.finish()) }
+        return parts
     }
 
-    private func append(_ row: Int, _ entries: [[UInt8]], to writer: inout BodyWriter) {
+    private static var isBigEndian: Bool { 1.bigEndian == 1 }
+
+    /// What is the same in each object.
+    private struct EntryStarts {
+        let ofClass: [UInt8]
+        let ofColumns: [[UInt8]]
+
+        init(_ columns: PackedColumns) throws {
+            var writer = BodyWriter()
+            writer.append(.className, .string(columns.className))
+            ofClass = try writer.finish()
+            ofColumns = try columns.columns.map { try $0.entry() }
+        }
+    }
+
+    private func append(_ row: Int, _ entries: EntryStarts, to writer: inout BodyWriter) {
+        let object = writer.beginArray(elementAlignment: 8)
+        entries.ofClass.withUnsafeBytes { writer.append(block: $0, phase: 0) }
+        appendValues(row, entries, to: &writer)
+        writer.endArray(object)
+    }
+
+    private func appendValues(_ row: Int, _ entries: EntryStarts, to writer: inout BodyWriter) {
         let columns = self.columns
         let bytes = UnsafeRawBufferPointer(rebasing: bytes[Int(starts[row])..<end(ofRow: row)])
         var at = columns.bitmapBytes
         for column in columns.extents.indices where bytes.has(column) {
             guard let value = bytes.packedValue(reaches[column], &at), let type = columns.columns[column].type else { continue }
             writer.beginDictEntry()
-            entries[column].withUnsafeBytes { writer.append(block: $0, phase: 0) }
+            entries.ofColumns[column].withUnsafeBytes { writer.append(block: $0, phase: 0) }
             writer.append(packed: value, type)
         }
     }

@@ -52,16 +52,15 @@ public final class PackedRows: @unchecked Sendable {
 
     public var byteCount: Int { size }
 
-    /// The elements of an `aa{sv}` that is the same objects, as they lie 4 bytes behind a multiple of 8.
+    /// The same objects as the elements of several `aa{sv}`, each as large as a batch on the bus may be, and as they lie 4 bytes behind a
+    /// multiple of 8.
     /// - Throws: ``ObjectFault``: there is no memory.
-    public func unpackedElements() throws(ObjectFault) -> [UInt8] {
+    public func unpackedParts() throws(ObjectFault) -> [[UInt8]] {
         do {
             var writer = BodyWriter()
             append(to: &writer)
             let body = try writer.finish().withUnsafeBytes { BodyReader(copying: $0, bigEndian: 1.bigEndian == 1) }
-            var elements = try PackedBatch(body, checkingText: false).unpacked()
-            elements.skipToEnd()
-            return Array(elements.bytes(from: 4))
+            return try PackedBatch(body, checkingText: false).unpackedParts(ofAtMost: Contract.largestBatch)
         } catch {
             throw ObjectFault(error)
         }

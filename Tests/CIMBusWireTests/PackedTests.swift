@@ -80,6 +80,36 @@ struct PackedTests {
         }
     }
 
+    @Test("What rows are on the bus is bounded: cut where a batch there is full, and refused where names make much of little")
+    func bounds() throws {
+        let name = String(repeating: "N", count: 60_000)
+        var packed = PackedWriter()
+        let shape = RowShape("T_All", [.init(name, .uint8)])
+        packed.begin(shape)
+        for _ in 0..<1_000 {
+            packed.beginRow()
+            packed.append(UInt8(1))
+            guard packed.endRow() else { throw ObjectFault("a row is refused") }
+        }
+        let taken = packed.take()
+        let rows = try #require(taken)
+        var parts = 0
+        for part in try rows.unpackedParts() {
+            #expect(part.count <= 256 << 10)
+            var writer = BodyWriter()
+            let array = writer.beginArray(elementAlignment: 4)
+            part.withUnsafeBytes { writer.append(block: $0, phase: 4) }
+            writer.endArray(array)
+            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
+            parts += try reader.readInstances().count
+        }
+        #expect(parts == 1_000)
+        var writer = BodyWriter()
+        writer.append(packed: rows)
+        let batch = try PackedBatch(try writer.finish().withUnsafeBytes { BodyReader(copying: $0) })
+        #expect(throws: ObjectFault.self) { try batch.unpacked() }
+    }
+
     @Test("Some rows, and some columns, are those rows with those columns")
     func selections() throws {
         var random = SeededGenerator(seed: 8)
