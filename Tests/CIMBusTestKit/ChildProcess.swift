@@ -14,13 +14,6 @@ public struct ProcessError: Error, CustomStringConvertible {
     public init(description: String) { self.description = description }
 }
 
-/// Held while a process is started. A plain mutex: it must be allowed to stay locked across `throw`.
-nonisolated(unsafe) private let spawning: UnsafeMutablePointer<pthread_mutex_t> = {
-    let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
-    pthread_mutex_init(mutex, nil)
-    return mutex
-}()
-
 /// A real process of a test. It is killed with the last reference to it, and with the tests. A program that cannot be executed ends with 127.
 public final class ChildProcess: Sendable {
     public let processID: pid_t
@@ -34,12 +27,7 @@ public final class ChildProcess: Sendable {
     ///   - environment: added to this process's own.
     public init(_ path: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
         var pipeEnds: [Int32] = [-1, -1]
-        // One at a time: a child started between pipe and fcntl would hold the other's output open.
-        pthread_mutex_lock(spawning)
-        defer { pthread_mutex_unlock(spawning) }
         guard pipe(&pipeEnds) == 0 else { throw ProcessError(description: "pipe: errno \(errno)") }
-        // Everything, also what the tests were started with: a child must not hold the locks and sockets of whoever runs them.
-        for descriptor in Int32(3)..<1024 { _ = fcntl(descriptor, F_SETFD, FD_CLOEXEC) }
         let end = Event<ProcessEnd>("the end of \(path)")
         self.end = end
         processID = try Self.start(path, arguments, Self.environment(adding: environment), output: pipeEnds, end)
@@ -114,6 +102,9 @@ public final class ChildProcess: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, output[1], 1)
+        // A child must not hold what other tests have open at this moment, whose other ends wait for its end, nor the locks and sockets of
+        // whoever runs the tests.
+        for descriptor in Int32(3)..<1024 { posix_spawn_file_actions_addclose(&actions, descriptor) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         var noSignals = sigset_t()
