@@ -277,7 +277,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     }
 
     /// Whether messages wait to be handed out, as libdbus says; until it has said anything, it is asked.
-    private var hasArrivals = true
+    private(set) var hasArrivals = true
 
     func process() -> Bool {
         // Authentication may have ended while messages were looked for.

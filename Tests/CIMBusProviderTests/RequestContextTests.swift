@@ -192,10 +192,8 @@ extension ProviderTests {
             try await stage.expectQuiet()
         }
 
-        @Test("calls run side by side unless the provider is serial, on the connection's thread too", arguments: [false, true])
-        func concurrent(onConnectionThread: Bool) async throws {
-            var options = ProviderService.Options()
-            options.runsOnConnectionThread = onConnectionThread
+        @Test("calls run side by side unless the provider is serial")
+        func concurrent() async throws {
             let started = Recorder<Int>()
             let go = Event<Void>("the test to go on")
             let stage = try await Stage.start(
@@ -203,7 +201,7 @@ extension ProviderTests {
                     started.record(1)
                     try await go.value()
                     return thing(1)
-                }), options: options)
+                }))
             let session = stage.session
             let pending = (0..<10).map { _ in session.beginGetInstance(path("n1")) }
             try await started.wait("ten calls at once") { $0.count == 10 }

@@ -54,6 +54,20 @@ enum Defaults {
         await session.close()
     }
 
+    /// Nothing but gets, for a profiler.
+    static func gets(_ address: String, count: Int) async throws {
+        let session = try await Session.connect(to: .address(address))
+        _ = try await session.getClass("Bench_Thing")
+        var times: [UInt64] = []
+        for _ in 0..<count {
+            let start = Role.nanoseconds()
+            _ = try await session.getInstance(path)
+            times.append(Role.nanoseconds() - start)
+        }
+        print(Latency(times).text)
+        await session.close()
+    }
+
     /// So many gets at once, ten times each; prints how many, the gets per second, and how many failed.
     static func atOnce(_ address: String) async throws {
         let session = try await Session.connect(to: .address(address))
