@@ -5,6 +5,8 @@ import Glibc
 extension EventLoop {
     /// More threads than these end when they have nothing to do.
     private static let mostSleepers = 2
+    /// For how many rounds code of users waits for the loop to have nothing else to do.
+    private static let mostAsideDelay = 8
 
     private enum Next {
         case stop
@@ -56,17 +58,27 @@ extension EventLoop {
         }
         if isHandedOver { turn.signal() }
         if let aside {
-            if case .aside = next {} else { Task.detached(operation: aside) }
+            if case .aside = next { asideDelay = 0 } else { asides.append(aside) }
         }
         return next
     }
 
-    /// What this thread runs if it leads no more after this round. All else goes to Swift's threads, and that, too, where the loop has more to do.
+    /// What this thread runs if it leads no more after this round; all else goes to Swift's threads. Where the loop has more to do it waits for a
+    /// few rounds, and then goes there, too.
     private func takeAside(isBusy: Bool) -> (@Sendable () async -> Void)? {
-        let mayRun = !isBusy && mayLeave()
-        for body in asides.dropFirst(mayRun ? 1 : 0) { Task.detached(operation: body) }
-        defer { asides.removeAll(keepingCapacity: true) }
-        return mayRun ? asides[0] : nil
+        for body in asides.dropFirst() { Task.detached(operation: body) }
+        let first = asides[0]
+        asides.removeAll(keepingCapacity: true)
+        asideDelay += 1
+        if isBusy, asideDelay < Self.mostAsideDelay {
+            asides.append(first)
+        } else if isBusy || !mayLeave() {
+            asideDelay = 0
+            Task.detached(operation: first)
+        } else {
+            return first
+        }
+        return nil
     }
 
     /// Whether another thread waits for what happens, or is started to; false: there is none.

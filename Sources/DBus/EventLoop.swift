@@ -51,6 +51,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @exclusivity(unchecked) private var watches: [UInt64: FileWatch] = [:]
     /// What a thread of the loop runs when it leads no more.
     @exclusivity(unchecked) var asides: [@Sendable () async -> Void] = []
+    /// For how many rounds the first of them has waited.
+    @exclusivity(unchecked) var asideDelay = 0
     /// Whether the loop has several threads, of which one is told of each thing.
     @exclusivity(unchecked) var isShared = false
     /// Whether a thread that is none of the loop's leads.

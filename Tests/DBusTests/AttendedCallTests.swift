@@ -205,6 +205,31 @@ struct AttendedCallTests {
         await bench.end()
     }
 
+    @Test("Tasks that call in turns leave the reading to the loop")
+    func inTurns() async throws {
+        let threads = Recorder<UInt>()
+        let bench = try await Bench(most: .seconds(20)) { [Bench.call($1), Bench.reply($1 + 1, to: $0)] }
+        await bench.client.setInbound { _ in
+            threads.record(EventLoop.thread)
+            return true
+        }
+        let turn = Recorder<Int>()
+        let tasks = (0..<2).map { me in
+            Task(executorPreference: bench.caller) {
+                for round in 0..<5 {
+                    try await turn.wait("the turn") { $0.count == 2 * round + me }
+                    try await bench.loop.waitUntilIdle()
+                    _ = try await bench.call()
+                    turn.record(me)
+                }
+            }
+        }
+        for task in tasks { try await withDeadline(.seconds(20), "the calls") { try await task.value } }
+        let own = try await bench.loop.ownThread()
+        #expect(threads.all == Array(repeating: own, count: 10))
+        await bench.end()
+    }
+
     @Test("A call that is cancelled while its caller waits ends with cancelled, and takes no reply of another")
     func cancelled() async throws {
         let quick = Box(true)

@@ -4,25 +4,6 @@ import Testing
 
 @testable import DBus
 
-/// Holds up whoever passes, thread and all, until it is opened.
-final class Gate: @unchecked Sendable {
-    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-    init() { sem_init(semaphore, 0, 0) }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func pass() {
-        while sem_wait(semaphore) != 0 {}
-        sem_post(semaphore)
-    }
-
-    func open() { sem_post(semaphore) }
-}
-
 extension EventLoop {
     /// Waits until nobody leads it and nothing is left to do. Whoever else uses the loop may change that at once.
     func waitUntilIdle() async throws {
@@ -155,7 +136,9 @@ struct LeadershipTests {
         let (readEnd, writeEnd) = (FileDescriptorBox(owning: ends[0]), FileDescriptorBox(owning: ends[1]))
         try #require(Glibc.write(writeEnd.rawValue, "x", 1) == 1)
         let told = Recorder<Int>()
-        let tokens = (0..<2).map { number in loop.addWatch(readEnd.rawValue, events: Int16(POLLIN)) { _ in told.record(number) } }
+        let tokens = (0..<2).map { number in
+            loop.addWatch(readEnd.rawValue, events: Int16(POLLIN)) { told.record($0 == Int16(POLLIN) ? number : -1) }
+        }
         try await told.wait("both") { $0.contains(0) && $0.contains(1) }
         let removed = Event<Void>("the end of the first")
         loop.execute {
@@ -268,6 +251,30 @@ struct LeadershipTests {
             try await done.value()
         }
         #expect(loop.threadCount <= 2)
+        loop.shutdown()
+    }
+
+    @Test("A loop that has several threads tells of everything that comes, and of each thing one of them")
+    func severalThreads() async throws {
+        let loop = EventLoop()
+        let aside = Event<Void>("code of users")
+        loop.execute { loop.runAside { aside.send(()) } }
+        try await aside.value()
+        var ends: [Int32] = [-1, -1]
+        try #require(pipe(&ends) == 0)
+        let (readEnd, writeEnd) = (FileDescriptorBox(owning: ends[0]), FileDescriptorBox(owning: ends[1]))
+        let told = Recorder<UInt8>()
+        let token = loop.addWatch(readEnd.rawValue, events: Int16(POLLIN)) { _ in
+            var byte: UInt8 = 0
+            told.record(read(readEnd.rawValue, &byte, 1) == 1 ? byte : 255)
+        }
+        for number in UInt8(0)..<50 {
+            var byte = number
+            try #require(write(writeEnd.rawValue, &byte, 1) == 1)
+            try await told.wait("a byte") { $0.count > Int(number) }
+        }
+        #expect(told.all == Array(0..<50))
+        loop.removeWatch(token)
         loop.shutdown()
     }
 
