@@ -119,10 +119,10 @@ final class BrokerLink: Sendable {
         }
     }
 
-    /// Runs on the loop, now or soon; in the order of the calls.
+    /// Runs on the loop, now or soon; in the order of the calls. Not under a lock that `action` takes.
     func onLoop(_ action: @escaping @Sendable (isolated Connection) -> Void) {
         let connection = connection
-        connection.loop.execute { connection.assumeIsolated { action($0) } }
+        connection.loop.onLoop { connection.assumeIsolated { action($0) } }
     }
 
     // MARK: What arrives, on the loop

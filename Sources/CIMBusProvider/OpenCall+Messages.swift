@@ -59,22 +59,16 @@ extension OpenCall {
 
     func send(_ outgoing: Outgoing, _ state: inout State) { state.outbox.append(outgoing) }
 
-    /// Decides under the lock, and sends what was decided: at once when this runs on the connection's loop, else soon. Then resumes the
-    /// tasks that wait for credit, when there is credit now, or never will be any.
+    /// Decides under the lock, and sends what was decided: at once where this thread may, else soon. Then resumes the tasks that wait for
+    /// credit, when there is credit now, or never will be any.
     func change<Result: Sendable>(_ decide: (inout State) -> Result) -> Result {
-        let isOnLoop = connection.loop.isOnLoop
-        let (result, outbox, waiters) = state.withLock { state -> (Result, [Outgoing], [UnsafeContinuation<Void, Never>]) in
+        let (result, mustDrain, waiters) = state.withLock { state -> (Result, Bool, [UnsafeContinuation<Void, Never>]) in
             let result = decide(&state)
-            let waiters = state.takeFreeWaiters()
-            if state.outbox.isEmpty { return (result, [], waiters) }
-            if isOnLoop { return (result, state.takeOutbox(), waiters) }
-            if !state.isDraining {
-                state.isDraining = true
-                connection.loop.execute { [self] in drain() }
-            }
-            return (result, [], waiters)
+            let mustDrain = !state.outbox.isEmpty && !state.isDraining
+            if mustDrain { state.isDraining = true }
+            return (result, mustDrain, state.takeFreeWaiters())
         }
-        send(outbox)
+        if mustDrain { connection.loop.onLoop { [self] in drain() } }
         for waiter in waiters { waiter.resume() }
         return result
     }

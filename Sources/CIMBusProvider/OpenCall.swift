@@ -67,7 +67,7 @@ final class OpenCall: Sendable {
         /// The tasks that wait for credit. Nobody waits while ``isCreditFree`` is true: ``OpenCall/change(_:)`` resumes the tasks after
         /// every change.
         var waiters: [UnsafeContinuation<Void, Never>] = []
-        var task: Task<Void, Never>?
+        var task: RunningTask?
 
         init(packs: Bool) { self.packs = packs }
     }
@@ -109,13 +109,26 @@ final class OpenCall: Sendable {
     /// Whether the broker has the reply, or does not wait for one.
     var isAnswered: Bool { state.withLock { $0.phase != .calling } }
 
-    /// The task that runs the provider's method, to be cancelled with the call.
-    func runs(in task: Task<Void, Never>) {
-        let isOver = state.withLock { state in
-            if state.phase != .over, state.outcome == nil { state.task = task }
-            return state.phase == .over && state.failure != nil
+    /// The task that runs the provider's method, while it does: any thread may cancel it, and do nothing else with it.
+    struct RunningTask: @unchecked Sendable {
+        fileprivate let task: UnsafeCurrentTask
+
+        func cancel() { task.cancel() }
+    }
+
+    /// Runs the provider's method in this task, which is cancelled with the call.
+    func run(_ method: () async -> Void) async {
+        await withUnsafeCurrentTask { task in
+            guard let task else { return await method() }
+            let isOver = state.withLock { [running = RunningTask(task: task)] state in
+                state.task = running
+                return state.phase == .over && state.failure != nil
+            }
+            if isOver { task.cancel() }
+            await method()
+            // Under the lock under which it would be cancelled.
+            state.withLock { $0.task = nil }
         }
-        if isOver { task.cancel() }
     }
 
     /// Puts objects into the batch, as many as there is credit for.
@@ -229,7 +242,6 @@ final class OpenCall: Sendable {
     func finish(_ outcome: Outcome) {
         change { state in
             guard state.phase != .over, state.outcome == nil else { return }
-            state.task = nil
             var outcome = outcome
             if case .object(let object) = outcome {
                 do throws(CIMError) {

@@ -195,20 +195,17 @@ final class ProviderHost: Sendable {
     }
 
     private func start(_ method: ProviderMethod, _ open: OpenCall) {
-        let work: @Sendable () async -> Void = { [self] in
-            do {
-                if open.isOver { throw CancellationError() }
-                open.finish(try await perform(method, open))
-            } catch {
-                log.threw(error, in: open)
-                open.finish(.failed(CIMError(thrown: error)))
+        connection.loop.runAside { [self] in
+            await open.run {
+                do {
+                    if open.isOver { throw CancellationError() }
+                    open.finish(try await perform(method, open))
+                } catch {
+                    log.threw(error, in: open)
+                    open.finish(.failed(CIMError(thrown: error)))
+                }
             }
             returned(open)
-        }
-        if options.runsOnConnectionThread, connection.loop.isOnLoop {
-            open.runs(in: Task.immediate(executorPreference: connection.loop, operation: work))
-        } else {
-            open.runs(in: Task(executorPreference: options.runsOnConnectionThread ? connection.loop : nil, operation: work))
         }
         if !open.isAnswered { detachLater(open) }
     }

@@ -28,9 +28,6 @@ public struct ProviderService: Service {
         /// How long to wait for classes and namespaces on which the MOF builds, and which are not there yet: their own provider may
         /// register later. Nil waits as long as it takes. The log says what is missing.
         public var missingClassGrace: Duration?
-        /// Whether the provider's methods run on the thread of the connection, which saves two thread switches for each call. Only for
-        /// methods that never block and never compute for long: nothing else happens on that thread meanwhile.
-        public var runsOnConnectionThread = false
         /// The name on the bus that starts this provider (`BusName` of its definition). The provider owns this name while it runs.
         public var busName: WellKnownName?
         /// The only user whose calls the provider serves, by name or number, where its definition says PerUserInitialization. Nil means all

@@ -78,7 +78,8 @@ public actor Connection {
     /// Sends a call and waits for its reply. An error reply is thrown. Cancelling the task ends the wait with `.cancelled`; the call
     /// itself cannot be taken back.
     ///
-    /// From an actor on ``loop``, in a task that prefers it, no thread is switched.
+    /// No thread is switched from an actor on ``loop`` in a task that prefers it, and for a quick reply by a private connection: there a task that
+    /// makes one call after the other keeps its thread waiting for up to 300 µs, while the replies before were as quick.
     /// - Parameter timeout: nil: for as long as the connection lives.
     public nonisolated(nonsending) func call(_ message: Message, timeout: Duration? = .seconds(25)) async throws(DBusError) -> Message {
         try await link.call(message, timeout: timeout)
@@ -161,30 +162,28 @@ public actor Connection {
 }
 
 extension Link {
-    /// What one asynchronous call leaves for its cancellation. Touched on the loop only.
-    private final class Wait: @unchecked Sendable {
-        var sent: (carrier: any Carrier, serial: UInt32)?
-        var isCancelled = false
-    }
-
     nonisolated(nonsending) func call(_ message: Message, timeout: Duration?) async throws(DBusError) -> Message {
-        let wait = Wait()
-        let cancelled = DBusError(code: .cancelled, "the task that waited was cancelled")
+        let call = PendingCall()
         let result: Result<Message, DBusError> = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in
-                loop.onLoop { [self] in
-                    if wait.isCancelled { return continuation.resume(returning: .failure(cancelled)) }
-                    let carrier = carrier(of: message)
-                    wait.sent = carrier.call(message, timeout: timeout) { continuation.resume(returning: $0) }.map { (carrier, $0) }
-                }
-            }
+            await withUnsafeContinuation { continuation in begin(call, message, timeout) { continuation.resume(returning: $0) } }
         } onCancel: {
-            loop.execute {
-                wait.isCancelled = true
-                if let (carrier, serial) = wait.sent { carrier.drop(serial, cancelled) }
-            }
+            loop.execute { call.cancel() }
         }
         return try result.get()
+    }
+
+    /// Sends a call, from this thread if it may; a reply that is quick is there when this returns.
+    private func begin(_ call: PendingCall, _ message: Message, _ timeout: Duration?, _ completion: @escaping Waiter.Completion) {
+        let task = withUnsafeCurrentTask { $0?.hashValue }
+        let isOnLoop = loop.isOnLoop
+        guard isOnLoop || loop.tryBorrow() else {
+            return loop.execute { [self] in _ = call.send(message, by: carrier(of: message), timeout, for: task, mayWait: false, completion)
+            }
+        }
+        let attended = call.send(message, by: carrier(of: message), timeout, for: task, mayWait: !isOnLoop, completion)
+        if isOnLoop { return }
+        loop.giveBack()
+        attended?.wait()
     }
 }
 

@@ -157,7 +157,8 @@ final class ObjectTree {
         switch method.implementation {
         case .immediate(let body): body(call)
         case .task(let body):
-            Task {
+            // Who leads the loop may do so within a task of its own, of which this one shall know nothing.
+            Task.detached {
                 do {
                     try await body(call)
                 } catch let error as DBusError {

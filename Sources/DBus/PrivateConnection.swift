@@ -18,9 +18,11 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     /// By which it belongs to this process's place on the bus, and which hands out the calls.
     private weak var link: Link?
 
-    private var socket: FileDescriptorBox?
+    private(set) var socket: FileDescriptorBox?
+    /// Whose thread reads the socket instead of the loop's.
+    var attendance = Attendance()
     private var assembler = FrameAssembler()
-    private var outbox = FrameOutbox()
+    private(set) var outbox = FrameOutbox()
     private var lastSerial: UInt32 = 0
     var waiters: [UInt32: Waiter] = [:]
     private var pings: [UInt32: @Sendable (Result<Void, DBusError>) -> Void] = [:]
@@ -173,14 +175,14 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
 
     var events: Int16 {
         var events: Int32 = 0
-        if outbox.byteCount <= Self.writeMark { events |= POLLIN }
+        if outbox.byteCount <= Self.writeMark { events |= attendance.isOn ? Attendance.events : POLLIN }
         if isFull { events |= POLLOUT }
         return Int16(truncatingIfNeeded: events)
     }
 
     func isReady(_ events: Int16) {
         if Int32(events) & POLLOUT != 0 { isFull = false }
-        if Int32(events) & (POLLIN | POLLHUP | POLLERR) != 0 { _ = receive() }
+        if Int32(events) & ~POLLOUT != 0 { _ = receive() }
     }
 
     func process() -> Bool {

@@ -192,10 +192,34 @@ extension ProviderTests {
             try await stage.expectQuiet()
         }
 
-        @Test("calls run side by side unless the provider is serial, on the connection's thread too", arguments: [false, true])
-        func concurrent(onConnectionThread: Bool) async throws {
-            var options = ProviderService.Options()
-            options.runsOnConnectionThread = onConnectionThread
+        @Test("L8: methods that block their threads keep no other call waiting, and stop no ping")
+        func blocking() async throws {
+            let gate = Gate()
+            let started = Recorder<Int>()
+            let stage = try await Stage.start(
+                ThingProvider(get: { path, _ in
+                    let number = (1...7).first { path.relativePath.contains("\"n\($0)\"") } ?? 0
+                    if number < 7 {
+                        started.record(number)
+                        gate.pass()
+                    }
+                    return thing(number)
+                }), broker: "--ping", "0.3")
+            let session = stage.session
+            var blocked: [PendingResult<CIMInstance>] = []
+            for number in 1...6 {
+                blocked.append(session.beginGetInstance(path("n\(number)")))
+                try await started.wait("a method that blocks") { $0.count == number }
+            }
+            try await Task.sleep(for: .seconds(1))  // Several pings.
+            _ = try await soon("a call beside those that block") { try await session.getInstance(path("n7")) }
+            gate.open()
+            for pending in blocked { _ = try await soon { try await pending.value } }
+            try await stage.expectQuiet()
+        }
+
+        @Test("calls run side by side unless the provider is serial")
+        func concurrent() async throws {
             let started = Recorder<Int>()
             let go = Event<Void>("the test to go on")
             let stage = try await Stage.start(
@@ -203,7 +227,7 @@ extension ProviderTests {
                     started.record(1)
                     try await go.value()
                     return thing(1)
-                }), options: options)
+                }))
             let session = stage.session
             let pending = (0..<10).map { _ in session.beginGetInstance(path("n1")) }
             try await started.wait("ten calls at once") { $0.count == 10 }

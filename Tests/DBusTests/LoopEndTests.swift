@@ -1,6 +1,5 @@
 import CIMBusTestKit
 import DBus
-import Glibc
 import Testing
 
 /// What waits on a loop that is shut down is told, and never left waiting.
@@ -64,25 +63,6 @@ struct LoopEndTests {
         loop.execute { done.send(order.value) }
         #expect(try await done.value() == Array(0..<200))
     }
-}
-
-/// Holds up whoever passes, thread and all, until it is opened.
-private final class Gate: @unchecked Sendable {
-    private let semaphore = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
-
-    init() { sem_init(semaphore, 0, 0) }
-
-    deinit {
-        sem_destroy(semaphore)
-        semaphore.deallocate()
-    }
-
-    func pass() {
-        while sem_wait(semaphore) != 0 {}
-        sem_post(semaphore)
-    }
-
-    func open() { sem_post(semaphore) }
 }
 
 /// Calls that block have threads of their own.

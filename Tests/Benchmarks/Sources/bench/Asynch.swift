@@ -34,7 +34,6 @@ enum Asynch {
     static func provide(_ address: String, _ role: String, count: Int) async throws {
         guard let role = Role(rawValue: role) else { throw BenchError("no role \(role)") }
         var options = ProviderService.Options()
-        options.runsOnConnectionThread = true
         options.onRegistered = { say("ready") }
         var logger = Logger(label: "bench")
         logger.logLevel = .error

@@ -21,7 +21,6 @@ enum Family {
     static func provide(_ address: String, _ role: String, count: Int) async throws {
         let isParent = role == "parent"
         var options = ProviderService.Options()
-        options.runsOnConnectionThread = true
         options.onRegistered = {
             print("ready"); fflush(nil)
         }

@@ -31,7 +31,6 @@ enum Role {
         await connection.export(exported, at: benchPath)
         let name = connection.uniqueName.text
         var options = ProviderService.Options()
-        options.runsOnConnectionThread = true
         options.onRegistered = {
             print("ready \(name)"); fflush(nil)
         }
