@@ -266,6 +266,12 @@ extension EventLoop {
         }
     }
 
+    /// Nothing is told of it until the next round ends: before its descriptor is closed while it has another for the same socket, which the system
+    /// would go on telling of.
+    func forget(_ source: any PollSource) {
+        if let registration = sources.first(where: { $0.source === source }) { forget(registration) }
+    }
+
     /// Nothing is told of it any more.
     func forget(_ registration: Registration) {
         let number = registration.duplicate < 0 ? registration.descriptor : registration.duplicate

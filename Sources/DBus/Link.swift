@@ -84,6 +84,8 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         case nil: break
         case .failed(let error): close(error)
         case .socket(let handover):
+            // libdbus closes its own descriptor with the opening, and the socket stays open under another.
+            loop.forget(self)
             opening = nil
             socket = handover.socket
             canCarryDescriptors = handover.canCarryDescriptors

@@ -8,7 +8,7 @@ struct Poller: ~Copyable {
     /// What one wait brought.
     typealias Happened = (id: UInt64, events: Int16)
 
-    private let epoll: Int32
+    let epoll: Int32
     private let wakeUp: Int32
     private let timer: Int32
 

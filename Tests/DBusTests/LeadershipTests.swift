@@ -19,6 +19,16 @@ extension EventLoop {
         return try await found.value()
     }
 
+    /// How many descriptors the system tells it of.
+    var descriptorCount: Int {
+        guard let file = fopen("/proc/self/fdinfo/\(poller.epoll)", "r") else { return 0 }
+        defer { fclose(file) }
+        var count = 0
+        var line = [CChar](repeating: 0, count: 256)
+        while fgets(&line, 256, file) != nil { if strncmp(line, "tfd:", 4) == 0 { count += 1 } }
+        return count
+    }
+
     /// How many threads of this process have its name.
     var threadCount: Int {
         var count = 0
@@ -42,6 +52,20 @@ extension EventLoop {
 /// Who leads a loop, and that nothing is lost where that changes.
 @Suite(.timeLimit(.minutes(1)))
 struct LeadershipTests {
+    @Test("The loop is told of a connection's socket once, and of nothing when the connection has ended")
+    func watchesOneSocket() async throws {
+        let loop = EventLoop()
+        try await loop.waitUntilIdle()
+        let own = loop.descriptorCount
+        let connection = try await Connection.connect(to: .address(sharedBus.value.address), on: loop)
+        try await loop.waitUntilIdle()
+        #expect(loop.descriptorCount == own + 1)
+        await connection.close()
+        try await loop.waitUntilIdle()
+        #expect(loop.descriptorCount == own)
+        loop.shutdown()
+    }
+
     @Test("A thread that finds the loop asleep does at once what it has to do on it")
     func borrows() async throws {
         let loop = EventLoop()
