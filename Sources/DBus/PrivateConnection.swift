@@ -335,7 +335,12 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         guard !waiters.isEmpty, let link else { return endWaiting(error) }
         if let closure = link.closure { return endWaiting(closure) }
         guard let question = try? Message.busCall("GetId") else { return endWaiting(error) }
-        link.call(question, timeout: .seconds(1)) { [self, weak link] _ in endWaiting(link?.closure ?? error) }
+        link.call(question, timeout: .seconds(1)) { [self, weak link] answer in
+            // A bus that reads no more has gone, though its last words may not have been read yet.
+            var reason = error
+            if case .failure(let failure) = answer, failure.code == .disconnected { reason = failure }
+            endWaiting(link?.closure ?? reason)
+        }
     }
 
     /// `then` runs when everything is written that was sent so far, when the connection has ended, or after `limit`.

@@ -119,6 +119,33 @@ struct AttendedCallTests {
         await bench.end()
     }
 
+    @Test("A private call ends with the loss of the bus where the bus reads no more, although its last words have not been read")
+    func endsWithTheBus() async throws {
+        let bus = try FakeBus()
+        let connection = try await bus.connect()
+        let (here, there) = try PrivateConnection.makeSockets()
+        let peer = UniqueName(verified: ":1.4242")
+        let made = Event<Bool>("a private connection")
+        connection.loop.execute { made.send((try? connection.speak(by: here, with: peer, to: [BusName(peer)], frameMembers)) != nil) }
+        #expect(try await made.value())
+        let call = try Message.methodCall(
+            destination: BusName(peer), path: testPath, interface: testInterface, member: MemberName(staticString: "Never"))
+        let end = Task { () async -> DBusError? in
+            do throws(DBusError) { _ = try await connection.call(call, timeout: nil) } catch { return error }
+            return nil
+        }
+        try await bus.run { bus in
+            var byte: UInt8 = 0
+            guard recv(there.rawValue, &byte, 1, 0) == 1 else { throw FakeBus.Failure(description: "no call") }
+            bus.readNoMore()
+        }
+        // It finds that the bus reads no more.
+        try await connection.sendByBus(.busCall("GetId"))
+        shutdown(there.rawValue, Int32(SHUT_RDWR))
+        #expect(try await withDeadline(.seconds(10), "the end of the call") { await end.value }?.code == .disconnected)
+        await connection.close()
+    }
+
     @Test("While a caller waits for its reply the loop goes on: work, timers, and calls of others")
     func goesOn() async throws {
         let open = Box(false)

@@ -158,6 +158,9 @@ final class FakeBus: @unchecked Sendable {
         }
     }
 
+    /// From now on writing to it fails.
+    func readNoMore() { shutdown(socket, Int32(SHUT_RD)) }
+
     func hangUp() {
         if socket >= 0 { close(socket) }
         socket = -1
