@@ -13,13 +13,24 @@ struct BringingProvider: Sendable {
     let groups: [UInt32]
     let rights: Rights
 
+    private var caller: Caller { Caller(uid: uid, groups: groups) }
+
+    /// Whether the process may write classes of a namespace, or one of them.
+    private func mayWrite(_ className: String, in namespace: CIMNamespaceName) -> Bool {
+        rights.allows(.fullWrite, RightsSubject(namespace: namespace.text, className: className), for: caller)
+    }
+
+    private func mayRegister(_ provider: String, in namespace: CIMNamespaceName) -> Bool {
+        rights.allows(.register, RightsSubject(namespace: namespace.text, provider: provider), for: caller)
+    }
+
     // MARK: - What it may
 
     /// Throws AccessDenied where nobody lets it have its name.
     func checkMayRegister(over schema: Schema) throws(CIMError) {
         let isGranted = schema.provider(name, in: home)?.allows(uid: uid, groups: groups) ?? false
         do throws(Refusal) {
-            try rights.check(.registration(name: name, isGranted: isGranted), uid: uid)
+            try rights.check(.registration(namespace: home.text, name: name, isGranted: isGranted), of: caller)
         } catch {
             throw CIMError(error, "Register")
         }
@@ -48,18 +59,27 @@ struct BringingProvider: Sendable {
             }
             // A class that the same text brings is nobody's to trust: it may derive from what defines providers.
             let defined = schema.class(instance.className, in: namespace).flatMap { Self.provider(definedBy: instance, of: $0) }
-            guard rights.mayWrite(uid: uid) || defined.map({ isSelf($0) || rights.mayRegister($0, uid: uid) }) ?? false else {
+            let isItsOwn = defined.map { isSelf($0) && namespace == home || mayRegister($0, in: namespace) } ?? false
+            guard isItsOwn || mayWrite(instance.className, in: namespace) else {
                 throw CIMError(
                     .accessDenied, "uid \(uid) may bring no instance of \(instance.className) but its own provider's registrations")
             }
         case .nothing: break
         default:
-            guard rights.mayWrite(uid: uid) else { throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only") }
+            guard rights.isAdministrator(uid: uid) else {
+                throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only")
+            }
         }
     }
 
     private func checkMayBring(_ declared: CIMClass, in namespace: CIMNamespaceName, over schema: Schema) throws(CIMError) {
         try checkMayAmend(declared, in: namespace, over: schema)
+        // What was granted in one namespace was granted there.
+        guard namespace == home || namespace.amended == home || mayRegister(name, in: namespace) || mayWrite(declared.name, in: namespace)
+        else {
+            throw CIMError(.accessDenied, "uid \(uid) may bring no classes into \(namespace): provider \(name) registers in \(home)")
+        }
+        try checkMayDerive(declared, in: namespace, over: schema)
         if let known = schema.class(declared.name, in: namespace) {
             let parent = declared.superclass.flatMap { schema.class($0, in: namespace) }
             if let same = try? declared.resolved(with: parent), same == known { return }
@@ -68,8 +88,22 @@ struct BringingProvider: Sendable {
                 throw CIMError(.accessDenied, "class \(known.name) is there already and is not of provider \(name); choose another name")
             }
         }
-        if let owner = declared.providerName, !isSelf(owner), !rights.mayRegister(owner, uid: uid) {
+        if let owner = declared.providerName, !isSelf(owner), !mayRegister(owner, in: namespace) {
             throw CIMError(.accessDenied, "\(declared.name) names provider \(owner.clipped()), which uid \(uid) may not register")
+        }
+    }
+
+    /// Whose class lies below another provider's takes part in every operation on that: it is asked for its instances, and runs its methods.
+    private func checkMayDerive(_ declared: CIMClass, in namespace: CIMNamespaceName, over schema: Schema) throws(CIMError) {
+        guard let parent = declared.superclass.flatMap({ schema.class($0, in: namespace) }) else { return }
+        for name in [parent.name] + parent.derivation {
+            guard let owner = schema.class(name, in: namespace)?.providerName, !isSelf(owner), !mayRegister(owner, in: namespace),
+                !mayWrite(name, in: namespace)
+            else { continue }
+            throw CIMError(
+                .accessDenied,
+                "class \(declared.name) derives from \(name) of provider \(owner.clipped()), which uid \(uid) may not register; derive from "
+                    + "another class, or let a rule grant Register of that provider, or FullWrite of \(name)")
         }
     }
 

@@ -51,7 +51,9 @@ extension Broker {
             try openPart(of: whole, index: index, .execQuery, .associationSources(search)) { part in part.filter = record.filter }
         default:
             let (_, classes) = schema.snapshot.surroundings(of: record.namespace)
-            try openPages(.classes(search.found.classes.compactMap { classes($0.text) }[...]), index, of: whole)
+            let found = resolver(for: record.caller).visible(
+                search.found.classes.compactMap { classes($0.text) }, in: record.namespace)
+            try openPages(.classes(found[...]), index, of: whole)
         }
     }
 
@@ -149,6 +151,7 @@ extension Broker {
         let plan = search.plan
         let (location, classes) = schema.snapshot.surroundings(of: record.namespace)
         guard location.contains(path), let declaration = classes(path.className),
+            resolver(for: record.caller).sees(declaration.name, in: record.namespace, for: .getObject),
             let canonical = try? schema.canonical(path, of: declaration, in: record.namespace)
         else { return succeeded(index, of: whole) }
         if plan.query.form == .objects { return try askForObject(at: canonical, index, of: whole) }

@@ -27,6 +27,23 @@ extension Broker {
         }
     }
 
+    /// What the caller may see of a provider's objects: those of classes below the one that was asked about may be none of his business.
+    func visible(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(ObjectFault) -> CheckedObjects {
+        guard core.rights.isSelective(for: record.caller, in: record.namespace.text), case .instances? = record.expectation else {
+            return objects
+        }
+        let resolver = resolver(for: record.caller)
+        let (reader, ranges) = objects.contents
+        let seen = ranges.filter {
+            resolver.sees(ObjectRow.className(at: $0, in: reader), in: record.namespace, for: record.kindForProvider)
+        }
+        if record.kindForProvider == .getObject, let hidden = ranges.first, seen.isEmpty {
+            let name = ObjectRow.className(at: hidden, in: reader)
+            throw ObjectFault("the caller has not the right Enable for class \(name) in \(record.namespace)", kind: .denied)
+        }
+        return try objects.keeping(seen)
+    }
+
     /// Counts what a provider's objects lost, and logs each property once.
     func report(_ lost: LostValues, of record: Entry<OperationRecord>) {
         tell { $0.countLost(lost.count, by: record.registration) }
@@ -70,9 +87,12 @@ extension OperationRecord {
 extension ObjectFault {
     /// How an operation ends with it, whose result it is.
     var outcome: Outcome {
-        kind == .outOfMemory
-            ? .stated(status, "the broker could not take the result: \(description); retry when there is more memory, or ask for less")
-            : .because(reason, text: description)
+        switch kind {
+        case .outOfMemory:
+            .stated(status, "the broker could not take the result: \(description); retry when there is more memory, or ask for less")
+        case .denied: .stated(status, description)
+        case .misfit, .wrongInstance, .tooLarge, .tooDeep: .because(reason, text: description)
+        }
     }
 
     /// Why an operation ends with it.
@@ -81,8 +101,8 @@ extension ObjectFault {
         case .misfit, .tooDeep: .misfit
         case .tooLarge: .oversized
         case .wrongInstance: .badAnswer
-        // The broker's own want: nobody else did anything.
-        case .outOfMemory: .stated
+        // The broker's own want, or decision: nobody else did anything.
+        case .outOfMemory, .denied: .stated
         }
     }
 }

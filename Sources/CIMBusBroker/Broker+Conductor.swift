@@ -121,7 +121,7 @@ extension Broker {
     ) throws(CIMError) {
         guard let record = records[whole] else { throw Self.isOver(whole) }
         var part = OperationRecord(
-            kind: kind, namespace: record.namespace, client: record.client, userID: record.userID, form: .part, flags: record.flags)
+            kind: kind, namespace: record.namespace, client: record.client, caller: record.caller, form: .part, flags: record.flags)
         part.subject = record.subject
         part.context = record.context
         part.localized = record.localized

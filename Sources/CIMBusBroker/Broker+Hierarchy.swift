@@ -42,7 +42,8 @@ extension Broker {
         guard let layout = schema.layout(path.className, in: record.namespace), let declaration = layout.declaration else {
             throw CIMError(.notFound, "there is no class \(path.className.clipped())")
         }
-        let hierarchy = resolver.hierarchy(of: layout, in: record.namespace, for: .getObject, below: !declaration.isServed)
+        let hierarchy = resolver(for: record.caller).hierarchy(
+            of: layout, in: record.namespace, for: .getObject, below: !declaration.isServed)
         if let nobody = hierarchy.nobody { throw Self.failure(nobody) }
         try openPart(of: whole, index: index, .getObject, .get(path, hierarchy)) { part in part.expectation = record.expectation }
     }
@@ -170,7 +171,7 @@ extension Broker {
     // MARK: - Delete
 
     func deletion(of path: CIMObjectPath, _ hierarchy: ClassHierarchy, by id: OperationID) -> DeleteJoin {
-        let mayWrite = records[id].map { core.rights.mayWrite(uid: $0.userID) } ?? false
+        let mayWrite = records[id].map { resolver(for: $0.caller).mayWriteStored(path.className, in: $0.namespace) } ?? false
         return DeleteJoin(
             decides: hierarchy.concrete.map(\.isTopmost),
             stored: hierarchy.stored.isEmpty ? .no : mayWrite ? .yes : .lastResort,
@@ -182,7 +183,7 @@ extension Broker {
         guard let record = records[whole] else { throw Self.isOver(whole) }
         let asked = hierarchy.concrete
         guard index < asked.count else {
-            try core.rights.checkMayWrite(.deleteInstance, in: record.namespace, user: record.userID)
+            try resolver(for: record.caller).checkMayWriteStored(path.className, in: record.namespace, .deleteInstance)
             let work = Work.commit([.deleteInstance(path, in: record.namespace)])
             return try openPart(of: whole, index: index, .deleteInstance, work)
         }

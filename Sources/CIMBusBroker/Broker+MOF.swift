@@ -182,7 +182,7 @@ extension Broker {
     private static let compilerOptions: Int32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
 
     private func compileBuffer(_ call: MethodCall) {
-        guard let peer = peer(of: call) else { return }
+        guard let peer = peer(of: call), let caller = caller(peer) else { return }
         var reader = call.reader
         guard let text = try? reader.readString(), let scope = try? reader.readString(), let options = try? reader.readInt32(),
             let classFlags = try? reader.readInt32(), let instanceFlags = try? reader.readInt32()
@@ -204,7 +204,7 @@ extension Broker {
             try admit(claim, of: peer, call)
             Task(executorPreference: loop) { [self] in
                 await self.compileBuffer(
-                    call, text, home, isCheck, ChangeFlags(rawValue: classFlags), ChangeFlags(rawValue: instanceFlags))
+                    call, text, home, isCheck, ChangeFlags(rawValue: classFlags), ChangeFlags(rawValue: instanceFlags), caller)
                 await self.gaveBack(claim, by: peer)
             }
         } catch {
@@ -221,7 +221,7 @@ extension Broker {
 
     private func compileBuffer(
         _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: ChangeFlags,
-        _ instanceFlags: ChangeFlags
+        _ instanceFlags: ChangeFlags, _ caller: Caller
     ) async {
         do throws(MOFFailure) {
             let amended = ChangeFlags(rawValue: OperationFlags.useAmendedQualifiers.rawValue)
@@ -236,6 +236,7 @@ extension Broker {
                 if isCheck {
                     try await repository.check(changes, if: try allowing(changes) { _, after in result.withLock { $0 = after } })
                 } else {
+                    try resolver(for: caller).checkMayMake(changes)
                     try await commit(changes) { _, after in result.withLock { $0 = after } }
                 }
             } catch {

@@ -11,6 +11,9 @@ extension Broker {
             let method = declaration.method(named: record.method)
         else { throw Self.isOver(whole) }
         if let refusal = Resolver.refusal(of: method, in: declaration) { throw refusal }
+        let resolver = resolver(for: record.caller)
+        // The class of the instance may be another than the one that its path names.
+        try resolver.check(.methodExecute, declaration.name, in: record.namespace, .execMethod, method: method.name)
         var real = path
         real.className = declaration.name
         let implementer = resolver.implementer(of: method, declaration, at: real.relativePath, in: record.namespace)

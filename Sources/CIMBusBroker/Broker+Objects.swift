@@ -81,6 +81,9 @@ extension Broker {
                 "ListOperations": method { broker, call in broker.listOperations(call) { $0.state != .ended } },
                 "ListFinishedOperations": method { broker, call in broker.listOperations(call) { $0.state == .ended } },
                 "OpenPrivateConnection": method { $0.openPrivateConnection($1) },
+                "Reload": method { $0.reload($1) },
+                "CheckRights": method { $0.checkRights($1) },
+                "ListRights": method { $0.listRights($1) },
             ],
             properties: [
                 "Version": property { _ in .string(Broker.version) },

@@ -70,8 +70,9 @@ extension Broker {
 
     /// - Throws: why the peer may not do what the member, or the method of a class, that it calls would.
     func admit(_ claim: Claim, of peer: PeerID, for member: String) throws(CIMError) {
+        let groups = peers.groups(of: peer)
         do throws(Refusal) {
-            try tell { core throws(Refusal) in try core.admit(claim, of: peer) }
+            try tell { core throws(Refusal) in try core.admit(claim, of: peer, groups: groups) }
         } catch {
             throw CIMError(error, member)
         }
@@ -117,6 +118,9 @@ extension Broker {
     func peer(of call: MethodCall) -> PeerID? { peers.id(of: call.sender) }
 
     func uid(of peer: PeerID) -> UInt32? { core.peers[peer]?.uid }
+
+    /// Whose rights the peer has.
+    func caller(_ peer: PeerID) -> Caller? { uid(of: peer).map { Caller(uid: $0, groups: peers.groups(of: peer)) } }
 
     /// Whether `sender` may see and cancel what belongs to `uid`: the same user, and root.
     func mayManage(_ sender: String?, uid: UInt32) -> Bool {

@@ -17,6 +17,10 @@ extension Broker {
         }
         let clientName = peers.name(of: record.client)?.text ?? ""
         let kind = record.kindForProvider
+        let subject = RightsSubject(
+            namespace: record.namespace.text, className: record.className, method: kind == .execMethod ? record.method : nil)
+        let rights = core.rights.rights(of: record.caller, subject)
+        let granted = core.rights.rightsByRule(of: record.caller, subject)
         let message: Message
         do throws(DBusError) {
             message = try Message.methodCall(
@@ -36,7 +40,7 @@ extension Broker {
                     body.append(string: record.method)
                 }
                 body.append(int32: record.flags.subtracting(Self.brokersFlags).rawValue)
-                Self.append(record.context, of: operation, client, clientName, to: &body)
+                Self.append(record.context, of: operation, client, clientName, rights, granted, to: &body)
                 if kind == .execMethod { body.append(object: record.input) }
                 body.append(objectPath: Contract.path(ofSink: sink.number))
             }
@@ -56,8 +60,8 @@ extension Broker {
 
     /// The client's context, and what the broker adds to it.
     private static func append(
-        _ context: [(String, DBusValue)], of operation: Entry<Operation>, _ client: Entry<Peer>, _ clientName: String,
-        to body: inout BodyWriter
+        _ context: [(String, DBusValue)], of operation: Entry<Operation>, _ client: Entry<Peer>, _ clientName: String, _ rights: Right,
+        _ granted: Right, to body: inout BodyWriter
     ) {
         let array = body.beginArray(elementAlignment: 8)
         for (name, value) in context {
@@ -82,6 +86,12 @@ extension Broker {
         }
         entry(ContextKey.originUser, "u")
         body.append(uint32: operation.origin)
+        entry(ContextKey.clientRights, "u")
+        body.append(uint32: rights.rawValue)
+        if !granted.isEmpty {
+            entry(ContextKey.clientGrants, "u")
+            body.append(uint32: granted.rawValue)
+        }
         if let deadline = operation.deadline {
             entry(ContextKey.deadline, "t")
             body.append(uint64: UInt64(clamping: deadline))
@@ -219,7 +229,7 @@ extension Broker {
         let checked = all.flatMap { objects in
             Result { () throws(ObjectFault) in
                 try checkKeys(objects, record)
-                return objects
+                return try visible(objects, record)
             }
         }
         guard let filter = record.filter else { return checked }

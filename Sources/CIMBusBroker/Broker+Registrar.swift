@@ -43,7 +43,7 @@ extension Broker {
         }
         let definition = schema.schema.provider(request.name, in: request.namespace)
         let isGranted = definition?.allows(uid: uid, groups: peers.groups(of: id)) ?? false
-        try admit(.registration(name: request.name, isGranted: isGranted), of: id, for: "Register")
+        try admit(.registration(namespace: request.namespace.text, name: request.name, isGranted: isGranted), of: id, for: "Register")
         return definition
     }
 

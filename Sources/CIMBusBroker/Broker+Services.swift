@@ -23,34 +23,34 @@ extension Broker {
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form) {
-        guard let client = peer(of: call), let user = uid(of: client), let namespace = namespaces[call.message.path ?? ""] else { return }
+        guard let client = peer(of: call), let caller = caller(client), let namespace = namespaces[call.message.path ?? ""] else { return }
         do throws(CIMError) {
             let arguments = try ServicesCall(
                 kind, form, namespace, bodySize: call.message.bodySize, call.reader, server: schema.server)
-            let resolution = resolver.resolve(arguments, for: user)
-            try begin(arguments, resolution, of: client, user, call)
+            let resolution = resolver(for: caller).resolve(arguments)
+            try begin(arguments, resolution, of: client, caller, call)
         } catch {
             call.fail(error)
         }
     }
 
     private func begin(
-        _ arguments: ServicesCall, _ resolution: Resolution, of client: PeerID, _ user: UInt32, _ call: MethodCall
+        _ arguments: ServicesCall, _ resolution: Resolution, of client: PeerID, _ caller: Caller, _ call: MethodCall
     ) throws(CIMError) {
         let target: Request.Target
         var record: OperationRecord
         switch resolution {
         case .refused(let error): throw error
         case .answered(let outcome, let question, let objects):
-            record = OperationRecord(arguments, question, client: client, userID: user)
+            record = OperationRecord(arguments, question, client: client, caller: caller)
             record.localized = localized(for: arguments)
             target = answeredHere(outcome, objects, record)
         case .ask(let registration, let question):
-            record = OperationRecord(arguments, question, client: client, userID: user)
+            record = OperationRecord(arguments, question, client: client, caller: caller)
             record.registration = registration
             target = .provider(registration)
         case .conducted(let work, let question):
-            record = OperationRecord(arguments, question, client: client, userID: user)
+            record = OperationRecord(arguments, question, client: client, caller: caller)
             record.localized = localized(for: arguments)
             record.work = work
             target = .conducted

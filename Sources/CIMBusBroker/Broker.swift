@@ -44,14 +44,16 @@ public actor Broker {
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
-    private init(_ connection: Connection, _ configuration: BrokerConfiguration, _ repository: Repository) {
+    private init(
+        _ connection: Connection, _ configuration: BrokerConfiguration, _ repository: Repository, _ rules: [RightsRule]
+    ) {
         self.connection = connection
         lanes = BusLanes(connection)
         self.configuration = configuration
         loop = connection.loop
         logger = configuration.logger
         host = CoreHost(
-            limits: configuration.limits, rights: Rights(broker: getuid(), allowed: configuration.allowedRegistrations))
+            limits: configuration.limits, rights: Rights(broker: getuid(), allowed: configuration.allowedRegistrations, rules: rules))
         self.repository = repository
         schema = SchemaStore(repository.schema)
         namespaces = [:]
@@ -67,6 +69,12 @@ public actor Broker {
         options.maximumQueuedBytes = 256 << 20
         // A broker that stops reading reads no acknowledgement either. What it holds of messages is bounded where it holds them.
         options.maximumReceivedBytes = 64 << 30
+        let rules: [RightsRule]
+        do throws(RightsFiles.Fault) {
+            rules = try RightsFiles(directories: configuration.rightsDirectories, owner: getuid()).read()
+        } catch {
+            throw CIMBusError(.noRights, "the rules of rights cannot be used: \(error)")
+        }
         let repository: Repository
         do throws(CIMError) {
             let server = configuration.server ?? Self.hostName()
@@ -83,7 +91,7 @@ public actor Broker {
         } catch {
             throw CIMBusError(.noBus, "no message bus at \(configuration.address): \(error.message); is dbus-daemon running?")
         }
-        let broker = Broker(connection, configuration, repository)
+        let broker = Broker(connection, configuration, repository, rules)
         do throws(CIMBusError) {
             try await broker.startTrace()
         } catch {

@@ -9,6 +9,9 @@ public struct BrokerConfiguration: Sendable {
     public var limits = Limits()
     /// Names that others than root and the broker's own user may register (Design 3).
     public var allowedRegistrations: [(name: String, uid: UInt32)] = []
+    /// Where rules of rights are read from, `*.conf`: a file of an earlier directory stands for those of its name in the later ones. Empty: there
+    /// are none.
+    public var rightsDirectories: [String] = []
     /// The file that keeps classes, static instances and definitions; nil: they live as long as the broker.
     public var repository: String?
     /// A file to write every event of the core to, for finding faults; nil: none.
@@ -33,6 +36,8 @@ public struct CIMBusError: Error, Sendable, CustomStringConvertible {
         case noName
         /// The repository cannot be opened: it is damaged, in use, or not to be written.
         case noRepository
+        /// The rules of rights cannot be read, or have a fault.
+        case noRights
         /// The trace cannot be written.
         case noTrace
         /// The bus went away.

@@ -11,7 +11,8 @@ struct OperationRecord {
     /// What the operation is about, for people: as in the property `Target` of `org.cimbus1.Operation`.
     var subject = ""
     let client: PeerID
-    let userID: UInt32
+    /// Whose operation it is: a nested one is the provider's that asks for it (L12).
+    let caller: Caller
     let form: Request.Form
     /// The way the request came, which is the way of everything that goes to the client about it.
     var way = Way.bus
@@ -66,6 +67,13 @@ struct OperationRecord {
     /// Whether objects are written with all their system properties, for the client or for the filter.
     var writesSystemProperties: Bool { derivedSystemProperties || filter?.needsPaths ?? false }
 
+    /// The class that its provider is asked about; nil: none.
+    var className: String? {
+        if case .instances(let layout)? = expectation { return layout.className }
+        let name = path.prefix { $0 != "." && $0 != "=" }
+        return name.isEmpty ? nil : String(name)
+    }
+
     /// What the provider is asked for.
     var kindForProvider: Request.Kind { providerKind ?? kind }
 
@@ -96,9 +104,9 @@ struct OperationRecord {
 
 extension OperationRecord {
     /// What is known of a client's operation when it is asked for: what the call says, and what ``Resolver`` made of it.
-    init(_ arguments: ServicesCall, _ question: Question, client: PeerID, userID: UInt32) {
+    init(_ arguments: ServicesCall, _ question: Question, client: PeerID, caller: Caller) {
         self.init(
-            kind: arguments.kind, namespace: arguments.namespace, client: client, userID: userID, form: arguments.requestForm,
+            kind: arguments.kind, namespace: arguments.namespace, client: client, caller: caller, form: arguments.requestForm,
             flags: arguments.providerFlags)
         subject = question.subject.isEmpty ? arguments.subject.clipped() : question.subject
         path = question.path

@@ -98,7 +98,7 @@ struct RegisterCall: Sendable {
                 .invalidParameter, "Register: provider \(name) is one for each user (PerUserInitialization); say for which one")
         }
         try checkIsPerUser(definition)
-        guard let uid, uid == user || rights.mayWrite(uid: uid) else {
+        guard let uid, uid == user || rights.isAdministrator(uid: uid) else {
             throw CIMError(.accessDenied, "Register: a provider for uid \(user) is registered by that user, root or the broker's user")
         }
     }
@@ -120,25 +120,17 @@ struct RegisterCall: Sendable {
     }
 
     /// As many questions to the system as may be under way at once: each may wait for the network.
-    private static let lookUps = BlockingThreads(name: "user-lookup", most: 4)
+    static let lookUps = BlockingThreads(name: "user-lookup", most: 4)
 
     /// Whom it is for. The system is asked on one of ``lookUps``.
     func lookUpUser() async throws(CIMError) -> UInt32? {
         if let known = try userWithoutLookup() { return known }
         let name = user
-        let found = await Self.lookUps.run { Self.uid(ofUser: name) }
+        let found = await Self.lookUps.run { SystemUsers.uid(ofUser: name) }
         guard let found else {
             throw CIMError(.invalidParameter, "Register: there is no user \"\(name.clipped(80))\"; give a name or a number")
         }
         return found
-    }
-
-    private static func uid(ofUser name: String) -> UInt32? {
-        var entry = passwd()
-        var result: UnsafeMutablePointer<passwd>?
-        var buffer = [CChar](repeating: 0, count: 16 << 10)
-        guard getpwnam_r(name, &entry, &buffer, buffer.count, &result) == 0, result != nil else { return nil }
-        return entry.pw_uid
     }
 
     private static func seconds(_ value: CIMValue, _ key: String) throws(CIMError) -> Microseconds {

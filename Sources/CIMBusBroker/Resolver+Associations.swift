@@ -18,7 +18,8 @@ extension Resolver {
     func associationQuery(_ query: AssociationQuery, _ arguments: ServicesCall) -> Resolution {
         let namespace = arguments.namespace
         let (location, classes) = snapshot.surroundings(of: namespace)
-        let associations = schema.associations(to: query.source.className, in: namespace).compactMap { classes($0) }
+        let associations = visible(
+            schema.associations(to: query.source.className, in: namespace).compactMap { classes($0) }, in: namespace)
         let sources = associationSources(associations, query, namespace)
         let surroundings = AssociationSurroundings(
             classes: classes, associationClasses: associations, associationSources: sources.map(\.1))
@@ -30,7 +31,10 @@ extension Resolver {
         }
         if arguments.explains { return explanation(plan.lines, namespace) }
         if arguments.flags.contains(.prototype) { return .answered(Outcome(.noError), Question()) }
-        if query.form == .schemaOnly { return .conducted(.pages(.classes(plan.classes.compactMap { classes($0) }[...])), Question()) }
+        if query.form == .schemaOnly {
+            let found = visible(plan.classes.compactMap { classes($0) }, in: namespace)
+            return .conducted(.pages(.classes(found[...])), Question())
+        }
         // Who names one association class that nobody serves is told so; of several, those that are served answer.
         if sources.isEmpty, let named = query.associationConstraint.flatMap({ classes($0.text) }), named.isUnserved {
             return .answered(.hasNoProvider(named), Question())

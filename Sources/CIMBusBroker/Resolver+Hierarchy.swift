@@ -12,11 +12,18 @@ extension Resolver {
     ) -> ClassHierarchy {
         guard let named = layout.declaration else { return ClassHierarchy() }
         var result = ClassHierarchy()
+        // A class that the caller may not look at has no part in what he gets. Whether he may look at the named one has been checked.
+        let isSelective = rights.isSelective(for: caller, in: namespace.text)
+        func isHidden(_ declaration: CIMClass) -> Bool {
+            isSelective && !CIMName.equal(declaration.name, named.name) && !sees(declaration.name, in: namespace, for: kind)
+        }
 
         func provider(_ declaration: CIMClass) -> String? {
-            declaration.isServed && !declaration.isBrokers ? declaration.providerName : nil
+            declaration.isServed && !declaration.isBrokers && !isHidden(declaration) ? declaration.providerName : nil
         }
-        func isStored(_ declaration: CIMClass) -> Bool { !declaration.isAbstract && (!declaration.isDynamic || declaration.isBrokers) }
+        func isStored(_ declaration: CIMClass) -> Bool {
+            !declaration.isAbstract && (!declaration.isDynamic || declaration.isBrokers) && !isHidden(declaration)
+        }
         // What a class without keys has are no parts of instances below it that have some: nothing tells which belongs to which.
         func isPart(_ above: CIMClass, of below: CIMClass) -> Bool {
             !above.keyProperties.isEmpty || above.isSingleton || below.keyProperties.isEmpty

@@ -9,16 +9,27 @@ extension Resolver {
     /// Reads and checks a query. What is wrong with its text is thrown, with the place; a class that is not there, or an object path that
     /// fits none, belongs in the sink (A.5).
     func query(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
+        let query: WQLQuery
+        do throws(QueryError) { query = try WQLQuery(parsing: arguments.query) } catch { throw Self.failure(error) }
+        let className: String? =
+            switch query {
+            case .select(let query): query.className.text
+            case .schema: nil
+            case .association(let query): query.source.className
+            }
+        try check(.enable, className, in: arguments.namespace, .execQuery)
         do throws(QueryError) {
-            return switch try WQLQuery(parsing: arguments.query) {
+            return switch query {
             case .select(let query): try dataQuery(query, arguments)
             case .schema(let query): try schemaQuery(query, arguments)
             case .association(let query): associationQuery(query, arguments)
             }
         } catch {
-            throw CIMError(error.status, "ExecQuery: \(error.description)")
+            throw Self.failure(error)
         }
     }
+
+    private static func failure(_ error: QueryError) -> CIMError { CIMError(error.status, "ExecQuery: \(error.description)") }
 
     // MARK: - Instances
 
@@ -149,7 +160,8 @@ extension Resolver {
             case .subtree(let name): name.text.isEmpty ? [] : [name.text] + schema.descendants(of: name.text, in: namespace)
             case .all: schema.descendants(of: "", in: namespace)
             }
-        return .conducted(.pages(.classes(names.compactMap { schema.class($0, in: namespace) }.filter(matches)[...])), Question())
+        let found = visible(names.compactMap { schema.class($0, in: namespace) }.filter(matches), in: namespace)
+        return .conducted(.pages(.classes(found[...])), Question())
     }
 
     /// What would be done, as an object of `CIMBus_QueryPlan`.

@@ -13,22 +13,24 @@ struct Resolver {
     let snapshot: SchemaSnapshot
     let registry: ProviderRegistry
     let rights: Rights
+    /// Who asks.
+    let caller: Caller
 
     var schema: Schema { snapshot.schema }
 
-    /// Finds the class and who answers for it, and checks what the client sends against the class.
-    /// - Parameter user: the client's.
-    func resolve(_ arguments: ServicesCall, for user: UInt32) -> Resolution {
+    /// Finds the class and who answers for it, and checks what the client may, and what it sends against the class.
+    func resolve(_ arguments: ServicesCall) -> Resolution {
         do throws(CIMError) {
+            try checkMayAsk(arguments)
             return switch arguments.kind {
             case .getObject: get(arguments)
-            case .putInstance: try put(arguments, user)
-            case .deleteInstance: try delete(arguments, user)
+            case .putInstance: try put(arguments)
+            case .deleteInstance: try delete(arguments)
             case .createInstanceEnum: enumeration(arguments)
             case .execMethod: try method(arguments)
             case .execQuery: try query(arguments)
-            case .putClass: try putClass(arguments, user)
-            case .deleteClass: try deleteClass(arguments, user)
+            case .putClass: try putClass(arguments)
+            case .deleteClass: try deleteClass(arguments)
             case .createClassEnum: classEnumeration(arguments)
             }
         } catch {
@@ -139,7 +141,7 @@ struct Resolver {
         return .conducted(.get(canonical, hierarchy), question)
     }
 
-    private func delete(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
+    private func delete(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
         let path = arguments.path ?? CIMObjectPath(className: "")
         guard var named = namedClass(path.className, arguments) else { return noClass(path.className, arguments) }
         let canonical: CIMObjectPath
@@ -149,10 +151,11 @@ struct Resolver {
             return noInstance(path, error, named.question)
         }
         let question = named.question
+        try checkMayWrite(named.declaration, arguments)
         let hierarchy = hierarchy(of: named.layout, in: arguments.namespace, for: .deleteInstance)
         if let nobody = hierarchy.nobody { return .answered(nobody, question) }
         if hierarchy.served.isEmpty {
-            try rights.checkMayWrite(.deleteInstance, in: arguments.namespace, user: user)
+            try checkMayWriteStored(named.declaration.name, in: arguments.namespace, .deleteInstance)
             return .conducted(.commit([.deleteInstance(canonical, in: arguments.namespace)]), question)
         }
         if hierarchy.served.count == 1, hierarchy.stored.isEmpty, hierarchy.served[0].layout === named.layout {
@@ -161,13 +164,14 @@ struct Resolver {
         return .conducted(.delete(canonical, hierarchy), question)
     }
 
-    private func put(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
+    private func put(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
         let name = try Self.className(of: arguments.object)
         guard let named = namedClass(name, arguments) else { return noClass(name, arguments) }
         let (layout, declaration) = (named.layout, named.declaration)
         if declaration.isAbstract {
             return .answered(.stated(.invalidOperation, "class \(declaration.name) is abstract and has no instances"), named.question)
         }
+        try checkMayWrite(declaration, arguments)
         var question = named.question
         try readInput(arguments, .instances(of: layout), "PutInstance", into: &question)
         question.subject = question.putPath.isEmpty ? declaration.name : question.putPath.clipped()
@@ -176,7 +180,7 @@ struct Resolver {
         if hierarchy.served.count == 1, hierarchy.served[0].layout === layout { return ask(hierarchy.served[0].responder, question) }
         let instance = try instance(of: arguments, layout)
         guard hierarchy.served.isEmpty else { return .conducted(.put(instance, hierarchy), question) }
-        try rights.checkMayWrite(.putInstance, in: arguments.namespace, user: user)
+        try checkMayWriteStored(declaration.name, in: arguments.namespace, .putInstance)
         return storedPut(instance, arguments, declaration, question)
     }
 
@@ -253,9 +257,8 @@ struct Resolver {
 
     // MARK: - Classes themselves (Semantics A.4)
 
-    private func putClass(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
+    private func putClass(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
         let namespace = arguments.namespace
-        try rights.checkMayWrite(.putClass, in: namespace, user: user)
         guard var reader = arguments.object else { throw CIMError(.invalidParameter, "PutClass: no class") }
         var declaration: CIMClass
         do {
@@ -266,20 +269,26 @@ struct Resolver {
         if arguments.flags.contains(.useAmendedQualifiers) {
             declaration.removeAmendedQualifiers(keeping: snapshot.declaration(declaration.name, in: namespace))
         }
+        try check(.fullWrite, declaration.name, in: namespace, .putClass)
         let flags = ChangeFlags(rawValue: arguments.flags.rawValue).intersection(.all)
         return .conducted(
             .commit([.putClass(declaration, in: namespace, flags: flags)]), Question(subject: declaration.name.clipped()))
     }
 
-    private func deleteClass(_ arguments: ServicesCall, _ user: UInt32) throws(CIMError) -> Resolution {
-        try rights.checkMayWrite(.deleteClass, in: arguments.namespace, user: user)
-        return .conducted(.commit([.deleteClass(arguments.path?.className ?? "", in: arguments.namespace)]), Question())
+    private func deleteClass(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
+        let name = arguments.path?.className ?? ""
+        // Those below it go with it.
+        for name in [name] + schema.descendants(of: name, in: arguments.namespace) {
+            try check(.fullWrite, name, in: arguments.namespace, .deleteClass)
+        }
+        return .conducted(.commit([.deleteClass(name, in: arguments.namespace)]), Question())
     }
 
     private func classEnumeration(_ arguments: ServicesCall) -> Resolution {
         let (name, isDeep) = (arguments.path?.className ?? "", !arguments.flags.contains(.shallow))
         do throws(CIMError) {
-            return .conducted(.pages(.classes(try schema.subclasses(of: name, deep: isDeep, in: arguments.namespace)[...])), Question())
+            let classes = visible(try schema.subclasses(of: name, deep: isDeep, in: arguments.namespace), in: arguments.namespace)
+            return .conducted(.pages(.classes(classes[...])), Question())
         } catch {
             return .answered(.stated(error.status, error.message), Question())
         }
@@ -295,14 +304,9 @@ extension Outcome {
     }
 }
 
-extension Rights {
-    /// Throws AccessDenied when the user may not change what is stored.
-    func checkMayWrite(_ kind: Request.Kind, in namespace: CIMNamespaceName, user: UInt32) throws(CIMError) {
-        do throws(Refusal) { try check(.change(namespace: namespace.text), uid: user) } catch { throw CIMError(error, kind.rawValue) }
-    }
-}
-
 extension Broker {
     /// What is known now, to decide by. Nobody keeps it: the core's registry would be copied with its next change.
-    var resolver: Resolver { Resolver(snapshot: schema.snapshot, registry: core.registry, rights: core.rights) }
+    func resolver(for caller: Caller) -> Resolver {
+        Resolver(snapshot: schema.snapshot, registry: core.registry, rights: core.rights, caller: caller)
+    }
 }

@@ -53,6 +53,14 @@ public struct RegistrationSummary: Hashable, Sendable {
     public var warnings: [String]
 }
 
+/// What somebody may (`org.cimbus1.Broker.CheckRights`).
+public struct RightsSummary: Hashable, Sendable {
+    /// The rights as WMI numbers them (Semantics D.9.1).
+    public var rawValue: UInt32
+    /// One line for each right: whether it is there, and which rule says so.
+    public var reasons: [String]
+}
+
 /// The broker as a whole: its figures, its operations and its providers. Each call asks the broker anew.
 ///
 /// A call throws TransportFailure while there is no broker, and TimedOut when the broker does not answer within ``timeout``.
@@ -128,6 +136,41 @@ public struct BrokerAdministration: Sendable {
             throw CIMError(.notFound, "no operation \(id) is open, or none of yours; list them", cause: error)
         }
     }
+
+    // MARK: Rights
+
+    /// What somebody may, of a namespace, or of a class or a method of it.
+    ///
+    /// Throws AccessDenied where this user asks about another and has not the right ReadSecurity, InvalidParameter for a principal that is none,
+    /// InvalidNamespace.
+    /// - Parameters:
+    ///   - principal: `user:NAME`, `user:UID`, `group:NAME`, `group:GID` or `everyone`; nil: this user.
+    ///   - className: nil: what is of no class.
+    public func rights(
+        of principal: String? = nil, in namespace: CIMNamespaceName = .cimv2, className: String? = nil, method: String? = nil
+    ) async throws(CIMError) -> RightsSummary {
+        let values = try await call(
+            Contract.rootPath, Contract.broker, "CheckRights",
+            [.string(principal ?? ""), .string(namespace.text), .string(className ?? ""), .string(method ?? "")])
+        guard values.count == 2, let bits: UInt32 = values[0].integer(), let why = values[1].text else {
+            throw CIMError(.transportFailure, "the broker's answer to CheckRights cannot be read")
+        }
+        return RightsSummary(rawValue: bits, reasons: why.split(separator: "\n").map(String.init))
+    }
+
+    /// The rules that are in force, in the order in which they are asked: where each stands, and what it says. Throws AccessDenied without the
+    /// right ReadSecurity of `root`.
+    public func rightsRules() async throws(CIMError) -> [(place: String, text: String)] {
+        let values = try await call(Contract.rootPath, Contract.broker, "ListRights", [])
+        return (values.first?.elements ?? []).compactMap { rule in
+            guard let parts = rule.elements, parts.count == 2, let place = parts[0].text, let text = parts[1].text else { return nil }
+            return (place, text)
+        }
+    }
+
+    /// Lets the broker read its rules of rights again. Throws InvalidParameter with the file, the line and the fault, where there is one: then the
+    /// rules stay as they were. Throws AccessDenied for anybody but root and the broker's user.
+    public func reload() async throws(CIMError) { _ = try await call(Contract.rootPath, Contract.broker, "Reload", []) }
 
     private func call(
         _ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ arguments: [DBusValue]

@@ -2,13 +2,11 @@ import CIM
 
 /// What a peer asks to be let do, beside operations. The words of a refusal stand behind the name of the member that was called.
 public enum Claim: Hashable, Sendable {
-    /// To change classes, static instances or namespaces.
-    case change(namespace: String)
     /// To have a text of MOF compiled; a check changes nothing.
     case compilation(isCheck: Bool)
     /// To serve as a provider.
     /// - Parameter isGranted: whether the provider's definition grants it to the peer's user, or to one of the user's groups.
-    case registration(name: String, isGranted: Bool)
+    case registration(namespace: String, name: String, isGranted: Bool)
     /// To bring so many bytes of MOF with its registration.
     case registeredMOF(bytes: Int)
     /// That the broker looks for the object that the peer registers.
@@ -25,7 +23,7 @@ public enum Claim: Hashable, Sendable {
     /// What it takes until ``BrokerCore/gaveBack(_:by:)``.
     fileprivate func place(of peer: PeerID) -> QuotaLedger.Place? {
         switch self {
-        case .change, .registration, .management, .reading: nil
+        case .registration, .management, .reading: nil
         case .compilation: .compilation(peer)
         case .registeredMOF(let bytes): .registeredMOF(bytes: bytes)
         case .look: .look(peer)
@@ -39,9 +37,10 @@ public enum Claim: Hashable, Sendable {
 /// ``QuotaLedger`` says.
 extension BrokerCore {
     /// Lets a peer do what it claims, or refuses it; then nothing has changed.
-    public mutating func admit(_ claim: Claim, of peer: PeerID) throws(Refusal) {
+    /// - Parameter groups: of the peer's user.
+    public mutating func admit(_ claim: Claim, of peer: PeerID, groups: [UInt32] = []) throws(Refusal) {
         guard let uid = peers[peer]?.uid else { throw Refusal(.accessDenied, "the caller's credentials are not known") }
-        try rights.check(claim, uid: uid)
+        try rights.check(claim, of: Caller(uid: uid, groups: groups))
         if claim == .reading, let refusal = refusalOfUnread(peer) { throw refusal }
         if let place = claim.place(of: peer) { try quota.take(place, limits: limits) }
     }

@@ -7,7 +7,7 @@ import CIM
 /// The owner tells the messages of one peer in the order in which they came.
 public struct BrokerCore: Sendable {
     public let limits: Limits
-    public let rights: Rights
+    public var rights: Rights
     public internal(set) var operations = Table<OperationID, Operation>()
     public internal(set) var legs = Table<SinkID, Leg>()
     public internal(set) var peers = Table<PeerID, Peer>()

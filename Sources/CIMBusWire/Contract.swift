@@ -104,6 +104,10 @@ public enum ContextKey {
     public static let clientUser = "__CLIENT_UID"
     public static let clientProcess = "__CLIENT_PID"
     public static let originUser = "__ORIGIN_UID"
+    /// The client's rights for the class, and the method, that the call is about (u; Semantics D.9.1).
+    public static let clientRights = "__CLIENT_RIGHTS"
+    /// Those of them that a rule of the administrator's grants, where there are any (u).
+    public static let clientGrants = "__CLIENT_GRANTS"
     /// CLOCK_BOOTTIME, in µs (t).
     public static let deadline = "__DEADLINE_USEC"
     /// FALSE: the client holds the class and wants no system property that follows from it and from the keys (b).
@@ -115,7 +119,8 @@ public enum ContextKey {
     /// The names that are for the broker, in any case. It obeys a client's ``timeout``, ``derivedSystemProperties`` and ``explain``, believes
     /// ``operation`` of a provider that serves it (L12), and drops the others; what it hands on to a provider under these names is its own.
     public static let brokers: Set<String> = [
-        operation, clientName, clientUser, clientProcess, originUser, deadline, derivedSystemProperties, timeout, explain,
+        operation, clientName, clientUser, clientProcess, originUser, clientRights, clientGrants, deadline, derivedSystemProperties, timeout,
+        explain,
     ]
 
     /// The one of ``brokers`` that a client's name is, in any case; nil: none.

@@ -8,6 +8,9 @@ public enum Interfaces {
             method("ListOperations", "", "operations:a(oa{sv})"),
             method("ListFinishedOperations", "", "operations:a(oa{sv})"),
             method("OpenPrivateConnection", "version:u options:a{sv}", "socket:h version:u options:a{sv}"),
+            method("Reload", "", ""),
+            method("CheckRights", "principal:s namespace:s class:s method:s", "rights:u why:s"),
+            method("ListRights", "", "rules:a(ss)"),
         ],
         properties: [
             property("Version", "s", .constant),

@@ -16,6 +16,8 @@ public struct ObjectFault: Error, Hashable, Sendable, CustomStringConvertible {
         case tooLarge
         /// It is nested deeper than a message may be: QuotaViolation.
         case tooDeep
+        /// Whoever asked for it may not see it: AccessDenied.
+        case denied
         /// This side had no memory to read or to write it: OutOfMemory (R15). It says nothing about the object.
         case outOfMemory
     }
@@ -35,6 +37,7 @@ public struct ObjectFault: Error, Hashable, Sendable, CustomStringConvertible {
         case .misfit: .invalidObject
         case .wrongInstance: .providerFailure
         case .tooLarge, .tooDeep: .quotaViolation
+        case .denied: .accessDenied
         case .outOfMemory: .outOfMemory
         }
     }
@@ -46,7 +49,7 @@ public struct ObjectFault: Error, Hashable, Sendable, CustomStringConvertible {
     public var changesNothing: Bool {
         switch kind {
         case .tooLarge, .tooDeep, .outOfMemory: true
-        case .misfit, .wrongInstance: false
+        case .misfit, .wrongInstance, .denied: false
         }
     }
 

@@ -13,7 +13,10 @@ public enum PrivateContract {
     /// The members that frames name by a number: 256 times the number of the interface, and the place in its list, from 1. A number is never
     /// given to another member: what is new comes at the end of its list.
     public static let lists: [(number: UInt8, interface: InterfaceName, members: [String])] = [
-        (1, Contract.broker, ["ListOperations", "ListFinishedOperations", "OpenPrivateConnection"]),
+        (
+            1, Contract.broker,
+            ["ListOperations", "ListFinishedOperations", "OpenPrivateConnection", "Reload", "CheckRights", "ListRights"]
+        ),
         (2, Contract.registrar, ["Register", "UnRegister"]),
         (3, Contract.mofCompiler, ["CompileBuffer"]),
         (

@@ -4,6 +4,7 @@ import DBus
 import Glibc
 import Logging
 import ServiceLifecycle
+import UnixSignals
 
 /// The CIMBus broker as a program.
 @main
@@ -50,6 +51,13 @@ struct Cimbusd: AsyncParsableCommand {
         name: .customLong("allow-register"), parsing: .singleValue,
         help: ArgumentHelp("Let this uid, too, register the provider of this name; may be given several times.", valueName: "name=uid"))
     var allowed: [String] = []
+
+    @Option(
+        name: .customLong("rights"), parsing: .singleValue,
+        help: ArgumentHelp(
+            "Read rules of rights (*.conf) from this directory instead of /etc/cimbus/rights.d and /usr/lib/cimbus/rights.d, which are those of --system; may be given several times: a file of an earlier directory stands for those of its name in the later ones. SIGHUP reads them again.",
+            valueName: "directory"))
+    var rights: [String] = []
 
     @Flag(
         name: .customLong("no-private-connections"),
@@ -101,6 +109,9 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.limits.firstPause = .init(firstPause * 1e6)
         configuration.limits.longestPause = .init(longestPause * 1e6)
         configuration.allowedRegistrations = try allowed.map { try Self.allowance($0) }
+        let isSystem = !session && address == nil
+        configuration.rightsDirectories =
+            rights.isEmpty && isSystem ? ["/etc/cimbus/rights.d", "/usr/lib/cimbus/rights.d"] : rights
         let directory = state ?? SystemdEnvironment.stateDirectory
         configuration.repository = directory.map { $0 + "/repository.sqlite" }
         configuration.trace = record
@@ -133,7 +144,14 @@ private struct BrokerService: Service {
     let configuration: BrokerConfiguration
 
     func run() async throws {
+        // From the start: its default is to end the process.
+        let hangUps = await UnixSignalsSequence(trapping: .sighup)
         let broker = try await Broker.start(configuration)
+        let reloading = Task {
+            // What is wrong is in the log.
+            for await _ in hangUps { try? await broker.reload() }
+        }
+        defer { reloading.cancel() }
         try await withGracefulShutdownHandler {
             try await broker.untilStopped()
         } onGracefulShutdown: {

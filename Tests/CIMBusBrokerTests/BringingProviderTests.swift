@@ -60,6 +60,35 @@ struct BringingProviderTests {
         #expect(refusal(provider(uid: 0), deletion, over: schema) == nil)
     }
 
+    @Test("what was granted in one namespace was granted there: a provider brings neither classes nor its definition elsewhere")
+    func otherNamespaces() async throws {
+        let schema = try await Repository.inMemory().schema
+        let other = "#pragma namespace(\"root\")\n"
+        for mof in [Self.mof, "instance of __Win32Provider { Name = \"Mine\"; };"] {
+            let elsewhere = try changes(other + mof, over: schema)
+            #expect(refusal(provider(), elsewhere, over: schema)?.status == .accessDenied, "\(mof)")
+            #expect(refusal(provider(allowed: ["Mine"]), elsewhere, over: schema) == nil, "\(mof)")
+            #expect(refusal(provider(uid: 0), elsewhere, over: schema) == nil, "\(mof)")
+        }
+    }
+
+    @Test("a class that derives from one of a provider that its bringer may not register is refused, however far above that one is")
+    func derives() async throws {
+        let repository = try await Repository.inMemory()
+        let theirs = try changes(
+            "[dynamic, provider(\"Theirs\")] class Test_Theirs { [key] string Name; }; [dynamic] class Test_Between : Test_Theirs { };",
+            over: repository.schema)
+        let schema = try await repository.commit(theirs)
+        for parent in ["Test_Theirs", "Test_Between"] {
+            let below = try changes("[dynamic, provider(\"Mine\")] class Test_Below : \(parent) { };", over: schema)
+            let error = refusal(provider(), below, over: schema)
+            #expect(error?.status == .accessDenied)
+            #expect(error?.message.contains("derives from Test_Theirs of provider Theirs, which uid 1000 may not register") == true)
+            #expect(refusal(provider(allowed: ["theirs"]), below, over: schema) == nil)
+            #expect(refusal(provider(uid: 5), below, over: schema) == nil)
+        }
+    }
+
     @Test("Design 3: a definition is implied where none is stored and none is brought, and never over one that is stored")
     func implied() async throws {
         let repository = try await Repository.inMemory()

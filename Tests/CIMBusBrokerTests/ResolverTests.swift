@@ -48,9 +48,13 @@ private struct Ground {
 
     func id(_ provider: String) throws -> RegistrationID { try #require(ids[provider]) }
 
+    private static func rule(_ line: String) throws -> RightsRule {
+        try #require(try RightsRule(line: line, place: "rules") { _, _ in nil })
+    }
+
     func resolve(
         _ kind: Request.Kind, _ texts: String..., object: CIMInstance? = nil, flags: OperationFlags = [],
-        context: [(String, DBusValue)] = [], by user: UInt32 = stranger
+        context: [(String, DBusValue)] = [], by user: UInt32 = stranger, rules: String...
     ) throws -> Resolution {
         var body = BodyWriter()
         for text in texts { body.append(string: text) }
@@ -61,8 +65,8 @@ private struct Ground {
         let bytes = try body.finish()
         let arguments = try ServicesCall(
             kind, .sync, .cimv2, bodySize: bytes.count, bytes.withUnsafeBytes { BodyReader(copying: $0) }, server: "here")
-        return Resolver(snapshot: snapshot, registry: registry, rights: Rights(broker: Self.broker))
-            .resolve(arguments, for: user)
+        let rights = Rights(broker: Self.broker, rules: try rules.map(Self.rule))
+        return Resolver(snapshot: snapshot, registry: registry, rights: rights, caller: Caller(uid: user)).resolve(arguments)
     }
 }
 
@@ -198,9 +202,8 @@ struct ResolverTests {
         for (kind, text) in [(Request.Kind.deleteInstance, path), (.deleteClass, "Test_Stored")] {
             let refused = try #require(try ground.resolve(kind, text).refused)
             #expect(refused.status == .accessDenied)
-            #expect(
-                refused.message
-                    == "\(kind.rawValue): uid 1000 may not change what is stored in root/cimv2; root and the broker's user may")
+            #expect(refused.message.hasPrefix("\(kind.rawValue): uid 1000 has not the right FullWrite"))
+            #expect(refused.message.hasSuffix("for class Test_Stored in root/cimv2: no rule grants it"))
             for user in [0, Ground.broker] {
                 guard case .commit(let changes)? = try ground.resolve(kind, text, by: user).work else {
                     throw CIMError(.failed, "uid \(user) may not write")
@@ -316,5 +319,77 @@ struct ResolverTests {
             throw CIMError(.failed, "a get of keys alone gives everything")
         }
         #expect(try ground.resolve(.deleteInstance, "Test_Alone.Name=\"x\"", context: context).asked?.question.filter == nil)
+    }
+
+    // MARK: Rights
+
+    @Test("D.9.1: each kind of operation takes its right, and without it is AccessDenied whoever would answer")
+    func rights() async throws {
+        let ground = try await Ground()
+        func refused(_ rule: String, _ kind: Request.Kind, _ texts: [String], _ object: CIMInstance? = nil) throws -> Bool {
+            let resolution =
+                switch texts.count {
+                case 0: try ground.resolve(kind, object: object, rules: rule)
+                case 1: try ground.resolve(kind, texts[0], object: object, rules: rule)
+                default: try ground.resolve(kind, texts[0], texts[1], object: object, rules: rule)
+                }
+            return resolution.refused?.status == .accessDenied
+        }
+        let path = "Test_A.Name=\"x\""
+        let instance = CIMInstance(className: "Test_A", ["Name": "x"])
+        let cases: [(String, Request.Kind, [String], CIMInstance?)] = [
+            ("Enable", .getObject, [path], nil), ("Enable", .getObject, ["Test_A"], nil), ("Enable", .createInstanceEnum, ["Test_A"], nil),
+            ("Enable", .execQuery, ["WQL", "SELECT * FROM Test_A"], nil), ("Enable", .createClassEnum, ["Test_A"], nil),
+            ("Enable", .execQuery, ["WQL", "ASSOCIATORS OF {Test_A.Name='x'}"], nil), ("WriteProvider", .putInstance, [], instance),
+            ("WriteProvider", .deleteInstance, [path], nil), ("MethodExecute", .execMethod, [path, "Stop"], nil),
+        ]
+        for (right, kind, texts, object) in cases {
+            #expect(try refused("deny everyone \(right) root/cimv2 class Test_A", kind, texts, object), "\(kind) \(texts)")
+            #expect(try !refused("deny everyone All root/cimv2 class Test_Z", kind, texts, object), "\(kind) \(texts)")
+            #expect(try !refused("deny user:7 All **", kind, texts, object), "\(kind) \(texts)")
+        }
+        let word = try ground.resolve(.getObject, path, rules: "deny everyone Enable ** class Test_A").refused?.message
+        #expect(
+            word
+                == "GetObject: uid 1000 has not the right Enable for class Test_A in root/cimv2: rules says \"deny everyone Enable ** class Test_A\""
+        )
+    }
+
+    @Test("D.9.1: what the repository keeps takes PartialWrite or FullWrite, a system class and classes themselves FullWrite")
+    func storedRights() async throws {
+        let ground = try await Ground()
+        let stored = CIMInstance(className: "Test_Stored", ["Name": "x"])
+        let definition = CIMInstance(className: "__Win32Provider", ["Name": "X"])
+        for (right, mayStored, mayDefine) in [("PartialWrite", true, false), ("FullWrite", true, true), ("WriteProvider", false, false)] {
+            let rule = "allow user:1000 \(right) root/cimv2"
+            for (object, may) in [(stored, mayStored), (definition, mayDefine)] {
+                let put = try ground.resolve(.putInstance, object: object, rules: rule)
+                #expect((put.refused?.status != .accessDenied) == may, "\(right) \(object.className)")
+            }
+            let deleted = try ground.resolve(.deleteInstance, "Test_Stored.Name=\"x\"", rules: rule)
+            #expect((deleted.refused?.status != .accessDenied) == mayStored, "\(right)")
+            let deletedClass = try ground.resolve(.deleteClass, "Test_Stored", rules: rule)
+            #expect((deletedClass.refused?.status != .accessDenied) == mayDefine, "\(right)")
+        }
+    }
+
+    @Test("D.9.1: whoever deletes a class deletes those below it, and needs the right for each")
+    func deletesBelow() async throws {
+        let ground = try await Ground()
+        let rule = "allow user:1000 FullWrite root/cimv2 class Test_Stored"
+        #expect(try ground.resolve(.deleteClass, "Test_Stored", rules: rule).refused?.message.contains("class Test_StoredBelow") == true)
+    }
+
+    @Test("D.9.1: a class below that the caller may not look at has no part in what he is given, and is in no list of classes")
+    func hidden() async throws {
+        let ground = try await Ground()
+        guard case .conducted = try ground.resolve(.createInstanceEnum, "Test_A") else {
+            throw CIMError(.failed, "two providers have instances of Test_A")
+        }
+        let asked = try ground.resolve(.createInstanceEnum, "Test_A", rules: "deny everyone Enable ** class Test_B").asked
+        #expect(asked?.registration == (try ground.id("A")))
+        let classes = try ground.resolve(.createClassEnum, "Test_A", rules: "deny everyone Enable ** class Test_B")
+        guard case .conducted(.pages(.classes(let listed)), _) = classes else { throw CIMError(.failed, "no list of classes") }
+        #expect(listed.isEmpty)
     }
 }

@@ -142,16 +142,21 @@ struct QuotaTests {
                 return error.message
             }
         }
-        let own: [Claim] = [.change(namespace: "root"), .compilation(isCheck: false), .registration(name: "Any", isGranted: false)]
+        func registration(_ name: String, isGranted: Bool = false) -> Claim {
+            .registration(namespace: "root/cimv2", name: name, isGranted: isGranted)
+        }
+        let own: [Claim] = [.compilation(isCheck: false), registration("Any")]
         for claim in own + [.management(of: 9)] {
             for peer in [root, broker] { #expect(words(claim, peer) == nil) }
             for peer in [allowed, stranger] { #expect(words(claim, peer) != nil) }
         }
-        #expect(words(own[0], stranger) == "uid 8 may not change what is stored in root; root and the broker's user may")
+        #expect(
+            words(own[0], stranger)
+                == "uid 8 may not change what is stored, in no namespace: no rule grants FullWrite or PartialWrite")
         #expect(words(.compilation(isCheck: true), stranger) == nil)
-        #expect(words(.registration(name: "mounts", isGranted: false), allowed) == nil)
-        #expect(words(.registration(name: "Mounts", isGranted: false), stranger)?.contains("--allow-register Mounts=8") == true)
-        #expect(words(.registration(name: "Mounts", isGranted: true), stranger) == nil)
+        #expect(words(registration("mounts"), allowed) == nil)
+        #expect(words(registration("Mounts"), stranger)?.contains("--allow-register Mounts=8") == true)
+        #expect(words(registration("Mounts", isGranted: true), stranger) == nil)
         #expect(words(.management(of: 8), stranger) == nil)
         #expect(words(.management(of: 7), stranger) == "only root, the broker's user and uid 7 may do this")
         #expect(words(.reading, stranger) == nil)

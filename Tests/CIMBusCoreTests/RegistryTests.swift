@@ -33,15 +33,6 @@ struct RegistryTests {
         #expect(foreign?.status == .providerNotRegistered)
     }
 
-    @Test("D.5: root, the broker's user, and whom the administrator allowed, may register")
-    func rights() {
-        let rights = Rights(broker: 5, allowed: [("Mounts", 1_000)])
-        #expect(rights.mayRegister("Any", uid: 0))
-        #expect(rights.mayRegister("Any", uid: 5))
-        #expect(rights.mayRegister("mounts", uid: 1_000))
-        #expect(!rights.mayRegister("Other", uid: 1_000))
-    }
-
     @Test("G.3: a suspended provider answers ProviderSuspended until it is resumed")
     func suspended() throws {
         var scene = Scene()
