@@ -1,6 +1,7 @@
 import CIM
 import CIMBusWire
 import DBus
+import Glibc
 import Logging
 import Synchronization
 
@@ -303,6 +304,7 @@ final class ProviderHost: Sendable {
             let path = try reader.readPath()
             let provider = try instances(path.className)
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
+            try checkMayChange(path.className, Self.writeProvider, context)
             try await provider.deleteInstance(at: path, context: context)
             return .done
         case .createInstanceEnum:
@@ -319,6 +321,7 @@ final class ProviderHost: Sendable {
             if context.isPartialPut, !provider.supportsPartialPut {
                 throw CIMError(.providerNotCapable, "instances of \(plain.className) are written whole, not in part")
             }
+            try checkMayChange(plain.className, Self.writeProvider, context)
             let instance = try await context.readObject(start, of: plain.className, in: namespace)
             let path = try await provider.putInstance(instance, context: context)
             return path.map { .path($0.relativePath) } ?? .done
@@ -330,12 +333,28 @@ final class ProviderHost: Sendable {
                 throw CIMError(.methodNotImplemented, "\(path.className) has no methods here")
             }
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
+            try checkMayChange(path.className, Self.methodExecute, context)
             let parameters = try await context.readObject(reader, of: path.className, in: namespace) { layout in
                 layout.declaration?.method(named: name).map { ObjectLayout(parameters: $0.parameters.filter(\.isIn)) }
             }
             let result = try await provider.invoke(name, at: path, parameters: parameters, context: context)
             return result.object.map { .object($0) } ?? .done
         }
+    }
+
+    private static let methodExecute: (bit: UInt32, name: String) = (0x2, "MethodExecute")
+    private static let writeProvider: (bit: UInt32, name: String) = (0x10, "WriteProvider")
+
+    /// Throws AccessDenied where the client is none of ``ProviderService/Options/writers``.
+    private func checkMayChange(_ className: String, _ right: (bit: UInt32, name: String), _ context: RequestContext) throws(CIMError) {
+        guard options.writers == .rootAndOwner else { return }
+        let user = context.clientUserID
+        if user == 0 || user == geteuid() || context.clientGrants & right.bit != 0 { return }
+        throw CIMError(
+            .accessDenied,
+            "the provider of \(className) lets root and its own user, uid \(geteuid()), change anything, and not \(user.map { "uid \($0)" } ?? "a client whom nobody named"); "
+                + "an administrator's rule lets others: allow user:\(user.map { "\($0)" } ?? "UID") \(right.name) \(context.namespace) class \(className)"
+        )
     }
 
     func provider(_ className: String) throws(CIMError) -> any Provider {

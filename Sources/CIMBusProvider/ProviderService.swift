@@ -14,6 +14,17 @@ import ServiceLifecycle
 public struct ProviderService: Service {
     /// How a provider behaves on the bus.
     public struct Options: Sendable {
+        /// Whose puts, deletes and methods reach the provider's code. The provider acts with its own user's rights, not with the client's.
+        public enum Writers: Sendable {
+            /// Those of root and of the user that the provider runs as, and of whom a rule of the administrator's grants WriteProvider or
+            /// MethodExecute for the class. All others get AccessDenied.
+            case rootAndOwner
+            /// Everybody's. The provider's code decides, e.g. by ``RequestContext/clientUserID``.
+            case everybody
+        }
+
+        /// Who may change anything.
+        public var writers = Writers.rootAndOwner
         /// How many calls run at once; further calls wait. A call that waits for a slow client in `indicate`, or for a call of its own
         /// through its context, does not count: even with 1, others run meanwhile.
         public var maximumConcurrentCalls = 16

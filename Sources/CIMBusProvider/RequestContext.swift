@@ -63,6 +63,13 @@ extension RequestContext {
     /// user without rights.
     public var clientUserID: UInt32? { self[ContextKey.clientUser]?.integer() }
 
+    /// What the client may, of the class and the method that the call is about, as WMI numbers rights (Semantics D.9.1): everybody has Enable
+    /// (0x1), MethodExecute (0x2), WriteProvider (0x10) and Subscribe (0x40) where no rule of the administrator's says otherwise.
+    public var clientRights: UInt32 { self[ContextKey.clientRights]?.integer() ?? 0 }
+
+    /// Those of ``clientRights`` that a rule of the administrator's grants.
+    public var clientGrants: UInt32 { self[ContextKey.clientGrants]?.integer() ?? 0 }
+
     /// For display only: the number may belong to another process by now.
     public var clientProcessID: UInt32? { self[ContextKey.clientProcess]?.integer() }
 

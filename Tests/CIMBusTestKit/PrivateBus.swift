@@ -71,4 +71,19 @@ public final class PrivateBus: Sendable {
         guard end == .exited(0) else { throw ProcessError(description: "busctl \(arguments): \(end)\n\(text)") }
         return text
     }
+
+    /// What `busctl` says, errors included, when somebody calls the broker who is neither root nor the broker's user.
+    /// - Parameter groups: numbers, with commas between; empty: only the primary one.
+    public func callAsStranger(
+        _ path: ObjectPath, _ interface: InterfaceName, _ arguments: [String], groups: String = ""
+    ) async throws -> String {
+        let groups = groups.isEmpty ? "--clear-groups" : "--groups \(groups)"
+        return try await ChildProcess.output(
+            "/bin/sh",
+            [
+                "-c", "exec setpriv --reuid 65534 --regid 65534 \(groups) busctl \"$@\" 2>&1", "sh", "--address=\(address)", "call",
+                "org.cimbus1", path.text, interface.text,
+            ] + arguments
+        ).text
+    }
 }

@@ -79,20 +79,3 @@ extension OperationResult {
     /// The values of one property, sorted: an enumeration has no order.
     func names(_ property: String = "Name") -> [String] { objects.compactMap { $0[property]?.text }.sorted() }
 }
-
-extension PrivateBus {
-    /// What `busctl` says, errors included, when somebody calls the broker who is neither root nor the broker's user.
-    /// - Parameter groups: numbers, with commas between; empty: only the primary one.
-    func callAsStranger(
-        _ path: ObjectPath, _ interface: InterfaceName, _ arguments: [String], groups: String = ""
-    ) async throws -> String {
-        let groups = groups.isEmpty ? "--clear-groups" : "--groups \(groups)"
-        return try await ChildProcess.output(
-            "/bin/sh",
-            [
-                "-c", "exec setpriv --reuid 65534 --regid 65534 \(groups) busctl \"$@\" 2>&1", "sh", "--address=\(address)", "call",
-                "org.cimbus1", path.text, interface.text,
-            ] + arguments
-        ).text
-    }
-}

@@ -5,32 +5,6 @@ import DBus
 import Glibc
 import Testing
 
-/// A directory with one file of rules, gone with the last reference to it.
-final class RightsFolder: Sendable {
-    let path: String
-
-    init(_ rules: String) throws {
-        var template = Array("/tmp/cimbus-rights-XXXXXX".utf8CString)
-        guard mkdtemp(&template) != nil else { throw ProcessError(description: "mkdtemp: errno \(errno)") }
-        path = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
-        try write(rules)
-    }
-
-    deinit {
-        unlink(file)
-        rmdir(path)
-    }
-
-    var file: String { path + "/10-test.conf" }
-
-    func write(_ rules: String) throws {
-        guard let stream = fopen(file, "w") else { throw ProcessError(description: "cannot write \(file): errno \(errno)") }
-        fputs(rules, stream)
-        fclose(stream)
-        chmod(file, 0o644)
-    }
-}
-
 extension Integration {
     /// Rights between users, by rules of the administrator's (Semantics D.9.1). The other user is a process with uid 65534.
     @Suite(.enabled(if: getuid() == 0), .timeLimit(.minutes(1)))

@@ -13,9 +13,9 @@ package struct Stage: Sendable {
     /// Starts it all, and waits until the provider is registered.
     package static func start(
         _ provider: ThingProvider = ThingProvider(), options: ProviderService.Options = .init(), logger: Logger = quiet,
-        broker arguments: String...
+        allUsers: Bool = false, broker arguments: String...
     ) async throws -> Stage {
-        let bus = try await PrivateBus.start()
+        let bus = try await PrivateBus.start(allUsers: allUsers)
         let broker = try await BrokerProcess.start(on: bus, arguments)
         let service = try await RunningService.start(provider, on: bus, options: options, logger: logger)
         let session = try await Session.connect(to: .address(bus.address), logger: quiet)

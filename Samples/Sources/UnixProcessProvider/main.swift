@@ -30,9 +30,13 @@ while let argument = arguments.popFirst() {
 
 LoggingSystem.bootstrap(StreamLogHandler.standardError)
 let logger = Logger(label: "UnixProcessProvider")
+var options = ProviderService.Options()
+// The provider looks whose process it is.
+options.writers = .everybody
 let service = ProviderService(
     name: LinuxUnixProcess.registration, mof: LinuxUnixProcess.mof,
-    classes: [LinuxUnixProcess.className: UnixProcessProvider(ProcessTable(root: root), pace: pace)], bus: bus, logger: logger)
+    classes: [LinuxUnixProcess.className: UnixProcessProvider(ProcessTable(root: root), pace: pace)], bus: bus,
+    options: options, logger: logger)
 let group = ServiceGroup(
     configuration: .init(services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
 do {
