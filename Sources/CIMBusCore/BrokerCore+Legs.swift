@@ -31,7 +31,7 @@ extension BrokerCore {
 
     /// Calls the registration's process as soon as a call slot is free; where there is none, it is waited for.
     mutating func call(_ id: OperationID, _ registrationID: RegistrationID) {
-        guard let isNested = operations[id]?.isNested, let registration = registry[registrationID] else {
+        guard let operation = operations[id], let registration = registry[registrationID] else {
             return bug("operation \(id.number), or registration \(registrationID.number) that it calls, is gone")
         }
         guard let provider = registration.peer else { return awaitProvider(id, registrationID) }
@@ -45,13 +45,13 @@ extension BrokerCore {
         let sink = SinkID(lastSink)
         legs[sink] = Entry(
             Leg(
-                sink: sink, operation: id, registration: registrationID, peer: provider, nested: isNested, call: .queued(since: now),
-                heard: now))
+                sink: sink, operation: id, registration: registrationID, peer: provider, nested: operation.isNested,
+                client: operation.origin, call: .queued(since: now), heard: now))
         take(nil, Leg.Call.Kind.queued)
         operations[id]?.leg = sink
         registry[registrationID]?.open.insert(sink)
         if let lane = laneNow(for: sink) { return call(sink, by: lane) }
-        peers[provider]?.calls.wait(sink, isNested: isNested)
+        peers[provider]?.calls.wait(sink, of: operation.origin, isNested: operation.isNested)
         slots.waiting.insert(provider)
         agenda.schedule(.operation(id), at: now + limits.slotWait)
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
@@ -63,7 +63,7 @@ extension BrokerCore {
             bug("sink \(sink.number), or the peer that it waits for, is gone")
             return nil
         }
-        guard peer.liveness == .responsive, leg.nested || !peer.calls.holdsUp(sink) else { return nil }
+        guard peer.liveness == .responsive, leg.nested || isNext(sink, leg, peer) else { return nil }
         switch slots.room(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits) {
         case .lane(let lane): return lane
         case .needsLane:
@@ -73,10 +73,20 @@ extension BrokerCore {
         }
     }
 
+    /// Whether a plain call waits for no other: neither for one of its user's own, nor for one of a user whose turn it is.
+    private func isNext(_ sink: SinkID, _ leg: Entry<Leg>, _ peer: Entry<Peer>) -> Bool {
+        guard slots.taken(by: leg.client, at: leg.peer, limits) != nil else { return false }
+        return nextPlain(at: leg.peer, peer).map { $0 == sink } ?? true
+    }
+
+    private func nextPlain(at id: PeerID, _ peer: Entry<Peer>) -> SinkID? {
+        peer.calls.nextPlain { slots.taken(by: $0, at: id, limits) }
+    }
+
     private mutating func call(_ sink: SinkID, by lane: LaneID) {
         guard let leg = legs[sink], let uid = peers[leg.peer]?.uid else { return bug("sink \(sink.number) is called, and is gone") }
         let (id, provider, registration) = (leg.operation, leg.peer, leg.registration)
-        slots.take(sink, lane, peer: provider, uid: uid, at: now)
+        slots.take(sink, lane, peer: provider, uid: uid, client: leg.client, at: now)
         become(sink, .called)
         legs[sink]?.value.wasCalled(at: now)
         peers[provider]?.value.wasCalled(sink, at: now)
@@ -88,8 +98,8 @@ extension BrokerCore {
         giveBackInput(of: id)
     }
 
-    /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order. A nested call is never held up by
-    /// one that waits before it (L12).
+    /// Sends what waits for a slot, peer by peer in the order of their ids. Of a peer's calls the user's who has the fewest goes first, and each
+    /// user's go in order (L13). A nested call is never held up by one that waits before it (L12).
     mutating func callWaiting() {
         guard !slots.waiting.isEmpty, !slots.isFull(limits) else { return }
         for id in slots.waiting.sorted() {
@@ -101,7 +111,11 @@ extension BrokerCore {
     }
 
     private mutating func nextCall(of id: PeerID) -> (SinkID, LaneID)? {
-        for sink in peers[id]?.calls.next ?? [] { if let lane = laneNow(for: sink) { return (sink, lane) } }
+        guard let peer = peers[id] else { return nil }
+        // In the order in which they came.
+        for sink in [nextPlain(at: id, peer), peer.calls.nextNested].compactMap({ $0 }).sorted() {
+            if let lane = laneNow(for: sink) { return (sink, lane) }
+        }
         return nil
     }
 

@@ -17,6 +17,8 @@ struct CallSlots: Sendable {
     struct Slot: Hashable, Sendable {
         var peer: PeerID
         var uid: UInt32
+        /// The user whose operation it is for.
+        var client: UInt32
         var lane: LaneID
         var since: Microseconds
         /// Whether it counts among the calls that the provider, and its user's providers, may have unanswered. One that nobody waits for any
@@ -25,6 +27,12 @@ struct CallSlots: Sendable {
         /// Whether nobody waits for it any more, and what it was then.
         var isLost: Bool { call != nil }
         var call: Call?
+    }
+
+    /// What one user has of a provider.
+    private struct Share: Hashable {
+        let peer: PeerID
+        let client: UInt32
     }
 
     /// What is told of a call that was lost.
@@ -55,6 +63,7 @@ struct CallSlots: Sendable {
     private var counted = 0
     private var perUser: [UInt32: Int] = [:]
     private var perPeer: [PeerID: Int] = [:]
+    private var perShare: [Share: Int] = [:]
     private var lostPerPeer: [PeerID: Int] = [:]
     private var setAsidePerUser: [UInt32: Int] = [:]
     private var lastLane: UInt64 = 0
@@ -90,14 +99,21 @@ struct CallSlots: Sendable {
         return isOpening || lanes.count > limits.lanes ? .none : .needsLane
     }
 
+    /// How many calls for a user's operations are under way at the provider; nil: the user may have no other there. One is left for others, always.
+    func taken(by client: UInt32, at peer: PeerID, _ limits: Limits) -> Int? {
+        let count = perShare[Share(peer: peer, client: client)] ?? 0
+        return client == 0 || count < max(1, limits.callsPerProvider - 1) ? count : nil
+    }
+
     // MARK: - Calls
 
-    mutating func take(_ sink: SinkID, _ lane: LaneID, peer: PeerID, uid: UInt32, at now: Microseconds) {
-        slots[sink] = Slot(peer: peer, uid: uid, lane: lane, since: now)
+    mutating func take(_ sink: SinkID, _ lane: LaneID, peer: PeerID, uid: UInt32, client: UInt32, at now: Microseconds) {
+        slots[sink] = Slot(peer: peer, uid: uid, client: client, lane: lane, since: now)
         lanes[lane]?.unanswered += 1
         counted += 1
         perUser[uid, default: 0] += 1
         perPeer[peer, default: 0] += 1
+        perShare[Share(peer: peer, client: client), default: 0] += 1
     }
 
     /// The slot that the sink had, or nil when it has none.
@@ -119,6 +135,8 @@ struct CallSlots: Sendable {
         counted -= 1
         perUser[slot.uid] = perUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
         perPeer[slot.peer] = perPeer[slot.peer].flatMap { $0 > 1 ? $0 - 1 : nil }
+        let share = Share(peer: slot.peer, client: slot.client)
+        perShare[share] = perShare[share].flatMap { $0 > 1 ? $0 - 1 : nil }
     }
 
     /// Nobody waits for this call any more.

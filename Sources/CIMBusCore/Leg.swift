@@ -43,6 +43,8 @@ public struct Leg: Sendable {
     public let peer: PeerID
     /// Nested in an operation of the same tree: it passes the queue (L12).
     let nested: Bool
+    /// The user that the operation is charged to, in whose turn the call waits.
+    let client: UInt32
     public internal(set) var ledger = SinkLedger()
     var call: Call
     /// The status the provider reported, and when; the first one wins (P7).

@@ -80,28 +80,44 @@ public struct Peer: Sendable {
 struct PeerCalls: Sendable {
     /// Unanswered, and nobody waits for them any more. True: the call has been told of as lost.
     var abandoned: [SinkID: Bool] = [:]
-    /// Legs that wait for a slot, in order: plain ones, and nested ones, which no plain one holds up (L12).
-    private(set) var queue = WaitingLine<SinkID>()
-    private(set) var nested = WaitingLine<SinkID>()
+    /// Legs that wait for a slot, in order: plain ones by the user that they are charged to, and nested ones, which no plain one holds up (L12).
+    private var lines: [UInt32: WaitingLine<SinkID>] = [:]
+    private var users: [SinkID: UInt32] = [:]
+    private var nested = WaitingLine<SinkID>()
 
-    var isWaiting: Bool { !queue.isEmpty || !nested.isEmpty }
+    var isWaiting: Bool { !lines.isEmpty || !nested.isEmpty }
 
     /// All that wait for a slot, in the order in which they came.
-    var waiting: [SinkID] { (queue.inOrder + nested.inOrder).sorted() }
+    var waiting: [SinkID] { (lines.values.flatMap(\.inOrder) + nested.inOrder).sorted() }
 
-    /// The first of each kind, in the order in which they came: no other can go before them.
-    var next: [SinkID] { [queue.first, nested.first].compactMap { $0 }.sorted() }
+    /// The first nested one: no plain one is before it.
+    var nextNested: SinkID? { nested.first }
 
-    /// Whether a plain call would have to wait for another.
-    func holdsUp(_ sink: SinkID) -> Bool { queue.first.map { $0 != sink } ?? false }
+    /// The plain one whose turn it is: the first of the user who has the fewest slots; of several, the one that came first.
+    /// - Parameter slots: how many a user has; nil: the user may have no other.
+    func nextPlain(_ slots: (UInt32) -> Int?) -> SinkID? {
+        var best: (slots: Int, sink: SinkID)?
+        for (uid, line) in lines {
+            guard let sink = line.first, let taken = slots(uid) else { continue }
+            if best.map({ (taken, sink) < $0 }) ?? true { best = (taken, sink) }
+        }
+        return best?.sink
+    }
 
-    mutating func wait(_ sink: SinkID, isNested: Bool) {
-        if isNested { nested.join(sink) } else { queue.join(sink) }
+    mutating func wait(_ sink: SinkID, of uid: UInt32, isNested: Bool) {
+        if isNested {
+            nested.join(sink)
+        } else {
+            lines[uid, default: WaitingLine()].join(sink)
+            users[sink] = uid
+        }
     }
 
     mutating func leave(_ sink: SinkID) {
-        queue.leave(sink)
         nested.leave(sink)
+        guard let uid = users.removeValue(forKey: sink) else { return }
+        lines[uid]?.leave(sink)
+        if lines[uid]?.isEmpty == true { lines[uid] = nil }
     }
 }
 

@@ -123,7 +123,7 @@ import Testing
             switch work {
             case .acknowledged, .cancelled, .abandoned, .acknowledgedByOthers, .read, .pulled, .reported:
                 var limits = Limits()
-                limits.callsPerProvider = count
+                limits.callsPerProvider = count + 1
                 limits.callsPerUser = count
                 limits.calls = count
                 limits.indicatesPerPeer = 2 * count
