@@ -3,7 +3,7 @@ import CIMBusBroker
 import DBus
 import Glibc
 import Logging
-import ServiceLifecycle
+import UnixSignals
 
 /// The CIMBus broker as a program.
 @main
@@ -108,13 +108,28 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.logger = logger
         do {
             if let directory { try StateDirectory.make(directory) }
-            let group = ServiceGroup(
-                services: [BrokerService(configuration: configuration)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-            try await group.run()
+            try await Self.serve(configuration)
         } catch let error as CIMBusError {
             logger.critical("\(error)")
             throw ExitCode.failure
         }
+    }
+
+    /// Runs the broker until SIGTERM or SIGINT stops it, or its bus goes away.
+    private static func serve(_ configuration: BrokerConfiguration) async throws {
+        // A signal that comes while the broker starts stops the broker once it has started.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let broker = try await Broker.start(configuration)
+        let stopper = Task {
+            for await _ in signals {
+                await broker.stop()
+                break
+            }
+        }
+        try await broker.untilStopped()
+        // The last of what `stop` does is to say so.
+        stopper.cancel()
+        await stopper.value
     }
 }
 
@@ -127,17 +142,3 @@ private enum SystemdEnvironment {
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
-
-/// Runs the broker until the service group stops it, or its bus goes away.
-private struct BrokerService: Service {
-    let configuration: BrokerConfiguration
-
-    func run() async throws {
-        let broker = try await Broker.start(configuration)
-        try await withGracefulShutdownHandler {
-            try await broker.untilStopped()
-        } onGracefulShutdown: {
-            Task { await broker.stop() }
-        }
-    }
-}
