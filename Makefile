@@ -6,8 +6,9 @@ SHELL := /bin/bash
 CONFIGURATION ?= debug
 BUILD_DIR ?= .build/$(CONFIGURATION)
 export SWIFT ?= swift
-# A release carries Swift's own libraries with it, and runs where no toolchain is.
-RELEASE := --configuration release --static-swift-stdlib
+# A release carries Swift's own libraries with it, and runs where no toolchain is. Each function has a section, by which Sources/release/link,
+# where the linker's options are, lays them out (Docs/Decisions/0013-weight.md).
+RELEASE := --configuration release --static-swift-stdlib -Xswiftc -Xfrontend -Xswiftc -function-sections
 MODE := $(if $(filter release,$(CONFIGURATION)),$(RELEASE),--configuration $(CONFIGURATION))
 
 .PHONY: help
@@ -22,6 +23,13 @@ dependencies: ## install what is missing of Debian's packages (needs root, or ev
 build: dependencies ## build the broker, cimctl and the samples
 	$(SWIFT) build $(MODE)
 	$(SWIFT) build $(MODE) --package-path Samples
+	$(if $(filter release,$(CONFIGURATION)),Sources/release/link $(BUILD_DIR))
+
+.PHONY: release
+release: dependencies ## build what a release installs: .build/release/programs
+	$(SWIFT) build $(RELEASE) --product cimbusd
+	$(SWIFT) build $(RELEASE) --product cimctl
+	Sources/release/link .build/release
 
 .PHONY: demo
 demo: build ## build, start a private bus, the broker and the samples; enumerate, kill a provider, see the error
@@ -97,6 +105,10 @@ instructions: dependencies ## count the broker's instructions for one GetObject 
 	$(SWIFT) build $(RELEASE) --product cimbusd
 	cd Tests/Benchmarks && $(SWIFT) build $(RELEASE) && ./instructions
 
+.PHONY: weight
+weight: release ## weigh a release: size on disk, memory of an idle broker, also with the CIM schema where CIMBUS_CIM_SCHEMA has it
+	Tests/Scripts/check-weight --explain
+
 # Policy, activation, unit and user have to lie where the bus and systemd look for them, whatever PREFIX is; they name
 # $(BINDIR)/cimbusd. CIMBUSD, CIMCTL: other programs to install in their place.
 DESTDIR ?=
@@ -106,13 +118,16 @@ BUSDIR ?= /usr/share/dbus-1
 UNITDIR ?= /usr/lib/systemd/system
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 INSTALL ?= install
-CIMBUSD ?= $(BUILD_DIR)/cimbusd
-CIMCTL ?= $(BUILD_DIR)/cimctl
+# A release's programs are one file of two names.
+PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
+CIMBUSD ?= $(PROGRAMS)/cimbusd
+CIMCTL ?= $(PROGRAMS)/cimctl
 
 .PHONY: install
 install: ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
 	$(INSTALL) -D -m 0755 $(CIMBUSD) $(DESTDIR)$(BINDIR)/cimbusd
-	$(INSTALL) -D -m 0755 $(CIMCTL) $(DESTDIR)$(BINDIR)/cimctl
+	if [ $(CIMBUSD) -ef $(CIMCTL) ]; then ln -sfn cimbusd $(DESTDIR)$(BINDIR)/cimctl; \
+	else $(INSTALL) -D -m 0755 $(CIMCTL) $(DESTDIR)$(BINDIR)/cimctl; fi
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -m 0644 dbus/interfaces/*.xml $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.conf

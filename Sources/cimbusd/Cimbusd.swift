@@ -3,7 +3,6 @@ import CIMBusBroker
 import DBus
 import Glibc
 import Logging
-import ServiceLifecycle
 import UnixSignals
 
 /// The CIMBus broker as a program.
@@ -119,13 +118,33 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.logger = logger
         do {
             if let directory { try StateDirectory.make(directory) }
-            let group = ServiceGroup(
-                services: [BrokerService(configuration: configuration)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
-            try await group.run()
+            try await Self.serve(configuration)
         } catch let error as CIMBusError {
             logger.critical("\(error)")
             throw ExitCode.failure
         }
+    }
+
+    /// Runs the broker until SIGTERM or SIGINT stops it, or its bus goes away. SIGHUP lets it read its rules again.
+    private static func serve(_ configuration: BrokerConfiguration) async throws {
+        // A signal that comes while the broker starts stops the broker once it has started.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
+        let broker = try await Broker.start(configuration)
+        let stopper = Task {
+            for await signal in signals {
+                // What is wrong is in the log. Nobody waits for it: the system may take long to say who a user is.
+                if signal == .sighup {
+                    Task { try? await broker.reload() }
+                } else {
+                    await broker.stop()
+                    break
+                }
+            }
+        }
+        try await broker.untilStopped()
+        // The last of what `stop` does is to say so.
+        stopper.cancel()
+        await stopper.value
     }
 }
 
@@ -138,24 +157,3 @@ private enum SystemdEnvironment {
 }
 
 extension Logger.Level: @retroactive ExpressibleByArgument {}
-
-/// Runs the broker until the service group stops it, or its bus goes away.
-private struct BrokerService: Service {
-    let configuration: BrokerConfiguration
-
-    func run() async throws {
-        // From the start: its default is to end the process.
-        let hangUps = await UnixSignalsSequence(trapping: .sighup)
-        let broker = try await Broker.start(configuration)
-        let reloading = Task {
-            // What is wrong is in the log.
-            for await _ in hangUps { try? await broker.reload() }
-        }
-        defer { reloading.cancel() }
-        try await withGracefulShutdownHandler {
-            try await broker.untilStopped()
-        } onGracefulShutdown: {
-            Task { await broker.stop() }
-        }
-    }
-}
