@@ -177,6 +177,8 @@ extension Broker {
             Interfaces.mofCompiler, methods: ["CompileBuffer": method { $0.compileBuffer($1) }], argumentReader: LooseArguments.reader)
     }
 
+    /// The longest text, in bytes, of somebody who may not change what is stored.
+    private static let longestCheck = 1 << 20
     private static let checkOnly: Int32 = 1
     /// AUTORECOVER, WMI_CHECK, CONSOLE_PRINT, DONT_ADD_TO_LIST and STORE_FILE mean nothing here; they are accepted (Semantics A.2.5).
     private static let compilerOptions: Int32 = 0x1 | 0x2 | 0x4 | 0x8 | 0x10 | 0x20 | 0x100
@@ -188,9 +190,12 @@ extension Broker {
             let classFlags = try? reader.readInt32(), let instanceFlags = try? reader.readInt32()
         else { return }
         do throws(CIMError) {
-            guard text.utf8.count <= MOFParser.maximumLength else {
+            // Who may change nothing may have a text checked, and it is to cost nobody much.
+            let most = core.rights.mayWriteSomething(caller) ? MOFParser.maximumLength : Self.longestCheck
+            guard text.utf8.count <= most else {
                 throw CIMError(
-                    .quotaViolation, "CompileBuffer: \(text.utf8.count) bytes; \(MOFParser.maximumLength >> 20) MiB are the most")
+                    .quotaViolation,
+                    "CompileBuffer: \(text.utf8.count) bytes; \(most >> 20) MiB are the most for uid \(caller.uid); compile it in parts")
             }
             guard let home = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
                 throw CIMError(.invalidNamespace, "CompileBuffer: \"\(scope.clipped(80))\" is not a namespace")

@@ -64,7 +64,9 @@ extension Broker {
     /// end as L6 says, and it begins anew.
     private func successor(of peer: PeerID, _ name: BusName) -> PeerID {
         guard let old = peers.privateConnection(of: peer), let known = core.peers[peer] else { return peer }
-        logger.info("\(name) opens a private connection anew; its first one ends, and with it what was open there")
+        log(
+            .info, .reconnection, of: known.uid,
+            "\(name) opens a private connection anew; its first one ends, and with it what was open there")
         let groups = peers.groups(of: peer)
         old.drain()
         vanished(peer)

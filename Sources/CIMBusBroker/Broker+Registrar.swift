@@ -69,14 +69,16 @@ extension Broker {
                 }
                 try await self.complete(request, for: user, warnings, call, id, uid)
             } catch {
-                self.refuse(call, error)
+                await self.refuse(call, error)
             }
             await self.gaveBack(claim, by: id)
         }
     }
 
-    private nonisolated func refuse(_ call: MethodCall, _ error: CIMError) {
-        logger.info("a registration of \(call.sender ?? "somebody") is refused: \(error)")
+    private func refuse(_ call: MethodCall, _ error: CIMError) {
+        log(
+            .info, .refusal, of: peer(of: call).flatMap { uid(of: $0) },
+            "a registration of \(call.sender ?? "somebody") is refused: \(error)")
         call.fail(error)
     }
 
@@ -110,14 +112,14 @@ extension Broker {
         } catch {
             throw CIMError(error.status, "Register: \(error.message)")
         }
-        logger.info("provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
+        log(.info, .registration, of: uid, "provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
     }
 
     private func registered(
         _ registration: RegistrationID, _ request: RegisterCall, _ remarks: [String], _ call: MethodCall, _ id: PeerID
     ) {
         registrations.isServed(registration, by: id, at: request.provider, Way(of: call.message), remarks: remarks)
-        for remark in remarks { logger.warning("provider \(request.name): \(remark.clipped(1024))") }
+        for remark in remarks { log(.warning, .registration, of: uid(of: id), "provider \(request.name): \(remark.clipped(1024))") }
         stopExpecting(registration)
         let path = show(registration, request.name, in: request.namespace)
         watchProcess(of: id)

@@ -40,6 +40,7 @@ public actor Broker {
     var peers = PeerDirectory()
     let lanes: BusLanes
     var registrations = Registrations()
+    var gate = LogGate()
     private(set) var isStopped = false
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -183,14 +184,15 @@ public actor Broker {
         let who = words(note)
         let sink = note.sink.map { ", sink \($0.number)" } ?? ""
         let text = note.text.clipped(1024)
+        let uid = note.peer.flatMap { self.uid(of: $0) } ?? note.serving.first.flatMap { core.registry.find($0)?.uid }
         switch note.event {
         case .responsive: logger.notice("\(who)\(sink): \(text)")
         // What is no provider may say as much as it likes.
         case .violation where note.serving.isEmpty:
             logger.debug("\(who)\(sink) broke the contract: \(text)")
-        case .violation: logger.info("\(who)\(sink) broke the contract: \(text)")
+        case .violation: log(.info, .violation, of: uid, "\(who)\(sink) broke the contract: \(text)")
         case .startFailed: logger.warning("cannot start provider \(text)")
-        case .leak, .vanished, .unresponsive, .lostReply: logger.warning("\(who)\(sink): \(text)")
+        case .leak, .vanished, .unresponsive, .lostReply: log(.warning, .violation, of: uid, "\(who)\(sink): \(text)")
         case .bug:
             logger.critical("this is a bug of cimbusd; please report it with what was done before: \(text)")
             assertionFailure(text)

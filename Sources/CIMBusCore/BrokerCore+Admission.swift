@@ -21,12 +21,13 @@ public enum Claim: Hashable, Sendable {
     case socket(of: UInt32)
 
     /// What it takes until ``BrokerCore/gaveBack(_:by:)``.
-    fileprivate func place(of peer: PeerID) -> QuotaLedger.Place? {
+    /// - Parameter uid: the peer's; of one that is gone, any.
+    fileprivate func place(of peer: PeerID, _ uid: UInt32) -> QuotaLedger.Place? {
         switch self {
         case .registration, .management, .reading: nil
-        case .compilation: .compilation(peer)
+        case .compilation: .compilation(peer, of: uid)
         case .registeredMOF(let bytes): .registeredMOF(bytes: bytes)
-        case .look: .look(peer)
+        case .look: .look(peer, of: uid)
         case .ping(let provider): .ping(provider)
         case .socket(let uid): .socket(uid)
         }
@@ -42,12 +43,12 @@ extension BrokerCore {
         guard let uid = peers[peer]?.uid else { throw Refusal(.accessDenied, "the caller's credentials are not known") }
         try rights.check(claim, of: Caller(uid: uid, groups: groups))
         if claim == .reading, let refusal = refusalOfUnread(peer) { throw refusal }
-        if let place = claim.place(of: peer) { try quota.take(place, limits: limits) }
+        if let place = claim.place(of: peer, uid) { try quota.take(place, limits: limits) }
     }
 
     /// The peer's claim is settled, whether it is still there or not.
     public mutating func gaveBack(_ claim: Claim, by peer: PeerID) {
-        if let place = claim.place(of: peer) { quota.giveBack(place) }
+        if let place = claim.place(of: peer, peers[peer]?.uid ?? 0) { quota.giveBack(place) }
     }
 
     /// A process of this user has fetched its socket from the bus, or has left: nobody's peer any more, perhaps.

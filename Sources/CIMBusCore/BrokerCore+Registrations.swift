@@ -41,7 +41,9 @@ extension BrokerCore {
                 .providerAlreadyRegistered,
                 "provider \(known.name) is registered in \(namespace) already\(owner); stop that process or choose another name")
         }
-        guard registry.count < limits.registrations, registry.definitions(of: peer.uid) < limits.registrationsPerUser else {
+        let share = Share(most: limits.registrationsPerUser, all: limits.registrations, least: limits.leastRegistrations)
+        let others = registry.count - registry.definitions(of: 0)
+        guard share.want(of: peer.uid, having: registry.definitions(of: peer.uid) + 1, others: others + 1) == nil else {
             throw Refusal(.quotaViolation, "too many provider registrations; unregister some before you add \(name)")
         }
     }

@@ -61,6 +61,8 @@ struct CallSlots: Sendable {
     /// The outstanding pings that went by another lane than the broker's own.
     private var pings: [PeerID: (lane: LaneID, isMissed: Bool)] = [:]
     private var counted = 0
+    /// Those of them that providers of root have.
+    private var countedOfRoot = 0
     private var perUser: [UInt32: Int] = [:]
     private var perPeer: [PeerID: Int] = [:]
     private var perShare: [Share: Int] = [:]
@@ -81,6 +83,9 @@ struct CallSlots: Sendable {
             guard (perPeer[peer] ?? 0) < limits.callsPerProvider, uid == 0 || (perUser[uid] ?? 0) < limits.callsPerUser else {
                 return .none
             }
+            // Neither root's providers nor those of others can take all.
+            let most = uid == 0 ? limits.calls - limits.callsForOthers : limits.calls - limits.callsForRoot
+            guard (uid == 0 ? countedOfRoot : counted - countedOfRoot) < max(1, most) else { return .none }
         }
         if (lanes[.own]?.unanswered ?? 0) < most, (lostPerPeer[peer] ?? 0) < limits.lostOnOwnLane { return .lane(.own) }
         return roomBeside(below: most, limits)
@@ -111,6 +116,7 @@ struct CallSlots: Sendable {
         slots[sink] = Slot(peer: peer, uid: uid, client: client, lane: lane, since: now)
         lanes[lane]?.unanswered += 1
         counted += 1
+        if uid == 0 { countedOfRoot += 1 }
         perUser[uid, default: 0] += 1
         perPeer[peer, default: 0] += 1
         perShare[Share(peer: peer, client: client), default: 0] += 1
@@ -133,6 +139,7 @@ struct CallSlots: Sendable {
     private mutating func uncount(_ slot: Slot) {
         guard slot.isCounted else { return }
         counted -= 1
+        if slot.uid == 0 { countedOfRoot -= 1 }
         perUser[slot.uid] = perUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
         perPeer[slot.peer] = perPeer[slot.peer].flatMap { $0 > 1 ? $0 - 1 : nil }
         let share = Share(peer: slot.peer, client: slot.client)
@@ -225,7 +232,9 @@ struct PingBudget: Hashable, Sendable {
     private(set) var total = 0
 
     func hasRoom(for uid: UInt32, limits: Limits) -> Bool {
-        total < limits.pings && (uid == 0 || (perUser[uid] ?? 0) < limits.pingsPerUser)
+        if uid == 0 { return total < limits.pings }
+        return total - (perUser[0] ?? 0) < max(1, limits.pings - limits.pingsForRoot) && total < limits.pings
+            && (perUser[uid] ?? 0) < limits.pingsPerUser
     }
 
     mutating func sent(uid: UInt32) {

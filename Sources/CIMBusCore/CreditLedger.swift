@@ -21,8 +21,20 @@ public struct CreditLedger: Hashable, Sendable {
     /// What keeps `bytes` more from being sent to `uid`; nil: nothing. One message may always be under way, whatever its size.
     func shortage(for bytes: Int, uid: UInt32, limits: Limits) -> Shortage? {
         let used = unread(of: uid)
-        guard used == 0 || used + bytes <= limits.unreadPerUser else { return .ofUser }
-        return total == 0 || total + bytes <= limits.unread ? nil : .ofAllUsers
+        if total == 0 || uid == 0 && used == 0 { return nil }
+        let share = Share(most: limits.unreadPerUser, all: limits.unread, least: limits.leastUnread)
+        return shortage(uid, having: used == 0 ? min(bytes, share.most) : used + bytes, others: others + bytes, share)
+    }
+
+    /// What all but root have unread.
+    private var others: Int { total - unread(of: 0) }
+
+    private func shortage(_ uid: UInt32, having own: Int, others: Int, _ share: Share) -> Shortage? {
+        switch share.want(of: uid, having: own, others: others) {
+        case nil: nil
+        case .ofUser: .ofUser
+        case .ofAllUsers: .ofAllUsers
+        }
     }
 
     /// What keeps a reply with `bytes` of objects from being sent to `uid`; nil: nothing. A small one passes the bound up to twice, so that one
@@ -30,8 +42,8 @@ public struct CreditLedger: Hashable, Sendable {
     func shortage(forReply bytes: Int, uid: UInt32, limits: Limits) -> Shortage? {
         guard bytes > 0, let shortage = shortage(for: bytes, uid: uid, limits: limits) else { return nil }
         guard bytes <= limits.unreadBeforePing else { return shortage }
-        guard unread(of: uid) < 2 * limits.unreadPerUser else { return .ofUser }
-        return total < 2 * limits.unread ? nil : .ofAllUsers
+        let share = Share(most: 2 * limits.unreadPerUser, all: 2 * limits.unread, least: limits.leastUnread)
+        return self.shortage(uid, having: unread(of: uid) + 1, others: others + 1, share)
     }
 
     mutating func charge(_ bytes: Int, uid: UInt32) {

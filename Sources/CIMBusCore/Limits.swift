@@ -34,6 +34,9 @@ public struct Limits: Hashable, Sendable, Codable {
     public var callsPerProvider = 4
     public var callsPerUser = 16
     public var calls = 96
+    /// Those of them that no providers but root's can use, and those that root's cannot.
+    public var callsForRoot = 24
+    public var callsForOthers = 24
     public var nestedCalls = 8
     /// A call that is unanswered for so long holds up no others, while its provider says other things: per uid, this many may be set aside so.
     public var overdueCall: Microseconds = .seconds(10)
@@ -49,20 +52,24 @@ public struct Limits: Hashable, Sendable, Codable {
     /// are asked for the object that they register, they are the 128 replies that dbus-daemon lets one connection wait for.
     public var pings = 16
     public var pingsPerUser = 4
+    public var pingsForRoot = 4
     /// A bus that takes longer than this to answer a question of its own is behind with its work, and a missed ping proves nothing (L8).
     public var busDelay: Microseconds = .seconds(1)
-    /// Bytes sent and not known to be read: per uid, and in all (Design 3; dbus-daemon stops reading the broker at about 127 MiB).
+    /// Bytes sent and not known to be read: per uid, and of all but root (Design 3; dbus-daemon stops reading the broker at about 127 MiB).
+    /// Whatever others have, a uid finds room for this little.
     public var unreadPerUser = 8 << 20
     public var unread = 32 << 20
+    public var leastUnread = 64 << 10
     /// Past this many unread reply bytes, a ping is sent behind them to learn that they were read.
     public var unreadBeforePing = 256 << 10
     /// The most objects a synchronous reply, or one `Next`, carries in bytes.
     public var replyBytes = 1 << 20
-    /// Open operations: per uid, and in all.
+    /// Open operations: per uid, and of all but root. Whatever others have, a uid finds room for these few.
     public var operationsPerUser = 2_000
     public var operations = 10_000
-    /// Finished semisynchronous operations whose results are kept: per uid, and in all. Where there are as many, no other begins before some are
-    /// closed, or dropped (``BrokerCore/begin(_:at:)``).
+    public var leastOperations = 16
+    /// Finished semisynchronous operations whose results are kept: per uid, and of all but root. Where there are as many, no other begins before
+    /// some are closed, or dropped (``BrokerCore/begin(_:at:)``).
     public var resultsPerUser = 2_000
     public var results = 10_000
     /// Bytes of results that may wait in the broker's memory for one uid's clients to pull them.
@@ -71,23 +78,25 @@ public struct Limits: Hashable, Sendable, Codable {
     public var pullsPerOperation = 8
     /// Bytes of instances and in parameters of one uid's clients that no provider has been given yet. One object alone is always taken.
     public var inputPerUser = 64 << 20
-    /// Texts that `CompileBuffer` compiles at a time, one for each peer.
+    /// Texts that `CompileBuffer` compiles at a time: one for each peer, one for each user but root, one for root alone.
     public var compilations = 4
     /// Bytes of MOF of registrations that are compiled and stored at a time.
     public var registeredMOF = 64 << 20
-    /// Processes that are asked at a time for the object that they register, and providers that an administrator's `Ping` waits for.
+    /// Processes that are asked at a time for the object that they register, one of them root's alone, and providers that an administrator's `Ping` waits for.
     public var looks = 4
     public var administratorsPings = 4
-    /// Sockets of private connections that nobody has fetched from the bus: per uid, and in all. dbus-daemon takes nothing more from a connection of
-    /// whose descriptors it holds 64.
+    /// Sockets of private connections that nobody has fetched from the bus: per uid, and of all but root. Whatever others have, a uid finds room for
+    /// these few. dbus-daemon takes nothing more from a connection of whose descriptors it holds 64.
     public var socketsPerUser = 16
-    public var sockets = 48
+    public var sockets = 36
+    public var leastSockets = 2
     /// Messages of one caller that the bus has not named yet, and bytes of all of them. One message alone is always taken from a caller.
     public var newcomerMessages = 256
     public var newcomerBytes = 64 << 20
-    /// Registration definitions: per uid, and in all.
+    /// Registration definitions: per uid, and of all but root. Whatever others have, a uid finds room for these few.
     public var registrationsPerUser = 256
     public var registrations = 1_024
+    public var leastRegistrations = 4
     /// How deep nested operations may go (L12).
     public var depth = 32
 

@@ -12,6 +12,11 @@ public struct QuotaLedger: Hashable, Sendable {
 
         func of(_ uid: UInt32) -> Int { perUser[uid] ?? 0 }
 
+        /// Whether the user may have one more.
+        func hasRoom(for uid: UInt32, _ share: Share) -> Bool {
+            share.want(of: uid, having: of(uid) + 1, others: total - of(0) + 1) == nil
+        }
+
         mutating func charge(_ uid: UInt32) {
             perUser[uid, default: 0] += 1
             total += 1
@@ -31,11 +36,11 @@ public struct QuotaLedger: Hashable, Sendable {
         /// Bytes of an instance or of in parameters, which a user's client sent and no provider has been given yet.
         case input(UInt32, bytes: Int)
         /// A text that is compiled for this peer.
-        case compilation(PeerID)
+        case compilation(PeerID, of: UInt32)
         /// MOF of a registration that is compiled and stored.
         case registeredMOF(bytes: Int)
         /// This process is asked for the object that it registers.
-        case look(PeerID)
+        case look(PeerID, of: UInt32)
         /// An administrator's ping of this provider waits for its answer.
         case ping(PeerID)
         /// A socket is on its way over the bus to a process of this user.
@@ -53,9 +58,9 @@ public struct QuotaLedger: Hashable, Sendable {
     var results = Count()
     private var buffered: [UInt32: Int] = [:]
     private var inputs: [UInt32: Int] = [:]
-    private var compiling: Set<PeerID> = []
+    private var compiling: [PeerID: UInt32] = [:]
     private var registeredMOF = 0
-    private var looked: Set<PeerID> = []
+    private var looked: [PeerID: UInt32] = [:]
     private var pinged: Set<PeerID> = []
     private var sockets = Count()
     private var newcomers: [String: Newcomer] = [:]
@@ -64,11 +69,12 @@ public struct QuotaLedger: Hashable, Sendable {
     public init() {}
 
     func hasRoom(for uid: UInt32, limits: Limits) -> Bool {
-        open.total < limits.operations && open.of(uid) < limits.operationsPerUser
+        open.hasRoom(
+            for: uid, Share(most: limits.operationsPerUser, all: limits.operations, least: limits.leastOperations))
     }
 
     func hasRoomForResults(of uid: UInt32, limits: Limits) -> Bool {
-        results.total < limits.results && results.of(uid) < limits.resultsPerUser
+        results.hasRoom(for: uid, Share(most: limits.resultsPerUser, all: limits.results, least: limits.leastOperations))
     }
 
     /// Bytes of results that wait in the broker's memory.
@@ -94,14 +100,14 @@ public struct QuotaLedger: Hashable, Sendable {
             if (inputs[uid] ?? 0) + bytes <= max(limits.inputPerUser, bytes) { return }
             throw Refusal(
                 .quotaViolation, "uid \(uid) has \(limits.inputPerUser >> 20) MiB of instances and parameters waiting for providers")
-        case .compilation(let peer):
-            if compiling.count < limits.compilations, !compiling.contains(peer) { return }
+        case .compilation(let peer, let uid):
+            if compiling[peer] == nil, Self.hasPlace(in: compiling, for: uid, limits.compilations, perUser: 1) { return }
             throw Refusal(.serverTooBusy, "other texts are being compiled; wait for their end")
         case .registeredMOF(let bytes):
             if bytes == 0 || registeredMOF + bytes <= limits.registeredMOF { return }
             throw Refusal(.serverTooBusy, "the MOF of other providers is being compiled; try again when they are registered")
-        case .look(let peer):
-            if looked.count < limits.looks, !looked.contains(peer) { return }
+        case .look(let peer, let uid):
+            if looked[peer] == nil, Self.hasPlace(in: looked, for: uid, limits.looks, perUser: limits.looks - 1) { return }
             throw Refusal(.serverTooBusy, "other processes are asked for the objects that they register")
         case .ping(let peer):
             if pinged.count < limits.administratorsPings, !pinged.contains(peer) { return }
@@ -110,18 +116,24 @@ public struct QuotaLedger: Hashable, Sendable {
             guard sockets.of(uid) < limits.socketsPerUser else {
                 throw Refusal(.quotaViolation, "uid \(uid) has not fetched \(limits.socketsPerUser) sockets from the bus; fetch them")
             }
-            if sockets.total < limits.sockets { return }
+            if sockets.hasRoom(for: uid, Share(most: limits.socketsPerUser, all: limits.sockets, least: limits.leastSockets)) { return }
             throw Refusal(.serverTooBusy, "the bus has many sockets that nobody has fetched; try again later")
         }
+    }
+
+    /// Whether one of a few places is left: the last of them is root's alone.
+    private static func hasPlace(in taken: [PeerID: UInt32], for uid: UInt32, _ most: Int, perUser: Int) -> Bool {
+        if uid == 0 { return taken.count < most }
+        return taken.count { $0.value != 0 } < most - 1 && taken.count < most && taken.count { $0.value == uid } < perUser
     }
 
     /// Takes the place, whether there is one or not.
     mutating func charge(_ place: Place) {
         switch place {
         case .input(let uid, let bytes): inputs[uid, default: 0] += bytes
-        case .compilation(let peer): compiling.insert(peer)
+        case .compilation(let peer, let uid): compiling[peer] = uid
         case .registeredMOF(let bytes): registeredMOF += bytes
-        case .look(let peer): looked.insert(peer)
+        case .look(let peer, let uid): looked[peer] = uid
         case .ping(let peer): pinged.insert(peer)
         case .socket(let uid): sockets.charge(uid)
         }
@@ -132,9 +144,9 @@ public struct QuotaLedger: Hashable, Sendable {
         case .input(let uid, let bytes):
             let left = (inputs[uid] ?? 0) - bytes
             inputs[uid] = left > 0 ? left : nil
-        case .compilation(let peer): compiling.remove(peer)
+        case .compilation(let peer, _): compiling[peer] = nil
         case .registeredMOF(let bytes): registeredMOF -= bytes
-        case .look(let peer): looked.remove(peer)
+        case .look(let peer, _): looked[peer] = nil
         case .ping(let peer): pinged.remove(peer)
         case .socket(let uid): _ = sockets.refund(uid)
         }

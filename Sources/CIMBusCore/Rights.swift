@@ -107,7 +107,7 @@ public struct Rights: Hashable, Sendable {
     public func mayManage(operationOf owner: UInt32, uid: UInt32) -> Bool { uid == 0 || uid == owner }
 
     /// Whether there is anything stored that the caller may change.
-    private func mayWriteSomething(_ caller: Caller) -> Bool {
+    public func mayWriteSomething(_ caller: Caller) -> Bool {
         isAdministrator(uid: caller.uid)
             || rules.contains { $0.isAllowing && !$0.rights.isDisjoint(with: .storedWrite) && $0.principal.includes(caller) }
     }

@@ -126,6 +126,7 @@ import Testing
                 limits.callsPerProvider = count + 1
                 limits.callsPerUser = count
                 limits.calls = count
+                limits.callsForRoot = 0
                 limits.indicatesPerPeer = 2 * count
                 // One batch uses up the user's credit, and is asked for at once.
                 limits.unreadPerUser = Int(Self.bytes)

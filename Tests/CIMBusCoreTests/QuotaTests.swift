@@ -34,7 +34,7 @@ struct QuotaTests {
                 "uid 5 has 1 MiB of instances and parameters waiting for providers"
             ),
             (
-                .compilation(PeerID(1)), .compilation(PeerID(2)), .compilation(PeerID(3)), .serverTooBusy,
+                .compilation(PeerID(1), of: 0), .compilation(PeerID(2), of: 0), .compilation(PeerID(3), of: 0), .serverTooBusy,
                 "other texts are being compiled; wait for their end"
             ),
             (
@@ -42,7 +42,7 @@ struct QuotaTests {
                 "the MOF of other providers is being compiled; try again when they are registered"
             ),
             (
-                .look(PeerID(1)), .look(PeerID(2)), .look(PeerID(3)), .serverTooBusy,
+                .look(PeerID(1), of: 0), .look(PeerID(2), of: 0), .look(PeerID(3), of: 0), .serverTooBusy,
                 "other processes are asked for the objects that they register"
             ),
             (.ping(PeerID(1)), .ping(PeerID(2)), .ping(PeerID(3)), .quotaViolation, "other pings wait for their answers; try again later"),
@@ -65,7 +65,7 @@ struct QuotaTests {
     @Test(
         "L13: one peer has one text compiled and one ping at a time; one object is taken however large, and another user has its own room")
     func onePeer() {
-        for place in [QuotaLedger.Place.compilation(PeerID(1)), .look(PeerID(1)), .ping(PeerID(1))] {
+        for place in [QuotaLedger.Place.compilation(PeerID(1), of: 0), .look(PeerID(1), of: 0), .ping(PeerID(1))] {
             var ledger = QuotaLedger()
             #expect(refusal(&ledger, place) == nil)
             #expect(refusal(&ledger, place) != nil)
@@ -163,10 +163,13 @@ struct QuotaTests {
         #expect(words(.reading, PeerID(9)) == "the caller's credentials are not known")
     }
 
-    @Test("L13: sockets on their way over the bus: 16 of each user, root too, and 48 of all, until they are fetched")
+    @Test(
+        "L13: sockets on their way over the bus: 16 of each user, 36 of all but root; beyond them two of each, up to 45, until they are fetched"
+    )
     func sockets() throws {
         var core = BrokerCore(limits: Self.limits, rights: Rights(broker: 0))
-        for uid in 0..<5 as Range<UInt32> { core.peerAppeared(PeerID(UInt64(uid + 1)), uid: uid, pid: nil) }
+        let users = 0..<12 as Range<UInt32>
+        for uid in users { core.peerAppeared(PeerID(UInt64(uid + 1)), uid: uid, pid: nil) }
         func refusal(_ uid: UInt32) -> Refusal? {
             do throws(Refusal) {
                 try core.admit(.socket(of: uid), of: PeerID(UInt64(uid + 1)))
@@ -175,19 +178,108 @@ struct QuotaTests {
                 return error
             }
         }
-        for uid in 0..<3 as Range<UInt32> {
+        for uid in 1..<3 as Range<UInt32> {
             for _ in 0..<16 { #expect(refusal(uid) == nil) }
             #expect(refusal(uid)?.status == .quotaViolation)
         }
+        for _ in 0..<4 { #expect(refusal(3) == nil) }
         #expect(refusal(3) == Refusal(.serverTooBusy, "the bus has many sockets that nobody has fetched; try again later"))
-        core.gaveBackSocket(of: 1)
+        // Root's are its own, and whoever has none gets two.
+        for _ in 0..<16 { #expect(refusal(0) == nil) }
         #expect(refusal(0)?.status == .quotaViolation)
-        #expect(refusal(3) == nil)
-        #expect(refusal(4)?.status == .serverTooBusy)
-        // Whoever sent for them may be gone.
-        for uid in 0..<5 as Range<UInt32> { core.peerVanished(PeerID(UInt64(uid + 1))) }
-        for uid in 0..<3 as Range<UInt32> { for _ in 0..<16 { core.gaveBackSocket(of: uid) } }
-        core.gaveBackSocket(of: 3)
-        #expect(core.quota == QuotaLedger())
+        var given = 36
+        for uid in 4..<9 as Range<UInt32> {
+            for _ in 0..<2 where given < 45 {
+                #expect(refusal(uid) == nil)
+                given += 1
+            }
+            #expect(refusal(uid)?.status == .serverTooBusy)
+        }
+        #expect(refusal(11)?.status == .serverTooBusy)
+        core.gaveBackSocket(of: 1)
+        #expect(refusal(11) == nil)
+    }
+
+    @Test("L13: what others have open, unread or kept leaves root its own, and every user a little")
+    func shares() {
+        let share = Share(most: 10, all: 40, least: 2)
+        // A user's own bound, and that of all.
+        #expect(share.want(of: 7, having: 10, others: 40) == nil && share.want(of: 7, having: 11, others: 11) == .ofUser)
+        #expect(share.want(of: 7, having: 3, others: 41) == .ofAllUsers)
+        // A little beyond it, up to a quarter more.
+        #expect(share.want(of: 7, having: 2, others: 50) == nil && share.want(of: 7, having: 2, others: 51) == .ofAllUsers)
+        // Root has its own bound, and no other.
+        #expect(share.want(of: 0, having: 10, others: 1_000) == nil && share.want(of: 0, having: 11, others: 0) == .ofUser)
+    }
+
+    @Test(
+        "L13: five users with all the operations they may have lock out neither root nor a sixth, and the same of replies that nobody reads"
+    )
+    func operations() {
+        let limits = Limits()
+        var ledger = QuotaLedger()
+        for uid in 1...5 as ClosedRange<UInt32> { for _ in 0..<limits.operationsPerUser { ledger.open.charge(uid) } }
+        #expect(!ledger.hasRoom(for: 5, limits: limits))
+        for uid in [0, 6] as [UInt32] {
+            for _ in 0..<limits.leastOperations {
+                #expect(ledger.hasRoom(for: uid, limits: limits))
+                ledger.open.charge(uid)
+            }
+        }
+        #expect(ledger.hasRoom(for: 0, limits: limits) && !ledger.hasRoom(for: 6, limits: limits))
+        var credit = CreditLedger()
+        for uid in 1...8 as ClosedRange<UInt32> { credit.charge(limits.unreadPerUser, uid: uid) }
+        #expect(credit.shortage(for: 1_000, uid: 0, limits: limits) == nil)
+        #expect(credit.shortage(forReply: 1_000, uid: 0, limits: limits) == nil)
+        #expect(credit.shortage(forReply: 1_000, uid: 9, limits: limits) == nil)
+        #expect(credit.shortage(forReply: 1_000_000, uid: 9, limits: limits) == .ofAllUsers)
+    }
+
+    @Test(
+        "L13: one text at a time is compiled for a user, and one place is root's alone; the same of processes that are asked for their objects"
+    )
+    func lastPlace() {
+        for place in [{ QuotaLedger.Place.compilation($0, of: $1) }, { .look($0, of: $1) }] as [(PeerID, UInt32) -> QuotaLedger.Place] {
+            var limits = Limits()
+            limits.compilations = 3
+            limits.looks = 3
+            var ledger = QuotaLedger()
+            func takes(_ peer: UInt64, _ uid: UInt32) -> Bool { (try? ledger.take(place(PeerID(peer), uid), limits: limits)) != nil }
+            #expect(takes(1, 7) && takes(2, 8))
+            #expect(!takes(3, 9))
+            #expect(takes(4, 0) && !takes(5, 0))
+            ledger.giveBack(place(PeerID(1), 7))
+            ledger.giveBack(place(PeerID(2), 8))
+            ledger.giveBack(place(PeerID(4), 0))
+            #expect(ledger == QuotaLedger())
+        }
+        var ledger = QuotaLedger()
+        #expect((try? ledger.take(.compilation(PeerID(1), of: 7), limits: Limits())) != nil)
+        #expect((try? ledger.take(.compilation(PeerID(2), of: 7), limits: Limits())) == nil)
+    }
+
+    @Test("L8 L13: providers of many users leave root's providers calls and pings, and root's leave theirs")
+    func callsOfRoot() {
+        let limits = Limits()
+        for (flooding, other) in [(1, 0), (0, 1)] as [(UInt32, UInt32)] {
+            var slots = CallSlots()
+            var number: UInt64 = 0
+            func takes(_ uid: UInt32) -> Bool {
+                number += 1
+                let peer = PeerID(number)
+                guard case .lane(let lane) = slots.room(for: peer, uid: uid, nested: false, limits: limits) else { return false }
+                slots.take(SinkID(number), lane, peer: peer, uid: uid, client: 1_000, at: 0)
+                return true
+            }
+            var taken = 0
+            for user in 0..<200 as Range<UInt32> where takes(flooding == 0 ? 0 : 1 + user) { taken += 1 }
+            #expect(taken == 72)
+            var left = 0
+            for user in 0..<200 as Range<UInt32> where takes(other == 0 ? 0 : 1 + user) { left += 1 }
+            #expect(left == 24)
+        }
+        var pings = PingBudget()
+        for uid in 1...20 as ClosedRange<UInt32> where pings.hasRoom(for: uid, limits: limits) { pings.sent(uid: uid) }
+        #expect(pings.total == 12 && pings.hasRoom(for: 0, limits: limits))
     }
 }

@@ -142,6 +142,21 @@ extension Integration {
             }
         }
 
+        @Test("a user whose registrations are refused by the hundred fills no log: one line a second, and how many were not written")
+        func logFlood() async throws {
+            let (scene, _, _) = try await Self.start("")
+            let script = """
+                i=0; while [ $i -lt 60 ]; do busctl --address=\(scene.bus.address) call org.cimbus1 /org/cimbus1 \
+                org.cimbus1.DecoupledRegistrar Register 'ia{sv}sssso' 0 0 '' '' '' Mine /x >/dev/null 2>&1; i=$((i+1)); done
+                """
+            _ = try await ChildProcess.output(
+                "setpriv", ["--reuid", "65534", "--regid", "65534", "--clear-groups", "/bin/sh", "-c", script])
+            // What is not written is counted a second after the first.
+            #expect(try await scene.broker.count(of: "more refused registrations of uid 65534 within a second are not written here") >= 1)
+            let lines = scene.broker.log.all.count { $0.contains("a registration of") && $0.contains("is refused") }
+            #expect(lines >= 1 && lines < 30)
+        }
+
         @Test(
             "a provider is told its client's rights for the class and the method, and which of them a rule grants; no client can say so itself"
         )
