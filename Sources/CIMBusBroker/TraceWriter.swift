@@ -13,8 +13,12 @@ final class TraceWriter {
 
     /// Throws ``CIMBusError`` when the file cannot be written.
     init(_ path: String, _ limits: Limits) throws(CIMBusError) {
-        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0o600)
-        guard descriptor >= 0 else { throw CIMBusError(.noTrace, "cannot record to \(path): \(String(cString: strerror(errno)))") }
+        // No link: whoever may write the directory could have what the broker may write overwritten.
+        descriptor = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard descriptor >= 0 else {
+            let reason = errno == ELOOP ? "it is a symbolic link; give the file itself" : String(cString: strerror(errno))
+            throw CIMBusError(.noTrace, "cannot record to \(path): \(reason)")
+        }
         write(limits)
     }
 

@@ -9,7 +9,8 @@ final class RepositoryLock: Sendable {
 
     /// - Throws: BackupRestoreWinmgmtRunning when another process, or this one, holds it; ConnectionFailed.
     init(_ path: String) throws(CIMError) {
-        let descriptor = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
+        // Where others may write the directory, what lies there may lead anywhere.
+        let descriptor = Glibc.open(path + ".lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
         guard descriptor >= 0 else { throw RepositoryFile.systemError("lock", path) }
         guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
             let error = errno

@@ -181,12 +181,39 @@ extension Integration {
             #expect(try await refusal(bus, "/dev/null").contains("no directory"))
             let state = try StateFolder()
             chmod(state.path, 0o555)
+            chown(state.path, 65534, 65534)
             let stranger = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups"]
             #expect(try await refusal(bus, state.path, as: stranger).contains("Permission denied"))
-            // One that another user wrote.
-            let scene = try await Scene.start("--state", state.path)
-            try await scene.broker.process.killAndWait()
-            #expect(try await refusal(bus, state.path, as: stranger).contains("Permission denied"))
+        }
+
+        @Test("a state directory of another user, or that others may write, is refused, with what to do", .enabled(if: getuid() == 0))
+        func othersDirectory() async throws {
+            let bus = try await PrivateBus.start()
+            let state = try StateFolder()
+            chown(state.path, 65534, 65534)
+            let theirs = try await refusal(bus, state.path)
+            #expect(theirs.contains("belongs to uid 65534, and the broker runs as uid 0; run it as that user"), "\(theirs)")
+            chown(state.path, 0, 0)
+            for mode in [0o770, 0o707] as [mode_t] {
+                chmod(state.path, mode)
+                #expect(try await refusal(bus, state.path).contains("may be written by others; chmod go-w \(state.path)"))
+            }
+            chmod(state.path, 0o755)
+            try await expectQuiet(try await Scene.start("--state", state.path), next: .get("__Win32Provider"))
+        }
+
+        @Test("a lock or a trace that is a symbolic link is not followed")
+        func links() async throws {
+            let bus = try await PrivateBus.start()
+            let state = try StateFolder()
+            try #require(symlink("/dev/null", state.repository + ".lock") == 0)
+            #expect(try await refusal(bus, state.path).contains("symbolic links"))
+            unlink(state.repository + ".lock")
+            let trace = state.path + "/trace"
+            try #require(symlink("/dev/null", trace) == 0)
+            defer { unlink(trace) }
+            let error = await #expect(throws: ProcessError.self) { try await BrokerProcess.start(on: bus, ["--record", trace]) }
+            #expect(error?.description.contains("cannot record to \(trace): it is a symbolic link") == true)
         }
     }
 }
