@@ -116,10 +116,12 @@ public enum ContextKey {
     /// TRUE on ExecQuery: nothing is run, and the result says what would be (b).
     public static let explain = "__EXPLAIN"
 
-    /// The names that are for the broker, in any case. It obeys a client's ``timeout``, ``derivedSystemProperties`` and ``explain``, believes
-    /// ``operation`` of a provider that serves it (L12), and drops the others; what it hands on to a provider under these names is its own.
+    /// The names that are for the broker, in any case. It obeys a client's ``timeout``, ``derivedSystemProperties`` and ``explain``,
+    /// believes ``operation`` of a provider that serves it (L12), and drops the others; what it hands on to a provider under these names is
+    /// its own.
     public static let brokers: Set<String> = [
-        operation, clientName, clientUser, clientProcess, originUser, clientRights, clientGrants, deadline, derivedSystemProperties, timeout,
+        operation, clientName, clientUser, clientProcess, originUser, clientRights, clientGrants, deadline, derivedSystemProperties,
+        timeout,
         explain,
     ]
 

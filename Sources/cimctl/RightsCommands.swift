@@ -28,7 +28,7 @@ struct RightsShow: Command {
 struct RightsCheck: Command {
     static let configuration = CommandConfiguration(
         commandName: "check", abstract: "Says what somebody may, and which rule says so.",
-        discussion: "Example: cimctl rights check user:alice --class Linux_UnixProcess --method Signal")
+        discussion: "Example: cimctl rights check user:daemon --class Linux_UnixProcess --method Signal")
 
     @Argument(help: "user:NAME, user:UID, group:NAME, group:GID or everyone; you, if it is left out.")
     var principal: String?

@@ -149,7 +149,7 @@ extension MITests {
                 #expect(try await pullAll(stage.session.testConnection(options: options)).code != .ok)
             }
             // A broker that is there and does nothing.
-            stage.stage.broker.process.signal(SIGSTOP)
+            stage.stage.broker.process.stop()
             let silent = try await pullAll(stage.session.testConnection(options: MI.OperationOptions(timeout: .milliseconds(50))))
             #expect(silent.code == .failed && silent.isWellFormed)
             #expect(silent.category == .operationTimeout)

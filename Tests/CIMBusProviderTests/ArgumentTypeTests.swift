@@ -48,12 +48,13 @@ extension ProviderTests {
         }
 
         private func put(_ names: String..., to broker: BrokerStandIn) async throws {
-            _ = try await broker.send("PutInstanceAsync", [values(names), .int32(0), .dictionary([])])
+            _ = try await broker.send("PutInstanceAsync", [values(names), .int32(0), .dictionary(BrokerStandIn.client)])
         }
 
         private func invoke(_ names: String..., at broker: BrokerStandIn) async throws {
             let parameters: DBusValue = .dictionary(names.map { ($0, .string(Self.time)) })
-            _ = try await broker.send("ExecMethodAsync", [.string("Test_Thing"), .string("Wait"), .int32(0), .dictionary([]), parameters])
+            _ = try await broker.send(
+                "ExecMethodAsync", [.string("Test_Thing"), .string("Wait"), .int32(0), .dictionary(BrokerStandIn.client), parameters])
         }
 
         @Test("C.1: a class that cannot be had fails the call that needs it, and is asked for again by the next")

@@ -23,7 +23,7 @@ extension ProviderTests {
 
         private func echo(_ broker: BrokerStandIn, context: [(String, DBusValue)] = []) async throws -> BrokerStandIn.Reply {
             let arguments: [DBusValue] = [
-                .string("Test_Thing.Name=\"a\""), .string("Echo"), .int32(0), .dictionary(context), .dictionary([]),
+                .string("Test_Thing.Name=\"a\""), .string("Echo"), .int32(0), .dictionary(BrokerStandIn.client + context), .dictionary([]),
             ]
             return try await broker.call("ExecMethodAsync", arguments)
         }
@@ -61,7 +61,7 @@ extension ProviderTests {
             let reply = try await echo(broker, context: context)
             #expect(reply.objects.first?["ReturnValue"] == "Test_Other")
             #expect(broker.reads.all.last == "Test_Other")
-            for seen in broker.readContexts.all { #expect(seen == Dictionary(uniqueKeysWithValues: context)) }
+            for seen in broker.readContexts.all { #expect(seen == Dictionary(uniqueKeysWithValues: BrokerStandIn.client + context)) }
             withExtendedLifetime((bus, service)) {}
         }
     }

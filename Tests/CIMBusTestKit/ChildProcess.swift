@@ -44,6 +44,13 @@ public final class ChildProcess: Sendable {
         if end.current == nil { kill(processID, number) }
     }
 
+    /// Stops the process, and returns when it has stopped: the signal alone may come after an answer. SIGCONT lets it go on.
+    public func stop() {
+        signal(SIGSTOP)
+        var information = siginfo_t()
+        while waitid(P_PID, id_t(processID), &information, WSTOPPED | WNOWAIT) != 0, errno == EINTR {}
+    }
+
     /// Waits for the end; throws ``DeadlinePassed`` when it does not come.
     public func waitForEnd(within duration: Duration = .seconds(10)) async throws -> ProcessEnd { try await end.value(within: duration) }
 

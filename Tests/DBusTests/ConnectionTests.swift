@@ -227,7 +227,7 @@ extension ConnectionTests {
         let member = MemberName(staticString: "S")
         let arrivals = AsyncStream<Bool>.makeStream()
         _ = try await watcher.addMatch(MatchRule(member: member)) { _ in arrivals.continuation.yield(true) }
-        bus.daemon.signal(SIGSTOP)
+        bus.daemon.stop()
         let block = [UInt8](repeating: 0, count: 64 << 10)
         let signal = try Message.signal(path: testPath, interface: testInterface, member: member, values: [.bytes(block)])
         var refused: DBusError?
@@ -259,7 +259,7 @@ extension ConnectionTests {
         await #expect { try await Connection.connect(to: .address("")) } throws: { ($0 as? DBusError)?.code == .address }
         // A daemon that hangs: the socket connects, nobody answers.
         let bus = try await PrivateBus.start()
-        bus.daemon.signal(SIGSTOP)
+        bus.daemon.stop()
         var options = ConnectionOptions()
         options.connectTimeout = .milliseconds(50)
         let limited = options

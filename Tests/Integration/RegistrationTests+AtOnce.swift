@@ -19,7 +19,7 @@ extension Integration.RegistrationTests {
                 providers.append(provider)
             }
             // Both calls are in the bus before the broker reads one of them.
-            scene.broker.process.signal(SIGSTOP)
+            scene.broker.process.stop()
             var answers: [Event<Result<Message, DBusError>>] = []
             for provider in providers {
                 let answer = Event<Result<Message, DBusError>>("the answer to Register")

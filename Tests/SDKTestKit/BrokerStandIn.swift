@@ -63,6 +63,9 @@ package final class BrokerStandIn: Sendable {
         var most: Int { state.withLock { $0.most } }
     }
 
+    /// What a call's context says of its client: root, whom a provider lets change everything.
+    package static let client: [(String, DBusValue)] = [(ContextKey.clientUser, .uint32(0))]
+
     /// - Parameters:
     ///   - refusals: what registrations are answered with, before one is accepted.
     ///   - classes: what it is answered who asks for a class, one after the other.

@@ -25,7 +25,7 @@ import Testing
         try await expect(scene, whole, loopback)
 
         // Stopped, it answers nothing: all three are open when it is killed.
-        child.process.signal(SIGSTOP)
+        child.process.stop()
         var open: [RawOpenOperation] = []
         for form in CallForm.allCases { open.append(try await scene.client.start(.enumerate("Linux_NetworkInterface"), form)) }
         try await scene.eventually("the child to be asked three times") {
@@ -93,7 +93,7 @@ import Testing
         let one = try await scene.client.run(.get("Linux_ProcessOwner.UserID=\(getuid())"), .semisync)
         #expect(one.objects.first?["UserName"] == mine["UserName"], "\(one.message)")
 
-        processes.process.signal(SIGSTOP)
+        processes.process.stop()
         let open = try await scene.client.start(.enumerate("Linux_ProcessOwner"), .async)
         try await scene.waitForOperations(2)
         processes.process.signal(SIGKILL)
