@@ -42,12 +42,20 @@ public actor Broker {
     var registrations = Registrations()
     private(set) var isStopped = false
 
+    // Whether it is on its bus: which one that is, why the broker left it and under which names, and how often it has come back.
+    var presence: BusPresence
+    var busID = ""
+    var reasonForLeaving = ""
+    var formerNames: Set<String> = []
+    var absences = 0
+
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private init(_ connection: Connection, _ configuration: BrokerConfiguration, _ repository: Repository) {
         self.connection = connection
         lanes = BusLanes(connection)
         self.configuration = configuration
+        presence = BusPresence(grace: configuration.busGrace)
         loop = connection.loop
         logger = configuration.logger
         host = CoreHost(
@@ -95,6 +103,7 @@ public actor Broker {
             _ = try await connection.onNameVanished { [weak broker] name, _ in
                 broker?.assumeIsolated { $0.nameVanished(name) }
             }
+            try await broker.outliveBus()
             await broker.exportObjects()
             await broker.expectComebacks()
             switch try await connection.requestName(Contract.busName) {
@@ -115,7 +124,7 @@ public actor Broker {
         try host.startTrace(at: path)
     }
 
-    /// Suspends until the bus is lost or the broker was stopped. Throws when it was the bus.
+    /// Suspends until the bus is lost for good or the broker was stopped. Throws when it was the bus.
     public nonisolated func untilStopped() async throws(CIMBusError) {
         let reason = await connection.closed
         if await isStopped { return }
@@ -126,6 +135,7 @@ public actor Broker {
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
+        presence.stopped()
         tell { $0.shutDown() }
         await connection.flushPrivateConnections(within: .seconds(1))
         try? await connection.releaseName(Contract.busName)

@@ -64,7 +64,9 @@ extension BrokerCore {
             return nil
         }
         guard peer.liveness == .responsive, leg.nested || !peer.calls.holdsUp(sink) else { return nil }
-        switch slots.room(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits) {
+        switch slots.room(
+            for: leg.peer, uid: peer.uid, nested: leg.nested, isPrivate: registry[leg.registration]?.isPrivate == true, limits: limits)
+        {
         case .lane(let lane): return lane
         case .needsLane:
             effects.append(.openLane(slots.addLane()))
@@ -91,14 +93,17 @@ extension BrokerCore {
     /// Sends what waits for a slot, peer by peer in the order of their ids, each peer's calls in order. A nested call is never held up by
     /// one that waits before it (L12).
     mutating func callWaiting() {
-        guard !slots.waiting.isEmpty, !slots.isFull(limits) else { return }
-        for id in slots.waiting.sorted() {
+        guard !slots.waiting.isEmpty else { return }
+        let isFull = slots.isFull(limits)
+        for id in slots.waiting.sorted() where !isFull || servesPrivately(id) {
             while let (sink, lane) = nextCall(of: id) {
                 stopWaiting(sink, at: id)
                 call(sink, by: lane)
             }
         }
     }
+
+    private func servesPrivately(_ id: PeerID) -> Bool { peers[id]?.registrations.contains { registry[$0]?.isPrivate == true } ?? false }
 
     private mutating func nextCall(of id: PeerID) -> (SinkID, LaneID)? {
         for sink in peers[id]?.calls.next ?? [] { if let lane = laneNow(for: sink) { return (sink, lane) } }
