@@ -19,13 +19,16 @@ public final class BusRelay: Sendable {
     public let address: String
     /// The connections that came, by the number of each: whether it led to a bus.
     public let arrivals = Recorder<Bool>()
+    /// What the processes behind the relay said to the bus, if that is to be kept.
+    public let said = Recorder<[UInt8]>()
+    private let keepsWhatIsSaid: Bool
     private let path: String
     private let listener: FileDescriptorBox
     private let state: Mutex<State>
     private static let threads = BlockingThreads(name: "relay", most: .max)
 
-    public static func start(to bus: PrivateBus) throws -> BusRelay {
-        let relay = try BusRelay(to: bus)
+    public static func start(to bus: PrivateBus, keepsWhatIsSaid: Bool = false) throws -> BusRelay {
+        let relay = try BusRelay(to: bus, keepsWhatIsSaid)
         let listener = relay.listener
         Task { [weak relay] in
             await threads.run { [weak relay] in
@@ -41,7 +44,8 @@ public final class BusRelay: Sendable {
         return relay
     }
 
-    private init(to bus: PrivateBus) throws {
+    private init(to bus: PrivateBus, _ keepsWhatIsSaid: Bool) throws {
+        self.keepsWhatIsSaid = keepsWhatIsSaid
         path = try Self.socketPath(of: bus) + "-relay-\(UInt32.random(in: 0...UInt32.max))"
         address = "unix:path=\(path)"
         let number = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
@@ -64,6 +68,11 @@ public final class BusRelay: Sendable {
 
     /// Ends the connections that there are; new ones lead to this bus.
     public func lead(to bus: PrivateBus) throws { lead(try Self.socketPath(of: bus)) }
+
+    /// Says this to the processes behind the relay, as if the bus had said it.
+    public func say(_ bytes: [UInt8]) {
+        for pair in state.withLock({ $0.pairs }) { send(pair.near.rawValue, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
+    }
 
     private func lead(_ path: String?) {
         let pairs = state.withLock { state in
@@ -90,7 +99,9 @@ public final class BusRelay: Sendable {
                 return state.bus == path
             }
             if isWanted {
-                for (from, to) in [(near, far), (far, near)] { Task { await Self.threads.run { pair.pump(from, to) } } }
+                let said = keepsWhatIsSaid ? said : nil
+                Task { await Self.threads.run { pair.pump(near, far) { said?.record($0) } } }
+                Task { await Self.threads.run { pair.pump(far, near) { _ in } } }
             }
         }
         arrivals.record(far != nil)
@@ -126,7 +137,8 @@ public final class BusRelay: Sendable {
         func cut() { for end in [near, far] { shutdown(end.rawValue, Int32(SHUT_RDWR)) } }
 
         /// Carries what comes, until either end is gone.
-        func pump(_ from: FileDescriptorBox, _ to: FileDescriptorBox) {
+        /// - Parameter observer: sees it before it goes on.
+        func pump(_ from: FileDescriptorBox, _ to: FileDescriptorBox, _ observer: ([UInt8]) -> Void) {
             let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
             let control = UnsafeMutableRawBufferPointer.allocate(byteCount: DescriptorPassing.room, alignment: 8)
             defer {
@@ -141,6 +153,7 @@ public final class BusRelay: Sendable {
                 if count < 0, errno == EAGAIN { continue }
                 guard count > 0 else { return }
                 var rest = UnsafeRawBufferPointer(rebasing: buffer[..<count])
+                observer(Array(rest))
                 while !rest.isEmpty {
                     let sent =
                         descriptors.isEmpty

@@ -172,7 +172,7 @@ extension Integration {
         func killedMeanwhile() async throws {
             let (scene, relay) = try await start()
             let faulty = try await FaultyProcess.start(on: scene.bus, ["--private"])
-            let open = try await scene.client.start(.enumerate("Faulty_Thing"), .async, context: [("FaultyScript", .string("hang"))])
+            let open = try await scene.client.start(.enumerate("Faulty_Thing"), .async, context: [("FaultyScript", .string("silent"))])
             try await faulty.wait(for: "called ")
             try await cut(scene, relay)
             try await faulty.process.killAndWait()
@@ -284,6 +284,45 @@ extension Integration {
             scene.broker.process.signal(SIGTERM)
             #expect(try await open.result().status == .shuttingDown)
             #expect(try await scene.broker.process.waitForEnd() == .exited(0))
+        }
+
+        @Test("bytes of the bus that nobody can read as a message cost the broker its connection to the bus, and no private peer anything")
+        func malformed() async throws {
+            let (scene, relay) = try await start()
+            let provider = try await scene.provider(transport: .private)
+            let go = Event<Void>("the provider to go on")
+            provider.on("GetObjectAsync") { call in
+                try await go.value()
+                call.reply(.noError, [provider.thing("thing0")])
+            }
+            let open = try await scene.client.start(.get(thing("thing0")), .async)
+            try await provider.calls.wait("the call") { !$0.isEmpty }
+            relay.say([UInt8](repeating: 0xff, count: 64))
+            _ = try await scene.broker.count(of: Self.back)
+            _ = try await scene.broker.count(of: "nobody knows where its next message begins")
+            go.send(())
+            #expect(try await open.result().status == .noError)
+            #expect(try await scene.client.brokerProperty("PrivateConnections") == 2)
+        }
+
+        @Test("G.3: a provider that the bus is to start while the broker is off it is asked for again when the broker is back")
+        func startedMeanwhile() async throws {
+            let folder = try ServiceFolder()
+            try folder.write("org.example.Faulty", BuildFolder.path(of: "FaultyProvider") + " --starter --bus-name org.example.Faulty")
+            let bus = try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>")
+            let relay = try BusRelay.start(to: bus)
+            let scene = try await Scene.start(options: [], bus: bus, client: .private, by: relay)
+            let compiled = try await scene.client.call(
+                Contract.rootPath, Contract.mofCompiler, "CompileBuffer",
+                [.string(ActivationTests.mof), .string("root/cimv2"), .int32(0), .int32(0), .int32(0)])
+            #expect(compiled[1].integer() == 0 as UInt32?)
+            try await cut(scene, relay)
+            let open = try await scene.client.start(.get("Faulty_Thing=\"healthy\""), .async)
+            _ = try await scene.broker.count(of: "starting provider Faulty")
+            try await restore(scene, relay)
+            #expect(try await open.result().status == .noError)
+            try await expectQuiet(scene, [open.sink])
+            withExtendedLifetime(folder) {}
         }
 
         @Test("the bus may drop the broker again and again")

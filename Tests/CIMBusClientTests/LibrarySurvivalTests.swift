@@ -10,7 +10,7 @@ import Testing
 
 /// The bus drops the broker, and both libraries go on by their private connections.
 @Suite(.serialized, .timeLimit(.minutes(1)))
-struct SurvivalTests {
+struct LibrarySurvivalTests {
     private struct Act {
         let bus: PrivateBus
         let relay: BusRelay
