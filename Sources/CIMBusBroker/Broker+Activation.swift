@@ -44,6 +44,8 @@ extension Broker {
         case .success(let reply):
             let answer: UInt32? = (try? reply.values())?.first?.integer()
             registrations.starting(id, is: answer == Self.alreadyRunning ? .foundRunning : .started)
+        // The bus is asked again when the broker is back.
+        case .failure(let error) where error.code == .disconnected: break
         case .failure(let error):
             startFailed(
                 id, "the bus cannot start \(start.busName): \(error.message.clipped()); look at its .service file and at its own log")

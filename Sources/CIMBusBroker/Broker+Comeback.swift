@@ -57,12 +57,30 @@ extension Broker {
     private func expect(_ record: CIMInstance) {
         guard let name = record["Name"]?.stringValue, let namespace = record["Namespace"]?.stringValue,
             let pid: UInt32 = record["ProcessID"]?.int64Value.flatMap({ UInt32(exactly: $0) }),
-            let startTime = record["StartTime"]?.int64Value,
-            let shared = core.registry.find(namespace: namespace, name: name)
+            let startTime = record["StartTime"]?.int64Value.flatMap({ UInt64(exactly: $0) })
         else { return }
+        let user = record["User"]?.stringValue ?? ""
+        guard user.isEmpty || UInt32(user) != nil else { return }
+        expect(ServingProcess(namespace: namespace, name: name, user: UInt32(user), pid: pid, startTime: startTime))
+    }
+
+    /// The processes behind a peer's registrations, which may register again after the bus has dropped the broker.
+    func servingProcesses(of peer: PeerID) -> [ServingProcess] {
+        (core.peers[peer]?.registrations ?? []).sorted().compactMap { id in
+            guard let registration = core.registry.find(id), let pid = registration.pid, let startTime = ProcessStat.startTime(of: pid)
+            else { return nil }
+            return ServingProcess(
+                namespace: registration.namespace, name: registration.name, user: registration.user, pid: pid, startTime: startTime)
+        }
+    }
+
+    /// Calls of a registration that is defined wait for that process, if it lives, to register again.
+    func expect(_ process: ServingProcess) {
+        let (namespace, name, pid) = (process.namespace, process.name, process.pid)
+        guard let shared = core.registry.find(namespace: namespace, name: name) else { return }
         let id: RegistrationID
-        if let text = record["User"]?.stringValue, !text.isEmpty {
-            guard let user = UInt32(text), shared.terms.isPerUser,
+        if let user = process.user {
+            guard shared.terms.isPerUser,
                 let own = tell({ $0.define(namespace: namespace, name: shared.name, user: user, uid: user, terms: shared.terms) })
             else { return }
             id = own
@@ -77,7 +95,7 @@ extension Broker {
             }
         }
         guard let watch else { return }
-        guard ProcessStat.startTime(of: pid).map({ Int64(clamping: $0) }) == startTime else { return loop.stopWatching(watch) }
+        guard ProcessStat.startTime(of: pid) == process.startTime else { return loop.stopWatching(watch) }
         registrations.expect(id, watch)
         tell { $0.expect(id) }
         logger.info("waiting for provider \(name) in \(namespace), process \(pid), to register again")
@@ -86,6 +104,15 @@ extension Broker {
     func stopExpecting(_ id: RegistrationID) {
         if let watch = registrations.stopExpecting(id) { loop.stopWatching(watch) }
     }
+}
+
+/// The process that served a registration: by its number and the time at which it started, which together are no other's.
+struct ServingProcess {
+    let namespace: String
+    let name: String
+    let user: UInt32?
+    let pid: UInt32
+    let startTime: UInt64
 }
 
 /// What `/proc` says about a process.

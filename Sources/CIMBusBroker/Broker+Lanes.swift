@@ -60,7 +60,15 @@ extension Broker {
         for lane in lanes.others.keys.sorted() { closeLane(lane) }
     }
 
-    private func connectionsChanged() {
+    /// What went by them is not answered any more.
+    func closeLanes(_ reason: String) {
+        for lane in lanes.others.keys.sorted() {
+            closeLane(lane)
+            tell { $0.laneLost(lane, reason) }
+        }
+    }
+
+    func connectionsChanged() {
         connection.assumeIsolated { $0.emitPropertiesChanged(["Connections"], of: Contract.broker, at: Contract.rootPath) }
     }
 
@@ -73,7 +81,7 @@ extension Broker {
             lane.methodCall(message).fail(.accessDenied, "call \(Contract.busName), not \(lane.uniqueName)")
             return
         }
-        peers.heard(from: peer, by: .bus)
+        heard(from: peer, by: .bus)
         tell { $0.heard(from: peer) }
         connection.assumeIsolated { $0.dispatch(lane.methodCall(message)) }
     }

@@ -15,7 +15,7 @@ extension Broker {
         }
         if let peer = peers.id(of: sender) {
             let reading = message.arrival?.reading ?? connection.assumeIsolated { $0.reading }
-            peers.heard(from: peer, by: Way(of: message))
+            heard(from: peer, by: Way(of: message))
             tell { $0.heard(from: peer, reading: reading) }
             if message.arrival != nil, message.interface == PrivateContract.packedSink.text { return takePacked(message) }
             return refuseCurious(message, peer)
@@ -174,13 +174,22 @@ extension Broker {
         return core.openSink(of: peer).flatMap { try? ObjectPath($0) } ?? .root
     }
 
+    /// What a peer with a private connection has by the bus, it is to be asked for there, too.
+    func heard(from peer: PeerID, by way: Way) {
+        guard way == .bus, core.peers[peer]?.usesBus == false else { return }
+        tell { $0.usesBus(peer, true) }
+    }
+
     func ping(_ peer: PeerID, by lane: LaneID) {
         peers.look(at: core.peers[peer]?.pid, of: peer)
-        let ways = peers.waysToPing(peer)
+        let ways = peers.waysToPing(peer, usesBus: core.peers[peer]?.usesBus == true)
+        if ways.count > 1 { tell { $0.usesBus(peer, false) } }
         let unanswered = Countdown(ways.count)
         for way in ways {
             way.ping(at: pingPath(of: peer), by: lane) { [weak self] result in
-                guard case .success = result, unanswered.isLast() else { return }
+                // Of what went by the bus nothing is left to be read when the bus is lost. The end of a private connection is its peer's.
+                if case .failure(let error) = result, error.code != .disconnected { return }
+                guard unanswered.isLast() else { return }
                 self?.assumeIsolated { $0.tell { $0.pingAnswered(by: peer) } }
             }
         }

@@ -284,7 +284,7 @@ extension Broker {
         do throws(DBusError) {
             try provider.send(message)
         } catch {
-            logger.error("cannot send \(message): \(error.message)")
+            unsent("cannot send \(message)", error)
         }
     }
 }

@@ -105,7 +105,8 @@ extension Broker {
         do throws(Refusal) {
             try tell { core throws(Refusal) in
                 try core.register(
-                    id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping)
+                    id, namespace: request.namespace.text, name: request.name, user: user, silence: request.silence, ping: request.ping,
+                    isPrivate: call.message.arrival != nil)
             } answering: { registration in
                 registered(registration, request, remarks, call, id)
             }

@@ -48,6 +48,11 @@ extension Broker {
         tell { $0.fail(id, isMemory ? .outOfMemory : .transportFailure, "objects for the client could not be sent; \(reason)") }
     }
 
+    /// A message could not be sent. Where the connection has ended, nobody is there to miss it.
+    func unsent(_ what: String, _ error: DBusError) {
+        if error.code != .disconnected { logger.error("\(what): \(error.message)") }
+    }
+
     /// The provider's `Indicate` is the client's: its body goes on as it is.
     private func forward(_ message: Message, _ record: Entry<OperationRecord>, _ sink: ObjectPath) throws(DBusError) {
         guard let client = peers[record.client, record.way] else { return }
@@ -57,7 +62,7 @@ extension Broker {
                     to: client.name, path: sink, interface: Contract.objectSink, member: MemberName(verified: "Indicate"),
                     flags: [.noReplyExpected, .noAutoStart]))
         } catch {
-            logger.error("Indicate for \(record.subject): \(error.message)")
+            unsent("Indicate for \(record.subject)", error)
             throw error
         }
     }
@@ -97,7 +102,7 @@ extension Broker {
             try client.send(message)
             return message.bodySize
         } catch {
-            logger.error("\(member) for \(record.subject): \(error.message)")
+            unsent("\(member) for \(record.subject)", error)
             throw error
         }
     }

@@ -43,6 +43,13 @@ public actor Broker {
     var gate = LogGate()
     private(set) var isStopped = false
 
+    // Whether it is on its bus: which one that is, why the broker left it and under which names, and how often it has come back.
+    var presence: BusPresence
+    var busID = ""
+    var reasonForLeaving = ""
+    var formerNames: Set<String> = []
+    var absences = 0
+
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
 
     private init(
@@ -51,6 +58,7 @@ public actor Broker {
         self.connection = connection
         lanes = BusLanes(connection)
         self.configuration = configuration
+        presence = BusPresence(grace: configuration.busGrace)
         loop = connection.loop
         logger = configuration.logger
         host = CoreHost(
@@ -104,6 +112,7 @@ public actor Broker {
             _ = try await connection.onNameVanished { [weak broker] name, _ in
                 broker?.assumeIsolated { $0.nameVanished(name) }
             }
+            try await broker.outliveBus()
             await broker.exportObjects()
             await broker.expectComebacks()
             switch try await connection.requestName(Contract.busName) {
@@ -124,7 +133,7 @@ public actor Broker {
         try host.startTrace(at: path)
     }
 
-    /// Suspends until the bus is lost or the broker was stopped. Throws when it was the bus.
+    /// Suspends until the bus is lost for good or the broker was stopped. Throws when it was the bus.
     public nonisolated func untilStopped() async throws(CIMBusError) {
         let reason = await connection.closed
         if await isStopped { return }
@@ -135,6 +144,7 @@ public actor Broker {
     public func stop() async {
         guard !isStopped else { return }
         isStopped = true
+        presence.stopped()
         tell { $0.shutDown() }
         await connection.flushPrivateConnections(within: .seconds(1))
         try? await connection.releaseName(Contract.busName)

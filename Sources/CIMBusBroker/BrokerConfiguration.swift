@@ -20,6 +20,8 @@ public struct BrokerConfiguration: Sendable {
     public var server: String?
     /// Whether peers may have private connections; else everything goes by the bus.
     public var offersPrivateConnections = true
+    /// How long the broker may be off the bus that dropped it, before that ends everything.
+    public var busGrace = Duration.seconds(5)
     public var logger = Logger(label: "cimbusd")
 
     public init() {}

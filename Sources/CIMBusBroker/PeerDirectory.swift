@@ -8,9 +8,6 @@ struct PeerDirectory {
     private struct Resident {
         let bus: BusAttachment
         var own: PrivateAttachment?
-        /// Whether anything has come by the bus since the peer was pinged there last, though it has a private connection: then its answer to a
-        /// ping by the one does not say that it has read what went by the other.
-        var usesBus = false
         /// The groups of the peer's user, as the bus tells them.
         let groups: [UInt32]
         var process: EventLoop.ProcessWatch?
@@ -52,6 +49,12 @@ struct PeerDirectory {
     private(set) var privateConnections = 0
 
     func groups(of peer: PeerID) -> [UInt32] { residents[peer]?.groups ?? [] }
+
+    /// Everybody, and whether they have a private connection.
+    var all: [(peer: PeerID, isPrivate: Bool)] { residents.keys.map { ($0, residents[$0]?.own != nil) } }
+
+    /// The names of those whose end only the bus may tell: who is there, and for whom a socket is on its way.
+    var namesOnBus: [String] { Set(ids.keys).union(unfetched.keys).sorted() }
 
     // MARK: - Coming and going
 
@@ -102,8 +105,6 @@ struct PeerDirectory {
     mutating func attach(_ connection: PrivateConnection, to peer: PeerID) {
         guard let resident = residents[peer], resident.own == nil else { return }
         residents[peer]?.own = PrivateAttachment(bus: resident.bus, connection: connection)
-        // The answer that it came with went by the bus.
-        residents[peer]?.usesBus = true
         privateConnections += 1
     }
 
@@ -113,16 +114,12 @@ struct PeerDirectory {
     /// - Returns: how many were on their way.
     mutating func fetchedSockets(_ name: String) -> (count: Int, uid: UInt32)? { unfetched.removeValue(forKey: name) }
 
-    mutating func heard(from peer: PeerID, by way: Way) {
-        if way == .bus, residents[peer]?.own != nil { residents[peer]?.usesBus = true }
-    }
-
     /// By what the peer is to be pinged: only when it has answered by all of them it has read everything.
-    mutating func waysToPing(_ peer: PeerID) -> [any Attachment] {
+    /// - Parameter usesBus: whether anything went by the bus, too, since it was pinged there last.
+    func waysToPing(_ peer: PeerID, usesBus: Bool) -> [any Attachment] {
         guard let resident = residents[peer] else { return [] }
         guard let own = resident.own else { return [resident.bus] }
-        residents[peer]?.usesBus = false
-        return resident.usesBus ? [own, resident.bus] : [own]
+        return usesBus ? [own, resident.bus] : [own]
     }
 
     // MARK: - Its process

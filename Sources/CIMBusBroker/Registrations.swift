@@ -52,6 +52,9 @@ struct Registrations {
     /// Where the process has the registration's object, and by which way it is called.
     func place(of id: RegistrationID, in peer: PeerID) -> (path: ObjectPath, way: Way)? { objects[peer]?[id] }
 
+    /// Whether the process registered anything by the bus.
+    func hasOnBus(_ peer: PeerID) -> Bool { objects[peer]?.values.contains { $0.way == .bus } ?? false }
+
     /// Any object of the process.
     func anyObject(of peer: PeerID) -> ObjectPath? { objects[peer]?.min { $0.key < $1.key }?.value.path }
 
@@ -98,6 +101,9 @@ struct Registrations {
     func starts(of busName: String) -> [(RegistrationID, ProviderStart)] {
         starts.isEmpty ? [] : starts.filter { $0.value.busName == busName }.sorted { $0.key < $1.key }
     }
+
+    /// What is being started.
+    var starting: [RegistrationID] { starts.keys.sorted() }
 
     mutating func expect(_ id: RegistrationID, _ watch: EventLoop.ProcessWatch) { comebacks[id] = watch }
 

@@ -9,7 +9,7 @@ final class BrokerLink: Sendable {
     static let sinkRoot = "/org/cimbus1/client/sink/"
 
     private struct Guarded {
-        /// The broker's unique name; nil while there is none.
+        /// The broker's unique name, as the private connection knows it where there is one; nil while there is none.
         var owner: String?
         var sinks: [UInt64: ClientSink] = [:]
         var lastNumber: UInt64 = 0
@@ -42,7 +42,11 @@ final class BrokerLink: Sendable {
             let link = BrokerLink(connection, logger: logger)
             await connection.setInbound { [weak link] message in link?.receive(message) ?? false }
             connection.onDisconnected { [weak link] error in link?.lost(error) }
-            _ = try await connection.followOwner(of: BusName(Contract.busName)) { [weak link] in link?.ownerChanged(to: $0) }
+            try await BrokerFollower.follow(on: connection) { [weak link] broker in
+                link?.brokerChanged(to: broker)
+            } leftBus: { [weak link] in
+                link?.brokerLeftBus()
+            }
             try await link.startBroker()
             await link.guarded.withLock(\.opening)?.value
             return link
@@ -177,22 +181,24 @@ final class BrokerLink: Sendable {
         }
     }
 
-    private func ownerChanged(to owner: UniqueName?) {
-        let old = guarded.withLock(\.owner)
-        guard old != owner?.text else { return }
-        let own = old.flatMap { old in connection.assumeIsolated { $0.privateConnection(to: BusName(verified: old)) } }
-        // What the broker said by it, it said before it left the bus.
-        own?.drain()
-        guarded.withLock { guarded in
-            guarded.owner = owner?.text
+    private func brokerChanged(to broker: UniqueName?) {
+        let old = guarded.withLock { guarded in
+            defer { guarded.owner = broker?.text }
             guarded.opening?.cancel()
-            guarded.opening = owner.map { owner in Task { [weak self] in await self?.openPrivateConnection(with: owner) } }
+            guarded.opening = broker.map { broker in Task { [weak self] in await self?.openPrivateConnection(with: broker) } }
+            return guarded.owner
         }
-        own?.close()
         classes.forgetAll()
-        guard old != nil else { return }
-        endAll(CIMError(.transportFailure, "the broker \(Contract.busName) left the bus; start cimbusd and retry"))
+        if old != nil { endAll(Self.brokerLeft) }
     }
+
+    /// Operations that went by the bus have ended. Those by the private connection go on, and so do new ones.
+    private func brokerLeftBus() {
+        logger.notice("the bus dropped the broker; its private connection goes on")
+        for sink in guarded.withLock({ Array($0.sinks.values) }) where sink.wentByBus { sink.finish(.failure(Self.brokerLeft)) }
+    }
+
+    private static let brokerLeft = CIMError(.transportFailure, "the broker \(Contract.busName) left the bus; start cimbusd and retry")
 
     /// Once for each broker: one whose private connection ended early is spoken to by the bus.
     private func openPrivateConnection(with owner: UniqueName) async {

@@ -64,7 +64,9 @@ extension BrokerCore {
             return nil
         }
         guard peer.liveness == .responsive, leg.nested || isNext(sink, leg, peer) else { return nil }
-        switch slots.room(for: leg.peer, uid: peer.uid, nested: leg.nested, limits: limits) {
+        switch slots.room(
+            for: leg.peer, uid: peer.uid, nested: leg.nested, isPrivate: registry[leg.registration]?.isPrivate == true, limits: limits)
+        {
         case .lane(let lane): return lane
         case .needsLane:
             effects.append(.openLane(slots.addLane()))
@@ -101,14 +103,17 @@ extension BrokerCore {
     /// Sends what waits for a slot, peer by peer in the order of their ids. Of a peer's calls the user's who has the fewest goes first, and each
     /// user's go in order (L13). A nested call is never held up by one that waits before it (L12).
     mutating func callWaiting() {
-        guard !slots.waiting.isEmpty, !slots.isFull(limits) else { return }
-        for id in slots.waiting.sorted() {
+        guard !slots.waiting.isEmpty else { return }
+        let isFull = slots.isFull(limits)
+        for id in slots.waiting.sorted() where !isFull || servesPrivately(id) {
             while let (sink, lane) = nextCall(of: id) {
                 stopWaiting(sink, at: id)
                 call(sink, by: lane)
             }
         }
     }
+
+    private func servesPrivately(_ id: PeerID) -> Bool { peers[id]?.registrations.contains { registry[$0]?.isPrivate == true } ?? false }
 
     private mutating func nextCall(of id: PeerID) -> (SinkID, LaneID)? {
         guard let peer = peers[id] else { return nil }

@@ -85,6 +85,12 @@ extension BrokerCore {
 
     // MARK: - Who is there
 
+    /// Whether the peer, which has a private connection, is to be pinged by the bus, too, when it is pinged next.
+    public mutating func usesBus(_ id: PeerID, _ uses: Bool) {
+        began(.usesBus(id, uses))
+        peers[id]?.usesBus = uses
+    }
+
     /// The outstanding ping was answered: the peer is alive, and what was sent before the ping is read.
     public mutating func pingAnswered(by id: PeerID) {
         began(.pingAnswered(id))
@@ -132,8 +138,11 @@ extension BrokerCore {
         guard let peer = peers[id] else { return bug("peer \(id.number) is gone, and is asked") }
         guard peer.pingedAt == nil, !peer.isGone else { return }
         var lane = LaneID.own
-        if pings.hasRoom(for: peer.uid, limits: limits) {
+        if !peer.usesBus {
+            peers[id]?.reads.pinged = peer.reads.sent
+        } else if pings.hasRoom(for: peer.uid, limits: limits) {
             pings.sent(uid: peer.uid)
+            peers[id]?.pingIsCounted = true
             // Only on the lane by which it was sent the rest, the answer says that the rest is read.
             peers[id]?.reads.pinged = peer.reads.sent
         } else {
@@ -154,7 +163,8 @@ extension BrokerCore {
 
     /// The peer's ping was answered, or nobody is left to answer it.
     mutating func endPing(of peer: Entry<Peer>) {
-        guard peer.pingedAt != nil, !slots.pingEnded(of: peer.id) else { return }
+        guard peer.pingedAt != nil, !slots.pingEnded(of: peer.id), peer.pingIsCounted else { return }
+        peers[peer.id]?.pingIsCounted = false
         pings.answered(uid: peer.uid)
     }
 

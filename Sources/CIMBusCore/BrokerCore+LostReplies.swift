@@ -69,7 +69,7 @@ extension BrokerCore {
 
     /// The lanes, but for the broker's own, by which calls to the peer went out that are unanswered.
     public func lanes(of peer: PeerID) -> [LaneID] {
-        slots.lanes.count == 1 ? [] : Set(slots.unanswered(by: peer).map { lane(of: $0) }).subtracting([.own]).sorted()
+        slots.lanes.count == 1 ? [] : Set(slots.unanswered(by: peer).map { lane(of: $0) }).subtracting([.own, .private]).sorted()
     }
 
     /// The broker has the connection that it was told to open; until then what needs it waits in line.

@@ -8,10 +8,12 @@ extension BrokerCore {
     ///   - user: whose calls alone it is for; nil: everybody's.
     ///   - silence: its own limit of L8, instead of the broker's.
     ///   - ping: its own time to answer a ping, for code that blocks on purpose.
+    ///   - isPrivate: whether it is called by its private connection, which the bus does not count.
     public mutating func register(
-        _ id: PeerID, namespace: String, name: String, user: UInt32? = nil, silence: Microseconds?, ping: Microseconds?
+        _ id: PeerID, namespace: String, name: String, user: UInt32? = nil, silence: Microseconds?, ping: Microseconds?,
+        isPrivate: Bool = false
     ) throws(Refusal) -> RegistrationID {
-        began(.register(id, namespace: namespace, name: name, user: user, silence: silence, ping: ping))
+        began(.register(id, namespace: namespace, name: name, user: user, silence: silence, ping: ping, isPrivate: isPrivate))
         hear(id)
         try checkRegister(id, namespace: namespace, name: name, user: user)
         guard let peer = peers[id] else { throw Refusal(.shuttingDown, "the provider has left") }
@@ -19,6 +21,7 @@ extension BrokerCore {
             registry.find(namespace: namespace, name: name, user: user)?.id
             ?? registry.define(namespace: namespace, name: name, user: user, uid: peer.uid)
         registry[registration]?.peer = id
+        registry[registration]?.isPrivate = isPrivate
         registry[registration]?.uid = peer.uid
         registry[registration]?.pid = peer.pid
         registry[registration]?.lost = [:]

@@ -10,6 +10,8 @@ public struct LaneID: Hashable, Sendable, Codable, Comparable {
 
     /// The connection that owns `org.cimbus1`: it is always there.
     public static let own = LaneID(0)
+    /// No connection to the bus at all, but the provider's own: the bus remembers nothing of what goes by it, and counts nothing.
+    public static let `private` = LaneID(.max)
 }
 
 /// The calls to providers that are unanswered, and the lanes they went out by.
@@ -73,10 +75,14 @@ struct CallSlots: Sendable {
     var waiting: Set<PeerID> = []
     var hasNewRoom = false
 
-    /// Whether no call at all may go out.
+    /// Whether no call at all may go out by the bus.
     func isFull(_ limits: Limits) -> Bool { counted >= limits.calls + limits.nestedCalls }
 
-    func room(for peer: PeerID, uid: UInt32, nested: Bool, limits: Limits) -> Room {
+    func room(for peer: PeerID, uid: UInt32, nested: Bool, isPrivate: Bool, limits: Limits) -> Room {
+        if isPrivate {
+            let hasRoom = nested || (perPeer[peer] ?? 0) < limits.callsPerProvider
+            return hasRoom && (lostPerPeer[peer] ?? 0) < limits.lostPrivately ? .lane(.private) : .none
+        }
         let most = limits.calls + (nested ? limits.nestedCalls : 0)
         guard counted < most else { return .none }
         if !nested {
@@ -115,9 +121,11 @@ struct CallSlots: Sendable {
     mutating func take(_ sink: SinkID, _ lane: LaneID, peer: PeerID, uid: UInt32, client: UInt32, at now: Microseconds) {
         slots[sink] = Slot(peer: peer, uid: uid, client: client, lane: lane, since: now)
         lanes[lane]?.unanswered += 1
-        counted += 1
-        if uid == 0 { countedOfRoot += 1 }
-        perUser[uid, default: 0] += 1
+        if lane != .private {
+            counted += 1
+            if uid == 0 { countedOfRoot += 1 }
+            perUser[uid, default: 0] += 1
+        }
         perPeer[peer, default: 0] += 1
         perShare[Share(peer: peer, client: client), default: 0] += 1
     }
@@ -138,9 +146,11 @@ struct CallSlots: Sendable {
 
     private mutating func uncount(_ slot: Slot) {
         guard slot.isCounted else { return }
-        counted -= 1
-        if slot.uid == 0 { countedOfRoot -= 1 }
-        perUser[slot.uid] = perUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
+        if slot.lane != .private {
+            counted -= 1
+            if slot.uid == 0 { countedOfRoot -= 1 }
+            perUser[slot.uid] = perUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
+        }
         perPeer[slot.peer] = perPeer[slot.peer].flatMap { $0 > 1 ? $0 - 1 : nil }
         let share = Share(peer: slot.peer, client: slot.client)
         perShare[share] = perShare[share].flatMap { $0 > 1 ? $0 - 1 : nil }

@@ -6,6 +6,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case peerAppeared(PeerID, uid: UInt32, pid: UInt32?)
     case heard(PeerID, reading: UInt64)
     case peerVanished(PeerID)
+    case usesBus(PeerID, Bool)
     case pingAnswered(PeerID)
     case probeAnswered(PeerID, ran: Bool)
     case laneOpened(LaneID)
@@ -39,7 +40,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case release(SinkID, PeerID)
     case transfer(SinkID, from: PeerID, to: PeerID)
 
-    case register(PeerID, namespace: String, name: String, user: UInt32?, silence: Microseconds?, ping: Microseconds?)
+    case register(PeerID, namespace: String, name: String, user: UInt32?, silence: Microseconds?, ping: Microseconds?, isPrivate: Bool)
     case unregister(PeerID, namespace: String, name: String)
     case define(namespace: String, name: String, user: UInt32?, uid: UInt32, Registration.Terms)
     case undefine(RegistrationID)
@@ -84,6 +85,7 @@ extension BrokerCore {
             peerAppeared(peer, uid: uid, pid: pid)
         case .heard(let peer, let reading): heard(from: peer, reading: reading)
         case .peerVanished(let peer): peerVanished(peer)
+        case .usesBus(let peer, let uses): usesBus(peer, uses)
         case .pingAnswered(let peer): pingAnswered(by: peer)
         case .probeAnswered(let peer, let ran): probeAnswered(for: peer, ran: ran)
         case .laneOpened(let lane): laneOpened(lane)
@@ -115,8 +117,8 @@ extension BrokerCore {
         case .addRef(let sink, let peer): _ = addRef(sink, by: peer)
         case .release(let sink, let peer): _ = release(sink, by: peer)
         case .transfer(let sink, let peer, let other): _ = transfer(sink, from: peer, to: other)
-        case .register(let peer, let namespace, let name, let user, let silence, let ping):
-            _ = try? register(peer, namespace: namespace, name: name, user: user, silence: silence, ping: ping)
+        case .register(let peer, let namespace, let name, let user, let silence, let ping, let isPrivate):
+            _ = try? register(peer, namespace: namespace, name: name, user: user, silence: silence, ping: ping, isPrivate: isPrivate)
         case .unregister(let peer, let namespace, let name):
             try? unregister(peer, namespace: namespace, name: name)
         case .define(let namespace, let name, let user, let uid, let terms):

@@ -29,7 +29,8 @@ public struct Limits: Hashable, Sendable, Codable {
     /// `Indicate` calls a provider may have unanswered: per sink, and per connection.
     public var indicatesPerSink = 8
     public var indicatesPerPeer = 64
-    /// Calls to providers that may be unanswered: per provider, per uid other than root, in all. Nested calls pass the first two, and have
+    /// Calls to providers that may be unanswered: per provider, per uid other than root, in all. The last two are shares of what the bus allows, and
+    /// what goes by private connections takes none of them. Nested calls pass the first two, and have
     /// `nestedCalls` of their own beyond the last, so that they never wait for their own parent (L12).
     public var callsPerProvider = 4
     public var callsPerUser = 16
@@ -45,6 +46,8 @@ public struct Limits: Hashable, Sendable, Codable {
     public var lostReply: Microseconds = .seconds(3)
     /// Lost calls of one provider that may stay on the broker's own connection; those after them go by another (``LaneID``).
     public var lostOnOwnLane = 4
+    /// Lost calls of one provider by its private connection. It is called no more before it has answered some of them, or begins anew.
+    public var lostPrivately = 256
     /// Lost calls after which a lane is left, and how many lanes there may be beside the broker's own.
     public var lostPerLane = 32
     public var lanes = 8

@@ -45,6 +45,11 @@ public struct Peer: Sendable {
     var pingedAt: Microseconds?
     /// Since when the bus has been asked whether it is behind with its work, before a missed ping counts.
     var probedAt: Microseconds?
+    /// Whether anything came or went by the bus since it was pinged there last: what has a private connection alone is pinged by that, and the
+    /// bus, which counts what is unanswered, has no part in it.
+    public internal(set) var usesBus = true
+    /// Whether the outstanding ping counts among those that may be unanswered on the bus.
+    var pingIsCounted = false
     /// A ping is due that found no room among the outstanding ones.
     var wantsPing = false
     /// It is vanishing in this very event; nothing is sent to it any more.

@@ -42,6 +42,8 @@ public struct Registration: Sendable {
     public internal(set) var terms = Terms()
     /// The process that serves it now.
     public internal(set) var peer: PeerID?
+    /// Whether that is called by its private connection.
+    var isPrivate = false
     public internal(set) var uid: UInt32
     public internal(set) var pid: UInt32?
     public internal(set) var isSuspended = false

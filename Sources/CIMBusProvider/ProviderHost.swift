@@ -74,10 +74,11 @@ final class ProviderHost: Sendable {
     }
 
     /// For the broker everything is over that was open here.
-    func dropAll(_ error: CIMError) {
+    /// - Parameter byBus: only what came by the bus.
+    func dropAll(_ error: CIMError, byBus: Bool = false) {
         let orphans: [OpenCall] = state.withLock { state in
-            state.dropQueued()
-            return Array(state.open.values)
+            if !byBus { state.dropQueued() }
+            return state.open.values.filter { !byBus || $0.request.message.arrival == nil }
         }
         for call in orphans { call.end(error, answering: false) }
     }

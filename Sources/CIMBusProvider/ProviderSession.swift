@@ -77,15 +77,13 @@ struct ProviderSession {
     }
 
     private func followBroker() async throws(DBusError) {
-        _ = try await connection.followOwner(of: BusName(Contract.busName)) { [host, post] broker in
+        try await BrokerFollower.follow(on: connection) { [host, post] broker in
             // At once, on the loop: calls of the new broker are behind this, and what the old one said by its socket is before it.
-            let own = host.broker.flatMap { old in
-                broker == old ? nil : host.connection.assumeIsolated { $0.privateConnection(to: BusName(old)) }
-            }
-            own?.drain()
             host.setBroker(broker)
-            own?.close()
             post.yield(.brokerChanged)
+        } leftBus: { [host, logger = service.logger] in
+            logger.notice("the bus dropped the broker; its private connection goes on")
+            host.dropAll(CIMError(.transportFailure, "the broker left the bus"), byBus: true)
         }
         if host.broker == nil { service.logger.info("waiting for a broker on the bus") }
     }

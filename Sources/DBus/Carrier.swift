@@ -4,6 +4,8 @@ protocol Carrier: AnyObject, Sendable {
     var options: ConnectionOptions { get }
     /// Who waits for a reply, by the serial of the call.
     var waiters: [UInt32: Waiter] { get set }
+    /// Counts the times that it was lost and went on: an answer goes back in the stay in which its call came.
+    var stay: UInt64 { get }
 
     /// Queues the message. Never blocks.
     /// - Parameter isBounded: false for what must get out even past the queue's limit.
@@ -32,6 +34,8 @@ struct Waiter {
 }
 
 extension Carrier {
+    var stay: UInt64 { 0 }
+
     func sendCall(_ message: Message) throws(DBusError) -> UInt32 { try send(message, isBounded: true) }
 
     /// Sends a call. `completion` runs once, on the loop, never before this returns.

@@ -1,16 +1,18 @@
 import CDBus
+import Synchronization
 
 /// A connection to a message bus.
 ///
 /// Everything happens on ``loop``, whose thread is the actor's executor: replies, signals and calls are handed out in the order of their
 /// arrival, closures run there and must not block. Another actor on the same loop may call in synchronously:
-/// `connection.assumeIsolated { try $0.send(message) }`. When the connection is lost every wait fails with `.disconnected`; there is no
-/// reconnecting. Dropping the last reference closes it.
+/// `connection.assumeIsolated { try $0.send(message) }`. When the connection is lost every wait fails with `.disconnected`, and it has ended, unless
+/// it was told to outlive that (``outliveBus(_:)``). Dropping the last reference closes it.
 public actor Connection {
     /// The loop that carries the connection.
     public nonisolated let loop: EventLoop
-    /// The name the bus gave it.
-    public nonisolated let uniqueName: UniqueName
+    /// The name the bus gave it. A connection that came back to the bus has another one.
+    public nonisolated var uniqueName: UniqueName { place.withLock { $0 } }
+    nonisolated let place: Mutex<UniqueName>
     nonisolated let link: Link
 
     public nonisolated var unownedExecutor: UnownedSerialExecutor { loop.asUnownedSerialExecutor() }
@@ -27,19 +29,23 @@ public actor Connection {
         let link = try await Link.open(address: try address.resolve(), loop: loop, options: options)
         do throws(DBusError) {
             let hello = try Message.busCall("Hello")
-            let reply = try await link.call(hello, timeout: options.connectTimeout)
-            guard reply.hasSignature("s") else { throw DBusError(code: .malformed, "the bus answered Hello with (\(reply.signature))") }
-            return Connection(link, UniqueName(verified: try reply.firstString()))
+            return Connection(link, try name(in: try await link.call(hello, timeout: options.connectTimeout)))
         } catch {
             loop.execute { link.close(DBusError(code: .disconnected, "connecting failed")) }
             throw error
         }
     }
 
+    /// What the bus answered Hello with.
+    static func name(in reply: Message) throws(DBusError) -> UniqueName {
+        guard reply.hasSignature("s") else { throw DBusError(code: .malformed, "the bus answered Hello with (\(reply.signature))") }
+        return UniqueName(verified: try reply.firstString())
+    }
+
     private init(_ link: Link, _ uniqueName: UniqueName) {
         self.link = link
         self.loop = link.loop
-        self.uniqueName = uniqueName
+        place = Mutex(uniqueName)
     }
 
     deinit {

@@ -1,13 +1,13 @@
 import Glibc
 
 /// File descriptors that travel beside the bytes of a socket, in one control message of the kernel's (unix(7), SCM_RIGHTS).
-enum DescriptorPassing {
+package enum DescriptorPassing {
     /// The kernel takes no more along with one write.
-    static let most = 253
+    package static let most = 253
 
     private static let headerSize = aligned(MemoryLayout<cmsghdr>.size)
     /// The bytes that the control message of the most descriptors takes.
-    static let room = headerSize + aligned(most * MemoryLayout<Int32>.size)
+    package static let room = headerSize + aligned(most * MemoryLayout<Int32>.size)
 
     private static func aligned(_ size: Int) -> Int { (size + MemoryLayout<Int>.size - 1) & ~(MemoryLayout<Int>.size - 1) }
 
@@ -16,7 +16,7 @@ enum DescriptorPassing {
     ///   - control: ``room`` bytes, aligned to 8, to use.
     ///   - descriptors: gets those that came; they close on exec. Fewer come than were sent where this process can have no more.
     /// - Returns: what `recvmsg` does.
-    static func receive(
+    package static func receive(
         from socket: Int32, into buffer: UnsafeMutableRawBufferPointer, _ control: UnsafeMutableRawBufferPointer,
         _ descriptors: inout [FileDescriptorBox]
     ) -> Int {
@@ -55,7 +55,7 @@ enum DescriptorPassing {
 
     /// One write that never blocks. The descriptors, at most ``most``, go with the first byte.
     /// - Returns: what `sendmsg` does.
-    static func send(_ bytes: UnsafeRawBufferPointer, _ descriptors: [FileDescriptorBox], to socket: Int32) -> Int {
+    package static func send(_ bytes: UnsafeRawBufferPointer, _ descriptors: [FileDescriptorBox], to socket: Int32) -> Int {
         var vector = iovec(iov_base: UnsafeMutableRawPointer(mutating: bytes.baseAddress), iov_len: bytes.count)
         let size = descriptors.count * MemoryLayout<Int32>.size
         return withUnsafeMutablePointer(to: &vector) { vector in

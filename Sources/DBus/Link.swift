@@ -32,6 +32,11 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     private var turns: CallTurns
     private(set) var closure: DBusError?
     private var closureObservers: [@Sendable (DBusError) -> Void] = []
+    /// Hears that the bus is lost, which the link outlives then: it rests, with all that does not go by the bus, until it is reopened or closed.
+    /// Nil: the link ends with the bus.
+    var outlives: (@Sendable (DBusError) -> Void)?
+    /// Counts the times that the bus was lost: what is owed to a caller from before such a time is not sent after it.
+    private(set) var stay: UInt64 = 0
     /// Sees method calls before the object tree; true when it took the message.
     var inbound: (@Sendable (Message) -> Bool)?
     let tree = ObjectTree()
@@ -73,16 +78,44 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         do throws(DBusError) {
             try opening?.begin()
         } catch {
-            return close(error)
+            return lost(error)
         }
         loop.add(self)
     }
+
+    /// Opens a socket again for a link that rests, and says Hello by it before anything else.
+    func reopen(address: String) async throws(DBusError) -> Message {
+        let hello = try Message.busCall("Hello")
+        let result: Result<Message, DBusError> = await withUnsafeContinuation { continuation in
+            Self.openers.execute { [self] in
+                do throws(DBusError) {
+                    let opening = try Opening(address: address)
+                    loop.execute { [self] in takeUp(opening, hello) { continuation.resume(returning: $0) } }
+                } catch {
+                    continuation.resume(returning: .failure(error))
+                }
+            }
+        }
+        return try result.get()
+    }
+
+    private func takeUp(_ opening: Opening, _ hello: Message, _ then: @escaping Waiter.Completion) {
+        guard closure == nil, !isOnBus else { return then(.failure(endedError)) }
+        self.opening = opening
+        assembler = MessageAssembler(most: options.maximumMessageBytes, countedBy: received)
+        turns = CallTurns(most: options.maximumUnansweredCalls)
+        attach()
+        call(hello, timeout: options.connectTimeout, completion: then)
+    }
+
+    /// Whether it has a socket, or opens one.
+    var isOnBus: Bool { socket != nil || opening != nil }
 
     /// Takes over the socket once the server has let this process in.
     private func lookAtOpening() {
         switch opening?.outcome() {
         case nil: break
-        case .failed(let error): close(error)
+        case .failed(let error): lost(error)
         case .socket(let handover):
             // libdbus closes its own descriptor with the opening, and the socket stays open under another.
             loop.forget(self)
@@ -95,10 +128,18 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         }
     }
 
-    /// Ends the connection: what waits for a reply fails with `error`, and then the observers hear of it. Later calls do nothing.
-    func close(_ error: DBusError) {
-        guard closure == nil else { return }
-        closure = error
+    /// The bus is lost. The link rests then, if it is to outlive that; else it ends.
+    func lost(_ error: DBusError) {
+        guard closure == nil, let outlives else { return close(error) }
+        letGo()
+        stay += 1
+        // Who hears of it first: then those who wait for replies.
+        outlives(error)
+        endWaiting(error)
+    }
+
+    /// Gives up the socket, and with it what waits to be sent.
+    private func letGo() {
         loop.remove(self)
         // What fits goes out.
         if let socket, !isFull { _ = outbox.write(to: socket.rawValue) }
@@ -106,9 +147,18 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         opening = nil
         buffer = nil
         outbox = Outbox()
+        isFull = false
         assembler = MessageAssembler(most: 0)
         turns = CallTurns(most: nil)
+    }
+
+    /// Ends the connection: what waits for a reply fails with `error`, and then the observers hear of it. Later calls do nothing.
+    func close(_ error: DBusError) {
+        guard closure == nil else { return }
+        closure = error
+        letGo()
         inbound = nil
+        outlives = nil
         tree.removeAll()
         for connection in privates.values { connection.close(error) }
         endWaiting(error)
@@ -123,7 +173,9 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         if let closure { observer(closure) } else { closureObservers.append(observer) }
     }
 
-    private var endedError: DBusError { closure ?? DBusError(code: .disconnected, "the connection has ended") }
+    private var endedError: DBusError {
+        closure ?? DBusError(code: .disconnected, isOnBus ? "the connection has ended" : "the bus is lost")
+    }
 
     // MARK: Sending
 
@@ -167,7 +219,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
 
     private func send(_ message: Message, _ serial: UInt32, isBounded: Bool) throws(DBusError) {
         let message = message.arrival == nil ? message : try message.forwarded(to: message.destination.map { BusName(verified: $0) })
-        guard closure == nil, !outbox.isClosed else { throw endedError }
+        guard closure == nil, isOnBus, !outbox.isClosed else { throw endedError }
         if isBounded, queuedBytes > options.maximumQueuedBytes {
             throw DBusError(code: .queueFull, "\(queuedBytes) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
         }
@@ -197,7 +249,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
                     "a message with \(message.descriptors.count) file descriptors was not sent: too many are between processes")
             case .failed(let number):
                 let error = DBusError(code: .disconnected, "writing to the connection failed: errno \(number)")
-                return loop.execute { [weak self] in self?.close(error) }
+                return loop.execute { [weak self, stay] in if self?.stay == stay { self?.lost(error) } }
             }
         }
     }
@@ -243,8 +295,8 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         switch buffer.read(from: socket.rawValue, &descriptors) {
         case .bytes(let count): take(buffer.bytes(count), descriptors)
         case .nothing, .descriptors: break
-        case .end: close(DBusError(code: .disconnected, "the connection was lost"))
-        case .failed(let number): close(DBusError(code: .disconnected, "reading from the connection failed: errno \(number)"))
+        case .end: lost(DBusError(code: .disconnected, "the connection was lost"))
+        case .failed(let number): lost(DBusError(code: .disconnected, "reading from the connection failed: errno \(number)"))
         }
     }
 
@@ -268,7 +320,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         swap(&arrivals, &spare)
         guard let fault else { return }
         options.logger.error("the connection to the bus ends, since nobody knows where its next message begins: \(fault)")
-        close(DBusError(code: .disconnected, "a message of the bus is malformed: \(fault)"))
+        lost(DBusError(code: .disconnected, "a message of the bus is malformed: \(fault)"))
     }
 
     private func dispatch(_ message: Message) {

@@ -9,6 +9,7 @@ public final class MethodCall: Sendable {
     public let message: Message
     /// The way it came, which is the way of its answer.
     private let carrier: any Carrier
+    private let stay: UInt64
     private let isAnswered: Atomic<Bool>
     /// The arguments, where they are not the message's body as it came.
     private let arguments: BodyReader?
@@ -16,6 +17,7 @@ public final class MethodCall: Sendable {
     init(_ message: Message, on link: Link) {
         self.message = message
         carrier = message.arrival ?? link
+        stay = carrier.stay
         isAnswered = Atomic(message.isNoReplyExpected)
         arguments = nil
     }
@@ -24,6 +26,7 @@ public final class MethodCall: Sendable {
     private init(_ other: MethodCall, reading arguments: BodyReader) {
         message = other.message
         carrier = other.carrier
+        stay = other.stay
         isAnswered = Atomic(other.isAnswered.exchange(true, ordering: .relaxed))
         self.arguments = arguments
     }
@@ -34,7 +37,7 @@ public final class MethodCall: Sendable {
     deinit {
         if isAnswered.load(ordering: .relaxed) { return }
         let error = DBusError(.noReply, "\(message.member ?? "the method") ended without an answer")
-        if let reply = try? Message.error(replyTo: message, error) { Self.send(reply, to: message, by: carrier) }
+        if let reply = try? Message.error(replyTo: message, error) { Self.send(reply, to: message, by: carrier, stay) }
     }
 
     public var path: ObjectPath { ObjectPath(verified: message.path ?? "/") }
@@ -81,20 +84,22 @@ public final class MethodCall: Sendable {
     private func answer(_ make: () throws(DBusError) -> Message) -> Bool {
         if isAnswered.exchange(true, ordering: .relaxed) { return false }
         do throws(DBusError) {
-            Self.send(try make(), to: message, by: carrier)
+            Self.send(try make(), to: message, by: carrier, stay)
         } catch {
             carrier.options.logger.error("the reply to \(message) cannot be made: \(error.message)")
             // Want of memory is told as what it is; the error is smaller than the reply.
             let name = error.code == .outOfMemory ? ErrorName.noMemory : .failed
             if let reply = try? Message.error(replyTo: message, DBusError(name, "the reply cannot be made: \(error.message)")) {
-                Self.send(reply, to: message, by: carrier)
+                Self.send(reply, to: message, by: carrier, stay)
             }
         }
         return true
     }
 
-    private static func send(_ reply: Message, to call: Message, by carrier: any Carrier) {
+    private static func send(_ reply: Message, to call: Message, by carrier: any Carrier, _ stay: UInt64) {
         carrier.loop.onLoop {
+            // Whoever called before the bus was lost has been told so by the bus.
+            guard carrier.stay == stay else { return }
             do throws(DBusError) {
                 try carrier.send(reply, isBounded: true)
             } catch {

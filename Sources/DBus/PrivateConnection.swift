@@ -30,6 +30,8 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private var flushes: [UInt64: @Sendable () -> Void] = [:]
     private var lastFlush: UInt64 = 0
     private(set) var closure: DBusError?
+    /// Whether it has ended.
+    public var isOver: Bool { closure != nil }
     private var closureObservers: [@Sendable (DBusError) -> Void] = []
     private var firstWordObserver: (@Sendable () -> Void)?
     private var isHandingOut = false

@@ -25,7 +25,12 @@ final class SignalRegistry {
         return subscriptions.removeValue(forKey: id)
     }
 
+    /// What the bus is to send, in the order in which it was asked.
+    var rules: [MatchRule] { order.compactMap { subscriptions[$0]?.rule } }
+
     private var followed: Set<String> = []
+
+    var followedNames: [String] { followed.sorted() }
 
     /// False when the owner of the name is followed already.
     func startFollowing(_ name: String) -> Bool { followed.insert(name).inserted }

@@ -181,6 +181,8 @@ extension Link {
     func emit(_ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ values: [DBusValue]) {
         do throws(DBusError) {
             try send(try Message.signal(path: path, interface: interface, member: MemberName(verified: member), values: values))
+        } catch  where error.code == .disconnected {
+            // Nobody is there to hear it.
         } catch {
             options.logger.warning("\(member) of \(path) was not sent: \(error.message)")
         }

@@ -47,6 +47,12 @@ struct Cimbusd: AsyncParsableCommand {
     var longestPause: Double = 60
 
     @Option(
+        help: ArgumentHelp(
+            "How long the broker may be off the bus, when that drops it, before it ends every private connection and itself.",
+            valueName: "seconds"))
+    var busGrace: Double = 5
+
+    @Option(
         name: .customLong("allow-register"), parsing: .singleValue,
         help: ArgumentHelp("Let this uid, too, register the provider of this name; may be given several times.", valueName: "name=uid"))
     var allowed: [String] = []
@@ -78,6 +84,7 @@ struct Cimbusd: AsyncParsableCommand {
         for (name, value) in [
             ("--silence", silence), ("--leak-grace", leakGrace), ("--ping", ping), ("--credit", credit), ("--pull", pull),
             ("--start", start), ("--comeback", comeback), ("--first-pause", firstPause), ("--longest-pause", longestPause),
+            ("--bus-grace", busGrace),
         ] where !(value >= 0.001 && value <= 31_536_000) {
             throw ValidationError("\(name) takes seconds, from 0.001 to a year")
         }
@@ -107,6 +114,7 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.limits.comeback = .init(comeback * 1e6)
         configuration.limits.firstPause = .init(firstPause * 1e6)
         configuration.limits.longestPause = .init(longestPause * 1e6)
+        configuration.busGrace = .microseconds(Int64(busGrace * 1e6))
         configuration.allowedRegistrations = try allowed.map { try Self.allowance($0) }
         let isSystem = !session && address == nil
         configuration.rightsDirectories =
@@ -130,6 +138,7 @@ struct Cimbusd: AsyncParsableCommand {
         // A signal that comes while the broker starts stops the broker once it has started.
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let broker = try await Broker.start(configuration)
+        ServiceManager.tellReady()
         let stopper = Task {
             for await signal in signals {
                 // What is wrong is in the log. Nobody waits for it: the system may take long to say who a user is.

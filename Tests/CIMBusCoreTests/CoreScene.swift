@@ -39,9 +39,11 @@ struct Scene {
         register(Self.provider, "Provider", silence: silence, ping: ping)
     }
 
-    mutating func register(_ peer: PeerID, _ name: String, silence: Microseconds? = nil, ping: Microseconds? = nil) {
+    mutating func register(
+        _ peer: PeerID, _ name: String, silence: Microseconds? = nil, ping: Microseconds? = nil, isPrivate: Bool = false
+    ) {
         guard
-            let id = try? core.register(peer, namespace: "root/cimv2", name: name, silence: silence, ping: ping)
+            let id = try? core.register(peer, namespace: "root/cimv2", name: name, silence: silence, ping: ping, isPrivate: isPrivate)
         else { return witness.faults.append("\(name) was not registered") }
         registration = id
         saw()

@@ -15,12 +15,14 @@ public struct Scene: Sendable {
         try await start(options: options, bus: bus)
     }
 
-    /// - Parameter options: the broker's.
+    /// - Parameters:
+    ///   - options: the broker's.
+    ///   - relay: stands between the broker and the bus.
     public static func start(
-        options: [String], bus: PrivateBus? = nil, client: TestTransport = .ofClients
+        options: [String], bus: PrivateBus? = nil, client: TestTransport = .ofClients, by relay: BusRelay? = nil
     ) async throws -> Scene {
         let bus = if let bus { bus } else { try await PrivateBus.start() }
-        let broker = try await BrokerProcess.start(on: bus, options)
+        let broker = try await BrokerProcess.start(on: bus, options, by: relay)
         return Scene(bus: bus, broker: broker, client: try await RawClient.connect(to: bus, transport: client))
     }
 
