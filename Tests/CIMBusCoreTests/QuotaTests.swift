@@ -267,7 +267,9 @@ struct QuotaTests {
             func takes(_ uid: UInt32) -> Bool {
                 number += 1
                 let peer = PeerID(number)
-                guard case .lane(let lane) = slots.room(for: peer, uid: uid, nested: false, isPrivate: false, limits: limits) else { return false }
+                guard case .lane(let lane) = slots.room(for: peer, uid: uid, nested: false, isPrivate: false, limits: limits) else {
+                    return false
+                }
                 slots.take(SinkID(number), lane, peer: peer, uid: uid, client: 1_000, at: 0)
                 return true
             }

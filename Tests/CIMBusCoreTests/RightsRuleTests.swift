@@ -2,7 +2,7 @@ import CIMBusCore
 import Testing
 
 /// Rules of rights: what they say, and what is decided by them (Semantics D.9.1).
-@Suite struct RightsTests {
+@Suite struct RightsRuleTests {
     static func rule(_ line: String, place: String = "a.conf:1") throws -> RightsRule {
         try #require(
             try RightsRule(line: line, place: place) { name, isGroup in
