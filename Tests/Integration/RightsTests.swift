@@ -82,6 +82,27 @@ extension Integration {
             #expect(try await scene.client.run(.enumerate("Test_Thing")).objects.count == 2)
         }
 
+        @Test("the override of a class that the caller may not execute does not run by the path of a class above it")
+        func overrides() async throws {
+            let (scene, _, base) = try await Self.start("deny user:65534 MethodExecute ** class Test_Special\n")
+            let special = try await RawProvider.start(on: scene.bus, name: "Special", className: "Test_Special", registers: false)
+            scene.keep(special)
+            try await special.register(
+                mof: """
+                    [dynamic, provider("Special")] class Test_Special : Test_Thing {
+                        [Implemented, Override("Echo")] uint32 Echo([in] string sInArg, [out] string sOutArg);
+                    };
+                    """)
+            let path = "Test_Thing.Name=\"thing0\""
+            let arguments = ["ssia{sv}a{sv}", path, "Echo", "0", "0", "1", "sInArg", "s", "x"]
+            let answer = try await scene.bus.callAsStranger(Contract.path(of: .cimv2), Contract.services, ["ExecMethod"] + arguments)
+            #expect(answer.contains(Self.denied) && answer.contains("method Echo of class Test_Special"), "\(answer)")
+            #expect(!(special.calls.all + base.calls.all).contains { $0.invoked == "Echo" })
+            // It is what runs for whom no rule denies it.
+            _ = try await scene.client.run(.invoke(path, "Echo", [("sInArg", .string("x"))]))
+            #expect(special.calls.all.contains { $0.invoked == "Echo" })
+        }
+
         @Test("Reload and SIGHUP read the rules again; a file with a fault keeps the old ones, and says file, line and why")
         func reloads() async throws {
             let (scene, folder, _) = try await Self.start("deny everyone Enable root/cimv2 class Test_Thing\n")
