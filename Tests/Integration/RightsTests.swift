@@ -103,6 +103,40 @@ extension Integration {
             #expect(special.calls.all.contains { $0.invoked == "Echo" })
         }
 
+        @Test("D.5: a rule lets the members of a group register one provider in one namespace, and no other")
+        func registersByGroup() async throws {
+            let (scene, _, _) = try await Self.start("allow group:4242 Register root/cimv2 provider Mi*\n")
+            func register(_ name: String, _ scope: String = "root/cimv2", groups: String) async throws -> String {
+                try await scene.bus.callAsStranger(
+                    Contract.rootPath, Contract.registrar, ["Register", "ia{sv}sssso", "0", "0", "", "", scope, name, "/x"], groups: groups)
+            }
+            #expect(try await register("Mine", groups: "100,4242").hasPrefix("o "))
+            for refused in [
+                try await register("Mine", groups: "100"), try await register("Yours", groups: "4242"),
+                try await register("Mine", "root", groups: "4242"),
+            ] { #expect(refused.contains(Self.denied) && refused.contains("has not the right Register"), "\(refused)") }
+        }
+
+        @Test("L13: a user's calls that hang leave a provider's fourth call to others, however many of that user wait")
+        func leavesACall() async throws {
+            let (scene, _, provider) = try await Self.start("")
+            provider.on("GetObjectAsync") { call in
+                if call.target.contains("thing0") { call.abandon() } else { call.provider.serveFromMemory(call) }
+            }
+            let call = [
+                "--reuid", "65534", "--regid", "65534", "--clear-groups", "busctl", "--address=\(scene.bus.address)", "--timeout=60",
+                "call",
+                "org.cimbus1", Contract.path(of: .cimv2).text, Contract.services.text, "GetObject", "sia{sv}", "Test_Thing.Name=\"thing0\"",
+                "0", "0",
+            ]
+            let hanging = try (0..<6).map { _ in try ChildProcess("setpriv", call) }
+            try await scene.waitForOperations(6)
+            #expect(provider.calls.all.count == 3)
+            #expect(try await scene.client.run(.get("Test_Thing.Name=\"thing1\"")).status == .noError)
+            #expect(provider.calls.all.count == 4)
+            withExtendedLifetime(hanging) {}
+        }
+
         @Test("Reload and SIGHUP read the rules again; a file with a fault keeps the old ones, and says file, line and why")
         func reloads() async throws {
             let (scene, folder, _) = try await Self.start("deny everyone Enable root/cimv2 class Test_Thing\n")
