@@ -117,6 +117,7 @@ BINDIR ?= $(PREFIX)/bin
 BUSDIR ?= /usr/share/dbus-1
 UNITDIR ?= /usr/lib/systemd/system
 SYSUSERSDIR ?= /usr/lib/sysusers.d
+POLKITDIR ?= /usr/share/polkit-1/actions
 INSTALL ?= install
 # A release's programs are one file of two names.
 PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
@@ -131,6 +132,7 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -m 0644 dbus/interfaces/*.xml $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.conf
+	$(INSTALL) -D -m 0644 dbus/polkit-1/org.cimbus1.policy $(DESTDIR)$(POLKITDIR)/org.cimbus1.policy
 	$(INSTALL) -D -m 0644 dbus/sysusers.d/cimbus.conf $(DESTDIR)$(SYSUSERSDIR)/cimbus.conf
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/system-services $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/bin/|$(BINDIR)/|' dbus/system-services/org.cimbus1.service \

@@ -213,7 +213,7 @@ extension Broker {
                 await self.gaveBack(claim, by: peer)
             }
         } catch {
-            call.fail(error)
+            refuse(call, error)
         }
     }
 
@@ -241,7 +241,7 @@ extension Broker {
                 if isCheck {
                     try await repository.check(changes, if: try allowing(changes) { _, after in result.withLock { $0 = after } })
                 } else {
-                    try resolver(for: caller).checkMayMake(changes)
+                    try await checkMayMake(changes, caller, call)
                     try await commit(changes) { _, after in result.withLock { $0 = after } }
                 }
             } catch {
@@ -249,13 +249,31 @@ extension Broker {
             }
             let schema = result.withLock { $0 }
             let warnings = Self.lines(of: compiled.unit.warnings + Self.unservedClasses(in: compiled, schema))
+            if !isCheck { audit(.write, call, nil, [("namespace", home.text), ("target", "\(changes.count) declarations")]) }
             call.reply([.int32(0), .uint32(0), .int32(0), .int32(0), .int32(0), .string(warnings)])
         } catch {
+            if !isCheck {
+                audit(
+                    error.error.status == .accessDenied ? .denial : .write, call, error.error,
+                    [("namespace", home.text), ("target", "a text of MOF")])
+            }
             call.reply([
                 .int32(error.phase.rawValue), .uint32(error.error.status.rawValue), .int32(Int32(clamping: error.declaration)),
                 .int32(Int32(clamping: error.lines.lowerBound)), .int32(Int32(clamping: error.lines.upperBound)),
                 .string(error.error.message),
             ])
+        }
+    }
+
+    /// - Throws: AccessDenied, of the first change that the caller may not make, and polkit does not authorize him to.
+    private func checkMayMake(_ changes: [RepositoryChange], _ caller: Caller, _ call: MethodCall) async throws(CIMError) {
+        var caller = caller
+        while true {
+            do throws(CIMError) {
+                return try resolver(for: caller).checkMayMake(changes)
+            } catch {
+                caller = try await authorized(caller, after: error, call)
+            }
         }
     }
 }

@@ -178,7 +178,9 @@ extension Registration.Counters {
 
 extension CIMError {
     /// A refusal of the core's, said of the member that was called.
-    init(_ refusal: Refusal, _ member: String) { self.init(refusal.status, "\(member): \(refusal.message)") }
+    init(_ refusal: Refusal, _ member: String) {
+        self.init(refusal.status, "\(member): \(refusal.message)", cause: refusal.denial == nil ? nil : refusal)
+    }
 }
 
 extension MethodCall {

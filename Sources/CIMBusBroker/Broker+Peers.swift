@@ -140,6 +140,7 @@ extension Broker {
     func vanished(_ peer: PeerID) {
         if peers[peer] == nil { return }
         if let watch = peers.unwatch(peer) { loop.stopWatching(watch) }
+        dropQuestions(about: peer)
         tell { $0.peerVanished(peer) }
         registrations.forget(peer)
         peers.remove(peer)?.close()

@@ -28,11 +28,11 @@ extension Broker {
                     if let fault = found.fault(of: accepted.provider) { throw CIMError(.invalidParameter, "Register: \(fault)") }
                     try broker.register(accepted, call, id, uid)
                 } catch {
-                    broker.refuse(call, error)
+                    broker.refuseRegistration(call, error)
                 }
             }
         } catch {
-            refuse(call, error)
+            refuseRegistration(call, error)
         }
     }
 
@@ -69,16 +69,14 @@ extension Broker {
                 }
                 try await self.complete(request, for: user, warnings, call, id, uid)
             } catch {
-                await self.refuse(call, error)
+                await self.refuseRegistration(call, error)
             }
             await self.gaveBack(claim, by: id)
         }
     }
 
-    private func refuse(_ call: MethodCall, _ error: CIMError) {
-        log(
-            .info, .refusal, of: peer(of: call).flatMap { uid(of: $0) },
-            "a registration of \(call.sender ?? "somebody") is refused: \(error)")
+    private func refuseRegistration(_ call: MethodCall, _ error: CIMError) {
+        audit(.refusal, call, error, text: "a registration of \(call.sender ?? "somebody") is refused: \(error)")
         call.fail(error)
     }
 
@@ -113,7 +111,9 @@ extension Broker {
         } catch {
             throw CIMError(error.status, "Register: \(error.message)")
         }
-        log(.info, .registration, of: uid, "provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")")
+        audit(
+            .registration, call, nil, text: "provider \(request.name) registered in \(request.namespace) by \(call.sender ?? "")",
+            [("namespace", request.namespace.text), ("provider", request.name)])
     }
 
     private func registered(
@@ -253,8 +253,9 @@ extension Broker {
         do throws(CIMError) {
             try admit(.management(of: registration.uid), of: peer, call)
             tell(change) { call.reply() }
+            audit(.administration, call, nil, [("namespace", registration.namespace), ("provider", registration.name)])
         } catch {
-            call.fail(error)
+            refuse(call, error)
         }
     }
 
@@ -264,7 +265,7 @@ extension Broker {
             try admit(.management(of: registration.uid), of: caller, call)
             try pingProvider(registration, for: caller, call)
         } catch {
-            call.fail(error)
+            refuse(call, error)
         }
     }
 

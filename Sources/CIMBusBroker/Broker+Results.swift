@@ -117,6 +117,7 @@ extension Broker {
         if error != nil, outcome.explanation == nil, let registration = record.registration {
             registrations.said((own?["Description"]?.stringValue ?? outcome.status.meaning).clipped(), registration)
         }
+        if record.form != .part { audit(id, record.value, outcome.status, error) }
         let parameter = outcome.status.isSuccess && record.kind == .putInstance ? path(outcome.parameter, record) : outcome.parameter
         switch record.form {
         case .async:

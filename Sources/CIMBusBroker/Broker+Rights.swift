@@ -17,6 +17,7 @@ extension Broker {
         switch result {
         case .success(let rules):
             tell { $0.rights.replace(rules) }
+            auditFile?.reopen(logger)
             logger.notice("\(rules.count) rules of rights are in force")
         case .failure(let fault):
             logger.error("the rules of rights stay as they were: \(fault)")
@@ -27,14 +28,15 @@ extension Broker {
     func reload(_ call: MethodCall) {
         guard let peer = peer(of: call), let caller = caller(peer) else { return }
         guard core.rights.isAdministrator(uid: caller.uid) else {
-            call.fail(CIMError(.accessDenied, "Reload: only root and the broker's user may do this"))
-            return
+            return refuse(call, CIMError(.accessDenied, "Reload: only root and the broker's user may do this"))
         }
         Task(executorPreference: loop) { [self] in
             do throws(CIMError) {
                 try await self.reload()
+                await self.audit(.administration, call, nil)
                 call.reply()
             } catch {
+                await self.audit(.administration, call, error)
                 call.fail(error)
             }
         }
@@ -47,7 +49,7 @@ extension Broker {
             let rules = core.rights.rules.map { DBusValue.structure([.string($0.place), .string($0.text)]) }
             call.reply([.array(element: Signature(verified: "(ss)"), rules)])
         } catch {
-            call.fail(error)
+            refuse(call, error)
         }
     }
 
@@ -85,7 +87,7 @@ extension Broker {
                 await self.gaveBack(claim, by: peer)
             }
         } catch {
-            call.fail(error)
+            refuse(call, error)
         }
     }
 
@@ -109,7 +111,8 @@ extension Broker {
         let rights = core.rights
         let lines = Right.names.map { name, right in
             let decision = rights.decision(on: right, subject, for: caller)
-            return "\(name): \(decision.isAllowed ? "yes" : "no"), \(decision.reason)"
+            let word = decision.isAllowed ? "yes" : decision.authorization.map { "if polkit authorizes \($0.action)" } ?? "no"
+            return "\(name): \(word), \(decision.reason)"
         }
         call.reply([.uint32(rights.rights(of: caller, subject).rawValue), .string(lines.joined(separator: "\n"))])
     }

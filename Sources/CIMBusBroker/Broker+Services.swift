@@ -23,15 +23,40 @@ extension Broker {
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form) {
-        guard let client = peer(of: call), let caller = caller(client), let namespace = namespaces[call.message.path ?? ""] else { return }
+        if let caller = peer(of: call).flatMap({ self.caller($0) }) { serve(call, kind, form, for: caller) }
+    }
+
+    private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form, for caller: Caller) {
+        guard let client = peer(of: call), let namespace = namespaces[call.message.path ?? ""] else { return }
         do throws(CIMError) {
             let arguments = try ServicesCall(
                 kind, form, namespace, bodySize: call.message.bodySize, call.reader, server: schema.server)
             let resolution = resolver(for: caller).resolve(arguments)
+            if case .refused(let error) = resolution, error.status == .accessDenied {
+                return deny(RefusedRequest(arguments: arguments, client: client, caller: caller), error, call, form)
+            }
             try begin(arguments, resolution, of: client, caller, call)
         } catch {
             call.fail(error)
         }
+    }
+
+    /// Refuses it, unless the caller is to be authorized first: then it is served once more.
+    private func deny(_ request: RefusedRequest, _ error: CIMError, _ call: MethodCall, _ form: ServicesCall.Form) {
+        guard error.denial?.authorization != nil else { return refuse(request, error, call) }
+        Task(executorPreference: loop) { [self] in
+            do throws(CIMError) {
+                let caller = try await self.authorized(request.caller, after: error, call)
+                await self.serve(call, request.kind, form, for: caller)
+            } catch {
+                await self.refuse(request, error, call)
+            }
+        }
+    }
+
+    private func refuse(_ request: RefusedRequest, _ error: CIMError, _ call: MethodCall) {
+        audit(nil, request, error.status, error)
+        call.fail(error)
     }
 
     private func begin(

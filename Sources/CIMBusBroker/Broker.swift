@@ -41,6 +41,8 @@ public actor Broker {
     let lanes: BusLanes
     var registrations = Registrations()
     var gate = LogGate()
+    var auditFile: AuditFile?
+    var authorizations = Authorizations()
     private(set) var isStopped = false
 
     // Whether it is on its bus: which one that is, why the broker left it and under which names, and how often it has come back.
@@ -102,7 +104,7 @@ public actor Broker {
         }
         let broker = Broker(connection, configuration, repository, rules)
         do throws(CIMBusError) {
-            try await broker.startTrace()
+            try await broker.openFiles()
         } catch {
             await connection.close()
             throw error
@@ -128,9 +130,9 @@ public actor Broker {
         return broker
     }
 
-    private func startTrace() throws(CIMBusError) {
-        guard let path = configuration.trace else { return }
-        try host.startTrace(at: path)
+    private func openFiles() throws(CIMBusError) {
+        if let path = configuration.trace { try host.startTrace(at: path) }
+        if let path = configuration.audit { auditFile = try AuditFile(path) }
     }
 
     /// Suspends until the bus is lost for good or the broker was stopped. Throws when it was the bus.
@@ -150,6 +152,7 @@ public actor Broker {
         try? await connection.releaseName(Contract.busName)
         await repository.close()
         closeLanes()
+        await authorizations.connection?.close()
         // Whoever waits for the end of the connection finds everything closed. The bus answered only after it had read what was sent before:
         // nothing of it is lost.
         await connection.close()
@@ -171,7 +174,10 @@ public actor Broker {
         case .discard(let payload): payloads.discard(payload)
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
-        case .abandon(let id), .expire(let id): forget(id)
+        case .abandon(let id):
+            if let record = records[id], record.form != .part { audit(id, record.value, .callCancelled, nil) }
+            forget(id)
+        case .expire(let id): forget(id)
         case .conduct(let id): conduct(id)
         case .ask(let whole, let index): ask(whole, index)
         case .answerNext(let call, let id, let objects, let status): answerNext(call, id, objects, status)

@@ -16,6 +16,8 @@ public struct BrokerConfiguration: Sendable {
     public var repository: String?
     /// A file to write every event of the core to, for finding faults; nil: none.
     public var trace: String?
+    /// A file to write the audit to, beside the log; nil: none.
+    public var audit: String?
     /// What `__SERVER` says; nil: the machine's host name.
     public var server: String?
     /// Whether peers may have private connections; else everything goes by the bus.
@@ -42,6 +44,8 @@ public struct CIMBusError: Error, Sendable, CustomStringConvertible {
         case noRights
         /// The trace cannot be written.
         case noTrace
+        /// The file of the audit cannot be written.
+        case noAudit
         /// The bus went away.
         case busLost
     }

@@ -13,6 +13,10 @@ struct LogGate {
         case violation = "breaches of the contract"
         case word = "words for the log"
         case reconnection = "private connections opened anew"
+        case denial = "refusals"
+        case write = "writes"
+        case method = "method calls"
+        case administration = "changes of the broker"
     }
 
     enum Verdict: Hashable {
@@ -57,14 +61,29 @@ extension Broker {
     /// - Parameter uid: the peer's user; nil: nobody knows it.
     func log(_ level: Logger.Level, _ kind: LogGate.Kind, of uid: UInt32?, _ text: @autoclosure () -> String) {
         guard level >= logger.logLevel else { return }
+        gated(kind, of: uid, isAlways: core.rights.isAdministrator(uid: uid ?? .max)) {
+            logger.log(level: level, "\(text())")
+        } more: { broker, text in
+            broker.logger.log(level: level, "\(text)")
+        }
+    }
+
+    /// Has a line written, unless it is one of many.
+    /// - Parameters:
+    ///   - isAlways: it is written however many there are.
+    ///   - more: the second is over, and so many were not written, as the text says.
+    func gated(
+        _ kind: LogGate.Kind, of uid: UInt32?, isAlways: Bool, write: () -> Void,
+        more: @escaping @Sendable (isolated Broker, _ text: String) -> Void
+    ) {
         let user = uid ?? .max
-        switch core.rights.isAdministrator(uid: user) ? .write : gate.verdict(kind, of: user, at: CoreHost.now) {
-        case .write: logger.log(level: level, "\(text())")
+        switch isAlways ? .write : gate.verdict(kind, of: user, at: CoreHost.now) {
+        case .write: write()
         case .count:
             loop.schedule(after: .microseconds(LogGate.interval)) { [weak self] in
                 self?.assumeIsolated { broker in
                     let count = broker.gate.end(kind, of: user)
-                    broker.logger.log(level: level, "\(count) more \(kind.rawValue) of uid \(user) within a second are not written here")
+                    more(broker, "\(count) more \(kind.rawValue) of uid \(user) within a second are not written here")
                 }
             }
         case .drop: break

@@ -14,6 +14,18 @@ extension Resolver {
         }
     }
 
+    /// What an operation takes, any of these, as far as its class says it.
+    func right(for kind: Request.Kind, _ className: String?, in namespace: CIMNamespaceName) -> Right {
+        switch kind {
+        case .getObject, .createInstanceEnum, .createClassEnum, .execQuery: return .enable
+        case .execMethod: return .methodExecute
+        case .putClass, .deleteClass: return .fullWrite
+        case .putInstance, .deleteInstance:
+            guard let name = className, let declaration = snapshot.declaration(name, in: namespace) else { return .storedWrite }
+            return declaration.isServed && !declaration.isBrokers ? .writeProvider : storedWrite(name, in: namespace)
+        }
+    }
+
     /// - Parameter rights: any of them will do.
     /// - Throws: AccessDenied.
     func check(

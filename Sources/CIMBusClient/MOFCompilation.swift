@@ -15,6 +15,9 @@ public struct MOFCompilationOptions: Sendable {
     /// takes.
     public var timeout: Duration?
 
+    /// Whether a person may be asked to authorize it. See ``OperationOptions/allowsInteractiveAuthorization``.
+    public var allowsInteractiveAuthorization = false
+
     public init(
         checkOnly: Bool = false, classFlags: OperationFlags = [], instanceFlags: OperationFlags = [], timeout: Duration? = nil
     ) {

@@ -42,6 +42,12 @@ struct ServicesRequest: Sendable {
     }
 }
 
+extension Message.Flags {
+    /// Of a call to the broker.
+    /// - Parameter interactive: a person may be asked to authorize it.
+    static func ofCall(interactive: Bool) -> Message.Flags { interactive ? [.noAutoStart, .allowInteractiveAuthorization] : .noAutoStart }
+}
+
 extension ServicesRequest {
     /// - Parameter path: of an instance; or the name of a class.
     static func getObject(_ path: String, _ options: OperationOptions, _ flags: OperationFlags = []) -> Self {

@@ -20,7 +20,8 @@ extension Session {
         do throws(DBusError) {
             message = try Message.methodCall(
                 destination: destination, path: Contract.rootPath, interface: Contract.mofCompiler,
-                member: MemberName(verified: "CompileBuffer"), flags: .noAutoStart, signature: Signature(verified: "ssiii")
+                member: MemberName(verified: "CompileBuffer"), flags: .ofCall(interactive: options.allowsInteractiveAuthorization),
+                signature: Signature(verified: "ssiii")
             ) { (writer: inout BodyWriter) throws(DBusError) in
                 writer.append(string: text)
                 writer.append(string: home)

@@ -68,7 +68,8 @@ extension Session {
         do throws(DBusError) {
             return try Message.methodCall(
                 destination: destination, path: services, interface: Contract.services, member: MemberName(verified: request.member + form),
-                flags: .noAutoStart, signature: Signature(verified: request.signature + (sink == nil ? "" : "o"))
+                flags: .ofCall(interactive: request.options.allowsInteractiveAuthorization),
+                signature: Signature(verified: request.signature + (sink == nil ? "" : "o"))
             ) { (writer: inout BodyWriter) throws(DBusError) in
                 try body(&writer)
                 if let sink { writer.append(objectPath: sink) }

@@ -19,6 +19,8 @@ public enum Claim: Hashable, Sendable {
     case reading
     /// The socket of a private connection, which the bus carries to it (``BrokerCore/gaveBackSocket(of:)``).
     case socket(of: UInt32)
+    /// That polkit is asked about a process of this user.
+    case authorization(of: UInt32)
 
     /// What it takes until ``BrokerCore/gaveBack(_:by:)``.
     /// - Parameter uid: the peer's; of one that is gone, any.
@@ -30,6 +32,7 @@ public enum Claim: Hashable, Sendable {
         case .look: .look(peer, of: uid)
         case .ping(let provider): .ping(provider)
         case .socket(let uid): .socket(uid)
+        case .authorization(let uid): .authorization(uid)
         }
     }
 }

@@ -93,6 +93,9 @@ public struct Limits: Hashable, Sendable, Codable {
     public var socketsPerUser = 16
     public var sockets = 36
     public var leastSockets = 2
+    /// Calls that wait for polkit's answer: per uid, and of all. Whatever others have, a uid finds room for one.
+    public var authorizationsPerUser = 8
+    public var authorizations = 32
     /// Messages of one caller that the bus has not named yet, and bytes of all of them. One message alone is always taken from a caller.
     public var newcomerMessages = 256
     public var newcomerBytes = 64 << 20

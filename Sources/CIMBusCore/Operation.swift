@@ -17,7 +17,7 @@ public struct Request: Hashable, Sendable, Codable {
         public var isEnumeration: Bool { self == .createInstanceEnum || self == .execQuery || self == .createClassEnum }
 
         /// Whether it changes instances or classes.
-        var isWrite: Bool { self == .putInstance || self == .deleteInstance || self == .putClass || self == .deleteClass }
+        public var isWrite: Bool { self == .putInstance || self == .deleteInstance || self == .putClass || self == .deleteClass }
     }
 
     /// How the result reaches the client (Semantics A.1).

@@ -141,10 +141,13 @@ public struct Refusal: Error, Hashable, Sendable {
     public var message: String
     /// The peer that caused the refusal, where it is another peer than the caller.
     public var culprit: PeerID?
+    /// Where it is a right that is missing: which one, and what says so.
+    public var denial: Denial?
 
-    public init(_ status: WBEMStatus, _ message: String, culprit: PeerID? = nil) {
+    public init(_ status: WBEMStatus, _ message: String, culprit: PeerID? = nil, denial: Denial? = nil) {
         self.status = status
         self.message = message
         self.culprit = culprit
+        self.denial = denial
     }
 }

@@ -45,6 +45,8 @@ public struct QuotaLedger: Hashable, Sendable {
         case ping(PeerID)
         /// A socket is on its way over the bus to a process of this user.
         case socket(UInt32)
+        /// polkit is asked about a process of this user.
+        case authorization(UInt32)
     }
 
     private struct Newcomer: Hashable {
@@ -63,6 +65,7 @@ public struct QuotaLedger: Hashable, Sendable {
     private var looked: [PeerID: UInt32] = [:]
     private var pinged: Set<PeerID> = []
     private var sockets = Count()
+    private var authorizations = Count()
     private var newcomers: [String: Newcomer] = [:]
     private var newcomerBytes = 0
 
@@ -118,6 +121,10 @@ public struct QuotaLedger: Hashable, Sendable {
             }
             if sockets.hasRoom(for: uid, Share(most: limits.socketsPerUser, all: limits.sockets, least: limits.leastSockets)) { return }
             throw Refusal(.serverTooBusy, "the bus has many sockets that nobody has fetched; try again later")
+        case .authorization(let uid):
+            let share = Share(most: limits.authorizationsPerUser, all: limits.authorizations, least: 1)
+            if authorizations.hasRoom(for: uid, share) { return }
+            throw Refusal(.serverTooBusy, "polkit is being asked about other calls of uid \(uid), or of others; wait for its answers")
         }
     }
 
@@ -136,6 +143,7 @@ public struct QuotaLedger: Hashable, Sendable {
         case .look(let peer, let uid): looked[peer] = uid
         case .ping(let peer): pinged.insert(peer)
         case .socket(let uid): sockets.charge(uid)
+        case .authorization(let uid): authorizations.charge(uid)
         }
     }
 
@@ -149,6 +157,7 @@ public struct QuotaLedger: Hashable, Sendable {
         case .look(let peer, _): looked[peer] = nil
         case .ping(let peer): pinged.remove(peer)
         case .socket(let uid): _ = sockets.refund(uid)
+        case .authorization(let uid): _ = authorizations.refund(uid)
         }
     }
 

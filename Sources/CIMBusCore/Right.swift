@@ -36,6 +36,19 @@ public struct Right: OptionSet, Hashable, Sendable {
 
     public static let all = names.reduce(into: Right()) { $0.formUnion($1.right) }
 
+    /// What polkit calls it: "org.cimbus1.method-execute" (`dbus/polkit-1`).
+    public var action: String {
+        var words = ""
+        for letter in text.unicodeScalars {
+            if letter.properties.isUppercase, !words.isEmpty { words += "-" }
+            words += letter.properties.lowercaseMapping
+        }
+        return "org.cimbus1." + words
+    }
+
+    /// Those that a rule may leave to polkit. Where nobody waits for an answer, nobody can be asked.
+    public static let authorizable: Right = [.enable, .methodExecute, .fullWrite, .partialWrite, .writeProvider]
+
     /// The names, separated by commas, in the order of ``names``.
     public var text: String { Self.names.filter { contains($0.right) }.map(\.name).joined(separator: ",") }
 }

@@ -17,7 +17,7 @@ public struct Rights: Hashable, Sendable {
         self.broker = broker
         own = allowed.map { name, uid in
             RightsRule(
-                isAllowing: true, .user(uid), .register, in: .everywhere, providers: NamePattern(name),
+                .allow, .user(uid), .register, in: .everywhere, providers: NamePattern(name),
                 place: "--allow-register \(name)=\(uid)", text: "allow user:\(uid) Register ** provider \(name)")
         }
         self.rules = own + rules
@@ -34,6 +34,8 @@ public struct Rights: Hashable, Sendable {
         public let rule: RightsRule?
         /// Whether the caller may everything, and no rule was asked.
         public let isAdministrators: Bool
+        /// What would let it be allowed.
+        public var authorization: Authorization?
 
         /// In words, without a full stop.
         public var reason: String {
@@ -52,8 +54,17 @@ public struct Rights: Hashable, Sendable {
     }
 
     private func decisionByRules(on right: Right, _ subject: RightsSubject, for caller: Caller) -> Decision {
-        let rule = rules.first { $0.decides(on: right, subject, for: caller) }
-        return Decision(isAllowed: rule?.isAllowing ?? Right.granted.contains(right), rule: rule, isAdministrators: false)
+        guard let rule = rules.first(where: { $0.decides(on: right, subject, for: caller) }) else {
+            return Decision(isAllowed: Right.granted.contains(right), rule: nil, isAdministrators: false)
+        }
+        switch rule.verdict {
+        case .allow: return Decision(isAllowed: true, rule: rule, isAdministrators: false)
+        case .deny: return Decision(isAllowed: false, rule: rule, isAdministrators: false)
+        case .auth(let action):
+            let wanted = Authorization(action: action ?? right.action, subject: subject)
+            let isAllowed = caller.authorizations.contains { $0.covers(wanted) }
+            return Decision(isAllowed: isAllowed, rule: rule, isAdministrators: false, authorization: isAllowed ? nil : wanted)
+        }
     }
 
     /// Whether the caller has one of these rights.
@@ -93,9 +104,12 @@ public struct Rights: Hashable, Sendable {
         if allows(rights, subject, for: caller) { return }
         let wanted = Right.names.filter { rights.contains($0.right) }
         let names = wanted.map(\.name).joined(separator: " or ")
-        let rule = wanted.lazy.compactMap { decisionByRules(on: $0.right, subject, for: caller).rule }.first
-        let reason = rule.map { "\($0.place) says \"\($0.text)\"" } ?? "no rule grants it"
-        throw Refusal(.accessDenied, "uid \(caller.uid) has not the right \(names) for \(subject.words): \(reason)")
+        let decisions = wanted.map { decisionByRules(on: $0.right, subject, for: caller) }
+        let deciding = decisions.first { $0.authorization != nil } ?? decisions.first { $0.rule != nil }
+        let reason = deciding?.rule.map { "\($0.place) says \"\($0.text)\"" } ?? "no rule grants it"
+        throw Refusal(
+            .accessDenied, "uid \(caller.uid) has not the right \(names) for \(subject.words): \(reason)",
+            denial: Denial(right: names, place: deciding?.rule?.place, authorization: deciding?.authorization))
     }
 
     // MARK: - What is no right
@@ -109,7 +123,7 @@ public struct Rights: Hashable, Sendable {
     /// Whether there is anything stored that the caller may change.
     public func mayWriteSomething(_ caller: Caller) -> Bool {
         isAdministrator(uid: caller.uid)
-            || rules.contains { $0.isAllowing && !$0.rights.isDisjoint(with: .storedWrite) && $0.principal.includes(caller) }
+            || rules.contains { $0.verdict != .deny && !$0.rights.isDisjoint(with: .storedWrite) && $0.principal.includes(caller) }
     }
 
     /// - Throws: AccessDenied.
@@ -119,7 +133,8 @@ public struct Rights: Hashable, Sendable {
         case .compilation(let isCheck):
             if isCheck || mayWriteSomething(caller) { return }
             throw Refusal(
-                .accessDenied, "uid \(uid) may not change what is stored, in no namespace: no rule grants FullWrite or PartialWrite")
+                .accessDenied, "uid \(uid) may not change what is stored, in no namespace: no rule grants FullWrite or PartialWrite",
+                denial: Denial(right: "FullWrite or PartialWrite", place: nil, authorization: nil))
         case .registration(let namespace, let name, let isGranted):
             let decision = decision(on: .register, RightsSubject(namespace: namespace, provider: name), for: caller)
             // A rule of the administrator's stands above what a definition says.
@@ -127,18 +142,20 @@ public struct Rights: Hashable, Sendable {
             if let rule = decision.rule {
                 throw Refusal(
                     .accessDenied,
-                    "uid \(uid) has not the right Register for provider \(name) in \(namespace): \(rule.place) says \"\(rule.text)\"")
+                    "uid \(uid) has not the right Register for provider \(name) in \(namespace): \(rule.place) says \"\(rule.text)\"",
+                    denial: Denial(right: "Register", place: rule.place, authorization: nil))
             }
             throw Refusal(
                 .accessDenied,
                 "uid \(uid) has not the right Register for provider \(name) in \(namespace); write a rule "
                     + "\"allow user:\(uid) Register \(namespace) provider \(name)\", or \"uid:\(uid)\" into the SecurityDescriptor of its "
-                    + "definition, or start cimbusd with --allow-register \(name)=\(uid)")
+                    + "definition, or start cimbusd with --allow-register \(name)=\(uid)",
+                denial: Denial(right: "Register", place: nil, authorization: nil))
         case .management(let owner):
             if mayManage(registrationOf: owner, uid: uid) { return }
             throw Refusal(.accessDenied, "only root, the broker's user and uid \(owner) may do this")
         // Anybody may have a place, as long as there are some.
-        case .registeredMOF, .look, .ping, .reading, .socket: break
+        case .registeredMOF, .look, .ping, .reading, .socket, .authorization: break
         }
     }
 }

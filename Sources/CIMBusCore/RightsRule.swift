@@ -5,11 +5,39 @@ public struct Caller: Hashable, Sendable {
     public let uid: UInt32
     /// The groups of the user, as the bus tells them.
     public let groups: [UInt32]
+    /// What polkit has said yes to, for the one request that is made.
+    public internal(set) var authorizations: [Authorization] = []
 
     public init(uid: UInt32, groups: [UInt32] = []) {
         self.uid = uid
         self.groups = groups
     }
+
+    /// The same caller, who has been authorized for one thing more.
+    public func authorized(for authorization: Authorization) -> Caller {
+        var caller = self
+        caller.authorizations.append(authorization)
+        return caller
+    }
+}
+
+/// Something that a caller may do once polkit has authorized him: an action of polkit's, and what it is to be done to.
+public struct Authorization: Hashable, Sendable {
+    public let action: String
+    public let subject: RightsSubject
+
+    /// Whether it is for the same: names are the same in any case.
+    func covers(_ other: Authorization) -> Bool { action == other.action && subject.isSame(as: other.subject) }
+}
+
+/// Why somebody may not do something.
+public struct Denial: Hashable, Sendable {
+    /// The names of the rights of which any would do, with " or " between them.
+    public let right: String
+    /// Where the rule stands that decided; nil: no rule did.
+    public let place: String?
+    /// What he is to be authorized for, and then he may; nil: he may not.
+    public let authorization: Authorization?
 }
 
 /// What a right is asked for.
@@ -26,9 +54,17 @@ public struct RightsSubject: Hashable, Sendable {
         self.method = method
         self.provider = provider
     }
+
+    fileprivate func isSame(as other: RightsSubject) -> Bool {
+        func same(_ name: String?, _ other: String?) -> Bool {
+            if let name, let other { CIMName.equal(name, other) } else { name == nil && other == nil }
+        }
+        return CIMName.equal(namespace, other.namespace) && same(className, other.className) && same(method, other.method)
+            && same(provider, other.provider)
+    }
 }
 
-/// One rule of an administrator's: it allows somebody something, or denies it.
+/// One rule of an administrator's: it allows somebody something, denies it, or lets polkit decide.
 public struct RightsRule: Hashable, Sendable {
     public enum Principal: Hashable, Sendable {
         case user(UInt32)
@@ -61,7 +97,14 @@ public struct RightsRule: Hashable, Sendable {
         }
     }
 
-    public let isAllowing: Bool
+    public enum Verdict: Hashable, Sendable {
+        case allow
+        case deny
+        /// Who is authorized for the action may; nil: for the one of the right (``Right/action``).
+        case auth(action: String?)
+    }
+
+    public let verdict: Verdict
     public let principal: Principal
     public let rights: Right
     public let scope: Scope
@@ -75,10 +118,10 @@ public struct RightsRule: Hashable, Sendable {
     public let text: String
 
     public init(
-        isAllowing: Bool, _ principal: Principal, _ rights: Right, in scope: Scope, classes: NamePattern? = nil,
+        _ verdict: Verdict, _ principal: Principal, _ rights: Right, in scope: Scope, classes: NamePattern? = nil,
         methods: NamePattern? = nil, providers: NamePattern? = nil, place: String, text: String
     ) {
-        self.isAllowing = isAllowing
+        self.verdict = verdict
         self.principal = principal
         self.rights = rights
         self.scope = scope

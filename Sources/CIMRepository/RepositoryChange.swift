@@ -30,12 +30,15 @@ public enum RepositoryChange: Hashable, Sendable {
 
 /// Which of several changes failed. It is the cause of the error that ``Repository/commit(_:)`` throws, and says only where the failure is.
 /// The `CIMError` around it says whose fault the failure is.
-public struct FailedChange: Error, Hashable, Sendable {
+public struct FailedChange: Error, Sendable {
     /// The position in the list, from 0.
     public var index: Int
 
     /// The place in a MOF text, where it is known better than by the declaration.
     public var place: MOFError?
+
+    /// What the error was caused by.
+    public var reason: (any Error & Sendable)?
 }
 
 extension CIMError {
@@ -45,10 +48,13 @@ extension CIMError {
     /// Its place in the MOF text that asked for the change, where it is known better than by the declaration.
     public var failedPlace: MOFError? { (cause as? FailedChange)?.place }
 
+    /// What caused it, wherever it happened.
+    public var reason: (any Error & Sendable)? { if let change = cause as? FailedChange { change.reason } else { cause } }
+
     /// The same error, said of the change at this position. A `MOFError` that caused it stays its place.
     public func failed(at index: Int) -> CIMError {
         var copy = self
-        copy.cause = FailedChange(index: index, place: cause as? MOFError ?? failedPlace)
+        copy.cause = FailedChange(index: index, place: cause as? MOFError ?? failedPlace, reason: reason)
         return copy
     }
 

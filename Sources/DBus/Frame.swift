@@ -30,6 +30,8 @@ struct FrameHeader: Hashable, Sendable {
     static let largestFields = 128 << 10
     /// The flag of a call whose sender wants no reply.
     static let noReplyWanted: UInt8 = 1
+    /// The caller is prepared to wait for a person to authorize it.
+    static let interactive: UInt8 = 2
 
     var kind: FrameKind
     var flags: UInt8 = 0
@@ -80,7 +82,9 @@ struct FrameHeader: Hashable, Sendable {
     }
 
     private func checkKind() throws(FrameFault) {
-        guard flags & ~(kind == .call ? Self.noReplyWanted : 0) == 0 else { throw FrameFault("a \(kind) has the flags \(flags)") }
+        guard flags & ~(kind == .call ? Self.noReplyWanted | Self.interactive : 0) == 0 else {
+            throw FrameFault("a \(kind) has the flags \(flags)")
+        }
         guard member == 0 || kind == .call else { throw FrameFault("a \(kind) has a member") }
         guard serial != 0 else { throw FrameFault("a frame has the serial 0") }
         guard (answers != 0) == kind.isAnswer else { throw FrameFault("a \(kind) answers frame \(answers)") }

@@ -66,7 +66,8 @@ extension Message {
         switch kind {
         case .methodCall:
             header = FrameHeader(.call, serial: serial)
-            if isNoReplyExpected { header.flags = FrameHeader.noReplyWanted }
+            if isNoReplyExpected { header.flags |= FrameHeader.noReplyWanted }
+            if flags.contains(.allowInteractiveAuthorization) { header.flags |= FrameHeader.interactive }
             header.member = members.number(of: member, in: interface)
             fields.path = path
             if header.member == 0 {

@@ -97,7 +97,9 @@ public final class Message: @unchecked Sendable {
             case .error: DBUS_MESSAGE_TYPE_ERROR
             default: DBUS_MESSAGE_TYPE_METHOD_RETURN
             }
-        flags = frame.header.kind != .call || frame.header.flags & FrameHeader.noReplyWanted != 0 ? .noReplyExpected : []
+        var flags: Flags = frame.header.kind != .call || frame.header.flags & FrameHeader.noReplyWanted != 0 ? .noReplyExpected : []
+        if frame.header.flags & FrameHeader.interactive != 0 { flags.insert(.allowInteractiveAuthorization) }
+        self.flags = flags
         replySerial = frame.header.answers
         path = fields.path
         interface = fields.interface

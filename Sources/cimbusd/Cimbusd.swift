@@ -64,6 +64,12 @@ struct Cimbusd: AsyncParsableCommand {
             valueName: "directory"))
     var rights: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Append who was refused what, and who changed something, to this file, one JSON object a line. The log has it, too. SIGHUP opens the file anew.",
+            valueName: "file"))
+    var audit: String?
+
     @Flag(
         name: .customLong("no-private-connections"),
         help: "Offer no private connections: everything goes by the message bus, where it can be watched.")
@@ -122,6 +128,7 @@ struct Cimbusd: AsyncParsableCommand {
         let directory = state ?? SystemdEnvironment.stateDirectory
         configuration.repository = directory.map { $0 + "/repository.sqlite" }
         configuration.trace = record
+        configuration.audit = audit
         configuration.offersPrivateConnections = !offersNoPrivateConnections
         configuration.logger = logger
         do {

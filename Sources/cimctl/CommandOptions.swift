@@ -33,6 +33,11 @@ struct CommandOptions: ParsableArguments {
     @Option(help: ArgumentHelp("How long the operation, or another question to the broker, may take.", valueName: "seconds"))
     var timeout: Double?
 
+    @Flag(
+        name: .customLong("no-ask-password"),
+        help: "Ask nobody to authorize what a rule leaves to polkit; else your session's polkit agent may ask for a password.")
+    var asksNobody = false
+
     func validate() throws {
         if CIMNamespaceName(namespace) == nil { throw ValidationError("'\(namespace)' is not a namespace; write it like root/cimv2") }
         if let timeout, !(timeout > 0 && timeout <= 1e9) { throw ValidationError("--timeout takes a number of seconds above 0") }
@@ -46,7 +51,11 @@ struct CommandOptions: ParsableArguments {
     /// What cannot be one was refused.
     var namespaceName: CIMNamespaceName { CIMNamespaceName(namespace) ?? .cimv2 }
 
-    var operationOptions: OperationOptions { OperationOptions(timeout: timeLimit) }
+    var operationOptions: OperationOptions {
+        var operation = OperationOptions(timeout: timeLimit)
+        operation.allowsInteractiveAuthorization = !asksNobody
+        return operation
+    }
 
     /// Of `--timeout`; nil: none was given.
     var timeLimit: Duration? { timeout.map { .milliseconds(Int64(($0 * 1000).rounded(.up))) } }

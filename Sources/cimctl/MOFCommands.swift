@@ -122,7 +122,9 @@ struct MOFCompile: Program {
         let instanceFlags = flags
         if safe { flags.insert(.safeUpdate) }
         if force { flags.insert(.forceUpdate) }
-        return MOFCompilationOptions(classFlags: flags, instanceFlags: instanceFlags, timeout: options.timeLimit)
+        var compilation = MOFCompilationOptions(classFlags: flags, instanceFlags: instanceFlags, timeout: options.timeLimit)
+        compilation.allowsInteractiveAuthorization = !options.asksNobody
+        return compilation
     }
 
     private func summary(_ mof: PreparedMOF) -> String {

@@ -29,7 +29,7 @@ import Testing
     func reads() throws {
         let rule = try Self.rule("  deny\tgroup:ops  Enable,MethodExecute root/CIMV2/**  class Test_*   # why")
         #expect(rule.text == "deny group:ops Enable,MethodExecute root/CIMV2/** class Test_*")
-        #expect(!rule.isAllowing && rule.principal == .group(4) && rule.rights == [.enable, .methodExecute])
+        #expect(rule.verdict == .deny && rule.principal == .group(4) && rule.rights == [.enable, .methodExecute])
         #expect(rule.scope == RightsRule.Scope(namespace: "root/cimv2", includesBelow: true) && rule.classes?.text == "Test_*")
         #expect(try Self.rule("allow user:7 All **").principal == .user(7))
         #expect(try Self.rule("allow everyone All **").rights == .all)
@@ -38,7 +38,7 @@ import Testing
     @Test(
         "a rule with a fault says what is wrong, and what is right",
         arguments: [
-            ("permit everyone All **", "begins with allow or deny, not \"permit\""),
+            ("permit everyone All **", "begins with allow, deny or auth, not \"permit\""),
             ("allow everyone All", "only 3 words"),
             ("allow carol All **", "\"carol\" is nobody; write user:NAME"),
             ("allow user:carol All **", "there is no user \"carol\""),
@@ -54,6 +54,10 @@ import Testing
             ("allow everyone Enable ** method X", "a method goes with MethodExecute alone"),
             ("allow everyone Enable ** provider X", "a provider goes with Register alone"),
             ("allow everyone Register ** class X", "a class does not go with Register"),
+            ("allow everyone Enable ** action org.example.look", "an action goes with auth alone"),
+            ("auth everyone Enable,Register **", "not with Register"),
+            ("auth everyone Enable ** action org.Example", "\"org.Example\" is no action of polkit's"),
+            ("auth everyone Enable ** action a.b action c.d", "action comes twice"),
         ])
     func faults(line: String, message: String) throws {
         let error = #expect(throws: RightsTextError.self) { try Self.rule(line) }
@@ -97,6 +101,30 @@ import Testing
         #expect(rights.allows(.enable, RightsSubject(namespace: "root/cimv2", className: "Other"), for: Self.bob))
         #expect(rights.decision(on: .enable, Self.thing, for: Self.bob).rule?.place == "a.conf:2")
         #expect(rights.rightsByRule(of: Self.alice, Self.thing) == .enable)
+    }
+
+    @Test(
+        "an auth rule denies until polkit has authorized the caller for its action and for this thing, in any case of its names, and no other"
+    )
+    func authorization() throws {
+        let rights = try Self.rights(
+            "auth user:bob MethodExecute ** class Test_Thing method Stop action org.example.stop", "auth everyone FullWrite,PartialWrite **"
+        )
+        let stop = RightsSubject(namespace: "root/cimv2", className: "Test_Thing", method: "Stop")
+        let refusal = #expect(throws: Refusal.self) { try rights.check(.methodExecute, stop, for: Self.bob) }
+        let wanted = try #require(refusal?.denial?.authorization)
+        #expect(wanted.action == "org.example.stop" && wanted.subject == stop)
+        #expect(refusal?.denial?.right == "MethodExecute" && refusal?.denial?.place == "a.conf:1")
+        let authorized = Self.bob.authorized(for: wanted)
+        #expect(rights.allows(.methodExecute, stop, for: authorized))
+        #expect(
+            rights.allows(.methodExecute, RightsSubject(namespace: "ROOT/cimv2", className: "test_thing", method: "STOP"), for: authorized))
+        #expect(!rights.allows(.fullWrite, stop, for: authorized))
+        let write = #expect(throws: Refusal.self) { try rights.check([.partialWrite, .fullWrite], Self.thing, for: authorized) }
+        #expect(write?.denial?.authorization?.action == "org.cimbus1.full-write")
+        // Of somebody whom no rule leaves to polkit nothing is asked there.
+        let denied = #expect(throws: Refusal.self) { try rights.check(.register, stop, for: Self.alice) }
+        #expect(denied?.denial?.right == "Register" && denied?.denial?.place == nil && denied?.denial?.authorization == nil)
     }
 
     @Test("no rule is asked about root and the broker's user: nobody can lock himself out")

@@ -83,7 +83,7 @@ private func fault(_ frame: RawFrame) -> String? {
             let isKnown = index & 1 == 0
             let message = try Message.methodCall(
                 destination: nil, path: testPath, interface: testInterface, member: MemberName(verified: isKnown ? "Echo" : "Other"),
-                flags: index & 2 == 0 ? .noReplyExpected : [], values: values)
+                flags: [index & 2 == 0 ? .noReplyExpected : [], index & 4 == 0 ? .allowInteractiveAuthorization : []], values: values)
             var bytes = try message.frameStart(serial: 1, frameMembers)
             message.withBody { memory, range in
                 bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.count)[range]
@@ -97,7 +97,8 @@ private func fault(_ frame: RawFrame) -> String? {
             #expect(read.fields.path == testPath.text && read.fields.interface == testInterface.text)
             #expect(read.fields.member == (isKnown ? "Echo" : "Other"))
             #expect(read.fields.signature ?? "" == message.signature)
-            #expect((frame.header.flags == 1) == message.isNoReplyExpected)
+            #expect((frame.header.flags & 1 == 1) == message.isNoReplyExpected)
+            #expect((frame.header.flags & 2 == 2) == message.flags.contains(.allowInteractiveAuthorization))
         }
     }
 
@@ -144,7 +145,7 @@ private func fault(_ frame: RawFrame) -> String? {
         Bad("of an unknown kind", "kind 6 are not known") { $0.kind = 6 },
         Bad("of kind 0", "kind 0 are not known") { $0.kind = 0 },
         Bad("of a kind of batches to come", "kind 16 are not known") { $0.kind = 16 },
-        Bad("with unknown flags", "has the flags 2") { $0.flags = 2 },
+        Bad("with unknown flags", "has the flags 4") { $0.flags = 4 },
         Bad("with the serial 0", "serial 0") { $0.serial = 0 },
         Bad("out of order", "frame 2 comes where 1 was to come") { $0.serial = 2 },
         Bad("a call that answers", "a call answers frame 3") { $0.answers = 3 },
