@@ -68,9 +68,7 @@ extension Broker {
         }
     }
 
-    func connectionsChanged() {
-        connection.assumeIsolated { $0.emitPropertiesChanged(["Connections"], of: Contract.broker, at: Contract.rootPath) }
-    }
+    func connectionsChanged() { announce(.connections) }
 
     /// The names from which the broker calls, its own first.
     var connectionNames: [String] { [connection.uniqueName.text] + lanes.others.sorted { $0.key < $1.key }.map(\.value.uniqueName.text) }

@@ -170,7 +170,8 @@ extension Registration.Counters {
     var wire: DBusValue {
         let entries: [(String, UInt64)] = [
             ("Operations", operations), ("Objects", objects), ("Failures", failures), ("Vanished", vanished), ("Leaks", leaks),
-            ("Violations", violations), ("Cancelled", cancelled), ("LostReplies", lostReplies), ("LostValues", lostValues),
+            ("Violations", violations), ("StrangersViolations", strangersViolations), ("Cancelled", cancelled),
+            ("LostReplies", lostReplies), ("LostValues", lostValues),
         ]
         return .array(element: Signature(verified: "{st}"), entries.map { .dictEntry(.string($0.0), .uint64($0.1)) })
     }

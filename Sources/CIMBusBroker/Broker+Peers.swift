@@ -13,6 +13,13 @@ extension Broker {
             connection.methodCall(message).fail(.notSupported, "no member of this broker takes file descriptors")
             return true
         }
+        // Rules of the bus by interface would not see it.
+        guard message.interface != nil else {
+            connection.methodCall(message).fail(
+                .unknownInterface,
+                "name the interface of \(message.member ?? "the method"); \(Contract.busName) answers no call without one")
+            return true
+        }
         if let peer = peers.id(of: sender) {
             let reading = message.arrival?.reading ?? connection.assumeIsolated { $0.reading }
             heard(from: peer, by: Way(of: message))

@@ -159,6 +159,7 @@ extension Broker {
             guard isGone else { return }
             stopExpecting(id)
             if let path = registrations.forget(id) { connection.assumeIsolated { $0.unexport(at: path) } }
+            announcements.forget(.registration(id))
         }
     }
 
@@ -208,14 +209,14 @@ extension Broker {
             ], properties: properties)
     }
 
-    private func registrationProperty(_ name: String, _ id: RegistrationID) -> DBusValue? {
+    func registrationProperty(_ name: String, _ id: RegistrationID) -> DBusValue? {
         guard let registration = core.registry.find(id) else { return nil }
         switch name {
         case "Name": return .string(registration.name)
         case "Namespace": return .string(registration.namespace)
         case "Owner": return .string(registration.peer.flatMap { peers.name(of: $0)?.text } ?? "")
         case "ProcessID": return .uint32(registration.peer == nil ? 0 : registration.pid ?? 0)
-        case "UserID": return .uint32(registration.uid)
+        case "UserID": return .uint32(registration.peer == nil ? .max : registration.uid)
         case "Classes":
             return .strings(CIMNamespaceName(registration.namespace).map { schema.classes(of: registration.name, in: $0) } ?? [])
         case "State": return .string(core.state(of: registration).rawValue)
@@ -230,11 +231,7 @@ extension Broker {
     }
 
     func registrationChanged(_ id: RegistrationID) {
-        guard let path = registrations.path(of: id) else { return }
-        connection.assumeIsolated {
-            $0.emitPropertiesChanged(
-                ["Owner", "ProcessID", "UserID", "Classes", "State", "Warnings", "Attachment"], of: Contract.registration, at: path)
-        }
+        announce(.registration(id))
         dropIfNothing(id)
     }
 

@@ -86,7 +86,7 @@ extension Broker {
         let request = Request(
             client: client, kind: kept.kind, form: kept.form, target: target,
             wantsProgress: arguments.flags.contains(.sendStatus), updatesAsOwner: arguments.flags.contains(.ownerUpdate),
-            timeout: arguments.timeout, parent: arguments.parent, inputBytes: kept.input.byteCount)
+            timeout: arguments.timeout, parent: arguments.parent, inputBytes: kept.input.byteCount + arguments.contextBytes)
         do throws(Refusal) {
             try tell { core throws(Refusal) in
                 try core.begin(request)
@@ -137,7 +137,9 @@ extension Broker {
 
     /// The client's object has gone to the provider, or never will.
     func dropInput(of id: OperationID) {
-        if records[id]?.input.count ?? 0 > 0 { records[id]?.input = ObjectBatch() }
+        guard let record = records[id] else { return }
+        if record.input.count > 0 { records[id]?.input = ObjectBatch() }
+        if !record.context.isEmpty { records[id]?.context = [] }
     }
 
     /// The operation is over, for its client too.

@@ -69,9 +69,7 @@ extension Broker {
             namespaces[path] = nil
             connection.assumeIsolated { $0.unexport(at: Contract.path(of: name)) }
         }
-        if names != known {
-            connection.assumeIsolated { $0.emitPropertiesChanged(["Namespaces"], of: Contract.broker, at: Contract.rootPath) }
-        }
+        if names != known { announce(.namespaces) }
         var kept: Set<RegistrationID> = []
         for name in names {
             for definition in new.providers(in: name) where definition.isDecoupled { if let id = define(definition) { kept.insert(id) } }

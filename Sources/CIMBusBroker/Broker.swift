@@ -41,6 +41,7 @@ public actor Broker {
     let lanes: BusLanes
     var registrations = Registrations()
     var gate = LogGate()
+    var announcements = Announcements()
     var auditFile: AuditFile?
     var authorizations = Authorizations()
     private(set) var isStopped = false
@@ -157,6 +158,15 @@ public actor Broker {
         // nothing of it is lost.
         await connection.close()
         logger.info("stopped")
+    }
+
+    /// Has something done on the broker's loop, now and then again, until the broker stops: what a loop that is stuck does not do.
+    public nonisolated func repeatedly(every interval: Duration, _ action: @escaping @Sendable () -> Void) {
+        loop.schedule(after: interval) { [weak self] in
+            guard let self, !assumeIsolated({ $0.isStopped }) else { return }
+            action()
+            repeatedly(every: interval, action)
+        }
     }
 
     private static func hostName() -> String {

@@ -17,6 +17,9 @@ struct ServicesCall {
     private(set) var query = ""
     private(set) var flags: OperationFlags = []
     private(set) var context: [(String, DBusValue)] = []
+    /// About what a large context takes of memory: its values take many times their bytes on the wire. Small ones are bounded by the number of
+    /// operations.
+    private(set) var contextBytes = 0
     private(set) var timeout: Microseconds?
     private(set) var parent: OperationID?
     private(set) var derivedSystemProperties = true
@@ -180,6 +183,7 @@ struct ServicesCall {
         guard end - reader.position <= Self.largestContext else {
             throw CIMError(.quotaViolation, "a context of \(end - reader.position) bytes; 64 KiB are the most")
         }
+        if end - reader.position > 1 << 10 { contextBytes = (end - reader.position) * 16 }
         var names = CIMNameSet()
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()

@@ -174,12 +174,15 @@ public struct BrokerCore: Sendable {
     }
 
     mutating func countViolation(_ sink: SinkID, _ peer: PeerID, _ text: String) {
-        counters.violations += 1
-        // It is the violator's: what a stranger tries is no violation of the provider whose sink it is.
+        // It is the violator's: what a stranger tries is no violation of the provider whose sink it is, and is counted apart.
         if let leg = legs[sink], leg.peer == peer || leg.ledger.everyOwner.contains(peer) {
+            counters.violations += 1
             registry[leg.registration]?.counters.violations += 1
+        } else if let registrations = peers[peer]?.registrations, !registrations.isEmpty {
+            counters.violations += 1
+            for registration in registrations { registry[registration]?.counters.violations += 1 }
         } else {
-            for registration in peers[peer]?.registrations ?? [] { registry[registration]?.counters.violations += 1 }
+            counters.strangersViolations += 1
         }
         note(.violation, peer: peer, sink: sink, text)
     }

@@ -16,6 +16,8 @@ public struct Registration: Sendable {
         public var vanished: UInt64 = 0
         public var leaks: UInt64 = 0
         public var violations: UInt64 = 0
+        /// Those of peers that have no part in the sink and serve nothing; of no registration.
+        public var strangersViolations: UInt64 = 0
         public var cancelled: UInt64 = 0
         /// Calls that it left unanswered though it answered others (``Limits/lostReply``).
         public var lostReplies: UInt64 = 0

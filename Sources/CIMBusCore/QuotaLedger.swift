@@ -102,7 +102,8 @@ public struct QuotaLedger: Hashable, Sendable {
         case .input(let uid, let bytes):
             if (inputs[uid] ?? 0) + bytes <= max(limits.inputPerUser, bytes) { return }
             throw Refusal(
-                .quotaViolation, "uid \(uid) has \(limits.inputPerUser >> 20) MiB of instances and parameters waiting for providers")
+                .quotaViolation,
+                "uid \(uid) has \(limits.inputPerUser >> 20) MiB of instances, parameters and contexts waiting for providers")
         case .compilation(let peer, let uid):
             if compiling[peer] == nil, Self.hasPlace(in: compiling, for: uid, limits.compilations, perUser: 1) { return }
             throw Refusal(.serverTooBusy, "other texts are being compiled; wait for their end")

@@ -143,15 +143,17 @@ struct Cimbusd: AsyncParsableCommand {
     /// Runs the broker until SIGTERM or SIGINT stops it, or its bus goes away. SIGHUP lets it read its rules again.
     private static func serve(_ configuration: BrokerConfiguration) async throws {
         // A signal that comes while the broker starts stops the broker once it has started.
+        let manager = ServiceManager()
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let broker = try await Broker.start(configuration)
-        ServiceManager.tellReady()
+        manager?.watch(broker)
         let stopper = Task {
             for await signal in signals {
                 // What is wrong is in the log. Nobody waits for it: the system may take long to say who a user is.
                 if signal == .sighup {
                     Task { try? await broker.reload() }
                 } else {
+                    manager?.tell("STOPPING=1")
                     await broker.stop()
                     break
                 }

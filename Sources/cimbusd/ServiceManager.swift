@@ -1,28 +1,46 @@
+import CIMBusBroker
 import Glibc
 
-/// What started this process, if it wants to be told when the process is ready (`man 3 sd_notify`).
-enum ServiceManager {
-    /// Says that the broker serves. Nothing happens where nobody wants to know.
-    ///
-    /// The unit is of `Type=notify` for this: one of `Type=dbus` is stopped when its name goes, and the broker outlives that.
-    static func tellReady() {
-        guard let path = getenv("NOTIFY_SOCKET") else { return }
-        // The rest of the process has no part in it, and nor have the processes that it starts.
-        defer { unsetenv("NOTIFY_SOCKET") }
+/// What started this process, if it wants to be told how the process is (`man 3 sd_notify`).
+struct ServiceManager {
+    private let address: sockaddr_un
+    private let size: socklen_t
+    /// Within which time it is to hear that the process is alive; nil: it does not ask.
+    private let watchdog: Duration?
+
+    /// Nil: nobody wants to know. It may be asked for once: the rest of the process has no part in it, and nor have the processes that it starts.
+    init?() {
+        guard let path = getenv("NOTIFY_SOCKET") else { return nil }
+        let microseconds = getenv("WATCHDOG_USEC").flatMap { UInt64(String(cString: $0)) } ?? 0
+        let process = getenv("WATCHDOG_PID").flatMap { pid_t(String(cString: $0)) } ?? getpid()
+        watchdog = microseconds > 0 && process == getpid() ? .microseconds(Int64(clamping: microseconds)) : nil
+        defer { for name in ["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"] { unsetenv(name) } }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         let length = strlen(path)
-        guard length > 0, length < MemoryLayout.size(ofValue: address.sun_path) else { return }
+        guard length > 0, length < MemoryLayout.size(ofValue: address.sun_path) else { return nil }
         withUnsafeMutableBytes(of: &address.sun_path) { place in
             place.copyMemory(from: UnsafeRawBufferPointer(start: path, count: length))
             // A name without a file.
             if place[0] == UInt8(ascii: "@") { place[0] = 0 }
         }
-        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+        self.address = address
+        size = socklen_t(MemoryLayout<sa_family_t>.size + length)
+    }
+
+    /// Says that the broker serves, and from then on that it is alive, as often as it is to: its loop says so, and one that is stuck does not.
+    ///
+    /// The unit is of `Type=notify` for this: one of `Type=dbus` is stopped when its name goes, and the broker outlives that.
+    func watch(_ broker: Broker) {
+        tell("READY=1")
+        guard let watchdog else { return }
+        broker.repeatedly(every: watchdog / 3) { tell("WATCHDOG=1") }
+    }
+
+    func tell(_ word: String) {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return }
         defer { close(descriptor) }
-        let size = socklen_t(MemoryLayout<sa_family_t>.size + length)
-        let word = "READY=1"
         _ = withUnsafePointer(to: address) { address in
             address.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 sendto(descriptor, word, word.utf8.count, Int32(MSG_NOSIGNAL), $0, size)

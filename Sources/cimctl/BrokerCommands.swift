@@ -30,7 +30,8 @@ struct Providers: Command {
         let rows = try await options.broker(session).registrations().map { provider -> [(String, CIMValue)] in
             [
                 ("Name", .string(provider.name)), ("Namespace", .string(provider.namespace)), ("State", .string(provider.state)),
-                ("ProcessID", .uint32(provider.processID)), ("UserID", .uint32(provider.userID)), ("Owner", .string(provider.owner)),
+                ("ProcessID", .uint32(provider.processID)), ("UserID", provider.processID == 0 ? .null : .uint32(provider.userID)),
+                ("Owner", .string(provider.owner)),
                 ("OpenOperations", .uint32(provider.openOperations)), ("SinkReferences", .uint32(provider.sinkReferences)),
                 ("Operations", .uint64(provider.counters["Operations"] ?? 0)), ("Objects", .uint64(provider.counters["Objects"] ?? 0)),
                 ("Failures", .uint64(provider.counters["Failures"] ?? 0)), ("Leaks", .uint64(provider.counters["Leaks"] ?? 0)),
