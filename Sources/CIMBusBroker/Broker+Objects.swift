@@ -84,6 +84,8 @@ extension Broker {
                 "Reload": method { $0.reload($1) },
                 "CheckRights": method { $0.checkRights($1) },
                 "ListRights": method { $0.listRights($1) },
+                "Trace": method { $0.trace($1) },
+                "ListQuotas": method { $0.listQuotas($1) },
             ],
             properties: [
                 "Version": property { _ in .string(Broker.version) },

@@ -92,6 +92,7 @@ extension Broker {
                 try core.begin(request)
             } answering: { id in
                 records[id] = kept
+                flights.begin(id, kept.value, at: core.now)
                 if arguments.form != .sync { confirm(id, call) }
             }
         } catch {

@@ -41,6 +41,7 @@ public actor Broker {
     let lanes: BusLanes
     var registrations = Registrations()
     var gate = LogGate()
+    var flights = FlightRecorder()
     var announcements = Announcements()
     var auditFile: AuditFile?
     var authorizations = Authorizations()

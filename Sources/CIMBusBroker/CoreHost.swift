@@ -15,7 +15,10 @@ struct CoreHost {
     /// Whether somebody carries effects out, or answers a call first.
     private var isBusy = false
 
-    init(limits: Limits, rights: Rights) { core = BrokerCore(limits: limits, rights: rights) }
+    init(limits: Limits, rights: Rights) {
+        core = BrokerCore(limits: limits, rights: rights)
+        core.steps = []
+    }
 
     /// CLOCK_BOOTTIME, in µs.
     static var now: Microseconds {
@@ -58,9 +61,11 @@ struct CoreHost {
         return waiting[next]
     }
 
-    mutating func endTurn() {
+    /// - Returns: the steps that operations have taken.
+    mutating func endTurn() -> [FlightStep] {
         isBusy = false
         if let trace { trace.write(core.takeTrace()) }
+        return core.takeSteps()
     }
 
     // MARK: - The alarm
@@ -118,7 +123,7 @@ extension Broker {
 
     private func finishTurn() {
         while let effect = host.nextEffect() { perform(effect) }
-        host.endTurn()
+        flights.add(host.endTurn())
         guard host.needsAlarm() else { return }
         host.setAlarm(on: loop) { [weak self] in
             self?.assumeIsolated { broker in

@@ -32,6 +32,33 @@ public struct OperationSummary: Hashable, Sendable {
     public var bufferedBytes: UInt64
     /// How it ended; success while it is open.
     public var status: WBEMStatus
+    /// Who holds its service sink: unique names, and how many references.
+    public var references: [Reference] = []
+
+    public struct Reference: Hashable, Sendable {
+        public var owner: String
+        public var count: UInt32
+    }
+}
+
+/// A step on the way of an operation (`org.cimbus1.Broker.Trace`).
+public struct OperationStep: Hashable, Sendable {
+    /// Microseconds since 1970.
+    public var time: UInt64
+    /// What happened, such as `called` or `ended`.
+    public var name: String
+    /// More about it, by name, as text.
+    public var details: [String: String]
+}
+
+/// How much a user has of something that is bounded (`org.cimbus1.Broker.ListQuotas`).
+public struct QuotaSummary: Hashable, Sendable {
+    /// Such as `operations`.
+    public var bound: String
+    /// Nil: all users but root together.
+    public var userID: UInt32?
+    public var used: UInt64
+    public var most: UInt64
 }
 
 /// A provider's registration (`org.cimbus1.Registration`).
@@ -105,7 +132,43 @@ public struct BrokerAdministration: Sendable {
                 id: id, kind: fields.text("Kind"), namespace: fields.text("Namespace"), target: fields.text("Target"),
                 client: fields.text("Client"), clientUserID: fields.number("ClientUID"), state: fields.text("State"),
                 objectsDelivered: fields.number("ObjectsDelivered"), started: fields.number("StartedUSec"),
-                bufferedBytes: fields.number("BufferedBytes"), status: WBEMStatus(rawValue: fields.number("Status")))
+                bufferedBytes: fields.number("BufferedBytes"), status: WBEMStatus(rawValue: fields.number("Status")),
+                references: Self.references(fields["References"]))
+        }
+    }
+
+    private static func references(_ value: DBusValue?) -> [OperationSummary.Reference] {
+        (value?.elements ?? []).compactMap { reference in
+            guard let parts = reference.elements, parts.count == 3, let owner = parts[1].text, let count: UInt32 = parts[2].integer() else {
+                return nil
+            }
+            return OperationSummary.Reference(owner: owner, count: count)
+        }
+    }
+
+    /// What has happened to an operation of this user, or for root of anybody, in order. Throws NotFound where it is not open, and did not end
+    /// within the last 5 minutes or is not among the last of its user's.
+    public func trace(_ id: UInt64) async throws(CIMError) -> [OperationStep] {
+        let values = try await call(Contract.rootPath, Contract.broker, "Trace", [.uint64(id)])
+        return (values.first?.elements ?? []).compactMap { step in
+            guard let parts = step.elements, parts.count == 3, let time: UInt64 = parts[0].integer(), let name = parts[1].text else {
+                return nil
+            }
+            let details = (parts[2].stringDictionary ?? [:]).mapValues { value in
+                value.text ?? value.integer(Int64.self).map { "\($0)" } ?? value.integer(UInt64.self).map { "\($0)" } ?? "?"
+            }
+            return OperationStep(time: time, name: name, details: details)
+        }
+    }
+
+    /// What this user has of each bound that the user has anything of; for root, what every user has, and all but root together.
+    public func quotas() async throws(CIMError) -> [QuotaSummary] {
+        let values = try await call(Contract.rootPath, Contract.broker, "ListQuotas", [])
+        return (values.first?.elements ?? []).compactMap { quota in
+            guard let parts = quota.elements, parts.count == 4, let bound = parts[0].text, let uid: UInt32 = parts[1].integer(),
+                let used: UInt64 = parts[2].integer(), let most: UInt64 = parts[3].integer()
+            else { return nil }
+            return QuotaSummary(bound: bound, userID: uid == .max ? nil : uid, used: used, most: most)
         }
     }
 

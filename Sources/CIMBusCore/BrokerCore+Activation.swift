@@ -64,6 +64,7 @@ extension BrokerCore {
         }
         registry[registrationID]?.waiting.insert(id)
         operations[id]?.awaited = registrationID
+        record(.waitsForProcess(registrationID), id)
         agenda.schedule(.operation(id), at: registry[registrationID]?.activation.limit ?? now)
     }
 

@@ -5,17 +5,18 @@ extension BrokerCore {
     // MARK: - Waiting
 
     /// The client's window is closed: the client has its own time to open it.
-    mutating func block(_ id: OperationID) {
+    mutating func block(_ id: OperationID, because cause: FlightStep.Cause = .client) {
         guard let operation = operations[id] else { return bug("operation \(id.number) waits for its client, and is gone") }
         guard operation.delivery.blockedSince == nil else { return }
         operations[id]?.delivery.blockedSince = now
+        record(.blocked(cause), id)
         agenda.schedule(.operation(id), at: now + patience(operation))
     }
 
     /// The user has no credit, or others of the user wait for it: the operation takes its turn.
     /// - Parameter shortage: what it lacks; nil: it was not looked at, others are before it.
     mutating func standInLine(_ id: OperationID, because shortage: CreditLedger.Shortage? = nil) {
-        block(id)
+        block(id, because: shortage == .ofAllUsers ? .others : .user)
         guard let operation = operations[id], let uid = peers[operation.request.client]?.uid else {
             return bug("operation \(id.number) stands in line, and its client is gone")
         }

@@ -12,6 +12,9 @@ extension BrokerCore {
             effects.append(.discard(batch.payload))
             return answer(waiting, .noError)
         }
+        if let delivery = operations[id]?.delivery, delivery.objects == 0, delivery.queue.isEmpty {
+            record(.firstObjects(batch.sizes.count), id)
+        }
         operations[id]?.delivery.queue.append(waiting)
         pump(id)
     }
@@ -85,6 +88,7 @@ extension BrokerCore {
             }
             quota.buffer(bytes, for: uid)
         }
+        if operation.delivery.blockedSince != nil { record(.goesOn, id) }
         operations[id]?.delivery.handedOver(waiting.batch)
         counters.objects += UInt64(waiting.batch.sizes.count)
         if let registration { registry[registration]?.counters.objects += UInt64(waiting.batch.sizes.count) }

@@ -51,6 +51,8 @@ extension BrokerCore {
         operations[id]?.leg = sink
         registry[registrationID]?.open.insert(sink)
         if let lane = laneNow(for: sink) { return call(sink, by: lane) }
+        let ahead = peers[provider]?.calls.waiting.count ?? 0
+        record(.waitsForCall(registrationID, ahead: ahead), id)
         peers[provider]?.calls.wait(sink, of: operation.origin, isNested: operation.isNested)
         slots.waiting.insert(provider)
         agenda.schedule(.operation(id), at: now + limits.slotWait)
@@ -97,6 +99,7 @@ extension BrokerCore {
         agenda.schedule(.operation(id), at: now + min(limits.overdueCall, silence(of: registration)))
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
         effects.append(.call(sink))
+        record(.called(registration, provider), id)
         giveBackInput(of: id)
     }
 
@@ -169,6 +172,8 @@ extension BrokerCore {
                 if legs[sink]?.ledger.answer(keeping: Int(references)) == false {
                     countViolation(sink, provider, "gave back more references than it had")
                 }
+                let kept = legs[sink]?.ledger.references ?? 0
+                record(.answered(references: kept), leg.operation)
                 settle(sink, unreported: Outcome(status))
             }
         } else {
@@ -222,6 +227,7 @@ extension BrokerCore {
         if case .queued = leg.call { return }
         if leg.ledger.isHeld {
             guard leg.final != nil else { return }
+            if operations[leg.operation]?.state == .running { record(.held(references: leg.ledger.references), leg.operation) }
             become(leg.operation, .statusSeen)
             agenda.schedule(.operation(leg.operation), at: now + limits.leakGrace)
             return

@@ -124,6 +124,7 @@ extension BrokerCore {
         }
         count(operation, outcome)
         effects.append(.finish(id, outcome))
+        record(.ended(outcome.status, objects: operation.delivery.objects), id)
         leaveOpen(operation)
         become(id, .ended)
         guard operation.request.form == .semisync else { return forget(id) }
@@ -148,6 +149,7 @@ extension BrokerCore {
         discardBuffer(of: id)
         if !operation.isStep { counters.cancelled += 1 }
         effects.append(.abandon(id))
+        record(.abandoned, id)
         leaveOpen(operation)
         forget(id)
     }

@@ -115,6 +115,7 @@ extension BrokerCore {
         case .complete(let outcome):
             legs[sink]?.final = outcome
             legs[sink]?.finalAt = now
+            record(.status(outcome.status), leg.operation)
             settle(sink, unreported: outcome)
         case .progress(let progress):
             report(progress, leg.operation)

@@ -37,6 +37,8 @@ public struct BrokerCore: Sendable {
     var effects: [Effect] = []
     /// Every event since ``takeTrace()``; nil: none is noted.
     public var trace: [TracedEvent]?
+    /// The steps of operations since ``takeSteps()``; nil: none is noted.
+    public var steps: [FlightStep]?
 
     /// - Parameter rights: by default, root's alone.
     public init(limits: Limits = Limits(), rights: Rights = Rights(broker: 0)) {

@@ -65,7 +65,7 @@ struct CallSlots: Sendable {
     private var counted = 0
     /// Those of them that providers of root have.
     private var countedOfRoot = 0
-    private var perUser: [UInt32: Int] = [:]
+    private(set) var perUser: [UInt32: Int] = [:]
     private var perPeer: [PeerID: Int] = [:]
     private var perShare: [Share: Int] = [:]
     private var lostPerPeer: [PeerID: Int] = [:]

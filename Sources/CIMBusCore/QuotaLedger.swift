@@ -7,7 +7,7 @@ import CIM
 public struct QuotaLedger: Hashable, Sendable {
     /// A number for each user, and their sum.
     struct Count: Hashable, Sendable {
-        private var perUser: [UInt32: Int] = [:]
+        private(set) var perUser: [UInt32: Int] = [:]
         private(set) var total = 0
 
         func of(_ uid: UInt32) -> Int { perUser[uid] ?? 0 }
@@ -58,14 +58,14 @@ public struct QuotaLedger: Hashable, Sendable {
     var open = Count()
     /// Finished semisynchronous operations that are kept (L8).
     var results = Count()
-    private var buffered: [UInt32: Int] = [:]
-    private var inputs: [UInt32: Int] = [:]
+    private(set) var buffered: [UInt32: Int] = [:]
+    private(set) var inputs: [UInt32: Int] = [:]
     private var compiling: [PeerID: UInt32] = [:]
     private var registeredMOF = 0
     private var looked: [PeerID: UInt32] = [:]
     private var pinged: Set<PeerID> = []
-    private var sockets = Count()
-    private var authorizations = Count()
+    private(set) var sockets = Count()
+    private(set) var authorizations = Count()
     private var newcomers: [String: Newcomer] = [:]
     private var newcomerBytes = 0
 

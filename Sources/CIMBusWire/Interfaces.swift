@@ -11,6 +11,8 @@ public enum Interfaces {
             method("Reload", "", ""),
             method("CheckRights", "principal:s namespace:s class:s method:s", "rights:u why:s"),
             method("ListRights", "", "rules:a(ss)"),
+            method("Trace", "operation:t", "steps:a(tsa{sv})"),
+            method("ListQuotas", "", "quotas:a(sutt)"),
         ],
         properties: [
             property("Version", "s", .constant),

@@ -56,6 +56,7 @@ struct Operations: Command {
             minutes at most: --finished lists such operations, with the status they ended with and the bytes that wait to be pulled.
             """)
 
+    @Flag(help: "Show who holds references to the sink of each: unique names and numbers.") var refs = false
     @Flag(help: "List the finished operations whose results are kept, instead of the open ones.") var finished = false
     @OptionGroup var options: CommandOptions
 
@@ -66,14 +67,14 @@ struct Operations: Command {
                 ("ID", .uint64(operation.id)), ("Kind", .string(operation.kind)), ("Target", .string(operation.target)),
                 ("Namespace", .string(operation.namespace)), ("State", .string(operation.state)), ("Client", .string(operation.client)),
                 ("ClientUID", .uint32(operation.clientUserID)), ("Objects", .uint64(operation.objectsDelivered)),
-            ]
+            ] + (refs ? [("References", .strings(operation.references.map { "\($0.owner) \($0.count)" }))] : [])
         }
         try write(
             rows,
             [
                 ("ID", true), ("Kind", false), ("State", false), ("Objects", true), ("ClientUID", true), ("Client", false),
-                ("Namespace", false), ("Target", false),
-            ], &output)
+                ("Namespace", false),
+            ] + (refs ? [("References", false)] : []) + [("Target", false)], &output)
     }
 
     private func listFinished(_ session: Session, _ output: inout Output) async throws {

@@ -48,9 +48,11 @@ struct RightsCheck: Command {
         let rows = rights.reasons.map { line -> [(String, CIMValue)] in
             let name = line.prefix { $0 != ":" }
             let rest = line.dropFirst(name.count + 2)
-            let isAllowed = rest.hasPrefix("yes")
-            let reason = rest.dropFirst((isAllowed ? "yes, " : "no, ").count)
-            return [("Right", .string(String(name))), ("Allowed", .boolean(isAllowed)), ("Reason", .string(String(reason)))]
+            let word = rest.prefix { $0 != "," }
+            // What polkit decides is not known before it is asked.
+            let isAllowed: CIMValue = word == "yes" ? .boolean(true) : word == "no" ? .boolean(false) : .null
+            let reason = isAllowed.isNull ? rest : rest.dropFirst(word.count + 2)
+            return [("Right", .string(String(name))), ("Allowed", isAllowed), ("Reason", .string(String(reason)))]
         }
         try write(rows, [("Right", false), ("Allowed", false), ("Reason", false)], &output)
     }

@@ -31,7 +31,7 @@ struct QuotaTests {
         let cases: [(first: QuotaLedger.Place, second: QuotaLedger.Place, third: QuotaLedger.Place, status: WBEMStatus, words: String)] = [
             (
                 .input(5, bytes: 1 << 19), .input(5, bytes: 1 << 19), .input(5, bytes: 1), .quotaViolation,
-                "uid 5 has 1 MiB of instances and parameters waiting for providers"
+                "uid 5 has 1 MiB of instances, parameters and contexts waiting for providers"
             ),
             (
                 .compilation(PeerID(1), of: 0), .compilation(PeerID(2), of: 0), .compilation(PeerID(3), of: 0), .serverTooBusy,
@@ -113,7 +113,7 @@ struct QuotaTests {
         let waits = try put(1 << 20)
         // The first has gone to its provider; the second waits, and a third finds no room.
         let refusal = #expect(throws: Refusal.self) { try put(1) }
-        #expect(refusal == Refusal(.quotaViolation, "uid 1000 has 1 MiB of instances and parameters waiting for providers"))
+        #expect(refusal == Refusal(.quotaViolation, "uid 1000 has 1 MiB of instances, parameters and contexts waiting for providers"))
         #expect(try put(0) != waits)
         scene.core.cancel(waits)
         scene.saw()

@@ -131,11 +131,12 @@ extension Integration {
             let refused = try await scene.client.run(.get(thing("a")), form)
             #expect(refused.status == .providerSuspended)
             #expect(refused.message.contains("resume"))
+            try await states.wait("the suspension to be announced") { $0 == ["suspended"] }
             go.send(())
             #expect(try await open.result().status == .noError)
             _ = try await scene.client.call(provider.registrationPath, Contract.registration, "Resume")
             try await expectQuiet(scene, [open.sink], next: .get(thing("a")))
-            #expect(states.all == ["suspended", "running"])
+            try await states.wait("the resumption to be announced") { $0 == ["suspended", "running"] }
         }
 
         @Test("Design 3: the properties of a registration, its Ping, and its counters")

@@ -134,4 +134,47 @@ extension ProgramTests {
         #expect(try await run(["enumerate", "T_There", "-n", "root//a"], on: bus.address).end == .exited(64))
         withExtendedLifetime((bus, broker)) {}
     }
+
+    @Test(
+        "trace shows the way of an operation while it is open; quotas, operations --refs and leaks show what it occupies and who holds it")
+    func observation() async throws {
+        let (bus, broker) = try await open()
+        let faulty = try await FaultyProcess.start(on: bus, ["--GetObjectAsync", "never"])
+        let waiting = try OpenRun(["get", "Faulty_Thing.Scenario=\"x\""], on: bus, in: folder)
+        try await faulty.wait(for: "silent ")
+        let listed = try await run(["operations", "--refs", "-o", "json"], on: bus.address)
+        let match = try #require(
+            try /{"ID":([0-9]+),.*"References":\["(:1\.[0-9]+) 1"\]}\n/.wholeMatch(in: listed.output), "\(listed.output)")
+        #expect(Self.cells(try await run(["operations", "--refs"], on: bus.address)).first?.contains("References") == true)
+        let trace = try await run(["trace", String(match.1)], on: bus.address)
+        let rows = Self.cells(trace)
+        #expect(trace.end == .exited(0) && rows.first == ["Milliseconds", "Step", "Details"], "\(trace.output)\(trace.errors)")
+        #expect(rows.dropFirst(2).map { $0[1] } == ["accepted", "called"])
+        #expect(trace.output.contains("Target=Faulty_Thing.Scenario=\"x\"") && trace.output.contains("Peer=\(match.2)"), "\(trace.output)")
+        let quotas = try await run(["quotas", "-o", "json"], on: bus.address)
+        #expect(
+            quotas.output.contains("{\"User\":\(getuid()),\"Bound\":\"operations\",\"Used\":1,\"Most\":2000,\"Percent\":0}"),
+            "\(quotas.output)")
+        let leaks = try await run(["leaks", "-o", "json"], on: bus.address)
+        #expect(leaks.end == .exited(0) && leaks.output.isEmpty, "\(leaks.output)\(leaks.errors)")
+        let unknown = try await run(["trace", "4000000"], on: bus.address)
+        #expect(unknown.end == .exited(1) && unknown.errors.contains("'cimctl operations' lists"), "\(unknown.errors)")
+        try await faulty.process.killAndWait()
+        _ = try await waiting.end()
+        let after = try await run(["trace", String(match.1), "-o", "json"], on: bus.address)
+        #expect(after.output.contains("\"Step\":\"ended\",\"Details\":\"Objects=0, Status=2147749892\""), "\(after.output)")
+        withExtendedLifetime(broker) {}
+    }
+
+    @Test("top shows how busy providers are, as often as it is told to")
+    func top() async throws {
+        let (bus, broker) = try await open()
+        let faulty = try await FaultyProcess.start(on: bus, ["--GetObjectAsync", "never"])
+        let twice = try await run(["top", "--interval", "0.1", "--count", "2", "-o", "json"], on: bus.address)
+        #expect(twice.end == .exited(0) && twice.output.split(separator: "\n").count == 2, "\(twice.output)\(twice.errors)")
+        #expect(twice.output.contains("\"Provider\":\"Faulty\"") && twice.output.contains("\"OperationsPerSecond\":0"), "\(twice.output)")
+        let wrong = try await run(["top", "--interval", "0"], on: bus.address)
+        #expect(wrong.end == .exited(64) && wrong.errors.contains("--interval takes seconds"), "\(wrong.errors)")
+        withExtendedLifetime((broker, faulty)) {}
+    }
 }
