@@ -136,11 +136,12 @@ extension Broker {
 
     private static let pathSignature = Signature(verified: "o")
 
-    /// The client's object has gone to the provider, or never will.
+    /// The client's object and context have gone to the provider, or never will.
     func dropInput(of id: OperationID) {
         guard let record = records[id] else { return }
         if record.input.count > 0 { records[id]?.input = ObjectBatch() }
-        if !record.context.isEmpty { records[id]?.context = [] }
+        // That an answer may be part of an object only is to be known when it comes.
+        if !record.context.isEmpty { records[id]?.context.removeAll { !CIMName.equal($0.0, ContextKey.getExtensions) } }
     }
 
     /// The operation is over, for its client too.

@@ -15,7 +15,10 @@ public enum PrivateContract {
     public static let lists: [(number: UInt8, interface: InterfaceName, members: [String])] = [
         (
             1, Contract.broker,
-            ["ListOperations", "ListFinishedOperations", "OpenPrivateConnection", "Reload", "CheckRights", "ListRights"]
+            [
+                "ListOperations", "ListFinishedOperations", "OpenPrivateConnection", "Reload", "CheckRights", "ListRights", "Trace",
+                "ListQuotas",
+            ]
         ),
         (2, Contract.registrar, ["Register", "UnRegister"]),
         (3, Contract.mofCompiler, ["CompileBuffer"]),
