@@ -24,8 +24,7 @@ extension Broker {
             let reading = message.arrival?.reading ?? connection.assumeIsolated { $0.reading }
             heard(from: peer, by: Way(of: message))
             tell { $0.heard(from: peer, reading: reading) }
-            if message.arrival != nil, message.interface == PrivateContract.packedSink.text { return takePacked(message) }
-            return refuseCurious(message, peer)
+            return enter(message, of: peer, reading: reading)
         }
         guard tell({ $0.admitNewcomer(sender, bytes: message.size) }) else {
             let error = DBusError(.limitsExceeded, "too much at once from \(sender), who is not known yet; wait for the first reply")
@@ -38,7 +37,7 @@ extension Broker {
                 if peer == nil {
                     let error = DBusError(.accessDenied, "the bus does not say who \(sender) is")
                     broker.connection.methodCall(message).fail(error)
-                } else {
+                } else if let peer, !broker.enter(message, of: peer, reading: broker.connection.assumeIsolated { $0.reading }) {
                     broker.connection.assumeIsolated { $0.dispatch(message) }
                 }
             }
@@ -48,7 +47,7 @@ extension Broker {
 
     /// Answers to the curious are not held back by any operation's window: they count, about as long as they are, and stop when the peer's
     /// user reads none of them.
-    private func refuseCurious(_ message: Message, _ peer: PeerID) -> Bool {
+    func refuseCurious(_ message: Message, _ peer: PeerID) -> Bool {
         let size: Int
         switch message.interface {
         case InterfaceName.properties.text: size = 1 << 10
@@ -155,7 +154,9 @@ extension Broker {
 
     /// The peer vanishes when everything has been read that it said before it left.
     private func afterLastWord(of peer: PeerID) {
-        peers[peer]?.afterLastWord(by: core.lanes(of: peer)) { [weak self] in self?.assumeIsolated { $0.vanished(peer) } }
+        peers[peer]?.afterLastWord(by: core.lanes(of: peer)) { [weak self] in
+            self?.assumeIsolated { $0.inTurn(of: peer) { $0.vanished(peer) } }
+        }
     }
 
     /// Watches the process behind a peer, so that a forked child which keeps the socket open changes nothing (L6).
@@ -170,7 +171,9 @@ extension Broker {
 
     private func processEnded(_ peer: PeerID) {
         if let watch = peers.unwatch(peer) { loop.stopWatching(watch) }
-        peers[peer]?.afterProcessEnd(by: core.lanes(of: peer)) { [weak self] in self?.assumeIsolated { $0.vanished(peer) } }
+        peers[peer]?.afterProcessEnd(by: core.lanes(of: peer)) { [weak self] in
+            self?.assumeIsolated { $0.inTurn(of: peer) { $0.vanished(peer) } }
+        }
     }
 
     // MARK: - Liveness
@@ -198,7 +201,7 @@ extension Broker {
                 // Of what went by the bus nothing is left to be read when the bus is lost. The end of a private connection is its peer's.
                 if case .failure(let error) = result, error.code != .disconnected { return }
                 guard unanswered.isLast() else { return }
-                self?.assumeIsolated { $0.tell { $0.pingAnswered(by: peer) } }
+                self?.assumeIsolated { $0.inTurn(of: peer) { $0.tell { $0.pingAnswered(by: peer) } } }
             }
         }
     }
@@ -223,7 +226,7 @@ extension Broker {
             connection.call(question, timeout: nil) { [weak self] _ in
                 self?.assumeIsolated { broker in
                     let ran = broker.peers.hasRun(broker.core.peers[peer]?.pid, of: peer)
-                    broker.tell { $0.probeAnswered(for: peer, ran: ran) }
+                    broker.inTurn(of: peer) { $0.tell { $0.probeAnswered(for: peer, ran: ran) } }
                 }
             }
         }

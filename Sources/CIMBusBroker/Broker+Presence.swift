@@ -47,6 +47,7 @@ extension Broker {
 
     /// Everything has been read that the bus brought: who was there by the bus alone has left, and what private peers had there has ended.
     private func endWhatTheBusCarried() {
+        serveAll()
         var processes: [ServingProcess] = []
         // Clients first: what nobody waits for need not be told of its provider's end.
         let gone = peers.all.filter { !$0.isPrivate || registrations.hasOnBus($0.peer) }.map(\.peer)

@@ -69,6 +69,7 @@ extension Broker {
             "\(name) opens a private connection anew; its first one ends, and with it what was open there")
         let groups = peers.groups(of: peer)
         old.drain()
+        serveAll(of: known.uid)
         vanished(peer)
         let id = peers.add(BusAttachment(name: name, lanes: lanes), groups: groups)
         tell { $0.peerAppeared(id, uid: known.uid, pid: known.pid) }
@@ -95,7 +96,7 @@ extension Broker {
     private func privateConnectionEnded(of peer: PeerID, _ name: BusName, _ error: DBusError) {
         guard peers.privateConnection(of: peer) != nil else { return }
         logger.debug("the private connection with \(name) has ended: \(error.message)")
-        vanished(peer)
+        inTurn(of: peer) { $0.vanished(peer) }
     }
 
     /// The way of what the client is told about an operation; of a part, the way of its whole.

@@ -50,8 +50,9 @@ extension Broker {
             return
         }
         dropInput(of: leg.operation)
+        let peer = leg.peer
         provider.call(message, by: core.lane(of: sink)) { [weak self] result in
-            self?.assumeIsolated { $0.answered(sink, result) }
+            self?.assumeIsolated { $0.inTurn(of: peer) { $0.answered(sink, result) } }
         }
     }
 

@@ -43,6 +43,9 @@ public actor Broker {
     var gate = LogGate()
     var flights = FlightRecorder()
     var announcements = Announcements()
+    /// What has arrived, and waits for its user's turn.
+    var lines = Turns<Arrival>()
+    var isTakingTurns = false
     var auditFile: AuditFile?
     var authorizations = Authorizations()
     private(set) var isStopped = false

@@ -34,6 +34,15 @@ struct CallTurnsTests {
             }
             for call in ready { call.reply([.string("")]) }
         }
+
+        /// Answers those that it has.
+        func answerAll() {
+            let ready = kept.withLock { kept in
+                defer { kept.calls = [] }
+                return kept.calls
+            }
+            for call in ready { call.reply([.string("")]) }
+        }
     }
 
     private static func stage(
@@ -57,7 +66,10 @@ struct CallTurnsTests {
     }
 
     /// How many of so many calls at once succeeded, and why others did not.
-    private func call(_ count: Int, _ client: Connection, _ server: Connection) async throws -> (succeeded: Int, errors: Set<String>) {
+    /// - Parameter failures: notes each that fails, as it does.
+    private func call(
+        _ count: Int, _ client: Connection, _ server: Connection, failures: Recorder<String>? = nil
+    ) async throws -> (succeeded: Int, errors: Set<String>) {
         try await withThrowingTaskGroup(of: String?.self) { group in
             for number in 0..<count {
                 let message = try echo("\(number)", to: server.uniqueName)
@@ -67,6 +79,7 @@ struct CallTurnsTests {
                         _ = try await client.call(message, timeout: nil)
                         return nil
                     } catch {
+                        failures?.record(error.name.text)
                         return error.name.text
                     }
                 }
@@ -95,10 +108,14 @@ struct CallTurnsTests {
 
     @Test("without a number nothing waits, and the bus's refusal is the call's")
     func unlimited() async throws {
-        let (bus, client, server, _) = try await Self.stage(most: nil, allowed: 4, batch: 4)
-        let (succeeded, errors) = try await call(12, client, server)
-        #expect(succeeded < 12)
-        #expect(errors == [ErrorName.limitsExceeded.text])
+        let (bus, client, server, keeper) = try await Self.stage(most: nil, allowed: 4, batch: .max)
+        let failures = Recorder<String>()
+        async let result = call(12, client, server, failures: failures)
+        // Four are kept. Only then is there room for others.
+        try await failures.wait("eight refusals") { $0.count == 8 }
+        keeper.answerAll()
+        let (succeeded, errors) = try await result
+        #expect(succeeded == 4 && errors == [ErrorName.limitsExceeded.text])
         withExtendedLifetime(bus) {}
     }
 

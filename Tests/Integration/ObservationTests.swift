@@ -74,7 +74,9 @@ extension Integration {
             let mine = try Self.number(try await scene.client.start(.get(Self.path), .async))
             let answer = try await scene.bus.callAsStranger(Contract.rootPath, Contract.broker, ["Trace", "t", "\(mine)"])
             #expect(answer.contains("0x80041002"), "\(answer)")
-            #expect(try await scene.bus.callAsStranger(Contract.rootPath, Contract.broker, ["ListQuotas"]) == "a(sutt) 0\n")
+            // The stranger has what it has to read of the broker, at most.
+            let own = try await scene.bus.callAsStranger(Contract.rootPath, Contract.broker, ["ListQuotas"])
+            #expect(own.hasPrefix("a(sutt)") && !own.contains("operations") && !own.contains("registrations"), "\(own)")
             let quotas = try await scene.client.call(Contract.rootPath, Contract.broker, "ListQuotas")
             let uses = (quotas.first?.elements ?? []).compactMap(\.elements)
             #expect(uses.contains([.string("operations"), .uint32(0), .uint64(1), .uint64(2_000)]), "\(uses)")

@@ -1,0 +1,146 @@
+import CIMBusCore
+import CIMBusWire
+import DBus
+
+/// Whose turn it is with what has arrived and is not served yet: users take turns, and what one user sent stays in its order.
+///
+/// The first few messages of a reading are served at once. What lies behind them waits in its user's line, while the broker looks what else has
+/// arrived; so that one user's hundreds of calls hold up another's for a few of them, and not for all.
+struct Turns<Item> {
+    private struct Entry {
+        let item: Item
+        let bytes: Int
+    }
+
+    private var lines: [UInt32: (entries: [Entry], next: Int, bytes: Int)] = [:]
+    /// The users who have a line, in the order of their turns.
+    private var users: [UInt32] = []
+    private var reading: UInt64 = 0
+    private var count = 0
+
+    /// As many are served before the broker looks what else has arrived.
+    static var atOnce: Int { 16 }
+    /// Of one user.
+    static var mostBytes: Int { 64 << 20 }
+    static var mostItems: Int { 16_384 }
+
+    var isEmpty: Bool { users.isEmpty }
+
+    func hasLine(_ user: UInt32) -> Bool { !users.isEmpty && lines[user] != nil }
+
+    /// Whether what has just arrived may be served at once.
+    mutating func mayServe(_ user: UInt32, in reading: UInt64) -> Bool {
+        if reading != self.reading {
+            self.reading = reading
+            count = 0
+        }
+        count += 1
+        return count <= Self.atOnce && !hasLine(user)
+    }
+
+    /// - Returns: false: it has no room, and did not join; what no peer asked for always has.
+    mutating func join(_ item: Item, of user: UInt32, bytes: Int, isBounded: Bool = true) -> Bool {
+        var line = lines.removeValue(forKey: user) ?? ([], 0, 0)
+        defer { lines[user] = line }
+        if line.entries.isEmpty { users.append(user) }
+        if isBounded, line.bytes + bytes > max(Self.mostBytes, bytes) || line.entries.count - line.next >= Self.mostItems { return false }
+        line.entries.append(Entry(item: item, bytes: bytes))
+        line.bytes += bytes
+        return true
+    }
+
+    /// The next one, of the user whose turn it is.
+    mutating func next() -> Item? {
+        guard let user = users.first else { return nil }
+        users.removeFirst()
+        return take(user)
+    }
+
+    /// The next one of this user.
+    mutating func next(of user: UInt32) -> Item? {
+        guard let place = users.firstIndex(of: user) else { return nil }
+        users.remove(at: place)
+        return take(user)
+    }
+
+    private mutating func take(_ user: UInt32) -> Item? {
+        guard var line = lines.removeValue(forKey: user) else { return nil }
+        let entry = line.entries[line.next]
+        line.next += 1
+        line.bytes -= entry.bytes
+        guard line.next < line.entries.count else { return entry.item }
+        // What has been served goes now and then: the rest need not move for each.
+        if line.next >= 256, line.next * 2 >= line.entries.count {
+            line.entries.removeFirst(line.next)
+            line.next = 0
+        }
+        lines[user] = line
+        users.append(user)
+        return entry.item
+    }
+}
+
+extension Broker {
+    /// What waits for its user's turn.
+    enum Arrival {
+        case message(Message, PeerID)
+        /// What must not overtake a user's messages, such as the answer or the end of one of the user's peers.
+        case action(@Sendable (isolated Broker) -> Void)
+    }
+
+    /// A peer's message is served, now or in its user's turn.
+    /// - Returns: whether it was taken over.
+    func enter(_ message: Message, of peer: PeerID, reading: UInt64) -> Bool {
+        guard let uid = uid(of: peer) else { return false }
+        if lines.mayServe(uid, in: reading) { return take(message, of: peer) }
+        if !lines.join(.message(message, peer), of: uid, bytes: message.size) {
+            let error = DBusError(.limitsExceeded, "too much at once from processes of uid \(uid); wait for replies before you send more")
+            connection.methodCall(message).fail(error)
+        }
+        takeTurns()
+        return true
+    }
+
+    /// Has something done about a peer behind everything that the peer has said.
+    func inTurn(of peer: PeerID, _ action: @escaping @Sendable (isolated Broker) -> Void) {
+        guard !lines.isEmpty, let uid = uid(of: peer), lines.hasLine(uid) else { return action(self) }
+        _ = lines.join(.action(action), of: uid, bytes: 0, isBounded: false)
+    }
+
+    /// Everything is served that processes of a user, or of all, have sent.
+    func serveAll(of uid: UInt32? = nil) {
+        while let arrival = uid.map({ lines.next(of: $0) }) ?? lines.next() { serve(arrival) }
+    }
+
+    /// In the next round, when the loop has looked what else has arrived.
+    private func takeTurns() {
+        guard !isTakingTurns else { return }
+        isTakingTurns = true
+        loop.execute { [weak self] in
+            self?.assumeIsolated { broker in
+                broker.isTakingTurns = false
+                for _ in 0..<Turns<Arrival>.atOnce {
+                    guard let arrival = broker.lines.next() else { return }
+                    broker.serve(arrival)
+                }
+                if !broker.lines.isEmpty { broker.takeTurns() }
+            }
+        }
+    }
+
+    private func serve(_ arrival: Arrival) {
+        switch arrival {
+        case .action(let action): action(self)
+        case .message(let message, let peer):
+            // Its name may be somebody new by now, who did not send it.
+            guard peers.id(of: message.sender) == peer, !take(message, of: peer) else { return }
+            connection.assumeIsolated { $0.dispatch(message) }
+        }
+    }
+
+    /// - Returns: whether it was taken over: else the exported objects have it.
+    private func take(_ message: Message, of peer: PeerID) -> Bool {
+        if message.arrival != nil, message.interface == PrivateContract.packedSink.text { return takePacked(message) }
+        return refuseCurious(message, peer)
+    }
+}
