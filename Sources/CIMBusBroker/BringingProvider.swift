@@ -24,6 +24,28 @@ struct BringingProvider: Sendable {
         rights.allows(.register, RightsSubject(namespace: namespace.text, provider: provider), for: caller)
     }
 
+    // MARK: - How much
+
+    /// New classes that processes of one user bring while the broker runs: what they bring stays, and a namespace has room for 10,000.
+    static let mostClasses = 1_000
+
+    /// - Parameters:
+    ///   - brought: how many the user's processes have brought before.
+    /// - Returns: how many it brings now.
+    /// - Throws: QuotaViolation: too many, for one who may not write classes anyway.
+    func checkRoom(for changes: [RepositoryChange], over schema: Schema, brought: Int) throws(CIMError) -> Int {
+        let new = changes.count { change in
+            if case .putClass(let declared, let namespace, _) = change { schema.class(declared.name, in: namespace) == nil } else { false }
+        }
+        guard new == 0 || brought + new <= Self.mostClasses || mayWrite("", in: home) else {
+            throw CIMError(
+                .quotaViolation,
+                "uid \(uid) has brought \(brought) new classes, and \(Self.mostClasses) are the most; compile the MOF as an administrator, "
+                    + "or let a rule grant FullWrite of \(home)")
+        }
+        return new
+    }
+
     // MARK: - What it may
 
     /// Throws AccessDenied where nobody lets it have its name.

@@ -124,6 +124,9 @@ extension Broker {
     private func store(
         _ changes: [RepositoryChange], of provider: BringingProvider, if condition: @escaping Repository.Condition
     ) async throws(CIMError) {
+        let new = try provider.checkRoom(for: changes, over: repository.schema, brought: brought[provider.uid] ?? 0)
+        // Counted before anybody else's turn comes; a text that is not stored in the end was read all the same.
+        if new > 0 { brought[provider.uid, default: 0] += new }
         while true {
             let known = repository.schema
             try provider.checkMayBring(changes, over: known)

@@ -117,9 +117,7 @@ extension Broker {
             if let leg = core.legs[sink] { records[leg.operation]?.filter?.require(hresult) }
             status = .remark
         case let flags where flags & ~StatusType.logging == 0:
-            let text = String(
-                parameter.clipped(1024).unicodeScalars.map { $0.properties.generalCategory == .control ? " " : Character($0) })
-            log(.info, .word, of: uid(of: peer), "provider \(call.sender ?? "") on \(call.path): \(text)")
+            log(.info, .word, of: uid(of: peer), "provider \(call.sender ?? "") on \(call.path): \(parameter.clipped(1024))")
             status = .remark
         default:
             call.fail(CIMError(.invalidParameter, "SetStatus: flags \(flags) are not a WBEM_STATUS_TYPE"))

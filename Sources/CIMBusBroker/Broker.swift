@@ -42,6 +42,8 @@ public actor Broker {
     var registrations = Registrations()
     var gate = LogGate()
     var flights = FlightRecorder()
+    /// New classes that processes of each user have brought with their registrations.
+    var brought: [UInt32: Int] = [:]
     var announcements = Announcements()
     /// What has arrived, and waits for its user's turn.
     var lines = Turns<Arrival>()

@@ -197,24 +197,10 @@ extension CIMValue {
 }
 
 extension String {
-    /// The text without control characters and line breaks: each becomes a space. What a peer sends could be taken for a line of the log,
-    /// or move the cursor of a terminal.
-    package var oneLine: String { cleared { _ in false } }
+    /// The text without line breaks and what does not print: each becomes a space. What a peer sends could be taken for a line of the log, move the
+    /// cursor of a terminal, or turn the text around it.
+    package var oneLine: String { replacingUnprintable(by: " ") }
 
-    /// The text with its lines, and without other control characters.
-    package var printableLines: String { cleared { $0 == "\n" } }
-
-    private func cleared(keeping: (Unicode.Scalar) -> Bool) -> String {
-        if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return self }
-        var text = ""
-        for scalar in unicodeScalars {
-            let isControl: Bool =
-                switch scalar.properties.generalCategory {
-                case .control, .lineSeparator, .paragraphSeparator: !keeping(scalar)
-                default: false
-                }
-            text.unicodeScalars.append(isControl ? " " : scalar)
-        }
-        return text
-    }
+    /// The text with its lines, and without what else does not print.
+    package var printableLines: String { replacingUnprintable(by: " ", keepsLines: true) }
 }

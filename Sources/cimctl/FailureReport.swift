@@ -27,11 +27,9 @@ struct FailureReport {
         return lines.map { printable(String($0)) }.joined(separator: "\n        ")
     }
 
-    /// Control characters of a peer must not reach a terminal.
+    /// What does not print must not reach a terminal from a peer.
     static func printable(_ text: String) -> String {
-        guard text.unicodeScalars.contains(where: { $0.properties.generalCategory == .control }) else { return text }
-        return String(
-            String.UnicodeScalarView(text.unicodeScalars.map { $0.properties.generalCategory == .control ? "\u{FFFD}" : $0 }))
+        text.replacingUnprintable(by: "\u{FFFD}")
     }
 }
 

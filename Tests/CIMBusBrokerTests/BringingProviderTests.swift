@@ -116,4 +116,23 @@ struct BringingProviderTests {
             #expect(mayRegister(provider()) == isGranted)
         }
     }
+
+    @Test(
+        "D.5, L13: new classes are bounded for each user, whatever the names of its providers; what is there already, and who may write classes, is not"
+    )
+    func classes() async throws {
+        let repository = try await Repository.inMemory()
+        let schema = repository.schema
+        let one = try changes(Self.mof, over: schema)
+        func brings(_ provider: BringingProvider, _ schema: Schema, brought: Int) -> Int? {
+            do throws(CIMError) { return try provider.checkRoom(for: one, over: schema, brought: brought) } catch {
+                #expect(error.status == .quotaViolation && error.message.contains("\(brought) new classes"))
+                return nil
+            }
+        }
+        #expect(brings(provider(), schema, brought: 999) == 1 && brings(provider(), schema, brought: 1_000) == nil)
+        #expect(brings(provider(uid: 0), schema, brought: 1_000) == 1)
+        let after = try await repository.commit(one)
+        #expect(brings(provider(), after, brought: 1_000) == 0)
+    }
 }
