@@ -23,7 +23,8 @@ extension ProviderService {
         case asConfigured
     }
 
-    /// Whether the message bus started this process. False when the bus left the start to systemd; only the unit can say that.
+    /// Whether the message bus started this process. False when the bus left the start to systemd, as dbus-broker always does; only the unit can
+    /// say that.
     public static var wasStartedByBus: Bool { getenv("DBUS_STARTER_ADDRESS") != nil || getenv("DBUS_STARTER_BUS_TYPE") != nil }
 }
 

@@ -133,9 +133,10 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         guard closure == nil, let outlives else { return close(error) }
         letGo()
         stay += 1
-        // Who hears of it first: then those who wait for replies.
+        // Who hears of it first: then those who wait for replies. Some may have called while the link was coming back: whatever kept it from that,
+        // to them the bus is lost.
         outlives(error)
-        endWaiting(error)
+        endWaiting(DBusError(code: .disconnected, error.message))
     }
 
     /// Gives up the socket, and with it what waits to be sent.

@@ -85,7 +85,7 @@ extension ProviderTests {
             let folder = try ServiceFolder()
             // It is found running: nothing is executed.
             try folder.write("org.example.Things", "/nonexistent/program")
-            let bus = try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>")
+            let bus = try await PrivateBus.start(services: folder)
             let broker = try await BrokerProcess.start(on: bus)
             let session = try await Session.connect(to: .address(bus.address), logger: quiet)
             let definition = """

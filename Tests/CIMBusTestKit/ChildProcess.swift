@@ -1,3 +1,4 @@
+import DBus
 import Glibc
 import Synchronization
 
@@ -25,12 +26,15 @@ public final class ChildProcess: Sendable {
     /// - Parameters:
     ///   - path: of the executable; without a slash it is looked for in PATH.
     ///   - environment: added to this process's own.
-    public init(_ path: String, _ arguments: [String] = [], environment: [String: String] = [:]) throws {
+    ///   - descriptor: becomes its descriptor 3; it has none else beside the standard ones.
+    public init(
+        _ path: String, _ arguments: [String] = [], environment: [String: String] = [:], descriptor: FileDescriptorBox? = nil
+    ) throws {
         var pipeEnds: [Int32] = [-1, -1]
         guard pipe(&pipeEnds) == 0 else { throw ProcessError(description: "pipe: errno \(errno)") }
         let end = Event<ProcessEnd>("the end of \(path)")
         self.end = end
-        processID = try Self.start(path, arguments, Self.environment(adding: environment), output: pipeEnds, end)
+        processID = try Self.start(path, arguments, Self.environment(adding: environment), output: pipeEnds, descriptor, end)
         let (lines, continuation) = AsyncStream<String>.makeStream()
         self.lines = lines
         let output = pipeEnds[0]
@@ -50,6 +54,9 @@ public final class ChildProcess: Sendable {
         var information = siginfo_t()
         while waitid(P_PID, id_t(processID), &information, WSTOPPED | WNOWAIT) != 0, errno == EINTR {}
     }
+
+    /// How it ended; nil while it runs.
+    public var currentEnd: ProcessEnd? { end.current }
 
     /// Waits for the end; throws ``DeadlinePassed`` when it does not come.
     public func waitForEnd(within duration: Duration = .seconds(10)) async throws -> ProcessEnd { try await end.value(within: duration) }
@@ -75,7 +82,8 @@ public final class ChildProcess: Sendable {
     /// Starts the program from the thread that waits for its end: the kernel kills the child when that thread is gone, and those of Swift's
     /// pool come and go.
     private static func start(
-        _ path: String, _ arguments: [String], _ environment: [String], output: [Int32], _ end: Event<ProcessEnd>
+        _ path: String, _ arguments: [String], _ environment: [String], output: [Int32], _ descriptor: FileDescriptorBox?,
+        _ end: Event<ProcessEnd>
     ) throws -> pid_t {
         nonisolated(unsafe) let started = UnsafeMutablePointer<sem_t>.allocate(capacity: 1)
         sem_init(started, 0, 0)
@@ -85,7 +93,7 @@ public final class ChildProcess: Sendable {
         }
         let result = Outcome()
         onThread {
-            let spawned = spawn(path, arguments, environment, output: output)
+            let spawned = spawn(path, arguments, environment, output: output, descriptor)
             result.value.withLock { $0 = spawned }
             sem_post(started)
             guard case .success(let id) = spawned else { return }
@@ -104,14 +112,15 @@ public final class ChildProcess: Sendable {
     }
 
     private static func spawn(
-        _ path: String, _ arguments: [String], _ environment: [String], output: [Int32]
+        _ path: String, _ arguments: [String], _ environment: [String], output: [Int32], _ descriptor: FileDescriptorBox?
     ) -> Result<pid_t, ProcessError> {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         posix_spawn_file_actions_adddup2(&actions, output[1], 1)
         // A child must not hold what other tests have open at this moment, whose other ends wait for its end, nor the locks and sockets of
         // whoever runs the tests.
-        for descriptor in Int32(3)..<1024 { posix_spawn_file_actions_addclose(&actions, descriptor) }
+        if let descriptor { posix_spawn_file_actions_adddup2(&actions, descriptor.rawValue, 3) }
+        for descriptor in Int32(descriptor == nil ? 3 : 4)..<1024 { posix_spawn_file_actions_addclose(&actions, descriptor) }
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         var noSignals = sigset_t()

@@ -1,27 +1,73 @@
 import DBus
 import Glibc
+import Synchronization
 
-/// A `dbus-daemon` for one test: its own socket, its own configuration, everything allowed. It is killed with the last reference to it.
+/// A message bus for one test: its own socket, its own configuration, everything allowed. It is killed with the last reference to it.
 public final class PrivateBus: Sendable {
     public let address: String
-    public let daemon: ChildProcess
+    public let program: BusProgram
     private let directory: String
+    private let limits: BusLimits
+    private let services: ServiceFolder?
+    private let allUsers: Bool
+    private let running: Mutex<ChildProcess>
 
-    /// Starts the daemon and waits until it listens.
+    /// Starts the bus and waits until it listens.
     /// - Parameters:
-    ///   - limits: lines of configuration, e.g. `<limit name="…">…</limit>`.
+    ///   - services: what it can start.
     ///   - allUsers: whether other users than this process's may connect.
-    public static func start(limits: String = "", allUsers: Bool = false) async throws -> PrivateBus {
+    public static func start(
+        _ program: BusProgram = .ofTests, limits: BusLimits = BusLimits(), services: ServiceFolder? = nil, allUsers: Bool = false
+    ) async throws -> PrivateBus {
         var template = Array("/tmp/cimbus-test-XXXXXX".utf8CString)
         guard mkdtemp(&template) != nil else { throw ProcessError(description: "mkdtemp: errno \(errno)") }
         let directory = template.withUnsafeBufferPointer { String(decoding: $0.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self) }
         if allUsers { chmod(directory, 0o711) }
+        let daemon = try await launch(program, directory, limits, services, allUsers)
+        return PrivateBus(program, directory, limits, services, allUsers, daemon)
+    }
+
+    private init(
+        _ program: BusProgram, _ directory: String, _ limits: BusLimits, _ services: ServiceFolder?, _ allUsers: Bool,
+        _ daemon: ChildProcess
+    ) {
+        address = "unix:path=\(directory)/bus"
+        self.program = program
+        self.directory = directory
+        self.limits = limits
+        self.services = services
+        self.allUsers = allUsers
+        running = Mutex(daemon)
+    }
+
+    /// The process of the bus.
+    public var daemon: ChildProcess { running.withLock { $0 } }
+
+    /// Kills the bus, and starts another at the same address.
+    public func restart() async throws {
+        try await daemon.killAndWait()
+        let next = try await Self.launch(program, directory, limits, services, allUsers)
+        running.withLock { $0 = next }
+    }
+
+    deinit {
+        daemon.signal(SIGKILL)
+        for name in ["bus", "bus.conf"] { unlink(directory + "/" + name) }
+        rmdir(directory)
+    }
+
+    private static func launch(
+        _ program: BusProgram, _ directory: String, _ limits: BusLimits, _ services: ServiceFolder?, _ allUsers: Bool
+    ) async throws -> ChildProcess {
+        let socket = directory + "/bus"
+        unlink(socket)
+        if program == .dbusBroker { return try await BusController.launch(at: socket, limits, services, allUsers) }
         let configuration = """
             <!DOCTYPE busconfig PUBLIC "-//freedesktop//DTD D-Bus Bus Configuration 1.0//EN"
              "http://www.freedesktop.org/standards/dbus/1.0/busconfig.dtd">
             <busconfig>
               <type>session</type>
-              <listen>unix:path=\(directory)/bus</listen>
+              <listen>unix:path=\(socket)</listen>
               <auth>EXTERNAL</auth>
               <policy context="default">
                 <allow send_destination="*" eavesdrop="true"/>
@@ -29,7 +75,8 @@ public final class PrivateBus: Sendable {
                 <allow own="*"/>
                 \(allUsers ? "<allow user=\"*\"/>" : "")
               </policy>
-              \(limits)
+              \(services.map { "<servicedir>\($0.path)</servicedir>" } ?? "")
+              \(limits.configuration)
             </busconfig>
             """
         guard let file = fopen(directory + "/bus.conf", "w") else {
@@ -38,23 +85,11 @@ public final class PrivateBus: Sendable {
         fputs(configuration, file)
         fclose(file)
         let daemon = try ChildProcess("dbus-daemon", ["--config-file=\(directory)/bus.conf", "--nofork", "--print-address=1"])
-        let address = try await withDeadline(.seconds(10), "dbus-daemon to listen") {
+        _ = try await withDeadline(.seconds(10), "dbus-daemon to listen") {
             for await line in daemon.lines { return line }
             throw ProcessError(description: "dbus-daemon ended before it listened")
         }
-        return PrivateBus(address: address, daemon: daemon, directory: directory)
-    }
-
-    private init(address: String, daemon: ChildProcess, directory: String) {
-        self.address = address
-        self.daemon = daemon
-        self.directory = directory
-    }
-
-    deinit {
-        daemon.signal(SIGKILL)
-        for name in ["bus", "bus.conf"] { unlink(directory + "/" + name) }
-        rmdir(directory)
+        return daemon
     }
 
     /// A new connection to this bus.

@@ -1,8 +1,14 @@
 import Glibc
+import Synchronization
 
 /// A folder of a test's own, with `.service` files. It is removed with the last reference to it.
 public final class ServiceFolder: Sendable {
     public let path: String
+    private struct State {
+        var commands: [String: String] = [:]
+        var observers: [@Sendable (String, String) -> Void] = []
+    }
+    private let state = Mutex(State())
 
     public init() throws {
         var template = Array("/tmp/cimbus-services-XXXXXX".utf8CString)
@@ -15,6 +21,20 @@ public final class ServiceFolder: Sendable {
         guard let file = fopen("\(path)/\(name).service", "w") else { throw ProcessError(description: "fopen: errno \(errno)") }
         fputs("[D-BUS Service]\nName=\(name)\nExec=\(command)\n", file)
         fclose(file)
+        let observers = state.withLock { state in
+            state.commands[name] = command
+            return state.observers
+        }
+        for observer in observers { observer(name, command) }
+    }
+
+    /// Tells of each name and its command line: of what is there, and of what is written later.
+    func observe(_ observer: @escaping @Sendable (String, String) -> Void) {
+        let commands = state.withLock { state in
+            state.observers.append(observer)
+            return state.commands
+        }
+        for (name, command) in commands { observer(name, command) }
     }
 
     deinit {

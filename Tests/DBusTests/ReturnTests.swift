@@ -69,6 +69,29 @@ struct ReturnTests {
         #expect(act.losses.all.count == 1)
     }
 
+    @Test("a call that is made while the connection comes back fails with .disconnected where it cannot, whatever the reason")
+    func whileComingBack() async throws {
+        let act = try await Act()
+        try await act.drop()
+        let bus = try FakeBus()
+        let server = act.server
+        let attempt = Task { try await server.reopen(to: .address(bus.address)) }
+        try await bus.run { try $0.accept() }
+        try await withDeadline(.seconds(10), "the connection to be on its way") { while await !server.isOnBus {} }
+        let question = try Message.busCall("GetId")
+        let answer = Event<Result<Message, DBusError>>("the end of the call")
+        let asked = Event<Void>("the call to be made")
+        server.loop.execute {
+            server.assumeIsolated { $0.call(question, timeout: nil) { answer.send($0) } }
+            asked.send(())
+        }
+        try await asked.value()
+        bus.hangUp()
+        let error = await #expect(throws: DBusError.self) { try await answer.value().get() }
+        #expect(error?.code == .disconnected)
+        await #expect(throws: DBusError.self) { try await attempt.value }
+    }
+
     @Test("what was subscribed to comes again after the return")
     func subscriptions() async throws {
         let act = try await Act()

@@ -36,8 +36,9 @@ while let argument = arguments.popFirst() {
         settings.bus = .address(address)
         settings.busArguments = [argument, address]
     case "--starter":
-        // The bus that started this process.
-        settings.bus = .address(getenv("DBUS_STARTER_ADDRESS").map { String(cString: $0) } ?? "")
+        // The bus that started this process. dbus-broker does not say that it did.
+        let address = getenv("DBUS_STARTER_ADDRESS") ?? getenv("DBUS_SESSION_BUS_ADDRESS")
+        settings.bus = .address(address.map { String(cString: $0) } ?? "")
     case "--private": isPrivate = true
     case "--bus-name": settings.busName = next()
     case "--no-register": settings.registers = false
@@ -68,6 +69,12 @@ do {
     if let sinkToContinue {
         // For `waitfor death`: the broker hears of it from the bus before anything that is sent after it.
         _ = try await connection.onNameVanished { [first] name, _ in if name == first { process.input.arrived("death") } }
+        // It may have died already. Without a bus there is nothing to go on with.
+        if try await connection.nameOwner(of: BusName(first)) == nil { process.input.arrived("death") }
+        Task {
+            _ = await connection.closed
+            exit(0)
+        }
         _ = "\(connection.uniqueName)\n".withCString { write(3, $0, strlen($0)) }
         close(3)
         await process.input.wait(for: "go")

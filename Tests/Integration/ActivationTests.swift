@@ -14,7 +14,7 @@ extension Integration {
             let command = [BuildFolder.path(of: "FaultyProvider"), "--starter", "--bus-name", "org.example.Faulty"] + arguments
             // A space at the end would be one more argument.
             try folder.write("org.example.Faulty", command.joined(separator: " "))
-            return (try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>"), folder)
+            return (try await PrivateBus.start(services: folder), folder)
         }
 
         static let mof = """

@@ -309,7 +309,7 @@ extension Integration {
         func startedMeanwhile() async throws {
             let folder = try ServiceFolder()
             try folder.write("org.example.Faulty", BuildFolder.path(of: "FaultyProvider") + " --starter --bus-name org.example.Faulty")
-            let bus = try await PrivateBus.start(limits: "<servicedir>\(folder.path)</servicedir>")
+            let bus = try await PrivateBus.start(services: folder)
             let relay = try BusRelay.start(to: bus)
             let scene = try await Scene.start(options: [], bus: bus, client: .private, by: relay)
             let compiled = try await scene.client.call(
