@@ -24,9 +24,6 @@ apt-get download -qq $pins 2> log || { echo "not to be had here: $pins"; cat log
 dpkg-deb -x ./*.deb root
 root/usr/bin/dbus-broker --version
 /usr/bin/python3.11 - > seen <<'PYTHON'
-import array
-import os
-import re
 import socket
 import struct
 import subprocess

@@ -107,7 +107,7 @@ public actor Broker {
         do throws(DBusError) {
             connection = try await Connection.connect(to: configuration.address, on: EventLoop(name: "cimbusd"), options: options)
         } catch {
-            throw CIMBusError(.noBus, "no message bus at \(configuration.address): \(error.message); is dbus-daemon running?")
+            throw CIMBusError(.noBus, "no message bus at \(configuration.address): \(error.message); is one running there?")
         }
         let broker = Broker(connection, configuration, repository, rules)
         do throws(CIMBusError) {

@@ -94,9 +94,10 @@ extension BrokerCore {
         guard let activation = registry[id]?.activation, let limit = activation.limit else { return }
         if limit > now { return agenda.schedule(.registration(id), at: limit) }
         if activation.isStarting {
-            failStart(
-                id,
-                Explanation(.startFailed, text: "it did not register within \(limits.start / 1_000_000) s of its start; look at its log"))
+            let text =
+                "it did not register within \(limits.start / 1_000_000) s of its start; look at its log, and at `systemctl status` of its unit: "
+                + "a bus may never tell that a program ended without taking its name, or hangs"
+            failStart(id, Explanation(.startFailed, text: text))
         } else {
             endExpectation(id)
         }
