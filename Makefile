@@ -29,6 +29,7 @@ build: dependencies ## build the broker, cimctl and the samples
 release: dependencies ## build what a release installs: .build/release/programs
 	$(SWIFT) build $(RELEASE) --product cimbusd
 	$(SWIFT) build $(RELEASE) --product cimctl
+	$(SWIFT) build $(RELEASE) --product cimbus-adopter
 	Sources/release/link .build/release
 
 .PHONY: demo
@@ -100,6 +101,10 @@ bench: dependencies ## measure what the README claims (release builds; takes min
 	$(SWIFT) build $(RELEASE) --product cimctl
 	cd Tests/Benchmarks && $(SWIFT) build $(RELEASE) && .build/release/bench
 
+.PHONY: bench-adopted
+bench-adopted: release ## measure adopted D-Bus services against C, Python and systemctl, in a system of its own (root)
+	CIMBUS_SYSTEM_TEST=bench Tests/System/run .build/release
+
 .PHONY: instructions
 instructions: dependencies ## count the broker's instructions for one GetObject with callgrind (release builds; needs valgrind)
 	$(SWIFT) build $(RELEASE) --product cimbusd
@@ -123,6 +128,7 @@ INSTALL ?= install
 PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
 CIMBUSD ?= $(PROGRAMS)/cimbusd
 CIMCTL ?= $(PROGRAMS)/cimctl
+ADOPTER ?= $(BUILD_DIR)/cimbus-adopter
 
 .PHONY: install
 install: ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
@@ -139,4 +145,16 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service
 	sed 's|/usr/bin/|$(BINDIR)/|' dbus/systemd/cimbusd.service > $(DESTDIR)$(UNITDIR)/cimbusd.service
 	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service $(DESTDIR)$(UNITDIR)/cimbusd.service
+	$(INSTALL) -D -m 0755 $(ADOPTER) $(DESTDIR)$(BINDIR)/cimbus-adopter
+	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.Adopter.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.Adopter.conf
+	sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/system-services/org.cimbus1.Adopter.service \
+		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
+	for unit in cimbus-adopter.service cimbus-adopter-reload.service cimbus-adopter.path; do \
+		sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; \
+		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit; \
+	done
+	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
+	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt
+	$(INSTALL) -m 0644 dbus/adopt/*.mof $(DESTDIR)/usr/share/cimbus/adopt
+	$(INSTALL) -m 0644 dbus/rights.d/*.conf $(DESTDIR)/usr/lib/cimbus/rights.d
 	@echo "install: done. Then, once: systemd-sysusers && systemctl daemon-reload && systemctl reload dbus"

@@ -21,6 +21,7 @@ let package = Package(
         .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
         .executable(name: "cimbusd", targets: ["cimbusd"]),
         .executable(name: "cimctl", targets: ["cimctl"]),
+        .executable(name: "cimbus-adopter", targets: ["cimbus-adopter"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -71,6 +72,14 @@ let package = Package(
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
+        .target(name: "CIMAdoption", dependencies: ["CIM", "CIMMOF", "DBus"], swiftSettings: strict),
+        .target(
+            name: "CIMBusAdopter",
+            dependencies: [
+                "CIM", "CIMAdoption", "CIMBusProvider", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict),
         .target(
             name: "CIMBusClient",
             dependencies: ["CIM", "CIMBusWire", "DBus", .product(name: "Logging", package: "swift-log")],
@@ -85,9 +94,18 @@ let package = Package(
             ],
             swiftSettings: strict),
         .executableTarget(
+            name: "cimbus-adopter",
+            dependencies: [
+                "CIM", "CIMAdoption", "CIMBusAdopter", "CIMBusProvider", "CIMBusWire", "DBus",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
             name: "cimctl",
             dependencies: [
-                "CIM", "CIMBusClient", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
+                "CIM", "CIMAdoption", "CIMBusClient", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
@@ -114,6 +132,14 @@ let package = Package(
             dependencies: [
                 "CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", "SeededRandom",
                 .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: strict),
+        .testTarget(name: "CIMAdoptionTests", dependencies: ["CIM", "CIMAdoption", "CIMMOF", "DBus"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusAdopterTests",
+            dependencies: [
+                "CIM", "CIMAdoption", "CIMBusAdopter", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery", "SeededRandom"], swiftSettings: strict),

@@ -33,6 +33,9 @@ public struct MOFDeclaration: Hashable, Sendable {
     /// The classes that a class names as types.
     public var classUses: [MOFClassUse] = []
 
+    /// The texts of the qualifiers ClassContext, PropertyContext and MethodContext of a class, as they follow each other.
+    public var contextTexts: [MOFContextText] = []
+
     /// What the caller called the text.
     public var file: String
 
@@ -42,7 +45,8 @@ public struct MOFDeclaration: Hashable, Sendable {
 
     public init(
         content: Content, namespace: CIMNamespaceName? = nil, flags: ChangeFlags = [], alias: String? = nil,
-        aliasReferences: [MOFAliasReference] = [], classUses: [MOFClassUse] = [], file: String = "<buffer>", firstLine: Int = 1,
+        aliasReferences: [MOFAliasReference] = [], classUses: [MOFClassUse] = [], contextTexts: [MOFContextText] = [],
+        file: String = "<buffer>", firstLine: Int = 1,
         lastLine: Int = 1
     ) {
         self.content = content
@@ -51,6 +55,7 @@ public struct MOFDeclaration: Hashable, Sendable {
         self.alias = alias
         self.aliasReferences = aliasReferences
         self.classUses = classUses
+        self.contextTexts = contextTexts
         self.file = file
         self.firstLine = firstLine
         self.lastLine = lastLine

@@ -38,6 +38,7 @@ extension MOFParser {
         if token.isPunctuation("(") || token.isPunctuation("{") {
             let valuePlace = token.place
             if skip("(") {
+                noteContextText(of: name)
                 value = token.isPunctuation("{") ? try arrayLiteral(depth: 0) : try scalarLiteral(depth: 0)
                 try expect(")", .mofExpectedCloseParen)
             } else {
@@ -64,6 +65,21 @@ extension MOFParser {
         var flavor = type?.flavor.subtracting(.amended) ?? []
         if skip(":") { FlavorWord.apply(try flavors(), to: &flavor) }
         return UsedQualifier(qualifier: CIMQualifier(name: name, value: value, flavor: flavor), place: place, scope: type?.scope)
+    }
+
+    /// Keeps the text that begins here and its place, where the qualifier is one of those whose texts say where a provider's data are.
+    private mutating func noteContextText(of name: String) {
+        guard MOFContextText.qualifiers.contains(CIMName(name)), case .string = token.kind else { return }
+        var (ahead, next) = (lexer, token)
+        var text = MOFContextText(qualifier: name, text: "", pieces: [])
+        while case .string(let piece) = next.kind {
+            let column = ahead.column(at: next.place) + 1
+            text.pieces.append(MOFContextText.Piece(offset: text.text.utf8.count, line: next.place.line, column: column))
+            text.text += piece
+            next = ahead.next()
+            finishedSteps += 1
+        }
+        contextTexts.append(text)
     }
 
     /// The standard qualifiers of type boolean (DSP0004, 5.6.3, and WMI's): without a declaration, too, `"TRUE"` is no text for them.

@@ -40,6 +40,9 @@ public struct MOFParser {
 
     /// What the class that is being read names.
     var classUses: [MOFClassUse] = []
+
+    /// The texts of its contexts.
+    var contextTexts: [MOFContextText] = []
     var types: QualifierTypes
     var bytes: Int
 
@@ -152,7 +155,8 @@ public struct MOFParser {
         unit.declarations.append(
             MOFDeclaration(
                 content: content, namespace: namespace, flags: flags, alias: alias, aliasReferences: references, classUses: classUses,
-                file: lexer.file, firstLine: firstLine, lastLine: lastLine))
+                contextTexts: contextTexts, file: lexer.file, firstLine: firstLine, lastLine: lastLine))
+        contextTexts = []
     }
 }
 

@@ -15,7 +15,7 @@ struct CimCtl: AsyncParsableCommand {
         subcommands: [
             Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Query.self, Explain.self, Classes.self, ClassGroup.self,
             MOFGroup.self, Namespaces.self, Providers.self, Operations.self, Cancel.self,
-            TraceOperation.self, Quotas.self, Leaks.self, Top.self, RightsGroup.self,
+            TraceOperation.self, Quotas.self, Leaks.self, Top.self, RightsGroup.self, Adopt.self,
         ])
 
     static func main() async {

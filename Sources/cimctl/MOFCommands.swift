@@ -1,4 +1,5 @@
 import ArgumentParser
+import CIMAdoption
 import CIMBusClient
 import CIMMOF
 
@@ -147,7 +148,7 @@ struct MOFCheck: Program {
         commandName: "check", abstract: "Says what is wrong with MOF files, and stores nothing.",
         discussion: """
             Each file is checked by itself, against what the broker has stored: a superclass must be there, or in the file or its includes. \
-            Without a broker, only the syntax is checked.
+            Without a broker, only the syntax is checked, and what the contexts of adopted D-Bus services say.
             """)
 
     @Argument(help: "The files.") var files: [String]
@@ -162,13 +163,21 @@ struct MOFCheck: Program {
         let bar = ProgressBar(total: files.count * 2)
         defer { bar.end() }
         let prepared = try MOFReading(search.folders, options).all(files, bar)
-        guard !offline, let session = try await session(bar) else {
+        var complaints = MOFComplaints()
+        for mof in prepared where complaints.left > 0 {
+            let faults = mof.unit.adoptionFaults()
+            if !faults.isEmpty {
+                complaints.add(MOFFaults(errors: Array(faults.prefix(complaints.left)), isTruncated: false), in: mof.file)
+            }
+        }
+        guard complaints.count == 0, !offline, let session = try await session(bar) else {
+            bar.end()
+            if complaints.count > 0 { throw complaints.error("nothing was to be stored") }
             for warning in prepared.flatMap(\.unit.doubtfulTypes).prefix(MOFComplaints.most) {
                 StandardError.write(FailureReport.printable(warning.description) + "\n")
             }
             return
         }
-        var complaints = MOFComplaints()
         for (position, mof) in prepared.enumerated() where complaints.left > 0 {
             bar.show(files.count + position, "checking \(mof.file)")
             let compilation = try await session.compileMOF(

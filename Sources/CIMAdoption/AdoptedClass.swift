@@ -1,0 +1,135 @@
+import CIM
+import DBus
+
+/// A class whose instances a D-Bus service has, with all that its contexts say.
+public struct AdoptedClass: Sendable {
+    /// Resolved: with what the class inherits from the classes of the mappings.
+    public var declaration: CIMClass
+    public var context: ClassContext
+    /// For each property that has a place, by its name.
+    public var properties: [CIMName: PropertyContext]
+    public var methods: [CIMName: MethodContext]
+
+    public var name: String { declaration.name }
+
+    public func way(_ property: String) -> [PropertyContext.Way] { properties[CIMName(property)]?.ways ?? [] }
+}
+
+/// The provider's name, which the classes' `provider` qualifier has.
+public enum Adoption {
+    public static let providerName = "DBusServices"
+    public static let busName = WellKnownName(staticString: "org.cimbus1.Adopter")
+}
+
+/// The classes of the mappings.
+public struct AdoptedClasses: Sendable {
+    /// Something wrong with a class or with one of its contexts.
+    public struct Fault: Error, Hashable, Sendable {
+        public var className: String
+        /// The property or method; nil: the class.
+        public var feature: String?
+        /// The context, and its text; nil: the class itself.
+        public var qualifier: String?
+        public var text: String?
+        public var offset: Int
+        public var message: String
+
+        public var description: String {
+            let place = feature.map { "\(className).\($0)" } ?? className
+            return "\(place): \(qualifier.map { "\($0): " } ?? "")\(message)"
+        }
+    }
+
+    public private(set) var classes: [CIMName: AdoptedClass] = [:]
+    /// All classes of the mappings, adopted or not, resolved.
+    public private(set) var declarations: [CIMName: CIMClass] = [:]
+    public private(set) var faults: [Fault] = []
+
+    /// - Parameters:
+    ///   - declared: as written, superclasses before what derives from them.
+    ///   - known: classes that are not among them, resolved.
+    public init(_ declared: [CIMClass], known: (String) -> CIMClass? = { _ in nil }) {
+        for declaration in declared { add(declaration, known) }
+        for adopted in classes.values.sorted(by: { $0.name < $1.name }) { check(adopted) }
+    }
+
+    public subscript(name: String) -> AdoptedClass? { classes[CIMName(name)] }
+
+    /// The superclass among the mappings.
+    func parent(of declaration: CIMClass) -> CIMClass? { declaration.superclass.flatMap { declarations[CIMName($0)] } }
+
+    /// Adds a fault once.
+    mutating func add(_ fault: Fault) {
+        if !faults.contains(fault) { faults.append(fault) }
+    }
+
+    private mutating func add(_ declaration: CIMClass, _ known: (String) -> CIMClass?) {
+        let parent = declaration.superclass.flatMap { declarations[CIMName($0)] ?? known($0) }
+        let resolved: CIMClass
+        do throws(CIMError) {
+            resolved = try declaration.resolved(with: parent)
+        } catch {
+            faults.append(Fault(className: declaration.name, offset: 0, message: error.message))
+            return
+        }
+        declarations[CIMName(declaration.name)] = resolved
+        guard let text = declaration.qualifier(named: "ClassContext")?.value.stringValue else {
+            if declaration.providerName == Adoption.providerName {
+                faults.append(
+                    Fault(
+                        className: declaration.name, offset: 0, message: "expected a qualifier ClassContext that says where its objects are"
+                    ))
+            }
+            return
+        }
+        let context: ClassContext
+        do throws(ContextError) {
+            context = try ClassContext(text, like: { classes[CIMName($0)]?.context })
+        } catch {
+            faults.append(fault(error, declaration, nil, "ClassContext", text))
+            return
+        }
+        var adopted = AdoptedClass(declaration: resolved, context: context, properties: [:], methods: [:])
+        if let parent = declaration.superclass.flatMap({ classes[CIMName($0)] }) {
+            adopted.properties = parent.properties
+            adopted.methods = parent.methods
+        }
+        for property in declaration.properties {
+            guard let text = property.qualifier(named: "PropertyContext")?.value.stringValue else {
+                adopted.properties[CIMName(property.name)] = standard(property, context)
+                continue
+            }
+            do throws(ContextError) {
+                adopted.properties[CIMName(property.name)] = try PropertyContext(text, context.interface)
+            } catch {
+                faults.append(fault(error, declaration, property.name, "PropertyContext", text))
+            }
+        }
+        for method in declaration.methods {
+            guard let text = method.qualifier(named: "MethodContext")?.value.stringValue else { continue }
+            do throws(ContextError) {
+                adopted.methods[CIMName(method.name)] = try MethodContext(text, context.interface)
+            } catch {
+                faults.append(fault(error, declaration, method.name, "MethodContext", text))
+            }
+        }
+        classes[CIMName(declaration.name)] = adopted
+    }
+
+    /// Without a PropertyContext: the column of that name, or the property of that name.
+    private func standard(_ property: CIMProperty, _ context: ClassContext) -> PropertyContext {
+        var ways: [PropertyContext.Way] = []
+        if case .list(_, let columns) = context.source, columns.contains(.named(property.name)) {
+            ways.append(PropertyContext.Way(origin: .column(property.name)))
+        }
+        if let interface = context.interface {
+            ways.append(PropertyContext.Way(origin: .property(PropertyPlace(interface, property.name))))
+        }
+        return PropertyContext(ways: ways)
+    }
+
+    private func fault(_ error: ContextError, _ declaration: CIMClass, _ feature: String?, _ qualifier: String, _ text: String) -> Fault {
+        Fault(
+            className: declaration.name, feature: feature, qualifier: qualifier, text: text, offset: error.offset, message: error.message)
+    }
+}

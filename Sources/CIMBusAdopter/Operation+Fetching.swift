@@ -1,0 +1,148 @@
+import CIM
+import CIMAdoption
+import DBus
+
+extension Operation {
+    /// Reads one object. Nil where it is not there.
+    func fetch(_ row: ObjectRow, _ plan: ReadPlan) async throws -> ObjectRow? {
+        do {
+            return try await fetch(row, plan, plan.fetches)
+        } catch let error as ServiceEnd {
+            throw ServiceFailure.error(error.cause, adopted.context, "read \(adopted.name)")
+        }
+    }
+
+    func fetch(_ row: ObjectRow, _ plan: ReadPlan, _ fetches: [ReadPlan.Fetch]) async throws -> ObjectRow? {
+        var row = row
+        if fetches.count == 1, let only = fetches.first {
+            let reply = try await ask(only, row)
+            return take(reply, only, plan, &row) ? row : nil
+        }
+        let asked = row
+        return try await withThrowingTaskGroup(of: (Int, Answer).self) { group in
+            for (position, fetch) in fetches.enumerated() { group.addTask { (position, try await self.ask(fetch, asked)) } }
+            var isThere = true
+            for try await (position, answer) in group where !take(answer, fetches[position], plan, &row) { isThere = false }
+            return isThere ? row : nil
+        }
+    }
+
+    enum Answer: Sendable {
+        case reply(Message)
+        /// The object has no such property or interface, or is not there.
+        case refused(DBusError)
+        /// There is nobody to ask: the row has no path.
+        case nobody
+    }
+
+    private func ask(_ fetch: ReadPlan.Fetch, _ row: ObjectRow) async throws -> Answer {
+        do throws(DBusError) {
+            switch fetch {
+            case .property(let place):
+                guard let path = row.path else { return .nobody }
+                return .reply(try await call("get") { timeout in .get(place, at: path, target, timeout: timeout) })
+            case .all(let interface):
+                guard let path = row.path else { return .nobody }
+                return .reply(try await call("get") { timeout in .getAll(interface, at: path, target, timeout: timeout) })
+            case .call(let template):
+                guard let (path, values) = arguments(template, row) else { return .nobody }
+                return .reply(
+                    try await call("call") { timeout in
+                        ServiceCall(target, path, template.interface, template.member, values, timeout: timeout)
+                    })
+            }
+        } catch {
+            if ServiceFailure.ends(error) { throw ServiceEnd(cause: error) }
+            return .refused(error)
+        }
+    }
+
+    /// Where a method of a property's place is called, and with what.
+    private func arguments(_ template: CallTemplate, _ row: ObjectRow) -> (ObjectPath, [DBusValue])? {
+        func value(_ name: String) -> CIMValue? {
+            guard let property = adopted.declaration.property(named: name) else { return nil }
+            let value = adopted.way(name).lazy.map { reader.builder.value(row, $0, of: property, in: adopted.name) }.first { !$0.isNull }
+            return value
+        }
+        let path: ObjectPath?
+        if let at = template.path {
+            path = at.path { name in value(name)?.stringValue }
+        } else if row.path == nil, case .list(let call, _) = adopted.context.source {
+            path = call.path?.path { _ in nil }
+        } else {
+            path = row.path
+        }
+        guard let path else { return nil }
+        var values: [DBusValue] = []
+        for argument in template.arguments {
+            guard let value = ArgumentWriter.value(argument, property: value) else { return nil }
+            values.append(value)
+        }
+        return (path, values)
+    }
+
+    /// Takes an answer into the row. False: the object is not there.
+    private func take(_ answer: Answer, _ fetch: ReadPlan.Fetch, _ plan: ReadPlan, _ row: inout ObjectRow) -> Bool {
+        let reply: Message
+        switch answer {
+        case .nobody: return true
+        case .refused(let error):
+            if case .call = fetch { return true }
+            if case .errorReply(let name) = error.code, adopted.context.errors[name] == .notFound { return false }
+            // An object without an interface that it must have is none of the class.
+            let interface =
+                switch fetch {
+                case .property(let place): place.interface
+                case .all(let interface): interface
+                case .call: adopted.context.interface ?? .properties
+                }
+            return !(ServiceFailure.isAbsent(error) || adopted.context.interfaces.contains(interface))
+        case .reply(let message): reply = message
+        }
+        var reader = reply.reader
+        do throws(DBusDecodingError) {
+            switch fetch {
+            case .property(let place):
+                guard reply.hasSignature("v") else { return misfit(place.name, reply) }
+                let type = try reader.readVariantSignature()
+                if let value = try WireReading.value(&reader, type) {
+                    row.properties[place] = value.unwrapped
+                } else {
+                    row.oversized.insert(place)
+                }
+            case .all(let interface):
+                guard reply.hasSignature("a{sv}") else { return misfit(interface.text, reply) }
+                try row.take(&reader, interface, wanted: plan.wanted[interface] ?? [])
+            case .call(let template):
+                let types = Signature(verified: reply.signature).types
+                guard let first = types.first else { return true }
+                row.calls[template] = types.count == 1 ? try WireReading.value(&reader, first)?.unwrapped : .structure(try reply.values())
+            }
+        } catch {
+            return misfit("a reply", reply)
+        }
+        return true
+    }
+
+    private func misfit(_ what: String, _ reply: Message) -> Bool {
+        reader.builder.misfits.record(adopted.name, what, "the service answered with (\(reply.signature))")
+        return true
+    }
+
+    /// Whether an object that answered is one: services make objects up for names that they do not know.
+    func isPresent(_ row: ObjectRow, _ plan: ReadPlan) async throws -> Bool {
+        guard let absence = adopted.context.absence, let value = row.properties[absence.property],
+            ValueConverter.isEqual(value, absence.value)
+        else { return true }
+        guard let unless = absence.unless, let (path, values) = arguments(unless, row) else { return false }
+        do throws(DBusError) {
+            _ = try await call("find") { timeout in
+                ServiceCall(target, path, unless.interface, unless.member, values, timeout: timeout)
+            }
+            return true
+        } catch {
+            if ServiceFailure.ends(error) { throw ServiceFailure.error(error, adopted.context, "find \(adopted.name)") }
+            return false
+        }
+    }
+}

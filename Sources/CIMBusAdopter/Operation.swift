@@ -1,0 +1,217 @@
+import CIM
+import CIMAdoption
+import CIMQuery
+import DBus
+
+/// Rows, one after the other.
+protocol RowSource {
+    mutating func next() throws(DBusDecodingError) -> ObjectRow?
+}
+
+struct ArrayRows: RowSource {
+    private var rows: ArraySlice<ObjectRow>
+    init(_ rows: [ObjectRow]) { self.rows = rows[...] }
+    mutating func next() -> ObjectRow? { rows.popFirst() }
+}
+
+extension ListReader: RowSource {}
+extension ManagedReader: RowSource {}
+
+/// One reading of objects: its calls go to one process of the service.
+struct Operation: Sendable {
+    let reader: ServiceReader
+    let adopted: AdoptedClass
+    let request: ServiceReader.Request
+    var target: ServiceTarget
+    /// The keys of the one object that is wanted; nil: all.
+    var keys: [CIMObjectPath.Key]?
+
+    init(_ reader: ServiceReader, _ adopted: AdoptedClass, _ request: ServiceReader.Request, _ target: ServiceTarget? = nil) {
+        self.reader = reader
+        self.adopted = adopted
+        self.request = request
+        self.target = target ?? ServiceTarget(adopted.context)
+    }
+
+    private var context: ClassContext { adopted.context }
+
+    func call(_ what: String, _ make: (Duration) -> ServiceCall) async throws(DBusError) -> Message {
+        try await reader.services.call(make(reader.timeout(adopted, request)))
+    }
+
+    /// Reads all objects, whatever the query fixes.
+    mutating func all(_ emit: ServiceReader.Emit) async throws {
+        switch context.source {
+        case .object(let path):
+            let plan = try reader.plan(adopted, request, hasColumns: false, isExistenceKnown: false)
+            try await run(plan, rows: ArrayRows([ObjectRow(path: path)]), emit)
+        case .list(let call, let columns): try await list(call, columns, emit)
+        case .managed(let path): try await managed(path, emit)
+        case .tree(let pattern): try await tree(pattern, emit)
+        }
+    }
+
+    // MARK: - Sources
+
+    /// The first call of the operation. Nil where the service does not run and is not to be started.
+    private mutating func first(_ what: String, _ path: ObjectPath, _ interface: InterfaceName, _ member: MemberName, _ values: [DBusValue])
+        async throws -> Message?
+    {
+        do throws(DBusError) {
+            let call = ServiceCall(target, path, interface, member, values, timeout: reader.timeout(adopted, request))
+            let reply = try await reader.services.call(call)
+            target.keep(reply)
+            return reply
+        } catch {
+            if !context.startsService, error.code == .errorReply(.serviceUnknown) || error.code == .errorReply(.nameHasNoOwner) {
+                return nil
+            }
+            throw ServiceFailure.error(error, context, what)
+        }
+    }
+
+    mutating func list(_ call: CallTemplate, _ columns: [ClassContext.Column], _ emit: ServiceReader.Emit) async throws {
+        let plan = try reader.plan(adopted, request, hasColumns: true, isExistenceKnown: true)
+        let what = "list \(adopted.name)"
+        let values = call.arguments.compactMap { ArgumentWriter.value($0) }
+        guard let path = call.path?.path({ _ in nil }),
+            let reply = try await first(what, path, call.interface, call.member, values)
+        else { return }
+        guard let rows = ListReader(reply, columns, needed: plan.columns) else {
+            throw CIMError(
+                .providerFailure,
+                "service \(context.service) answered \(call.member) with (\(reply.signature)), which has not the \(columns.count) columns of \(adopted.name)'s ClassContext"
+            )
+        }
+        try await run(plan, rows: rows, emit)
+    }
+
+    mutating func managed(_ path: ObjectPath, _ emit: ServiceReader.Emit) async throws {
+        let plan = try reader.plan(adopted, request, hasColumns: false, isExistenceKnown: true)
+        guard
+            let reply = try await first(
+                "list \(adopted.name)", path, .objectManager, MemberName(verified: "GetManagedObjects"), [])
+        else { return }
+        guard let rows = ManagedReader(reply, wanted: plan.wanted, required: context.interfaces) else {
+            throw CIMError(.providerFailure, "service \(context.service) answered GetManagedObjects with (\(reply.signature))")
+        }
+        try await run(plan, rows: rows, isRead: true, emit)
+    }
+
+    mutating func tree(_ pattern: PathTemplate, _ emit: ServiceReader.Emit) async throws {
+        let plan = try reader.plan(adopted, request, hasColumns: false, isExistenceKnown: true)
+        guard
+            let reply = try await first(
+                "introspect \(adopted.name)", pattern.root, .introspectable, MemberName(verified: "Introspect"), [])
+        else { return }
+        var walk = TreeWalk(pattern, context.interfaces)
+        walk.take(reply, of: pattern.root)
+        while let next = walk.nextBatch(ServiceConnections.callsInFlight) {
+            let operation = self
+            try await withThrowingTaskGroup(of: (ObjectPath, Message?).self) { group in
+                for path in next { group.addTask { (path, try await operation.introspect(path)) } }
+                for try await (path, reply) in group { if let reply { walk.take(reply, of: path) } }
+            }
+        }
+        try await run(plan, rows: ArrayRows(walk.found.map { ObjectRow(path: $0) }), emit)
+    }
+
+    private func introspect(_ path: ObjectPath) async throws -> Message? {
+        do throws(DBusError) {
+            return try await call("introspect") { timeout in
+                ServiceCall(target, path, .introspectable, MemberName(verified: "Introspect"), timeout: timeout)
+            }
+        } catch {
+            if ServiceFailure.ends(error) { throw ServiceFailure.error(error, context, "introspect \(path)") }
+            return nil
+        }
+    }
+
+    // MARK: - Rows
+
+    /// Asks for what the rows do not say, for many at once, and hands the objects over as the answers come.
+    /// - Parameter isRead: whether the rows have all properties already.
+    mutating func run(_ plan: ReadPlan, rows: some RowSource, isRead: Bool = false, _ emit: ServiceReader.Emit) async throws {
+        var rows = rows
+        let filter = RowFilter(request.query, plan)
+        let fetches = isRead ? plan.fetches.filter { if case .call = $0 { true } else { false } } : plan.fetches
+        var count = 0
+        func hand(_ read: ObjectRow) async throws {
+            for row in expand(read, plan) {
+                guard var instance = reader.builder.instance(row, plan) else { continue }
+                guard RowConditions.hold(context.conditions, instance) else { continue }
+                if let query = request.query { RowBounds.adjust(&instance, to: query, reader.classes) }
+                try await emit(instance)
+                count += 1
+            }
+        }
+        let operation = self
+        do {
+            try await withThrowingTaskGroup(of: ObjectRow?.self) { group in
+                var inFlight = 0
+                while let row = try next(&rows) {
+                    if !filter.accepts(row, reader.builder, context.conditions) { continue }
+                    if fetches.isEmpty {
+                        try await hand(row)
+                        continue
+                    }
+                    if inFlight == ServiceConnections.callsInFlight {
+                        inFlight -= 1
+                        if let done = try await group.next(), let read = done { try await hand(read) }
+                    }
+                    inFlight += 1
+                    group.addTask { try await operation.fetch(row, plan, fetches) }
+                }
+                while let done = try await group.next() { if let read = done { try await hand(read) } }
+            }
+        } catch let error as ServiceEnd {
+            throw ServiceFailure.error(error.cause, context, "read \(adopted.name), after \(count) objects")
+        }
+    }
+
+    private func next(_ rows: inout some RowSource) throws -> ObjectRow? {
+        do throws(DBusDecodingError) { return try rows.next() } catch {
+            throw CIMError(.providerFailure, "service \(context.service) sent what cannot be read: \(error)")
+        }
+    }
+
+    /// One row for each element of the properties of the clause `each`.
+    private func expand(_ row: ObjectRow, _ plan: ReadPlan) -> [ObjectRow] {
+        if context.each.isEmpty { return [row] }
+        var rows: [ObjectRow] = []
+        for place in context.each.map(\.property) {
+            guard let value = row.properties[place] else { continue }
+            for element in value.elements ?? [value] {
+                var copy = row
+                copy.element = element.unwrapped
+                copy.member = place.name
+                rows.append(copy)
+            }
+        }
+        return rows
+    }
+
+    /// The service is gone or silent.
+    struct ServiceEnd: Error {
+        var cause: DBusError
+    }
+}
+
+extension ReadPlan {
+    /// The columns that the wanted properties stand in.
+    var columns: Set<String> {
+        Set(properties.compactMap { if case .column(let name)? = $0.way?.origin { name } else { nil } })
+    }
+}
+
+extension ClassContext {
+    /// The interfaces that make an object one of the class.
+    var interfaces: [InterfaceName] { required.isEmpty ? [interface].compactMap { $0 } : required }
+}
+
+extension RowConditions {
+    /// Whether an instance fulfils all conditions; a property that was not read counts as fulfilling.
+    static func hold(_ conditions: [ClassContext.Condition], _ instance: CIMInstance) -> Bool {
+        conditions.allSatisfy { holds($0, instance[$0.property]) ?? true }
+    }
+}

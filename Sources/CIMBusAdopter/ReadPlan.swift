@@ -1,0 +1,81 @@
+import CIM
+import CIMAdoption
+import DBus
+
+/// What has to be read of each object so that the wanted properties have their values, and nothing else.
+struct ReadPlan: Sendable {
+    /// One question about an object.
+    enum Fetch: Hashable, Sendable {
+        case property(PropertyPlace)
+        case all(InterfaceName)
+        case call(CallTemplate)
+    }
+
+    let adopted: AdoptedClass
+    /// The wanted properties, each with the way to its value. Nil: the property is always NULL.
+    let properties: [(property: CIMProperty, way: PropertyContext.Way?)]
+    /// What is asked of each object.
+    let fetches: [Fetch]
+    /// Of each interface the properties that are wanted.
+    let wanted: [InterfaceName: Set<String>]
+    /// Those whose value is known before an object is asked.
+    let early: Set<CIMName>
+
+    /// - Parameters:
+    ///   - names: the properties that are wanted beside the keys; nil: all.
+    ///   - hasColumns: whether the objects come as rows of the listing method.
+    ///   - isExistenceKnown: whether an object is there whatever it answers.
+    /// Nil where a property that is wanted stands in a column alone, and there are none.
+    init?(_ adopted: AdoptedClass, names: [String]?, hasColumns: Bool, isExistenceKnown: Bool) {
+        self.adopted = adopted
+        let wantedNames = names.map { Set($0.map { CIMName($0) }) }
+        var properties: [(CIMProperty, PropertyContext.Way?)] = []
+        var places: Set<PropertyPlace> = Set(adopted.context.each.map(\.property))
+        var calls: [CallTemplate] = []
+        var early: Set<CIMName> = []
+        for property in adopted.declaration.properties {
+            guard property.isKey || wantedNames?.contains(CIMName(property.name)) ?? true else { continue }
+            let ways = adopted.way(property.name)
+            guard let way = ways.first(where: { way in if case .column = way.origin { hasColumns } else { true } }) else {
+                if !ways.isEmpty { return nil }
+                properties.append((property, nil))
+                continue
+            }
+            properties.append((property, way))
+            switch way.origin {
+            case .property(let place): places.insert(place)
+            case .call(let call): if !calls.contains(call) { calls.append(call) }
+            case .element, .member: break
+            case .column, .path, .pathElement, .constant: early.insert(CIMName(property.name))
+            }
+        }
+        if !isExistenceKnown, let absence = adopted.context.absence { places.insert(absence.property) }
+        var wanted: [InterfaceName: Set<String>] = [:]
+        for place in places { wanted[place.interface, default: []].insert(place.name) }
+        if !isExistenceKnown {
+            // An object is one of the class when it answers for its interfaces.
+            for interface in adopted.context.required + [adopted.context.interface].compactMap({ $0 }) where wanted[interface] == nil {
+                if adopted.context.required.contains(interface) || (wanted.isEmpty && calls.isEmpty) { wanted[interface] = [] }
+            }
+        }
+        self.properties = properties
+        self.wanted = wanted
+        self.early = early
+        fetches =
+            wanted.sorted { $0.key < $1.key }.map { interface, names in
+                if names.count == 1, let name = names.first { .property(PropertyPlace(interface, name)) } else { .all(interface) }
+            } + calls.map { .call($0) }
+    }
+}
+
+/// What is known of an object.
+struct ObjectRow: Sendable {
+    var path: ObjectPath?
+    var columns: [String: DBusValue] = [:]
+    var properties: [PropertyPlace: DBusValue] = [:]
+    var calls: [CallTemplate: DBusValue] = [:]
+    /// Values that are too large.
+    var oversized: Set<PropertyPlace> = []
+    var element: DBusValue?
+    var member: String?
+}
