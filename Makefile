@@ -145,7 +145,7 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service
 	sed 's|/usr/bin/|$(BINDIR)/|' dbus/systemd/cimbusd.service > $(DESTDIR)$(UNITDIR)/cimbusd.service
 	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service $(DESTDIR)$(UNITDIR)/cimbusd.service
-	$(INSTALL) -D -m 0755 $(ADOPTER) $(DESTDIR)$(BINDIR)/cimbus-adopter
+	$(INSTALL) $(if $(filter release,$(CONFIGURATION)),-s) -D -m 0755 $(ADOPTER) $(DESTDIR)$(BINDIR)/cimbus-adopter
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.Adopter.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.Adopter.conf
 	sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/system-services/org.cimbus1.Adopter.service \
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service

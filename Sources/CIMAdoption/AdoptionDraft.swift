@@ -88,7 +88,7 @@ public struct AdoptionDraft: Sendable {
     }
 
     private func draft(_ name: String, _ interface: InterfaceDescription, _ paths: [ObjectPath]) -> Draft {
-        if paths.count == 1, paths[0].elements.last.map({ !$0.contains { $0.isNumber } }) ?? true {
+        if paths.count == 1, isOnlyOne(paths[0]) {
             return Draft(name: name, interface: interface, paths: paths, source: "object \(paths[0])")
         }
         let managers = objects.filter { $0.description.interfaces.contains { $0.name == .objectManager } }.map(\.path)
@@ -105,6 +105,13 @@ public struct AdoptionDraft: Sendable {
         return Draft(
             name: name, interface: interface, paths: paths, source: source, key: (keyName, isFlat ? "path last" : "path"),
             guess: isFlat ? "the last element of the path tells the objects apart" : "nothing but the path tells the objects apart")
+    }
+
+    /// Whether an object that is alone will stay so: it is called as the service is, or has no number in its name.
+    private func isOnlyOne(_ path: ObjectPath) -> Bool {
+        guard let last = path.lastElement else { return true }
+        if let own = service.text.split(separator: ".").last, CIMName.equal(String(own), String(last)) { return true }
+        return !last.contains { $0.isNumber }
     }
 
     private static func common(_ paths: [ObjectPath]) -> ObjectPath {

@@ -17,8 +17,8 @@ struct Adopt: Program {
 
     @Argument(help: ArgumentHelp("The service's name on the bus.", valueName: "bus-name")) var service: String
     @Option(help: ArgumentHelp("Look at the objects at this path and below.", valueName: "path")) var path = "/"
-    @Option(name: [.short, .customLong("output")], help: ArgumentHelp("Write the mapping to this file.", valueName: "file")) var file:
-        String?
+    @Option(name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Write the mapping to this file.", valueName: "file"))
+    var file: String?
     @Option(help: ArgumentHelp("What the classes' names begin with.", valueName: "word")) var prefix = "Site"
     @Flag(name: .customLong("try"), help: "Show the first objects of each class, too. Runs cimbus-adopter.") var isTried = false
     @Flag(exclusivity: .exclusive) var bus: BusChoice = .system

@@ -1,7 +1,6 @@
 import CIM
 import CIMBusTestKit
 import DBus
-import Synchronization
 
 /// A service with units, as a test wants it.
 final class FakeService: Sendable {
@@ -28,12 +27,13 @@ final class FakeService: Sendable {
     let connection: Connection
     /// The calls that came: `List`, `GetAll 3`, `Get 3`, `Restart 3 replace`.
     let calls = Recorder<String>()
-    private let mostAtOnce = Mutex((now: 0, most: 0))
+    /// Calls that get no answer: one that is dropped gets an error.
+    private let held = Recorder<MethodCall>()
 
     init(on bus: PrivateBus, _ behaviour: Behaviour = Behaviour()) async throws {
         let connection = try await bus.connect()
         self.connection = connection
-        let calls = calls
+        let (calls, held) = (calls, held)
         await connection.setInbound { message in
             guard message.kind == .methodCall, let member = message.member else { return false }
             let call = connection.methodCall(message)
@@ -55,7 +55,10 @@ final class FakeService: Sendable {
             case "GetAll", "Get":
                 let values = (try? message.values()) ?? []
                 calls.record("\(member) \(number ?? -1)")
-                if let number, number == behaviour.silent { return true }
+                if let number, number == behaviour.silent {
+                    held.record(call)
+                    return true
+                }
                 if let number, number == behaviour.leaves {
                     connection.assumeIsolated { $0.close() }
                     return true
