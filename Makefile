@@ -57,8 +57,10 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@echo "make test: every state of the core within seven events, in a release build"
 	Tests/Scripts/exhaustive
 	Tests/Scripts/run-suites
-	@echo "make test: ten rules of the checklist, broken on purpose"
-	Tests/Scripts/mutate --sample 10
+	@echo "make test: the torture run, a minute over each bus"
+	@for bus in dbus-daemon dbus-broker; do .build/debug/Torture run --seconds 60 --bus $$bus || exit 1; done
+	@echo "make test: six rules of the checklist, broken on purpose"
+	Tests/Scripts/mutate --sample 6
 	@echo "make test: the samples' tests"
 	Tests/Scripts/run-tests --package-path Samples
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
@@ -71,6 +73,13 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	if [ $$status -eq 77 ]; then echo "make test: the system tests were skipped, as said above"; \
 	elif [ $$status -ne 0 ]; then exit $$status; fi
 	@echo "make test: all tests passed"
+
+SECONDS ?= 60
+.PHONY: torture
+torture: dependencies ## kill and stop clients, providers, broker and bus at random instants (SECONDS, SEED, KILLS, BUS, or WRITES=N kills under writes)
+	$(SWIFT) build
+	.build/debug/Torture run --seconds $(SECONDS) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) \
+		$(if $(BUS),--bus $(BUS)) $(if $(WRITES),--writes $(WRITES))
 
 TIMES ?= 10
 .PHONY: repeat

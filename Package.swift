@@ -124,6 +124,13 @@ let package = Package(
         .executableTarget(
             name: "FaultyProvider", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/FaultyProvider", swiftSettings: strict),
         .executableTarget(
+            name: "Torture",
+            dependencies: [
+                "CIM", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SeededRandom",
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Tests/Torture", swiftSettings: strict),
+        .executableTarget(
             name: "RepositoryWriter", dependencies: ["CIM", "CIMRepository"], path: "Tests/RepositoryWriter", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIM", "CIMMOF", "SeededRandom"], swiftSettings: strict),
