@@ -55,6 +55,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@$(MAKE) docs
 	@echo "make test: every state of the core within seven events, in a release build"
 	Tests/Scripts/exhaustive
+	@echo "make test: a million random schedules of the core, with faults, in a release build"
+	Tests/Scripts/simulate
 	Tests/Scripts/run-suites
 	@echo "make test: ten rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 10
