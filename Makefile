@@ -47,6 +47,11 @@ check: ## format, import rules, interface prose, the tables of rules, statements
 	Tests/Scripts/pages --self-test
 	Tests/Scripts/pages --check
 	Tests/Scripts/conformance --check
+	Tests/Scripts/check-waits --self-test
+	Tests/Scripts/check-waits
+
+# How many random schedules of the core a test run takes.
+SCHEDULES ?= 1000000
 
 .PHONY: test
 test: dependencies check ## run every test: unit, integration, samples, system
@@ -56,6 +61,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@$(MAKE) docs
 	@echo "make test: every state of the core within seven events, in a release build"
 	Tests/Scripts/exhaustive
+	@echo "make test: random schedules of the core, with faults, in a release build"
+	Tests/Scripts/simulate $(SCHEDULES)
 	Tests/Scripts/run-suites
 	@echo "make test: the torture run, a minute over each bus"
 	@for bus in dbus-daemon dbus-broker; do .build/debug/Torture run --seconds 60 --bus $$bus || exit 1; done

@@ -150,7 +150,7 @@ let package = Package(
             ],
             swiftSettings: strict),
         .testTarget(name: "CIMQueryTests", dependencies: ["CIM", "CIMQuery", "SeededRandom"], swiftSettings: strict),
-        .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"], swiftSettings: strict),
+        .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "CIMBusBrokerTests",
             dependencies: ["CIM", "CIMBusBroker", "CIMBusCore", "CIMBusWire", "CIMMOF", "CIMRepository", "DBus"], swiftSettings: strict),

@@ -13,7 +13,7 @@ extension Broker {
             let client = core.peers[record.client]
         else {
             // Whatever became of it meanwhile: the core hears of every call that it asked for.
-            return tell { $0.answered(sink, .failure(.because(.badAnswer, text: "it could not be called"))) }
+            return tell { $0.answered(sink, .unanswered(.because(.badAnswer, text: "it could not be called"))) }
         }
         let clientName = peers.name(of: record.client)?.text ?? ""
         let kind = record.kindForProvider
@@ -46,7 +46,7 @@ extension Broker {
             }
         } catch {
             let outcome = Self.unsent(error) ?? .because(.badAnswer, text: "the call cannot be sent: \(error.message)")
-            tell { $0.answered(sink, .failure(outcome)) }
+            tell { $0.answered(sink, .unanswered(outcome)) }
             return
         }
         dropInput(of: leg.operation)
@@ -122,7 +122,8 @@ extension Broker {
             // The bus answers for a peer that is gone; its vanishing comes by itself, and says more (a lost race).
             if error.reply?.sender == "org.freedesktop.DBus", error.name == .noReply || error.name == .serviceUnknown { return lost(sink) }
             let path = core.legs[sink].flatMap { registrations.place(of: $0.registration, in: $0.peer)?.path }
-            let outcome = Self.unsent(error) ?? failure(error, at: path)
+            if let outcome = Self.unsent(error) { return tell { $0.answered(sink, .unanswered(outcome)) } }
+            let outcome = failure(error, at: path)
             tell { $0.answered(sink, .failure(outcome)) }
         }
     }
@@ -161,7 +162,7 @@ extension Broker {
             connection.call(question, timeout: .seconds(5)) { [weak self] _ in
                 self?.assumeIsolated { broker in
                     let outcome = Outcome.because(.badAnswer, text: "it left its call without an answer")
-                    broker.tell { $0.answered(sink, .failure(outcome)) }
+                    broker.tell { $0.answered(sink, .unanswered(outcome)) }
                 }
             }
         }

@@ -6,13 +6,21 @@ struct Agenda: Sendable {
         case operation(OperationID)
         case peer(PeerID)
         case registration(RegistrationID)
+
+        /// What is due at the same moment is looked at in this order, so that the same events always have the same effects.
+        fileprivate var place: (kind: Int, number: UInt64) {
+            switch self {
+            case .operation(let id): (0, id.number)
+            case .peer(let id): (1, id.number)
+            case .registration(let id): (2, id.number)
+            }
+        }
     }
 
     private struct Entry: Comparable, Sendable {
         var at: Microseconds
         var subject: Subject
-        static func < (a: Entry, b: Entry) -> Bool { a.at < b.at }
-        static func == (a: Entry, b: Entry) -> Bool { a.at == b.at }
+        static func < (a: Entry, b: Entry) -> Bool { a.at < b.at || a.at == b.at && a.subject.place < b.subject.place }
     }
 
     private var heap = Heap<Entry>()

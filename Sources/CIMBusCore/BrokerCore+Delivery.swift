@@ -79,6 +79,8 @@ extension BrokerCore {
             // Its conductor waits for its own client: that is no fault of anybody's.
             guard operation.delivery.unacknowledged.count < limits.windowBatches else { return false }
             operations[id]?.delivery.unacknowledged.append(bytes)
+            // From now on it has something to take.
+            if let whole = operation.parent { touch(whole) }
         case .sync:
             if operation.request.kind.isEnumeration, outstanding + bytes > limits.replyBytes {
                 conclude(

@@ -6,6 +6,8 @@ public enum Answer: Hashable, Sendable, Codable {
     case result(WBEMStatus, references: UInt32, objects: Batch?)
     /// A D-Bus error, or a reply that is not the contract's: it counts as an error result.
     case failure(Outcome)
+    /// None: the call could not be sent, or the bus says that no answer comes. It counts as an error result, and the provider said nothing.
+    case unanswered(Outcome)
 }
 
 extension BrokerCore {
@@ -156,7 +158,7 @@ extension BrokerCore {
             return
         }
         if let lost { found(lost) }
-        hear(provider)
+        if case .unanswered = answer {} else { hear(provider) }
         let leg = legs[sink]
         if leg != nil { become(sink, .answered) }
         // A peer that was dropped meanwhile (L8) holds nothing, and its answer changes nothing, although others may hold the sink.
@@ -164,6 +166,7 @@ extension BrokerCore {
             legs[sink]?.heard = now
             switch answer {
             case .failure(let outcome): fail(leg, outcome)
+            case .unanswered(let outcome): fail(leg, outcome)
             case .result(let status, _, let objects) where !status.isSuccess:
                 discard(objects?.payload)
                 fail(leg, Outcome(status))
@@ -185,7 +188,7 @@ extension BrokerCore {
 
     private mutating func discard(_ answer: Answer) {
         switch answer {
-        case .failure(let outcome): discard(outcome.object)
+        case .failure(let outcome), .unanswered(let outcome): discard(outcome.object)
         case .result(_, _, let objects): discard(objects?.payload)
         }
     }

@@ -240,11 +240,14 @@ extension BrokerCore {
         callWaiting()
     }
 
-    /// The deepest unanswered call to a peer that waits, further out in the same tree, for this very call (L12).
+    /// The deepest unanswered call to a peer that waits, further out in the same tree, for this very call (L12). One whose
+    /// sink was used is one that is served, whoever it waits for.
     private func innermostReentrantCall(of id: PeerID) -> SinkID? {
         var found: (sink: SinkID, depth: Int)?
-        for sink in peers[id]?.sinks ?? [] {
-            guard let leg = legs[sink], leg.peer == id, leg.call == .called, let operation = operations[leg.operation] else { continue }
+        for sink in (peers[id]?.sinks ?? []).sorted() {
+            guard let leg = legs[sink], leg.peer == id, leg.call == .called, !leg.isUsed, let operation = operations[leg.operation] else {
+                continue
+            }
             var ancestor = operation.parent
             var isReentrant = false
             while let up = ancestor, let outer = operations[up], !isReentrant {

@@ -89,6 +89,8 @@ extension BrokerCore {
         discardObjects(of: operation, but: explained.object)
         abandonJoin(of: id)
         operations[id]?.outcome = explained
+        // What it has handed out by now, the conductor of its whole has its full time to take.
+        if let whole = operation.parent { touch(whole) }
         become(id, .statusSeen)
         leaveWaiting(operation)
         if let sink = operation.leg { closeLeg(sink) }

@@ -50,6 +50,7 @@ extension BrokerCore {
         guard let bytes = operations[id]?.delivery.unacknowledged.first else { return }
         operations[id]?.delivery.unacknowledged.removeFirst()
         operations[id]?.delivery.outstanding -= bytes
+        if let whole = operations[id]?.parent { touch(whole) }
         pump(id)
     }
 
@@ -77,9 +78,13 @@ extension BrokerCore {
     /// When the conductor has been silent for too long; nil while it waits for others.
     func conductorsTime(_ operation: Entry<Operation>) -> Microseconds? {
         guard let at = operation.conductedAt, operation.outcome == nil, operation.delivery.queue.isEmpty else { return nil }
-        // A part that is decided waits for its conductor to take what it has handed out.
-        guard operation.children.allSatisfy({ operations[$0]?.outcome != nil }) else { return nil }
+        guard operation.children.allSatisfy({ waitsForConductor($0) }) else { return nil }
         return at + limits.silence
+    }
+
+    /// Whether a part goes on only when its conductor takes what the part has handed out: one that is decided, or whose window is full.
+    private func waitsForConductor(_ part: OperationID) -> Bool {
+        operations[part].map { $0.outcome != nil || !$0.delivery.queue.isEmpty } ?? true
     }
 
     /// The conductor is done. Nothing happens when the operation has ended otherwise.

@@ -44,11 +44,18 @@ extension BrokerCore {
                 .providerAlreadyRegistered,
                 "provider \(known.name) is registered in \(namespace) already\(owner); stop that process or choose another name")
         }
-        let share = Share(most: limits.registrationsPerUser, all: limits.registrations, least: limits.leastRegistrations)
-        let others = registry.count - registry.definitions(of: 0)
-        guard share.want(of: peer.uid, having: registry.definitions(of: peer.uid) + 1, others: others + 1) == nil else {
+        guard hasRoomForDefinition(of: peer.uid) else {
             throw Refusal(.quotaViolation, "too many provider registrations; unregister some before you add \(name)")
         }
+    }
+
+    /// Whether a user may have one more definition. Those of root and of the broker's own user are in nobody's way, and nobody's are in theirs.
+    private func hasRoomForDefinition(of uid: UInt32) -> Bool {
+        let own = registry.definitions(of: uid)
+        if rights.isAdministrator(uid: uid) { return own < limits.registrations }
+        let administrators = Set([0, rights.broker]).reduce(0) { $0 + registry.definitions(of: $1) }
+        let share = Share(most: limits.registrationsPerUser, all: limits.registrations, least: limits.leastRegistrations)
+        return share.want(of: uid, having: own + 1, others: registry.count - administrators + 1) == nil
     }
 
     /// A provider that is defined, and has no process: calls to it start it where its terms say how, and else are ProviderLoadFailure until
@@ -58,7 +65,7 @@ extension BrokerCore {
     ) -> RegistrationID? {
         began(.define(namespace: namespace, name: name, user: user, uid: uid, terms))
         let known = registry.find(namespace: namespace, name: name, user: user)?.id
-        guard known != nil || registry.count < limits.registrations else { return nil }
+        guard known != nil || hasRoomForDefinition(of: uid) else { return nil }
         let id = known ?? registry.define(namespace: namespace, name: name, user: user, uid: uid)
         if known == nil {
             registry[id]?.silence = limits.silence

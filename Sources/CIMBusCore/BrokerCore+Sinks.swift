@@ -51,6 +51,7 @@ extension BrokerCore {
         }
         guard let leg = legs[sink] else { return bug("sink \(sink.number) is gone, and is held") }
         legs[sink]?.heard = now
+        legs[sink]?.isUsed = true
         let flood =
             call == nil
             ? "Indicate without wanting a reply"
@@ -111,6 +112,7 @@ extension BrokerCore {
             return nil
         }
         legs[sink]?.heard = now
+        legs[sink]?.isUsed = true
         switch status {
         case .complete(let outcome):
             legs[sink]?.final = outcome
@@ -169,6 +171,7 @@ extension BrokerCore {
         do throws(SinkLedger.Violation) {
             let count = try body(&ledger)
             legs[sink]?.ledger = ledger
+            legs[sink]?.isUsed = true
             settle(sink, unreported: .because(.releasedWithoutStatus))
             return .success(count)
         } catch {

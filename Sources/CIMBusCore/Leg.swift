@@ -53,6 +53,8 @@ public struct Leg: Sendable {
     var objects = 0
     /// When the provider last said something about this operation.
     var heard: Microseconds
+    /// Whether anybody has used the sink: then its provider serves the call.
+    var isUsed = false
     /// `Indicate` calls the broker has not answered. Time in which there are any is no silence (L8).
     var withheld = 0
 

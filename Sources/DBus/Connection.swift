@@ -26,10 +26,11 @@ public actor Connection {
         to address: BusAddress, on loop: EventLoop? = nil, options: ConnectionOptions = ConnectionOptions()
     ) async throws(DBusError) -> Connection {
         let loop = loop ?? .common
+        let end = ContinuousClock.now + options.connectTimeout
         let link = try await Link.open(address: try address.resolve(), loop: loop, options: options)
         do throws(DBusError) {
             let hello = try Message.busCall("Hello")
-            return Connection(link, try name(in: try await link.call(hello, timeout: options.connectTimeout)))
+            return Connection(link, try name(in: try await link.call(hello, timeout: ContinuousClock.now.duration(to: end))))
         } catch {
             loop.execute { link.close(DBusError(code: .disconnected, "connecting failed")) }
             throw error

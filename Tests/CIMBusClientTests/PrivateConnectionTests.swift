@@ -21,6 +21,24 @@ struct PrivateConnectionTests {
         return (attachment, count)
     }
 
+    @Test(
+        "a broker that does not answer OpenPrivateConnection keeps nobody waiting for longer than a second: the bus is used",
+        .enabled(if: PrivateAccess.isWanted))
+    func isLate() async throws {
+        let bus = try await PrivateBus.start()
+        let client = try await bus.connect()
+        let silent = try await bus.connect()
+        await silent.setInbound { _ in true }
+        let start = ContinuousClock.now
+        let outcome = try await withDeadline(.seconds(10), "the end of the wait") {
+            await PrivateAccess.open(on: client, with: silent.uniqueName) { _ in }
+        }
+        if case .late = outcome {} else { Issue.record("it is \(outcome)") }
+        #expect(ContinuousClock.now - start >= .seconds(1))
+        await client.close()
+        await silent.close()
+    }
+
     @Test("session and provider have private connections by themselves, and everything works by them")
     func byDefault() async throws {
         let stage = try await Stage.start(.things(3))

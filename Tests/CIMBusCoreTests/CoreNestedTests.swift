@@ -81,6 +81,34 @@ struct CoreNestedTests {
         expectSafe(scene)
     }
 
+    @Test("L12, L13: a call to itself that a provider has begun to serve is re-entrant, however long it waits for its client's credit")
+    func beginsToServe() throws {
+        var limits = Limits()
+        limits.windowBatches = 1
+        var scene = Scene(limits)
+        let outer = try scene.open()
+        let inner = try scene.open(.async(sink: "/inner"), by: Scene.provider, in: outer)
+        scene.indicate(scene.sink(of: inner))
+        scene.indicate(scene.sink(of: inner))
+        scene.wait(25)
+        #expect(scene.witness.ends.isEmpty)
+        scene.wait(10)
+        #expect(scene.witness.ends[inner]?.status == .clientTooSlow)
+        #expect(scene.witness.faults.isEmpty)
+    }
+
+    @Test("Design 2, L12: of two innermost calls that a provider made to itself, the first is not re-entrant, on every core")
+    func notReentrantTwice() throws {
+        for _ in 0..<20 {
+            var scene = Scene()
+            let outer = try scene.open()
+            let inner = try (0..<3).map { try scene.open(.async(sink: "/inner/\($0)"), by: Scene.provider, in: outer) }
+            scene.wait(10)
+            #expect(scene.witness.ends.keys.sorted() == [inner[0]])
+            #expect(scene.witness.ends[inner[0]]?.explanation?.reason == .notReentrant)
+        }
+    }
+
     @Test("L8, L12: waiting for a nested operation is no silence; when that ends the time starts again")
     func waitingIsNoSilence() throws {
         var scene = Scene(silence: .seconds(30))

@@ -58,6 +58,23 @@ struct CoreTraceTests {
         #expect(scene.core.takeTrace().isEmpty)
     }
 
+    @Test("Design 2: what is due at the same moment is looked at in one order, whatever was scheduled before, and in whichever order")
+    func orderOfWhatIsDue() {
+        var expected: [Agenda.Subject] = []
+        for number in 1...20 as ClosedRange<UInt64> { expected.append(.operation(OperationID(number))) }
+        for number in 1...20 as ClosedRange<UInt64> { expected.append(.peer(PeerID(number))) }
+        for number in 1...20 as ClosedRange<UInt64> { expected.append(.registration(RegistrationID(number))) }
+        for _ in 0..<10 {
+            var agenda = Agenda()
+            // So often that it is sorted anew, from what has no order.
+            for round in 0..<10 as Range<Microseconds> {
+                for subject in expected.shuffled() { agenda.schedule(subject, at: 100 - round) }
+            }
+            #expect(agenda.due(at: 91) == expected)
+            #expect(agenda.next == nil)
+        }
+    }
+
     @Test("Design 2: suspend, resume and define happen at the moment that was set, and the trace says when")
     func momentsOfAdministration() throws {
         var scene = Scene()

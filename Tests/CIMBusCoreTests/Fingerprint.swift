@@ -94,6 +94,7 @@ struct Fingerprint: Hashable {
             add(relative(leg.finalAt))
             add(relative(leg.heard))
             add(leg.withheld)
+            add(leg.isUsed)
             add(min(leg.objects, 2))
             add(Int(leg.ledger.caller?.number ?? 0))
             for peer in leg.ledger.counts.keys.sorted() {

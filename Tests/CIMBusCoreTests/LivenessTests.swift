@@ -28,6 +28,22 @@ struct LivenessTests {
         expectSafe(scene)
     }
 
+    @Test("L8: a call that could not be sent, or that the bus answers, is no word of its provider, which misses its ping all the same")
+    func unanswered() throws {
+        var scene = Scene()
+        let first = try scene.open(.async(sink: "/a"))
+        let second = try scene.open(.async(sink: "/b"))
+        scene.wait(9)
+        let sink = scene.sink(of: second)
+        scene.witness.calls.remove(sink)
+        scene.core.answered(sink, .unanswered(.because(.badAnswer, text: "it could not be called")))
+        scene.saw()
+        #expect(scene.witness.ends[second]?.explanation?.reason == .badAnswer)
+        scene.wait(1)
+        #expect(scene.witness.ends[first]?.explanation?.reason == .providerUnresponsive)
+        #expect(scene.witness.faults.isEmpty)
+    }
+
     @Test("L6: a status reported before death stands; the references fall")
     func statusThenDeath() throws {
         var scene = Scene()

@@ -135,6 +135,51 @@ struct PartTests {
         #expect(scene.witness.faults.isEmpty)
     }
 
+    @Test(
+        "L8: a conductor that takes nothing of what a part's window holds ends like a silent provider, though the part goes on when it does"
+    )
+    func fullWindow() throws {
+        var limits = Limits()
+        limits.windowBatches = 1
+        var scene = Scene(limits)
+        let whole = try scene.conduct()
+        let part = try scene.part(of: whole)
+        scene.now = .seconds(200)
+        scene.indicate(scene.sink(of: part))
+        let waiting = scene.indicate(scene.sink(of: part))
+        // To take something is to do something.
+        scene.now = .seconds(250)
+        scene.consume(part)
+        #expect(scene.effects.contains(.credit(waiting, .noError)))
+        scene.indicate(scene.sink(of: part))
+        for _ in 0..<200 where scene.core.openOperations > 0 {
+            scene.advance()
+            for peer in scene.witness.pinged { scene.pong(peer) }
+        }
+        #expect(scene.witness.ends[whole]?.status == .failed)
+        #expect(scene.witness.ends[part]?.explanation?.reason == .parentEnded)
+        #expect(scene.now == .seconds(250) + limits.silence)
+        #expect(scene.witness.faults.isEmpty)
+    }
+
+    @Test("L8: a conductor has its full time to take what a part has handed out, from the moment at which that part is decided")
+    func fullTime() throws {
+        var scene = Scene()
+        let whole = try scene.conduct()
+        let part = try scene.part(of: whole)
+        scene.indicate(scene.sink(of: part))
+        // Long after the conductor did something, but not its part.
+        scene.wait(290, answering: [Scene.provider])
+        scene.progress(scene.sink(of: part))
+        scene.wait(110, answering: [Scene.provider])
+        scene.answer(scene.sink(of: part))
+        let decided = scene.now
+        scene.waitForEnds()
+        #expect(scene.witness.ends[whole]?.status == .failed)
+        #expect(scene.now == decided + scene.core.limits.silence)
+        #expect(scene.witness.faults.isEmpty)
+    }
+
     @Test("L8: a part has its whole's deadline, and is charged to nobody; its calls take slots like any other's")
     func limits() throws {
         var limits = Limits()

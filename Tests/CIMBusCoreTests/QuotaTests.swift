@@ -212,6 +212,28 @@ struct QuotaTests {
         #expect(share.want(of: 0, having: 10, others: 1_000) == nil && share.want(of: 0, having: 11, others: 0) == .ofUser)
     }
 
+    @Test("L13: what users register leaves root and the broker's user room for definitions, and theirs take none of the users'")
+    func definitionsOfAdministrators() throws {
+        var limits = Limits()
+        limits.registrations = 4
+        limits.registrationsPerUser = 2
+        limits.leastRegistrations = 1
+        var core = BrokerCore(limits: limits, rights: Rights(broker: 5))
+        func define(_ name: String, _ uid: UInt32) -> Bool { core.define(namespace: "root", name: name, uid: uid) != nil }
+        func register(_ name: String, _ uid: UInt32) -> Bool {
+            let peer = PeerID(UInt64(uid))
+            core.peerAppeared(peer, uid: uid, pid: nil)
+            return (try? core.register(peer, namespace: "root", name: name, silence: nil, ping: nil)) != nil
+        }
+        #expect(define("Root0", 0) && define("Broker0", 5))
+        // Two users have all that users may have; a third finds the one that everybody finds.
+        #expect(register("A0", 1_000) && register("A1", 1_000) && !register("A2", 1_000))
+        #expect(register("B0", 1_001) && register("B1", 1_001))
+        #expect(register("C0", 1_002) && !register("C1", 1_002))
+        #expect(define("Broker1", 5) && define("Broker2", 5) && define("Broker3", 5) && !define("Broker4", 5))
+        #expect(define("Root1", 0) && define("Root2", 0) && define("Root3", 0) && !define("Root4", 0))
+    }
+
     @Test(
         "L13: five users with all the operations they may have lock out neither root nor a sixth, and the same of replies that nobody reads"
     )

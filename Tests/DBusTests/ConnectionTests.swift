@@ -268,6 +268,21 @@ extension ConnectionTests {
         }
     }
 
+    @Test("connecting ends in its time at a server that is stopped and has a full queue, where the system call blocks")
+    func connectingEnds() async throws {
+        let bus = try FakeBus()
+        let waiting = try bus.fillQueue()
+        var options = ConnectionOptions()
+        options.connectTimeout = .milliseconds(100)
+        let limited = options
+        _ = try await withDeadline(.seconds(10), "the end of the attempt") {
+            await #expect { try await Connection.connect(to: .address(bus.address), options: limited) } throws: {
+                ($0 as? DBusError)?.code == .timedOut
+            }
+        }
+        #expect(!waiting.isEmpty)
+    }
+
     @Test func ownsNames() async throws {
         let bus = try await PrivateBus.start()
         let first = try await bus.connect()
@@ -352,8 +367,8 @@ extension ConnectionTests {
         #expect(count.value == 1)
     }
 
-    /// A stream that nobody reads ends; it neither grows nor loses silently.
-    @Test func unreadSignalsEndTheStream() async throws {
+    @Test("A stream of signals that nobody reads ends; it neither grows nor loses silently")
+    func unreadSignalsEndTheStream() async throws {
         let bus = try await sharedBus.value
         var options = ConnectionOptions()
         options.maximumBufferedSignals = 4

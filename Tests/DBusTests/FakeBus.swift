@@ -39,6 +39,25 @@ final class FakeBus: @unchecked Sendable {
         rmdir(String(path.dropLast(4)))
     }
 
+    /// From now on a connection to it is not even begun: nobody takes those that wait, and there is no room for another.
+    func fillQueue() throws -> [FileDescriptorBox] {
+        var waiting: [FileDescriptorBox] = []
+        var name = sockaddr_un()
+        name.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &name.sun_path) { $0.copyBytes(from: path.utf8) }
+        while waiting.count < 1_000 {
+            let socket = Glibc.socket(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+            waiting.append(FileDescriptorBox(owning: socket))
+            let isConnected = withUnsafePointer(to: &name) {
+                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                    Glibc.connect(socket, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                }
+            }
+            if isConnected != 0, errno == EAGAIN { return waiting }
+        }
+        throw Failure(description: "the queue has no end")
+    }
+
     /// Connects to it, and says what came of that on both sides.
     func connect(options: ConnectionOptions = ConnectionOptions()) async throws -> Connection {
         async let served: Void = run { try $0.letIn() }

@@ -14,7 +14,8 @@ let package = Package(
     targets: [
         .target(name: "CIM"),
         .target(name: "CIMBusCore", dependencies: ["CIM", .product(name: "HeapModule", package: "swift-collections")]),
-        .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore"]),
+        .target(name: "SeededRandom", path: "Tests/SeededRandom"),
+        .testTarget(name: "CIMBusCoreTests", dependencies: ["CIMBusCore", "SeededRandom"]),
     ],
     swiftLanguageModes: [.v6]
 )
@@ -23,7 +24,7 @@ let package = Package(
 
 def copy_core(folder: pathlib.Path) -> None:
     """Into `folder`, in place of an earlier copy. It uses the checkouts of the package's own build: run `swift build` once before."""
-    for part in ["Sources/CIM", "Sources/CIMBusCore", "Tests/CIMBusCoreTests"]:
+    for part in ["Sources/CIM", "Sources/CIMBusCore", "Tests/CIMBusCoreTests", "Tests/SeededRandom"]:
         shutil.rmtree(folder / part, ignore_errors=True)
         shutil.copytree(ROOT / part, folder / part)
     manifest = folder / "Package.swift"
