@@ -9,6 +9,7 @@ extension Referee {
         var compiling: [PeerID: UInt32] = [:]
         var looking: [PeerID: UInt32] = [:]
         var sockets: [UInt32: Int] = [:]
+        var authorizations: [UInt32: Int] = [:]
         var registeredMOF = 0
         var pinged: Set<PeerID> = []
     }
@@ -178,6 +179,11 @@ extension Referee {
                 uid, own: places.sockets[uid] ?? 0, others: others, most: limits.socketsPerUser, all: limits.sockets,
                 least: limits.leastSockets)
         case .ping(let provider): return places.pinged.count < limits.administratorsPings && !places.pinged.contains(provider)
+        case .authorization(let uid):
+            let others = places.authorizations.reduce(0) { $1.key == 0 ? $0 : $0 + $1.value }
+            return hasRoom(
+                uid, own: places.authorizations[uid] ?? 0, others: others, most: limits.authorizationsPerUser, all: limits.authorizations,
+                least: 1)
         case .reading, .registration, .management: return nil
         }
     }
@@ -190,6 +196,7 @@ extension Referee {
         case .look: places.looking[peer] = uid
         case .registeredMOF(let bytes): places.registeredMOF += bytes
         case .socket(let uid): places.sockets[uid, default: 0] += 1
+        case .authorization(let uid): places.authorizations[uid, default: 0] += 1
         case .ping(let provider): places.pinged.insert(provider)
         case .reading, .registration, .management: break
         }
@@ -205,6 +212,7 @@ extension Referee {
         case .look: places.looking[peer] = nil
         case .registeredMOF(let bytes): places.registeredMOF -= bytes
         case .socket(let uid): places.sockets[uid] = (places.sockets[uid] ?? 1) - 1
+        case .authorization(let uid): places.authorizations[uid] = (places.authorizations[uid] ?? 1) - 1
         case .ping(let provider): places.pinged.remove(provider)
         case .reading, .registration, .management: break
         }

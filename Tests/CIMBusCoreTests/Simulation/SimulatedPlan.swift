@@ -111,6 +111,8 @@ struct SimulatedPlan: Sendable {
         limits.socketsPerUser = 3
         limits.sockets = 5
         limits.leastSockets = 1
+        limits.authorizationsPerUser = 2
+        limits.authorizations = 3
         limits.registeredMOF = 1_000
     }
 }

@@ -129,13 +129,14 @@ extension SimulatedWorld {
     }
 
     private func claim(_ choice: Int, _ peer: PeerID, uid: UInt32) -> Claim {
-        switch choice % 7 {
+        switch choice % 8 {
         case 0: .compilation(isCheck: true)
         case 1: .registeredMOF(bytes: 400)
         case 2: .look
         case 3: .reading
         case 4, 5: .socket(of: uid)
-        default: .ping(of: pick(seats.compactMap(\.peer), choice / 7) ?? peer)
+        case 6: .authorization(of: uid)
+        default: .ping(of: pick(seats.compactMap(\.peer), choice / 8) ?? peer)
         }
     }
 
