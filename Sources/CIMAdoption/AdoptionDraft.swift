@@ -88,7 +88,7 @@ public struct AdoptionDraft: Sendable {
     }
 
     private func draft(_ name: String, _ interface: InterfaceDescription, _ paths: [ObjectPath]) -> Draft {
-        if paths.count == 1, isOnlyOne(paths[0]) {
+        if paths.count == 1, isOnlyOne(paths[0], interface.name) {
             return Draft(name: name, interface: interface, paths: paths, source: "object \(paths[0])")
         }
         let managers = objects.filter { $0.description.interfaces.contains { $0.name == .objectManager } }.map(\.path)
@@ -107,10 +107,10 @@ public struct AdoptionDraft: Sendable {
             guess: isFlat ? "the last element of the path tells the objects apart" : "nothing but the path tells the objects apart")
     }
 
-    /// Whether an object that is alone will stay so: it is called as the service is, or has no number in its name.
-    private func isOnlyOne(_ path: ObjectPath) -> Bool {
+    /// Whether an object that is alone will stay so: it is called as the service or the interface is, or has no number in its name.
+    private func isOnlyOne(_ path: ObjectPath, _ interface: InterfaceName) -> Bool {
         guard let last = path.lastElement else { return true }
-        if let own = service.text.split(separator: ".").last, CIMName.equal(String(own), String(last)) { return true }
+        for name in [service.text, interface.text] where name.split(separator: ".").last == last { return true }
         return !last.contains { $0.isNumber }
     }
 
