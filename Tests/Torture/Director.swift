@@ -67,7 +67,12 @@ final class Director {
         var round = 0
         while ContinuousClock.now < deadline, killed < options.kills, !isHopeless {
             round += 1
-            try await play(round)
+            do {
+                try await play(round)
+            } catch {
+                wrong("the run cannot go on: \(error)")
+                break
+            }
         }
         broker.process.signal(SIGTERM)
         if try await broker.process.waitForEnd() != .exited(0) { wrong("the broker does not end with 0 on SIGTERM") }
@@ -238,12 +243,12 @@ final class Director {
                     "\(slot.name) waits for operations that do not end, a minute after the last fault: \((try? await operationsOpen()) ?? "?")"
                 )
                 slot.close(SIGKILL)
-                try await slot.waitForEnd(within: .seconds(10))
+                try await slot.waitForEnd(within: .seconds(60))
             }
         }
         trace("the clients have left")
         for slot in providers { slot.close(SIGKILL) }
-        for slot in providers { try await slot.waitForEnd(within: .seconds(30)) }
+        for slot in providers { try await slot.waitForEnd(within: .seconds(120)) }
         tally.value.withLock { tally in
             tally.former += tally.operations.values.reduce(0, +)
             tally.operations = [:]
