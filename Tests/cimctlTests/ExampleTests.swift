@@ -9,6 +9,7 @@ import Testing
 @testable import cimctl
 
 extension ProgramTests {
+    private static let needsSystemd = "it takes a real systemd and an installed adopter: Tests/System/inside_adopter"
     /// Those that do not run here, and why; the others end with 0.
     private static let notRun = [
         "cimctl cancel 12": "no operation of that number is open",
@@ -16,6 +17,10 @@ extension ProgramTests {
         "sudo busctl monitor org.cimbus1": "it runs until it is interrupted",
         #"busctl --user call $N ExecMethod 'ssia{sv}a{sv}' 'Sample_Clock.Name="other"' Reset 0 0 1 Seconds s five"#:
             "it shows a refusal: five is no number",
+        "cimctl query \"SELECT Name, SubState, MainPID FROM Linux_SystemdService WHERE ActiveState = 'failed'\"": needsSystemd,
+        "cimctl query \"ASSOCIATORS OF {Linux_SystemdUnit.Name='dbus.service'} WHERE AssocClass = Linux_SystemdDependency KeysOnly\"":
+            needsSystemd,
+        "cimctl adopt org.freedesktop.PackageKit": "that service is not on the bus of this test",
     ]
 
     /// What the examples are about. Clocks, mounted file systems and processes have providers here; the rest is the site's own.
