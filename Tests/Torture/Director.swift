@@ -20,6 +20,8 @@ final class Director {
         var ends: [String: Int] = [:]
         var kills: [String: Int] = [:]
         var stops = 0
+        /// What a client waits for that has been asked to leave.
+        var waits: [String: String] = [:]
     }
 
     private let options: Options
@@ -160,6 +162,7 @@ final class Director {
         let words = line.split(separator: " ")
         switch words.first {
         case "registered", "failed": break
+        case "waits": tally.value.withLock { $0.waits[name] = line }
         case "began", "drained": tally.value.withLock { $0.operations[name] = Int(words.last ?? "") ?? 0 }
         case "ended": tally.value.withLock { $0.ends[String(words[1]), default: 0] += Int(words.last ?? "") ?? 0 }
         case "wrong": wrong("\(name): \(line.dropFirst(6))", tally, seed)
@@ -237,10 +240,11 @@ final class Director {
         for slot in clients { slot.close(SIGTERM) }
         for slot in clients {
             do {
-                try await slot.waitForEnd(within: .seconds(60))
+                try await slot.waitForEnd(within: .seconds(120))
             } catch {
+                let waits = tally.value.withLock { $0.waits[slot.name] ?? "it does not say for what" }
                 wrong(
-                    "\(slot.name) waits for operations that do not end, a minute after the last fault: \((try? await operationsOpen()) ?? "?")"
+                    "\(slot.name) waits, two minutes after the last fault: \(waits); the broker: \((try? await operationsOpen()) ?? "?")"
                 )
                 slot.close(SIGKILL)
                 try await slot.waitForEnd(within: .seconds(60))

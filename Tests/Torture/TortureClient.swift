@@ -15,6 +15,8 @@ final class TortureClient: Sendable {
         var number = 0
         var accepted = 0
         var ends: [String: Int] = [:]
+        /// Under way, by number.
+        var open: [Int: String] = [:]
     }
 
     private static let isAsked = Atomic<Bool>(false)
@@ -41,6 +43,13 @@ final class TortureClient: Sendable {
     private var isAsked: Bool { Self.isAsked.load(ordering: .relaxed) }
 
     private func run() async {
+        let telling = Task {
+            while true {
+                try await Task.sleep(for: .seconds(10))
+                if isAsked { say("waits \(state.withLock { $0.open.values.sorted().joined(separator: "; ") })") }
+            }
+        }
+        defer { telling.cancel() }
         while !isAsked {
             let caller = try? await Caller.connect(to: address, isPrivate: isPrivate) { say("wrong \($0)") }
             guard let caller else {
@@ -68,8 +77,13 @@ final class TortureClient: Sendable {
 
     private func work(_ caller: Caller) async {
         while !isAsked, !caller.isOver {
-            let (request, cancelsAfter) = state.withLock { $0.next(classes) }
+            let (request, cancelsAfter) = state.withLock { state in
+                let next = state.next(classes)
+                state.open[next.0.number] = next.0.description
+                return next
+            }
             let end = await caller.run(request, cancelsAfter: cancelsAfter)
+            state.withLock { $0.open[request.number] = nil }
             let accepted = state.withLock { state -> Int? in
                 let name: String =
                     switch end {
