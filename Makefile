@@ -64,8 +64,6 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@echo "make test: random schedules of the core, with faults, in a release build"
 	Tests/Scripts/simulate $(SCHEDULES) --seed 20001
 	Tests/Scripts/run-suites
-	@echo "make test: the torture run, a minute over each bus"
-	@for bus in dbus-daemon dbus-broker; do .build/debug/Torture run --seconds 60 --bus $$bus || exit 1; done
 	@echo "make test: six rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 6
 	@echo "make test: the samples' tests"

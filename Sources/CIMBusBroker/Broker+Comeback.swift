@@ -96,6 +96,8 @@ extension Broker {
         }
         guard let watch else { return }
         guard ProcessStat.startTime(of: pid) == process.startTime else { return loop.stopWatching(watch) }
+        // It may be expected already, from before the bus dropped the broker once more.
+        stopExpecting(id)
         registrations.expect(id, watch)
         tell { $0.expect(id) }
         logger.info("waiting for provider \(name) in \(namespace), process \(pid), to register again")

@@ -11,7 +11,11 @@ struct PrivateAttachment: Attachment {
     /// How long what a peer said before it left the bus may take to be read, where its socket does not end.
     static let drainLimit = Duration.seconds(1)
 
-    func send(_ message: Message) throws(DBusError) { try connection.send(message) }
+    func send(_ message: Message) throws(DBusError) {
+        // Whatever ended it: what the peer had said may still be waiting for its user's turn, and its end behind that.
+        if connection.isOver { throw DBusError(code: .disconnected, "the private connection has ended") }
+        try connection.send(message)
+    }
 
     /// No lane has a part in it: nothing counts what is unanswered here.
     func call(_ message: Message, by lane: LaneID, _ answered: @escaping @Sendable (Result<Message, DBusError>) -> Void) {

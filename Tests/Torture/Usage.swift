@@ -6,6 +6,8 @@ import Synchronization
 struct Usage {
     /// Those that are not the broker's repository: SQLite opens its journal with the first write, and keeps it open.
     var descriptors: Int
+    /// What each of them is.
+    var targets: [String] = []
     /// Bytes in memory.
     var memory: Int
 
@@ -19,7 +21,10 @@ struct Usage {
             let name = withUnsafeBytes(of: entry.pointee.d_name) { String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self) }
             let length = readlink("/proc/\(process)/fd/\(name)", &target, target.count)
             let path = String(decoding: target.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            if length > 0, !path.contains("/repository.sqlite") { count += 1 }
+            if length > 0, !path.contains("/repository.sqlite") {
+                count += 1
+                targets.append("\(name) \(path)")
+            }
         }
         closedir(folder)
         descriptors = count
