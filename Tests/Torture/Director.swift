@@ -292,7 +292,9 @@ final class Director {
             // The broker stays on the bus with its lanes: calls that were never answered went by them (L9).
             let connections = try await client.property(Contract.rootPath, Contract.broker, "Connections").elements?.count ?? 1
             if usage.descriptors > before.descriptors + connections - 1 {
-                parts.append("\(usage.descriptors) descriptors, \(before.descriptors) at its start, and \(connections) connections: \(usage.targets)")
+                parts.append(
+                    "\(usage.descriptors) descriptors, \(before.descriptors) at its start, and \(connections) connections: \(usage.targets)"
+                )
             }
             if let quiet, usage.memory > quiet.memory + 64 << 20 {
                 parts.append("\(usage.memory >> 20) MiB, \(quiet.memory >> 20) after its first round")
