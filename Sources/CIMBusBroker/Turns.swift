@@ -15,13 +15,18 @@ struct Turns<Item> {
     private var lines: [UInt32: (entries: [Entry], next: Int, bytes: Int)] = [:]
     /// The users who have a line, in the order of their turns.
     private var users: [UInt32] = []
+    /// Of all but root.
+    private var othersBytes = 0
     private var reading: UInt64 = 0
     private var count = 0
 
     /// As many are served before the broker looks what else has arrived.
     static var atOnce: Int { 16 }
-    /// Of one user.
+    /// Bytes: of one user, of all but root, and what a user finds room for whatever the others have.
     static var mostBytes: Int { 64 << 20 }
+    static var allBytes: Int { 128 << 20 }
+    static var leastBytes: Int { 1 << 20 }
+    /// Of one user.
     static var mostItems: Int { 16_384 }
 
     var isEmpty: Bool { users.isEmpty }
@@ -43,10 +48,19 @@ struct Turns<Item> {
         var line = lines.removeValue(forKey: user) ?? ([], 0, 0)
         defer { lines[user] = line }
         if line.entries.isEmpty { users.append(user) }
-        if isBounded, line.bytes + bytes > max(Self.mostBytes, bytes) || line.entries.count - line.next >= Self.mostItems { return false }
+        if isBounded, !hasRoom(for: bytes, of: user, having: line.bytes) || line.entries.count - line.next >= Self.mostItems {
+            return false
+        }
         line.entries.append(Entry(item: item, bytes: bytes))
         line.bytes += bytes
+        if user != 0 { othersBytes += bytes }
         return true
+    }
+
+    /// One thing of a user that has nothing waiting is always taken: its bytes are in memory already.
+    private func hasRoom(for bytes: Int, of user: UInt32, having own: Int) -> Bool {
+        let share = Share(most: Self.mostBytes, all: Self.allBytes, least: Self.leastBytes)
+        return own == 0 || share.want(of: user, having: own + bytes, others: othersBytes + bytes) == nil
     }
 
     /// The next one, of the user whose turn it is.
@@ -68,6 +82,7 @@ struct Turns<Item> {
         let entry = line.entries[line.next]
         line.next += 1
         line.bytes -= entry.bytes
+        if user != 0 { othersBytes -= entry.bytes }
         guard line.next < line.entries.count else { return entry.item }
         // What has been served goes now and then: the rest need not move for each.
         if line.next >= 256, line.next * 2 >= line.entries.count {

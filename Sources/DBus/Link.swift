@@ -42,7 +42,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     let tree = ObjectTree()
     let signals = SignalRegistry()
 
-    private init(_ opening: Opening, loop: EventLoop, options: ConnectionOptions) {
+    init(_ opening: Opening, loop: EventLoop, options: ConnectionOptions) {
         self.opening = opening
         self.loop = loop
         self.options = options
@@ -53,57 +53,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
 
     // MARK: Opening and closing
 
-    /// Connecting may block for ever: each connection has a thread of its own for it.
-    private static let openers = BlockingThreads(name: "dbus-connect", most: .max)
-
-    /// Opens the socket on one of ``openers``, and attaches the link to the loop.
-    static func open(address: String, loop: EventLoop, options: ConnectionOptions) async throws(DBusError) -> Link {
-        let link = Link(try await socket(at: address, loop, within: options.connectTimeout), loop: loop, options: options)
-        await withUnsafeContinuation { attached in
-            loop.execute {
-                link.attach()
-                attached.resume()
-            }
-        }
-        return link
-    }
-
-    /// Opens the socket on one of ``openers``. Where that blocks, as at a server that is stopped and has a full queue, nobody waits longer than
-    /// `limit`; what comes after that is closed.
-    private static func socket(at address: String, _ loop: EventLoop, within limit: Duration) async throws(DBusError) -> Opening {
-        let result: Result<Opening, DBusError> = await withUnsafeContinuation { continuation in
-            loop.execute {
-                let attempt = Attempt(continuation)
-                let timer = loop.schedule(after: limit) {
-                    attempt.end(.failure(DBusError(code: .timedOut, "no connection to \(address) within \(limit)")))
-                }
-                openers.execute {
-                    let result: Result<Opening, DBusError>
-                    do throws(DBusError) { result = .success(try Opening(address: address)) } catch { result = .failure(error) }
-                    loop.execute {
-                        loop.cancel(timer)
-                        attempt.end(result)
-                    }
-                }
-            }
-        }
-        return try result.get()
-    }
-
-    /// Who waits for a socket. Touched on the loop only.
-    private final class Attempt: @unchecked Sendable {
-        private var continuation: UnsafeContinuation<Result<Opening, DBusError>, Never>?
-
-        init(_ continuation: UnsafeContinuation<Result<Opening, DBusError>, Never>) { self.continuation = continuation }
-
-        /// The first result counts.
-        func end(_ result: Result<Opening, DBusError>) {
-            continuation?.resume(returning: result)
-            continuation = nil
-        }
-    }
-
-    private func attach() {
+    func attach() {
         do throws(DBusError) {
             try opening?.begin()
         } catch {
@@ -112,17 +62,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         loop.add(self)
     }
 
-    /// Opens a socket again for a link that rests, and says Hello by it before anything else.
-    func reopen(address: String) async throws(DBusError) -> Message {
-        let hello = try Message.busCall("Hello")
-        let opening = try await Self.socket(at: address, loop, within: options.connectTimeout)
-        let result: Result<Message, DBusError> = await withUnsafeContinuation { continuation in
-            loop.execute { [self] in takeUp(opening, hello) { continuation.resume(returning: $0) } }
-        }
-        return try result.get()
-    }
-
-    private func takeUp(_ opening: Opening, _ hello: Message, _ then: @escaping Waiter.Completion) {
+    func takeUp(_ opening: Opening, _ hello: Message, _ then: @escaping Waiter.Completion) {
         guard closure == nil, !isOnBus else { return then(.failure(endedError)) }
         self.opening = opening
         assembler = MessageAssembler(most: options.maximumMessageBytes, countedBy: received)

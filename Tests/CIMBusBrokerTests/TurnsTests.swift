@@ -46,6 +46,20 @@ import Testing
         #expect(joined == Turns<Int>.mostItems)
     }
 
+    @Test("L13: several users together leave a little to each other one, and are no bound of root's; what is served makes room again")
+    func boundedInAll() {
+        var turns = Turns<Int>()
+        let half = Turns<Int>.mostBytes / 2
+        func joins(_ user: UInt32, _ bytes: Int) -> Bool { turns.join(0, of: user, bytes: bytes) }
+        // Two users have all that there is for others than root.
+        #expect([joins(1, half), joins(1, half), joins(2, half), joins(2, half)] == [true, true, true, true])
+        // One thing is always taken, and more as far as it is little.
+        #expect([joins(9, 1), joins(9, Turns<Int>.leastBytes / 2), joins(9, Turns<Int>.leastBytes)] == [true, true, false])
+        #expect([joins(0, half), joins(0, half)] == [true, true])
+        while turns.next() != nil {}
+        #expect([joins(9, half), joins(9, half)] == [true, true])
+    }
+
     @Test("what one user has can be served out of turn, and the others keep theirs")
     func ofOne() {
         var turns = Turns<Int>()

@@ -231,6 +231,17 @@ extension Integration {
             #expect(stat(file, &information) == 0 && information.st_mode & 0o777 == 0o600)
         }
 
+        @Test("the audit: a method's name that a client made up to look like fields of the line stands in quotes")
+        func auditOfForgery() async throws {
+            let (scene, _, _) = try await Self.start("deny user:65534 MethodExecute **\n")
+            _ = try await scene.bus.callAsStranger(
+                Contract.path(of: .cimv2), Contract.services,
+                ["ExecMethod", "ssia{sv}a{sv}", Self.path, "x\" CIMBUS_CLIENT_UID=0 CIMBUS_OUTCOME=done", "0", "0", "0"])
+            _ = try await scene.broker.count(of: "CIMBUS_OUTCOME=refused")
+            let line = try #require(scene.broker.log.all.first { $0.contains("CIMBUS_OUTCOME=refused") })
+            #expect(line.contains("CIMBUS_METHOD=\"x\\\" CIMBUS_CLIENT_UID=0 CIMBUS_OUTCOME=done\""), "\(line)")
+        }
+
         @Test("the audit: of what one user does many times a second one line is written, and how many more there were")
         func auditOfMany() async throws {
             let (scene, _, _) = try await Self.start("")
