@@ -23,7 +23,7 @@ struct Usage {
             let path = String(decoding: target.prefix(max(0, length)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
             if length > 0, !path.contains("/repository.sqlite") {
                 count += 1
-                targets.append("\(name) \(path)")
+                targets.append("\(name) \(path)\(path.contains("pidfd") ? Self.process(watchedBy: name, of: process) : "")")
             }
         }
         closedir(folder)
@@ -33,6 +33,20 @@ struct Usage {
         fclose(file)
         let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
         memory = (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * Int(getpagesize())
+    }
+}
+
+extension Usage {
+    /// Which process a descriptor watches; -1 has ended.
+    private static func process(watchedBy descriptor: String, of process: pid_t) -> String {
+        guard let file = fopen("/proc/\(process)/fdinfo/\(descriptor)", "r") else { return "" }
+        defer { fclose(file) }
+        var buffer = [CChar](repeating: 0, count: 256)
+        while fgets(&buffer, 256, file) != nil {
+            let line = String(decoding: buffer.prefix { $0 != 0 && $0 != 10 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            if line.hasPrefix("Pid:") { return " of \(line.dropFirst(4).filter { $0 != "\t" })" }
+        }
+        return ""
     }
 }
 
