@@ -32,10 +32,11 @@ struct Announcements {
     private static let most = 64
 
     /// - Parameter values: those that the properties have now.
+    /// - Parameter hold: whether nothing is to be told now, since the bus holds too much.
     /// - Returns: whether they are to be told now. If not, they are what was told last, or are asked for again (``second()``).
-    mutating func tells(_ values: [DBusValue?], of subject: Subject) -> Bool {
+    mutating func tells(_ values: [DBusValue?], of subject: Subject, hold: Bool = false) -> Bool {
         if objects[subject]?.isWaiting == true || objects[subject]?.told == values { return false }
-        guard left > 0, objects[subject] == nil || !isCounting else {
+        guard !hold, left > 0, objects[subject] == nil || !isCounting else {
             objects[subject, default: Object(told: [])].isWaiting = true
             waiting.append(subject)
             return false
@@ -85,7 +86,7 @@ extension Broker {
         case .namespaces:
             (names, interface, path, values) = (["Namespaces"], Contract.broker, Contract.rootPath, [.strings(schema.names.map(\.text))])
         }
-        if announcements.tells(values, of: subject) {
+        if announcements.tells(values, of: subject, hold: burden.isAlarmed) {
             connection.assumeIsolated { $0.emitPropertiesChanged(names, of: interface, at: path) }
         }
         countSecond()

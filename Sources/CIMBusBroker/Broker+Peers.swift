@@ -21,7 +21,14 @@ extension Broker {
             return true
         }
         if let peer = peers.id(of: sender) {
-            let reading = message.arrival?.reading ?? connection.assumeIsolated { $0.reading }
+            let reading: UInt64
+            if let arrival = message.arrival {
+                reading = arrival.reading
+            } else {
+                let sent: UInt64
+                (reading, sent) = connection.assumeIsolated { ($0.reading, $0.sentBytes) }
+                watchBurden(sent)
+            }
             heard(from: peer, by: Way(of: message))
             tell { $0.heard(from: peer, reading: reading) }
             return enter(message, of: peer, reading: reading)

@@ -45,6 +45,7 @@ public actor Broker {
     /// New classes that processes of each user have brought with their registrations.
     var brought: [UInt32: Int] = [:]
     var announcements = Announcements()
+    var burden: BusBurden
     /// What has arrived, and waits for its user's turn.
     var lines = Turns<Arrival>()
     var isTakingTurns = false
@@ -72,6 +73,7 @@ public actor Broker {
         logger = configuration.logger
         host = CoreHost(
             limits: configuration.limits, rights: Rights(broker: getuid(), allowed: configuration.allowedRegistrations, rules: rules))
+        burden = BusBurden(limits: configuration.limits)
         self.repository = repository
         schema = SchemaStore(repository.schema)
         namespaces = [:]

@@ -155,6 +155,7 @@ extension Broker {
 
     /// - Returns: whether it was taken over: else the exported objects have it.
     private func take(_ message: Message, of peer: PeerID) -> Bool {
+        if message.arrival == nil, isMuted(peer) { return true }
         if message.arrival != nil, message.interface == PrivateContract.packedSink.text { return takePacked(message) }
         return refuseCurious(message, peer)
     }

@@ -68,9 +68,7 @@ extension BrokerCore {
             return nil
         }
         guard peer.liveness == .responsive, leg.nested || isNext(sink, leg, peer) else { return nil }
-        switch slots.room(
-            for: leg.peer, uid: peer.uid, nested: leg.nested, isPrivate: registry[leg.registration]?.isPrivate == true, limits: limits)
-        {
+        switch slots.room(for: leg.peer, uid: peer.uid, nested: leg.nested, isPrivate: isPrivate(sink), limits: limits) {
         case .lane(let lane): return lane
         case .needsLane:
             effects.append(.openLane(slots.addLane()))
@@ -81,13 +79,19 @@ extension BrokerCore {
 
     /// Whether a plain call waits for no other: neither for one of its user's own, nor for one of a user whose turn it is.
     private func isNext(_ sink: SinkID, _ leg: Entry<Leg>, _ peer: Entry<Peer>) -> Bool {
-        guard slots.taken(by: leg.client, at: leg.peer, limits) != nil else { return false }
-        return nextPlain(at: leg.peer, peer).map { $0 == sink } ?? true
+        guard taken(by: leg.client, sink, peer) != nil else { return false }
+        return nextPlain(of: peer).map { $0 == sink } ?? true
     }
 
-    private func nextPlain(at id: PeerID, _ peer: Entry<Peer>) -> SinkID? {
-        peer.calls.nextPlain { slots.taken(by: $0, at: id, limits) }
+    private func nextPlain(of peer: Entry<Peer>) -> SinkID? {
+        peer.calls.nextPlain { taken(by: $0, $1, peer) }
     }
+
+    private func taken(by client: UInt32, _ sink: SinkID, _ peer: Entry<Peer>) -> Int? {
+        slots.taken(by: client, at: peer.id, of: peer.uid, isPrivate: isPrivate(sink), limits)
+    }
+
+    private func isPrivate(_ sink: SinkID) -> Bool { legs[sink].flatMap { registry[$0.registration]?.isPrivate } == true }
 
     private mutating func call(_ sink: SinkID, by lane: LaneID) {
         guard let leg = legs[sink], let uid = peers[leg.peer]?.uid else { return bug("sink \(sink.number) is called, and is gone") }
@@ -123,7 +127,7 @@ extension BrokerCore {
     private mutating func nextCall(of id: PeerID) -> (SinkID, LaneID)? {
         guard let peer = peers[id] else { return nil }
         // In the order in which they came.
-        for sink in [nextPlain(at: id, peer), peer.calls.nextNested].compactMap({ $0 }).sorted() {
+        for sink in [nextPlain(of: peer), peer.calls.nextNested].compactMap({ $0 }).sorted() {
             if let lane = laneNow(for: sink) { return (sink, lane) }
         }
         return nil

@@ -31,9 +31,15 @@ struct CallSlots: Sendable {
         var call: Call?
     }
 
-    /// What one user has of a provider.
+    /// What one user's operations have of a provider.
     private struct Share: Hashable {
         let peer: PeerID
+        let client: UInt32
+    }
+
+    /// What one user's operations have of all providers of a user.
+    private struct ShareOfUser: Hashable {
+        let uid: UInt32
         let client: UInt32
     }
 
@@ -68,8 +74,11 @@ struct CallSlots: Sendable {
     private(set) var perUser: [UInt32: Int] = [:]
     private var perPeer: [PeerID: Int] = [:]
     private var perShare: [Share: Int] = [:]
+    private var perShareOfUser: [ShareOfUser: Int] = [:]
+    private(set) var perClient: [UInt32: Int] = [:]
     private var lostPerPeer: [PeerID: Int] = [:]
     private var setAsidePerUser: [UInt32: Int] = [:]
+    private var setAsidePerShare: [ShareOfUser: Int] = [:]
     private var lastLane: UInt64 = 0
     /// Peers that calls wait for, and whether there is room since these were looked at last.
     var waiting: Set<PeerID> = []
@@ -110,10 +119,18 @@ struct CallSlots: Sendable {
         return isOpening || lanes.count > limits.lanes ? .none : .needsLane
     }
 
-    /// How many calls for a user's operations are under way at the provider; nil: the user may have no other there. One is left for others, always.
-    func taken(by client: UInt32, at peer: PeerID, _ limits: Limits) -> Int? {
+    /// How many calls for a user's operations are under way at the provider; nil: the user may have no other there. Of each bound a part is left for
+    /// others, always: of the provider's, of its user's, and of all.
+    func taken(by client: UInt32, at peer: PeerID, of uid: UInt32, isPrivate: Bool, _ limits: Limits) -> Int? {
         let count = perShare[Share(peer: peer, client: client)] ?? 0
-        return client == 0 || count < max(1, limits.callsPerProvider - 1) ? count : nil
+        guard client != 0 else { return count }
+        guard count < Limits.clientsShare(of: limits.callsPerProvider) else { return nil }
+        guard !isPrivate else { return count }
+        let ofUser = perShareOfUser[ShareOfUser(uid: uid, client: client)] ?? 0
+        let hasRoom =
+            (perClient[client] ?? 0) < limits.callsPerClient
+            && (uid == 0 || ofUser < Limits.clientsShare(of: limits.callsPerUser))
+        return hasRoom ? count : nil
     }
 
     // MARK: - Calls
@@ -125,6 +142,8 @@ struct CallSlots: Sendable {
             counted += 1
             if uid == 0 { countedOfRoot += 1 }
             perUser[uid, default: 0] += 1
+            perClient[client, default: 0] += 1
+            perShareOfUser[ShareOfUser(uid: uid, client: client), default: 0] += 1
         }
         perPeer[peer, default: 0] += 1
         perShare[Share(peer: peer, client: client), default: 0] += 1
@@ -137,23 +156,32 @@ struct CallSlots: Sendable {
         lanes[slot.lane]?.unanswered -= 1
         if slot.isLost {
             lanes[slot.lane]?.lost -= 1
-            lostPerPeer[slot.peer] = lostPerPeer[slot.peer].flatMap { $0 > 1 ? $0 - 1 : nil }
+            Self.lower(&lostPerPeer[slot.peer])
         } else if !slot.isCounted {
-            setAsidePerUser[slot.uid] = setAsidePerUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
+            takeBack(slot)
         }
         return slot
     }
+
+    /// The call, which was set aside, is so no more.
+    private mutating func takeBack(_ slot: Slot) {
+        Self.lower(&setAsidePerUser[slot.uid])
+        Self.lower(&setAsidePerShare[ShareOfUser(uid: slot.uid, client: slot.client)])
+    }
+
+    private static func lower(_ count: inout Int?) { count = count.flatMap { $0 > 1 ? $0 - 1 : nil } }
 
     private mutating func uncount(_ slot: Slot) {
         guard slot.isCounted else { return }
         if slot.lane != .private {
             counted -= 1
             if slot.uid == 0 { countedOfRoot -= 1 }
-            perUser[slot.uid] = perUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil }
+            Self.lower(&perUser[slot.uid])
+            Self.lower(&perClient[slot.client])
+            Self.lower(&perShareOfUser[ShareOfUser(uid: slot.uid, client: slot.client)])
         }
-        perPeer[slot.peer] = perPeer[slot.peer].flatMap { $0 > 1 ? $0 - 1 : nil }
-        let share = Share(peer: slot.peer, client: slot.client)
-        perShare[share] = perShare[share].flatMap { $0 > 1 ? $0 - 1 : nil }
+        Self.lower(&perPeer[slot.peer])
+        Self.lower(&perShare[Share(peer: slot.peer, client: slot.client)])
     }
 
     /// Nobody waits for this call any more.
@@ -161,7 +189,7 @@ struct CallSlots: Sendable {
     mutating func lose(_ sink: SinkID, _ call: Call) -> Bool {
         guard let slot = slots[sink], !slot.isLost else { return false }
         uncount(slot)
-        if !slot.isCounted { setAsidePerUser[slot.uid] = setAsidePerUser[slot.uid].flatMap { $0 > 1 ? $0 - 1 : nil } }
+        if !slot.isCounted { takeBack(slot) }
         slots[sink]?.isCounted = false
         slots[sink]?.call = call
         hasNewRoom = true
@@ -170,12 +198,16 @@ struct CallSlots: Sendable {
         return true
     }
 
-    /// The call holds up no others any more, though somebody waits for it; unless its user has too many such calls.
+    /// The call holds up no others any more, though somebody waits for it; unless its provider's user has too many such calls, or too many of them are
+    /// for one client's user.
     mutating func setAside(_ sink: SinkID, _ limits: Limits) {
         guard let slot = slots[sink], slot.isCounted, (setAsidePerUser[slot.uid] ?? 0) < limits.setAsidePerUser else { return }
+        let share = ShareOfUser(uid: slot.uid, client: slot.client)
+        guard slot.client == 0 || (setAsidePerShare[share] ?? 0) < Limits.clientsShare(of: limits.setAsidePerUser) else { return }
         uncount(slot)
         slots[sink]?.isCounted = false
         setAsidePerUser[slot.uid, default: 0] += 1
+        setAsidePerShare[share, default: 0] += 1
         hasNewRoom = true
     }
 

@@ -63,6 +63,9 @@ public struct Limits: Hashable, Sendable, Codable {
     public var unreadPerUser = 8 << 20
     public var unread = 32 << 20
     public var leastUnread = 64 << 10
+    /// Whenever so many bytes were sent to the bus it is asked how many of the broker's wait there, and about each peer where so many wait.
+    public var burdenStep = 4 << 20
+    public var burden = 40 << 20
     /// Past this many unread reply bytes, a ping is sent behind them to learn that they were read.
     public var unreadBeforePing = 256 << 10
     /// The most objects a synchronous reply, or one `Next`, carries in bytes.
@@ -105,6 +108,13 @@ public struct Limits: Hashable, Sendable, Codable {
     public var leastRegistrations = 4
     /// How deep nested operations may go (L12).
     public var depth = 32
+
+    /// How many of `count` calls one user's operations may take, root's aside: a quarter, and one at least where there are several, is left for others.
+    static func clientsShare(of count: Int) -> Int { max(1, count - max(1, count / 4)) }
+
+    /// How many of all calls that take a place on the bus one user's operations may take, root's aside: less than root's providers have together, and less
+    /// than those of others.
+    var callsPerClient: Int { Self.clientsShare(of: calls - max(callsForRoot, callsForOthers)) }
 
     public init() {}
 }

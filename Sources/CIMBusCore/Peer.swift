@@ -99,11 +99,11 @@ struct PeerCalls: Sendable {
     var nextNested: SinkID? { nested.first }
 
     /// The plain one whose turn it is: the first of the user who has the fewest slots; of several, the one that came first.
-    /// - Parameter slots: how many a user has; nil: the user may have no other.
-    func nextPlain(_ slots: (UInt32) -> Int?) -> SinkID? {
+    /// - Parameter slots: how many the user has whose first this is; nil: the user may have no other.
+    func nextPlain(_ slots: (UInt32, SinkID) -> Int?) -> SinkID? {
         var best: (slots: Int, sink: SinkID)?
         for (uid, line) in lines {
-            guard let sink = line.first, let taken = slots(uid) else { continue }
+            guard let sink = line.first, let taken = slots(uid, sink) else { continue }
             if best.map({ (taken, sink) < $0 }) ?? true { best = (taken, sink) }
         }
         return best?.sink

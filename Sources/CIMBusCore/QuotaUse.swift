@@ -11,7 +11,9 @@ public struct QuotaUse: Hashable, Sendable {
         case resultBytes = "result-bytes"
         case unreadBytes = "unread-bytes"
         case inputBytes = "input-bytes"
+        /// Calls that the user's providers have not answered, and calls that are unanswered for the user's operations; by private connections none.
         case providerCalls = "provider-calls"
+        case clientCalls = "client-calls"
         case registrations, sockets, authorizations
     }
 }
@@ -33,6 +35,7 @@ extension BrokerCore {
         add(.unreadBytes, credit.unread, most: limits.unreadPerUser, all: limits.unread)
         add(.inputBytes, quota.inputs, most: limits.inputPerUser, all: nil)
         add(.providerCalls, slots.perUser, most: limits.callsPerUser, all: limits.calls - limits.callsForRoot)
+        add(.clientCalls, slots.perClient, most: limits.callsPerClient, all: nil)
         let registrations = Dictionary(registry.all.map { ($0.uid, 1) }, uniquingKeysWith: +)
         add(.registrations, registrations, most: limits.registrationsPerUser, all: limits.registrations)
         add(.sockets, quota.sockets.perUser, most: limits.socketsPerUser, all: limits.sockets)

@@ -95,6 +95,9 @@ public actor Connection {
     /// The bytes that wait to be sent.
     public var queuedBytes: Int { link.queuedBytes }
 
+    /// The bytes that were sent to the bus since the connection is on it, those that wait among them.
+    public var sentBytes: UInt64 { link.sentBytes }
+
     /// Which reading the message that is being handed out belongs to: those of one reading had all arrived before the first of them was
     /// handed out, so that none of them can be an answer to what was sent meanwhile.
     public var reading: UInt64 { link.reading }

@@ -198,6 +198,8 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
 
     /// The bytes that wait to be sent.
     var queuedBytes: Int { outbox.byteCount }
+    /// The bytes that were sent to the bus this link is on, those that wait among them.
+    var sentBytes: UInt64 { outbox.appended }
 
     /// Writes what the socket takes of what waits, in order. Never blocks, and does not end the connection itself: what was read meanwhile counts.
     private func write() {

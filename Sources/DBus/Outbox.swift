@@ -31,6 +31,8 @@ struct Outbox: ~Copyable {
     private var written = 0
     /// What waits, in bytes.
     private(set) var byteCount = 0
+    /// What was ever appended, in bytes.
+    private(set) var appended: UInt64 = 0
     /// Nothing is written any more: the other end reads no more, which shows when everything that it said was read.
     private(set) var isClosed = false
 
@@ -41,6 +43,7 @@ struct Outbox: ~Copyable {
     mutating func append(_ message: MarshalledBytes) {
         if isClosed { return }
         byteCount += message.count
+        appended &+= UInt64(message.count)
         messages.append(message)
     }
 

@@ -72,4 +72,47 @@ import Testing
         #expect(scene.core.operations[elsewhere]?.state == .running)
         expectSafe(scene)
     }
+
+    @Test(
+        "L13: one user's hanging calls at many providers of one user take three quarters of what that user's providers may have; by private connections none"
+    )
+    func manyProviders() throws {
+        var scene = scene()
+        let providers = (0..<7).map { PeerID(20 + UInt64($0)) }
+        for provider in providers { scene.core.peerAppeared(provider, uid: 900, pid: nil) }
+        var registrations: [RegistrationID] = []
+        for provider in providers {
+            scene.register(provider, "P\(provider.number)", isPrivate: provider == providers.last)
+            registrations.append(scene.registration)
+        }
+        var flood: [OperationID] = []
+        for registration in registrations.dropLast() { for _ in 0..<3 { flood.append(try scene.open(.semisync, at: registration)) } }
+        #expect(running(scene, flood) == 12)
+        let other = try scene.open(.semisync, by: Self.second, at: registrations[5])
+        #expect(scene.core.operations[other]?.state == .running)
+        let privately = try scene.open(.semisync, at: registrations[6])
+        #expect(scene.core.operations[privately]?.state == .running)
+        // One that ends makes room for the flood's next.
+        scene.answer(scene.sink(of: flood[0]))
+        #expect(running(scene, flood) == 12)
+        expectSafe(scene)
+    }
+
+    @Test("L13: one user's hanging calls at providers of many users take three quarters of what is not kept for root's")
+    func manyUsers() throws {
+        var scene = scene()
+        var flood: [OperationID] = []
+        var last = scene.registration
+        for number in 0..<30 {
+            let provider = PeerID(UInt64(20 + number))
+            scene.core.peerAppeared(provider, uid: UInt32(900 + number), pid: nil)
+            scene.register(provider, "P\(number)")
+            last = scene.registration
+            for _ in 0..<3 { flood.append(try scene.open(.semisync, at: last)) }
+        }
+        #expect(running(scene, flood) == 54)
+        let other = try scene.open(.semisync, by: Self.second, at: last)
+        #expect(scene.core.operations[other]?.state == .running)
+        expectSafe(scene)
+    }
 }

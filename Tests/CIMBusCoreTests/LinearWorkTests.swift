@@ -123,10 +123,12 @@ import Testing
             switch work {
             case .acknowledged, .cancelled, .abandoned, .acknowledgedByOthers, .read, .pulled, .reported:
                 var limits = Limits()
-                limits.callsPerProvider = count + 1
-                limits.callsPerUser = count
-                limits.calls = count
+                // One user may have three quarters of each.
+                limits.callsPerProvider = 2 * count
+                limits.callsPerUser = 2 * count
+                limits.calls = 2 * count
                 limits.callsForRoot = 0
+                limits.callsForOthers = 0
                 limits.indicatesPerPeer = 2 * count
                 // One batch uses up the user's credit, and is asked for at once.
                 limits.unreadPerUser = Int(Self.bytes)

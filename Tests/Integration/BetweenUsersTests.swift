@@ -56,5 +56,61 @@ extension Integration {
                 try await scene.client.property(Contract.rootPath, Contract.broker, "OpenOperations") == .uint32(640)
             }
         }
+
+        @Test(
+            "L13: who makes one call after the other and reads no answer is answered nothing more, before the bus stops reading the broker",
+            .enabled(if: BusProgram.ofTests == .dbusDaemon, "dbus-broker cuts off who does not read"))
+        func silentReader() async throws {
+            let scene = try await Scene.start(bus: try await PrivateBus.start(allUsers: true))
+            try await scene.client.mustCompile("class Test_Large { [key] string Name; string Text; };")
+            let large = String(repeating: "x", count: 1 << 20)
+            _ = try await scene.client.run(
+                .put([("__CLASS", .string("Test_Large")), ("Name", .string("a")), ("Text", .string(large))]))
+            let silent = try ChildProcess(
+                "/usr/bin/setpriv",
+                [
+                    "--reuid", "65534", "--regid", "65534", "--clear-groups", "/usr/bin/python3", "-c", Self.silentClient,
+                    scene.bus.address,
+                    RawClient.cimv2.text, "Test_Large.Name=\"a\"",
+                ])
+            #expect(try await scene.broker.count(of: "MiB that clients of uid 65534 have not read") == 1)
+            // It goes on asking; nobody else notices.
+            for _ in 0..<3 {
+                #expect(try await scene.client.run(.get("Test_Large.Name=\"a\"")).status == .noError)
+            }
+            try await silent.killAndWait()
+            #expect(try await scene.broker.count(of: "of uid 65534 have read what the bus held") == 1)
+            let answer = try await scene.bus.callAsStranger(
+                Contract.path(of: .cimv2), Contract.services, ["GetObject", "sia{sv}", "__Win32Provider", "0", "0"])
+            #expect(answer.hasPrefix("a{sv}"), "\(answer)")
+        }
+
+        /// Connects to the bus at the first argument's address six times, and asks for the object at the third, in the namespace at the second, again and
+        /// again, so slowly that each answer is on its way before the connection asks again.
+        private static let silentClient = #"""
+            import os, socket, struct, sys, time
+            def pad(data, to): return data + bytes(-len(data) % to)
+            def text(value): return struct.pack("<I", len(value)) + value.encode() + bytes(1)
+            def message(serial, destination, path, interface, member, signature="", body=b""):
+                fields = b""
+                for code, kind, value in ((1, "o", path), (2, "s", interface), (3, "s", member), (6, "s", destination), (8, "g", signature)):
+                    if not value: continue
+                    fields = pad(fields, 8) + bytes([code, 1]) + kind.encode() + bytes(1)
+                    fields += bytes([len(value)]) + value.encode() + bytes(1) if kind == "g" else text(value)
+                return pad(struct.pack("<cBBBIII", b"l", 1, 0, 1, len(body), serial, len(fields)) + fields, 8) + body
+            def connect():
+                bus = socket.socket(socket.AF_UNIX)
+                bus.connect(sys.argv[1].partition("path=")[2])
+                bus.sendall(bytes(1) + b"AUTH EXTERNAL " + str(os.getuid()).encode().hex().encode() + b"\r\n")
+                bus.recv(100)
+                bus.sendall(b"BEGIN\r\n" + message(1, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "Hello"))
+                return bus
+            connections = [connect() for _ in range(6)]
+            body = pad(pad(text(sys.argv[3]), 4) + struct.pack("<iI", 0, 0), 8)
+            for serial in range(2, 1 << 31):
+                for bus in connections:
+                    bus.sendall(message(serial, "org.cimbus1", sys.argv[2], "org.cimbus1.Services", "GetObject", "sia{sv}", body))
+                    time.sleep(0.08)
+            """#
     }
 }

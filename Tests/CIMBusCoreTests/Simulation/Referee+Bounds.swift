@@ -71,15 +71,16 @@ extension Referee {
     // MARK: - Calls
 
     /// A call that went out just now is within the bounds.
-    mutating func checkSlots(_ sink: SinkID) {
+    mutating func checkSlots(_ sink: SinkID, _ core: BrokerCore) {
         let known = self[sink]
         guard !known.isNested else { return }
         let uid = peers[Int(known.provider.number)].uid
         var (ofProvider, ofUser, ofRoot, ofOthers, ofClient) = (1, 1, uid == 0 ? 1 : 0, uid == 0 ? 0 : 1, 1)
+        var (ofClientAtUser, ofClientInAll) = (1, 1)
         // What is long unanswered may have been set aside.
         for other in calls {
             let leg = self[other]
-            if leg.isOver || leg.calledAt + limits.overdueCall <= now { continue }
+            if leg.isOver || leg.isAbandoned || leg.calledAt + limits.overdueCall <= now { continue }
             if leg.provider == known.provider, !leg.isNested {
                 ofProvider += 1
                 if leg.client == known.client { ofClient += 1 }
@@ -87,21 +88,46 @@ extension Referee {
             if leg.lane == .private || leg.isNested { continue }
             let owner = peers[Int(leg.provider.number)].uid
             if owner == uid { ofUser += 1 }
+            if leg.client == known.client {
+                ofClientInAll += 1
+                if owner == uid { ofClientAtUser += 1 }
+            }
             if owner == 0 { ofRoot += 1 } else { ofOthers += 1 }
         }
         if ofProvider > limits.callsPerProvider { fault("L8: \(ofProvider) calls of provider \(known.provider.number) are unanswered") }
-        if known.client != 0, ofClient > max(1, limits.callsPerProvider - 1) {
+        if known.client != 0, ofClient > Self.leaving(limits.callsPerProvider) {
             fault("L13: uid \(known.client) has \(ofClient) calls at provider \(known.provider.number)")
         }
         guard known.lane != .private else { return }
+        if known.client != 0, ofClientInAll > mostOfClient || uid != 0 && ofClientAtUser > Self.leaving(limits.callsPerUser) {
+            fault("L13: uid \(known.client) has \(ofClientAtUser) calls at providers of uid \(uid), \(ofClientInAll) in all")
+        }
         if uid != 0, ofUser > limits.callsPerUser { fault("L8: providers of uid \(uid) have \(ofUser) calls") }
         let most = max(1, limits.calls - (uid == 0 ? limits.callsForOthers : limits.callsForRoot))
         if (uid == 0 ? ofRoot : ofOthers) > most { fault("L8: providers of \(uid == 0 ? "root" : "others than root") have all calls") }
-        checkTurn(sink)
+        checkTurn(sink, core)
+    }
+
+    /// What one user may have of so many, if something is to be left for others.
+    private static func leaving(_ count: Int) -> Int { max(1, min(count - 1, count * 3 / 4 + (count % 4 == 0 ? 0 : 1))) }
+
+    /// What one user may have of all calls: something is left for others at root's providers, and at those of others.
+    private var mostOfClient: Int { Self.leaving(max(1, limits.calls - max(limits.callsForRoot, limits.callsForOthers))) }
+
+    /// Whether the user may have one more call at the provider, as far as its share of all calls, and of those of the provider's user, goes.
+    private func hasShare(_ client: UInt32, at provider: PeerID) -> Bool {
+        guard client != 0 else { return true }
+        let uid = peers[Int(provider.number)].uid
+        let those = calls.filter {
+            let leg = self[$0]
+            return leg.client == client && leg.lane != .private && !leg.isOver && !leg.isAbandoned && !leg.isNested
+        }
+        let atUser = those.count { peers[Int(self[$0].provider.number)].uid == uid }
+        return those.count < mostOfClient && (uid == 0 || atUser < Self.leaving(limits.callsPerUser))
     }
 
     /// Of those who wait for a provider, the user with the fewest calls there goes first, and each user's go in their order.
-    private mutating func checkTurn(_ sink: SinkID) {
+    private mutating func checkTurn(_ sink: SinkID, _ core: BrokerCore) {
         let known = self[sink]
         let there = calls.filter { self[$0].provider == known.provider && !self[$0].isOver }
         if there.contains(where: { self[$0].calledAt + limits.overdueCall <= now }) { return }
@@ -109,6 +135,8 @@ extension Referee {
         let own = count(known.client)
         for id in open where id != known.operation && self[id].sink == nil && self[id].decision == nil && !isNested(id) {
             let waiting = self[id]
+            // It was called, and its whole ended before the call went out.
+            guard core.operations[id].map({ $0.outcome == nil }) ?? false else { continue }
             guard let registration = waiting.registration, registrations[Int(registration.number)].process == known.provider else {
                 continue
             }
@@ -119,7 +147,9 @@ extension Referee {
                 fault("L13: operation \(known.operation.number) is called before \(id.number) of the same user, which came first")
             }
             let other = count(waiting.origin)
-            if waiting.origin != known.client, other < own, waiting.origin == 0 || other < max(1, limits.callsPerProvider - 1) {
+            if waiting.origin != known.client, other < own, waiting.origin == 0 || other < Self.leaving(limits.callsPerProvider),
+                hasShare(waiting.origin, at: known.provider)
+            {
                 fault("L13: uid \(known.client), who has \(own) calls, goes before uid \(waiting.origin), who has \(other)")
             }
         }

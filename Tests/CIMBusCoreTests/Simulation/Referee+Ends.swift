@@ -34,13 +34,13 @@ extension Referee {
         case .resultTooLarge:
             return operation.form == .sync && operation.kind.isEnumeration && operation.acceptedBytes > limits.replyBytes
         case .stated:
-            return operation.isFailed || outcome.status == .providerNotFound || isConductorSilent(operation) || isConductorSilent(operation)
+            return operation.isFailed || outcome.status == .providerNotFound || isConductorSilent(operation)
         default: return false
         }
     }
 
     private func isConductorSilent(_ operation: Operation) -> Bool {
-        operation.isConducted && operation.touched + limits.silence <= now
+        operation.isConducted && operation.quietSince + limits.silence <= now
     }
 
     func patience(_ operation: Operation) -> Microseconds { operation.form == .semisync ? limits.pull : limits.credit }

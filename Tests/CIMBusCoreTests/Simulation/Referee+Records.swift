@@ -29,7 +29,9 @@ extension Referee {
         var asked: [Int] = []
         var history: [PartEnd] = []
         var hasBegun = false
-        var touched: Microseconds = 0
+        /// When its conductor did something last, and the earliest moment at which that may have been.
+        var touched: Microseconds = 0 { didSet { quietSince = touched } }
+        var quietSince: Microseconds = 0
         var untaken = 0
 
         var isOpen = true

@@ -12,6 +12,8 @@ extension Referee {
         var counts: [(peer: PeerID, count: Int)] = []
         var isKnown = false
         var isOver = false
+        /// Its provider was told that nobody waits for its call any more: the call takes nobody's place.
+        var isAbandoned = false
         var lane = LaneID.own
         var calledAt: Microseconds = 0
         var isNested = false
@@ -73,7 +75,7 @@ extension Referee {
         new.isNested = isNested(id)
         new.client = self[id].origin
         self[sink] = new
-        checkSlots(sink)
+        checkSlots(sink, core)
         openSinks.append(sink)
         calls.append(sink)
         self[id].sink = sink
@@ -260,6 +262,8 @@ extension Referee {
         guard self[sink].isHeld(by: peer) else { return .failure(.accessDenied) }
         guard other.number > 0, !peers[Int(other.number)].isGone else { return .failure(.notFound) }
         guard peers[Int(other.number)].uid == peers[Int(peer.number)].uid else { return .failure(.accessDenied) }
+        // Who had nothing to do with any sink before is quiet only from now on.
+        if !openSinks.contains(where: { self[$0].count(of: other) != nil }) { peers[Int(other.number)].servedAt = now }
         self[sink].set(peer, (self[sink].count(of: peer) ?? 0) - 1)
         self[sink].isUsed = true
         self[sink].set(other, (self[sink].count(of: other) ?? 0) + 1)

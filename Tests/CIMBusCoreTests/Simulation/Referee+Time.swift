@@ -106,17 +106,21 @@ extension Referee {
 
     // MARK: - By when
 
-    /// Time has passed: nothing is open that should have ended.
-    mutating func checkDeadlines(_ core: BrokerCore, _ now: Microseconds) {
+    /// Time has passed, and the broker has looked at some of what is due: whatever it has ended by now, it was to end.
+    mutating func checkEnded(_ core: BrokerCore, _ now: Microseconds) {
         self.now = now
         for sink in openSinks where core.presence(of: sink) != .open { explain(sink) }
         for id in open where self[id].isConducted && self[id].isPart && self[id].decision == nil {
             guard let outcome = core.operations[id]?.outcome else { continue }
-            if self[id].touched + limits.silence > now, self[id].deadline.map({ $0 > now }) ?? true {
-                fault("L1: part \(id.number) is decided, and nothing says why: \(outcome)")
-            }
-            decide(id, outcome)
+            let due = min(self[id].quietSince + limits.silence, self[id].deadline ?? .max)
+            if due > now { fault("L1: part \(id.number) is decided, and nothing says why: \(outcome)") }
+            decide(id, outcome, since: due)
         }
+    }
+
+    /// Time has passed, and the broker has looked at all that is due: nothing is open that should have ended.
+    mutating func checkDeadlines(_ core: BrokerCore, _ now: Microseconds) {
+        checkEnded(core, now)
         for id in open {
             guard let latest = latest(id, operations[Int(id.number)], core), latest < now else { continue }
             fault("L8: operation \(id.number) should have ended \((now - latest) / 1_000) ms ago")
@@ -134,16 +138,17 @@ extension Referee {
         let operation = self[known.operation]
         close(sink)
         guard operation.isOpen, operation.decision == nil else { return }
-        if let deadline = operation.deadline, deadline <= now { return decide(known.operation, .because(.deadlinePassed)) }
+        if let deadline = operation.deadline, deadline <= now { return decide(known.operation, .because(.deadlinePassed), since: deadline) }
         if let final = known.final, known.withheld == 0, max(known.finalAt, known.heard) + limits.leakGrace <= now {
             let isWrong = final.status.isSuccess && operation.kind == .getObject && known.objects != 1
-            return decide(known.operation, isWrong ? .because(.wrongObjectCount) : final)
+            return decide(
+                known.operation, isWrong ? .because(.wrongObjectCount) : final, since: max(known.finalAt, known.heard) + limits.leakGrace)
         }
         if !known.isUsed, waitsForItself(known.operation, known.provider) {
             return decide(known.operation, .because(.notReentrant))
         }
         if known.final == nil, known.withheld == 0, operation.children == 0, known.heard + limits.silence <= now {
-            return decide(known.operation, .because(.providerSilent))
+            return decide(known.operation, .because(.providerSilent), since: known.heard + limits.silence)
         }
         fault("L4: sink \(sink.number) is closed, and nothing says why")
     }

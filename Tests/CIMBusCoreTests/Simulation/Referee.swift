@@ -153,11 +153,16 @@ struct Referee {
     }
 
     /// From now on it is known how the operation must end.
-    mutating func decide(_ id: OperationID, _ outcome: Outcome) {
+    /// - Parameter moment: since when it may have been decided, where the referee sees it late.
+    mutating func decide(_ id: OperationID, _ outcome: Outcome, since moment: Microseconds? = nil) {
         guard self[id].isOpen, self[id].decision == nil else { return }
         self[id].decision = outcome
         self[id].decidedAt = now
-        if let parent = self[id].parent { self[parent].touched = now }
+        if let parent = self[id].parent {
+            let quietSince = max(self[parent].quietSince, moment ?? now)
+            self[parent].touched = now
+            self[parent].quietSince = quietSince
+        }
         if let sink = self[id].sink { close(sink) }
         decidedNow.append(id)
     }
@@ -207,7 +212,7 @@ struct Referee {
             }
         case .call(let sink): called(sink, core)
         case .credit(let call, let status): credited(call, status)
-        case .cancelCall: break
+        case .cancelCall(let sink, _, _): self[sink].isAbandoned = true
         case .openLane: break
         case .start(let id): startedAt[id] = now
         case .closeLane(let lane):

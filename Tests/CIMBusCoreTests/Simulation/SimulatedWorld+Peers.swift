@@ -18,6 +18,15 @@ extension SimulatedWorld {
         settle()
     }
 
+    /// What is on its way between the peer and the broker gets nowhere.
+    mutating func loseMail(of seat: Int, _ peer: PeerID, _ way: Int) {
+        while let letter = seats[seat].letters[way].next() {
+            if case .giveBack(let claim) = letter { abandonedClaims.append((claim, peer)) }
+        }
+        seats[seat].letters[way].removeAll()
+        seats[seat].mail[way].removeAll()
+    }
+
     /// The broker has read the last word of a peer.
     mutating func vanish(_ seat: Int) {
         guard let peer = seats[seat].peer else { return }
@@ -25,13 +34,7 @@ extension SimulatedWorld {
         seats[seat].isLeaving = false
         abandonedClaims += seats[seat].claims.map { ($0, peer) }
         seats[seat].claims = []
-        for way in 0..<2 {
-            while let letter = seats[seat].letters[way].next() {
-                if case .giveBack(let claim) = letter { abandonedClaims.append((claim, peer)) }
-            }
-            seats[seat].letters[way].removeAll()
-            seats[seat].mail[way].removeAll()
-        }
+        for way in 0..<2 { loseMail(of: seat, peer, way) }
         referee.vanished(peer, core)
         core.peerVanished(peer)
         settle()

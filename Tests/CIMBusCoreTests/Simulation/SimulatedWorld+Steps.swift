@@ -230,6 +230,7 @@ extension SimulatedWorld {
         if standing > 100 { referee.fault("time stands still: what is due stays due") }
         core.advance()
         settle()
-        if looking, core.nextDeadline.map({ $0 > now }) ?? true { referee.checkDeadlines(core, now) }
+        guard looking else { return }
+        if core.nextDeadline.map({ $0 > now }) ?? true { referee.checkDeadlines(core, now) } else { referee.checkEnded(core, now) }
     }
 }

@@ -59,12 +59,12 @@ extension SimulatedWorld {
     /// The bus drops the broker, which is back at once: those on the bus have gone, those with private connections are there.
     mutating func loseBus() {
         for isProvider in [false, true] {
-            for seat in seats.indices where seats[seat].plan.habit.isClients != isProvider && seats[seat].peer != nil {
-                if !seats[seat].isPrivate || referee.isRegisteredByBus(seats[seat].peer) {
+            for seat in seats.indices where seats[seat].plan.habit.isClients != isProvider {
+                guard let peer = seats[seat].peer else { continue }
+                if !seats[seat].isPrivate || referee.isRegisteredByBus(peer) {
                     vanish(seat)
                 } else {
-                    seats[seat].letters[Self.bus].removeAll()
-                    seats[seat].mail[Self.bus].removeAll()
+                    loseMail(of: seat, peer, Self.bus)
                     // The ping there is not answered any more; what is left of it is the other way's.
                     if seats[seat].pingsToRead == 2 { seats[seat].pingsToRead = 1 }
                 }
