@@ -18,6 +18,7 @@ enum Bench {
         case "at-once": try await Defaults.atOnce(arguments[2])
         case "relay": try await Relay.run(arguments[2], to: arguments[3])
         case "rows": try await Defaults.rows(arguments[2])
+        case "good": try await GoodClient.run(arguments[2], seconds: Int(arguments[3]) ?? 1)
         case "enumerate": try await Role.enumerate(arguments[2])
         case "query": try await QueryRole.run(arguments[2], count: Int(arguments[3]) ?? 0, rounds: Int(arguments[4]) ?? 1)
         case "load": try await Role.load(arguments[2], rounds: Int(arguments[3]) ?? 1)
@@ -85,10 +86,11 @@ struct Stage {
     /// - Parameters:
     ///   - role: what the provider does, and how.
     ///   - transport: `bus`: neither library asks for a private connection; nil: as they do by themselves.
-    init(pinned: Bool, objects: Int, role: String..., transport: String? = nil) async throws {
+    ///   - allUsers: whether processes of other users may connect to the bus.
+    init(pinned: Bool, objects: Int, role: String..., transport: String? = nil, allUsers: Bool = false) async throws {
         self.pinned = pinned
         self.transport = transport
-        bus = try await PrivateBus.start()
+        bus = try await PrivateBus.start(allUsers: allUsers)
         if pinned { _ = try await ChildProcess.output("taskset", ["-cp", "0", "\(bus.daemon.processID)"]) }
         broker = try Self.spawn(pinned, Self.broker, ["--address", bus.address, "--log-level", "error"])
         provider = try Self.spawn(
