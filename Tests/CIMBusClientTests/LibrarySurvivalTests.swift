@@ -98,6 +98,21 @@ struct LibrarySurvivalTests {
         withExtendedLifetime(next) {}
     }
 
+    @Test(
+        "L11: a broker that the bus dropped and that is stopped keeps nobody waiting: TransportFailure when it has not answered for 10 s",
+        .enabled(if: PrivateAccess.isWanted))
+    func isStoppedWhileAway() async throws {
+        let act = try await Act()
+        let enumeration = act.enumeration()
+        try await act.started.wait("the provider to be called") { $0.count == 1 }
+        act.broker.process.stop()
+        act.relay.cut()
+        let ended = try await withDeadline(.seconds(20), "the end") { await enumeration.value }
+        if case .failure(let error) = ended { #expect(error.status == .transportFailure) } else { Issue.record("it went on: \(ended)") }
+        try await act.broker.process.killAndWait()
+        act.go.send(())
+    }
+
     @Test("L11: without private connections the bus's drop is the broker's end: TransportFailure; the provider registers again by itself")
     func withoutPrivateConnections() async throws {
         let act = try await Act("--no-private-connections")
