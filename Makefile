@@ -63,6 +63,11 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@chrt --idle 0 sh -c 'Tests/Scripts/exhaustive && Tests/Scripts/simulate $(SCHEDULES) --seed 20001' > .build/core.log 2>&1 & core=$$!; \
 	Tests/Scripts/run-suites || { kill $$core; exit 1; }; \
 	wait $$core || { cat .build/core.log; exit 1; }; grep -E "^(simulation|exhaustive):" .build/core.log
+	@echo "make test: the torture run, a minute on each bus"
+	@.build/debug/Torture run --seconds 60 --seed 20001 --bus dbus-daemon > .build/torture-dbus-daemon.log 2>&1 & daemon=$$!; \
+	.build/debug/Torture run --seconds 60 --seed 20001 --bus dbus-broker > .build/torture-dbus-broker.log 2>&1 & broker=$$!; \
+	wait $$daemon; first=$$?; wait $$broker; second=$$?; \
+	grep -h "^torture:" .build/torture-dbus-daemon.log .build/torture-dbus-broker.log; [ $$first -eq 0 ] && [ $$second -eq 0 ]
 	@echo "make test: six rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 6
 	@echo "make test: the samples' tests"

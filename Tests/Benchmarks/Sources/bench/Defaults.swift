@@ -26,8 +26,8 @@ enum Defaults {
 
     private static let path = CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("7"))]))
 
-    /// The same object, from C with libdbus and from Swift through the broker, in turns; and a method. Prints names and the median of
-    /// microseconds.
+    /// The same object, from C with libdbus and from Swift through the broker, in turns; a method; and the first object of an enumeration. Prints names
+    /// and the median of microseconds.
     static func compare(_ address: String, c: String, samples: Int, rounds: Int) async throws {
         let session = try await Session.connect(to: .address(address))
         _ = try await session.getClass("Bench_Thing")
@@ -50,8 +50,19 @@ enum Defaults {
                 raw[sample] = Role.nanoseconds() - start
             }
             note("method")
+            var firsts: [UInt64] = []
+            for _ in 0..<max(1, samples / 20) {
+                let start = Role.nanoseconds()
+                var first: UInt64?
+                for try await batch in session.enumerateInstances(of: "Bench_Thing").rows where batch.count > 0 {
+                    first = first ?? Role.nanoseconds() - start
+                }
+                guard let first else { throw BenchError("an enumeration without objects") }
+                firsts.append(first)
+            }
+            if round > 0 { times["first", default: []] += firsts }
         }
-        for name in ["c get", "get", "method"] { print("\(name)\t\(Latency(times[name] ?? []).microseconds(50))") }
+        for name in ["c get", "get", "method", "first"] { print("\(name)\t\(Latency(times[name] ?? []).microseconds(50))") }
         await session.close()
     }
 
