@@ -254,14 +254,15 @@ extension ServiceReader {
         listing.properties[CIMName(property.name)] = PropertyContext(ways: [PropertyContext.Way(origin: .path)])
         var wanted = request
         wanted.names = [property.name]
-        var operation = Operation(self, listing, wanted)
+        var operation = await Operation(self, listing, wanted)
         let found = Box<ObjectPath?>(nil)
-        try await operation.all { instance in
+        let receiver = ObjectReceiver { instance in
             let matches = keys.allSatisfy { key in
                 key.name.flatMap { instance[$0] }.flatMap { CIMObjectPath.KeyValue($0) } == key.value
             }
             if matches, let text = instance[property.name]?.stringValue { found.value = try? ObjectPath(text) }
         }
+        try await operation.all(receiver)
         return found.value
     }
 }

@@ -40,12 +40,13 @@ public struct AdoptedProvider: InstanceProvider, QueryProvider, MethodProvider {
     }
 
     public func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
-        try await reader.objects(of: try adopted(className), request(context)) { try await sink.indicate($0) }
+        try await reader.objects(of: try adopted(className), request(context), ObjectReceiver { try await sink.indicate($0) })
     }
 
     public func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws {
         guard let parsed = ProviderQuery(query) else { throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class") }
-        try await reader.objects(of: try adopted(parsed.className.text), request(context, parsed)) { try await sink.indicate($0) }
+        try await reader.objects(
+            of: try adopted(parsed.className.text), request(context, parsed), ObjectReceiver { try await sink.indicate($0) })
     }
 
     public func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance {

@@ -20,15 +20,17 @@ struct ReadPlan: Sendable {
     let wanted: [InterfaceName: Set<String>]
     /// Those whose value is known before an object is asked.
     let early: Set<CIMName>
+    /// Whether an object is there whatever it answers.
+    let isExistenceKnown: Bool
 
     /// - Parameters:
     ///   - names: the properties that are wanted beside the keys; nil: all.
     ///   - hasColumns: whether the objects come as rows of the listing method.
-    ///   - isExistenceKnown: whether an object is there whatever it answers.
     /// Nil where a property that is wanted stands in a column alone, and there are none.
     init?(_ adopted: AdoptedClass, names: [String]?, hasColumns: Bool, isExistenceKnown: Bool) {
         self.adopted = adopted
-        let wantedNames = names.map { Set($0.map { CIMName($0) }) }
+        // What the clause `where` is about is read, too.
+        let wantedNames = names.map { Set(($0 + adopted.context.conditions.map(\.property)).map { CIMName($0) }) }
         var properties: [(CIMProperty, PropertyContext.Way?)] = []
         var places: Set<PropertyPlace> = Set(adopted.context.each.map(\.property))
         var calls: [CallTemplate] = []
@@ -61,6 +63,7 @@ struct ReadPlan: Sendable {
         self.properties = properties
         self.wanted = wanted
         self.early = early
+        self.isExistenceKnown = isExistenceKnown
         fetches =
             wanted.sorted { $0.key < $1.key }.map { interface, names in
                 if names.count == 1, let name = names.first { .property(PropertyPlace(interface, name)) } else { .all(interface) }

@@ -20,8 +20,6 @@ struct ServiceReader: Sendable {
         }
     }
 
-    typealias Emit = (CIMInstance) async throws -> Void
-
     /// How long one call of a service may take, where the mapping says nothing.
     static let longestCall = Duration.seconds(10)
 
@@ -45,18 +43,19 @@ struct ServiceReader: Sendable {
 
     /// Hands over every object of exactly this class that the query may want. What the query says of columns and paths is filtered here, before
     /// the objects are asked.
-    func objects(of adopted: AdoptedClass, _ request: Request, _ emit: Emit) async throws {
-        if let query = request.query, let bounds = RowBounds(query, adopted, classes), try await lookUp(bounds, adopted, request, emit) {
+    func objects(of adopted: AdoptedClass, _ request: Request, _ receiver: ObjectReceiver) async throws {
+        if let query = request.query, let bounds = RowBounds(query, adopted, classes), try await lookUp(bounds, adopted, request, receiver)
+        {
             return
         }
-        var operation = Operation(self, adopted, request)
+        var operation = await Operation(self, adopted, request)
         switch adopted.context.source {
         case .object(let path):
             let plan = try plan(adopted, request, hasColumns: false, isExistenceKnown: false)
-            try await operation.run(plan, rows: ArrayRows([ObjectRow(path: path)]), emit)
-        case .list(let call, let columns): try await operation.list(call, columns, emit)
-        case .managed(let path): try await operation.managed(path, emit)
-        case .tree(let pattern): try await operation.tree(pattern, emit)
+            try await operation.run(plan, rows: .known([ObjectRow(path: path)]), receiver)
+        case .list(let call, let columns): try await operation.list(call, columns, receiver)
+        case .managed(let path): try await operation.managed(path, receiver)
+        case .tree(let pattern): try await operation.tree(pattern, receiver)
         }
     }
 
@@ -75,15 +74,16 @@ struct ServiceReader: Sendable {
         if case .keys(let keys) = keys { given = keys }
         // A key by position has its name from the class.
         if given.count == 1, given[0].name == nil, let name = adopted.declaration.keyNames.first { given[0].name = name }
-        if RowConditions.hold(adopted.context.conditions, given) == false { return nil }
+        let conditions = adopted.context.conditions
+        if RowConditions.hold(conditions, given) == false { return nil }
         let found = Box<CIMInstance?>(nil)
         if adopted.context.each.isEmpty, let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: false) {
             switch try await row(adopted, given, request) {
             case .absent: return nil
             case .row(let row, let target):
-                let operation = Operation(self, adopted, request, target)
+                let operation = await Operation(self, adopted, request, target)
                 guard let read = try await operation.fetch(row, plan), try await operation.isPresent(read, plan) else { return nil }
-                return builder.instance(read, plan).flatMap { matches($0, given) ? $0 : nil }
+                return builder.instance(read, plan).flatMap { matches($0, given) && RowConditions.hold(conditions, $0) ? $0 : nil }
             case .unknown: break
             }
         }
@@ -96,11 +96,9 @@ struct ServiceReader: Sendable {
         let query = condition.flatMap { ProviderQuery("SELECT * FROM \(adopted.name) WHERE \($0)") }
         var listing = request
         listing.query = query
-        var operation = Operation(self, adopted, listing)
+        var operation = await Operation(self, adopted, listing)
         operation.keys = given
-        try await operation.all { instance in
-            if matches(instance, given) { found.value = instance }
-        }
+        try await operation.all(ObjectReceiver { instance in if matches(instance, given) { found.value = instance } })
         return found.value
     }
 
@@ -182,7 +180,7 @@ struct ServiceReader: Sendable {
     }
 
     /// Reads those rows alone that the query names. False where that does not answer it.
-    private func lookUp(_ bounds: RowBounds, _ adopted: AdoptedClass, _ request: Request, _ emit: Emit) async throws -> Bool {
+    private func lookUp(_ bounds: RowBounds, _ adopted: AdoptedClass, _ request: Request, _ receiver: ObjectReceiver) async throws -> Bool {
         switch bounds.rows {
         case .keys(let all):
             guard let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: false) else { return false }
@@ -190,26 +188,28 @@ struct ServiceReader: Sendable {
             for keys in all {
                 if RowConditions.hold(adopted.context.conditions, keys) == false { continue }
                 guard case .row(let row, let target) = try await self.row(adopted, keys, request) else { return false }
-                let operation = Operation(self, adopted, request, target)
+                let operation = await Operation(self, adopted, request, target)
                 guard let read = try await operation.fetch(row, plan), try await operation.isPresent(read, plan),
-                    let instance = builder.instance(read, plan)
+                    let instance = builder.instance(read, plan), RowConditions.hold(adopted.context.conditions, instance)
                 else { continue }
                 found += 1
-                try await emit(instance)
+                try await receiver.take(instance)
             }
             // WQL compares without case, and services do not: another spelling may be there.
             return found == all.count
         case .objects(let paths, let opposites):
             guard let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: true) else { return false }
-            var operation = Operation(self, adopted, request)
-            try await operation.run(plan, rows: ArrayRows(paths.map { ObjectRow(path: $0) }), emit)
-            for opposite in opposites { try await fromOpposite(opposite, adopted, request, emit) }
+            var operation = await Operation(self, adopted, request)
+            try await operation.run(plan, rows: .known(paths.map { ObjectRow(path: $0) }[...]), receiver)
+            for opposite in opposites { try await fromOpposite(opposite, adopted, request, receiver) }
             return true
         }
     }
 
     /// The objects of the class that the object on their other side knows of.
-    private func fromOpposite(_ opposite: RowBounds.Opposite, _ adopted: AdoptedClass, _ request: Request, _ emit: Emit) async throws {
+    private func fromOpposite(_ opposite: RowBounds.Opposite, _ adopted: AdoptedClass, _ request: Request, _ receiver: ObjectReceiver)
+        async throws
+    {
         var turned = adopted
         turned.context.each = adopted.context.each.compactMap { each in
             each.inverse.map { ClassContext.Each(property: $0, inverse: each.property) }
@@ -228,7 +228,7 @@ struct ServiceReader: Sendable {
                 row.member = member
                 guard var instance = builder.instance(row, plan) else { continue }
                 if let query = request.query { RowBounds.adjust(&instance, to: query, classes) }
-                try await emit(instance)
+                try await receiver.take(instance)
             }
         }
     }
