@@ -6,6 +6,8 @@ public struct AdoptedClass: Sendable {
     /// Resolved: with what the class inherits from the classes of the mappings.
     public var declaration: CIMClass
     public var context: ClassContext
+    /// The key properties, in the order of their declaration.
+    public let keys: [CIMProperty]
     /// For each property that has a place, by its name.
     public var properties: [CIMName: PropertyContext]
     public var methods: [CIMName: MethodContext]
@@ -100,7 +102,8 @@ public struct AdoptedClasses: Sendable {
             }
             return
         }
-        var adopted = AdoptedClass(declaration: resolved, context: context, properties: [:], methods: [:])
+        var adopted = AdoptedClass(
+            declaration: resolved, context: context, keys: resolved.keyProperties, properties: [:], methods: [:])
         if let parent = declaration.superclass.flatMap({ classes[CIMName($0)] }) {
             adopted.properties = parent.properties
             adopted.methods = parent.methods

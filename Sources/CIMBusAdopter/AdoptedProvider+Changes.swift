@@ -68,7 +68,7 @@ extension AdoptedProvider {
         _ reply: Message, _ mapping: CIMAdoption.MethodContext, _ declaration: CIMMethod, _ adopted: AdoptedClass
     ) throws -> MethodResult {
         let values = try reply.values()
-        let builder = InstanceBuilder(classes, misfits)
+        let builder = reader.builder
         var result = MethodResult()
         for (value, place) in zip(values, mapping.results) {
             guard let name = place.parameter else { continue }
@@ -113,7 +113,7 @@ extension AdoptedProvider {
         }
         let isInteractive = try await authority.check(adopted.context.polkitAction, "a put of \(adopted.name)", context)
         var keys: [CIMObjectPath.Key] = []
-        for property in adopted.declaration.keyProperties {
+        for property in adopted.keys {
             guard let value = instance[property.name].flatMap({ CIMObjectPath.KeyValue($0) }) else {
                 throw CIMError(.illegalNull, "the key \(property.name) has no value")
             }
@@ -200,7 +200,7 @@ extension CIMObjectPath {
     /// The keys with their names.
     func namedKeys(_ adopted: AdoptedClass) -> [Key] {
         guard case .keys(var keys) = keys else { return [] }
-        if keys.count == 1, keys[0].name == nil { keys[0].name = adopted.declaration.keyNames.first }
+        if keys.count == 1, keys[0].name == nil { keys[0].name = adopted.keys.first?.name }
         return keys
     }
 }

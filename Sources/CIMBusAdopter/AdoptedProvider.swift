@@ -11,12 +11,14 @@ public struct AdoptedProvider: InstanceProvider, QueryProvider, MethodProvider {
     let services: any ServiceCalling
     let misfits: Misfits
     let authority: ChangeAuthority
+    private let prepared: ServiceReader
 
     public init(_ classes: AdoptedClasses, services: any ServiceCalling, misfits: Misfits, authority: ChangeAuthority) {
         self.classes = classes
         self.services = services
         self.misfits = misfits
         self.authority = authority
+        prepared = ServiceReader(services, classes, misfits)
     }
 
     /// A partial put writes the properties that it names.
@@ -27,7 +29,7 @@ public struct AdoptedProvider: InstanceProvider, QueryProvider, MethodProvider {
         return adopted
     }
 
-    var reader: ServiceReader { ServiceReader(services, classes, misfits) }
+    var reader: ServiceReader { prepared.now }
 
     private func request(_ context: RequestContext, _ query: ProviderQuery? = nil) -> ServiceReader.Request {
         var names: [String]?

@@ -25,12 +25,20 @@ struct ServiceReader: Sendable {
 
     let services: any ServiceCalling
     let classes: AdoptedClasses
-    let builder: InstanceBuilder
+    private(set) var builder: InstanceBuilder
+    private let plans = ReadPlans()
 
     init(_ services: any ServiceCalling, _ classes: AdoptedClasses, _ misfits: Misfits) {
         self.services = services
         self.classes = classes
         builder = InstanceBuilder(classes, misfits)
+    }
+
+    /// The same, for an operation that begins now.
+    var now: ServiceReader {
+        var reader = self
+        reader.builder.setTime()
+        return reader
     }
 
     func timeout(_ adopted: AdoptedClass, _ request: Request) -> Duration {
@@ -60,10 +68,18 @@ struct ServiceReader: Sendable {
     }
 
     func plan(_ adopted: AdoptedClass, _ request: Request, hasColumns: Bool, isExistenceKnown: Bool) throws(CIMError) -> ReadPlan {
-        guard let plan = ReadPlan(adopted, names: request.names, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown) else {
+        guard let plan = madePlan(adopted, request, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown) else {
             throw CIMError(.failed, "a property of \(adopted.name) stands in a column alone, and its class lists no rows")
         }
         return plan
+    }
+
+    private func madePlan(
+        _ adopted: AdoptedClass, _ request: Request, hasColumns: Bool = false, isExistenceKnown: Bool, isTurned: Bool = false
+    ) -> ReadPlan? {
+        let key = ReadPlans.Key(
+            className: adopted.name, names: request.names, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown, isTurned: isTurned)
+        return plans.plan(key, adopted)
     }
 
     // MARK: - One object
@@ -73,11 +89,11 @@ struct ServiceReader: Sendable {
         var given: [CIMObjectPath.Key] = []
         if case .keys(let keys) = keys { given = keys }
         // A key by position has its name from the class.
-        if given.count == 1, given[0].name == nil, let name = adopted.declaration.keyNames.first { given[0].name = name }
+        if given.count == 1, given[0].name == nil, let name = adopted.keys.first?.name { given[0].name = name }
         let conditions = adopted.context.conditions
         if RowConditions.hold(conditions, given) == false { return nil }
         let found = Box<CIMInstance?>(nil)
-        if adopted.context.each.isEmpty, let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: false) {
+        if adopted.context.each.isEmpty, let plan = madePlan(adopted, request, isExistenceKnown: false) {
             switch try await row(adopted, given, request) {
             case .absent: return nil
             case .row(let row, let target):
@@ -160,7 +176,7 @@ struct ServiceReader: Sendable {
         case .managed, .tree: break
         }
         // Where a key is in the path, the path may follow from the key.
-        for property in adopted.declaration.keyProperties {
+        for property in adopted.keys {
             for way in adopted.way(property.name) where way.steps.isEmpty && way.conversions.isEmpty {
                 guard let value = key(property.name) else { continue }
                 switch way.origin {
@@ -183,7 +199,7 @@ struct ServiceReader: Sendable {
     private func lookUp(_ bounds: RowBounds, _ adopted: AdoptedClass, _ request: Request, _ receiver: ObjectReceiver) async throws -> Bool {
         switch bounds.rows {
         case .keys(let all):
-            guard let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: false) else { return false }
+            guard let plan = madePlan(adopted, request, isExistenceKnown: false) else { return false }
             var found = 0
             for keys in all {
                 if RowConditions.hold(adopted.context.conditions, keys) == false { continue }
@@ -198,7 +214,7 @@ struct ServiceReader: Sendable {
             // WQL compares without case, and services do not: another spelling may be there.
             return found == all.count
         case .objects(let paths, let opposites):
-            guard let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: true) else { return false }
+            guard let plan = madePlan(adopted, request, isExistenceKnown: true) else { return false }
             var operation = await Operation(self, adopted, request)
             try await operation.run(plan, rows: .known(paths.map { ObjectRow(path: $0) }[...]), receiver)
             for opposite in opposites { try await fromOpposite(opposite, adopted, request, receiver) }
@@ -215,7 +231,7 @@ struct ServiceReader: Sendable {
             each.inverse.map { ClassContext.Each(property: $0, inverse: each.property) }
         }
         guard let target = classes[opposite.className],
-            let plan = ReadPlan(turned, names: request.names, hasColumns: false, isExistenceKnown: true),
+            let plan = madePlan(turned, request, isExistenceKnown: true, isTurned: true),
             let read = try await Operation(self, turned, request).fetch(ObjectRow(path: opposite.path), plan)
         else { return }
         for each in turned.context.each {
