@@ -29,7 +29,7 @@ build: dependencies ## build the broker, cimctl and the samples
 release: dependencies ## build what a release installs: .build/release/programs
 	$(SWIFT) build $(RELEASE) --product cimbusd
 	$(SWIFT) build $(RELEASE) --product cimctl
-	$(SWIFT) build $(RELEASE) --product cimbus-adopter
+	CIMBUS_WITHOUT_SERVICE_LIFECYCLE=1 $(SWIFT) build $(RELEASE) --product cimbus-adopter
 	Sources/release/link .build/release
 
 .PHONY: demo
