@@ -29,7 +29,7 @@ build: dependencies ## build the broker, cimctl and the samples
 release: dependencies ## build what a release installs: .build/release/programs
 	$(SWIFT) build $(RELEASE) --product cimbusd
 	$(SWIFT) build $(RELEASE) --product cimctl
-	$(SWIFT) build $(RELEASE) --product cimbus-adopter
+	CIMBUS_WITHOUT_SERVICE_LIFECYCLE=1 $(SWIFT) build $(RELEASE) --product cimbus-adopter
 	Sources/release/link .build/release
 
 .PHONY: demo
@@ -121,7 +121,7 @@ bench: dependencies ## measure what the README claims (release builds; takes min
 
 .PHONY: bench-adopted
 bench-adopted: release ## measure adopted D-Bus services against C, Python and systemctl, in a system of its own (root)
-	CIMBUS_SYSTEM_TEST=bench Tests/System/run .build/release
+	CIMBUS_SYSTEM_TEST=bench Tests/System/run .build/release/programs
 
 .PHONY: instructions
 instructions: dependencies ## count the broker's instructions for one GetObject with callgrind (release builds; needs valgrind)
@@ -133,7 +133,7 @@ weight: release ## weigh a release: size on disk, memory of an idle broker, also
 	Tests/Scripts/check-weight --explain
 
 # Policy, activation, unit and user have to lie where the bus and systemd look for them, whatever PREFIX is; they name
-# $(BINDIR)/cimbusd. CIMBUSD, CIMCTL: other programs to install in their place.
+# $(BINDIR)/cimbusd. CIMBUSD, CIMCTL, ADOPTER: other programs to install in their place.
 DESTDIR ?=
 PREFIX ?= /usr
 BINDIR ?= $(PREFIX)/bin
@@ -142,17 +142,20 @@ UNITDIR ?= /usr/lib/systemd/system
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 POLKITDIR ?= /usr/share/polkit-1/actions
 INSTALL ?= install
-# A release's programs are one file of two names.
+# A release's programs are one file of three names.
 PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
 CIMBUSD ?= $(PROGRAMS)/cimbusd
 CIMCTL ?= $(PROGRAMS)/cimctl
-ADOPTER ?= $(BUILD_DIR)/cimbus-adopter
+ADOPTER ?= $(PROGRAMS)/cimbus-adopter
 
 .PHONY: install
 install: ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
 	$(INSTALL) -D -m 0755 $(CIMBUSD) $(DESTDIR)$(BINDIR)/cimbusd
-	if [ $(CIMBUSD) -ef $(CIMCTL) ]; then ln -sfn cimbusd $(DESTDIR)$(BINDIR)/cimctl; \
-	else $(INSTALL) -D -m 0755 $(CIMCTL) $(DESTDIR)$(BINDIR)/cimctl; fi
+	for program in cimctl=$(CIMCTL) cimbus-adopter=$(ADOPTER); do \
+		name=$${program%%=*} program=$${program#*=}; \
+		if [ $(CIMBUSD) -ef $$program ]; then ln -sfn cimbusd $(DESTDIR)$(BINDIR)/$$name; \
+		else $(INSTALL) -D -m 0755 $$program $(DESTDIR)$(BINDIR)/$$name; fi; \
+	done
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -m 0644 dbus/interfaces/*.xml $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.conf
@@ -163,7 +166,6 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service
 	sed 's|/usr/bin/|$(BINDIR)/|' dbus/systemd/cimbusd.service > $(DESTDIR)$(UNITDIR)/cimbusd.service
 	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.service $(DESTDIR)$(UNITDIR)/cimbusd.service
-	$(INSTALL) $(if $(filter release,$(CONFIGURATION)),-s) -D -m 0755 $(ADOPTER) $(DESTDIR)$(BINDIR)/cimbus-adopter
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.Adopter.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.Adopter.conf
 	sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/system-services/org.cimbus1.Adopter.service \
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
@@ -172,6 +174,11 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit; \
 	done
 	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
+	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/services
+	for service in org.cimbus1 org.cimbus1.Adopter; do \
+		sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/services/$$service.service > $(DESTDIR)$(BUSDIR)/services/$$service.service; \
+		chmod 0644 $(DESTDIR)$(BUSDIR)/services/$$service.service; \
+	done
 	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/adopt/*.mof $(DESTDIR)/usr/share/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/rights.d/*.conf $(DESTDIR)/usr/lib/cimbus/rights.d

@@ -8,6 +8,12 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+/// `make release` builds cimbus-adopter without ServiceLifecycle, which an adopter does not use: a tenth of what it weighs.
+let isWithoutLifecycle = Context.environment["CIMBUS_WITHOUT_SERVICE_LIFECYCLE"] != nil
+let lifecycle: [Target.Dependency] =
+    isWithoutLifecycle ? [] : [.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")]
+let lifecycleSettings: [SwiftSetting] = isWithoutLifecycle ? [.define("WITHOUT_SERVICE_LIFECYCLE")] : []
+
 let package = Package(
     name: "cimbus",
     products: [
@@ -69,9 +75,8 @@ let package = Package(
             dependencies: [
                 "CIM", "CIMBusWire", "CIMQuery", "DBus",
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
-            ],
-            swiftSettings: strict),
+            ] + lifecycle,
+            swiftSettings: strict + lifecycleSettings),
         .target(name: "CIMAdoption", dependencies: ["CIM", "CIMMOF", "DBus"], swiftSettings: strict),
         .target(
             name: "CIMBusAdopter",

@@ -6,6 +6,8 @@ public struct AdoptedClass: Sendable {
     /// Resolved: with what the class inherits from the classes of the mappings.
     public var declaration: CIMClass
     public var context: ClassContext
+    /// The key properties, in the order of their declaration.
+    public let keys: [CIMProperty]
     /// For each property that has a place, by its name.
     public var properties: [CIMName: PropertyContext]
     public var methods: [CIMName: MethodContext]
@@ -44,12 +46,15 @@ public struct AdoptedClasses: Sendable {
     /// All classes of the mappings, adopted or not, resolved.
     public private(set) var declarations: [CIMName: CIMClass] = [:]
     public private(set) var faults: [Fault] = []
+    /// Of the classes that derive from another because the repository has that: its name.
+    public private(set) var optionalSuperclasses: [CIMName: String] = [:]
 
     /// - Parameters:
     ///   - declared: as written, superclasses before what derives from them.
+    ///   - alone: those that derive from no class because the repository has it.
     ///   - known: classes that are not among them, resolved.
-    public init(_ declared: [CIMClass], known: (String) -> CIMClass? = { _ in nil }) {
-        for declaration in declared { add(declaration, known) }
+    public init(_ declared: [CIMClass], alone: Set<CIMName> = [], known: (String) -> CIMClass? = { _ in nil }) {
+        for declaration in declared { add(declaration, isAlone: alone.contains(CIMName(declaration.name)), known) }
         for adopted in classes.values.sorted(by: { $0.name < $1.name }) { check(adopted) }
     }
 
@@ -63,7 +68,22 @@ public struct AdoptedClasses: Sendable {
         if !faults.contains(fault) { faults.append(fault) }
     }
 
-    private mutating func add(_ declaration: CIMClass, _ known: (String) -> CIMClass?) {
+    private mutating func add(_ written: CIMClass, isAlone: Bool, _ known: (String) -> CIMClass?) {
+        let text = written.qualifier(named: "ClassContext")?.value.stringValue
+        let context: ClassContext?
+        do throws(ContextError) {
+            context = try text.map { text throws(ContextError) in try ClassContext(text, like: { classes[CIMName($0)]?.context }) }
+        } catch {
+            faults.append(fault(error, written, nil, "ClassContext", text ?? ""))
+            return
+        }
+        var declaration = written
+        if !isAlone, declaration.superclass == nil, let name = context?.optionalSuperclass,
+            declarations[CIMName(name)] ?? known(name) != nil
+        {
+            declaration.superclass = name
+            optionalSuperclasses[CIMName(declaration.name)] = name
+        }
         let parent = declaration.superclass.flatMap { declarations[CIMName($0)] ?? known($0) }
         let resolved: CIMClass
         do throws(CIMError) {
@@ -73,7 +93,7 @@ public struct AdoptedClasses: Sendable {
             return
         }
         declarations[CIMName(declaration.name)] = resolved
-        guard let text = declaration.qualifier(named: "ClassContext")?.value.stringValue else {
+        guard let context else {
             if declaration.providerName == Adoption.providerName {
                 faults.append(
                     Fault(
@@ -82,14 +102,8 @@ public struct AdoptedClasses: Sendable {
             }
             return
         }
-        let context: ClassContext
-        do throws(ContextError) {
-            context = try ClassContext(text, like: { classes[CIMName($0)]?.context })
-        } catch {
-            faults.append(fault(error, declaration, nil, "ClassContext", text))
-            return
-        }
-        var adopted = AdoptedClass(declaration: resolved, context: context, properties: [:], methods: [:])
+        var adopted = AdoptedClass(
+            declaration: resolved, context: context, keys: resolved.keyProperties, properties: [:], methods: [:])
         if let parent = declaration.superclass.flatMap({ classes[CIMName($0)] }) {
             adopted.properties = parent.properties
             adopted.methods = parent.methods

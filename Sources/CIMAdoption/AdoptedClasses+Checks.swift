@@ -55,7 +55,14 @@ private struct AdoptedClassChecker {
     }
 
     private mutating func check(_ property: CIMProperty) {
-        guard let place = adopted.properties[CIMName(property.name)] else { return }
+        guard let place = adopted.properties[CIMName(property.name)] else {
+            if property.isKey {
+                add(
+                    "expected a place of the key \(property.name), which \(property.origin) has: declare it with a PropertyContext", nil,
+                    [], "")
+            }
+            return
+        }
         func complain(_ checker: inout Self, _ message: String) {
             checker.add(message, property.name, property.qualifiers, "PropertyContext")
         }

@@ -29,6 +29,8 @@ extension AdoptionDraft {
         var type: String
         var context: String?
         if let reference = draft.references.first(where: { $0.property == written }) {
+            // CIM's own declaration of `read` is for properties that are no references.
+            qualifiers = []
             type = "\(reference.target) ref"
             name += reference.isArray ? "[]" : ""
             context = ".\(written) | null '/' | ref \(reference.target)"
@@ -95,9 +97,9 @@ extension AdoptionDraft {
                     ClassContext("\(head)\(draft.source); interface \(draft.interface.name)\(each)")]
                 class \(draft.name)\(property)
                 {
-                    [key, read, PropertyContext("path | ref \(draft.name)")]
+                    [key, PropertyContext("path | ref \(draft.name)")]
                     \(draft.name) ref \(isSelf ? "Owner" : "Object");
-                    [key, read, PropertyContext("\(place)")]
+                    [key, PropertyContext("\(place)")]
                     \(reference.target) ref \(isSelf ? "Owned" : "Target");
                 };
 

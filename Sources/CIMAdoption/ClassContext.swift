@@ -73,6 +73,12 @@ public struct ClassContext: Hashable, Sendable {
         public var unless: CallTemplate?
     }
 
+    /// That objects' properties are kept, and not asked for each time. What keeps them true are the service's signals.
+    public struct Caching: Hashable, Sendable {
+        /// What is called first, so that the service sends signals.
+        public var preparation: CallTemplate?
+    }
+
     public var bus = Bus.own
     public var service = BusName.bus
     /// Whether reading starts the service.
@@ -90,6 +96,9 @@ public struct ClassContext: Hashable, Sendable {
     public var polkitAction: String?
     public var errors: [ErrorName: WBEMStatus] = [:]
     public var timeout: Duration?
+    public var caching: Caching?
+    /// The class that this one derives from where the repository has it.
+    public var optionalSuperclass: String?
 }
 
 extension ClassContext {
@@ -126,6 +135,7 @@ private struct ClauseReader {
 
     mutating func take(_ parent: ClassContext) {
         context = parent
+        context.optionalSuperclass = nil
         (hasSource, hasService) = (true, true)
     }
 
@@ -182,10 +192,12 @@ private struct ClauseReader {
             }
             context.timeout = .seconds(Int64(seconds))
             try scanner.advance()
+        case "cache": context.caching = try caching(&scanner)
+        case "derives": context.optionalSuperclass = try scanner.word("the name of a class")
         default:
             throw ContextError(
                 at: start,
-                "expected service, bus, start, object, managed, tree, list, interface, having, find, where, absent, each, polkit, error or timeout, found '\(keyword.prefix(64))'"
+                "expected service, bus, start, object, managed, tree, list, interface, having, find, where, absent, each, polkit, error, timeout, cache or derives, found '\(keyword.prefix(64))'"
             )
         }
         if isSource { hasSource = true }
@@ -228,6 +240,16 @@ private struct ClauseReader {
         var absence = ClassContext.Absence(property: PropertyPlace(interface, name.text), value: value)
         if try scanner.skip("unless") { absence.unless = try scanner.callTemplate(context.interface) }
         return absence
+    }
+
+    private func caching(_ scanner: inout ContextScanner) throws(ContextError) -> ClassContext.Caching {
+        guard scanner.token == .word("at") else { return ClassContext.Caching() }
+        let start = scanner.offset
+        let call = try scanner.callTemplate(context.interface)
+        guard call.parameters.isEmpty, call.properties.isEmpty else {
+            throw ContextError(at: start, "expected constants in the path and in the arguments of \(call.member)")
+        }
+        return ClassContext.Caching(preparation: call)
     }
 
     private mutating func error(_ scanner: inout ContextScanner) throws(ContextError) {

@@ -68,7 +68,7 @@ extension AdoptedProvider {
         _ reply: Message, _ mapping: CIMAdoption.MethodContext, _ declaration: CIMMethod, _ adopted: AdoptedClass
     ) throws -> MethodResult {
         let values = try reply.values()
-        let builder = InstanceBuilder(classes, misfits)
+        let builder = reader.builder
         var result = MethodResult()
         for (value, place) in zip(values, mapping.results) {
             guard let name = place.parameter else { continue }
@@ -113,7 +113,7 @@ extension AdoptedProvider {
         }
         let isInteractive = try await authority.check(adopted.context.polkitAction, "a put of \(adopted.name)", context)
         var keys: [CIMObjectPath.Key] = []
-        for property in adopted.declaration.keyProperties {
+        for property in adopted.keys {
             guard let value = instance[property.name].flatMap({ CIMObjectPath.KeyValue($0) }) else {
                 throw CIMError(.illegalNull, "the key \(property.name) has no value")
             }
@@ -200,7 +200,7 @@ extension CIMObjectPath {
     /// The keys with their names.
     func namedKeys(_ adopted: AdoptedClass) -> [Key] {
         guard case .keys(var keys) = keys else { return [] }
-        if keys.count == 1, keys[0].name == nil { keys[0].name = adopted.declaration.keyNames.first }
+        if keys.count == 1, keys[0].name == nil { keys[0].name = adopted.keys.first?.name }
         return keys
     }
 }
@@ -254,14 +254,15 @@ extension ServiceReader {
         listing.properties[CIMName(property.name)] = PropertyContext(ways: [PropertyContext.Way(origin: .path)])
         var wanted = request
         wanted.names = [property.name]
-        var operation = Operation(self, listing, wanted)
+        var operation = await Operation(self, listing, wanted)
         let found = Box<ObjectPath?>(nil)
-        try await operation.all { instance in
+        let receiver = ObjectReceiver { instance in
             let matches = keys.allSatisfy { key in
                 key.name.flatMap { instance[$0] }.flatMap { CIMObjectPath.KeyValue($0) } == key.value
             }
             if matches, let text = instance[property.name]?.stringValue { found.value = try? ObjectPath(text) }
         }
+        try await operation.all(receiver)
         return found.value
     }
 }

@@ -11,12 +11,14 @@ public struct AdoptedProvider: InstanceProvider, QueryProvider, MethodProvider {
     let services: any ServiceCalling
     let misfits: Misfits
     let authority: ChangeAuthority
+    private let prepared: ServiceReader
 
     public init(_ classes: AdoptedClasses, services: any ServiceCalling, misfits: Misfits, authority: ChangeAuthority) {
         self.classes = classes
         self.services = services
         self.misfits = misfits
         self.authority = authority
+        prepared = ServiceReader(services, classes, misfits)
     }
 
     /// A partial put writes the properties that it names.
@@ -27,7 +29,7 @@ public struct AdoptedProvider: InstanceProvider, QueryProvider, MethodProvider {
         return adopted
     }
 
-    var reader: ServiceReader { ServiceReader(services, classes, misfits) }
+    var reader: ServiceReader { prepared.now }
 
     private func request(_ context: RequestContext, _ query: ProviderQuery? = nil) -> ServiceReader.Request {
         var names: [String]?
@@ -40,12 +42,13 @@ public struct AdoptedProvider: InstanceProvider, QueryProvider, MethodProvider {
     }
 
     public func enumerateInstances(of className: String, context: RequestContext, into sink: ObjectSink) async throws {
-        try await reader.objects(of: try adopted(className), request(context)) { try await sink.indicate($0) }
+        try await reader.objects(of: try adopted(className), request(context), ObjectReceiver { try await sink.indicate($0) })
     }
 
     public func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws {
         guard let parsed = ProviderQuery(query) else { throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class") }
-        try await reader.objects(of: try adopted(parsed.className.text), request(context, parsed)) { try await sink.indicate($0) }
+        try await reader.objects(
+            of: try adopted(parsed.className.text), request(context, parsed), ObjectReceiver { try await sink.indicate($0) })
     }
 
     public func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance {

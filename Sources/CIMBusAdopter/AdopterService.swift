@@ -53,16 +53,14 @@ public struct AdopterService: Sendable {
     private func mappings() async -> Mappings {
         let first = Mappings(folders: folders)
         guard let connection = try? await Connection.connect(to: bus) else { return first }
-        var known: [CIMName: CIMClass] = [:]
-        if !first.complaints.isEmpty {
-            // A class of somebody else may be missing: the broker is asked for every superclass that the files do not have.
-            let wanted = Mutex<[String]>([])
-            _ = Mappings(folders: folders) { name in
-                wanted.withLock { if !$0.contains(name) { $0.append(name) } }
-                return nil
-            }
-            for name in wanted.withLock({ $0 }) { known[CIMName(name)] = await declaration(name, connection) }
+        // Somebody else's classes, on which those of the files build.
+        let wanted = Mutex<[String]>([])
+        _ = Mappings(folders: folders) { name in
+            wanted.withLock { if !$0.contains(name) { $0.append(name) } }
+            return nil
         }
+        var known: [CIMName: CIMClass] = [:]
+        for name in wanted.withLock({ $0 }) { known[CIMName(name)] = await declaration(name, connection) }
         let found = known
         var mappings = known.isEmpty ? first : Mappings(folders: folders) { found[CIMName($0)] }
         while let refusal = await refusal(of: mappings, connection) {

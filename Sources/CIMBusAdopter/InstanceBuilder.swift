@@ -5,7 +5,7 @@ import Glibc
 
 /// Makes CIM objects of what was read of D-Bus objects.
 struct InstanceBuilder: Sendable {
-    let converter: ValueConverter
+    private(set) var converter: ValueConverter
     let misfits: Misfits
 
     init(_ classes: AdoptedClasses, _ misfits: Misfits) {
@@ -15,6 +15,9 @@ struct InstanceBuilder: Sendable {
             bootTime: Self.bootTime(), reference: { references.reference(to: $0, key: $1, value: $2) },
             declaration: { classes.declarations[CIMName($0)] })
     }
+
+    /// Somebody may have set the clock meanwhile.
+    mutating func setTime() { converter.bootTime = Self.bootTime() }
 
     /// When CLOCK_MONOTONIC was 0, in microseconds since 1970.
     private static func bootTime() -> Int64 {
@@ -106,7 +109,7 @@ struct ReferenceMaker: Sendable {
         }
         if target.declaration.isSingleton { return CIMObjectPath(className: target.name, keys: .singleton) }
         var keys: [CIMObjectPath.Key] = []
-        for property in target.declaration.keyProperties {
+        for property in target.keys {
             guard let keyValue = keyValue(of: property, target, key: key, value: value) else { return nil }
             keys.append(.init(name: property.name, value: keyValue))
         }

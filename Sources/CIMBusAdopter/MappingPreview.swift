@@ -25,16 +25,20 @@ public struct MappingPreview: Sendable {
         guard mappings.complaints.isEmpty else { throw CIMError(.invalidClass, mappings.complaints.joined(separator: "\n")) }
         let reader = ServiceReader(ServiceConnections(own: bus), mappings.classes, Misfits(logger))
         for adopted in mappings.served where !adopted.declaration.isAbstract {
-            var count = 0
-            do {
-                try await reader.objects(of: adopted, ServiceReader.Request()) { instance in
-                    count += 1
-                    if count <= Self.mostObjects { show(MOFWriter.write(instance.withoutNulls)) }
-                }
-                show("// \(adopted.name): \(count) objects\n")
-            } catch let error as CIMError {
-                show("// \(adopted.name): \(error)\n")
+            let found = Box<(count: Int, first: [CIMInstance])>((0, []))
+            let receiver = ObjectReceiver { instance in
+                found.value.count += 1
+                if found.value.count <= Self.mostObjects { found.value.first.append(instance) }
             }
+            let end: String
+            do {
+                try await reader.objects(of: adopted, ServiceReader.Request(), receiver)
+                end = "\(found.value.count) objects"
+            } catch let error as CIMError {
+                end = "\(error)"
+            }
+            for instance in found.value.first { show(MOFWriter.write(instance.withoutNulls)) }
+            show("// \(adopted.name): \(end)\n")
         }
     }
 }

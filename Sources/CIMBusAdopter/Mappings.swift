@@ -10,6 +10,8 @@ public struct Mappings: Sendable {
         public var name: String
         public var text: String
         public var classes: [CIMClass]
+        /// Whether its classes derive from classes that the repository may have, where it has them.
+        public var derives = true
     }
 
     public private(set) var files: [File] = []
@@ -44,10 +46,13 @@ public struct Mappings: Sendable {
         self.init([MOFSource(file: file, text: text)])
     }
 
-    /// - Parameter sources: texts, each as a file.
-    public init(_ sources: [MOFSource], known: (String) -> CIMClass? = { _ in nil }) {
+    /// - Parameters:
+    ///   - sources: texts, each as a file.
+    ///   - alone: the files whose classes derive from none that the repository may have.
+    public init(_ sources: [MOFSource], alone: Set<String> = [], known: (String) -> CIMClass? = { _ in nil }) {
         classes = AdoptedClasses([])
         var declared: [CIMClass] = []
+        var aloneNames: Set<CIMName> = []
         for source in sources {
             let unit: MOFUnit
             do throws(MOFErrors) {
@@ -56,15 +61,22 @@ public struct Mappings: Sendable {
                 complaints += error.errors.map(\.description)
                 continue
             }
-            let candidate = AdoptedClasses(declared + unit.classes, known: known)
             // Those of the files before are without faults.
+            var candidate = AdoptedClasses(declared + unit.classes, alone: aloneNames, known: known)
+            var derives = !alone.contains(source.file)
+            if !derives || !candidate.faults.isEmpty {
+                // As if the repository had nothing: what it has may be of another version than the mapping expects.
+                let names = aloneNames.union(unit.classes.map { CIMName($0.name) })
+                let other = AdoptedClasses(declared + unit.classes, alone: names, known: known)
+                if !derives || other.faults.isEmpty { (candidate, derives, aloneNames) = (other, false, names) }
+            }
             guard candidate.faults.isEmpty else {
                 complaints += candidate.faults.map { unit.line(of: $0, in: source.file) }
                 continue
             }
             declared += unit.classes
             classes = candidate
-            files.append(File(name: source.file, text: source.text, classes: unit.classes))
+            files.append(File(name: source.file, text: source.text, classes: unit.classes, derives: derives))
         }
     }
 
@@ -104,7 +116,7 @@ extension Mappings {
     /// - Parameters:
     ///   - busName: by which the bus starts the adopter; nil: nothing does.
     public func registration(busName: String?) -> String {
-        header(busName) + files.map(\.text).joined(separator: "\n")
+        header(busName) + files.map { SuperclassText.adding(classes.optionalSuperclasses, to: $0.text) }.joined(separator: "\n")
     }
 
     /// The file that has a line of that text, and its own number there; nil: the line is in none.
@@ -118,12 +130,14 @@ extension Mappings {
         return nil
     }
 
-    /// The same without one of the files.
+    /// The same without what the broker refuses of one of the files: that its classes derive from some that the repository may have, or all of it.
     func without(_ position: Int, because complaint: String, known: (String) -> CIMClass?) -> Mappings {
         var sources = files.map { MOFSource(file: $0.name, text: $0.text) }
-        sources.remove(at: position)
-        var rest = Mappings(sources, known: known)
-        rest.complaints = complaints + [complaint] + rest.complaints
+        var alone = Set(files.filter { !$0.derives }.map(\.name))
+        let derives = files[position].classes.contains { classes.optionalSuperclasses[CIMName($0.name)] != nil }
+        if derives { alone.insert(files[position].name) } else { sources.remove(at: position) }
+        var rest = Mappings(sources, alone: alone, known: known)
+        rest.complaints = complaints + (derives ? [] : [complaint]) + rest.complaints
         return rest
     }
 

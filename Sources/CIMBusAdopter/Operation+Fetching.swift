@@ -8,12 +8,14 @@ extension Operation {
         do {
             return try await fetch(row, plan, plan.fetches)
         } catch let error as ServiceEnd {
-            throw ServiceFailure.error(error.cause, adopted.context, "read \(adopted.name)")
+            throw ServiceFailure.error(error.cause, adopted.context, "read \(adopted.name)", hasAnswered: target.owner != nil)
         }
     }
 
-    func fetch(_ row: ObjectRow, _ plan: ReadPlan, _ fetches: [ReadPlan.Fetch]) async throws -> ObjectRow? {
+    func fetch(_ row: ObjectRow, _ plan: ReadPlan, _ all: [ReadPlan.Fetch]) async throws -> ObjectRow? {
         var row = row
+        let fetches = recall(all, plan, &row)
+        if fetches.isEmpty { return row }
         if fetches.count == 1, let only = fetches.first {
             let reply = try await ask(only, row)
             return take(reply, only, plan, &row) ? row : nil
@@ -28,7 +30,8 @@ extension Operation {
     }
 
     enum Answer: Sendable {
-        case reply(Message)
+        /// With the right to keep what it says.
+        case reply(Message, PropertyCache.Ticket?)
         /// The object has no such property or interface, or is not there.
         case refused(DBusError)
         /// There is nobody to ask: the row has no path.
@@ -36,22 +39,24 @@ extension Operation {
     }
 
     private func ask(_ fetch: ReadPlan.Fetch, _ row: ObjectRow) async throws -> Answer {
+        let right = await ticket(fetch, row)
         do throws(DBusError) {
             switch fetch {
             case .property(let place):
                 guard let path = row.path else { return .nobody }
-                return .reply(try await call("get") { timeout in .get(place, at: path, target, timeout: timeout) })
+                return .reply(try await call("get") { timeout in .get(place, at: path, target, timeout: timeout) }, right)
             case .all(let interface):
                 guard let path = row.path else { return .nobody }
-                return .reply(try await call("get") { timeout in .getAll(interface, at: path, target, timeout: timeout) })
+                return .reply(try await call("get") { timeout in .getAll(interface, at: path, target, timeout: timeout) }, right)
             case .call(let template):
                 guard let (path, values) = arguments(template, row) else { return .nobody }
                 return .reply(
                     try await call("call") { timeout in
                         ServiceCall(target, path, template.interface, template.member, values, timeout: timeout)
-                    })
+                    }, nil)
             }
         } catch {
+            if let right { cache?.giveBack(right) }
             if ServiceFailure.ends(error) { throw ServiceEnd(cause: error) }
             return .refused(error)
         }
@@ -84,6 +89,7 @@ extension Operation {
     /// Takes an answer into the row. False: the object is not there.
     private func take(_ answer: Answer, _ fetch: ReadPlan.Fetch, _ plan: ReadPlan, _ row: inout ObjectRow) -> Bool {
         let reply: Message
+        let ticket: PropertyCache.Ticket?
         switch answer {
         case .nobody: return true
         case .refused(let error):
@@ -97,22 +103,29 @@ extension Operation {
                 case .call: adopted.context.interface ?? .properties
                 }
             return !(ServiceFailure.isAbsent(error) || adopted.context.interfaces.contains(interface))
-        case .reply(let message): reply = message
+        case .reply(let message, let right): (reply, ticket) = (message, right)
         }
+        defer { if let ticket { cache?.giveBack(ticket) } }
         var reader = reply.reader
         do throws(DBusDecodingError) {
             switch fetch {
             case .property(let place):
                 guard reply.hasSignature("v") else { return misfit(place.name, reply) }
                 let type = try reader.readVariantSignature()
-                if let value = try WireReading.value(&reader, type) {
-                    row.properties[place] = value.unwrapped
-                } else {
-                    row.oversized.insert(place)
-                }
+                let value = try WireReading.value(&reader, type)
+                let read = PropertyCache.Value(value: value?.unwrapped, bytes: value == nil ? 0 : reply.reader.count)
+                row.take([place.name: read], place.interface)
+                if let ticket, let path = row.path { cache?.keep(read, of: place, path, ticket) }
             case .all(let interface):
                 guard reply.hasSignature("a{sv}") else { return misfit(interface.text, reply) }
-                try row.take(&reader, interface, wanted: plan.wanted[interface] ?? [])
+                let wanted = plan.wanted[interface] ?? []
+                guard let ticket, let path = row.path else {
+                    try row.take(&reader, interface, wanted: wanted)
+                    break
+                }
+                let all = try WireReading.properties(&reader)
+                row.take(all.filter { wanted.contains($0.key) }, interface)
+                cache?.keep(all, path, interface, ticket)
             case .call(let template):
                 let types = Signature(verified: reply.signature).types
                 guard let first = types.first else { return true }

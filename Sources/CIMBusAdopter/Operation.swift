@@ -4,18 +4,33 @@ import CIMQuery
 import DBus
 
 /// Rows, one after the other.
-protocol RowSource {
-    mutating func next() throws(DBusDecodingError) -> ObjectRow?
+enum ObjectRows {
+    case listed(ListReader)
+    case managed(ManagedReader)
+    case known(ArraySlice<ObjectRow>)
+
+    /// Nil at the end.
+    mutating func next() throws(DBusDecodingError) -> ObjectRow? {
+        switch self {
+        case .listed(var reader):
+            defer { self = .listed(reader) }
+            return try reader.next()
+        case .managed(var reader):
+            defer { self = .managed(reader) }
+            return try reader.next()
+        case .known(var rows):
+            defer { self = .known(rows) }
+            return rows.popFirst()
+        }
+    }
 }
 
-struct ArrayRows: RowSource {
-    private var rows: ArraySlice<ObjectRow>
-    init(_ rows: [ObjectRow]) { self.rows = rows[...] }
-    mutating func next() -> ObjectRow? { rows.popFirst() }
-}
+/// Where the objects go that an operation reads. A class, so that the compiler makes of the reading one function, and not one for each use.
+final class ObjectReceiver {
+    let take: (CIMInstance) async throws -> Void
 
-extension ListReader: RowSource {}
-extension ManagedReader: RowSource {}
+    init(_ take: @escaping (CIMInstance) async throws -> Void) { self.take = take }
+}
 
 /// One reading of objects: its calls go to one process of the service.
 struct Operation: Sendable {
@@ -23,14 +38,17 @@ struct Operation: Sendable {
     let adopted: AdoptedClass
     let request: ServiceReader.Request
     var target: ServiceTarget
+    /// What is kept of the service's objects; nil: nothing.
+    let cache: ServiceCache?
     /// The keys of the one object that is wanted; nil: all.
     var keys: [CIMObjectPath.Key]?
 
-    init(_ reader: ServiceReader, _ adopted: AdoptedClass, _ request: ServiceReader.Request, _ target: ServiceTarget? = nil) {
+    init(_ reader: ServiceReader, _ adopted: AdoptedClass, _ request: ServiceReader.Request, _ target: ServiceTarget? = nil) async {
         self.reader = reader
         self.adopted = adopted
         self.request = request
         self.target = target ?? ServiceTarget(adopted.context)
+        cache = adopted.context.caching == nil ? nil : await reader.services.cache(adopted.context)
     }
 
     private var context: ClassContext { adopted.context }
@@ -40,14 +58,14 @@ struct Operation: Sendable {
     }
 
     /// Reads all objects, whatever the query fixes.
-    mutating func all(_ emit: ServiceReader.Emit) async throws {
+    mutating func all(_ receiver: ObjectReceiver) async throws {
         switch context.source {
         case .object(let path):
             let plan = try reader.plan(adopted, request, hasColumns: false, isExistenceKnown: false)
-            try await run(plan, rows: ArrayRows([ObjectRow(path: path)]), emit)
-        case .list(let call, let columns): try await list(call, columns, emit)
-        case .managed(let path): try await managed(path, emit)
-        case .tree(let pattern): try await tree(pattern, emit)
+            try await run(plan, rows: .known([ObjectRow(path: path)]), receiver)
+        case .list(let call, let columns): try await list(call, columns, receiver)
+        case .managed(let path): try await managed(path, receiver)
+        case .tree(let pattern): try await tree(pattern, receiver)
         }
     }
 
@@ -70,7 +88,7 @@ struct Operation: Sendable {
         }
     }
 
-    mutating func list(_ call: CallTemplate, _ columns: [ClassContext.Column], _ emit: ServiceReader.Emit) async throws {
+    mutating func list(_ call: CallTemplate, _ columns: [ClassContext.Column], _ receiver: ObjectReceiver) async throws {
         let plan = try reader.plan(adopted, request, hasColumns: true, isExistenceKnown: true)
         let what = "list \(adopted.name)"
         let values = call.arguments.compactMap { ArgumentWriter.value($0) }
@@ -83,11 +101,17 @@ struct Operation: Sendable {
                 "service \(context.service) answered \(call.member) with (\(reply.signature)), which has not the \(columns.count) columns of \(adopted.name)'s ClassContext"
             )
         }
-        try await run(plan, rows: rows, emit)
+        try await run(plan, rows: .listed(rows), receiver)
     }
 
-    mutating func managed(_ path: ObjectPath, _ emit: ServiceReader.Emit) async throws {
+    mutating func managed(_ path: ObjectPath, _ receiver: ObjectReceiver) async throws {
         let plan = try reader.plan(adopted, request, hasColumns: false, isExistenceKnown: true)
+        if let cache = currentCache, let rows = cache.rows(of: path, having: context.interfaces, plan.wanted) {
+            target.owner = cache.owner
+            return try await run(plan, rows: .known(rows[...]), isRead: true, receiver)
+        }
+        let ticket = cache?.ticket(for: nil)
+        defer { if let ticket { cache?.giveBack(ticket) } }
         guard
             let reply = try await first(
                 "list \(adopted.name)", path, .objectManager, MemberName(verified: "GetManagedObjects"), [])
@@ -95,10 +119,16 @@ struct Operation: Sendable {
         guard let rows = ManagedReader(reply, wanted: plan.wanted, required: context.interfaces) else {
             throw CIMError(.providerFailure, "service \(context.service) answered GetManagedObjects with (\(reply.signature))")
         }
-        try await run(plan, rows: rows, isRead: true, emit)
+        if let cache = currentCache, let ticket {
+            cache.keep(managed: reply, of: path, ticket)
+            // What the service says of the interfaces it says of each object alike.
+            var one = rows
+            if let path = try? one.next()?.path { for interface in plan.wanted.keys { await describe(interface, at: path, cache) } }
+        }
+        try await run(plan, rows: .managed(rows), isRead: true, receiver)
     }
 
-    mutating func tree(_ pattern: PathTemplate, _ emit: ServiceReader.Emit) async throws {
+    mutating func tree(_ pattern: PathTemplate, _ receiver: ObjectReceiver) async throws {
         let plan = try reader.plan(adopted, request, hasColumns: false, isExistenceKnown: true)
         guard
             let reply = try await first(
@@ -113,7 +143,7 @@ struct Operation: Sendable {
                 for try await (path, reply) in group { if let reply { walk.take(reply, of: path) } }
             }
         }
-        try await run(plan, rows: ArrayRows(walk.found.map { ObjectRow(path: $0) }), emit)
+        try await run(plan, rows: .known(walk.found.map { ObjectRow(path: $0) }[...]), receiver)
     }
 
     private func introspect(_ path: ObjectPath) async throws -> Message? {
@@ -131,7 +161,7 @@ struct Operation: Sendable {
 
     /// Asks for what the rows do not say, for many at once, and hands the objects over as the answers come.
     /// - Parameter isRead: whether the rows have all properties already.
-    mutating func run(_ plan: ReadPlan, rows: some RowSource, isRead: Bool = false, _ emit: ServiceReader.Emit) async throws {
+    mutating func run(_ plan: ReadPlan, rows: ObjectRows, isRead: Bool = false, _ receiver: ObjectReceiver) async throws {
         var rows = rows
         let filter = RowFilter(request.query, plan)
         let fetches = isRead ? plan.fetches.filter { if case .call = $0 { true } else { false } } : plan.fetches
@@ -141,7 +171,7 @@ struct Operation: Sendable {
                 guard var instance = reader.builder.instance(row, plan) else { continue }
                 guard RowConditions.hold(context.conditions, instance) else { continue }
                 if let query = request.query { RowBounds.adjust(&instance, to: query, reader.classes) }
-                try await emit(instance)
+                try await receiver.take(instance)
                 count += 1
             }
         }
@@ -165,11 +195,12 @@ struct Operation: Sendable {
                 while let done = try await group.next() { if let read = done { try await hand(read) } }
             }
         } catch let error as ServiceEnd {
-            throw ServiceFailure.error(error.cause, context, "read \(adopted.name), after \(count) objects")
+            throw ServiceFailure.error(
+                error.cause, context, "read \(adopted.name), after \(count) objects", hasAnswered: target.owner != nil)
         }
     }
 
-    private func next(_ rows: inout some RowSource) throws -> ObjectRow? {
+    private func next(_ rows: inout ObjectRows) throws -> ObjectRow? {
         do throws(DBusDecodingError) { return try rows.next() } catch {
             throw CIMError(.providerFailure, "service \(context.service) sent what cannot be read: \(error)")
         }

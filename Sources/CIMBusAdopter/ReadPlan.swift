@@ -1,9 +1,10 @@
 import CIM
 import CIMAdoption
 import DBus
+import Synchronization
 
 /// What has to be read of each object so that the wanted properties have their values, and nothing else.
-struct ReadPlan: Sendable {
+final class ReadPlan: Sendable {
     /// One question about an object.
     enum Fetch: Hashable, Sendable {
         case property(PropertyPlace)
@@ -20,15 +21,17 @@ struct ReadPlan: Sendable {
     let wanted: [InterfaceName: Set<String>]
     /// Those whose value is known before an object is asked.
     let early: Set<CIMName>
+    /// Whether an object is there whatever it answers.
+    let isExistenceKnown: Bool
 
     /// - Parameters:
     ///   - names: the properties that are wanted beside the keys; nil: all.
     ///   - hasColumns: whether the objects come as rows of the listing method.
-    ///   - isExistenceKnown: whether an object is there whatever it answers.
     /// Nil where a property that is wanted stands in a column alone, and there are none.
     init?(_ adopted: AdoptedClass, names: [String]?, hasColumns: Bool, isExistenceKnown: Bool) {
         self.adopted = adopted
-        let wantedNames = names.map { Set($0.map { CIMName($0) }) }
+        // What the clause `where` is about is read, too.
+        let wantedNames = names.map { Set(($0 + adopted.context.conditions.map(\.property)).map { CIMName($0) }) }
         var properties: [(CIMProperty, PropertyContext.Way?)] = []
         var places: Set<PropertyPlace> = Set(adopted.context.each.map(\.property))
         var calls: [CallTemplate] = []
@@ -61,10 +64,39 @@ struct ReadPlan: Sendable {
         self.properties = properties
         self.wanted = wanted
         self.early = early
+        self.isExistenceKnown = isExistenceKnown
         fetches =
             wanted.sorted { $0.key < $1.key }.map { interface, names in
                 if names.count == 1, let name = names.first { .property(PropertyPlace(interface, name)) } else { .all(interface) }
             } + calls.map { .call($0) }
+    }
+}
+
+/// The plans that were made: a class may have hundreds of properties, and the same ones are wanted again and again.
+final class ReadPlans: Sendable {
+    struct Key: Hashable {
+        var className: String
+        var names: [String]?
+        var hasColumns: Bool
+        var isExistenceKnown: Bool
+        /// Whether the class is read from the other side of the clause `each`.
+        var isTurned = false
+    }
+
+    /// So many are kept; what clients ask for is theirs to choose.
+    private static let most = 256
+
+    private let plans = Mutex<[Key: ReadPlan?]>([:])
+
+    /// The plan; nil where there is none.
+    func plan(_ key: Key, _ adopted: AdoptedClass) -> ReadPlan? {
+        if let plan = plans.withLock({ $0[key] }) { return plan }
+        let plan = ReadPlan(adopted, names: key.names, hasColumns: key.hasColumns, isExistenceKnown: key.isExistenceKnown)
+        plans.withLock { plans in
+            if plans.count >= Self.most { plans = [:] }
+            plans[key] = .some(plan)
+        }
+        return plan
     }
 }
 

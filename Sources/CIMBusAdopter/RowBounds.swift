@@ -28,7 +28,7 @@ struct RowBounds {
     let rows: Rows
 
     init?(_ query: ProviderQuery, _ adopted: AdoptedClass, _ classes: AdoptedClasses) {
-        let keys = adopted.declaration.keyProperties
+        let keys = adopted.keys
         if keys.count == 1, let key = keys.first, adopted.context.each.isEmpty, key.type.base != .reference,
             let literals = query.values(of: key.name), literals.count <= Self.mostRows
         {

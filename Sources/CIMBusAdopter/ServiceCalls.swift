@@ -42,6 +42,12 @@ public struct ServiceCall: Sendable {
         self.timeout = timeout
         if !target.starts { flags = .noAutoStart }
     }
+
+    var message: Message {
+        get throws(DBusError) {
+            try Message.methodCall(destination: destination, path: path, interface: interface, member: member, flags: flags, values: values)
+        }
+    }
 }
 
 /// Whom an operation's calls go to.
@@ -52,10 +58,11 @@ struct ServiceTarget: Sendable {
     /// Who owned the name when the first call was answered: an operation's calls all go to one process.
     var owner: BusName?
 
-    init(_ context: ClassContext) {
+    init(_ context: ClassContext, owner: BusName? = nil) {
         bus = context.bus
         service = context.service
         starts = context.startsService
+        self.owner = owner
     }
 
     init(_ service: BusName, on bus: ClassContext.Bus) {
@@ -73,6 +80,13 @@ struct ServiceTarget: Sendable {
 /// Makes calls of services. The engine knows no more of D-Bus than this, so that a test can stand in for all services.
 public protocol ServiceCalling: Sendable {
     func call(_ call: ServiceCall) async throws(DBusError) -> Message
+
+    /// What is kept of the service's objects; nil where nothing is.
+    func cache(_ context: ClassContext) async -> ServiceCache?
+}
+
+extension ServiceCalling {
+    public func cache(_ context: ClassContext) async -> ServiceCache? { nil }
 }
 
 /// The connections by which services are called: one for each service, so that what one service sends, or does not take, is no matter of the
@@ -86,45 +100,64 @@ public final class ServiceConnections: ServiceCalling {
         var service: BusName
     }
 
+    private struct Opening {
+        var number: UInt64
+        var connection: Task<Connection, any Error>
+    }
+
     private struct State {
-        var connections: [Key: Task<Connection, any Error>] = [:]
+        var openings: [Key: Opening] = [:]
+        var lastNumber: UInt64 = 0
     }
 
     private let own: BusAddress
+    private let caches = ServiceCaches()
     private let state = Mutex(State())
 
     /// - Parameter own: the bus of the broker.
     public init(own: BusAddress) { self.own = own }
 
     public func call(_ call: ServiceCall) async throws(DBusError) -> Message {
-        let connection = try await connection(Key(bus: call.bus, service: call.service))
-        let message = try Message.methodCall(
-            destination: call.destination, path: call.path, interface: call.interface, member: call.member, flags: call.flags,
-            values: call.values)
-        return try await connection.call(message, timeout: call.timeout)
+        let key = Key(bus: call.bus, service: call.service)
+        let (connection, number) = try await open(key)
+        // Where another takes its place, it is closed when the last call that waits on it is over.
+        defer { withExtendedLifetime(connection) {} }
+        do throws(DBusError) {
+            return try await connection.call(try call.message, timeout: call.timeout)
+        } catch {
+            // To the bus a call that nobody waits for any more is one without a reply, of which a connection may have so many.
+            if error.code == .timedOut { forget(key, number) }
+            throw error
+        }
+    }
+
+    public func cache(_ context: ClassContext) async -> ServiceCache? {
+        await caches.cache(context) { () async throws(DBusError) in try await self.connection(to: context.service, on: context.bus) }
     }
 
     /// The connection on which a service is called.
     public func connection(to service: BusName, on bus: ClassContext.Bus) async throws(DBusError) -> Connection {
-        try await connection(Key(bus: bus, service: service))
+        try await open(Key(bus: bus, service: service)).connection
     }
 
-    private func connection(_ key: Key) async throws(DBusError) -> Connection {
+    private func open(_ key: Key) async throws(DBusError) -> (connection: Connection, number: UInt64) {
         let opening = state.withLock { state in
-            if let opening = state.connections[key] { return opening }
-            let opening = Task { try await open(key) }
-            state.connections[key] = opening
+            if let opening = state.openings[key] { return opening }
+            state.lastNumber += 1
+            let number = state.lastNumber
+            let opening = Opening(number: number, connection: Task { try await connect(key, number) })
+            state.openings[key] = opening
             return opening
         }
         do {
-            return try await opening.value
+            return (try await opening.connection.value, opening.number)
         } catch {
-            forget(key)
+            forget(key, opening.number)
             throw error as? DBusError ?? DBusError(code: .disconnected, "\(error)")
         }
     }
 
-    private func open(_ key: Key) async throws -> Connection {
+    private func connect(_ key: Key, _ number: UInt64) async throws -> Connection {
         var options = ConnectionOptions()
         options.maximumUnansweredCalls = Self.callsInFlight
         options.maximumReceivedBytes = 32 << 20
@@ -135,9 +168,12 @@ public final class ServiceConnections: ServiceCalling {
             case .session: .session
             }
         let connection = try await Connection.connect(to: address, options: options)
-        connection.onDisconnected { [weak self] _ in self?.forget(key) }
+        connection.onDisconnected { [weak self] _ in self?.forget(key, number) }
         return connection
     }
 
-    private func forget(_ key: Key) { state.withLock { _ = $0.connections.removeValue(forKey: key) } }
+    /// The next call opens another connection.
+    private func forget(_ key: Key, _ number: UInt64) {
+        state.withLock { state in if state.openings[key]?.number == number { state.openings[key] = nil } }
+    }
 }

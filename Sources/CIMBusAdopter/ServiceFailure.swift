@@ -20,15 +20,16 @@ enum ServiceFailure {
     }
 
     /// The client's error.
-    /// - Parameter what: what the adopter did: "list Linux_SystemdUnit".
-    static func error(_ error: DBusError, _ context: ClassContext, _ what: String) -> CIMError {
+    /// - Parameters:
+    ///   - what: what the adopter did: "list Linux_SystemdUnit".
+    ///   - hasAnswered: whether the process that was asked has answered before.
+    static func error(_ error: DBusError, _ context: ClassContext, _ what: String, hasAnswered: Bool = false) -> CIMError {
         let service = context.service.text
         switch error.code {
         case .timedOut:
             return failure(.providerTimedOut, "service \(service) did not answer in time, to \(what)", error)
-        case .errorReply(.noReply), .disconnected, .errorReply(.disconnected):
-            return failure(
-                .providerFailure, "service \(service) left the bus before it had answered, to \(what); start it again and retry", error)
+        case .errorReply(.noReply), .disconnected, .errorReply(.disconnected): return left(service, what, error)
+        case .errorReply(.serviceUnknown) where hasAnswered: return left(service, what, error)
         case .errorReply(.serviceUnknown):
             return failure(.providerLoadFailure, "service \(service) is not on the bus, to \(what): \(error.message)", error)
         case .errorReply(let name):
@@ -38,6 +39,10 @@ enum ServiceFailure {
             let other = CIMError(error)
             return failure(other.status, "service \(service), to \(what): \(other.message)", error)
         }
+    }
+
+    private static func left(_ service: String, _ what: String, _ error: DBusError) -> CIMError {
+        failure(.providerFailure, "service \(service) left the bus before it had answered, to \(what); start it again and retry", error)
     }
 
     /// With the name and the words of the service's own error in the status object.

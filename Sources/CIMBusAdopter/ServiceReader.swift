@@ -20,19 +20,25 @@ struct ServiceReader: Sendable {
         }
     }
 
-    typealias Emit = (CIMInstance) async throws -> Void
-
     /// How long one call of a service may take, where the mapping says nothing.
     static let longestCall = Duration.seconds(10)
 
     let services: any ServiceCalling
     let classes: AdoptedClasses
-    let builder: InstanceBuilder
+    private(set) var builder: InstanceBuilder
+    private let plans = ReadPlans()
 
     init(_ services: any ServiceCalling, _ classes: AdoptedClasses, _ misfits: Misfits) {
         self.services = services
         self.classes = classes
         builder = InstanceBuilder(classes, misfits)
+    }
+
+    /// The same, for an operation that begins now.
+    var now: ServiceReader {
+        var reader = self
+        reader.builder.setTime()
+        return reader
     }
 
     func timeout(_ adopted: AdoptedClass, _ request: Request) -> Duration {
@@ -45,26 +51,35 @@ struct ServiceReader: Sendable {
 
     /// Hands over every object of exactly this class that the query may want. What the query says of columns and paths is filtered here, before
     /// the objects are asked.
-    func objects(of adopted: AdoptedClass, _ request: Request, _ emit: Emit) async throws {
-        if let query = request.query, let bounds = RowBounds(query, adopted, classes), try await lookUp(bounds, adopted, request, emit) {
+    func objects(of adopted: AdoptedClass, _ request: Request, _ receiver: ObjectReceiver) async throws {
+        if let query = request.query, let bounds = RowBounds(query, adopted, classes), try await lookUp(bounds, adopted, request, receiver)
+        {
             return
         }
-        var operation = Operation(self, adopted, request)
+        var operation = await Operation(self, adopted, request)
         switch adopted.context.source {
         case .object(let path):
             let plan = try plan(adopted, request, hasColumns: false, isExistenceKnown: false)
-            try await operation.run(plan, rows: ArrayRows([ObjectRow(path: path)]), emit)
-        case .list(let call, let columns): try await operation.list(call, columns, emit)
-        case .managed(let path): try await operation.managed(path, emit)
-        case .tree(let pattern): try await operation.tree(pattern, emit)
+            try await operation.run(plan, rows: .known([ObjectRow(path: path)]), receiver)
+        case .list(let call, let columns): try await operation.list(call, columns, receiver)
+        case .managed(let path): try await operation.managed(path, receiver)
+        case .tree(let pattern): try await operation.tree(pattern, receiver)
         }
     }
 
     func plan(_ adopted: AdoptedClass, _ request: Request, hasColumns: Bool, isExistenceKnown: Bool) throws(CIMError) -> ReadPlan {
-        guard let plan = ReadPlan(adopted, names: request.names, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown) else {
+        guard let plan = madePlan(adopted, request, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown) else {
             throw CIMError(.failed, "a property of \(adopted.name) stands in a column alone, and its class lists no rows")
         }
         return plan
+    }
+
+    private func madePlan(
+        _ adopted: AdoptedClass, _ request: Request, hasColumns: Bool = false, isExistenceKnown: Bool, isTurned: Bool = false
+    ) -> ReadPlan? {
+        let key = ReadPlans.Key(
+            className: adopted.name, names: request.names, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown, isTurned: isTurned)
+        return plans.plan(key, adopted)
     }
 
     // MARK: - One object
@@ -74,16 +89,17 @@ struct ServiceReader: Sendable {
         var given: [CIMObjectPath.Key] = []
         if case .keys(let keys) = keys { given = keys }
         // A key by position has its name from the class.
-        if given.count == 1, given[0].name == nil, let name = adopted.declaration.keyNames.first { given[0].name = name }
-        if RowConditions.hold(adopted.context.conditions, given) == false { return nil }
+        if given.count == 1, given[0].name == nil, let name = adopted.keys.first?.name { given[0].name = name }
+        let conditions = adopted.context.conditions
+        if RowConditions.hold(conditions, given) == false { return nil }
         let found = Box<CIMInstance?>(nil)
-        if adopted.context.each.isEmpty, let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: false) {
+        if adopted.context.each.isEmpty, let plan = madePlan(adopted, request, isExistenceKnown: false) {
             switch try await row(adopted, given, request) {
             case .absent: return nil
             case .row(let row, let target):
-                let operation = Operation(self, adopted, request, target)
+                let operation = await Operation(self, adopted, request, target)
                 guard let read = try await operation.fetch(row, plan), try await operation.isPresent(read, plan) else { return nil }
-                return builder.instance(read, plan).flatMap { matches($0, given) ? $0 : nil }
+                return builder.instance(read, plan).flatMap { matches($0, given) && RowConditions.hold(conditions, $0) ? $0 : nil }
             case .unknown: break
             }
         }
@@ -96,11 +112,9 @@ struct ServiceReader: Sendable {
         let query = condition.flatMap { ProviderQuery("SELECT * FROM \(adopted.name) WHERE \($0)") }
         var listing = request
         listing.query = query
-        var operation = Operation(self, adopted, listing)
+        var operation = await Operation(self, adopted, listing)
         operation.keys = given
-        try await operation.all { instance in
-            if matches(instance, given) { found.value = instance }
-        }
+        try await operation.all(ObjectReceiver { instance in if matches(instance, given) { found.value = instance } })
         return found.value
     }
 
@@ -162,7 +176,7 @@ struct ServiceReader: Sendable {
         case .managed, .tree: break
         }
         // Where a key is in the path, the path may follow from the key.
-        for property in adopted.declaration.keyProperties {
+        for property in adopted.keys {
             for way in adopted.way(property.name) where way.steps.isEmpty && way.conversions.isEmpty {
                 guard let value = key(property.name) else { continue }
                 switch way.origin {
@@ -182,40 +196,42 @@ struct ServiceReader: Sendable {
     }
 
     /// Reads those rows alone that the query names. False where that does not answer it.
-    private func lookUp(_ bounds: RowBounds, _ adopted: AdoptedClass, _ request: Request, _ emit: Emit) async throws -> Bool {
+    private func lookUp(_ bounds: RowBounds, _ adopted: AdoptedClass, _ request: Request, _ receiver: ObjectReceiver) async throws -> Bool {
         switch bounds.rows {
         case .keys(let all):
-            guard let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: false) else { return false }
+            guard let plan = madePlan(adopted, request, isExistenceKnown: false) else { return false }
             var found = 0
             for keys in all {
                 if RowConditions.hold(adopted.context.conditions, keys) == false { continue }
                 guard case .row(let row, let target) = try await self.row(adopted, keys, request) else { return false }
-                let operation = Operation(self, adopted, request, target)
+                let operation = await Operation(self, adopted, request, target)
                 guard let read = try await operation.fetch(row, plan), try await operation.isPresent(read, plan),
-                    let instance = builder.instance(read, plan)
+                    let instance = builder.instance(read, plan), RowConditions.hold(adopted.context.conditions, instance)
                 else { continue }
                 found += 1
-                try await emit(instance)
+                try await receiver.take(instance)
             }
             // WQL compares without case, and services do not: another spelling may be there.
             return found == all.count
         case .objects(let paths, let opposites):
-            guard let plan = ReadPlan(adopted, names: request.names, hasColumns: false, isExistenceKnown: true) else { return false }
-            var operation = Operation(self, adopted, request)
-            try await operation.run(plan, rows: ArrayRows(paths.map { ObjectRow(path: $0) }), emit)
-            for opposite in opposites { try await fromOpposite(opposite, adopted, request, emit) }
+            guard let plan = madePlan(adopted, request, isExistenceKnown: true) else { return false }
+            var operation = await Operation(self, adopted, request)
+            try await operation.run(plan, rows: .known(paths.map { ObjectRow(path: $0) }[...]), receiver)
+            for opposite in opposites { try await fromOpposite(opposite, adopted, request, receiver) }
             return true
         }
     }
 
     /// The objects of the class that the object on their other side knows of.
-    private func fromOpposite(_ opposite: RowBounds.Opposite, _ adopted: AdoptedClass, _ request: Request, _ emit: Emit) async throws {
+    private func fromOpposite(_ opposite: RowBounds.Opposite, _ adopted: AdoptedClass, _ request: Request, _ receiver: ObjectReceiver)
+        async throws
+    {
         var turned = adopted
         turned.context.each = adopted.context.each.compactMap { each in
             each.inverse.map { ClassContext.Each(property: $0, inverse: each.property) }
         }
         guard let target = classes[opposite.className],
-            let plan = ReadPlan(turned, names: request.names, hasColumns: false, isExistenceKnown: true),
+            let plan = madePlan(turned, request, isExistenceKnown: true, isTurned: true),
             let read = try await Operation(self, turned, request).fetch(ObjectRow(path: opposite.path), plan)
         else { return }
         for each in turned.context.each {
@@ -228,7 +244,7 @@ struct ServiceReader: Sendable {
                 row.member = member
                 guard var instance = builder.instance(row, plan) else { continue }
                 if let query = request.query { RowBounds.adjust(&instance, to: query, classes) }
-                try await emit(instance)
+                try await receiver.take(instance)
             }
         }
     }

@@ -2,7 +2,12 @@ import CIM
 import CIMBusWire
 import DBus
 import Logging
-import ServiceLifecycle
+
+#if !WITHOUT_SERVICE_LIFECYCLE
+    import ServiceLifecycle
+
+    extension ProviderService: Service {}
+#endif
 
 /// A decoupled provider as a service. The service connects to the bus, registers with the broker, and serves calls. When the broker comes
 /// back after a restart, the service registers again.
@@ -11,7 +16,7 @@ import ServiceLifecycle
 /// let service = ProviderService(name: "Clocks", mof: mof, classes: ["Sample_Clock": ClockProvider()])
 /// try await service.run()
 /// ```
-public struct ProviderService: Service {
+public struct ProviderService: Sendable {
     /// How a provider behaves on the bus.
     public struct Options: Sendable {
         /// Whose puts, deletes and methods reach the provider's code. The provider acts with its own user's rights, not with the client's.

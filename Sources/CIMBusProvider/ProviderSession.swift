@@ -2,7 +2,10 @@ import CIM
 import CIMBusWire
 import DBus
 import Logging
-import ServiceLifecycle
+
+#if !WITHOUT_SERVICE_LIFECYCLE
+    import ServiceLifecycle
+#endif
 
 /// The life of one connection: it follows the broker's name, and keeps the provider registered with the owner of that name.
 struct ProviderSession {
@@ -47,11 +50,19 @@ struct ProviderSession {
         }
         // In a task of its own: a cancelled one could neither unregister nor wait.
         let serving = Task { try await serve() }
-        try await withTaskCancellationOrGracefulShutdownHandler {
-            try await serving.value
-        } onCancelOrGracefulShutdown: { [post] in
-            post.yield(.shutdown)
-        }
+        #if !WITHOUT_SERVICE_LIFECYCLE
+            try await withTaskCancellationOrGracefulShutdownHandler {
+                try await serving.value
+            } onCancelOrGracefulShutdown: { [post] in
+                post.yield(.shutdown)
+            }
+        #else
+            try await withTaskCancellationHandler {
+                try await serving.value
+            } onCancel: { [post] in
+                post.yield(.shutdown)
+            }
+        #endif
     }
 
     private func serve() async throws {

@@ -44,6 +44,9 @@ import Testing
         #expect(adopted.methods[CIMName("Eject")]?.results.count == 1)
         #expect(classes["Site_StoreShelf"]?.declaration.keyNames == ["ObjectName"])
         #expect(classes["Site_StoreDiskShelf"]?.declaration.isAssociation == true)
+        let references = classes.classes.values.flatMap(\.declaration.properties).filter { $0.type.base == .reference }
+        #expect(references.count == 3)
+        #expect(references.allSatisfy { $0.qualifier(named: "read") == nil }, "the CIM schema's qualifier is for others")
         #expect(text.contains("// Guessed: "))
         #expect(text.contains("// Feed is left out"))
         #expect(adopted.declaration.qualifier(named: "Description")?.value == .string("A \"disk\"."))

@@ -53,6 +53,8 @@ import Testing
             ("s Mode, b", "s Mod, b", "expected the name of an in parameter of Restart, found 'Mod'", 10, 34),
             ("as [], s", "as [], zz", "expected a D-Bus type, found 'zz'", 2, 96),
             ("find /org/example/unit/{Name}", "find /org/example/unit/{Nam}", "expected the name of a key in braces", 2, 19),
+            ("timeout 3", "cache at /org/example .Subscribe(s Name)", "expected constants in the path and in the arguments", 3, 104),
+            ("timeout 3", "derives 'CIM_Service'", "expected the name of a class", 3, 106),
         ])
     func faults(_ fault: (from: String, to: String, message: String, line: Int, column: Int)) throws {
         let text = Self.unit.replacing(fault.from, with: fault.to)
@@ -62,6 +64,31 @@ import Testing
         #expect(error.message.contains(fault.message), "\(error)")
         #expect(error.line == fault.line)
         #expect(error.column == fault.column)
+    }
+
+    @Test("A cache, and a superclass that the repository may have; what takes a context takes the cache alone") func cacheAndSuperclass()
+        throws
+    {
+        let text =
+            Self.unit.replacing("timeout 3", with: "derives CIM_Element; cache at /org/example org.example.Manager.Subscribe()") + """
+                [dynamic, provider("DBusServices"), ClassContext("like Test_Unit; interface org.example.Service")]
+                class Test_Service : Test_Unit { string Type; };
+                """
+        let declared = try MOFParser.parse(text).classes
+        let known = try MOFParser.parse("[abstract] class CIM_Element { string Name; };").classes[0].resolved(with: nil)
+        for (has, superclass) in [(true, "CIM_Element"), (false, nil)] as [(Bool, String?)] {
+            let classes = AdoptedClasses(declared) { has && CIMName.equal($0, "CIM_Element") ? known : nil }
+            #expect(classes.faults == [])
+            let service = try #require(classes["Test_Service"])
+            #expect(service.context.caching?.preparation?.member.text == "Subscribe")
+            #expect(service.context.optionalSuperclass == nil)
+            #expect(classes["Test_Unit"]?.declaration.superclass == superclass)
+            #expect(service.declaration.derivation == ["Test_Unit"] + [superclass].compactMap { $0 })
+            let written = SuperclassText.adding(classes.optionalSuperclasses, to: text)
+            #expect(try MOFParser.parse(written).classes.map(\.superclass) == [superclass, "Test_Unit"])
+            #expect(written.count { $0.isNewline } == text.count { $0.isNewline })
+        }
+        #expect(AdoptedClasses(declared, alone: [CIMName("Test_Unit")]) { _ in known }.optionalSuperclasses == [:])
     }
 
     @Test("A class takes what another's context says, and changes it") func like() throws {

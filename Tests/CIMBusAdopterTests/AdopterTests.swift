@@ -36,36 +36,20 @@ import Testing
         class Test_Missing { [key, PropertyContext("path last")] string Name; };
         """
 
-    /// A bus with a broker, an adopter of the mappings above, a client, and a fake service.
+    /// An adopter of the mappings above, and a fake service.
     struct Stage {
-        let bus: PrivateBus
-        let broker: BrokerProcess
+        let adopted: AdopterStage
         let service: FakeService
-        let session: Session
-        let adopter: ChildProcess
-        let folder: MappingFolder
+
+        var bus: PrivateBus { adopted.bus }
+        var session: Session { adopted.session }
 
         init(_ behaviour: FakeService.Behaviour = .init()) async throws {
-            bus = try await PrivateBus.start()
-            broker = try await BrokerProcess.start(on: bus)
-            service = try await FakeService(on: bus, behaviour)
-            folder = try MappingFolder(["units.mof": AdopterTests.mof])
-            adopter = try ChildProcess(
-                "/bin/sh",
-                ["-c", "exec \"$0\" \"$@\" 2>&1", BuildFolder.path(of: "cimbus-adopter"), "--address", bus.address, "--adopt", folder.path])
-            session = try await Session.connect(to: .address(bus.address))
-            let lines = adopter.lines
-            try await withDeadline(.seconds(20), "the adopter to register") {
-                for await line in lines where line.contains("are served") { return }
-                throw ProcessError(description: "the adopter ended")
-            }
+            adopted = try await AdopterStage(AdopterTests.mof)
+            service = try await FakeService(on: adopted.bus, behaviour)
         }
 
-        func query(_ text: String) async throws -> [CIMInstance] {
-            var rows: [CIMInstance] = []
-            for try await row in session.execQuery(text) { rows.append(row) }
-            return rows
-        }
+        func query(_ text: String) async throws -> [CIMInstance] { try await adopted.query(text) }
     }
 
     @Test("Columns of the listing answer a query that needs no more, and only objects that pass its condition are asked") func columns()

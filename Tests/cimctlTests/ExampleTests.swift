@@ -18,7 +18,7 @@ extension ProgramTests {
         #"busctl --user call $N ExecMethod 'ssia{sv}a{sv}' 'Sample_Clock.Name="other"' Reset 0 0 1 Seconds s five"#:
             "it shows a refusal: five is no number",
         "cimctl query \"SELECT Name, SubState, MainPID FROM Linux_SystemdService WHERE ActiveState = 'failed'\"": needsSystemd,
-        "cimctl query \"ASSOCIATORS OF {Linux_SystemdUnit.Name='dbus.service'} WHERE AssocClass = Linux_SystemdDependency KeysOnly\"":
+        "cimctl query \"ASSOCIATORS OF {Linux_SystemdUnit.Name='ssh.service'} WHERE AssocClass = Linux_SystemdDependency KeysOnly\"":
             needsSystemd,
         "cimctl adopt org.freedesktop.PackageKit": "that service is not on the bus of this test",
     ]
