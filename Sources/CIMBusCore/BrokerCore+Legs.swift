@@ -53,7 +53,7 @@ extension BrokerCore {
         operations[id]?.leg = sink
         registry[registrationID]?.open.insert(sink)
         if let lane = laneNow(for: sink) { return call(sink, by: lane) }
-        let ahead = peers[provider]?.calls.waiting.count ?? 0
+        let ahead = peers[provider]?.calls.waitingCount ?? 0
         record(.waitsForCall(registrationID, ahead: ahead), id)
         peers[provider]?.calls.wait(sink, of: operation.origin, isNested: operation.isNested)
         slots.waiting.insert(provider)

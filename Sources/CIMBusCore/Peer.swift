@@ -92,6 +92,9 @@ struct PeerCalls: Sendable {
 
     var isWaiting: Bool { !lines.isEmpty || !nested.isEmpty }
 
+    /// How many wait for a slot.
+    var waitingCount: Int { lines.values.reduce(nested.count) { $0 + $1.count } }
+
     /// All that wait for a slot, in the order in which they came.
     var waiting: [SinkID] { (lines.values.flatMap(\.inOrder) + nested.inOrder).sorted() }
 

@@ -5,10 +5,12 @@ import Glibc
 
 /// What one user's attack costs another user's client (L13).
 extension Suite {
-    private static let good = "65533"
+    /// Debian's users daemon and nobody: dbus-daemon takes nobody whom the system's user database does not know.
+    private static let good = "1"
     private static let hostile = "65534"
 
-    /// A client that makes one get after the other, alone and beside each of the attacks of a user, in turns; over the bus, as the attacks are.
+    /// A client that makes one get after the other, alone and beside each of the attacks of a user, in turns. The client is a library's with its
+    /// defaults. Over the bus it would share the bus with the attack, which keeps `dbus-daemon` busy whoever it is sent to.
     func attacks() async throws {
         guard getuid() == 0 else {
             print("## Attacks\n\nOnly root can run processes of other users: skipped.\n")
@@ -64,9 +66,16 @@ extension Suite {
 /// One who does nothing but ask.
 enum GoodClient {
     static func run(_ address: String, seconds: Int) async throws {
-        setenv("CIMBUS_TRANSPORT", "bus", 1)
         let session = try await Session.connect(to: .address(address))
         let path = CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("7"))]))
+        // The private connection comes over the bus, which the attack keeps busy: what is measured begins with it.
+        let giveUp = Role.nanoseconds() + 20_000_000_000
+        var quick = 0
+        while quick < 3, Role.nanoseconds() < giveUp {
+            let began = Role.nanoseconds()
+            _ = try await session.getInstance(path)
+            quick = Role.nanoseconds() - began < 50_000_000 ? quick + 1 : 0
+        }
         var times: [UInt64] = []
         let start = Role.nanoseconds()
         let end = start + UInt64(seconds) * 1_000_000_000
