@@ -10,7 +10,13 @@ final class ServiceCaches: Sendable {
         var preparation: CallTemplate?
     }
 
-    private typealias Making = Task<ServiceCache?, any Error>
+    private struct Made {
+        var cache: ServiceCache?
+        /// Whether it stays so while the process owns the name.
+        var isLasting = true
+    }
+
+    private typealias Making = Task<Made, any Error>
 
     private let caches = Mutex<[Key: Making]>([:])
 
@@ -24,49 +30,54 @@ final class ServiceCaches: Sendable {
             caches[key] = making
             return making
         }
-        guard let made = try? await making.value else {
-            forget(key)
-            return nil
-        }
-        return made
+        let made = try? await making.value
+        if !(made?.isLasting ?? false) { forget(key) }
+        return made?.cache
     }
 
     private func forget(_ key: Key) { caches.withLock { caches in _ = caches.removeValue(forKey: key) } }
 
     /// Listens first. What is kept from then on the signals keep true.
-    private func make(_ key: Key, _ context: ClassContext, _ connection: Connection) async throws -> ServiceCache? {
+    private func make(_ key: Key, _ context: ClassContext, _ connection: Connection) async throws -> Made {
         let followed = Followed()
-        var tokens: [MatchToken] = []
-        tokens.append(
-            try await connection.followOwner(of: key.service) { owner in
-                guard followed.isOver(with: owner) else { return }
-                self.forget(key)
-            })
+        let following = try await connection.followOwner(of: key.service) { owner in
+            guard followed.isOver(with: owner) else { return }
+            self.forget(key)
+        }
         guard let owner = followed.owner else {
-            await connection.removeMatch(tokens[0])
-            return nil
+            await connection.removeMatch(following)
+            return Made(isLasting: false)
         }
         let cache = ServiceCache(owner: BusName(verified: owner.text))
-        for signal in ServiceCache.signals {
-            let rule = MatchRule(sender: key.service, interface: signal.interface, member: signal.member)
-            tokens.append(try await connection.addMatch(rule) { cache.hear($0) })
+        connection.onDisconnected { _ in
+            cache.end()
+            self.forget(key)
         }
-        if let call = key.preparation, let path = call.path?.path({ _ in nil }) {
-            let target = ServiceTarget(context, owner: cache.owner)
-            let values = call.arguments.compactMap { ArgumentWriter.value($0) }
-            let prepared = ServiceCall(target, path, call.interface, call.member, values, timeout: .seconds(10))
-            _ = try await connection.call(try prepared.message, timeout: prepared.timeout)
+        var tokens = [following]
+        var isListening = true
+        do {
+            for signal in ServiceCache.signals {
+                let rule = MatchRule(sender: key.service, interface: signal.interface, member: signal.member)
+                tokens.append(try await connection.addMatch(rule) { cache.hear($0) })
+            }
+            if let call = key.preparation, let path = call.path?.path({ _ in nil }) {
+                let target = ServiceTarget(context, owner: cache.owner)
+                let values = call.arguments.compactMap { ArgumentWriter.value($0) }
+                let prepared = ServiceCall(target, path, call.interface, call.member, values, timeout: .seconds(10))
+                _ = try await connection.call(try prepared.message, timeout: prepared.timeout)
+            }
+        } catch {
+            // It does not signal: it is asked each time, and not whether it does until another process has the name.
+            for token in tokens.dropFirst() { await connection.removeMatch(token) }
+            tokens.removeLast(tokens.count - 1)
+            isListening = false
         }
         let all = tokens
         followed.whenOver {
             cache.end()
             Task { for token in all { await connection.removeMatch(token) } }
         }
-        connection.onDisconnected { _ in
-            cache.end()
-            self.forget(key)
-        }
-        return cache
+        return Made(cache: isListening ? cache : nil)
     }
 
     /// Who owns a name, until another does.

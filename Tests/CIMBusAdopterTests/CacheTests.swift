@@ -21,6 +21,9 @@ import Testing
                 "cache at /org/example/lamps org.example.Lamps.Subscribe()")]
         class Test_ListedLamp : Test_Lamp { };
         [dynamic, provider("DBusServices"),
+            ClassContext("like Test_ListedLamp; cache at /org/example/lamps org.example.Lamps.Refuse()")]
+        class Test_RefusedLamp { [key, PropertyContext("path last raw")] string Number; uint32 Level; string Scene; };
+        [dynamic, provider("DBusServices"),
             ClassContext("service org.example.Lamps; managed /org/example/lamps; interface org.example.Lamp")]
         class Test_UncachedLamp { [key, PropertyContext("path last raw")] string Number; uint32 Level; };
         """
@@ -108,6 +111,13 @@ import Testing
         let before = other.calls.all.count
         _ = try await stage.adopted.query(query)
         #expect(Array(other.calls.all.dropFirst(before)) == ["List"])
+    }
+
+    @Test("A service that refuses what prepares its signals is asked each time, and refuses once") func refusal() async throws {
+        let stage = try await Stage()
+        let query = "SELECT Number, Level, Scene FROM Test_RefusedLamp"
+        #expect(try await stage.ask(query).calls.sorted() == ["GetAll 0", "GetAll 1", "GetAll 2", "List", "Refuse"])
+        #expect(try await stage.ask(query).calls.sorted() == ["GetAll 0", "GetAll 1", "GetAll 2", "List"])
     }
 
     @Test("Without the clause nothing is kept, and an object of which nobody says when it goes is asked whether it is there")

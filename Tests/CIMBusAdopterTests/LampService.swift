@@ -74,7 +74,9 @@ final class LampService: Sendable {
                 return
             }
             call.reply([.variant(value)])
-        default: call.fail(DBusError(.unknownMethod, "no such method"))
+        default:
+            calls.record(message.member ?? "")
+            call.fail(DBusError(.unknownMethod, "no such method"))
         }
     }
 
