@@ -253,10 +253,28 @@ final class Director {
         trace("the clients have left")
         for slot in providers { slot.close(SIGKILL) }
         for slot in providers { try await slot.waitForEnd(within: .seconds(120)) }
+        try await endWhoIsLeft()
         tally.value.withLock { tally in
             tally.former += tally.operations.values.reduce(0, +)
             tally.operations = [:]
         }
+    }
+
+    /// A provider that goes on in a second process, and is killed before, leaves that process on the bus: nobody else knows of it.
+    private func endWhoIsLeft() async throws {
+        let client = try await RawClient.connect(to: bus, transport: .bus)
+        func ask(_ member: String, _ values: [DBusValue] = []) async throws -> [DBusValue] {
+            try await client.connection.call(Message.busCall(member, values)).values()
+        }
+        for name in try await ask("ListNames").first?.elements ?? [] {
+            // It may have left meanwhile.
+            guard let text = name.text, text.hasPrefix(":"), let answer = try? await ask("GetConnectionUnixProcessID", [name]),
+                case .uint32(let number)? = answer.first
+            else { continue }
+            let process = pid_t(bitPattern: number)
+            if process > 1, process != getpid(), process != broker.process.processID { kill(process, SIGKILL) }
+        }
+        await client.close()
     }
 
     private func operationsOpen() async throws -> String {
