@@ -118,11 +118,11 @@ extension Operation {
                 if let ticket, let path = row.path { cache?.keep(read, of: place, path, ticket) }
             case .all(let interface):
                 guard reply.hasSignature("a{sv}") else { return misfit(interface.text, reply) }
-                let wanted = plan.wanted[interface] ?? []
                 guard let ticket, let path = row.path else {
-                    try row.take(&reader, interface, wanted: wanted)
+                    try row.take(&reader, interface, wanted: plan.wantedNames[interface] ?? WantedNames([]))
                     break
                 }
+                let wanted = plan.wanted[interface] ?? []
                 let all = try WireReading.properties(&reader)
                 row.take(all.filter { wanted.contains($0.key) }, interface)
                 cache?.keep(all, path, interface, ticket)

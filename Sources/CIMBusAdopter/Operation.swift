@@ -116,7 +116,7 @@ struct Operation: Sendable {
             let reply = try await first(
                 "list \(adopted.name)", path, .objectManager, MemberName(verified: "GetManagedObjects"), [])
         else { return }
-        guard let rows = ManagedReader(reply, wanted: plan.wanted, required: context.interfaces) else {
+        guard let rows = ManagedReader(reply, wanted: plan.wantedNames, required: context.interfaces) else {
             throw CIMError(.providerFailure, "service \(context.service) answered GetManagedObjects with (\(reply.signature))")
         }
         if let cache = currentCache, let ticket {

@@ -19,6 +19,7 @@ final class ReadPlan: Sendable {
     let fetches: [Fetch]
     /// Of each interface the properties that are wanted.
     let wanted: [InterfaceName: Set<String>]
+    let wantedNames: [InterfaceName: WantedNames]
     /// Those whose value is known before an object is asked.
     let early: Set<CIMName>
     /// Whether an object is there whatever it answers.
@@ -63,6 +64,7 @@ final class ReadPlan: Sendable {
         }
         self.properties = properties
         self.wanted = wanted
+        self.wantedNames = wanted.mapValues { WantedNames($0) }
         self.early = early
         self.isExistenceKnown = isExistenceKnown
         fetches =

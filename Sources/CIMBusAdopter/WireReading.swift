@@ -17,24 +17,41 @@ enum WireReading {
         return try reader.readValue(type)
     }
 
-    /// The wanted entries of an `a{sv}`.
+    /// The wanted entries of an `a{sv}`. Of the others nothing is made, not even their names.
     static func entries(
-        _ reader: inout BodyReader, wanted: Set<String>, _ take: (String, DBusValue?) -> Void
+        _ reader: inout BodyReader, wanted: WantedNames, _ take: (String, DBusValue?) -> Void
     ) throws(DBusDecodingError) {
         let end = try reader.enterArray(elementAlignment: 8)
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()
-            let name = try reader.readString()
-            let type = try reader.readVariantSignature()
-            if wanted.contains(name) { take(name, try value(&reader, type)) } else { try reader.skip(type) }
+            if let name = wanted.name(try reader.readStringBytes()) {
+                let type = try reader.readVariantSignature()
+                take(name, try value(&reader, type))
+            } else {
+                let types = try reader.readSignatureBytes()
+                try reader.skip(types: types)
+            }
         }
         try reader.leaveArray(end)
     }
 }
 
+/// Names of properties that are wanted, to be found by their bytes.
+struct WantedNames: Sendable {
+    private let byLength: [Int: [(bytes: [UInt8], name: String)]]
+
+    init(_ names: some Sequence<String>) {
+        byLength = Dictionary(grouping: names.map { (Array($0.utf8), $0) }) { $0.0.count }
+    }
+
+    func name(_ bytes: UnsafeRawBufferPointer) -> String? {
+        byLength[bytes.count]?.first { bytes.elementsEqual($0.bytes) }?.name
+    }
+}
+
 extension ObjectRow {
     /// Takes the wanted properties of an interface from an `a{sv}`.
-    mutating func take(_ reader: inout BodyReader, _ interface: InterfaceName, wanted: Set<String>) throws(DBusDecodingError) {
+    mutating func take(_ reader: inout BodyReader, _ interface: InterfaceName, wanted: WantedNames) throws(DBusDecodingError) {
         try WireReading.entries(&reader, wanted: wanted) { name, value in
             let place = PropertyPlace(interface, name)
             if let value { properties[place] = value.unwrapped } else { oversized.insert(place) }
@@ -101,11 +118,11 @@ struct ListReader {
 struct ManagedReader {
     private var reader: BodyReader
     private let end: Int
-    private let wanted: [InterfaceName: Set<String>]
+    private let wanted: [InterfaceName: WantedNames]
     private let required: Set<String>
     private let byText: [String: InterfaceName]
 
-    init?(_ reply: Message, wanted: [InterfaceName: Set<String>], required: [InterfaceName]) {
+    init?(_ reply: Message, wanted: [InterfaceName: WantedNames], required: [InterfaceName]) {
         guard reply.hasSignature("a{oa{sa{sv}}}") else { return nil }
         reader = reply.reader
         guard let end = try? reader.enterArray(elementAlignment: 8) else { return nil }
@@ -127,8 +144,8 @@ struct ManagedReader {
                 try reader.enterDictEntry()
                 let name = try reader.readString()
                 missing.remove(name)
-                if let interface = byText[name] {
-                    try row.take(&reader, interface, wanted: wanted[interface] ?? [])
+                if let interface = byText[name], let wanted = wanted[interface] {
+                    try row.take(&reader, interface, wanted: wanted)
                 } else {
                     try reader.skipArray(elementAlignment: 8)
                 }
