@@ -25,7 +25,7 @@ public enum EventKind: Hashable, Sendable {
             self = .namespace
         } else if isBelow("__TimerEvent") {
             self = .timer
-        } else if isBelow("__SystemEvent") {
+        } else if isBelow("__SystemEvent") || isBelow("CIMBus_ProviderEvent") {
             self = .system
         } else if CIMName.equal(declaration.name, "__Event") {
             self = .any
