@@ -13,6 +13,7 @@ struct Announcements {
         case registration(RegistrationID)
         case connections
         case namespaces
+        case eventSink(EventSourceID)
     }
 
     private struct Object {
@@ -76,6 +77,7 @@ extension Broker {
     /// Tells who listens that properties may have changed.
     func announce(_ subject: Announcements.Subject) {
         let (names, interface, path, values): ([String], InterfaceName, ObjectPath, [DBusValue?])
+        var receiver: BusName?
         switch subject {
         case .registration(let id):
             guard let known = registrations.path(of: id) else { return }
@@ -83,11 +85,17 @@ extension Broker {
             values = names.map { registrationProperty($0, id) }
         case .connections:
             (names, interface, path, values) = (["Connections"], Contract.broker, Contract.rootPath, [.strings(connectionNames)])
+        case .eventSink(let id):
+            // What others ask for is nobody's but the provider's to know.
+            guard let source = core.events.sources[id], let owner = peers.name(of: source.peer) else { return }
+            (names, interface, path) = (["Queries"], Contract.eventSink, Contract.path(ofEventSink: id.number))
+            values = [queries(of: source)]
+            receiver = owner
         case .namespaces:
             (names, interface, path, values) = (["Namespaces"], Contract.broker, Contract.rootPath, [.strings(schema.names.map(\.text))])
         }
         if announcements.tells(values, of: subject, hold: burden.isAlarmed) {
-            connection.assumeIsolated { $0.emitPropertiesChanged(names, of: interface, at: path) }
+            connection.assumeIsolated { $0.emitPropertiesChanged(names, of: interface, at: path, to: receiver) }
         }
         countSecond()
     }

@@ -1,5 +1,6 @@
 import CIM
 import CIMBusCore
+import CIMQuery
 import CIMRepository
 
 /// A provider that brings MOF with its registration: what it may bring, and what else its text means (Design 3).
@@ -65,7 +66,12 @@ struct BringingProvider: Sendable {
     /// - Parameter schema: what is stored without the changes.
     func checkMayBring(_ changes: [RepositoryChange], over schema: Schema) throws(CIMError) {
         for (index, change) in changes.enumerated() {
-            do throws(CIMError) { try checkMayBring(change, over: schema) } catch { throw error.failed(at: index) }
+            do throws(CIMError) {
+                try checkMayBring(change, over: schema)
+                if case .putInstance(let instance, home, _, _) = change { try checkMayRaise(instance, changes, over: schema) }
+            } catch {
+                throw error.failed(at: index)
+            }
         }
     }
 
@@ -92,6 +98,50 @@ struct BringingProvider: Sendable {
                 throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only")
             }
         }
+    }
+
+    /// Whose events a provider may raise: of classes that it brings, or that name it. Anything else an administrator says (Semantics J.3).
+    private func checkMayRaise(_ instance: CIMInstance, _ changes: [RepositoryChange], over schema: Schema) throws(CIMError) {
+        guard CIMName.equal(instance.className, "__EventProviderRegistration"), !mayWrite(instance.className, in: home) else { return }
+        let known = schema.provider(name, in: home)?.eventQueries ?? []
+        for text in instance["EventQueryList"]?.stringArrayValue ?? [] where !known.contains(text) {
+            // What cannot be read counts for nothing.
+            guard case .select(let query)? = try? WQLQuery(parsing: text) else { continue }
+            let targets = (query.condition?.comparisons ?? []).compactMap { comparison -> CIMName? in
+                if case .isa(let name) = comparison.test { name } else { nil }
+            }
+            for subject in targets.isEmpty ? [query.className] : targets where !isItsOwn(subject, changes, over: schema) {
+                throw CIMError(
+                    .accessDenied,
+                    "uid \(uid) may not let provider \(name) raise events of \(subject), which is not its own class; let an administrator "
+                        + "write its __EventProviderRegistration")
+            }
+        }
+    }
+
+    private func isItsOwn(_ className: CIMName, _ changes: [RepositoryChange], over schema: Schema) -> Bool {
+        guard let stored = schema.class(className.text, in: home) else { return brings(className, changes) != nil }
+        return stored.providerName.map { isSelf($0) || mayRegister($0, in: home) } ?? false
+    }
+
+    private func brings(_ className: CIMName, _ changes: [RepositoryChange]) -> CIMClass? {
+        for case .putClass(let declared, home, _) in changes where CIMName(declared.name) == className { return declared }
+        return nil
+    }
+
+    /// The event classes that a text brings.
+    private func extrinsicClasses(_ changes: [RepositoryChange], over schema: Schema) -> [String] {
+        var found: [String] = []
+        for case .putClass(let declared, home, _) in changes {
+            var name = declared.superclass
+            // A text declares a class before those below it: no circle is longer than the text.
+            for _ in changes {
+                guard let next = name, let brought = brings(CIMName(next), changes) else { break }
+                name = brought.superclass
+            }
+            if let name, schema.class(name, in: home)?.isSameOrDerived(from: "__ExtrinsicEvent") == true { found.append(declared.name) }
+        }
+        return found
     }
 
     private func checkMayBring(_ declared: CIMClass, in namespace: CIMNamespaceName, over schema: Schema) throws(CIMError) {
@@ -141,7 +191,8 @@ struct BringingProvider: Sendable {
 
     // MARK: - What else it brings
 
-    /// Design 3: a MOF without registration instances implies them, with every Supports* TRUE. What is stored already stays as it is.
+    /// Design 3: a MOF without registration instances implies them, with every Supports* TRUE, and with the event classes that it brings. What is
+    /// stored already stays as it is.
     /// - Parameter schema: what is stored without the changes.
     func impliedDefinition(_ changes: [RepositoryChange], over schema: Schema) -> [RepositoryChange] {
         let known = schema.provider(name, in: home)
@@ -160,7 +211,14 @@ struct BringingProvider: Sendable {
             implied.append(
                 CIMInstance(className: "__Win32Provider", ["Name": .string(name), "HostingModel": "Decoupled:DBus", "Enabled": true]))
         }
-        if !isRegistered {
+        let events = extrinsicClasses(changes, over: schema)
+        if !isRegistered, !events.isEmpty {
+            implied.append(
+                CIMInstance(
+                    className: "__EventProviderRegistration",
+                    ["provider": reference, "EventQueryList": .strings(events.map { "SELECT * FROM \($0)" })]))
+        }
+        if !isRegistered, events.isEmpty || servesSome(of: changes) {
             implied += [
                 CIMInstance(
                     className: "__InstanceProviderRegistration",
@@ -172,6 +230,17 @@ struct BringingProvider: Sendable {
             ]
         }
         return implied.map { .putInstance($0, in: home) }
+    }
+
+    /// Whether a text brings a class that names the provider and is no event class.
+    private func servesSome(of changes: [RepositoryChange]) -> Bool {
+        changes.contains { change in
+            if case .putClass(let declared, home, _) = change {
+                declared.isDynamic && declared.providerName.map(isSelf) ?? false
+            } else {
+                false
+            }
+        }
     }
 
     /// The provider that an instance is the definition, or a registration, of.

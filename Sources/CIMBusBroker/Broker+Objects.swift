@@ -7,7 +7,8 @@ import DBus
 extension Broker {
     func exportObjects() {
         let root = ExportedObject(
-            [brokerInterface(), registrarInterface(), mofCompilerInterface()], isObjectManager: true, isManaged: false)
+            [brokerInterface(), registrarInterface(), basicEventProviderInterface(), mofCompilerInterface()], isObjectManager: true,
+            isManaged: false)
         let sink = ExportedObject([objectSinkInterface(), sinkReferenceInterface()], isManaged: false)
         let operation = operationInterface()
         let enumerator = ExportedObject([operation, enumeratorInterface()], isManaged: false)
@@ -46,6 +47,7 @@ extension Broker {
                     } ?? []
                 }, at: Contract.sinksPath)
         }
+        exportEventSinks()
         adopt(repository.schema)
     }
 
@@ -161,6 +163,7 @@ extension Broker {
                 })
         case "Parent": return .objectPath(operation.parent.map { Contract.path(ofOperation: $0.number) } ?? Contract.null)
         case "Attachment": return .string(way(of: operation).rawValue)
+        case "EventsLost": return .uint64(core.events.subscriptions[operation.id]?.lostInAll ?? 0)
         case "Status": return .uint32(operation.state == .ended ? operation.outcome?.status.rawValue ?? 0 : 0)
         default: return record?.result?.extended.map { DBusValue(instance: $0) } ?? .dictionary([])
         }
@@ -173,7 +176,7 @@ extension Registration.Counters {
         let entries: [(String, UInt64)] = [
             ("Operations", operations), ("Objects", objects), ("Failures", failures), ("Vanished", vanished), ("Leaks", leaks),
             ("Violations", violations), ("StrangersViolations", strangersViolations), ("Cancelled", cancelled),
-            ("LostReplies", lostReplies), ("LostValues", lostValues),
+            ("LostReplies", lostReplies), ("LostValues", lostValues), ("Events", events), ("LostEvents", lostEvents),
         ]
         return .array(element: Signature(verified: "{st}"), entries.map { .dictEntry(.string($0.0), .uint64($0.1)) })
     }

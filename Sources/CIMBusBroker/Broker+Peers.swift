@@ -156,6 +156,7 @@ extension Broker {
         dropQuestions(about: peer)
         tell { $0.peerVanished(peer) }
         registrations.forget(peer)
+        eventSinks.forget(peer)
         peers.remove(peer)?.close()
     }
 

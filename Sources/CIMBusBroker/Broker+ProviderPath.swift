@@ -140,5 +140,5 @@ extension DBusError {
 }
 
 extension ObjectDescription {
-    fileprivate var isProvider: Bool { interfaces.contains { $0.name == Contract.provider } }
+    fileprivate var isProvider: Bool { interfaces.contains { $0.name == Contract.provider || $0.name == Contract.eventProvider } }
 }

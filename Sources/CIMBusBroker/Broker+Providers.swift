@@ -30,7 +30,7 @@ extension Broker {
                 body.append(string: record.namespace.text)
                 switch kind {
                 case .getObject, .deleteInstance, .createInstanceEnum: body.append(string: record.path)
-                case .putClass, .deleteClass, .createClassEnum: break
+                case .putClass, .deleteClass, .createClassEnum, .execNotificationQuery: break
                 case .execQuery:
                     body.append(string: "WQL")
                     body.append(string: record.path)
@@ -302,7 +302,7 @@ extension Request.Kind {
         case .execMethod: Signature(verified: "sssia{sv}a{sv}o")
         case .execQuery: Signature(verified: "sssia{sv}o")
         // Never a provider's.
-        case .putClass, .deleteClass, .createClassEnum: .empty
+        case .putClass, .deleteClass, .createClassEnum, .execNotificationQuery: .empty
         }
     }
 }

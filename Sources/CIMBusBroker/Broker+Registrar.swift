@@ -12,17 +12,18 @@ extension Broker {
             argumentReader: LooseArguments.reader)
     }
 
-    private func register(_ call: MethodCall) {
+    /// - Parameter isOfEvents: whether it registers as a provider of events, which need not have an object.
+    func register(_ call: MethodCall, isOfEvents: Bool = false) {
         guard let id = peer(of: call), let uid = uid(of: id) else { return }
         do throws(CIMError) {
-            var request = try RegisterCall(call)
+            var request = try RegisterCall(call, isOfEvents: isOfEvents)
             let definition = try checkMayRegister(request, of: id, uid)
             // Only now: what it brings may be large.
             try request.readContext()
             if request.mof == nil, !request.user.isEmpty { try request.checkIsPerUser(definition) }
             try checkFree(request, id)
             let accepted = request
-            if accepted.failure != nil { return try register(accepted, call, id, uid) }
+            if accepted.failure != nil || accepted.provider == Contract.null { return try register(accepted, call, id, uid) }
             lookForObject(of: id, at: request.provider, for: request.name, by: Way(of: call.message)) { broker, found in
                 do throws(CIMError) {
                     if let fault = found.fault(of: accepted.provider) { throw CIMError(.invalidParameter, "Register: \(fault)") }
@@ -126,6 +127,11 @@ extension Broker {
         watchProcess(of: id)
         if let known = core.registry.find(registration) { recordProcess(of: known) }
         call.reply(signature: Signature(verified: "o")) { (body) throws(DBusError) in body.append(objectPath: path) }
+        for fault in schema.snapshot.eventOffers(in: request.namespace)[CIMName(request.name)]?.faults ?? [] {
+            registrations.warn(of: fault, registration)
+            log(.warning, .registration, of: uid(of: id), "provider \(request.name): \(fault)")
+        }
+        if request.isOfEvents { registeredForEvents(registration, at: request.provider, of: id, Way(of: call.message)) }
     }
 
     /// The registration's object is on the bus.
@@ -163,7 +169,7 @@ extension Broker {
         }
     }
 
-    private func unregister(_ call: MethodCall) {
+    func unregister(_ call: MethodCall) {
         var reader = call.reader
         guard let id = peer(of: call), let scope = try? reader.readString(), let name = try? reader.readString() else { return }
         guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {
@@ -232,6 +238,7 @@ extension Broker {
 
     func registrationChanged(_ id: RegistrationID) {
         announce(.registration(id))
+        raiseRegistrationChange(id)
         dropIfNothing(id)
     }
 

@@ -40,7 +40,7 @@ extension Broker {
     }
 
     /// Objects could not be sent: the operation must not end as if they had been. Where it is memory that was wanting, it says so.
-    private func lost(_ id: OperationID, _ error: DBusError) {
+    func lost(_ id: OperationID, _ error: DBusError) {
         let isMemory = error.code == .outOfMemory
         let reason =
             isMemory
@@ -68,7 +68,7 @@ extension Broker {
     }
 
     private static let packedSignature = Signature(verified: "ay")
-    private static let objectsSignature = Signature(verified: "aa{sv}")
+    static let objectsSignature = Signature(verified: "aa{sv}")
     private static let statusSignature = Signature(verified: "iusa{sv}")
     private static let objectSignature = Signature(verified: "a{sv}")
     private static let textSignature = Signature(verified: "s")
@@ -89,7 +89,7 @@ extension Broker {
     /// Always without wanting a reply: the broker never waits for a client.
     /// - Returns: the bytes that were sent. Throws why they could not be, which is in the log.
     @discardableResult
-    private func sendToClient(
+    func sendToClient(
         _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ interface: InterfaceName, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
     ) throws(DBusError) -> Int {
@@ -142,6 +142,7 @@ extension Broker {
             partEnded(record, outcome, own, parameter, error)
         case .semisync:
             dropInput(of: id)
+            removeSubscriber(id)
             records[id]?.value.endWork()
             merges[id] = nil
             records[id]?.result = (outcome.status, parameter, error, error?.extendedStatus ?? own)
@@ -159,7 +160,7 @@ extension Broker {
             case .putInstance:
                 call.reply(signature: Self.textSignature) { (body) throws(DBusError) in body.append(string: parameter) }
             case .deleteInstance, .putClass, .deleteClass: call.reply()
-            case .createInstanceEnum, .createClassEnum, .execQuery:
+            case .createInstanceEnum, .createClassEnum, .execQuery, .execNotificationQuery:
                 call.reply(signature: Self.objectsSignature) { (body) throws(DBusError) in
                     let array = body.beginArray(elementAlignment: 4)
                     for batch in objects { body.append(objects: batch) }

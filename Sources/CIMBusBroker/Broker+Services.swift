@@ -64,6 +64,7 @@ extension Broker {
     ) throws(CIMError) {
         let target: Request.Target
         var record: OperationRecord
+        var subscriber: Subscriber?
         switch resolution {
         case .refused(let error): throw error
         case .answered(let outcome, let question, let objects):
@@ -79,6 +80,10 @@ extension Broker {
             record.localized = localized(for: arguments)
             record.work = work
             target = .conducted
+        case .subscribed(let query, let question):
+            record = OperationRecord(arguments, question, client: client, caller: caller)
+            subscriber = Subscriber(query, arguments, caller, schema.snapshot)
+            target = .events(terms: query.terms)
         }
         record.way = Way(of: call.message)
         if arguments.form == .sync { record.call = call }
@@ -94,6 +99,7 @@ extension Broker {
                 records[id] = kept
                 flights.begin(id, kept.value, at: core.now)
                 if arguments.form != .sync { confirm(id, call) }
+                if let subscriber { subscribe(id, subscriber) }
             }
         } catch {
             if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
@@ -147,6 +153,7 @@ extension Broker {
     /// The operation is over, for its client too.
     func forget(_ id: OperationID) {
         records[id] = nil
+        removeSubscriber(id)
         merges[id] = nil
     }
 
@@ -190,7 +197,7 @@ extension ServicesCall {
         case .putInstance: "instance"
         case .execMethod: "\(path?.relativePath ?? ""):\(method)"
         case .putClass: "class"
-        case .execQuery: query
+        case .execQuery, .execNotificationQuery: query
         default: path?.relativePath ?? ""
         }
     }

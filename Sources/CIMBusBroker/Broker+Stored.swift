@@ -37,6 +37,7 @@ extension Broker {
         try await repository.commit(changes, if: try allowing(changes, condition))
         let new = repository.schema
         if new.revision != schema.schema.revision { adopt(new) }
+        raiseStoredChanges()
     }
 
     /// The condition of all changes, whoever makes them, before another one.
@@ -77,6 +78,7 @@ extension Broker {
         for id in registrations.define(kept).sorted() { undefine(id) }
         // The class that was the last to know one may be gone.
         for registration in core.registry.all where registration.peer == nil { dropIfNothing(registration.id) }
+        adoptEvents()
     }
 
     // MARK: - Where instances are

@@ -46,6 +46,9 @@ public actor Broker {
     var brought: [UInt32: Int] = [:]
     var announcements = Announcements()
     var burden: BusBurden
+    /// Who wants which events, and the sinks into which providers raise them.
+    var subscribers = Subscribers()
+    var eventSinks = EventSinks()
     /// What has arrived, and waits for its user's turn.
     var lines = Turns<Arrival>()
     var isTakingTurns = false
@@ -190,6 +193,9 @@ public actor Broker {
         switch effect {
         case .deliver(let id, let payload): deliver(id, payload)
         case .discard(let payload): payloads.discard(payload)
+        case .deliverEvents(let id, let events, let lost): deliver(id, events, lost: lost)
+        case .lose(let id, let event, let queued): lose(id, event, queued: queued)
+        case .closeGroup(let id, let first, let count): closeGroup(id, first, count)
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
         case .abandon(let id):
@@ -204,6 +210,11 @@ public actor Broker {
         case .call(let sink): callProvider(sink)
         case .credit(let call, let status): creditIndicate(call, status)
         case .cancelCall(let sink, let peer, let registration): tellCancelled(sink, peer, registration)
+        case .askAccess(let source, let id): askAccess(source, id)
+        case .newQuery(let source, let id, let query): tellNewQuery(source, id, query)
+        case .cancelQuery(let source, _, let query): tellCancelled(query, source)
+        case .listenersChanged(let source): announce(.eventSink(source))
+        case .sourceClosed(let source): closedSource(source)
         case .start(let id): start(id)
         case .openLane(let lane): openLane(lane)
         case .closeLane(let lane): closeLane(lane)

@@ -10,6 +10,8 @@ struct RegisterCall: Sendable {
     let namespace: CIMNamespaceName
     let name: String
     let provider: ObjectPath
+    /// Whether it registers as a provider of events, which need not have an object.
+    let isOfEvents: Bool
     /// A name or a number; empty: everybody.
     let user: String
     let locale: String
@@ -22,7 +24,8 @@ struct RegisterCall: Sendable {
 
     private static let largest = 8 << 20
 
-    init(_ call: MethodCall) throws(CIMError) {
+    init(_ call: MethodCall, isOfEvents: Bool = false) throws(CIMError) {
+        self.isOfEvents = isOfEvents
         guard call.message.bodySize <= Self.largest else {
             throw CIMError(.quotaViolation, "Register: a call of \(call.message.bodySize) bytes; 8 MiB are the most")
         }
@@ -36,7 +39,7 @@ struct RegisterCall: Sendable {
             let scope = try reader.readString()
             let name = try reader.readString()
             provider = try reader.readObjectPath()
-            guard provider != Contract.null else {
+            guard provider != Contract.null || isOfEvents else {
                 throw CIMError(.invalidParameter, "Register: the provider is NULL (/); give the path of its org.cimbus1.Provider")
             }
             guard let namespace = scope.isEmpty ? .cimv2 : CIMNamespaceName(scope) else {

@@ -18,6 +18,8 @@ struct Registrations {
     private var warnings: [RegistrationID: [String]] = [:]
     private var ownWords: [RegistrationID: String] = [:]
     private var reportedLosses = ReportedLosses()
+    /// The state of each registration that subscribers were told of last.
+    private var toldStates: [RegistrationID: Registration.State] = [:]
 
     // MARK: - Coming and going
 
@@ -34,6 +36,7 @@ struct Registrations {
     /// - Returns: where the broker showed it.
     mutating func forget(_ id: RegistrationID) -> ObjectPath? {
         starts[id] = nil
+        toldStates[id] = nil
         ownWords[id] = nil
         warnings[id] = nil
         reportedLosses.removeAll(of: id)
@@ -45,6 +48,12 @@ struct Registrations {
     mutating func define(_ ids: Set<RegistrationID>) -> Set<RegistrationID> {
         defer { defined = ids }
         return defined.subtracting(ids)
+    }
+
+    /// - Returns: whether the state is another one than subscribers were told of last.
+    mutating func tells(_ state: Registration.State, of id: RegistrationID) -> Bool {
+        let last = toldStates.updateValue(state, forKey: id) ?? .absent
+        return last != state
     }
 
     // MARK: - Objects

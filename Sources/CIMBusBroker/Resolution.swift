@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMQuery
 
 /// What becomes of a request, as ``Resolver`` finds it.
 enum Resolution: Sendable {
@@ -12,6 +13,8 @@ enum Resolution: Sendable {
     case ask(RegistrationID, Question)
     /// The broker carries it out: in what is stored, or by asking several providers.
     case conducted(Work, Question)
+    /// The client wants events, as they come.
+    case subscribed(EventQuery, Question)
 }
 
 /// Objects of an answer that the broker itself gives. They are not on the wire yet.

@@ -10,7 +10,7 @@ extension Resolver {
         switch arguments.kind {
         case .getObject, .createInstanceEnum, .createClassEnum: try check(.enable, name, in: arguments.namespace, arguments.kind)
         case .execMethod: try check(.methodExecute, name, in: arguments.namespace, .execMethod, method: arguments.method)
-        case .execQuery, .putInstance, .deleteInstance, .putClass, .deleteClass: break
+        case .execQuery, .execNotificationQuery, .putInstance, .deleteInstance, .putClass, .deleteClass: break
         }
     }
 
@@ -19,6 +19,7 @@ extension Resolver {
         switch kind {
         case .getObject, .createInstanceEnum, .createClassEnum, .execQuery: return .enable
         case .execMethod: return .methodExecute
+        case .execNotificationQuery: return .subscribe
         case .putClass, .deleteClass: return .fullWrite
         case .putInstance, .deleteInstance:
             guard let name = className, let declaration = snapshot.declaration(name, in: namespace) else { return .storedWrite }
@@ -85,6 +86,8 @@ extension Resolver {
     }
 
     // MARK: - Seeing
+
+    func mayHaveEvents(of className: String, in namespace: CIMNamespaceName) -> Bool { allows(.subscribe, className, in: namespace) }
 
     /// Whether a class, and the part that it has in instances, is there for the caller in an operation of this kind.
     func sees(_ className: String, in namespace: CIMNamespaceName, for kind: Request.Kind) -> Bool {

@@ -29,6 +29,7 @@ struct Resolver {
             case .createInstanceEnum: enumeration(arguments)
             case .execMethod: try method(arguments)
             case .execQuery: try query(arguments)
+            case .execNotificationQuery: try subscription(arguments)
             case .putClass: try putClass(arguments)
             case .deleteClass: try deleteClass(arguments)
             case .createClassEnum: classEnumeration(arguments)

@@ -114,7 +114,7 @@ struct RowFilter: Sendable {
 }
 
 /// What a filter knows of a class.
-private struct FilterShape {
+struct FilterShape {
     enum Column {
         case slot(Int)
         case constant(CIMValue)
@@ -130,7 +130,7 @@ private struct FilterShape {
 
     init(_ layout: ObjectLayout, _ filter: RowFilter) {
         isWanted = filter.onlyClass.map { CIMName.equal($0, layout.className) } ?? true
-        columns = (filter.condition?.properties ?? []).map { Self.column($0, layout) }
+        columns = Self.columns(filter.condition?.properties ?? [], layout)
         types = ObjectTypes(classes: filter.classes)
         switch filter.kept {
         case .all: kept = nil
@@ -140,7 +140,9 @@ private struct FilterShape {
         }
     }
 
-    private static func slots(_ names: [String], _ others: [Bool], _ layout: ObjectLayout) -> [Bool] {
+    static func columns(_ properties: [String], _ layout: ObjectLayout) -> [Column] { properties.map { column($0, layout) } }
+
+    static func slots(_ names: [String], _ others: [Bool], _ layout: ObjectLayout) -> [Bool] {
         var slots = others
         for slot in names.compactMap({ layout.slot(named: $0) }) { slots[slot] = true }
         return slots
@@ -197,7 +199,7 @@ private struct PackedFilterRow: QueryRow {
 }
 
 /// Gives what is inside embedded objects the types of its classes: on the wire a date is text.
-private struct ObjectTypes {
+struct ObjectTypes {
     let classes: ClassLookup
 
     func typed(_ object: CIMInstance, depth: Int = 0) -> CIMInstance {

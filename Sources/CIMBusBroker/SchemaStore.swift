@@ -14,6 +14,8 @@ final class SchemaSnapshot: Sendable {
         var localized: [CIMNamespaceName: [[CIMNamespaceName]: LocalizedClasses]] = [:]
         /// The classes of each provider.
         var served: [CIMNamespaceName: [CIMName: [String]]] = [:]
+        /// The events of each provider.
+        var offers: [CIMNamespaceName: [CIMName: EventOffers]] = [:]
     }
 
     let schema: Schema
@@ -72,6 +74,10 @@ final class SchemaSnapshot: Sendable {
             return checked
         }
     }
+
+    func knownOffers(in namespace: CIMNamespaceName) -> [CIMName: EventOffers]? { made.withLock { $0.offers[namespace] } }
+
+    func keep(_ offers: [CIMName: EventOffers], in namespace: CIMNamespaceName) { made.withLock { $0.offers[namespace] = offers } }
 
     /// The classes whose `provider` qualifier names this provider, in the order of their names.
     func classes(of provider: String, in namespace: CIMNamespaceName) -> [String] {

@@ -59,7 +59,8 @@ struct ServicesCall {
             case .createClassEnum:
                 let text = try reader.readString()
                 path = text.isEmpty ? CIMObjectPath(className: "") : try Self.className(text, "CreateClassEnum")
-            case .execQuery: query = try Self.query(language: reader.readString(), text: reader.readString())
+            case .execQuery, .execNotificationQuery:
+                query = try Self.query(language: reader.readString(), text: reader.readString(), kind)
             case .execMethod:
                 path = try parse(reader.readString(), server)
                 method = try reader.readString()
@@ -123,11 +124,11 @@ struct ServicesCall {
     }
 
     /// Semantics A.4, A.5: the language is told from the text before anything else is looked at.
-    private static func query(language: String, text: String) throws -> String {
+    private static func query(language: String, text: String, _ kind: Request.Kind) throws -> String {
         guard CIMName.equal(language, "WQL") else {
-            throw CIMError(.invalidQueryType, "ExecQuery: the language is \"\(language.clipped(40))\"; WQL is spoken here")
+            throw CIMError(.invalidQueryType, "\(kind.rawValue): the language is \"\(language.clipped(40))\"; WQL is spoken here")
         }
-        if text.isEmpty { throw CIMError(.invalidParameter, "ExecQuery: the query is NULL") }
+        if text.isEmpty { throw CIMError(.invalidParameter, "\(kind.rawValue): the query is NULL") }
         return text
     }
 
@@ -152,6 +153,12 @@ struct ServicesCall {
         case .deleteInstance, .execMethod: legal = []
         case .createInstanceEnum: legal = [.useAmendedQualifiers, .directRead, .shallow]
         case .execQuery: legal = [.useAmendedQualifiers, .directRead, .ensureLocatable, .prototype]
+        case .execNotificationQuery:
+            legal = [.useAmendedQualifiers, .returnImmediately, .forwardOnly]
+            if form == .sync { throw CIMError(.invalidParameter, "\(kind.rawValue): events have no end; use semisync or async") }
+            if form == .semisync, !flags.contains(.forwardOnly) {
+                throw CIMError(.invalidParameter, "\(kind.rawValue): FORWARD_ONLY (0x20) is required: events are not kept")
+            }
         case .putClass: legal = [.useAmendedQualifiers, .updateOnly, .createOnly, .safeUpdate, .forceUpdate, .ownerUpdate]
         case .deleteClass: legal = [.ownerUpdate]
         case .createClassEnum: legal = [.useAmendedQualifiers, .shallow]

@@ -17,6 +17,13 @@ final class ClientSink: Sendable {
         var operationPath: ObjectPath?
         var timer: EventLoop.TimerToken?
         var wentByBus = false
+        /// The tasks that wait until the broker has accepted the operation, or has not.
+        var accepting: [UnsafeContinuation<Void, Never>] = []
+
+        mutating func takeAccepting() -> [UnsafeContinuation<Void, Never>] {
+            defer { accepting = [] }
+            return accepting
+        }
 
         /// Gives the waiting tasks what there is. They are resumed outside the lock.
         mutating func served() -> [Served] {
@@ -53,7 +60,26 @@ final class ClientSink: Sendable {
 
     var operationPath: ObjectPath? { guarded.withLock(\.operationPath) }
 
-    func started(_ path: ObjectPath) { guarded.withLock { $0.operationPath = path } }
+    func started(_ path: ObjectPath) {
+        let waiting = guarded.withLock { guarded in
+            guarded.operationPath = path
+            return guarded.takeAccepting()
+        }
+        for waiter in waiting { waiter.resume() }
+    }
+
+    /// Waits until the broker has accepted the operation. Throws how it ended, where it ended first.
+    func accepted() async throws(CIMError) {
+        await withUnsafeContinuation { waiter in
+            let isKnown = guarded.withLock { guarded in
+                if guarded.operationPath != nil || guarded.state.isOver { return true }
+                guarded.accepting.append(waiter)
+                return false
+            }
+            if isKnown { waiter.resume() }
+        }
+        if case .failure(let error)? = guarded.withLock({ $0.operationPath == nil ? $0.state.ending : nil }) { throw error }
+    }
 
     /// Whether the operation was asked for by the bus: then all that is said about it goes there.
     var wentByBus: Bool { guarded.withLock(\.wentByBus) }
@@ -89,7 +115,10 @@ final class ClientSink: Sendable {
     ///   - change: whether it is the first end.
     ///   - tell: what the first end does to the broker, before those who wait hear of it.
     private func end(_ change: @Sendable (inout SinkState<Message>) -> Bool, _ tell: (BrokerLink) -> Void) {
-        let (isFirst, served, timer) = guarded.withLock { guarded in (change(&guarded.state), guarded.served(), guarded.timer) }
+        let (isFirst, served, timer, waiting) = guarded.withLock { guarded in
+            (change(&guarded.state), guarded.served(), guarded.timer, guarded.takeAccepting())
+        }
+        for waiter in waiting { waiter.resume() }
         if isFirst {
             if let timer { broker.connection.loop.cancel(timer) }
             tell(broker)

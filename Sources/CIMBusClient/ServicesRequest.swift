@@ -94,6 +94,14 @@ extension ServicesRequest {
         }
     }
 
+    /// A subscription; it has no synchronous form.
+    static func execNotificationQuery(_ query: String, _ options: OperationOptions) -> Self {
+        Self("ExecNotificationQuery", "ss", options) { writer in
+            writer.append(string: "WQL")
+            writer.append(string: query)
+        }
+    }
+
     static func execMethod(
         _ method: String, at path: String, _ parameters: [String: CIMValue], _ options: OperationOptions
     ) -> Self {

@@ -102,6 +102,14 @@ struct SinkState<Batch> {
 
     private(set) var isCancelled = false
 
+    /// How it ended; nil while it is open.
+    var ending: Ending? {
+        switch phase {
+        case .open: nil
+        case .ending(let ending), .ended(let ending): ending
+        }
+    }
+
     var isOver: Bool { if case .open = phase { false } else { true } }
 }
 

@@ -83,7 +83,7 @@ extension Registration {
             case .createInstanceEnum: createInstanceEnum += 1
             case .execMethod: execMethod += 1
             case .execQuery: execQuery += 1
-            case .putClass, .deleteClass, .createClassEnum: break
+            case .putClass, .deleteClass, .createClassEnum, .execNotificationQuery: break
             }
         }
     }

@@ -46,10 +46,13 @@ extension BrokerCore {
         operation.request.form == .semisync ? limits.pull : limits.credit
     }
 
+    /// Whether it is a subscription that has not ended: it loses events where others would be ended because their clients are too slow.
+    private func losesWhatWaits(_ operation: Entry<Operation>) -> Bool { operation.request.target.isOfEvents && operation.outcome == nil }
+
     /// Since when nothing has come that would let the operation go on; nil: it is not blocked. For one that stands in line, whatever comes back
     /// begins its time anew, unless its own client is the one that does not read.
     func waitsSince(_ operation: Entry<Operation>) -> Microseconds? {
-        guard let since = operation.delivery.blockedSince else { return nil }
+        guard let since = operation.delivery.blockedSince, !losesWhatWaits(operation) else { return nil }
         guard let turn = operation.delivery.turn, let line = blocked.lines[turn.uid], let client = peers[operation.request.client] else {
             return since
         }

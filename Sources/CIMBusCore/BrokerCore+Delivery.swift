@@ -35,7 +35,10 @@ extension BrokerCore {
     /// The next batch goes to the client, if there is room for it.
     mutating func handOver(_ id: OperationID) -> Bool {
         // It may have ended with the batch before.
-        guard let operation = operations[id], let waiting = operation.delivery.queue.first else { return false }
+        guard let operation = operations[id] else { return false }
+        guard let waiting = operation.delivery.queue.first else {
+            return operation.request.target.isOfEvents && gatherEvents(of: id) && handOver(id)
+        }
         guard let uid = peers[operation.request.client]?.uid else {
             bug("operation \(id.number) has objects for a client that is gone")
             return false
@@ -94,7 +97,9 @@ extension BrokerCore {
         operations[id]?.delivery.handedOver(waiting.batch)
         counters.objects += UInt64(waiting.batch.sizes.count)
         if let registration { registry[registration]?.counters.objects += UInt64(waiting.batch.sizes.count) }
-        effects.append(.deliver(id, waiting.batch.payload))
+        effects.append(
+            waiting.events.isEmpty
+                ? .deliver(id, waiting.batch.payload) : .deliverEvents(id, waiting.events, lost: waiting.lost))
         touch(id)
         answer(waiting, .noError)
         if form == .semisync { pumpPulls(id) }
@@ -121,8 +126,9 @@ extension BrokerCore {
     mutating func discardQueue(of id: OperationID, because status: WBEMStatus) {
         guard let queue = operations[id]?.delivery.queue else { return bug("operation \(id.number) is gone, and its objects go") }
         operations[id]?.delivery.queue = []
+        discardEvents(of: id)
         for waiting in queue {
-            effects.append(.discard(waiting.batch.payload))
+            for payload in waiting.payloads { discard(payload) }
             answer(waiting, status)
         }
         discard(takeProgress(of: id)?.object)

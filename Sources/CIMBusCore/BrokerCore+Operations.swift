@@ -9,6 +9,7 @@ extension BrokerCore {
         began(.begin(request))
         hear(request.client)
         let (uid, parent) = try admit(request)
+        if request.target.isOfEvents { try admitSubscription(of: uid) }
         try makeRoomForResults(request.form, of: request.client)
         lastOperation += 1
         let id = OperationID(lastOperation)
@@ -45,6 +46,9 @@ extension BrokerCore {
             become(id, .running)
             effects.append(.conduct(id))
             touch(id)
+        case .events(let terms):
+            become(id, .running)
+            subscribe(id, terms)
         }
     }
 
@@ -88,6 +92,7 @@ extension BrokerCore {
         let explained = explained(outcome, operation)
         discardObjects(of: operation, but: explained.object)
         abandonJoin(of: id)
+        stopListening(id)
         operations[id]?.outcome = explained
         // What it has handed out by now, the conductor of its whole has its full time to take.
         if let whole = operation.parent { touch(whole) }
@@ -142,6 +147,7 @@ extension BrokerCore {
         if operation.state == .ended { return expire(id) }
         discardObjects(of: operation, but: nil)
         abandonJoin(of: id)
+        stopListening(id)
         operations[id]?.outcome = .because(.cancelled)
         leaveWaiting(operation)
         if let sink = operation.leg { closeLeg(sink) }
@@ -175,6 +181,7 @@ extension BrokerCore {
     /// What an open operation occupies is given back.
     private mutating func leaveOpen(_ operation: Entry<Operation>) {
         if !operation.isStep { openOperations -= 1 }
+        unsubscribe(operation.id)
         giveBackInput(of: operation.id)
         if operation.request.form != .part, !quota.open.refund(operation.origin) {
             bug("operation \(operation.id.number) is charged to nobody")

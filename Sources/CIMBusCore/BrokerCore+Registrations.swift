@@ -115,6 +115,7 @@ extension BrokerCore {
         }
         // All of them, where it serves several users.
         for registration in known {
+            dropSources(of: registration, at: id)
             registry[registration]?.peer = nil
             registry[registration]?.isSuspended = false
             peers[id]?.registrations.remove(registration)

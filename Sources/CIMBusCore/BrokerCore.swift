@@ -17,6 +17,8 @@ public struct BrokerCore: Sendable {
     /// Operations that have not ended, but for the broker's own steps (``Operation/isStep``).
     public internal(set) var openOperations = 0
 
+    /// Who wants events, and who raises them.
+    public internal(set) var events = EventLedger()
     var slots = CallSlots()
     var credit = CreditLedger()
     var quota = QuotaLedger()
@@ -103,6 +105,7 @@ public struct BrokerCore: Sendable {
             counters.vanished += 1
             effects.append(.registrationChanged(registration))
         }
+        for source in events.sources(of: id) { drop(source) }
         if !peer.registrations.isEmpty { note(.vanished, peer: id, "left the bus or ended") }
         drop(id, because: .providerVanished)
         for registration in peer.registrations.sorted() { leftLife(registration) }

@@ -31,6 +31,13 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case supply(OperationID, Batch, CallID)
     case conducted(OperationID, Outcome)
 
+    case openSource(PeerID, RegistrationID, asksAccess: Bool, isTold: Bool)
+    case closeSource(EventSourceID)
+    case listen(OperationID, [EventSourceID])
+    case accessAnswered(EventSourceID, OperationID, isGranted: Bool)
+    case raise([Raised], EventSourceID?)
+    case raiseAggregate(Raised)
+
     case answered(SinkID, Answer)
     case checkUse(SinkID, PeerID)
     case indicate(SinkID, PeerID, Batch, CallID?)
@@ -109,6 +116,13 @@ extension BrokerCore {
         case .consumed(let id): consumed(id)
         case .supply(let id, let batch, let call): supply(id, batch, call: call)
         case .conducted(let id, let outcome): conducted(id, outcome)
+        case .openSource(let peer, let registration, let asksAccess, let isTold):
+            _ = try? openSource(of: peer, registration, asksAccess: asksAccess, isTold: isTold)
+        case .closeSource(let source): closeSource(source)
+        case .listen(let id, let sources): listen(id, to: sources)
+        case .accessAnswered(let source, let id, let isGranted): accessAnswered(source, id, isGranted: isGranted)
+        case .raise(let events, let source): raise(events, from: source)
+        case .raiseAggregate(let event): raiseAggregate(event)
         case .answered(let sink, let answer): answered(sink, answer)
         case .checkUse(let sink, let peer): _ = checkUse(of: sink, by: peer)
         case .indicate(let sink, let peer, let batch, let call): indicate(sink, by: peer, batch, call: call)

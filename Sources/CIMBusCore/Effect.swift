@@ -5,6 +5,13 @@ public enum Effect: Hashable, Sendable {
     // Towards the client.
     /// Hand a batch over: `Indicate` for an asynchronous operation; into the reply or the enumerator's buffer for the others.
     case deliver(OperationID, PayloadID)
+    /// Hand events over in one batch. The first of them carries how many the subscriber has lost before it.
+    case deliverEvents(OperationID, [PayloadID], lost: UInt64)
+    /// The subscriber lost this event: it took none for so long that its queue is full.
+    /// - Parameter queued: bytes in the queue.
+    case lose(OperationID, PayloadID, queued: Int)
+    /// The window of a group has ended: this event opened it, and so many came.
+    case closeGroup(OperationID, PayloadID, count: UInt32)
     /// A batch that nobody will see.
     case discard(PayloadID)
     /// Send a progress report.
@@ -37,6 +44,18 @@ public enum Effect: Hashable, Sendable {
     case openLane(LaneID)
     /// Leave the bus with this connection: nobody waits for what it is still owed.
     case closeLane(LaneID)
+
+    // Towards a provider of events.
+    /// Ask the provider whether this subscriber may have its events: ``BrokerCore/accessAnswered(_:_:isGranted:)``.
+    case askAccess(EventSourceID, OperationID)
+    /// Tell the provider that somebody wants such events; and that nobody does any more.
+    /// - Parameter query: the number by which the provider knows the query.
+    case newQuery(EventSourceID, OperationID, query: UInt32)
+    case cancelQuery(EventSourceID, OperationID, query: UInt32)
+    /// Other subscribers listen to the source than before.
+    case listenersChanged(EventSourceID)
+    /// The source is gone.
+    case sourceClosed(EventSourceID)
 
     // Activation.
     /// Start the registration's process; ``BrokerCore/startFailed(_:_:reason:at:)`` says if that is not possible, its registering that it was.

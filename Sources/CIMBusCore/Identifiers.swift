@@ -34,6 +34,13 @@ public struct RegistrationID: Hashable, Sendable, Codable, Comparable {
     public static func < (a: RegistrationID, b: RegistrationID) -> Bool { a.number < b.number }
 }
 
+/// A sink into which a provider of events raises them. Never reused while the broker runs.
+public struct EventSourceID: Hashable, Sendable, Codable, Comparable {
+    public let number: UInt64
+    public init(_ number: UInt64) { self.number = number }
+    public static func < (a: EventSourceID, b: EventSourceID) -> Bool { a.number < b.number }
+}
+
 /// Something the broker keeps for the core: a batch of objects, or one object. The core orders them and never looks inside.
 public struct PayloadID: Hashable, Sendable, Codable {
     public let number: UInt64

@@ -106,6 +106,23 @@ public struct Limits: Hashable, Sendable, Codable {
     public var registrationsPerUser = 256
     public var registrations = 1_024
     public var leastRegistrations = 4
+    /// Subscriptions to events: per uid, and of all but root. Whatever others have, a uid finds room for these few.
+    public var subscriptionsPerUser = 1_000
+    public var subscriptions = 5_000
+    public var leastSubscriptions = 16
+    /// Events that wait for one subscriber, and their bytes; beyond that the subscriber loses the oldest.
+    public var eventsPerSubscription = 10_000
+    public var eventBytesPerSubscription = 4 << 20
+    /// Bytes of events that wait for all subscribers of a uid, and for all there are: beyond that the one loses with whom most wait.
+    public var eventBytesPerUser = 32 << 20
+    public var eventBytes = 128 << 20
+    /// The most that one batch of events has, but for a single one that is larger.
+    public var eventsPerBatch = 256
+    public var eventBytesPerBatch = 64 << 10
+    /// Groups of one subscription whose windows are open.
+    public var groupsPerSubscription = 1_024
+    /// Sinks into which one process raises events.
+    public var sourcesPerPeer = 64
     /// How deep nested operations may go (L12).
     public var depth = 32
 

@@ -9,12 +9,18 @@ public struct Request: Hashable, Sendable, Codable {
         case createInstanceEnum = "CreateInstanceEnum"
         case execMethod = "ExecMethod"
         case execQuery = "ExecQuery"
+        case execNotificationQuery = "ExecNotificationQuery"
         case putClass = "PutClass"
         case deleteClass = "DeleteClass"
         case createClassEnum = "CreateClassEnum"
 
         /// Whether its result is any number of objects, and not one or none.
-        public var isEnumeration: Bool { self == .createInstanceEnum || self == .execQuery || self == .createClassEnum }
+        public var isEnumeration: Bool {
+            switch self {
+            case .createInstanceEnum, .execQuery, .execNotificationQuery, .createClassEnum: true
+            case .getObject, .putInstance, .deleteInstance, .execMethod, .putClass, .deleteClass: false
+            }
+        }
 
         /// Whether it changes instances or classes.
         public var isWrite: Bool { self == .putInstance || self == .deleteInstance || self == .putClass || self == .deleteClass }
@@ -41,11 +47,16 @@ public struct Request: Hashable, Sendable, Codable {
         /// The broker conducts it: it asks providers in parts (``BrokerCore/beginPart(of:kind:target:at:)``) and its own repository, supplies
         /// the objects, and says how it ended.
         case conducted
+        /// Nobody: it subscribes to events (``BrokerCore/raise(_:from:)``), and has no end of its own.
+        /// - Parameter terms: what becomes of the events.
+        case events(terms: Subscription.Terms)
 
         /// The provider's.
         var registration: RegistrationID? { if case .provider(let id) = self { id } else { nil } }
 
         var isConducted: Bool { if case .conducted = self { true } else { false } }
+
+        var isOfEvents: Bool { if case .events = self { true } else { false } }
     }
 
     public var client: PeerID
@@ -211,6 +222,12 @@ struct Delivery: Hashable, Sendable {
         var peer: PeerID?
         /// The part that it came from, which may hand over another once this one is.
         var part: OperationID?
+        /// Of a subscription: the events of which the batch consists, and how many were lost before the first of them.
+        var events: [PayloadID] = []
+        var lost: UInt64 = 0
+
+        /// What stands for its objects.
+        var payloads: [PayloadID] { events.isEmpty ? [batch.payload] : events }
     }
 
     /// Whose line the operation stands in, and since when.

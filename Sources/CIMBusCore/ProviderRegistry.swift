@@ -23,6 +23,9 @@ public struct Registration: Sendable {
         public var lostReplies: UInt64 = 0
         /// Values that did not fit their properties, and went on as NULL.
         public var lostValues: UInt64 = 0
+        /// Events for subscribers, counted for each, and those of them that subscribers lost.
+        public var events: UInt64 = 0
+        public var lostEvents: UInt64 = 0
 
         public init() {}
     }

@@ -29,6 +29,8 @@ final class ProviderHost: Sendable {
     }
 
     let connection: Connection
+    /// Where the provider is registered.
+    let namespace: CIMNamespaceName
     private let providers: [CIMName: any Provider]
     /// The ``providers`` that have instances.
     private let instanceProviders: [CIMName: any InstanceProvider]
@@ -38,8 +40,12 @@ final class ProviderHost: Sendable {
     let classes = ClassCache()
     private let state: Mutex<State>
 
-    init(_ connection: Connection, _ providers: [CIMName: any Provider], _ options: ProviderService.Options, _ logger: Logger) {
+    init(
+        _ connection: Connection, _ providers: [CIMName: any Provider], _ options: ProviderService.Options, _ logger: Logger,
+        in namespace: CIMNamespaceName = .cimv2
+    ) {
         self.connection = connection
+        self.namespace = namespace
         self.providers = providers
         instanceProviders = providers.compactMapValues { $0 as? any InstanceProvider }
         self.options = options
@@ -54,7 +60,9 @@ final class ProviderHost: Sendable {
             methods[method.rawValue] = .immediate { [self] call in receive(method, call) }
         }
         methods["CancelAsyncCall"] = .immediate { [self] call in cancel(call) }
-        return ExportedObject([ExportedInterface(Interfaces.provider, methods: methods)])
+        var interfaces = [ExportedInterface(Interfaces.provider, methods: methods)]
+        if let events = options.events { interfaces.append(eventInterface(events)) }
+        return ExportedObject(interfaces)
     }
 
     // MARK: The broker's life
@@ -80,6 +88,7 @@ final class ProviderHost: Sendable {
             if !byBus { state.dropQueued() }
             return state.open.values.filter { !byBus || $0.request.message.arrival == nil }
         }
+        if !byBus { options.events?.closed() }
         for call in orphans { call.end(error, answering: false) }
     }
 
@@ -124,7 +133,7 @@ final class ProviderHost: Sendable {
 
     // MARK: Calls, on the loop
 
-    private func isFromBroker(_ call: MethodCall, _ broker: UniqueName?) -> Bool {
+    func isFromBroker(_ call: MethodCall, _ broker: UniqueName?) -> Bool {
         guard let broker, let sender = call.sender else { return false }
         return sender == broker.text
     }
@@ -138,7 +147,7 @@ final class ProviderHost: Sendable {
         }
     }
 
-    private func refuse(_ call: MethodCall) {
+    func refuse(_ call: MethodCall) {
         call.fail(.accessDenied, "only the owner of \(Contract.busName), and whom it names in Connections, may call a provider")
     }
 

@@ -56,6 +56,8 @@ public struct ProviderService: Sendable {
         public var initialize: (@Sendable (Initialization) async throws -> Void)?
         /// Called after each successful registration.
         public var onRegistered: (@Sendable () -> Void)?
+        /// Where the provider raises events; nil: it raises none. The service registers as a provider of events with it.
+        public var events: EventSink?
         /// After how long a call whose method still works is answered. Tests that look at the reply cannot let a busy machine decide.
         package var replyDelay = Duration.milliseconds(20)
 
@@ -104,7 +106,7 @@ public struct ProviderService: Sendable {
     public func run() async throws {
         do {
             let connection = try await Connection.connect(to: bus)
-            let session = ProviderSession(connection, self, ProviderHost(connection, providers, options, logger))
+            let session = ProviderSession(connection, self, ProviderHost(connection, providers, options, logger, in: namespace))
             try await session.run()
         } catch let error as DBusError {
             throw CIMError(error)

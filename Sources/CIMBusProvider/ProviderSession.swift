@@ -260,7 +260,9 @@ struct ProviderSession {
         if let seconds = service.options.silenceSeconds { context.append((ContextKey.silenceSeconds, .uint32(seconds))) }
         if let failure { context.append((ContextKey.initializationFailure, .string(failure.message))) }
         let message = try Message.methodCall(
-            destination: BusName(broker), path: Contract.rootPath, interface: Contract.registrar, member: MemberName(verified: "Register"),
+            destination: BusName(broker), path: Contract.rootPath,
+            interface: service.options.events == nil ? Contract.registrar : Contract.basicEventProvider,
+            member: MemberName(verified: "Register"),
             values: [
                 .int32(0), .dictionary(context), .string(service.options.user ?? ""), .string(""), .string(service.namespace.text),
                 .string(service.name),

@@ -10,6 +10,7 @@ public enum Contract {
     public static let providersPath = ObjectPath(verified: "/org/cimbus1/providers")
     public static let operationsPath = ObjectPath(verified: "/org/cimbus1/operations")
     public static let sinksPath = ObjectPath(verified: "/org/cimbus1/sinks")
+    public static let eventSinksPath = ObjectPath(verified: "/org/cimbus1/eventsinks")
 
     public static let broker = InterfaceName(verified: "org.cimbus1.Broker")
     public static let registrar = InterfaceName(verified: "org.cimbus1.DecoupledRegistrar")
@@ -22,6 +23,12 @@ public enum Contract {
     public static let objectSink = InterfaceName(verified: "org.cimbus1.ObjectSink")
     public static let sinkReference = InterfaceName(verified: "org.cimbus1.SinkReference")
     public static let provider = InterfaceName(verified: "org.cimbus1.Provider")
+    public static let basicEventProvider = InterfaceName(verified: "org.cimbus1.DecoupledBasicEventProvider")
+    public static let eventSink = InterfaceName(verified: "org.cimbus1.EventSink")
+    public static let eventProvider = InterfaceName(verified: "org.cimbus1.EventProvider")
+
+    /// How many events a subscriber has lost before the event that has this system property (t).
+    public static let numberOfEventsLost = "__NumberOfEventsLost"
 
     /// The object of a namespace: canonical lower case, each part escaped.
     public static func path(of namespace: CIMNamespaceName) -> ObjectPath { path(of: namespace, below: namespacesPath) }
@@ -35,6 +42,8 @@ public enum Contract {
     public static func path(ofOperation number: UInt64) -> ObjectPath { ObjectPath(verified: "\(operationsPath.text)/\(number)") }
 
     public static func path(ofSink number: UInt64) -> ObjectPath { ObjectPath(verified: "\(sinksPath.text)/\(number)") }
+
+    public static func path(ofEventSink number: UInt64) -> ObjectPath { ObjectPath(verified: "\(eventSinksPath.text)/\(number)") }
 
     /// The number in a path below `parent`, if there is one.
     public static func number(in path: String, below parent: ObjectPath) -> UInt64? {

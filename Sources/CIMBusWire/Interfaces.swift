@@ -70,6 +70,7 @@ public enum Interfaces {
             method("CreateClassEnum", "superclass:s flags:i ctx:a{sv}", "objects:aa{sv}"),
             method("CreateClassEnumSemisync", "superclass:s flags:i ctx:a{sv}", "operation:o"),
             method("CreateClassEnumAsync", "superclass:s flags:i ctx:a{sv} sink:o", "operation:o"),
+            method("ExecNotificationQuery", "language:s query:s flags:i ctx:a{sv}", "objects:aa{sv}"),
             method("ExecNotificationQuerySemisync", "language:s query:s flags:i ctx:a{sv}", "operation:o"),
             method("ExecNotificationQueryAsync", "language:s query:s flags:i ctx:a{sv} sink:o", "operation:o"),
             method("OpenNamespace", "namespace:s flags:i ctx:a{sv}", "services:o"),
@@ -107,6 +108,39 @@ public enum Interfaces {
             method(
                 "ExecMethodAsync", "namespace:s path:s method:s flags:i ctx:a{sv} in:a{sv} sink:o", "hresult:u references:u objects:aa{sv}"),
             method("CancelAsyncCall", "sink:o", "", noReply: true),
+        ])
+
+    public static let basicEventProvider = InterfaceDescription(
+        Contract.basicEventProvider,
+        methods: [
+            method("Register", "flags:i ctx:a{sv} user:s locale:s scope:s registration:s provider:o", "registrationObject:o"),
+            method("UnRegister", "scope:s registration:s", ""),
+            method("GetSink", "flags:u ctx:a{sv}", "sink:o"),
+            method("GetService", "flags:u ctx:a{sv}", "services:o"),
+        ])
+
+    public static let eventSink = InterfaceDescription(
+        Contract.eventSink,
+        methods: [
+            method("Indicate", "events:aa{sv}", ""),
+            method("IsActive", "", "active:b"),
+            method("GetRestrictedSink", "queries:as callback:o", "sink:o"),
+            method("SetSinkSecurity", "rights:s", ""),
+            method("SetBatchingParameters", "flags:u bytes:u latencyMs:u", ""),
+            method("Close", "", ""),
+        ],
+        properties: [
+            property("Queries", "a(us)", .withValue),
+            property("Registration", "o", .constant),
+        ])
+
+    public static let eventProvider = InterfaceDescription(
+        Contract.eventProvider,
+        methods: [
+            method("ProvideEvents", "sink:o flags:i", "hresult:u"),
+            method("NewQuery", "id:u language:s query:s", ""),
+            method("CancelQuery", "id:u", ""),
+            method("AccessCheck", "language:s query:s uid:u", "hresult:u"),
         ])
 
     public static let registration = InterfaceDescription(
@@ -153,6 +187,7 @@ public enum Interfaces {
             property("Status", "u", .none),
             property("ExtendedStatus", "a{sv}", .none),
             property("Attachment", "s", .constant),
+            property("EventsLost", "t", .none),
         ])
 
     public static let enumerator = InterfaceDescription(
@@ -174,6 +209,7 @@ public enum Interfaces {
 
     public static let all = [
         broker, registrar, mofCompiler, services, objectSink, sinkReference, provider, registration, operation, enumerator, callResult,
+        basicEventProvider, eventSink, eventProvider,
     ]
 
     private static func method(_ name: String, _ inputs: String, _ outputs: String, noReply: Bool = false) -> InterfaceDescription.Method {

@@ -273,6 +273,26 @@ public struct ObjectSelection: ~Copyable {
         keep(from: start)
     }
 
+    /// The same, with further entries behind it.
+    public mutating func append(
+        _ row: ObjectRow, keeping kept: [Bool]?, system: ObjectRow.SystemProperties, adding entries: [(name: String, value: CIMValue)]
+    ) {
+        writer.beginStruct()
+        let start = writer.count
+        row.write(keeping: kept, system, to: &writer)
+        for (name, value) in entries { writer.append(entryNamed: name, value) }
+        keep(from: start)
+    }
+
+    /// The object whose entries lie at `range`, with further entries behind it.
+    public mutating func append(whole range: Range<Int>, of reader: BodyReader, adding entries: [(name: String, value: CIMValue)]) {
+        writer.beginStruct()
+        let start = writer.count
+        writer.append(block: reader.bytes(in: range), phase: 0)
+        for (name, value) in entries { writer.append(entryNamed: name, value) }
+        keep(from: start)
+    }
+
     /// The object a row is at, completed by what the row of an ancestor's class says about the same instance.
     public mutating func append(_ row: ObjectRow, merging ancestor: ObjectRow, _ merge: ObjectMerge) {
         writer.beginStruct()
@@ -296,5 +316,13 @@ public struct ObjectSelection: ~Copyable {
             throw ObjectFault("it takes \(largest) bytes with what several providers say about it, too many for a message", kind: .tooLarge)
         }
         do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault(error) }
+    }
+}
+
+extension BodyWriter {
+    fileprivate mutating func append(entryNamed name: String, _ value: CIMValue) {
+        beginDictEntry()
+        append(string: name)
+        append(variant: value)
     }
 }

@@ -31,6 +31,7 @@ public enum PrivateContract {
                 "ExecMethodAsync", "PutClass", "PutClassSemisync", "PutClassAsync", "DeleteClass", "DeleteClassSemisync",
                 "DeleteClassAsync", "CreateClassEnum", "CreateClassEnumSemisync", "CreateClassEnumAsync",
                 "ExecNotificationQuerySemisync", "ExecNotificationQueryAsync", "OpenNamespace", "CancelAsyncCall", "Acknowledge",
+                "ExecNotificationQuery",
             ]
         ),
         (5, Contract.objectSink, ["Indicate", "SetStatus"]),
@@ -47,6 +48,12 @@ public enum PrivateContract {
         (10, Contract.enumerator, ["Next", "Skip", "Close"]),
         (11, Contract.callResult, ["GetCallStatus", "GetResultObject", "GetResultString", "Close"]),
         (12, packedSink, ["Indicate"]),
+        (13, Contract.basicEventProvider, ["Register", "UnRegister", "GetSink", "GetService"]),
+        (
+            14, Contract.eventSink,
+            ["Indicate", "IsActive", "GetRestrictedSink", "SetSinkSecurity", "SetBatchingParameters", "Close"]
+        ),
+        (15, Contract.eventProvider, ["ProvideEvents", "NewQuery", "CancelQuery", "AccessCheck"]),
         (128, .properties, ["Get", "GetAll", "Set"]),
         (129, .introspectable, ["Introspect"]),
         (130, .peer, ["Ping", "GetMachineId"]),

@@ -28,6 +28,9 @@ indirect enum CheckedCondition: Hashable, Sendable {
 
     indirect enum Test: Hashable, Sendable {
         case compare(RelationalOperator, Comparand)
+
+        /// With another property of the row: its place in `ConditionChecker.properties`, and the way from there.
+        case compareProperty(RelationalOperator, property: Int, steps: [Step], in: CIMLocation)
         case like(LikePattern, negated: Bool)
         case isa(String, negated: Bool)
         case isNull

@@ -21,6 +21,38 @@ enum Comparand: Hashable, Sendable {
     /// For a property whose type is not known before its value is: the first that fits the value counts.
     case anyOf([Comparand])
 
+    /// A value of one property, with which that of another is compared; nil for NULL, an array and an object, which are in no order.
+    init?(_ value: CIMValue, in location: CIMLocation) {
+        switch value {
+        case .boolean(let flag): self = .boolean(flag)
+        case .string(let text): self = .text(FoldedText(text))
+        case .char16(let unit): self = .character(unit)
+        case .uint64(let number): self = .integer(Int128(number))
+        case .real32(let number): self = .real(Double(number))
+        case .real64(let number): self = .real(number)
+        case .reference(let path): self = .path(ReferenceComparand(path, in: location))
+        case .datetime(let time):
+            guard let comparand = Comparand(time) else { return nil }
+            self = comparand
+        default:
+            guard let number = value.int64Value else { return nil }
+            self = .integer(Int128(number))
+        }
+    }
+
+    /// Nil for a time with asterisks.
+    init?(_ time: CIMDateTime) {
+        if time.isUnset {
+            self = .unset
+        } else if let microseconds = time.intervalMicroseconds {
+            self = .interval(microseconds)
+        } else if let microseconds = time.microsecondsSince1970 {
+            self = .timestamp(microseconds)
+        } else {
+            return nil
+        }
+    }
+
     /// How `value` stands to the constant; nil when that is unknown: NULL, or a value of another type.
     func order(of value: CIMValue) -> Order? {
         switch self {

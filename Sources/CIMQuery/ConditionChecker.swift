@@ -9,16 +9,23 @@ struct ConditionChecker {
     /// Whether `__this` and `__CLASS` may be asked ISA: in schema queries and event queries.
     let allowsClassISA: Bool
 
+    /// Whether properties of two embedded objects may be compared: in event queries.
+    let comparesProperties: Bool
+
     /// The properties asked, system properties included, each once, spelled as declared.
     private(set) var properties: [String] = []
     private var positions: [CIMName: Int] = [:]
     private let declared: [CIMName: CIMProperty]
 
-    init(_ declaration: CIMClass, classes: @escaping ClassLookup, location: CIMLocation, allowsClassISA: Bool = false) {
+    init(
+        _ declaration: CIMClass, classes: @escaping ClassLookup, location: CIMLocation, allowsClassISA: Bool = false,
+        comparesProperties: Bool = false
+    ) {
         self.declaration = declaration
         self.classes = classes
         self.location = location
         self.allowsClassISA = allowsClassISA
+        self.comparesProperties = comparesProperties
         declared = Dictionary(declaration.properties.map { (CIMName($0.name), $0) }) { first, _ in first }
     }
 
@@ -46,16 +53,44 @@ struct ConditionChecker {
                     .invalidQuery, "expected ISA after __this: __CLASS is the name of the class", at: comparison.property.place)
             }
         }
-        let test =
-            typed.type?.isArray ?? false
-            ? try arrayTest(comparison, typed, negated: negated) : try test(comparison, typed, negated: negated)
+        let test: CheckedCondition.Test
+        if case .compareProperty(let operation, let other) = comparison.test {
+            test = try self.comparison(
+                of: comparison.property, negated ? operation.negated : operation, with: other, at: comparison.operandPlace)
+        } else if typed.type?.isArray ?? false {
+            test = try arrayTest(comparison, typed, negated: negated)
+        } else {
+            test = try self.test(comparison, typed, negated: negated)
+        }
+        return CheckedCondition.Leaf(property: place(of: typed), steps: typed.steps, test: test)
+    }
+
+    private mutating func place(of typed: TypedProperty) -> Int {
         let name = CIMName(typed.name)
         let position = positions[name] ?? properties.count
         if position == properties.count {
             positions[name] = position
             properties.append(typed.name)
         }
-        return CheckedCondition.Leaf(property: position, steps: typed.steps, test: test)
+        return position
+    }
+
+    /// `TargetInstance.State <> PreviousInstance.State`.
+    private mutating func comparison(
+        of property: PropertyPath, _ operation: RelationalOperator, with other: PropertyPath, at place: QueryPlace
+    ) throws(QueryError) -> CheckedCondition.Test {
+        guard comparesProperties else {
+            throw QueryError(.invalidQuery, "expected a constant, found '\(other)': only event queries compare two properties", at: place)
+        }
+        guard property.isDotted else {
+            throw QueryError(
+                .invalidQuery, "expected a property of an embedded object, as \(other) is, found '\(property)'", at: property.place)
+        }
+        let (mine, theirs) = (try type(of: property), try type(of: other))
+        for (type, path) in [(mine.type, property), (theirs.type, other)] where type?.isArray ?? false || type?.base == .object {
+            throw QueryError(.invalidQuery, "\(path) is \(type?.description ?? ""), which is compared with nothing", at: path.place)
+        }
+        return .compareProperty(operation, property: self.place(of: theirs), steps: theirs.steps, in: location)
     }
 
     /// An array can be NULL or not. Of `__DERIVATION`, the ancestors of a class, each one can be asked.
@@ -65,7 +100,7 @@ struct ConditionChecker {
         let property = comparison.property
         switch comparison.test {
         case .isNull, .isNotNull: return try test(comparison, typed, negated: negated)
-        case .isa: break
+        case .isa, .compareProperty: break
         case .compare(let operation, _):
             guard typed.isDerivation else { break }
             guard !operation.isOrder else {
@@ -106,6 +141,9 @@ struct ConditionChecker {
                 throw misfit("expected an embedded object before ISA")
             }
             return .isa(name.text, negated: negated)
+        case .compareProperty:
+            // It was read before.
+            throw misfit("expected a constant")
         case .compare(let operation, let literal):
             let comparand = try fitting(comparison, operation, typed).fitted(literal).comparand
             return .compare(negated ? operation.negated : operation, comparand)

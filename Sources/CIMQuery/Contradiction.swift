@@ -43,7 +43,7 @@ extension CheckedCondition {
         mutating func narrow(to test: Test) {
             switch test {
             case .isNull: isNull = true
-            case .isNotNull, .like, .isa, .anyElement, .noElement: isNotNull = true
+            case .isNotNull, .like, .isa, .compareProperty, .anyElement, .noElement: isNotNull = true
             case .compare(let operation, let comparand):
                 isNotNull = true
                 switch operation {

@@ -107,7 +107,7 @@ struct LiteralFitting {
 
     private func time(_ literal: WQLLiteral) throws(QueryError) -> Fitted {
         guard case .string(let text) = literal else { throw mismatch(literal) }
-        guard let time = DateTimeLiteral.parse(text), let comparand = LiteralFitting.comparand(time) else {
+        guard let time = DateTimeLiteral.parse(text), let comparand = Comparand(time) else {
             throw QueryError(
                 .invalidQuery,
                 "expected yyyymmddHHMMSS.mmmmmm+UUU without asterisks, or yyyy-mm-dd HH:MM:SS:mmm, found \(literal.brief)",
@@ -116,11 +116,6 @@ struct LiteralFitting {
         // Many schemas do not declare their intervals: only those that do are held to it.
         if typed.isInterval, !time.isInterval { throw mismatch(literal) }
         return Fitted(comparand, .string(time.description))
-    }
-
-    private static func comparand(_ time: CIMDateTime) -> Comparand? {
-        if time.isUnset { return .unset }
-        return time.intervalMicroseconds.map { .interval($0) } ?? time.microsecondsSince1970.map { .timestamp($0) }
     }
 
     /// The path in canonical form, as far as its class is known here.
@@ -140,7 +135,7 @@ struct LiteralFitting {
         case .real(let number): return .real(number)
         case .string(let text):
             var comparands: [Comparand] = [.text(FoldedText(text))]
-            if let time = DateTimeLiteral.parse(text), let comparand = LiteralFitting.comparand(time) { comparands.append(comparand) }
+            if let time = DateTimeLiteral.parse(text), let comparand = Comparand(time) { comparands.append(comparand) }
             switch LiteralFitting.number(literal) {
             case .integer(let number): comparands.append(.integer(number))
             case .real(let number): comparands.append(.real(number))

@@ -53,7 +53,15 @@ public struct Predicate: Sendable {
         var next = start
         while next >= 0 {
             let step = steps[next]
-            next = holds(step.leaf, row.value(at: step.leaf.property)) ? step.whenTrue : step.whenFalse
+            let isTrue: Bool
+            if case .compareProperty(let operation, let other, let steps, let location) = step.leaf.test {
+                let value = reach(step.leaf.steps, from: row.value(at: step.leaf.property))
+                let comparand = Comparand(reach(steps, from: row.value(at: other)), in: location)
+                isTrue = comparand?.order(of: value).map { operation.holds($0) } ?? false
+            } else {
+                isTrue = holds(step.leaf.test, reach(step.leaf.steps, from: row.value(at: step.leaf.property)))
+            }
+            next = isTrue ? step.whenTrue : step.whenFalse
         }
         return next == Step.accept
     }
@@ -71,25 +79,25 @@ public struct Predicate: Sendable {
         matches(systemProperties.map { $0?.value(of: declaration, in: location) ?? .null })
     }
 
-    private func holds(_ leaf: CheckedCondition.Leaf, _ top: CIMValue) -> Bool {
+    /// What is found inside an embedded object; NULL where there is none.
+    func reach(_ steps: [CheckedCondition.Step], from top: CIMValue) -> CIMValue {
         var value = top
-        for step in leaf.steps {
-            guard case .object(let object) = value else {
-                value = .null
-                break
-            }
+        for step in steps {
+            guard case .object(let object) = value else { return .null }
             switch step {
             case .property(let name): value = object[name] ?? .null
             case .system(let property): value = property.value(of: object, classes: classes)
             }
         }
-        return holds(leaf.test, value)
+        return value
     }
 
     private func holds(_ test: CheckedCondition.Test, _ value: CIMValue) -> Bool {
         switch test {
         case .compare(let operation, let comparand):
             return comparand.order(of: value).map { operation.holds($0) } ?? false
+        // It needs the row (``matches(_:)``).
+        case .compareProperty: return false
         case .like(let pattern, let negated):
             guard case .string(let text) = value else { return false }
             return pattern.matches(text) != negated

@@ -1,7 +1,7 @@
 import CIM
 
 /// A property of a query, found in its class.
-struct TypedProperty {
+struct TypedProperty: Hashable, Sendable {
     /// The name at the top, spelled as declared.
     var name: String
 

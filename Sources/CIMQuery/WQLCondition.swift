@@ -28,6 +28,9 @@ public indirect enum WQLCondition: Hashable, Sendable {
 
     public enum Test: Hashable, Sendable {
         case compare(RelationalOperator, WQLLiteral)
+
+        /// With a property of another embedded object of the same event: `TargetInstance.State <> PreviousInstance.State`. WMI has no such test.
+        case compareProperty(RelationalOperator, PropertyPath)
         case like(String)
         case isa(CIMName)
         case isNull

@@ -55,6 +55,13 @@ extension WQLParser {
         if case .relational(let operation) = token.kind {
             try advance()
             let place = token.place
+            if case .word = token.kind, !isConstantNext {
+                let other = try propertyPath()
+                guard other.isDotted else {
+                    throw QueryError(.invalidQuery, "expected a constant, found '\(other)'", at: place)
+                }
+                return WQLCondition.Comparison(property, .compareProperty(operation, other), operandPlace: place)
+            }
             guard isConstantNext else { throw failure("a constant") }
             return try compared(property, operation, try constant(), at: place)
         }

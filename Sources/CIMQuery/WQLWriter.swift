@@ -81,6 +81,7 @@ extension WQLCondition.Comparison: CustomStringConvertible {
     public var description: String {
         switch test {
         case .compare(let operation, let literal): "\(property) \(operation.rawValue) \(literal)"
+        case .compareProperty(let operation, let other): "\(property) \(operation.rawValue) \(other)"
         case .like(let pattern): "\(property) LIKE \(WQLLiteral.string(pattern))"
         case .isa(let name): "\(property) ISA \"\(name)\""
         case .isNull: "\(property) IS NULL"

@@ -14,6 +14,8 @@ public final class Repository: Sendable {
     private struct State {
         var schema: Schema
         var failure: CIMError?
+        var keepsChanges = false
+        var changes: [StoredChange] = []
     }
 
     /// The path of the file; nil in memory.
@@ -74,6 +76,25 @@ public final class Repository: Sendable {
         }
     }
 
+    /// Whether what commits change is kept until somebody takes it. Whoever sets it takes the changes after each commit.
+    public var keepsChanges: Bool {
+        get { state.withLock { $0.keepsChanges } }
+        set {
+            state.withLock { state in
+                state.keepsChanges = newValue
+                if !newValue { state.changes = [] }
+            }
+        }
+    }
+
+    /// What commits have changed since the last time, in the order of the commits.
+    public func takeChanges() -> [StoredChange] {
+        state.withLock { state in
+            defer { state.changes = [] }
+            return state.changes
+        }
+    }
+
     /// What is stored now, apart from instances: a snapshot, at no cost.
     public var schema: Schema { state.withLock { $0.schema } }
 
@@ -107,7 +128,10 @@ public final class Repository: Sendable {
                 if error.status != .outOfDiskSpace, error.status != .outOfMemory { repository.state.withLock { $0.failure = error } }
                 throw error
             }
-            repository.state.withLock { $0.schema = transaction.schema }
+            repository.state.withLock { state in
+                state.schema = transaction.schema
+                if state.keepsChanges { state.changes += transaction.made }
+            }
             return transaction.schema
         }
     }

@@ -125,6 +125,11 @@ extension SystemClasses {
         class __NamespaceCreationEvent : __NamespaceOperationEvent {};
         class __NamespaceModificationEvent : __NamespaceOperationEvent { object:__NAMESPACE PreviousNamespace; };
         class __NamespaceDeletionEvent : __NamespaceOperationEvent {};
+        [abstract, Description("CIMBus: a provider's process came, went, or stopped answering.")]
+        class CIMBus_ProviderEvent : __ExtrinsicEvent { string Provider; string Namespace; uint32 ProcessID; uint32 UserID; };
+        class CIMBus_ProviderRegisteredEvent : CIMBus_ProviderEvent {};
+        class CIMBus_ProviderVanishedEvent : CIMBus_ProviderEvent {};
+        class CIMBus_ProviderUnresponsiveEvent : CIMBus_ProviderEvent {};
         class __TimerEvent : __Event { string TimerId; uint32 NumFirings; };
         class __AggregateEvent : __IndicationRelated { object Representative; uint32 NumberOfEvents; };
         [abstract] class __EventGenerator : __IndicationRelated {};

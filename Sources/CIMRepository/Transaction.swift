@@ -5,6 +5,9 @@ struct Transaction {
     let storage: Storage
     private(set) var schema: Schema
 
+    /// What has changed so far, in order.
+    private(set) var made: [StoredChange] = []
+
     /// Whether rows other than instances changed.
     private var catalogChanged = false
 
@@ -77,18 +80,22 @@ struct Transaction {
     private mutating func create(_ name: CIMNamespaceName, flags: ChangeFlags) throws(CIMError) {
         guard try schema.createNamespace(name, flags: flags) else { return }
         try storage.insert(namespace: name.text)
+        made.append(.namespace(name, isThere: true))
         catalogChanged = true
     }
 
     private mutating func delete(_ name: CIMNamespaceName) throws(CIMError) {
-        for deleted in try schema.deleteNamespace(name) { try storage.delete(namespace: deleted.text) }
+        for deleted in try schema.deleteNamespace(name) {
+            try storage.delete(namespace: deleted.text)
+            made.append(.namespace(deleted, isThere: false))
+        }
         catalogChanged = true
     }
 
     private mutating func put(
         _ declared: CIMClass, in namespace: CIMNamespaceName, flags: ChangeFlags, index: Int
     ) throws(CIMError) {
-        let storage = storage
+        let (storage, before) = (storage, schema)
         let effect = try schema.putClass(declared, in: namespace, flags: flags) { names throws(CIMError) in
             try storage.hasInstances(of: names, in: namespace.text)
         }
@@ -96,6 +103,8 @@ struct Transaction {
             let record = try RecordWriter.checked(try RecordWriter.record(of: stored.resolved.declared()))
             try storage.put(record, as: stored.resolved.name, in: namespace.text, table: .class)
             catalogChanged = true
+            let known = before.class(stored.resolved.name, in: namespace)
+            if known != stored.resolved { made.append(.declaration(before: known, after: stored.resolved, in: namespace)) }
         }
         if !effect.stored.isEmpty { putClasses.append((declared.name, namespace, index)) }
     }
@@ -104,7 +113,9 @@ struct Transaction {
         if let declaration = schema.class(name, in: namespace), ProviderDefinition.isDefined(by: declaration) {
             definitionsChanged.insert(namespace)
         }
+        let before = schema
         for deleted in try schema.deleteClass(name, in: namespace) {
+            made.append(.declaration(before: before.class(deleted.text, in: namespace), after: nil, in: namespace))
             try storage.delete(deleted.text, in: namespace.text, table: .class)
             try storage.deleteInstances(of: deleted.text, in: namespace.text)
         }
@@ -137,6 +148,10 @@ struct Transaction {
         } else {
             try storage.insert(record, of: className, key: checked.key, in: namespace.text)
         }
+        made.append(
+            .instance(
+                before: try known?.instance.placed(in: namespace, schema: schema), after: try stored.placed(in: namespace, schema: schema),
+                in: namespace))
         noteDefinition(className, in: namespace)
     }
 
@@ -149,6 +164,7 @@ struct Transaction {
         }
         let row = try Transaction.find(path, in: namespace, schema: schema, storage: storage)
         try storage.delete(instance: row.id)
+        made.append(.instance(before: try row.instance.placed(in: namespace, schema: schema), after: nil, in: namespace))
         noteDefinition(row.instance.className, in: namespace)
     }
 

@@ -152,9 +152,12 @@ public actor Connection {
     public func unexportSubtree(at path: ObjectPath) { link.tree.removeSubtree(at: path) }
 
     /// Sends `PropertiesChanged` for those of the properties whose description says so; nothing when there is no such object.
-    public func emitPropertiesChanged(_ names: [String], of interface: InterfaceName, at path: ObjectPath) {
-        guard let exported = link.tree.object(at: path, for: nil)?.interface(interface.text) else { return }
-        StandardAnswers.emitChanged(names, of: exported, at: path, on: link)
+    /// - Parameter receiver: who alone is told; nil: whoever listens.
+    public func emitPropertiesChanged(
+        _ names: [String], of interface: InterfaceName, at path: ObjectPath, to receiver: BusName? = nil
+    ) {
+        guard let exported = link.tree.object(at: path, for: receiver?.text)?.interface(interface.text) else { return }
+        StandardAnswers.emitChanged(names, of: exported, at: path, to: receiver, on: link)
     }
 
     /// Sends `InterfacesAdded` from the object manager above `path`, for an object of a subtree; exported ones are announced by themselves.

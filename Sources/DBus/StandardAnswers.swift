@@ -141,14 +141,17 @@ enum StandardAnswers {
     }
 
     /// Sends `PropertiesChanged` for those of the properties that say they announce their changes.
-    static func emitChanged(_ names: [String], of interface: ExportedInterface, at path: ObjectPath, on link: Link) {
+    /// - Parameter receiver: who alone is told; nil: whoever listens.
+    static func emitChanged(
+        _ names: [String], of interface: ExportedInterface, at path: ObjectPath, to receiver: BusName? = nil, on link: Link
+    ) {
         var changed: [(String, DBusValue)] = []
         var invalidated: [String] = []
         for name in names {
             guard let property = interface.properties[name] else { continue }
             switch property.description.changes {
             case .withValue:
-                if let value = try? property.implementation?.get?(PropertyAccess(path: path, sender: nil)) {
+                if let value = try? property.implementation?.get?(PropertyAccess(path: path, sender: receiver?.text)) {
                     changed.append((name, value))
                 } else {
                     invalidated.append(name)
@@ -160,7 +163,7 @@ enum StandardAnswers {
         if changed.isEmpty && invalidated.isEmpty { return }
         link.emit(
             path, .properties, "PropertiesChanged",
-            [.string(interface.description.name.text), .dictionary(changed), .strings(invalidated)])
+            [.string(interface.description.name.text), .dictionary(changed), .strings(invalidated)], to: receiver)
     }
 
     private static func isStandard(_ interface: String) -> Bool {
@@ -178,9 +181,11 @@ enum StandardAnswers {
 
 extension Link {
     /// Sends a signal of the standard interfaces; a failure is only logged, since nobody waits for it.
-    func emit(_ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ values: [DBusValue]) {
+    func emit(_ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ values: [DBusValue], to receiver: BusName? = nil) {
         do throws(DBusError) {
-            try send(try Message.signal(path: path, interface: interface, member: MemberName(verified: member), values: values))
+            try send(
+                try Message.signal(
+                    destination: receiver, path: path, interface: interface, member: MemberName(verified: member), values: values))
         } catch  where error.code == .disconnected {
             // Nobody is there to hear it.
         } catch {

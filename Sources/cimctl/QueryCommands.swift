@@ -155,19 +155,31 @@ struct QueryRows {
 
 struct Explain: OperationCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Says how a WQL query is done: who is asked for what, and what is filtered where. Nothing is asked.")
+        abstract:
+            "Says how a WQL query is done: who is asked for what, and what is filtered where; of an event query, who raises the events.",
+        discussion: "Nothing is asked, and nothing is subscribed to.")
 
     @Argument(help: "The query.") var query: String
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
-        let lines = try await session.explain(query, options: operation)
+        let isOfEvents = try await isOfEvents(session)
+        let lines =
+            isOfEvents ? try await session.explainEvents(query, options: operation) : try await session.explain(query, options: operation)
         if options.output == .json {
             var text = ""
             JSONText.append([("Lines", .strings(lines))], to: &text)
             return try output.write(text + "\n")
         }
         for line in lines { try output.write(FailureReport.printable(line) + "\n") }
+    }
+
+    /// Whether FROM names an event class. Of a text that is no query the broker says so.
+    private func isOfEvents(_ session: Session) async throws(CIMError) -> Bool {
+        guard case .select(let select)? = try? WQLQuery(parsing: query) else { return false }
+        if select.pollingSeconds != nil || select.grouping != nil { return true }
+        guard let declaration = try? await session.getClass(select.className.text) else { return false }
+        return declaration.isIndication || declaration.isSameOrDerived(from: "__Event")
     }
 }

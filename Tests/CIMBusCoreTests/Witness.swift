@@ -30,6 +30,16 @@ struct Witness {
     var starting: Set<RegistrationID> = []
     /// Operations whose parts are joined.
     var joined: [OperationID: Joined] = [:]
+    /// Who was asked about, and told of, whom; what each subscriber got, and what it lost since.
+    struct Query: Hashable {
+        var source: EventSourceID
+        var subscriber: OperationID
+    }
+    var asked: Set<Query> = []
+    var queries: Set<Query> = []
+    var delivered: [OperationID: [PayloadID]] = [:]
+    var lostSince: [OperationID: [PayloadID]] = [:]
+    var grouped: Set<OperationID> = []
     var faults: [String] = []
 
     mutating func watch(_ effects: [Effect], after core: BrokerCore) {
@@ -44,6 +54,35 @@ struct Witness {
         case .deliver(let id, let payload):
             if !open.contains(id) { faults.append("L1: objects after the end of \(id.number)") }
             settle(payload)
+        case .deliverEvents(let id, let payloads, let lost):
+            if !open.contains(id) { faults.append("L1: events after the end of \(id.number)") }
+            if payloads.isEmpty { faults.append("EV88: a batch without events") }
+            for payload in payloads { settle(payload) }
+            delivered[id, default: []] += payloads
+            // Payloads are numbered as they are raised; an aggregate stands for some that were raised at any time.
+            let isGrouped = grouped.contains(id)
+            let first = isGrouped ? .max : payloads.first?.number ?? 0
+            let before = lostSince[id, default: []].count { $0.number < first }
+            if isGrouped ? lost > before : lost != before {
+                faults.append("EV67: \(before) events were lost before this batch, told are \(lost)")
+            }
+            lostSince[id]?.removeFirst(min(Int(lost), before))
+        case .lose(let id, let payload, _):
+            settle(payload)
+            lostSince[id, default: []].append(payload)
+        case .closeGroup(_, let payload, let count):
+            settle(payload)
+            if count == 0 { faults.append("EV33: a group without events") }
+        case .askAccess(let source, let id):
+            asked.insert(.init(source: source, subscriber: id))
+        case .newQuery(let source, let id, _):
+            if !queries.insert(.init(source: source, subscriber: id)).inserted { faults.append("EV85: NewQuery twice") }
+        case .cancelQuery(let source, let id, _):
+            if queries.remove(.init(source: source, subscriber: id)) == nil { faults.append("EV120: CancelQuery without NewQuery") }
+        case .listenersChanged: break
+        case .sourceClosed(let source):
+            queries = queries.filter { $0.source != source }
+            asked = asked.filter { $0.source != source }
         case .discard(let payload): settle(payload)
         case .progress(let id, let progress):
             if !open.contains(id) { faults.append("L1: progress after the end of \(id.number)") }
@@ -119,8 +158,9 @@ struct Witness {
             }
             openNow += 1
             if !open.contains(id) { fault("L1: operation \(id.number) is open after its end") }
-            if core.agenda.times[.operation(id)] == nil { fault("L8: nothing is scheduled for operation \(id.number)") }
-            queued += operation.delivery.queue.count + (operation.outcome?.object == nil ? 0 : 1)
+            let isQuiet = operation.request.target.isOfEvents && operation.outcome == nil
+            if core.agenda.times[.operation(id)] == nil, !isQuiet { fault("L8: nothing is scheduled for operation \(id.number)") }
+            queued += operation.delivery.queue.reduce(0) { $0 + $1.payloads.count } + (operation.outcome?.object == nil ? 0 : 1)
             queued += operation.delivery.progress?.object == nil ? 0 : 1
             queued += operation.join?.held.count ?? 0
             for waiting in operation.delivery.queue where waiting.call != nil { waitingIndicates += 1 }
@@ -158,6 +198,7 @@ struct Witness {
             if case .queued = leg.call { continue }
             if !leg.ledger.isHeld { fault("L4: sink \(sink.number) is open and nobody holds it") }
         }
+        queued += compareEvents(core)
         if queued != payloads.count { fault("\(payloads.count) payloads are due, the core has \(queued)") }
         if waitingIndicates != indicates.count { fault("L13: \(indicates.count) Indicate calls wait, the core has \(waitingIndicates)") }
         if waitingPulls != pulls.count { fault("\(pulls.count) pulls wait, the core has \(waitingPulls)") }
@@ -178,6 +219,38 @@ struct Witness {
         compareLines(core)
         if core.peers.values.reduce(0, { $0 + $1.indicates }) > indicates.count { fault("a peer has too many Indicate calls") }
         compareWhenIdle(core)
+    }
+
+    /// - Returns: how many events wait.
+    private mutating func compareEvents(_ core: BrokerCore) -> Int {
+        var waiting = 0
+        var bytes = 0
+        var told: Set<Query> = []
+        for id in core.events.subscriptions.keys {
+            guard let subscription = core.events.subscriptions[id] else { continue }
+            if core.operations[id] == nil || core.operations[id]?.state == .ended { faults.append("EV42: a subscription outlives its end") }
+            waiting += subscription.waiting.count + subscription.groups.count
+            bytes += subscription.waiting.bytes
+            for (source, access) in subscription.sources {
+                guard let known = core.events.sources[source] else {
+                    faults.append("EV97: subscription \(id.number) listens to a source that is gone")
+                    continue
+                }
+                let isListener = known.listeners.contains(id)
+                if isListener != (access == .granted) { faults.append("EV101: who was not granted listens") }
+                if known.isTold, access == .granted { told.insert(Query(source: source, subscriber: id)) }
+            }
+        }
+        for source in core.events.sources.values {
+            if gone.contains(source.peer) { faults.append("EV97: a source outlives its process") }
+            for listener in source.listeners where core.events.subscriptions[listener]?.sources[source.id] != .granted {
+                faults.append("EV120: source \(source.id.number) has a listener that is gone")
+            }
+        }
+        if told != queries { faults.append("EV120: NewQuery and CancelQuery do not balance") }
+        if bytes != core.events.totalBytes { faults.append("EV68: \(core.events.totalBytes) bytes are charged, \(bytes) wait") }
+        if core.events.counts.total != core.events.subscriptions.count { faults.append("EV70: subscriptions are miscounted") }
+        return waiting
     }
 
     /// Who stands in line is written down twice, with the operation and with the line, and with the peer that is waited for.

@@ -33,7 +33,7 @@ public struct RawOpenOperation: Sendable {
             var result = OperationResult(status: .noError)
             switch operation {
             case .get, .invoke: result.objects = [values.first?.stringDictionary ?? [:]]
-            case .enumerate, .query, .classes: result.objects = (values.first?.elements ?? []).compactMap(\.stringDictionary)
+            case .enumerate, .query, .events, .classes: result.objects = (values.first?.elements ?? []).compactMap(\.stringDictionary)
             case .put: result.parameter = values.first?.text ?? ""
             case .delete, .putClass, .deleteClass: break
             }

@@ -9,6 +9,8 @@ public enum RawOperation: Sendable {
     case delete(String)
     case enumerate(String)
     case query(String)
+    /// A subscription to events; its flags are those that the form needs.
+    case events(String)
     case invoke(String, String, [(String, DBusValue)] = [])
     case putClass(DBusValue)
     case deleteClass(String)
@@ -23,6 +25,7 @@ public enum RawOperation: Sendable {
         case .delete: "DeleteInstance"
         case .enumerate: "CreateInstanceEnum"
         case .query: "ExecQuery"
+        case .events: "ExecNotificationQuery"
         case .invoke: "ExecMethod"
         case .putClass: "PutClass"
         case .deleteClass: "DeleteClass"
@@ -33,7 +36,7 @@ public enum RawOperation: Sendable {
     /// Whether its semisynchronous form is pulled from an enumerator.
     var isEnumeration: Bool {
         switch self {
-        case .enumerate, .query, .classes: true
+        case .enumerate, .query, .events, .classes: true
         default: false
         }
     }
@@ -46,6 +49,7 @@ public enum RawOperation: Sendable {
         return switch self {
         case .get(let name), .delete(let name), .enumerate(let name), .deleteClass(let name), .classes(let name): [.string(name)] + common
         case .query(let text): [.string("WQL"), .string(text)] + common
+        case .events(let text): [.string("WQL"), .string(text), .int32(flags | 0x20), .dictionary(context)]
         case .putClass(let declaration): [declaration] + common
         case .put(let instance): [.dictionary(instance)] + common
         case .invoke(let path, let method, let parameters): [.string(path), .string(method)] + common + [.dictionary(parameters)]

@@ -59,62 +59,8 @@ struct DataQueryTests {
     }
 }
 
-@Suite("Event and schema queries (Semantics I.5, I.6)")
-struct EventAndSchemaQueryTests {
-    private static let event = CIMClass(name: "__Event")
-    private static let creation = CIMClass(
-        name: "Creation", superclass: "__Event", derivation: ["__Event"],
-        properties: [
-            Disks.property("TargetInstance", .object), Disks.property("Count", .uint32),
-            CIMProperty(name: "Tags", type: .array(of: .string)),
-        ])
-
-    private static let lookup: ClassLookup = { name in
-        CIMName.equal(name, "Creation") ? creation : Disks.lookup(name)
-    }
-
-    private func event(_ text: String, _ declaration: CIMClass = Self.creation) throws(QueryError) -> EventQuery {
-        guard case .select(let query) = try WQLQuery(parsing: text) else { throw QueryError(.failed, "not an event query", at: .none) }
-        return try EventQuery(query, checkedAgainst: declaration, classes: Self.lookup)
-    }
-
-    @Test(
-        "I.5: what an event query may not be, with WMI's codes",
-        arguments: [
-            ("SELECT * FROM Creation GROUP WITHIN 5 BY TargetInstance", WBEMStatus.aggregatingByObject),
-            ("SELECT * FROM Creation GROUP WITHIN 5 BY Count.x", .propertyNotAnObject),
-            ("SELECT * FROM Creation GROUP WITHIN 5 BY Bogus", .invalidQuery),
-            ("SELECT * FROM Creation GROUP WITHIN 5 BY Tags", .invalidQuery),
-            ("SELECT * FROM Creation WHERE Bogus = 1", .invalidQuery), ("SELECT * FROM Other", .invalidClass),
-        ])
-    func refused(text: String, status: WBEMStatus) {
-        let error = #expect(throws: QueryError.self) { try event(text) }
-        #expect(error?.status == status)
-    }
-
-    @Test("A.4: a class that is no event class, and polling without WITHIN")
-    func classAndPolling() throws {
-        let error = #expect(throws: QueryError.self) { try event("SELECT * FROM Disk", Disks.disk) }
-        #expect(error?.status == .notEventClass)
-        let query = try event("SELECT * FROM Creation")
-        #expect(throws: Never.self) { try query.checkPolling(isNeeded: false) }
-        let polling = #expect(throws: QueryError.self) { try query.checkPolling(isNeeded: true) }
-        #expect(polling?.status == .registrationTooPrecise)
-        #expect(throws: Never.self) { try event("SELECT * FROM Creation WITHIN 1").checkPolling(isNeeded: true) }
-    }
-
-    @Test("I.5: ISA of the target and of the event; a listed part of an object keeps it whole")
-    func evaluation() throws {
-        let query = try event(
-            "SELECT TargetInstance.Id FROM Creation WHERE TargetInstance ISA 'Part' AND __CLASS ISA '__Event' AND TargetInstance.Size > 5")
-        #expect(query.projection.kept == ["TargetInstance"])
-        let predicate = query.predicate(classes: Self.lookup)
-        func creation(_ size: UInt64) -> CIMInstance {
-            CIMInstance(className: "Creation", ["TargetInstance": .object(CIMInstance(className: "FastDisk", ["Size": .uint64(size)]))])
-        }
-        #expect(predicate.matches(creation(6)) && !predicate.matches(creation(5)))
-    }
-
+@Suite("Schema queries (Semantics I.6)")
+struct SchemaQueryTests {
     @Test(
         "I.6: a query of meta_class has the whole language of conditions on the system properties of classes",
         arguments: [

@@ -37,6 +37,8 @@ struct ReferenceEvaluator {
         switch test {
         case .isNull: return value == .null
         case .isNotNull: return value != .null
+        // Of event queries alone, which are not generated.
+        case .compareProperty: return false
         case .like(let pattern):
             guard case .string(let text) = value else { return nil }
             return LikeTests.obviouslyMatches(Array(pattern.unicodeScalars)[...], Array(text.unicodeScalars)[...])

@@ -61,16 +61,19 @@ extension Integration {
                 let standard = Set(description.interfaces.map(\.name)).subtracting(own.map(\.name))
                 #expect(standard.isSuperset(of: [.introspectable, .properties, .peer]))
             }
-            try await check(Contract.rootPath, [Contract.broker, Contract.registrar, Contract.mofCompiler])
+            try await check(Contract.rootPath, [Contract.broker, Contract.registrar, Contract.basicEventProvider, Contract.mofCompiler])
             try await check(RawClient.cimv2, [Contract.services])
             try await check(provider.registrationPath, [Contract.registration])
             try await check(asynchronous.path, [Contract.operation])
             try await check(enumeration.path, [Contract.operation, Contract.enumerator])
             try await check(result.path, [Contract.operation, Contract.callResult])
             try await check(sink, [Contract.objectSink, Contract.sinkReference], by: provider.connection)
-            // The one that providers implement.
+            let source = try await EventSource.start(on: scene.bus)
+            try await check(source.sink, [Contract.eventSink], by: source.connection)
+            // Those that providers implement.
             #expect(documented[Contract.provider] == Interfaces.provider)
-            #expect(seen == Set(Interfaces.all.map(\.name)).subtracting([Contract.provider]))
+            #expect(documented[Contract.eventProvider] == Interfaces.eventProvider)
+            #expect(seen == Set(Interfaces.all.map(\.name)).subtracting([Contract.provider, Contract.eventProvider]))
             await provider.close()
             try await scene.waitForOperations(0)
         }

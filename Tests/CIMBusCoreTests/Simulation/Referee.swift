@@ -228,6 +228,9 @@ struct Referee {
             peers[place].pingLane = lane
         case .probe(let peer): peers[Int(peer.number)].probedAt = now
         case .registrationChanged: break
+        // No schedule of this kind has events (EventScheduleTests has).
+        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed:
+            fault("an effect of events: \(effect)")
         case .note(let note):
             if note.event == .bug { fault("a bug: \(note.text)") }
             if note.event == .unresponsive, let peer = note.peer { peers[Int(peer.number)].isUnresponsive = true }

@@ -186,6 +186,8 @@ struct SimulatedWorld {
         case .ping(let peer, _): ping(peer)
         case .probe(let peer): probes.append(peer)
         case .discard, .registrationChanged, .note: break
+        // The referee has said that there are none.
+        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed: break
         }
     }
 

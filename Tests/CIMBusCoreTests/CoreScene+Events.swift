@@ -1,0 +1,56 @@
+@testable import CIMBusCore
+
+extension Scene {
+    /// The client subscribes.
+    mutating func subscribe(
+        _ sink: String? = Scene.path, by client: PeerID = Scene.client, window: Microseconds? = nil, isOfProviders: Bool = false
+    ) throws(Refusal) -> OperationID {
+        let request = Request(
+            client: client, kind: .execNotificationQuery, form: sink.map { .async(sink: $0) } ?? .semisync,
+            target: .events(terms: .init(window: window, isOfProviders: isOfProviders)))
+        defer { saw() }
+        let id = try core.begin(request)
+        witness.open.insert(id)
+        if sink == nil { witness.semisync.insert(id) }
+        if window != nil { witness.grouped.insert(id) }
+        return id
+    }
+
+    /// The provider opens a sink for events.
+    mutating func openSource(by peer: PeerID = Scene.provider, isTold: Bool = false) throws(Refusal) -> EventSourceID {
+        defer { saw() }
+        return try core.openSource(of: peer, registration, asksAccess: isTold, isTold: isTold)
+    }
+
+    mutating func closeSource(_ id: EventSourceID) {
+        core.closeSource(id)
+        saw()
+    }
+
+    mutating func listen(_ id: OperationID, _ sources: EventSourceID...) {
+        core.listen(id, to: sources)
+        saw()
+    }
+
+    mutating func answerAccess(_ source: EventSourceID, _ id: OperationID, _ isGranted: Bool) {
+        core.accessAnswered(source, id, isGranted: isGranted)
+        saw()
+    }
+
+    /// An event is raised for each of these subscribers.
+    /// - Returns: the payloads, one for each.
+    @discardableResult
+    mutating func raise(
+        for subscribers: OperationID..., from source: EventSourceID? = nil, bytes: UInt32 = 1, group: String = ""
+    ) -> [PayloadID] {
+        let raised = subscribers.map { Raised($0, batch([bytes]).payload, bytes: bytes, group: group) }
+        core.raise(raised, from: source)
+        saw()
+        return raised.map(\.payload)
+    }
+
+    mutating func shutDown() {
+        core.shutDown()
+        saw()
+    }
+}
