@@ -50,7 +50,8 @@ extension BrokerCore {
         switch form {
         case .async:
             let unacknowledged = operation.delivery.unacknowledged.count
-            let fits = unacknowledged == 0 || (unacknowledged < limits.windowBatches && outstanding + bytes <= limits.windowBytes)
+            let window = operation.request.target.isOfEvents ? limits.eventWindowBytes : limits.windowBytes
+            let fits = unacknowledged == 0 || (unacknowledged < limits.windowBatches && outstanding + bytes <= window)
             guard fits else {
                 block(id)
                 return false

@@ -119,6 +119,9 @@ public struct Limits: Hashable, Sendable, Codable {
     /// The most that one batch of events has, but for a single one that is larger.
     public var eventsPerBatch = 256
     public var eventBytesPerBatch = 64 << 10
+    /// Events that were delivered and are not acknowledged yet, in bytes, per subscription: so little that many who do not read leave credit to the
+    /// others of their user.
+    public var eventWindowBytes = 64 << 10
     /// Groups of one subscription whose windows are open.
     public var groupsPerSubscription = 1_024
     /// Sinks into which one process raises events.

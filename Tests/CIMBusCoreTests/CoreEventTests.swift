@@ -126,6 +126,21 @@ struct CoreEventTests {
         expectSafe(scene)
     }
 
+    @Test("EV68, EV119: fifty subscribers that do not read keep no other of their user from its events")
+    func credit() throws {
+        var scene = Scene()
+        let slow = try (0..<50).map { number throws(Refusal) in try scene.subscribe("/slow\(number)") }
+        let quick = try scene.subscribe("/quick")
+        for _ in 0..<100 {
+            for id in slow { scene.raise(for: id, bytes: 100_000) }
+            scene.raise(for: quick, bytes: 100_000)
+            scene.acknowledge(1, sink: "/quick")
+        }
+        #expect(scene.witness.delivered[quick]?.count == 100)
+        #expect(scene.core.events.subscriptions[quick]?.lostInAll == 0)
+        expectSafe(scene)
+    }
+
     @Test("EV68: past the bound of all, the user for whom most waits loses")
     func total() throws {
         var limits = Limits()

@@ -27,6 +27,7 @@ struct EventScheduleTests {
             limits.eventsPerBatch = 3
             limits.windowBatches = 2
             limits.windowBytes = 300
+            limits.eventWindowBytes = 300
             limits.unreadPerUser = 900
             limits.groupsPerSubscription = 2
             scene = Scene(limits)
