@@ -17,12 +17,12 @@ extension Broker {
     func watchBurden(_ sent: UInt64) {
         guard burden.isDue(sent) else { return }
         askBus(about: connection.uniqueName.text, "IncomingBytes") { broker, total in
-            if broker.burden.answered(total) { broker.findOut(total) }
+            if broker.burden.answered(total) { broker.findOut() }
         }
     }
 
     /// Asks what the bus holds for each peer that is on it, and then how much in all.
-    private func findOut(_ total: Int?) {
+    private func findOut() {
         let asked = peers.all.compactMap { peer, _ in peers.name(of: peer).map { (peer, $0.text) } }
         let loads = Collected()
         for (peer, name) in asked {
@@ -54,7 +54,7 @@ extension Broker {
         }
         for uid in change.unmuted { logger.notice("clients of uid \(uid) have read what the bus held for them, and are answered again") }
         guard burden.isAlarmed else { return }
-        loop.schedule(after: .seconds(1)) { [weak self] in self?.assumeIsolated { $0.findOut(nil) } }
+        loop.schedule(after: .seconds(1)) { [weak self] in self?.assumeIsolated { $0.findOut() } }
     }
 
     /// - Parameter answered: gets nil when the bus does not tell: not every bus counts, and not every bus lets the broker ask.
