@@ -90,6 +90,11 @@ torture: dependencies ## kill and stop clients, providers, broker and bus at ran
 	.build/debug/Torture run --seconds $(SECONDS) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) \
 		$(if $(BUS),--bus $(BUS)) $(if $(WRITES),--writes $(WRITES))
 
+SANITIZER ?= thread
+.PHONY: sanitize
+sanitize: dependencies ## run the suites with ThreadSanitizer, or SANITIZER=address (TESTS=REGEX: some of them); an hour
+	Tests/Scripts/sanitize $(SANITIZER) $(TESTS)
+
 TIMES ?= 10
 .PHONY: repeat
 repeat: dependencies ## run every suite TIMES times (10) beside a busy loop on one CPU, and say what failed how often (hours)

@@ -51,6 +51,8 @@ extension EventLoop {
         let next: Next = inbox.withLock { inbox in
             if inbox.phase != .running { return .stop }
             if isBusy || !inbox.work.isEmpty { return .look }
+            // Behind the next line the loop's state is another leader's.
+            if aside != nil { asideDelay = 0 }
             isHandedOver = inbox.giveUp(self)
             if let aside { return .aside(aside) }
             inbox.sleepers += 1
@@ -58,7 +60,8 @@ extension EventLoop {
         }
         if isHandedOver { turn.signal() }
         if let aside {
-            if case .aside = next { asideDelay = 0 } else { asides.append(aside) }
+            if case .aside = next { return next }
+            asides.append(aside)
         }
         return next
     }

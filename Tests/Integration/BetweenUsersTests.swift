@@ -73,16 +73,30 @@ extension Integration {
                     scene.bus.address,
                     RawClient.cimv2.text, "Test_Large.Name=\"a\"",
                 ])
+            let rounds = Recorder<String>()
+            Task { for await line in silent.lines { rounds.record(line) } }
             #expect(try await scene.broker.count(of: "MiB that clients of uid 65534 have not read") == 1)
-            // It goes on asking; nobody else notices.
-            for _ in 0..<3 {
-                #expect(try await scene.client.run(.get("Test_Large.Name=\"a\"")).status == .noError)
-            }
+            // It goes on asking, 1 MiB each time; nobody else notices.
+            let (before, asked) = (try await held(on: scene.bus), rounds.all.count)
+            try await rounds.wait("five more rounds of six calls") { $0.count > asked + 5 }
+            let after = try await held(on: scene.bus)
+            #expect(after < before + 6 << 20)
+            #expect(try await scene.client.run(.get("Test_Large.Name=\"a\"")).status == .noError)
             try await silent.killAndWait()
             #expect(try await scene.broker.count(of: "of uid 65534 have read what the bus held") == 1)
             let answer = try await scene.bus.callAsStranger(
                 Contract.path(of: .cimv2), Contract.services, ["GetObject", "sia{sv}", "__Win32Provider", "0", "0"])
             #expect(answer.hasPrefix("a{sv}"), "\(answer)")
+        }
+
+        /// How many bytes the bus holds of what the broker sent: they are charged to the broker until their receivers have read them.
+        private func held(on bus: PrivateBus) async throws -> Int {
+            let answer = try await bus.busctl(
+                "call", "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats", "GetConnectionStats", "s",
+                Contract.busName.text)
+            let words = answer.split(separator: " ")
+            let place = try #require(words.firstIndex(of: "\"IncomingBytes\""))
+            return try #require(Int(words[place + 2]))
         }
 
         /// Connects to the bus at the first argument's address six times, and asks for the object at the third, in the namespace at the second, again and
@@ -111,6 +125,7 @@ extension Integration {
                 for bus in connections:
                     bus.sendall(message(serial, "org.cimbus1", sys.argv[2], "org.cimbus1.Services", "GetObject", "sia{sv}", body))
                     time.sleep(0.08)
+                print(serial, flush=True)
             """#
     }
 }
