@@ -49,6 +49,7 @@ check: ## format, import rules, interface prose, the tables of rules, statements
 	Tests/Scripts/conformance --check
 	Tests/Scripts/check-waits --self-test
 	Tests/Scripts/check-waits
+	Tests/Scripts/mutate-core --check
 
 # How many random schedules of the core a test run takes: some minutes of the time that the suites leave.
 SCHEDULES ?= 1000000

@@ -154,6 +154,7 @@ extension Broker {
             return nil
         }
         _ = show(id, definition.name, in: definition.namespace)
+        registrations.define(id, as: definition)
         return id
     }
 
@@ -244,7 +245,7 @@ extension Broker {
 
     /// A registration that no process serves stays with its definition, or as long as a class names it. Of anything else nothing is left.
     func dropIfNothing(_ id: RegistrationID) {
-        guard let known = core.registry.find(id), known.peer == nil, !registrations.defined.contains(id),
+        guard let known = core.registry.find(id), known.peer == nil, registrations.defined[id] == nil,
             let namespace = CIMNamespaceName(known.namespace), schema.classes(of: known.name, in: namespace).isEmpty
         else { return }
         forgetProcess(of: known)

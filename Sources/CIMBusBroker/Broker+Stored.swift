@@ -72,10 +72,17 @@ extension Broker {
         }
         if names != known { announce(.namespaces) }
         var kept: Set<RegistrationID> = []
+        var changed: [ProviderDefinition] = []
         for name in names {
-            for definition in new.providers(in: name) where definition.isDecoupled { if let id = define(definition) { kept.insert(id) } }
+            for definition in new.providers(in: name) where definition.isDecoupled {
+                let known = core.registry.find(namespace: name.text, name: definition.name, user: nil)?.id
+                if let known, registrations.defined[known] == definition { kept.insert(known) } else { changed.append(definition) }
+            }
         }
-        for id in registrations.define(kept).sorted() { undefine(id) }
+        for definition in changed.sorted(by: { ($0.namespace.text, CIMName($0.name)) < ($1.namespace.text, CIMName($1.name)) }) {
+            if let id = define(definition) { kept.insert(id) }
+        }
+        for id in registrations.keepDefined(kept).sorted() { undefine(id) }
         // The class that was the last to know one may be gone.
         for registration in core.registry.all where registration.peer == nil { dropIfNothing(registration.id) }
         adoptEvents()

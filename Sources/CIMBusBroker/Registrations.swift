@@ -1,5 +1,6 @@
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 import DBus
 
 /// What the broker knows of registrations, and the core does not: where their objects are, what is being done to start or to await their
@@ -9,8 +10,8 @@ struct Registrations {
     private var lastStart: UInt64 = 0
     /// Processes that outlived the broker and may register again.
     private var comebacks: [RegistrationID: EventLoop.ProcessWatch] = [:]
-    /// Those that come from a stored definition.
-    private(set) var defined: Set<RegistrationID> = []
+    /// Those that come from a stored definition, with what it was when the core was told of it.
+    private(set) var defined: [RegistrationID: ProviderDefinition] = [:]
     /// Where each process has the objects that it registered, and by which way it registered each: the broker calls it by that.
     private var objects: [PeerID: [RegistrationID: (path: ObjectPath, way: Way)]] = [:]
     /// Where the broker shows each registration.
@@ -43,11 +44,15 @@ struct Registrations {
         return paths.removeValue(forKey: id)
     }
 
+    /// It comes from this definition.
+    mutating func define(_ id: RegistrationID, as definition: ProviderDefinition) { defined[id] = definition }
+
     /// These come from stored definitions, and no others.
     /// - Returns: those that did before.
-    mutating func define(_ ids: Set<RegistrationID>) -> Set<RegistrationID> {
-        defer { defined = ids }
-        return defined.subtracting(ids)
+    mutating func keepDefined(_ ids: Set<RegistrationID>) -> [RegistrationID] {
+        let gone = defined.keys.filter { !ids.contains($0) }
+        for id in gone { defined[id] = nil }
+        return gone
     }
 
     /// - Returns: whether the state is another one than subscribers were told of last.

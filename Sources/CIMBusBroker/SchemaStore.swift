@@ -82,13 +82,7 @@ final class SchemaSnapshot: Sendable {
     /// The classes whose `provider` qualifier names this provider, in the order of their names.
     func classes(of provider: String, in namespace: CIMNamespaceName) -> [String] {
         made.withLock { made in
-            if let served = made.served[namespace] { return served[CIMName(provider)] ?? [] }
-            var served: [CIMName: [String]] = [:]
-            for name in schema.classNames(in: namespace) {
-                if let provider = schema.class(name, in: namespace)?.providerName {
-                    served[CIMName(provider), default: []].append(name)
-                }
-            }
+            let served = made.served[namespace] ?? schema.classesByProvider(in: namespace)
             made.served[namespace] = served
             return served[CIMName(provider)] ?? []
         }

@@ -92,21 +92,7 @@ extension ProviderDefinition {
         otherRegistrations = []
     }
 
-    /// The definitions in a namespace, by name, from the instances of ``classNames`` and below. A registration that names no provider of
-    /// the namespace counts for nothing.
-    static func all(from instances: [CIMInstance], in namespace: CIMNamespaceName) -> [CIMName: ProviderDefinition] {
-        var definitions: [CIMName: ProviderDefinition] = [:]
-        for instance in instances {
-            if let definition = ProviderDefinition(instance, in: namespace) { definitions[CIMName(definition.name)] = definition }
-        }
-        for instance in instances {
-            guard case .reference(let path)? = instance["provider"], let name = path.providerName else { continue }
-            definitions[CIMName(name)]?.add(registration: instance)
-        }
-        return definitions
-    }
-
-    private mutating func add(registration: CIMInstance) {
+    fileprivate mutating func add(registration: CIMInstance) {
         switch CIMName.folded(registration.className) {
         case "__instanceproviderregistration":
             var support = Support()
@@ -122,6 +108,46 @@ extension ProviderDefinition {
         case "__classproviderregistration", "__propertyproviderregistration": otherRegistrations.append(registration.className)
         default: break
         }
+    }
+}
+
+/// The definitions in a namespace, and the instances of ``ProviderDefinition/classNames`` and below that they come from: a change of one instance
+/// costs the definition that it is part of, however many others there are.
+struct ProviderDefinitions {
+    private(set) var byName: [CIMName: ProviderDefinition] = [:]
+    /// The instances that are part of each definition, by their ids in the repository. A registration may name a provider that is not there.
+    private var parts: [CIMName: [Int64: CIMInstance]] = [:]
+
+    /// An instance was put or deleted.
+    /// - Parameter before: what it was; nil where it was not there.
+    mutating func replace(_ id: Int64, _ before: CIMInstance?, by after: CIMInstance?, in namespace: CIMNamespaceName) {
+        let (old, new) = (before.map(Self.names) ?? [], after.map(Self.names) ?? [])
+        for name in old { parts[name]?[id] = nil }
+        for name in new { parts[name, default: [:]][id] = after }
+        for name in old.union(new) { byName[name] = definition(name, in: namespace) }
+    }
+
+    /// The providers whose definitions an instance is part of: itself one, or a registration of one.
+    private static func names(of instance: CIMInstance) -> Set<CIMName> {
+        Set([instance["Name"]?.stringValue, registered(by: instance)].compactMap { $0.map { CIMName($0) } })
+    }
+
+    private static func registered(by instance: CIMInstance) -> String? {
+        if case .reference(let path)? = instance["provider"] { path.providerName } else { nil }
+    }
+
+    /// Nil where there is no such provider: registrations of none count for nothing.
+    private mutating func definition(_ name: CIMName, in namespace: CIMNamespaceName) -> ProviderDefinition? {
+        guard let parts = parts[name], !parts.isEmpty else {
+            parts[name] = nil
+            return nil
+        }
+        let instances = parts.sorted { $0.key < $1.key }.map(\.value)
+        var definition = instances.lazy.compactMap { ProviderDefinition($0, in: namespace) }.last { CIMName($0.name) == name }
+        for instance in instances {
+            if let provider = Self.registered(by: instance), CIMName(provider) == name { definition?.add(registration: instance) }
+        }
+        return definition
     }
 }
 

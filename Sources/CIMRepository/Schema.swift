@@ -11,7 +11,7 @@ public struct Schema: Sendable {
         /// The direct subclasses of each class that has some; those without a superclass under "".
         var children: [CIMName: Set<CIMName>] = [:]
         var qualifierTypes: [CIMName: CIMQualifierType] = [:]
-        var providers: [CIMName: ProviderDefinition] = [:]
+        var providers = ProviderDefinitions()
     }
 
     /// The most classes in a namespace, the system's included (QuotaViolation).
@@ -81,13 +81,13 @@ extension Schema {
     /// The names of the classes above, the direct parent first.
     public func ancestors(of name: String, in namespace: CIMNamespaceName) -> [String] { self.class(name, in: namespace)?.derivation ?? [] }
 
-    /// The classes whose `provider` qualifier names this provider, sorted by name.
-    public func classes(ofProvider provider: String, in namespace: CIMNamespaceName) -> [String] {
-        var names: [CIMName] = []
+    /// The classes whose `provider` qualifiers name each provider, sorted by name.
+    public func classesByProvider(in namespace: CIMNamespaceName) -> [CIMName: [String]] {
+        var names: [CIMName: [CIMName]] = [:]
         for stored in (namespaces[namespace]?.classes ?? [:]).values where !stored.isSystem {
-            if let owner = stored.resolved.providerName, CIMName.equal(owner, provider) { names.append(CIMName(stored.resolved.name)) }
+            if let owner = stored.resolved.providerName { names[CIMName(owner), default: []].append(CIMName(stored.resolved.name)) }
         }
-        return names.sorted().map(\.text)
+        return names.mapValues { $0.sorted().map(\.text) }
     }
 
     /// The association classes with a reference that may point to an instance of the class, sorted by name: the reference names the class,
@@ -115,12 +115,12 @@ extension Schema {
 
     /// The definition of a provider, in any case of its name: what its instance of `__Win32Provider` and its registrations say (Semantics D).
     public func provider(_ name: String, in namespace: CIMNamespaceName) -> ProviderDefinition? {
-        namespaces[namespace]?.providers[CIMName(name)]
+        namespaces[namespace]?.providers.byName[CIMName(name)]
     }
 
-    /// All provider definitions of a namespace, sorted by name.
-    public func providers(in namespace: CIMNamespaceName) -> [ProviderDefinition] {
-        namespaces[namespace].map { $0.providers.sorted { $0.key < $1.key }.map(\.value) } ?? []
+    /// All provider definitions of a namespace, in no order.
+    public func providers(in namespace: CIMNamespaceName) -> some Collection<ProviderDefinition> {
+        (namespaces[namespace]?.providers.byName ?? [:]).values
     }
 
     func namespace(_ name: CIMNamespaceName) throws(CIMError) -> Namespace {

@@ -71,11 +71,14 @@ extension Storage {
         }
     }
 
-    func insert(_ record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) {
+    /// - Returns: its id.
+    @discardableResult
+    func insert(_ record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) -> Int64 {
         let className = CIMName.folded(className)
         try execute(
             "INSERT INTO instance (namespace, class, key, checksum, body) VALUES (?, ?, ?, ?, ?)",
             [namespace, className, key, Checksum.ofRow([namespace, className, key], record), DatabaseValue.blob(record)])
+        return database.lastInsertedRowID
     }
 
     func update(_ id: Int64, to record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) {

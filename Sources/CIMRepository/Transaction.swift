@@ -12,7 +12,9 @@ struct Transaction {
     private var catalogChanged = false
 
     /// The namespaces whose provider definitions may have changed.
-    private var definitionsChanged: Set<CIMNamespaceName> = []
+    private var definitionsChanged = false
+    /// Where instances of provider definitions went with their class.
+    private var definitionsToRead: Set<CIMNamespaceName> = []
 
     /// The classes put, and by which change: their references are checked at the end.
     private var putClasses: [(name: String, namespace: CIMNamespaceName, index: Int)] = []
@@ -41,8 +43,8 @@ struct Transaction {
             }
         }
         if catalogChanged { try storage.writeDigest() }
-        for namespace in definitionsChanged { try readDefinitions(of: namespace) }
-        if catalogChanged || !definitionsChanged.isEmpty { schema.revision += 1 }
+        for namespace in definitionsToRead { try readDefinitions(of: namespace) }
+        if catalogChanged || definitionsChanged { schema.revision += 1 }
     }
 
     private mutating func apply(_ change: RepositoryChange, index: Int) throws(CIMError) {
@@ -111,7 +113,7 @@ struct Transaction {
 
     private mutating func delete(class name: String, in namespace: CIMNamespaceName) throws(CIMError) {
         if let declaration = schema.class(name, in: namespace), ProviderDefinition.isDefined(by: declaration) {
-            definitionsChanged.insert(namespace)
+            definitionsToRead.insert(namespace)
         }
         let before = schema
         for deleted in try schema.deleteClass(name, in: namespace) {
@@ -142,17 +144,19 @@ struct Transaction {
         if let only { checked = try schema.checked(instance, in: namespace, only: only, over: known?.instance) }
         let stored = checked.instance
         let record = try RecordWriter.checked(try RecordWriter.record(of: stored))
+        let id: Int64
         if let known {
             guard known.record != record else { return }
-            try storage.update(known.id, to: record, of: className, key: checked.key, in: namespace.text)
+            id = known.id
+            try storage.update(id, to: record, of: className, key: checked.key, in: namespace.text)
         } else {
-            try storage.insert(record, of: className, key: checked.key, in: namespace.text)
+            id = try storage.insert(record, of: className, key: checked.key, in: namespace.text)
         }
         made.append(
             .instance(
                 before: try known?.instance.placed(in: namespace, schema: schema), after: try stored.placed(in: namespace, schema: schema),
                 in: namespace))
-        noteDefinition(className, in: namespace)
+        noteDefinition(id, before: known?.instance, after: stored, in: namespace)
     }
 
     private mutating func delete(_ path: CIMObjectPath, in namespace: CIMNamespaceName) throws(CIMError) {
@@ -165,7 +169,7 @@ struct Transaction {
         let row = try Transaction.find(path, in: namespace, schema: schema, storage: storage)
         try storage.delete(instance: row.id)
         made.append(.instance(before: try row.instance.placed(in: namespace, schema: schema), after: nil, in: namespace))
-        noteDefinition(row.instance.className, in: namespace)
+        noteDefinition(row.id, before: row.instance, after: nil, in: namespace)
     }
 
     /// The stored instance with this path, which may name a class above its own.
@@ -180,10 +184,12 @@ struct Transaction {
         return row
     }
 
-    private mutating func noteDefinition(_ className: String, in namespace: CIMNamespaceName) {
-        if let declaration = schema.class(className, in: namespace), ProviderDefinition.isDefined(by: declaration) {
-            definitionsChanged.insert(namespace)
-        }
+    private mutating func noteDefinition(_ id: Int64, before: CIMInstance?, after: CIMInstance?, in namespace: CIMNamespaceName) {
+        guard let className = (after ?? before)?.className, let declaration = schema.class(className, in: namespace),
+            ProviderDefinition.isDefined(by: declaration)
+        else { return }
+        schema.namespaces[namespace]?.providers.replace(id, before, by: after, in: namespace)
+        definitionsChanged = true
     }
 
     /// Gives instances that were stored with references to this machine by its name the keys that they have without it. Of two that are one,
@@ -213,11 +219,13 @@ struct Transaction {
     /// Reads the provider definitions of a namespace from its instances.
     mutating func readDefinitions(of namespace: CIMNamespaceName) throws(CIMError) {
         guard let place = schema.namespaces[namespace] else { return }
-        var instances: [CIMInstance] = []
+        var definitions = ProviderDefinitions()
         for name in ProviderDefinition.classNames.flatMap({ place.descendants(of: $0) }) {
-            instances += try storage.instances(of: name.text, in: namespace.text, after: 0, most: .max, bytes: .max).rows.map(\.instance)
+            for row in try storage.instances(of: name.text, in: namespace.text, after: 0, most: .max, bytes: .max).rows {
+                definitions.replace(row.id, nil, by: row.instance, in: namespace)
+            }
         }
-        schema.namespaces[namespace]?.providers = ProviderDefinition.all(from: instances, in: namespace)
+        schema.namespaces[namespace]?.providers = definitions
     }
 }
 

@@ -25,16 +25,21 @@ public struct BusLimits: Sendable {
     /// Match rules of one connection; with dbus-broker those of one user.
     public var matches: Int?
 
-    public init(unansweredCalls: Int? = nil, bytes: Int? = nil, matches: Int? = nil) {
+    /// Connections of one user. dbus-broker has no such limit.
+    public var connections: Int?
+
+    public init(unansweredCalls: Int? = nil, bytes: Int? = nil, matches: Int? = nil, connections: Int? = nil) {
         self.unansweredCalls = unansweredCalls
         self.bytes = bytes
         self.matches = matches
+        self.connections = connections
     }
 
     /// Lines of dbus-daemon's configuration.
     var configuration: String {
         [
             ("max_replies_per_connection", unansweredCalls), ("max_outgoing_bytes", bytes), ("max_match_rules_per_connection", matches),
+            ("max_connections_per_user", connections), ("max_completed_connections", connections),
         ].compactMap { name, value in value.map { "<limit name=\"\(name)\">\($0)</limit>" } }.joined(separator: "\n")
     }
 

@@ -24,9 +24,9 @@ public final class RawProvider: Sendable {
     /// Connects, and registers unless told not to.
     public static func start(
         on bus: PrivateBus, name: String = "Raw", className: String = "Test_Thing", things: Int = 3, registers: Bool = true,
-        exports: Bool = true, context: [(String, DBusValue)] = [], transport: TestTransport = .ofProviders
+        exports: Bool = true, context: [(String, DBusValue)] = [], transport: TestTransport = .ofProviders, on loop: EventLoop? = nil
     ) async throws -> RawProvider {
-        let provider = RawProvider(try await bus.connect(on: EventLoop(name: "provider")), name, className, things)
+        let provider = RawProvider(try await bus.connect(on: loop ?? EventLoop(name: "provider")), name, className, things)
         if transport.isPrivate { try await provider.connection.openPrivateConnection() }
         if exports { await provider.export() }
         if registers { try await provider.register(context: context) }

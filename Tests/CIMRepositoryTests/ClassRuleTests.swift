@@ -180,7 +180,7 @@ import Testing
             "[dynamic, provider(\"P1\")] class Z { [key] uint32 K; }; [dynamic, provider(\"p1\")] class Y : Z {}; class X {};")
         let schema = repository.schema
         #expect(schema.children(of: "z", in: .cimv2) == ["Y"])
-        #expect(schema.classes(ofProvider: "P1", in: .cimv2) == ["Y", "Z"])
+        #expect(schema.classesByProvider(in: .cimv2)[CIMName("P1")] == ["Y", "Z"])
         let all = schema.descendants(of: "", in: .cimv2)
         #expect(Set(all) == Set(schema.classNames(in: .cimv2)))
         for (position, name) in all.enumerated() {
