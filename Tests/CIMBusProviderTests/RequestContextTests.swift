@@ -204,14 +204,14 @@ extension ProviderTests {
                         gate.pass()
                     }
                     return thing(number)
-                }), broker: "--ping", "0.3")
+                }), broker: "--ping", "0.5")
             let session = stage.session
             var blocked: [PendingResult<CIMInstance>] = []
             for number in 1...6 {
                 blocked.append(session.beginGetInstance(path("n\(number)")))
                 try await started.wait("a method that blocks") { $0.count == number }
             }
-            try await Task.sleep(for: .seconds(1))  // Several pings.
+            try await Task.sleep(for: .seconds(2))  // Several pings.
             _ = try await soon("a call beside those that block") { try await session.getInstance(path("n7")) }
             gate.open()
             for pending in blocked { _ = try await soon { try await pending.value } }

@@ -45,11 +45,11 @@ extension Integration {
             Fault(
                 testDescription: "L6 exit 0", script: "exit", status: .providerFailure, objects: 3, isFatal: true, words: "left the bus"),
             Fault(
-                testDescription: "L8 SIGSTOP after the reply", script: "stop", status: .providerFailure, options: ["--ping", "0.4"],
+                testDescription: "L8 SIGSTOP after the reply", script: "stop", status: .providerFailure, options: ["--ping", "1"],
                 isStopped: true, words: "does not answer"),
             Fault(
                 testDescription: "L8 SIGSTOP before the reply", script: "stop-before-reply", status: .providerFailure,
-                options: ["--ping", "0.4"], isStopped: true, words: "does not answer"),
+                options: ["--ping", "1"], isStopped: true, words: "does not answer"),
             Fault(
                 testDescription: "L6 leave the bus but live", script: "leave", status: .providerFailure, isFatal: true,
                 words: "left the bus"),

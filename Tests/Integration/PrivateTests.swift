@@ -204,7 +204,7 @@ extension Integration {
 
         @Test("L8: a private provider that is stopped misses its ping, and answers again when it goes on")
         func stopped() async throws {
-            let scene = try await Scene.start(options: ["--ping", "0.4"], client: .private)
+            let scene = try await Scene.start(options: ["--ping", "1"], client: .private)
             let faulty = try await FaultyProcess.start(on: scene.bus, ["--private"])
             let result = try await scene.client.run(.enumerate("Faulty_Thing"), .async, context: [("FaultyScript", .string("stop"))])
             #expect(result.status == .providerFailure)
@@ -217,7 +217,7 @@ extension Integration {
 
         @Test("L8: a holder is pinged by a frame on its own socket")
         func pinged() async throws {
-            let scene = try await Scene.start(options: ["--ping", "0.4"], client: .bus)
+            let scene = try await Scene.start(options: ["--ping", "1"], client: .bus)
             let peer = try await RawProvider.start(on: scene.bus, registers: false, transport: .bus)
             let socket = try await PrivateSocket.open(on: peer.connection)
             socket.write(PrivateSocket.bytes(PrivateSocket.ping, serial: 1))

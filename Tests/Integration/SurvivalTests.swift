@@ -204,7 +204,7 @@ extension Integration {
 
         @Test("L8: while the broker is off the bus, a private provider that is stopped misses its ping, and one that answers does not")
         func stoppedMeanwhile() async throws {
-            let (scene, relay) = try await start("--ping", "0.4")
+            let (scene, relay) = try await start("--ping", "1")
             let faulty = try await FaultyProcess.start(on: scene.bus, ["--private"])
             let provider = try await scene.provider(transport: .private)
             provider.on("CreateInstanceEnumAsync") { call in call.reply(references: 1) }
