@@ -69,3 +69,8 @@ public final class BrokerFollower: @unchecked Sendable {
         changed(owner)
     }
 }
+
+extension BrokerFollower: CustomReflectable {
+    /// Nothing: the state is the loop's own.
+    public var customMirror: Mirror { Mirror(self, children: []) }
+}
