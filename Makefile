@@ -94,7 +94,7 @@ torture: dependencies ## kill and stop clients, providers, broker and bus at ran
 SANITIZER ?= thread
 .PHONY: sanitize
 sanitize: dependencies ## run the suites with ThreadSanitizer, or SANITIZER=address (TESTS=REGEX: some of them); an hour
-	Tests/Scripts/sanitize $(SANITIZER) $(TESTS)
+	Tests/Scripts/sanitize $(SANITIZER) $(if $(TESTS),'$(TESTS)')
 
 TIMES ?= 10
 .PHONY: repeat
