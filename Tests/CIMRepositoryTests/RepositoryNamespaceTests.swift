@@ -125,4 +125,35 @@ import Testing
         try await repository.commit([.deleteInstance(try path("__Win32Provider=\"Disk\""), in: .cimv2)])
         #expect(repository.schema.provider("Disk", in: .cimv2) == nil)
     }
+
+    @Test("D.1, D.3: in whatever order a provider and its registrations come, change and go, the definition is what is there")
+    func providersInAnyOrder() async throws {
+        let repository = try await Repository.inMemory()
+        let provider = "instance of __Win32Provider as $P { Name = \"Disk\"; HostingModel = \"Decoupled:DBus\"; };\n"
+        let disk = try path("__Win32Provider=\"Disk\"")
+        func definition() -> ProviderDefinition? { repository.schema.provider("Disk", in: .cimv2) }
+        try await repository.compile(
+            provider + "instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; SupportsPut = FALSE; };\n"
+                + "instance of __MethodProviderRegistration { provider = $P; };\n"
+                + "instance of __Win32Provider { Name = \"Other\"; HostingModel = \"Decoupled:DBus\"; };")
+        let first = try #require(definition())
+        #expect(first.instances?.get == true && first.instances?.put == false && first.providesMethods)
+        // Registrations that outlive their provider count again when it is back.
+        try await repository.commit([.deleteInstance(disk, in: .cimv2)])
+        #expect(definition() == nil)
+        try await repository.compile(provider)
+        #expect(definition() == first)
+        // One that changes takes the place of what it was; the other provider keeps its own.
+        try await repository.compile(
+            provider + "instance of __InstanceProviderRegistration { provider = $P; SupportsGet = TRUE; SupportsPut = TRUE; };")
+        #expect(definition()?.instances?.put == true && definition()?.providesMethods == true)
+        #expect(repository.schema.provider("Other", in: .cimv2)?.hasNoRegistrations == true)
+        // What is not committed changes nothing.
+        let before = definition()
+        #expect(
+            try await status {
+                try await repository.commit([.deleteInstance(disk, in: .cimv2), .deleteInstance(disk, in: .cimv2)])
+            } == .notFound)
+        #expect(definition() == before)
+    }
 }
