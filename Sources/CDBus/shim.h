@@ -56,3 +56,7 @@ static inline int cdbus_wait_readable(int descriptor, int64_t nanoseconds) {
     struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
     return ppoll(&set, 1, &limit, NULL);
 }
+
+/* glibc's own, in no header that Swift imports. */
+#include <malloc.h>
+static inline void cdbus_give_memory_back(void) { malloc_trim(0); }

@@ -99,6 +99,8 @@ extension Broker {
     func storeMOF(
         _ text: String, of provider: BringingProvider, if condition: @escaping Repository.Condition
     ) async throws(CIMError) -> [String] {
+        // What is read of a text is many times as large.
+        defer { left(16 * text.utf8.count) }
         do throws(MOFFailure) {
             let (known, home) = (schema.schema, provider.home)
             let compiled = try await Self.compile(text, "MOF of \(provider.name)", in: home, known)
@@ -231,6 +233,8 @@ extension Broker {
         _ call: MethodCall, _ text: String, _ home: CIMNamespaceName, _ isCheck: Bool, _ classFlags: ChangeFlags,
         _ instanceFlags: ChangeFlags, _ caller: Caller
     ) async {
+        // What is read of a text is many times as large.
+        defer { left(16 * text.utf8.count) }
         do throws(MOFFailure) {
             let amended = ChangeFlags(rawValue: OperationFlags.useAmendedQualifiers.rawValue)
             var compiled = try await Self.compile(

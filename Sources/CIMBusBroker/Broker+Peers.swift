@@ -9,6 +9,7 @@ extension Broker {
     /// - Returns: whether the call was taken over.
     func arrived(_ message: Message) -> Bool {
         guard let sender = message.sender else { return false }
+        left(message.size)
         if message.containsUnixFDs {
             connection.methodCall(message).fail(.notSupported, "no member of this broker takes file descriptors")
             return true

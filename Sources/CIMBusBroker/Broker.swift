@@ -52,6 +52,10 @@ public actor Broker {
     /// What has arrived, and waits for its user's turn.
     var lines = Turns<Arrival>()
     var isTakingTurns = false
+    /// Whether all of it waits for its user's share of the time.
+    var isPausing = false
+    /// Whether memory will be given back to the system in a moment.
+    var isGivingBack = false
     var auditFile: AuditFile?
     var authorizations = Authorizations()
     private(set) var isStopped = false

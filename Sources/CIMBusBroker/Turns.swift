@@ -5,7 +5,8 @@ import DBus
 /// Whose turn it is with what has arrived and is not served yet: users take turns, and what one user sent stays in its order.
 ///
 /// The first few messages of a reading are served at once. What lies behind them waits in its user's line, while the broker looks what else has
-/// arrived; so that one user's hundreds of calls hold up another's for a few of them, and not for all.
+/// arrived; so that one user's hundreds of calls hold up another's for a few of them, and not for all. So does what comes of a user who has had its
+/// share of the broker's time (``TimeShares``).
 struct Turns<Item> {
     private struct Entry {
         let item: Item
@@ -19,6 +20,7 @@ struct Turns<Item> {
     private var othersBytes = 0
     private var reading: UInt64 = 0
     private var count = 0
+    var shares = TimeShares()
 
     /// As many are served before the broker looks what else has arrived.
     static var atOnce: Int { 16 }
@@ -34,13 +36,13 @@ struct Turns<Item> {
     func hasLine(_ user: UInt32) -> Bool { !users.isEmpty && lines[user] != nil }
 
     /// Whether what has just arrived may be served at once.
-    mutating func mayServe(_ user: UInt32, in reading: UInt64) -> Bool {
+    mutating func mayServe(_ user: UInt32, in reading: UInt64, at now: Int64) -> Bool {
         if reading != self.reading {
             self.reading = reading
             count = 0
         }
         count += 1
-        return count <= Self.atOnce && !hasLine(user)
+        return count <= Self.atOnce && !hasLine(user) && shares.wait(of: user, at: now) == nil
     }
 
     /// - Returns: false: it has no room, and did not join; what no peer asked for always has.
@@ -68,6 +70,22 @@ struct Turns<Item> {
         guard let user = users.first else { return nil }
         users.removeFirst()
         return take(user)
+    }
+
+    /// The next one of a user who need not wait for its share.
+    mutating func next(at now: Int64) -> Item? {
+        guard let place = users.firstIndex(where: { shares.wait(of: $0, at: now) == nil }) else { return nil }
+        return take(users.remove(at: place))
+    }
+
+    /// In how many nanoseconds the first may go on, where all wait for their shares; nil: one may now, or nobody waits.
+    mutating func pause(at now: Int64) -> Int64? {
+        var shortest: Int64?
+        for user in users {
+            guard let wait = shares.wait(of: user, at: now) else { return nil }
+            shortest = min(wait, shortest ?? wait)
+        }
+        return shortest
     }
 
     /// The next one of this user.
@@ -107,7 +125,12 @@ extension Broker {
     /// - Returns: whether it was taken over.
     func enter(_ message: Message, of peer: PeerID, reading: UInt64) -> Bool {
         guard let uid = uid(of: peer) else { return false }
-        if lines.mayServe(uid, in: reading) { return take(message, of: peer) }
+        let now = EventLoop.now
+        if message.asksForTime { lines.shares.asked(uid, at: now) }
+        if lines.mayServe(uid, in: reading, at: now) {
+            serve(message, of: peer, uid, since: now)
+            return true
+        }
         if !lines.join(.message(message, peer), of: uid, bytes: message.size) {
             let error = DBusError(.limitsExceeded, "too much at once from processes of uid \(uid); wait for replies before you send more")
             connection.methodCall(message).fail(error)
@@ -124,7 +147,7 @@ extension Broker {
 
     /// Everything is served that processes of a user, or of all, have sent.
     func serveAll(of uid: UInt32? = nil) {
-        while let arrival = uid.map({ lines.next(of: $0) }) ?? lines.next() { serve(arrival) }
+        while let arrival = uid.map({ lines.next(of: $0) }) ?? lines.next() { serve(arrival, since: EventLoop.now) }
     }
 
     /// In the next round, when the loop has looked what else has arrived.
@@ -134,23 +157,49 @@ extension Broker {
         loop.execute { [weak self] in
             self?.assumeIsolated { broker in
                 broker.isTakingTurns = false
-                for _ in 0..<Turns<Arrival>.atOnce {
-                    guard let arrival = broker.lines.next() else { return }
-                    broker.serve(arrival)
-                }
-                if !broker.lines.isEmpty { broker.takeTurns() }
+                broker.serveTurns()
             }
         }
     }
 
-    private func serve(_ arrival: Arrival) {
+    private func serveTurns() {
+        var now = EventLoop.now
+        for _ in 0..<Turns<Arrival>.atOnce {
+            guard let arrival = lines.next(at: now) else { break }
+            now = serve(arrival, since: now)
+        }
+        if lines.isEmpty { return }
+        guard let pause = lines.pause(at: now) else { return takeTurns() }
+        guard !isPausing else { return }
+        isPausing = true
+        loop.schedule(after: .nanoseconds(pause)) { [weak self] in
+            self?.assumeIsolated { broker in
+                broker.isPausing = false
+                broker.takeTurns()
+            }
+        }
+    }
+
+    /// - Returns: what time it is then.
+    @discardableResult
+    private func serve(_ arrival: Arrival, since began: Int64) -> Int64 {
         switch arrival {
-        case .action(let action): action(self)
+        case .action(let action):
+            action(self)
+            return EventLoop.now
         case .message(let message, let peer):
             // Its name may be somebody new by now, who did not send it.
-            guard peers.id(of: message.sender) == peer, !take(message, of: peer) else { return }
-            connection.assumeIsolated { $0.dispatch(message) }
+            guard peers.id(of: message.sender) == peer, let uid = uid(of: peer) else { return began }
+            return serve(message, of: peer, uid, since: began)
         }
+    }
+
+    @discardableResult
+    private func serve(_ message: Message, of peer: PeerID, _ uid: UInt32, since began: Int64) -> Int64 {
+        if !take(message, of: peer) { connection.assumeIsolated { $0.dispatch(message) } }
+        let now = EventLoop.now
+        if message.asksForTime { lines.shares.spent(now - began, message.size, on: uid, at: now) }
+        return now
     }
 
     /// - Returns: whether it was taken over: else the exported objects have it.
@@ -158,5 +207,15 @@ extension Broker {
         if message.arrival == nil, isMuted(peer) { return true }
         if message.arrival != nil, message.interface == PrivateContract.packedSink.text { return takePacked(message) }
         return refuseCurious(message, peer)
+    }
+}
+
+extension Message {
+    /// Whether it is a call that somebody makes for itself. What a provider says to a sink is not: that was asked for, and has bounds of its own.
+    fileprivate var asksForTime: Bool {
+        switch interface {
+        case Contract.objectSink.text, PrivateContract.packedSink.text, Contract.sinkReference.text, Contract.eventSink.text: false
+        default: true
+        }
     }
 }

@@ -43,7 +43,27 @@ extension BrokerCore {
 
     /// How long the client of a blocked operation has to make room.
     func patience(_ operation: Entry<Operation>) -> Microseconds {
-        operation.request.form == .semisync ? limits.pull : limits.credit
+        let patience = operation.request.form == .semisync ? limits.pull : limits.credit
+        return holdsUpOthers(operation) ? min(patience, limits.creditBeforeOthers) : patience
+    }
+
+    /// Whether the operation's call keeps a place at its provider for which another user's waits.
+    private func holdsUpOthers(_ operation: Entry<Operation>) -> Bool {
+        guard let sink = operation.leg, let slot = slots.slots[sink], slot.isCounted, slots.waiting.contains(slot.peer) else {
+            return false
+        }
+        return peers[slot.peer]?.calls.isWaiting(besides: slot.client) == true
+    }
+
+    /// A call of another user than these operations' waits for a place at their provider: they are looked at sooner.
+    mutating func hurryClients(of provider: PeerID, besides uid: UInt32) {
+        for sink in slots.unanswered(by: provider) {
+            guard let leg = legs[sink], leg.client != uid, let operation = operations[leg.operation], let since = waitsSince(operation)
+            else {
+                continue
+            }
+            agenda.schedule(.operation(leg.operation), at: max(now, since + patience(operation)))
+        }
     }
 
     /// Whether it is a subscription that has not ended: it loses events where others would be ended because their clients are too slow.

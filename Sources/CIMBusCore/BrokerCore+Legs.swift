@@ -57,6 +57,7 @@ extension BrokerCore {
         record(.waitsForCall(registrationID, ahead: ahead), id)
         peers[provider]?.calls.wait(sink, of: operation.origin, isNested: operation.isNested)
         slots.waiting.insert(provider)
+        if peers[provider]?.calls.waits(of: operation.origin) == 1 { hurryClients(of: provider, besides: operation.origin) }
         agenda.schedule(.operation(id), at: now + limits.slotWait)
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
     }

@@ -8,6 +8,8 @@ public struct Limits: Hashable, Sendable, Codable {
     public var ping: Microseconds = .seconds(10)
     /// How long a client may owe credit while objects wait for it (Design 3).
     public var credit: Microseconds = .seconds(30)
+    /// The same, and how long nobody may pull, of an operation whose call keeps a place at its provider for which another user's waits (L13).
+    public var creditBeforeOthers: Microseconds = .seconds(5)
     /// How long a full enumerator waits for somebody to pull (L8).
     public var pull: Microseconds = .seconds(60)
     /// How long an operation waits for a free call slot at its provider (L8).

@@ -92,6 +92,12 @@ struct PeerCalls: Sendable {
 
     var isWaiting: Bool { !lines.isEmpty || !nested.isEmpty }
 
+    /// Whether a plain one waits that is charged to another user.
+    func isWaiting(besides uid: UInt32) -> Bool { lines.count > (lines[uid] == nil ? 0 : 1) }
+
+    /// How many plain ones of this user wait.
+    func waits(of uid: UInt32) -> Int { lines[uid]?.count ?? 0 }
+
     /// How many wait for a slot.
     var waitingCount: Int { lines.values.reduce(nested.count) { $0 + $1.count } }
 

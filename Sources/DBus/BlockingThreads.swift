@@ -38,7 +38,7 @@ public final class BlockingThreads: Sendable {
     }
 
     /// Calls `body` on one of the threads; does not wait. Calls begin in the order in which they came.
-    func execute(_ body: @escaping @Sendable () -> Void) {
+    public func execute(_ body: @escaping @Sendable () -> Void) {
         let mustStart = queue.withLock { queue in
             queue.waiting.append(body)
             guard queue.threads < most else { return false }

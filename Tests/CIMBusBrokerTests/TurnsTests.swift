@@ -7,19 +7,19 @@ import Testing
     @Test("the first 16 of a reading are served at once, what comes behind them waits, and the next reading begins anew")
     func atOnce() {
         var turns = Turns<Int>()
-        let served = (0..<20).map { _ in turns.mayServe(7, in: 1) }
+        let served = (0..<20).map { _ in turns.mayServe(7, in: 1, at: 0) }
         #expect(served.count { $0 } == 16 && served.prefix(16).allSatisfy { $0 })
-        #expect(turns.mayServe(7, in: 2) == true)
+        #expect(turns.mayServe(7, in: 2, at: 0) == true)
     }
 
     @Test("who has something waiting is served behind it, however little comes; others are not held up")
     func order() {
         var turns = Turns<Int>()
         #expect(turns.join(1, of: 7, bytes: 1) == true)
-        #expect(turns.mayServe(7, in: 1) == false)
-        #expect(turns.mayServe(8, in: 1) == true)
+        #expect(turns.mayServe(7, in: 1, at: 0) == false)
+        #expect(turns.mayServe(8, in: 1, at: 0) == true)
         #expect(turns.next() == 1)
-        #expect(turns.mayServe(7, in: 2) == true)
+        #expect(turns.mayServe(7, in: 2, at: 0) == true)
     }
 
     @Test("users take turns, one each, and each one's things stay in their order")
@@ -67,5 +67,28 @@ import Testing
         _ = turns.join(10, of: 8, bytes: 1)
         #expect([turns.next(of: 7), turns.next(of: 7), turns.next(of: 7), turns.next(of: 7)] == [0, 1, 2, nil])
         #expect(turns.next() == 10 && turns.next() == nil)
+    }
+
+    @Test(
+        "L13: who has had its share of the time waits while another asks, in its place, and is served again when the other has had its parts"
+    )
+    func held() {
+        var turns = Turns<Int>()
+        let others = TimeShares.parts - 1
+        turns.shares.asked(7, at: 0)
+        turns.shares.asked(8, at: 0)
+        turns.shares.spent(TimeShares.turn, on: 7, at: 0)
+        #expect(turns.mayServe(7, in: 1, at: 1) == false)
+        #expect(turns.mayServe(8, in: 1, at: 1) == true)
+        for number in 0..<2 { _ = turns.join(number, of: 7, bytes: 1) }
+        #expect(turns.next(at: 1) == nil)
+        #expect(turns.pause(at: 0) == others * TimeShares.turn)
+        _ = turns.join(10, of: 8, bytes: 1)
+        #expect(turns.pause(at: 0) == nil)
+        #expect([turns.next(at: 1), turns.next(at: 1)] == [10, nil])
+        #expect(turns.next(at: others * TimeShares.turn + 10) == 0)
+        // Out of turn what is there is served all the same.
+        turns.shares.spent(TimeShares.turn, on: 7, at: (others + 1) * TimeShares.turn)
+        #expect(turns.next(of: 7) == 1)
     }
 }

@@ -8,8 +8,8 @@ import Testing
     private static let third = PeerID(12)
     private static let root = PeerID(13)
 
-    private func scene() -> Scene {
-        var scene = Scene()
+    private func scene(_ limits: Limits = Limits()) -> Scene {
+        var scene = Scene(limits)
         for (peer, uid) in [(Self.second, 1_001), (Self.third, 1_002), (Self.root, 0)] as [(PeerID, UInt32)] {
             scene.core.peerAppeared(peer, uid: uid, pid: nil)
         }
@@ -60,6 +60,27 @@ import Testing
         scene.answer(scene.sink(of: flood[2]))
         scene.answer(scene.sink(of: later))
         #expect(running(scene, first) == 2 && scene.core.operations[first[1]]?.state == .running)
+        expectSafe(scene)
+    }
+
+    @Test(
+        "L13: whose calls keep places for which another user's waits, and who gives no credit back, is ClientTooSlow after 5 s, and not after 30 s"
+    )
+    func sooner() throws {
+        var limits = Limits()
+        limits.windowBatches = 1
+        var scene = scene(limits)
+        let slow = try (0..<3).map { sink in try scene.open(.async(sink: "/slow\(sink)")) }
+        for id in slow { for _ in 0..<3 { scene.indicate(scene.sink(of: id)) } }
+        // One more of its own changes nothing.
+        let own = try scene.open(.async(sink: "/own"))
+        let quick = try scene.open(.semisync, by: Self.second)
+        scene.wait(8)
+        #expect(running(scene, slow) == 3 && running(scene, [own, quick]) == 1)
+        let waiting = try scene.open(.semisync, by: Self.third)
+        scene.wait(1, answering: [Scene.provider])
+        for id in slow { #expect(scene.witness.ends[id]?.status == .clientTooSlow) }
+        #expect(running(scene, [waiting, quick]) == 2)
         expectSafe(scene)
     }
 

@@ -26,8 +26,17 @@ public final class RawProvider: Sendable {
         on bus: PrivateBus, name: String = "Raw", className: String = "Test_Thing", things: Int = 3, registers: Bool = true,
         exports: Bool = true, context: [(String, DBusValue)] = [], transport: TestTransport = .ofProviders, on loop: EventLoop? = nil
     ) async throws -> RawProvider {
-        let provider = RawProvider(try await bus.connect(on: loop ?? EventLoop(name: "provider")), name, className, things)
-        if transport.isPrivate { try await provider.connection.openPrivateConnection() }
+        let connection = try await bus.connect(on: loop ?? EventLoop(name: "provider"))
+        if transport.isPrivate { try await connection.openPrivateConnection() }
+        return try await start(
+            over: connection, name: name, className: className, things: things, registers: registers, exports: exports, context: context)
+    }
+
+    public static func start(
+        over connection: Connection, name: String, className: String, things: Int, registers: Bool = true, exports: Bool = true,
+        context: [(String, DBusValue)] = []
+    ) async throws -> RawProvider {
+        let provider = RawProvider(connection, name, className, things)
         if exports { await provider.export() }
         if registers { try await provider.register(context: context) }
         return provider

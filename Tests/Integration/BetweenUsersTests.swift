@@ -89,6 +89,24 @@ extension Integration {
             #expect(answer.hasPrefix("a{sv}"), "\(answer)")
         }
 
+        @Test(
+            "L13: a text that is checked and stored nowhere leaves the broker hardly larger than it was: what it needed goes back to the system"
+        )
+        func memory() async throws {
+            let scene = try await Scene.start()
+            let declarations = (0..<30_000).map {
+                "class Test_Large\($0) { [key, Description(\"one of many\")] string Name; uint32 Size; };"
+            }
+            let text = declarations.joined(separator: "\n")
+            let before = try scene.broker.process.residentBytes()
+            // More classes than a namespace has room for.
+            #expect(try await scene.client.compile(text, options: 1).phase == 3)
+            #expect(try scene.broker.process.residentBytes() > before + 16 << 20)
+            try await scene.eventually("most of what the text needed to be given back") {
+                try scene.broker.process.residentBytes() < before + 12 << 20
+            }
+        }
+
         /// How many bytes the bus holds of what the broker sent: they are charged to the broker until their receivers have read them.
         private func held(on bus: PrivateBus) async throws -> Int {
             let answer = try await bus.busctl(

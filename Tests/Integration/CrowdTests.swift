@@ -51,5 +51,38 @@ extension Integration {
             for provider in providers { await provider.connection.close() }
             try await scene.eventually("no operation") { try await scene.client.brokerProperty("OpenOperations") == 0 }
         }
+
+        @Test(
+            "L13: 1,000 providers of five users and 1,000 clients of five others, with the limits that a bus has when nobody changes them",
+            .enabled(if: getuid() == 0 && isPossible, "only root can run processes of ten users"), .timeLimit(.minutes(5)))
+        func stockLimits() async throws {
+            let rights = try RightsFolder("allow everyone Register root/cimv2 provider Crowd*\n")
+            let scene = try await Scene.start("--rights", rights.path, bus: try await PrivateBus.start(allUsers: true))
+            let share = Self.count / 5
+            // dbus-daemon takes nobody whom the system's user database does not know; these are Debian's daemon, bin, sys, sync, games, man, …
+            func start(_ role: String, _ user: Int, _ more: [String] = []) throws -> (ChildProcess, Recorder<String>) {
+                let identity = ["--reuid", "\(user)", "--regid", "\(user)", "--clear-groups", BuildFolder.path(of: "Torture")]
+                let process = try ChildProcess(
+                    "/usr/bin/setpriv",
+                    identity + ["crowd", role, scene.bus.address, "\((user - 1) % 5 * share)", "\(share)"] + more)
+                let lines = Recorder<String>()
+                Task { for await line in process.lines { lines.record(line) } }
+                return (process, lines)
+            }
+            let providers = try (1...5).map { try start("providers", $0) }
+            for (_, lines) in providers {
+                try await lines.wait("200 providers", within: .seconds(120)) {
+                    $0.contains("ready") || $0.contains { $0.hasPrefix("failed") }
+                }
+                #expect(lines.all == ["ready"])
+            }
+            let clients = try (6...10).map { try start("clients", $0, ["\(Self.count)"]) }
+            for (process, lines) in clients {
+                #expect(try await process.waitForEnd(within: .seconds(60)) == .exited(0))
+                #expect(lines.all == ["ready", "answered \(share)"])
+            }
+            for (process, _) in providers { try await process.killAndWait() }
+            try await scene.eventually("no operation") { try await scene.client.brokerProperty("OpenOperations") == 0 }
+        }
     }
 }

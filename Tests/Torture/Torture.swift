@@ -7,6 +7,7 @@ import Glibc
 ///     Torture run --writes N [--seed N] [--bus …]             kills the broker N times under writing load: no answered write is lost
 ///     Torture client ADDRESS SEED bus|private CLASS…          one client: what it starts, it checks
 ///     Torture provider ADDRESS NAME                           a provider with the library, which behaves
+///     Torture crowd …                                         many providers, or clients, of one user (``Crowd``)
 ///
 /// `run` ends after N seconds, or with `--kills` after so many kills. Its last line is `torture: N operations, K kills, 0 wrong`; its exit status is 1
 /// where something was wrong. What was wrong is said with the seed and the operation. Processes that misbehave by script are FaultyProviders.
@@ -22,6 +23,7 @@ struct Torture {
                 if let kills = options.writes { exit(try await Writes(kills: kills, options).run() ? 0 : 1) }
                 exit(try await Director(options).run() ? 0 : 1)
             case "client" where arguments.count > 4: try await TortureClient.main(Array(arguments.dropFirst()))
+            case "crowd": try await Crowd.main(Array(arguments.dropFirst()))
             case "provider" where arguments.count == 3: try await TortureProvider.main(address: arguments[1], name: arguments[2])
             default:
                 say(

@@ -12,7 +12,7 @@ struct Usage {
     var memory: Int
 
     init(of process: pid_t) throws {
-        guard let folder = opendir("/proc/\(process)/fd"), let file = fopen("/proc/\(process)/statm", "r") else {
+        guard let folder = opendir("/proc/\(process)/fd") else {
             throw ProcessError(description: "process \(process) is not there")
         }
         var count = 0
@@ -28,11 +28,7 @@ struct Usage {
         }
         closedir(folder)
         descriptors = count
-        var buffer = [CChar](repeating: 0, count: 128)
-        fgets(&buffer, 128, file)
-        fclose(file)
-        let text = String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
-        memory = (text.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0) * Int(getpagesize())
+        memory = try ChildProcess.residentBytes(of: process)
     }
 }
 

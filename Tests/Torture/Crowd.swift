@@ -1,0 +1,52 @@
+import CIM
+import CIMBusTestKit
+import CIMBusWire
+import DBus
+
+/// Many providers, or many clients, of one user in one process, each with a connection of its own: buses count connections by their users.
+///
+///     Torture crowd providers ADDRESS FIRST COUNT           registers Crowd<FIRST> and those after it, says "ready", and serves
+///     Torture crowd clients ADDRESS FIRST COUNT PROVIDERS   says "ready" when all are connected, makes their calls at once, says "answered N"
+enum Crowd {
+    static func main(_ arguments: [String]) async throws {
+        guard arguments.count >= 4, let first = Int(arguments[2]), let count = Int(arguments[3]) else {
+            throw ProcessError(description: "crowd providers|clients ADDRESS FIRST COUNT [PROVIDERS]")
+        }
+        let loop = EventLoop(name: "crowd")
+        let numbers = first..<(first + count)
+        func connect() async throws -> Connection { try await Connection.connect(to: .address(arguments[1]), on: loop) }
+        if arguments[0] == "providers" {
+            var providers: [RawProvider] = []
+            for number in numbers {
+                let provider = try await RawProvider.start(
+                    over: try await connect(), name: "Crowd\(number)", className: "Test_Crowd\(number)", things: 1)
+                providers.append(provider)
+            }
+            say("ready")
+            while true { try await Task.sleep(for: .seconds(3_600)) }
+        }
+        guard let all = arguments.last.flatMap({ Int($0) }), arguments.count == 5 else {
+            throw ProcessError(description: "crowd clients ADDRESS FIRST COUNT PROVIDERS")
+        }
+        var clients: [Connection] = []
+        for _ in numbers { clients.append(try await connect()) }
+        say("ready")
+        let answered = try await withThrowingTaskGroup(of: Void.self) { group in
+            for (number, client) in zip(numbers, clients) { group.addTask { try await ask(client, (number * 7) % all) } }
+            return try await group.reduce(0) { count, _ in count + 1 }
+        }
+        say("answered \(answered)")
+    }
+
+    /// Asks for the one instance of a provider.
+    static func ask(_ client: Connection, _ number: Int) async throws {
+        let message = try Message.methodCall(
+            destination: BusName(Contract.busName), path: RawClient.cimv2, interface: Contract.services,
+            member: MemberName(verified: "GetObject"),
+            values: [.string("Test_Crowd\(number).Name=\"thing0\""), .int32(0), .dictionary([])])
+        let values = try await client.call(message, timeout: .seconds(60)).values()
+        guard values.first?.stringDictionary?["__CLASS"] == .string("Test_Crowd\(number)") else {
+            throw ProcessError(description: "the answer for Test_Crowd\(number) is \(values)")
+        }
+    }
+}
