@@ -67,6 +67,7 @@ extension Broker {
         do throws(Refusal) {
             try tell { core throws(Refusal) in try core.admit(.reading, of: peer) }
         } catch {
+            tellBound(error.status, words(error), of: peer)
             connection.methodCall(message).fail(CIMError(error.status, words(error)))
             return true
         }
@@ -88,6 +89,7 @@ extension Broker {
         do throws(Refusal) {
             try tell { core throws(Refusal) in try core.admit(claim, of: peer, groups: groups) }
         } catch {
+            tellBound(error.status, "\(member): \(words(error))", of: peer)
             throw CIMError(error, member)
         }
     }

@@ -103,7 +103,9 @@ extension Broker {
             }
         } catch {
             if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
-            throw CIMError(error.status, "\(kept.kind.rawValue): \(words(error))")
+            let text = "\(kept.kind.rawValue): \(words(error))"
+            tellBound(error.status, text, of: client)
+            throw CIMError(error.status, text)
         }
     }
 

@@ -1,3 +1,4 @@
+import CIM
 import CIMBusCore
 import DBus
 import Logging
@@ -14,6 +15,7 @@ struct LogGate {
         case word = "words for the log"
         case reconnection = "private connections opened anew"
         case denial = "refusals"
+        case bound = "refusals at a bound"
         case write = "writes"
         case method = "method calls"
         case administration = "changes of the broker"
@@ -65,6 +67,16 @@ extension Broker {
             logger.log(level: level, "\(text())")
         } more: { broker, text in
             broker.logger.log(level: level, "\(text)")
+        }
+    }
+
+    /// A peer was refused something because its user, or all, have as much as they may: an administrator is told who it is.
+    func tellBound(_ status: WBEMStatus, _ words: String, of peer: PeerID) {
+        guard status == .quotaViolation || status == .serverTooBusy, logger.logLevel <= .notice, let uid = uid(of: peer) else { return }
+        gated(.bound, of: uid, isAlways: false) {
+            logger.notice("uid \(uid) is at a bound: \(words) (cimctl quotas shows who has how much)")
+        } more: { broker, text in
+            broker.logger.notice("\(text)")
         }
     }
 

@@ -132,8 +132,9 @@ extension Broker {
             return true
         }
         if !lines.join(.message(message, peer), of: uid, bytes: message.size) {
-            let error = DBusError(.limitsExceeded, "too much at once from processes of uid \(uid); wait for replies before you send more")
-            connection.methodCall(message).fail(error)
+            let text = "too much at once from processes of uid \(uid); wait for replies before you send more"
+            tellBound(.quotaViolation, text, of: peer)
+            connection.methodCall(message).fail(DBusError(.limitsExceeded, text))
         }
         takeTurns()
         return true

@@ -2,6 +2,7 @@ import CIM
 import CIMBusTestKit
 import CIMBusWire
 import DBus
+import Glibc
 import Testing
 
 extension Integration {
@@ -218,6 +219,8 @@ extension Integration {
                 return try await group.reduce(into: []) { $0 += $1 }
             }
             #expect(Set(outcomes) == [.noError, .serverTooBusy])
+            // The log says who is at a bound, once a second, and where to look.
+            #expect(try await scene.broker.count(of: "uid \(getuid()) is at a bound: CompileBuffer: other texts are being compiled") >= 1)
             for number in 0..<6 {
                 #expect(try await scene.client.declaration("Test_\(number)_X399").properties.count == 2)
             }
