@@ -71,9 +71,9 @@ import Testing
         limits.windowBatches = 1
         var scene = scene(limits)
         let slow = try (0..<3).map { sink in try scene.open(.async(sink: "/slow\(sink)")) }
-        for id in slow { for _ in 0..<3 { scene.indicate(scene.sink(of: id)) } }
-        // One more of its own changes nothing.
+        // One more of its own, which waits too, changes nothing.
         let own = try scene.open(.async(sink: "/own"))
+        for id in slow { for _ in 0..<3 { scene.indicate(scene.sink(of: id)) } }
         let quick = try scene.open(.semisync, by: Self.second)
         scene.wait(8)
         #expect(running(scene, slow) == 3 && running(scene, [own, quick]) == 1)
