@@ -27,8 +27,19 @@ struct BringingProvider: Sendable {
 
     // MARK: - How much
 
-    /// New classes that processes of one user bring while the broker runs: what they bring stays, and a namespace has room for 10,000.
+    /// New classes that processes of one user bring while the broker runs, and bytes of texts that change something: what they bring stays, a namespace
+    /// has room for 10,000, and a disk for so much.
     static let mostClasses = 1_000
+    static let mostBytes = 64 << 20
+
+    /// Throws QuotaViolation: with a text of so many bytes the user's processes would have changed too much, for one who may not write classes anyway.
+    func checkRoom(forText bytes: Int, brought: Int) throws(CIMError) {
+        guard brought + bytes > Self.mostBytes, !mayWrite("", in: home) else { return }
+        throw CIMError(
+            .quotaViolation,
+            "uid \(uid) has changed what is stored by \(brought) bytes of MOF, and \(Self.mostBytes >> 20) MiB are the most; compile the MOF as an "
+                + "administrator, or let a rule grant FullWrite of \(home)")
+    }
 
     /// - Parameters:
     ///   - brought: how many the user's processes have brought before.

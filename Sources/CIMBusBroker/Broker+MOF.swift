@@ -105,7 +105,7 @@ extension Broker {
             let (known, home) = (schema.schema, provider.home)
             let compiled = try await Self.compile(text, "MOF of \(provider.name)", in: home, known)
             do throws(CIMError) {
-                try await store(compiled.changes, of: provider, if: condition)
+                try await store(compiled.changes, text.utf8.count, of: provider, if: condition)
             } catch {
                 throw Self.failure(error, in: compiled.unit)
             }
@@ -124,11 +124,14 @@ extension Broker {
     /// What the provider may bring, and what it has to bring besides, is found out now, so that it is told before anything is tried; and once
     /// more when it is stored: another one may have brought the same meanwhile.
     private func store(
-        _ changes: [RepositoryChange], of provider: BringingProvider, if condition: @escaping Repository.Condition
+        _ changes: [RepositoryChange], _ bytes: Int, of provider: BringingProvider, if condition: @escaping Repository.Condition
     ) async throws(CIMError) {
-        let new = try provider.checkRoom(for: changes, over: repository.schema, brought: brought[provider.uid] ?? 0)
+        let (hadClasses, hadBrought) = brought[provider.uid] ?? (0, 0)
+        let new = try provider.checkRoom(for: changes, over: repository.schema, brought: hadClasses)
         // Counted before anybody else's turn comes; a text that is not stored in the end was read all the same.
-        if new > 0 { brought[provider.uid, default: 0] += new }
+        if new > 0 { brought[provider.uid, default: (0, 0)].classes += new }
+        let hasChanged = Atomic(false)
+        defer { if hasChanged.load(ordering: .relaxed) { brought[provider.uid, default: (0, 0)].bytes += bytes } }
         while true {
             let known = repository.schema
             try provider.checkMayBring(changes, over: known)
@@ -142,6 +145,10 @@ extension Broker {
                         throw CIMError(.serverTooBusy, "the definition of provider \(provider.name) has changed")
                     }
                     try condition(before, after)
+                    // What is there already is brought by each start of its provider.
+                    guard before.revision != after.revision else { return }
+                    try provider.checkRoom(forText: bytes, brought: hadBrought)
+                    hasChanged.store(true, ordering: .relaxed)
                 }
             } catch {
                 guard isOutdated.load(ordering: .relaxed) else { throw error }

@@ -42,8 +42,8 @@ public actor Broker {
     var registrations = Registrations()
     var gate = LogGate()
     var flights = FlightRecorder()
-    /// New classes that processes of each user have brought with their registrations.
-    var brought: [UInt32: Int] = [:]
+    /// New classes that processes of each user have brought with their registrations, and bytes of texts that changed something.
+    var brought: [UInt32: (classes: Int, bytes: Int)] = [:]
     var announcements = Announcements()
     var burden: BusBurden
     /// Who wants which events, and the sinks into which providers raise them.

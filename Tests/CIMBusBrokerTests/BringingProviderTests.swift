@@ -135,4 +135,18 @@ struct BringingProviderTests {
         let after = try await repository.commit(one)
         #expect(brings(provider(), after, brought: 1_000) == 0)
     }
+
+    @Test("D.5, L13: bytes of texts that change something are bounded for each user, but for who may write classes")
+    func bytes() {
+        let most = BringingProvider.mostBytes
+        func fits(_ provider: BringingProvider, _ bytes: Int, brought: Int) -> Bool {
+            do throws(CIMError) { try provider.checkRoom(forText: bytes, brought: brought) } catch {
+                #expect(error.status == .quotaViolation && error.message.contains("\(brought) bytes of MOF"))
+                return false
+            }
+            return true
+        }
+        #expect(fits(provider(), 1, brought: most - 1) && !fits(provider(), 2, brought: most - 1))
+        #expect(fits(provider(uid: 0), most, brought: most))
+    }
 }

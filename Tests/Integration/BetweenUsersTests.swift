@@ -107,6 +107,24 @@ extension Integration {
             }
         }
 
+        @Test(
+            "D.5, L13: what one user's providers bring is bounded in bytes, and a text that is there already is brought as often as it likes"
+        )
+        func broughtBytes() async throws {
+            let rights = try RightsFolder("allow everyone Register root/cimv2 provider Bringer\n")
+            let scene = try await Scene.start("--rights", rights.path, bus: try await PrivateBus.start(allUsers: true))
+            let (text, end) = try await ChildProcess.output(
+                "/usr/bin/setpriv",
+                [
+                    "--reuid", "65534", "--regid", "65534", "--clear-groups", BuildFolder.path(of: "Torture"), "crowd", "bringer",
+                    scene.bus.address, "10", "7",
+                ])
+            let outcomes = text.split(separator: "\n")
+            #expect(end == .exited(0) && outcomes.count == 11, "\(text)")
+            #expect(outcomes.indices.filter { outcomes[$0] == "accepted" } == Array(0..<9) + [10], "\(text)")
+            #expect(outcomes[9].contains("uid 65534 has changed what is stored by "), "\(text)")
+        }
+
         /// How many bytes the bus holds of what the broker sent: they are charged to the broker until their receivers have read them.
         private func held(on bus: PrivateBus) async throws -> Int {
             let answer = try await bus.busctl(

@@ -7,12 +7,17 @@ import DBus
 ///
 ///     Torture crowd providers ADDRESS FIRST COUNT           registers Crowd<FIRST> and those after it, says "ready", and serves
 ///     Torture crowd clients ADDRESS FIRST COUNT PROVIDERS   says "ready" when all are connected, makes their calls at once, says "answered N"
+///     Torture crowd bringer ADDRESS COUNT MIB               registers with a text of so many MiB and then a changed one, and so on; says what came of
+///                                                           each, and at last of the first one that was accepted last, once more
 enum Crowd {
     static func main(_ arguments: [String]) async throws {
         guard arguments.count >= 4, let first = Int(arguments[2]), let count = Int(arguments[3]) else {
             throw ProcessError(description: "crowd providers|clients ADDRESS FIRST COUNT [PROVIDERS]")
         }
         let loop = EventLoop(name: "crowd")
+        if arguments[0] == "bringer" {
+            return try await bring(first, megabytes: count, by: try await Connection.connect(to: .address(arguments[1]), on: loop))
+        }
         let numbers = first..<(first + count)
         func connect() async throws -> Connection { try await Connection.connect(to: .address(arguments[1]), on: loop) }
         if arguments[0] == "providers" {
@@ -36,6 +41,25 @@ enum Crowd {
             return try await group.reduce(0) { count, _ in count + 1 }
         }
         say("answered \(answered)")
+    }
+
+    private static func bring(_ count: Int, megabytes: Int, by connection: Connection) async throws {
+        let provider = try await RawProvider.start(
+            over: connection, name: "Bringer", className: "Test_Brought", things: 1, registers: false)
+        let rest = "// " + String(repeating: "x", count: megabytes << 20)
+        func outcome(_ number: Int) async throws -> String {
+            let mof = "[dynamic, provider(\"Bringer\"), Description(\"\(number)\")] class Test_Brought { [key] string Name; };\n" + rest
+            do { _ = try await provider.register(mof: mof) } catch let error as DBusError { return error.message }
+            try await provider.unregister()
+            return "accepted"
+        }
+        var last = 0
+        for number in 0..<count {
+            let outcome = try await outcome(number)
+            if outcome == "accepted" { last = number }
+            say(outcome)
+        }
+        say(try await outcome(last))
     }
 
     /// Asks for the one instance of a provider.
