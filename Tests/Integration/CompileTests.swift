@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// `org.cimbus1.MofCompiler` (Design 3; Semantics A.2.5, A.2.2).

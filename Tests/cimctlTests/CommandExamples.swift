@@ -1,5 +1,5 @@
 import ArgumentParser
-import CIMBusTestKit
+import WireTestKit
 
 @testable import cimctl
 

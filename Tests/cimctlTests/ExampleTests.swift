@@ -1,10 +1,10 @@
 import ArgumentParser
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 @testable import cimctl
 
