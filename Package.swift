@@ -24,6 +24,7 @@ let package = Package(
         .library(name: "CIMQuery", targets: ["CIMQuery"]),
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
+        .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
         // For the samples' and benchmarks' own tests: the contract, spoken by hand.
         .library(name: "WireTestKit", targets: ["WireTestKit"]),
         .executable(name: "cimbusd", targets: ["cimbusd"]),
@@ -119,6 +120,9 @@ let package = Package(
         .target(
             name: "WireTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/WireTestKit", swiftSettings: strict),
         .target(
+            name: "CIMBusTestKit", dependencies: ["CIMBusClient", "CIMBusProvider", "WireTestKit"], path: "Tests/CIMBusTestKit",
+            swiftSettings: strict),
+        .target(
             name: "SDKTestKit",
             dependencies: [
                 "CIM", "CIMBusClient", "CIMBusProvider", "WireTestKit", "CIMBusWire", "DBus",
@@ -169,7 +173,7 @@ let package = Package(
         .testTarget(
             name: "CIMBusProviderTests",
             dependencies: [
-                "CIM", "CIMBusClient", "CIMBusProvider", "WireTestKit", "CIMBusWire", "DBus", "SDKTestKit",
+                "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "WireTestKit", "CIMBusWire", "DBus", "SDKTestKit",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
