@@ -14,17 +14,29 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
 
     static let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
 
-    /// The pages that show commands of this program, or what is done with `busctl`.
-    static let pages = [
-        "README.md", "Docs/Administration.md", "Docs/Architecture.md", "Docs/Contributing.md", "Docs/FailureModel.md", "Docs/Protocol.md",
-        "Docs/WritingAProvider.md", "Samples/README.md", "Samples/python/README.md",
-    ]
+    /// Every page of the project, in order.
+    static func pages() async throws -> [String] {
+        let found = try await ChildProcess.output(
+            "find", [root, "-name", ".build", "-prune", "-o", "-name", "*.md", "-printf", "%P\\n"])
+        return found.text.split(separator: "\n").map { String($0) }.sorted()
+    }
 
     /// In the order of the pages.
     static func inPages() async throws -> [CommandExample] {
         var examples: [CommandExample] = []
-        for page in pages { examples += commands(in: try await lines(of: page), page) }
+        for page in try await pages() { examples += commands(in: try await lines(of: page), page, isCommand) }
         return examples
+    }
+
+    /// The commands of other programs, in the order of the pages.
+    static func others() async throws -> [CommandExample] {
+        var others: [CommandExample] = []
+        for page in try await pages() { others += commands(in: try await lines(of: page), page, isOtherCommand) }
+        // Behind wide space stands what a command is for.
+        return others.map {
+            CommandExample(
+                place: $0.place, line: $0.line.prefix(upTo: $0.line.firstRange(of: "  ")?.lowerBound ?? $0.line.endIndex).description)
+        }
     }
 
     /// In the order of the commands.
@@ -49,7 +61,7 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What stands in fences and in indented blocks.
-    private static func commands(in lines: [String], _ page: String) -> [CommandExample] {
+    private static func commands(in lines: [String], _ page: String, _ isCommand: (String) -> Bool) -> [CommandExample] {
         var examples: [CommandExample] = []
         var isFenced = false
         var open: String?
@@ -79,6 +91,20 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
         line.prefixMatch(of: /(sudo )?(cimctl|busctl) [^:·]/) != nil || line.prefixMatch(of: /[A-Z]="org\.cimbus1/) != nil
     }
 
+    /// Begins with the name of a program that pages name, or with a path.
+    private static func isOtherCommand(_ line: String) -> Bool {
+        let programs = [
+            "make", "swift", "cd", "cp", "cat", "export", "dbus-run-session", "cimbusd", "python3", "printf", "UnixProcessProvider",
+            "FrameworkSample", "systemctl",
+        ]
+        let words = line.split(separator: " ")
+        guard !isCommand(line), words.count > 1, words[1] != "-->", let first = words.first == "sudo" ? words[1] : words.first else {
+            return false
+        }
+        if first.contains("=$(") || first.hasPrefix("./") { return true }
+        return programs.contains(String(first)) || first.hasPrefix("Samples/") || first.hasPrefix("Tests/")
+    }
+
     /// A comment begins with a # behind a space, outside of quotes.
     private static func withoutComment(_ line: String) -> String {
         var quote: Character?
@@ -102,7 +128,7 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     /// `cimctl …` in backticks in the pages, and in apostrophes in the help texts and in what the program says. Capitals stand for a name.
     static func mentions() async throws -> [CommandExample] {
         var mentions: [CommandExample] = []
-        for page in pages {
+        for page in try await pages() {
             for line in try await lines(of: page) {
                 for match in line.matches(of: /`(?:sudo )?cimctl ([^`…]+)`/) {
                     mentions.append(CommandExample(place: page, line: String(match.1)))
