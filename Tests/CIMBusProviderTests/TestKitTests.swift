@@ -26,6 +26,18 @@ extension ProviderTests {
             #expect(broker.log.contains { $0.contains("serving") })
         }
 
+        @Test("D.7: the life of a process whose provider nobody needs ends well")
+        func life() async throws {
+            let broker = try await TestBroker.start()
+            var service = Self.service()
+            service.bus = .address(broker.address)
+            service.options.idleExit = .after(.milliseconds(100))
+            let whole = service
+            // An error would end this process.
+            try await withDeadline(.seconds(10), "main() to return") { await whole.main() }
+            #expect(broker.log.contains { $0.contains("registered") || $0.contains("Things") })
+        }
+
         @Test("test kit: a refused registration is the error of serve, with the broker's words")
         func refused() async throws {
             let broker = try await TestBroker.start()
