@@ -144,7 +144,7 @@ extension ProviderTemplate {
             sudo install -m 644 service/\(name.program).sysusers /usr/lib/sysusers.d/\(name.program).conf
             sudo install -D -m 644 service/30-\(name.user).conf /etc/cimbus/rights.d/30-\(name.user).conf
             sudo systemd-sysusers
-            sudo systemctl daemon-reload && sudo systemctl reload dbus cimbusd
+            sudo systemctl daemon-reload && sudo systemctl reload dbus && sudo systemctl try-reload-or-restart cimbusd
             sudo cimctl mof compile \(mof) service/activation.mof
 
         From now on the first call for one of these classes starts the provider.
