@@ -1,6 +1,8 @@
 import Testing
 import WireTestKit
 
+@testable import cimctl
+
 /// `cimctl new provider`: what lands in the folder, and what is refused.
 extension ProgramTests {
     private func new(_ arguments: String...) async throws -> Run {
@@ -35,6 +37,30 @@ extension ProgramTests {
                 "/bin/sh", ["-c", "exec \"$0\" --session 2>&1", made + "/clocks-provider"],
                 environment: ["DBUS_SESSION_BUS_ADDRESS": "unix:path=/nowhere/at/all"])
             #expect(alone.end == .exited(1) && alone.text.hasPrefix("Clocks: ") && !alone.text.contains("Traceback"), "\(alone.text)")
+        }
+    }
+
+    @Test("W29: the commands in the README of a new provider run, in their order", arguments: ProviderTemplate.Language.allCases)
+    func newPage(language: ProviderTemplate.Language) async throws {
+        let template = ProviderTemplate(name: try ProviderName("Clocks"), language: language)
+        let page = try #require(template.files.first { $0.path == "README.md" }).text
+        let lines = page.split(separator: "\n").filter { $0.hasPrefix("    cimctl ") }.map { $0.dropFirst(4) }
+        #expect(lines.count == 4)
+        try await withFolder { made in
+            // Both languages serve the same classes alike; this one needs no build.
+            #expect(try await new("Clocks", "--language", "python", "--directory", made).end == .exited(0))
+            let (bus, broker) = try await open()
+            let environment = ["DBUS_SESSION_BUS_ADDRESS": bus.address]
+            let provider = try ChildProcess(made + "/clocks-provider", ["--session"], environment: environment)
+            let (output, said) = (provider.lines, Recorder<String>())
+            Task { for await line in output { said.record(line) } }
+            try await said.wait("the provider to register") { $0.contains { $0.hasPrefix("registered") } }
+            let build = BuildFolder.path(of: "cimctl").split(separator: "/").dropLast().map { "/" + $0 }.joined()
+            for line in lines {
+                let ran = try await ChildProcess.output("/bin/sh", ["-c", "PATH=\(build):$PATH; \(line) 2>&1"], environment: environment)
+                #expect(ran.end == .exited(0) && !ran.text.isEmpty, "\(line)\n\(ran.text)")
+            }
+            withExtendedLifetime((broker, provider)) {}
         }
     }
 
