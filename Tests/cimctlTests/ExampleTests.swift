@@ -55,11 +55,10 @@ extension ProgramTests {
         "./mounted-file-systems --session --labels /tmp/cimbus-labels.json &": inSamples,
         "CIMBUSD=$(which cimbusd) CIMCTL=$(which cimctl) python3 /tmp/clocks-in-python/test_clocks.py": inSamples,
         "cat /tmp/clocks/README.md": inSamples,
-        #"./watch-events "SELECT * FROM Sample_Line WHERE Number > 1" --session"#: inEventSamples,
-        #"printf 'one\ntwo\n' | ./raise-events --session"#: inEventSamples,
+        #"./watch-events "SELECT * FROM Sample_Line WHERE Number > 1" --count 1 --session &"#: inSamples,
+        #"printf 'zero\n' | ./raise-events --session"#: inSamples, #"printf 'one\ntwo\n' | ./raise-events --session"#: inSamples,
     ]
     private static let inNewProvider = "Tests/Scripts/check-new-provider"
-    private static let inEventSamples = "Tests/Integration/EventSampleTests.swift"
 
     /// What the examples are about. Clocks, mounted file systems and processes have providers here; the rest is the site's own.
     private static let siteMOF = """
