@@ -24,7 +24,7 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     /// In the order of the pages.
     static func inPages() async throws -> [CommandExample] {
         var examples: [CommandExample] = []
-        for page in try await pages() { examples += commands(in: try await lines(of: page), page, isCommand) }
+        for page in try await pages() { examples += commands(in: try await lines(of: page), page) { line, _ in isCommand(line) } }
         return examples
     }
 
@@ -61,19 +61,30 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What stands in fences and in indented blocks.
-    private static func commands(in lines: [String], _ page: String, _ isCommand: (String) -> Bool) -> [CommandExample] {
+    private static func commands(in lines: [String], _ page: String, _ isWanted: (_ line: String, _ isShell: Bool) -> Bool)
+        -> [CommandExample]
+    {
         var examples: [CommandExample] = []
         var isFenced = false
+        var isShell = false
         var open: String?
+        /// The line goes on with one that is not wanted.
+        var isPassed = false
         for line in lines {
             if line.hasPrefix("```") {
                 isFenced.toggle()
+                isShell = isFenced && line == "```sh"
                 continue
             }
             guard isFenced || line.hasPrefix("    ") else { continue }
             var text = trimmed(line[...])
             if text.hasPrefix("$ ") { text = trimmed(text.dropFirst(2)[...]) }
-            if let begun = open { text = begun + text } else if !isCommand(text) { continue }
+            if let begun = open {
+                text = begun + text
+            } else if isPassed || !isWanted(text, isShell) {
+                isPassed = text.hasSuffix("\\")
+                continue
+            }
             if text.hasSuffix("\\") {
                 open = String(text.dropLast())
             } else {
@@ -91,11 +102,12 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
         line.prefixMatch(of: /(sudo )?(cimctl|busctl) [^:·]/) != nil || line.prefixMatch(of: /[A-Z]="org\.cimbus1/) != nil
     }
 
-    /// Begins with the name of a program that pages name, or with a path.
-    private static func isOtherCommand(_ line: String) -> Bool {
+    /// A line for a shell; elsewhere what begins with the name of a program that pages name, or with a path.
+    private static func isOtherCommand(_ line: String, isShell: Bool) -> Bool {
+        if isShell { return !isCommand(line) && !line.isEmpty && !line.hasPrefix("#") }
         let programs = [
             "make", "swift", "cd", "cp", "cat", "export", "dbus-run-session", "cimbusd", "python3", "printf", "UnixProcessProvider",
-            "FrameworkSample", "systemctl",
+            "FrameworkSample", "systemctl", "systemd-sysusers", "install",
         ]
         let words = line.split(separator: " ")
         guard !isCommand(line), words.count > 1, words[1] != "-->", let first = words.first == "sudo" ? words[1] : words.first else {

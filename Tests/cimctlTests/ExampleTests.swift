@@ -39,6 +39,7 @@ extension ProgramTests {
         "make docs": "make test",
         "make build CONFIGURATION=release": "a build of a quarter of an hour; make test makes one for debugging",
         "sudo make install CONFIGURATION=release": "Tests/System/run, with the programs for debugging",
+        "sudo systemd-sysusers && sudo systemctl daemon-reload && sudo systemctl reload dbus": "Tests/System/inside",
         "sudo cp site.mof /etc/cimbus/adopt/": "Tests/System/inside_adopter",
         "make torture SECONDS=600 SEED=7 BUS=dbus-broker": "make test, for a minute on each bus",
         "make torture WRITES=500 SEED=7 BUS=dbus-broker": "hours; before a release",
