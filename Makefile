@@ -60,6 +60,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	$(SWIFT) build --build-tests
 	$(SWIFT) build
 	@$(MAKE) docs
+	Tests/Scripts/check-page-code --self-test
+	Tests/Scripts/check-page-code
 	@echo "make test: the suites; and, in the time that they leave, every state of the core within seven events, and random schedules with faults"
 	@chrt --idle 0 sh -c 'Tests/Scripts/exhaustive && Tests/Scripts/simulate $(SCHEDULES) --seed 20001' > .build/core.log 2>&1 & core=$$!; \
 	Tests/Scripts/run-suites || { kill $$core; exit 1; }; \
@@ -72,11 +74,13 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	@echo "make test: six rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 6
 	@echo "make test: the samples' tests"
+	@Samples/install-dependencies few
 	Tests/Scripts/run-tests --package-path Samples
+	@echo "make test: what cimctl new provider writes in Swift"
+	Tests/Scripts/check-new-provider
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
 	/usr/bin/python3 Samples/python/test_ethernet_interfaces.py EthernetInterfacesTests
 	@echo "make test: providers in other languages"
-	@Samples/install-dependencies few
 	Tests/Polyglot/run .build/debug --quick
 	@echo "make test: the installed system, under a real systemd"
 	@Tests/System/run .build/debug; status=$$?; \
@@ -110,8 +114,8 @@ polyglot: ## run the providers in every other language that Debian has a D-Bus l
 	Tests/Polyglot/run .build/debug --require
 
 .PHONY: docs
-docs: dependencies ## the DocC pages of the client's and the provider's library; a link to a name that is not there is an error
-	Tests/Scripts/check-docs CIMBusClient CIMBusProvider
+docs: dependencies ## the DocC pages of the libraries and the test kit; a link to a name that is not there is an error
+	Tests/Scripts/check-docs CIMBusClient CIMBusProvider CIMBusTestKit
 
 .PHONY: mutate
 mutate: dependencies ## break each rule on purpose, one at a time, and see its own test fail (an hour)
@@ -145,6 +149,7 @@ PREFIX ?= /usr
 BINDIR ?= $(PREFIX)/bin
 BUSDIR ?= /usr/share/dbus-1
 UNITDIR ?= /usr/lib/systemd/system
+USERUNITDIR ?= /usr/lib/systemd/user
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 POLKITDIR ?= /usr/share/polkit-1/actions
 INSTALL ?= install
@@ -185,6 +190,9 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 		sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/services/$$service.service > $(DESTDIR)$(BUSDIR)/services/$$service.service; \
 		chmod 0644 $(DESTDIR)$(BUSDIR)/services/$$service.service; \
 	done
+	$(INSTALL) -d -m 0755 $(DESTDIR)$(USERUNITDIR)
+	sed 's|/usr/bin/cimbusd|$(BINDIR)/cimbusd|' dbus/systemd-user/cimbusd.service > $(DESTDIR)$(USERUNITDIR)/cimbusd.service
+	chmod 0644 $(DESTDIR)$(USERUNITDIR)/cimbusd.service
 	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/adopt/*.mof $(DESTDIR)/usr/share/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/rights.d/*.conf $(DESTDIR)/usr/lib/cimbus/rights.d

@@ -25,6 +25,8 @@ let package = Package(
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
         .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
+        // For the samples' and benchmarks' own tests: the contract, spoken by hand.
+        .library(name: "WireTestKit", targets: ["WireTestKit"]),
         .executable(name: "cimbusd", targets: ["cimbusd"]),
         .executable(name: "cimctl", targets: ["cimctl"]),
         .executable(name: "cimbus-adopter", targets: ["cimbus-adopter"]),
@@ -116,11 +118,14 @@ let package = Package(
             ],
             swiftSettings: strict),
         .target(
-            name: "CIMBusTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
+            name: "WireTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/WireTestKit", swiftSettings: strict),
+        .target(
+            name: "CIMBusTestKit", dependencies: ["CIMBusClient", "CIMBusProvider", "WireTestKit"], path: "Tests/CIMBusTestKit",
+            swiftSettings: strict),
         .target(
             name: "SDKTestKit",
             dependencies: [
-                "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus",
+                "CIM", "CIMBusClient", "CIMBusProvider", "WireTestKit", "CIMBusWire", "DBus",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -131,7 +136,7 @@ let package = Package(
         .executableTarget(
             name: "Torture",
             dependencies: [
-                "CIM", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SeededRandom",
+                "CIM", "CIMBusProvider", "WireTestKit", "CIMBusWire", "DBus", "SeededRandom",
                 .product(name: "Logging", package: "swift-log"),
             ],
             path: "Tests/Torture", swiftSettings: strict),
@@ -142,7 +147,7 @@ let package = Package(
         .testTarget(
             name: "CIMRepositoryTests",
             dependencies: [
-                "CIM", "CIMBusTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", "SeededRandom",
+                "CIM", "WireTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", "SeededRandom",
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: strict),
@@ -150,7 +155,7 @@ let package = Package(
         .testTarget(
             name: "CIMBusAdopterTests",
             dependencies: [
-                "CIM", "CIMAdoption", "CIMBusAdopter", "CIMBusClient", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
+                "CIM", "CIMAdoption", "CIMBusAdopter", "CIMBusClient", "WireTestKit", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
@@ -159,31 +164,31 @@ let package = Package(
         .testTarget(
             name: "CIMBusBrokerTests",
             dependencies: ["CIM", "CIMBusBroker", "CIMBusCore", "CIMBusWire", "CIMMOF", "CIMRepository", "DBus"], swiftSettings: strict),
-        .testTarget(name: "DBusTests", dependencies: ["CDBus", "DBus", "CIMBusTestKit", "SeededRandom"], swiftSettings: strict),
+        .testTarget(name: "DBusTests", dependencies: ["CDBus", "DBus", "WireTestKit", "SeededRandom"], swiftSettings: strict),
         .testTarget(
-            name: "Integration", dependencies: ["CIM", "CIMBusCore", "CIMBusTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
+            name: "Integration", dependencies: ["CIM", "CIMBusCore", "WireTestKit", "CIMBusWire", "CIMMOF", "DBus"], swiftSettings: strict
         ),
         .testTarget(
             name: "CIMBusWireTests", dependencies: ["CIM", "CIMBusWire", "CIMMOF", "DBus", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "CIMBusProviderTests",
             dependencies: [
-                "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SDKTestKit",
+                "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "WireTestKit", "CIMBusWire", "DBus", "SDKTestKit",
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .testTarget(
             name: "CIMBusClientTests",
-            dependencies: ["CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SDKTestKit"],
+            dependencies: ["CIM", "CIMBusClient", "CIMBusProvider", "WireTestKit", "CIMBusWire", "DBus", "SDKTestKit"],
             swiftSettings: strict),
         .testTarget(
             name: "CIMBusMITests",
-            dependencies: ["CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMBusWire", "DBus", "SDKTestKit"],
+            dependencies: ["CIM", "CIMBusClient", "CIMBusProvider", "WireTestKit", "CIMBusWire", "DBus", "SDKTestKit"],
             swiftSettings: strict),
         .testTarget(
             name: "cimctlTests",
             dependencies: [
-                "cimctl", "CIM", "CIMBusClient", "CIMBusTestKit", "CIMMOF", "DBus",
+                "cimctl", "CIM", "CIMBusClient", "WireTestKit", "CIMMOF", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

@@ -34,7 +34,6 @@ let package = Package(
             dependencies: [
                 "UnixProcesses",
                 .product(name: "CIMBusProvider", package: "cimbus"),
-                .product(name: "DBus", package: "cimbus"),
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
@@ -51,9 +50,7 @@ let package = Package(
             dependencies: [
                 "FrameworkSamples",
                 .product(name: "CIMBusProvider", package: "cimbus"),
-                .product(name: "DBus", package: "cimbus"),
                 .product(name: "Logging", package: "swift-log"),
-                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict),
         .testTarget(
@@ -63,7 +60,7 @@ let package = Package(
                 "FrameworkSample",
                 "UnixProcessProvider",
                 .product(name: "CIM", package: "cimbus"),
-                .product(name: "CIMBusTestKit", package: "cimbus"),
+                .product(name: "WireTestKit", package: "cimbus"),
                 .product(name: "DBus", package: "cimbus"),
             ],
             swiftSettings: strict),

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A provider with dbus-fast, on asyncio. Annotations are D-Bus signatures; an error of its own is a DBusError."""
 import asyncio
-from dbus_fast import BusType, DBusError, Message, Variant
+import sys
+from dbus_fast import BusType, DBusError, Message, MessageType, Variant
 from dbus_fast.aio import MessageBus
 from dbus_fast.service import ServiceInterface, method
 
@@ -58,6 +59,8 @@ async def main():
         if broker := await owners.get():  # now, and whenever the broker comes back
             reply = await bus.call(Message(broker, "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register", signature="ia{sv}sssso",
                                            body=[0, {"MOF": Variant("s", MOF)}, "", "", "", "PolyglotDBusFast", "/thing"]))
+            if reply.message_type == MessageType.ERROR:
+                sys.exit(f"cannot register: {reply.body[0]}")
             print("registered", *reply.body, flush=True)
 
 asyncio.run(main())

@@ -1,6 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """A provider with dbus-python. Numbers and empty lists say their type; an error of its own is an exception with a name."""
+import sys
 import dbus, dbus.mainloop.glib, dbus.service
 from gi.repository import GLib
 
@@ -49,7 +50,7 @@ def owner_changed(owner):  # called at once, and whenever the broker comes or go
     if owner:
         bus.call_async("org.cimbus1", "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register", "ia{sv}sssso",
                        (0, {"MOF": MOF}, "", "", "", "PolyglotDBusPython", "/thing"),
-                       lambda path: print("registered", path, flush=True), lambda error: print(error, flush=True))
+                       lambda path: print("registered", path, flush=True), lambda error: sys.exit(f"cannot register: {error}"))
 
 
 dbus.mainloop.glib.DBusGMainLoop(set_as_default=True)

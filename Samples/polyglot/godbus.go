@@ -70,6 +70,10 @@ func main() {
 	for ; ; <-changes { // now, and whenever the broker comes or goes
 		call := bus.Object("org.cimbus1", "/org/cimbus1").Call("org.cimbus1.DecoupledRegistrar.Register", 0, int32(0),
 			object{"MOF": dbus.MakeVariant(mof)}, "", "", "", "PolyglotGodbus", dbus.ObjectPath("/thing"))
-		fmt.Println("registered", call.Body, call.Err)
+		if call.Err != nil {
+			fmt.Println("not registered:", call.Err) // no broker yet, or it refused
+			continue
+		}
+		fmt.Println("registered", call.Body)
 	}
 }

@@ -63,6 +63,12 @@ public struct CIMObjectPath: Sendable {
         self.keys = keys
     }
 
+    /// The path of an instance, `Class.Key=value,…`: `CIMObjectPath(className: "Sample_Clock", ["Name": "hall"])`.
+    /// - Parameter keys: all keys of the class, by name.
+    public init(className: String, _ keys: KeyValuePairs<String, KeyValue>) {
+        self.init(className: className, keys: .keys(keys.map { Key(name: $0.key, value: $0.value) }))
+    }
+
     public var isClassPath: Bool { keys == .none }
 
     /// The value of a key, in any case; nil when the path does not name it.
@@ -98,6 +104,12 @@ extension CIMObjectPath.KeyValue {
         case .reference(let path): .reference(path)
         }
     }
+}
+
+extension CIMObjectPath.KeyValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral {
+    public init(stringLiteral value: String) { self = .string(value) }
+    public init(booleanLiteral value: Bool) { self = .boolean(value) }
+    public init(integerLiteral value: Int64) { self = .integer(value) }
 }
 
 extension CIMObjectPath.KeyValue: Hashable {

@@ -82,7 +82,7 @@ extension AdoptedProvider {
             } catch {
                 misfits.record(adopted.name, "\(declaration.name).\(name)", error.description)
             }
-            if isReturn { result.returnValue = made } else { result.parameters.append(.init(name: parameter?.name ?? name, value: made)) }
+            if isReturn { result.returnValue = made } else { result.parameters.append(name: parameter?.name ?? name, value: made) }
         }
         // A method that says nothing has done what it was asked.
         if result.returnValue == nil, let type = declaration.returnType, type.base.isInteger {

@@ -37,7 +37,7 @@ public struct ChangeAuthority: Sendable {
         guard let action else {
             throw CIMError(
                 .accessDenied,
-                "\(what): the adopter runs as uid \(userID) and does for \(client) nothing but read; use a broker and an adopter of your own (cimctl --session)"
+                "\(what): the adopter runs as uid \(userID) and does for \(client) nothing but read; use a broker and an adopter of your own, with --session"
             )
         }
         guard isSystemBus, let name else {

@@ -215,7 +215,7 @@ struct BringingProvider: Sendable {
             else { continue }
             if declaration.isSameOrDerived(from: "__ProviderRegistration") { isRegistered = true } else { isDefined = true }
         }
-        let path = CIMObjectPath(className: "__Win32Provider", keys: .keys([.init(name: "Name", value: .string(name))]))
+        let path = CIMObjectPath(className: "__Win32Provider", ["Name": .string(name)])
         let reference = CIMValue.reference(path)
         var implied: [CIMInstance] = []
         if !isDefined {

@@ -41,6 +41,13 @@ public struct ResultSequence<Element: Sendable>: AsyncSequence, Sendable {
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(batches: batches.makeAsyncIterator()) }
 
+    /// All objects as one array, in memory at once.
+    public func collected() async throws(CIMError) -> [Element] {
+        var objects: [Element] = []
+        for try await batch in batches { objects += batch }
+        return objects
+    }
+
     public struct AsyncIterator: AsyncIteratorProtocol {
         private var batches: ResultBatches<Element>.AsyncIterator
         private var batch: [Element] = []

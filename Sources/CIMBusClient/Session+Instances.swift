@@ -2,24 +2,6 @@ import CIM
 import CIMBusWire
 import DBus
 
-/// The result of a method (Semantics C.5, R110).
-public struct MethodResult: Hashable, Sendable {
-    /// The method's own value (R112); nil when it has none.
-    public var returnValue: CIMValue?
-    /// The out parameters by name (R113).
-    public var parameters: CIMInstance
-
-    /// An out parameter, in any case; nil when absent.
-    public subscript(name: String) -> CIMValue? { parameters[name] }
-
-    init(_ object: CIMInstance) {
-        var object = object
-        returnValue = object["ReturnValue"]
-        object["ReturnValue"] = nil
-        parameters = object
-    }
-}
-
 /// Instances. ``enumerateInstances(of:options:)`` gives a sequence. Every other function here waits for its result, in the sync form: one
 /// call, whose reply is the result.
 ///
@@ -35,8 +17,8 @@ extension Session {
 
     /// One instance. Throws NotFound when there is no such instance, and InvalidObjectPath for the path of a class (see
     /// ``getClass(_:refreshing:timeout:)``).
-    public func getInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
-        if options.onProgress != nil { return try await beginGetInstance(path, options: options).value }
+    public func getInstance(at path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
+        if options.onProgress != nil { return try await beginGetInstance(at: path, options: options).value }
         try Self.check(instancePath: path)
         let reply = try await call(.getObject(text(of: path), options))
         guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }
@@ -44,8 +26,8 @@ extension Session {
     }
 
     /// One instance, by the text of its path. Throws InvalidObjectPath when the text is no path.
-    public func getInstance(_ path: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
-        try await getInstance(try Self.parse(path), options: options)
+    public func getInstance(at path: String, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
+        try await getInstance(at: try Self.parse(path), options: options)
     }
 
     /// Creates or updates an instance (R41, R42). With `OperationFlags.createOnly` it only creates, with `.updateOnly` it only updates.
@@ -66,8 +48,8 @@ extension Session {
     }
 
     /// Deletes an instance. Throws NotFound when there is none.
-    public func deleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) {
-        if options.onProgress != nil { return try await beginDeleteInstance(path, options: options).value }
+    public func deleteInstance(at path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) {
+        if options.onProgress != nil { return try await beginDeleteInstance(at: path, options: options).value }
         try Self.check(instancePath: path)
         _ = try await call(.deleteInstance(text(of: path), options))
     }
@@ -78,9 +60,9 @@ extension Session {
     /// After ProviderFailure and TransportFailure the method may have had its effect.
     /// - Parameter parameters: the in parameters by name. An integer may have any width into which its value fits.
     public func invoke(
-        _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
+        _ method: String, at path: CIMObjectPath, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> MethodResult {
-        if options.onProgress != nil { return try await beginInvoke(path, method, parameters: parameters, options: options).value }
+        if options.onProgress != nil { return try await beginInvoke(method, at: path, parameters: parameters, options: options).value }
         let reply = try await call(.execMethod(method, at: text(of: path), parameters, options))
         guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "ExecMethod") }
         return try await methodResult(in: reply.reader, of: path.className, method)

@@ -23,7 +23,7 @@ extension Session {
         let (parent, instance) = try place(of: name)
         defer { link.classes.forgetAll() }
         let key = CIMObjectPath.Key(name: "Name", value: .string(instance["Name"]?.stringValue ?? ""))
-        try await parent.deleteInstance(CIMObjectPath(className: instance.className, keys: .keys([key])), options: options)
+        try await parent.deleteInstance(at: CIMObjectPath(className: instance.className, keys: .keys([key])), options: options)
     }
 
     /// Where the instance of a namespace is, and what it is there.

@@ -5,8 +5,8 @@ import DBus
 /// The async forms. Each function returns a handle at once. The handle can cancel the operation. ``PendingResult/value`` throws every
 /// failure, also a failure of the call itself. Progress comes to ``OperationOptions/onProgress``.
 extension Session {
-    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``, and can be cancelled.
-    public func beginGetInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<CIMInstance> {
+    /// As ``getInstance(at:options:)-(CIMObjectPath,_)``, and can be cancelled.
+    public func beginGetInstance(at path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<CIMInstance> {
         let sink = start(.getObject(text(of: path), options))
         return PendingResult(Operation(sink)) { [self] in
             await collect(sink) { (objects, _) async throws(CIMError) in
@@ -32,15 +32,15 @@ extension Session {
         }
     }
 
-    /// As ``deleteInstance(_:options:)``, and can be cancelled. A cancelled operation may have had its effect.
-    public func beginDeleteInstance(_ path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
+    /// As ``deleteInstance(at:options:)``, and can be cancelled. A cancelled operation may have had its effect.
+    public func beginDeleteInstance(at path: CIMObjectPath, options: OperationOptions = OperationOptions()) -> PendingResult<Void> {
         let sink = start(.deleteInstance(text(of: path), options))
         return PendingResult(Operation(sink)) { [self] in await collect(sink) { (_, _) async throws(CIMError) in () } }
     }
 
-    /// As ``invoke(_:_:parameters:options:)``, and can be cancelled. A cancelled operation may have had its effect.
+    /// As ``invoke(_:at:parameters:options:)``, and can be cancelled. A cancelled operation may have had its effect.
     public func beginInvoke(
-        _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
+        _ method: String, at path: CIMObjectPath, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) -> PendingResult<MethodResult> {
         let sink = start(.execMethod(method, at: text(of: path), parameters, options))
         return PendingResult(Operation(sink)) { [self] in

@@ -24,9 +24,9 @@ extension Session {
         InstanceEnumerator(try await open(.execQuery(query, options), Contract.enumerator, drop: .cancels), InstanceDecoder())
     }
 
-    /// As ``getInstance(_:options:)-(CIMObjectPath,_)``; ``CallResult/value(timeout:)`` waits for the result.
+    /// As ``getInstance(at:options:)-(CIMObjectPath,_)``; ``CallResult/value(timeout:)`` waits for the result.
     public func openGetInstance(
-        _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
+        at path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<CIMInstance> {
         try Self.check(instancePath: path)
         let object = try await open(.getObject(text(of: path), options), Contract.callResult, drop: .cancels)
@@ -47,10 +47,10 @@ extension Session {
         }
     }
 
-    /// As ``deleteInstance(_:options:)``; ``CallResult/value(timeout:)`` waits for the end. A delete that is closed before its end may have
+    /// As ``deleteInstance(at:options:)``; ``CallResult/value(timeout:)`` waits for the end. A delete that is closed before its end may have
     /// had its effect.
     public func openDeleteInstance(
-        _ path: CIMObjectPath, options: OperationOptions = OperationOptions()
+        at path: CIMObjectPath, options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<Void> {
         try Self.check(instancePath: path)
         return try await statusResult(.deleteInstance(text(of: path), options))
@@ -82,10 +82,10 @@ extension Session {
         }
     }
 
-    /// As ``invoke(_:_:parameters:options:)``; ``CallResult/value(timeout:)`` waits for the result. A method that is closed before its end
+    /// As ``invoke(_:at:parameters:options:)``; ``CallResult/value(timeout:)`` waits for the result. A method that is closed before its end
     /// may have had its effect.
     public func openInvoke(
-        _ path: CIMObjectPath, _ method: String, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
+        _ method: String, at path: CIMObjectPath, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> CallResult<MethodResult> {
         let object = try await open(.execMethod(method, at: text(of: path), parameters, options), Contract.callResult, drop: .runsOn)
         return CallResult(object, "GetResultObject", "ua{sv}") { [self] (reader, _) async throws(CIMError) in

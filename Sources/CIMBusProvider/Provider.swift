@@ -66,24 +66,3 @@ public protocol MethodProvider: Provider {
     ///   - parameters: the in parameters by name, with their declared types; an absent one is NULL.
     func invoke(_ method: String, at path: CIMObjectPath, parameters: CIMInstance, context: RequestContext) async throws -> MethodResult
 }
-
-/// What a method gives back: its return value and its out parameters.
-public struct MethodResult: Sendable {
-    /// Nil for a method without one.
-    public var returnValue: CIMValue?
-    /// By name, in order.
-    public var parameters: [CIMInstance.Property]
-
-    public init(returnValue: CIMValue? = nil, _ parameters: KeyValuePairs<String, CIMValue> = [:]) {
-        self.returnValue = returnValue
-        self.parameters = parameters.map { CIMInstance.Property(name: $0.key, value: $0.value) }
-    }
-
-    /// The `__PARAMETERS` object; nil when there is nothing to say (R104).
-    var object: CIMInstance? {
-        if returnValue == nil, parameters.isEmpty { return nil }
-        var object = CIMInstance(className: "__PARAMETERS", parameters)
-        if let returnValue { object["ReturnValue"] = returnValue }
-        return object
-    }
-}

@@ -14,7 +14,7 @@ import Logging
 ///
 /// ```swift
 /// let service = ProviderService(name: "Clocks", mof: mof, classes: ["Sample_Clock": ClockProvider()])
-/// try await service.run()
+/// await service.main()
 /// ```
 public struct ProviderService: Sendable {
     /// How a provider behaves on the bus.
@@ -67,7 +67,8 @@ public struct ProviderService: Sendable {
     public let name: String
     public let namespace: CIMNamespaceName
     public let mof: String
-    public let bus: BusAddress
+    /// The bus of the broker.
+    public var bus: BusAddress
     public var options: Options
     public var logger: Logger
     private let providers: [CIMName: any Provider]

@@ -6,17 +6,17 @@ import DBus
 ///
 /// The namespace is that of the call, unless another is given. Each function throws InvalidParameter for an empty name, InvalidNamespace
 /// for a namespace that is not there, and the errors of those that it asks (R16). When the call of this context is over, each function
-/// throws InvalidOperation or CallCancelled, and asks nobody (R10). The functions with the names of WMI's framework, such as
-/// ``getAllInstances(of:in:)``, do the same, and have WMI's default.
+/// throws InvalidOperation or CallCancelled, and asks nobody (R10). The functions have the names that a client's
+/// session has. ``glue`` has them under the names of WMI's framework.
 extension RequestContext {
     /// The instances of a class, as they arrive.
     /// - Parameter deep: whether the instances of its subclasses come, too.
-    public func instances(of className: String, in namespace: CIMNamespaceName? = nil, deep: Bool = true) -> NestedInstances {
+    public func enumerateInstances(of className: String, in namespace: CIMNamespaceName? = nil, deep: Bool = true) -> NestedInstances {
         NestedInstances(source: .instances(of: className, isDeep: deep), namespace: namespace ?? self.namespace, context: self)
     }
 
     /// The instances that satisfy a WQL query, as they arrive. Ask only for the properties you need.
-    public func instances(matching query: String, in namespace: CIMNamespaceName? = nil) -> NestedInstances {
+    public func execQuery(_ query: String, in namespace: CIMNamespaceName? = nil) -> NestedInstances {
         NestedInstances(source: .query(query), namespace: namespace ?? self.namespace, context: self)
     }
 
@@ -66,20 +66,22 @@ extension RequestContext {
 
     /// Invokes a method of the instance at `path`, or a static method of the class at `path`. A namespace in the path counts before the
     /// given one.
-    /// - Returns: an instance of `__PARAMETERS` with the out parameters and ReturnValue.
+    /// - Parameter parameters: the in parameters by name.
     public func invoke(
-        _ method: String, at path: CIMObjectPath, parameters: KeyValuePairs<String, CIMValue> = [:], in namespace: CIMNamespaceName? = nil
-    ) async throws(CIMError) -> CIMInstance {
+        _ method: String, at path: CIMObjectPath, parameters: [String: CIMValue] = [:], in namespace: CIMNamespaceName? = nil
+    ) async throws(CIMError) -> MethodResult {
         let place = place(of: path, namespace)
-        let input = DBusValue(instance: CIMInstance(className: "__PARAMETERS", parameters))
+        let named = parameters.map { CIMInstance.Property(name: $0.key, value: $0.value) }
+        let input = DBusValue(instance: CIMInstance(className: "__PARAMETERS", named))
         let arguments: [DBusValue] = [.string(path.relativePath), .string(method), .int32(0), forwardedContext, input]
         let reply = try await call("ExecMethod", arguments, in: place)
         do {
-            return try await readObject(reply.reader, of: path.className, in: place) { layout in
+            let output = try await readObject(reply.reader, of: path.className, in: place) { layout in
                 layout.declaration?.method(named: method).map {
                     ObjectLayout(parameters: $0.parameters.filter(\.isOut), returns: $0.returnType)
                 }
             }
+            return MethodResult(output)
         } catch {
             throw Self.failure(reading: error)
         }

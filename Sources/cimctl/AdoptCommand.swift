@@ -90,9 +90,7 @@ struct Adopt: Program {
 
     /// Beside this program, else on the PATH.
     private static var adopter: String {
-        var buffer = [CChar](repeating: 0, count: 4096)
-        let count = readlink("/proc/self/exe", &buffer, buffer.count - 1)
-        let own = String(decoding: buffer.prefix(max(0, count)).map { UInt8(bitPattern: $0) }, as: UTF8.self)
+        let own = OwnProgram.path
         guard let slash = own.lastIndex(of: "/") else { return "cimbus-adopter" }
         let beside = String(own[...slash]) + "cimbus-adopter"
         return access(beside, X_OK) == 0 ? beside : "cimbus-adopter"

@@ -148,7 +148,7 @@ struct Get: OperationCommand {
             names = try selection.names(in: try await declaration(of: path.className, session))
             selection.restrict(&operation, to: names)
         }
-        let instance = try await session.beginGetInstance(path, options: operation).value
+        let instance = try await session.beginGetInstance(at: path, options: operation).value
         try write(instance, try await session.getClass(instance.className, timeout: options.timeLimit), only: names, &output)
     }
 }
@@ -184,7 +184,7 @@ struct Invoke: OperationCommand {
             "method \(described.name)", described.parameters.filter(\.isIn).map { ($0.name, $0.type) },
             classes: { try await self.declaration(of: $0, session) })
         let given = Dictionary(values.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
-        let result = try await session.beginInvoke(path, described.name, parameters: given, options: operation).value
+        let result = try await session.beginInvoke(described.name, at: path, parameters: given, options: operation).value
         var fields: [(String, CIMValue)] = []
         if described.returnType != nil { fields.append(("ReturnValue", result.returnValue ?? .null)) }
         for parameter in described.parameters where parameter.isOut { fields.append((parameter.name, result[parameter.name] ?? .null)) }
@@ -241,7 +241,7 @@ struct Put: OperationCommand {
             for property in declaration.properties where !property.defaultValue.isNull { instance[property.name] = property.defaultValue }
             for (property, key) in keys { instance[property.name] = key.value.converted(to: property.type) }
         } else {
-            instance = try await session.beginGetInstance(path, options: operation).value
+            instance = try await session.beginGetInstance(at: path, options: operation).value
             operation.flags = .updateOnly
             declaration = try await session.getClass(instance.className, timeout: options.timeLimit)
         }
@@ -302,6 +302,6 @@ struct Delete: OperationCommand {
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
-        try await session.beginDeleteInstance(try Self.path(path), options: operation).value
+        try await session.beginDeleteInstance(at: try Self.path(path), options: operation).value
     }
 }

@@ -19,7 +19,7 @@ let package = Package(
                 .product(name: "CIM", package: "cimbus"),
                 .product(name: "CIMBusClient", package: "cimbus"),
                 .product(name: "CIMBusProvider", package: "cimbus"),
-                .product(name: "CIMBusTestKit", package: "cimbus"),
+                .product(name: "WireTestKit", package: "cimbus"),
                 .product(name: "DBus", package: "cimbus"),
                 .product(name: "Histogram", package: "hdrhistogram-swift"),
             ],

@@ -159,9 +159,9 @@ import Testing
     }
 
     @Test("Object paths and keys become references; arrays of them arrays of references") func references() throws {
-        let path = CIMObjectPath(className: "T", keys: .keys([.init(name: "Path", value: .string("/a"))]))
+        let path = CIMObjectPath(className: "T", ["Path": .string("/a")])
         #expect(try value(.objectPath(ObjectPath(verified: "/a")), " | ref T", .init(.reference)) == .reference(path))
-        let key = CIMObjectPath(className: "T", keys: .keys([.init(name: "Name", value: .string("x"))]))
+        let key = CIMObjectPath(className: "T", ["Name": .string("x")])
         #expect(try value(.strings(["x"]), " | ref T.Name", .array(of: .reference)) == .array(of: .reference, [.reference(key)]))
     }
 

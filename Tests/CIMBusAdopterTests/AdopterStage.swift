@@ -1,7 +1,7 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 /// A bus with a broker, an adopter of one mapping, and a client.
 struct AdopterStage {

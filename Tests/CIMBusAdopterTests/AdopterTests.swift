@@ -2,11 +2,11 @@ import CIM
 import CIMAdoption
 import CIMBusAdopter
 import CIMBusClient
-import CIMBusTestKit
 import CIMMOF
 import DBus
 import Logging
 import Testing
+import WireTestKit
 
 @Suite("Adopted services", .timeLimit(.minutes(2))) struct AdopterTests {
     static let mof = """
@@ -66,10 +66,10 @@ import Testing
 
     @Test("A fixed key becomes one call, and what is not there is NotFound") func key() async throws {
         let stage = try await Stage()
-        let unit = try await stage.session.getInstance("Test_Unit.Name='u1.x'")
+        let unit = try await stage.session.getInstance(at: "Test_Unit.Name='u1.x'")
         #expect(unit["Number"] == .uint8(1))
         #expect(stage.service.calls.all == ["GetAll 1"])
-        let error = await #expect(throws: CIMError.self) { try await stage.session.getInstance("Test_Unit.Name='u9.x'") }
+        let error = await #expect(throws: CIMError.self) { try await stage.session.getInstance(at: "Test_Unit.Name='u9.x'") }
         #expect(error?.status == .notFound)
     }
 
@@ -137,13 +137,13 @@ import Testing
     @Test("Methods and writes reach the object, and the service's own error has its D-Bus name and text") func changes() async throws {
         let stage = try await Stage(.init(properties: [("Label", .string("old"))]))
         let path = try CIMObjectPath(parsing: "Test_Unit.Name='u2.x'")
-        let result = try await stage.session.invoke(path, "Restart", parameters: ["Mode": "replace"])
+        let result = try await stage.session.invoke("Restart", at: path, parameters: ["Mode": "replace"])
         #expect(result.returnValue == .uint32(5))
         #expect(result["Job"] == .string("/org/example/job/7"))
         #expect(stage.service.calls.all == ["Restart 2 replace"])
-        let error = await #expect(throws: CIMError.self) { try await stage.session.invoke(path, "Refuse") }
+        let error = await #expect(throws: CIMError.self) { try await stage.session.invoke("Refuse", at: path) }
         #expect(error?.extendedStatus?["ParameterInfo"]?.stringValue == "org.example.Error.NotToday: come back tomorrow")
-        var unit = try await stage.session.getInstance(path)
+        var unit = try await stage.session.getInstance(at: path)
         unit["Label"] = "new"
         try await stage.session.putInstance(unit)
         #expect(stage.service.calls.all.last == "Set 2 Label \(DBusValue.string("new"))")

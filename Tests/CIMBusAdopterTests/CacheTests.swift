@@ -1,8 +1,8 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 @Suite("Cached objects of adopted services", .timeLimit(.minutes(2))) struct CacheTests {
     static let mof = """
@@ -73,7 +73,7 @@ import Testing
         let removed = try await stage.ask(query) { $0.count == 3 }
         #expect(removed.rows.map { $0["Number"] } == [.string("1"), .string("2"), .string("7")])
         #expect(removed.calls == [])
-        let error = await #expect(throws: CIMError.self) { try await stage.adopted.session.getInstance("Test_Lamp.Number='0'") }
+        let error = await #expect(throws: CIMError.self) { try await stage.adopted.session.getInstance(at: "Test_Lamp.Number='0'") }
         #expect(error?.status == .notFound)
     }
 
@@ -128,7 +128,7 @@ import Testing
         for _ in 0..<2 { #expect(try await stage.ask("SELECT * FROM Test_UncachedLamp").calls == ["GetManagedObjects"]) }
         _ = try await stage.ask("SELECT * FROM Test_ListedLamp")
         let before = stage.service.calls.all.count
-        _ = try await stage.adopted.session.getInstance("Test_ListedLamp.Number='1'")
+        _ = try await stage.adopted.session.getInstance(at: "Test_ListedLamp.Number='1'")
         #expect(Array(stage.service.calls.all.dropFirst(before)) == ["GetAll 1"])
     }
 }

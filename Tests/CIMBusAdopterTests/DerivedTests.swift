@@ -2,10 +2,10 @@ import CIM
 import CIMAdoption
 import CIMBusAdopter
 import CIMBusClient
-import CIMBusTestKit
 import CIMMOF
 import Glibc
 import Testing
+import WireTestKit
 
 private let schemaDirectory = getenv("CIMBUS_CIM_SCHEMA").map { String(cString: $0) }
 
@@ -51,7 +51,7 @@ private let schemaDirectory = getenv("CIMBUS_CIM_SCHEMA").map { String(cString: 
             let odd = try await stage.query(query)
             #expect(odd.map { $0["Name"] } == [.string("u1.x")], "\(query): \(odd)")
         }
-        let one = try await stage.session.getInstance("Test_Part.Name='u1.x'")
+        let one = try await stage.session.getInstance(at: "Test_Part.Name='u1.x'")
         #expect(one["EnabledState"] == .uint16(3))
         if hasSchema {
             #expect(one["RequestedState"]?.isNull ?? true)

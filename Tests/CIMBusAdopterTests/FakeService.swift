@@ -1,6 +1,6 @@
 import CIM
-import CIMBusTestKit
 import DBus
+import WireTestKit
 
 /// A service with units, as a test wants it.
 final class FakeService: Sendable {

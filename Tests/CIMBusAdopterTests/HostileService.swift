@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import DBus
+import WireTestKit
 
 /// A service that answers as a test says.
 final class HostileService: Sendable {

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import DBus
 import Glibc
 import Synchronization
 import Testing
+import WireTestKit
 
 @Suite("Hostile adopted services", .timeLimit(.minutes(4)), .serialized) struct HostileTests {
     static let mof = """

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import DBus
 import Synchronization
+import WireTestKit
 
 /// A service with lamps below an object manager, which says what changes of them: of each kind of property in the way of its annotation.
 final class LampService: Sendable {

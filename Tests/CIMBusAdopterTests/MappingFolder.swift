@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 /// A folder of mappings. It is removed with the last reference to it.
 final class MappingFolder: Sendable {

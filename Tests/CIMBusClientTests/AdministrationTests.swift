@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// The broker as its administrator sees it.

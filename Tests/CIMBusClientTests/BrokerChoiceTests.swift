@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// A session and a broker that takes the place of another (L11).
@@ -26,7 +26,7 @@ extension ClientTests {
                 executor.letGo()
                 let session = try await soon("step \(step)") { try await connecting.value }
                 // The stand-in has no namespaces; nobody would be there to say so.
-                let error = await #expect(throws: CIMError.self) { try await session.getInstance(path("a")) }
+                let error = await #expect(throws: CIMError.self) { try await session.getInstance(at: path("a")) }
                 #expect(error?.status == .invalidNamespace, "step \(step): \(String(describing: error))")
                 withExtendedLifetime(second) {}
                 step += 1

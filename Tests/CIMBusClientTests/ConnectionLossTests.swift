@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// A session whose broker dies, whose bus ends, or that is closed (L8, L11).
@@ -17,15 +17,15 @@ extension ClientTests {
             let stage = try await Stage.start(.hanging(started, cancelled, after: 40))
             let session = stage.session
             let sequence = session.enumerateInstances(of: "Test_Thing")
-            let begun = session.beginGetInstance(path("a"))
-            let sync = Task { try await session.getInstance(path("a")) }
+            let begun = session.beginGetInstance(at: path("a"))
+            let sync = Task { try await session.getInstance(at: path("a")) }
             let callbacks = Event<WBEMStatus?>("the completion")
             session.enumerateInstances(of: "Test_Thing", onInstance: { _ in }) { result in
                 if case .failure(let error) = result { callbacks.send(error.status) } else { callbacks.send(nil) }
             }
             let enumerator = try await session.openEnumerator(of: "Test_Thing")
             let pulling = Task { try await enumerator.next(100) }
-            let opened = try await session.openGetInstance(path("a"))
+            let opened = try await session.openGetInstance(at: path("a"))
             let waiting = Task { try await opened.value(timeout: nil) }
             try await started.wait("six calls") { $0.count == 6 }
             try await stage.broker.process.killAndWait()
@@ -41,11 +41,11 @@ extension ClientTests {
             #expect(try await callbacks.value() == .transportFailure)
             try await cancelled.wait("the provider's sinks to be dropped") { $0.count == 6 }
             #expect(cancelled.all.allSatisfy { $0 == "over" })
-            #expect(await failure("a call without a broker") { try await session.getInstance(path("a")) } == .transportFailure)
+            #expect(await failure("a call without a broker") { try await session.getInstance(at: path("a")) } == .transportFailure)
 
             let second = try await BrokerProcess.start(on: stage.bus)
             try await stage.service.waitForRegistration(2)
-            let begunAgain = session.beginGetInstance(path("a"))
+            let begunAgain = session.beginGetInstance(at: path("a"))
             try await started.wait("a call of the second broker") { $0.count == 7 }
             begunAgain.cancel()
             try await cancelled.wait("its cancel") { $0.count == 7 }
@@ -85,7 +85,7 @@ extension ClientTests {
             #expect(try await collect(sequence).error?.status == .fatalTransportError)
             #expect((try await stage.service.end.value() as? CIMError)?.status == .transportFailure)
             try await cancelled.wait("the provider's cancellation") { $0 == ["over"] }
-            #expect(await failure("a call") { try await stage.session.getInstance(path("a")) } == .fatalTransportError)
+            #expect(await failure("a call") { try await stage.session.getInstance(at: path("a")) } == .fatalTransportError)
         }
 
         @Test("R60: a put under way ends with a transport error when its broker is lost, or its own connection", arguments: Form.allCases)

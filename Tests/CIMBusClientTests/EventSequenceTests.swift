@@ -1,11 +1,11 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// Events through both libraries, with a real broker: Semantics J.

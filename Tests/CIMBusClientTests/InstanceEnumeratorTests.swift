@@ -1,8 +1,8 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 /// Pulls that take several calls on the bus (Semantics A.6).
 @Suite struct InstanceEnumeratorTests {

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 @testable import CIMBusClient
 

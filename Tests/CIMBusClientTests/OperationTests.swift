@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// Every operation in every form, between the two SDKs.
@@ -207,7 +207,7 @@ extension ClientTests {
             let stage = try await Stage.start(
                 ThingProvider(invoke: { _, path, parameters, _ in
                     seen.record(parameters)
-                    return Output(
+                    return MethodResult(
                         returnValue: .boolean(!path.isClassPath),
                         [
                             "SmallOut": parameters["Small"] ?? .null, "WhenOut": parameters["When"] ?? .null,
@@ -237,7 +237,7 @@ extension ClientTests {
             let stage = try await Stage.start(
                 ThingProvider(invoke: { _, _, parameters, _ in
                     seen.record(parameters)
-                    return Output(returnValue: false, ["NumbersOut": parameters["Numbers"] ?? .null, "WhenOut": nil])
+                    return MethodResult(returnValue: false, ["NumbersOut": parameters["Numbers"] ?? .null, "WhenOut": nil])
                 }))
             let given: [String: CIMValue] = [
                 "Small": 1, "When": .datetime(try #require(Self.span)), "Numbers": .array(of: .uint16, []),
@@ -263,7 +263,7 @@ extension ClientTests {
 
         @Test("a method may give nothing at all", arguments: Form.allCases)
         func nothing(form: Form) async throws {
-            let stage = try await Stage.start(ThingProvider(invoke: { _, _, _, _ in Output() }))
+            let stage = try await Stage.start(ThingProvider(invoke: { _, _, _, _ in MethodResult() }))
             let result = try await stage.session.call(path("a"), "Echo", ["sInArg": "x"], form)
             #expect(result.returnValue == nil)
             #expect(result.parameters.properties.isEmpty)
@@ -275,7 +275,7 @@ extension ClientTests {
             let stage = try await Stage.start(
                 ThingProvider(invoke: { _, _, _, _ in
                     calls.record(1)
-                    return Output()
+                    return MethodResult()
                 }))
             for given: [String: CIMValue] in [[:], ["sInArg": 1], ["sInArg": "x", "Other": 1]] {
                 let error = await #expect(throws: CIMError.self) { try await stage.session.call(path("a"), "Echo", given, form) }
@@ -289,7 +289,7 @@ extension ClientTests {
         @Test("an out parameter that does not fit is InvalidObject")
         func misfit() async throws {
             let stage = try await Stage.start(
-                ThingProvider(invoke: { _, _, _, _ in Output(returnValue: .uint32(0), ["sOutArg": .uint32(1)]) }))
+                ThingProvider(invoke: { _, _, _, _ in MethodResult(returnValue: .uint32(0), ["sOutArg": .uint32(1)]) }))
             let error = await #expect(throws: CIMError.self) {
                 try await stage.session.call(path("a"), "Echo", ["sInArg": "x"], .sync)
             }

@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// What the libraries leave at the broker of operations that are over: nothing that nobody will read (L8).
@@ -27,9 +27,9 @@ extension ClientTests {
             let session = stage.stage.session
             let kept = try await stage.serving { context in
                 for _ in 0..<20 {
-                    #expect(try await context.getAllInstances(of: "Test_Part").count == 3)
-                    for try await _ in context.instances(of: "Test_Part", deep: false) { break }
-                    let error = await #expect(throws: CIMError.self) { try await context.getAllInstances(of: "Test_SpecialPart") }
+                    #expect(try await context.glue.getAllInstances(of: "Test_Part").count == 3)
+                    for try await _ in context.enumerateInstances(of: "Test_Part", deep: false) { break }
+                    let error = await #expect(throws: CIMError.self) { try await context.glue.getAllInstances(of: "Test_SpecialPart") }
                     #expect(error?.status == .accessDenied)
                 }
                 // Behind what was sent before; not kept by the library.
@@ -100,7 +100,7 @@ extension ClientTests {
                 _ = try await soon { try await put.value(timeout: nil) }
                 // It may be asked again.
                 _ = try await soon { try await put.value(timeout: nil) }
-                let get = try await session.openGetInstance(path("n"))
+                let get = try await session.openGetInstance(at: path("n"))
                 await #expect(throws: CIMError.self) { try await soon { try await get.value(timeout: nil) } }
             }
             #expect(try await kept(session).isEmpty)

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Synchronization
+import WireTestKit
 
 /// A broker that does what a test says: it owns the name on a private bus, answers for one class, and gives the test every async call.
 final class ScriptedBroker: Sendable {

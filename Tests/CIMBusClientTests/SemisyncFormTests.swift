@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// The form without callbacks, beside the one with: a client that must know who talks to it makes calls only, and gets answers only.

@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// Operations that their client cancels, or leaves.
@@ -53,24 +53,24 @@ extension ClientTests {
                 }))
             let session = stage.session
 
-            let begun = session.beginGetInstance(path("a"))
+            let begun = session.beginGetInstance(at: path("a"))
             try await started.wait("the first call") { $0.count == 1 }
             begun.cancel()
             #expect(await #expect(throws: CIMError.self) { try await begun.value }?.status == .callCancelled)
             try await cancelled.wait("the first cancel") { $0.count == 1 }
 
-            let waiting = Task { try await session.beginGetInstance(path("a")).value }
+            let waiting = Task { try await session.beginGetInstance(at: path("a")).value }
             try await started.wait("the second call") { $0.count == 2 }
             waiting.cancel()
             #expect(await #expect(throws: CIMError.self) { try await waiting.value }?.status == .callCancelled)
             try await cancelled.wait("the second cancel") { $0.count == 2 }
 
-            let opened = try await session.openGetInstance(path("a"))
+            let opened = try await session.openGetInstance(at: path("a"))
             try await started.wait("the third call") { $0.count == 3 }
             await opened.close()
             try await cancelled.wait("the third cancel") { $0.count == 3 }
 
-            let listed = session.beginGetInstance(path("a"))
+            let listed = session.beginGetInstance(at: path("a"))
             try await started.wait("the fourth call") { $0.count == 4 }
             let operation = try #require(try await session.broker.listOperations().first)
             #expect(operation.kind == "GetObject")

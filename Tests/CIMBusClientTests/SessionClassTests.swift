@@ -1,8 +1,8 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// Classes and namespaces, between the client's SDK and a real broker.
@@ -104,13 +104,13 @@ extension ClientTests {
             ]
             instance.propertyQualifiers = [.init(name: "B", qualifiers: [CIMQualifier(name: "Unit", value: "kg")])]
             let path = try await session.putInstance(instance)
-            var read = try await session.getInstance(path)
+            var read = try await session.getInstance(at: path)
             #expect(read.qualifiers == instance.qualifiers && read.propertyQualifiers == instance.propertyQualifiers)
             let all = try await soon { try await session.enumerateInstances(of: "T_A").reduce(into: []) { $0.append($1) } }
             #expect(all == [read])
             read["B"] = .uint8(2)
             try await session.putInstance(read, options: flag)
-            let again = try await session.getInstance(path)
+            let again = try await session.getInstance(at: path)
             #expect(
                 again["B"] == .uint8(2) && again.qualifiers.map(\.name) == ["Owner"] && again.propertyQualifiers == read.propertyQualifiers)
             withExtendedLifetime((bus, broker)) {}

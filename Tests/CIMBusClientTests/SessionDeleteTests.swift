@@ -1,8 +1,8 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// A delete by the client's library (Semantics K.5).
@@ -71,7 +71,7 @@ extension ClientTests {
             let session = try await Session.connect(to: .address(bus.address))
             let path = try CIMObjectPath(parsing: "T_Thing.Number=1")
             for status in [WBEMStatus.noError, .accessDenied] {
-                let pending = session.beginDeleteInstance(path)
+                let pending = session.beginDeleteInstance(at: path)
                 let call = try await next(broker.calls, "the delete")
                 #expect(call.member == "DeleteInstanceAsync")
                 for number in 1...2 {

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Synchronization
 import Testing
+import WireTestKit
 
 @testable import CIMBusClient
 
@@ -131,14 +131,14 @@ import Testing
         let (bus, broker, session) = try await open()
         let sequence = session.enumerateInstances(of: "T_Thing")
         let call = try await next(broker.calls, "the call")
-        let pending = session.beginDeleteInstance(try CIMObjectPath(parsing: "T_Thing.Number=1"))
+        let pending = session.beginDeleteInstance(at: try CIMObjectPath(parsing: "T_Thing.Number=1"))
         _ = try await next(broker.calls, "the delete")
         let path = try CIMObjectPath(parsing: "T_Thing.Number=1")
         let put = session.beginPutInstance(CIMInstance(className: "T_Thing", ["Number": .uint32(1)]))
         _ = try await next(broker.calls, "the put")
-        let invoked = session.beginInvoke(path, "Echo")
+        let invoked = session.beginInvoke("Echo", at: path)
         _ = try await next(broker.calls, "the method")
-        let sync = Task { try await session.deleteInstance(path) }
+        let sync = Task { try await session.deleteInstance(at: path) }
         try await broker.indicate(call, [ScriptedBroker.thing(1)])
         var iterator = sequence.makeAsyncIterator()
         #expect(try await iterator.next() != nil)
@@ -148,11 +148,11 @@ import Testing
         #expect(await #expect(throws: CIMError.self) { try await put.value }?.status == .transportFailure)
         #expect(await #expect(throws: CIMError.self) { try await invoked.value }?.status == .transportFailure)
         await #expect(throws: CIMError.self) { try await sync.value }
-        await #expect(throws: CIMError.self) { try await session.getInstance("T_Thing.Number=1") }
+        await #expect(throws: CIMError.self) { try await session.getInstance(at: "T_Thing.Number=1") }
         let second = try await ScriptedBroker(on: bus)
         let instance = try await withDeadline(.seconds(10), "the session to serve again") {
             while true {
-                if let instance = try? await session.getInstance("T_Thing.Number=1") { return instance }
+                if let instance = try? await session.getInstance(at: "T_Thing.Number=1") { return instance }
                 await Task.yield()
             }
         }
@@ -178,7 +178,7 @@ import Testing
         let call = try await next(broker.calls, "the call")
         for number in 1...8 { try await broker.indicate(call, [ScriptedBroker.thing(UInt32(number))]) }
         // A call behind the batches: when it is answered they have arrived.
-        _ = try await session.getInstance("T_Thing.Number=1")
+        _ = try await session.getInstance(at: "T_Thing.Number=1")
         let ping = try Message.methodCall(
             destination: BusName(verified: call.client), path: .root, interface: .peer, member: MemberName("Ping"))
         _ = try await broker.connection.call(ping)
@@ -196,7 +196,7 @@ import Testing
         let seen = Mutex<[OperationProgress]>([])
         let options = OperationOptions(onProgress: { progress in seen.withLock { $0.append(progress) } })
         let path = try CIMObjectPath(parsing: "T_Thing.Number=1")
-        let pending = session.beginInvoke(path, "Echo", options: options)
+        let pending = session.beginInvoke("Echo", at: path, options: options)
         let call = try await next(broker.calls, "the call")
         try await broker.setStatus(call, flags: StatusType.progress, packed: 0x000A_0003, parameter: "third of ten")
         try await broker.indicate(call, [CIMInstance(className: "__PARAMETERS", ["ReturnValue": .sint32(5)])])

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ClientTests {
     /// Objects on their way from a provider to a client.

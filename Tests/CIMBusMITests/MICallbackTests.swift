@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension MITests {
     /// The callbacks of an operation beside its results, and acknowledgement (Semantics F.3, F.5).
@@ -237,7 +237,7 @@ extension MITests {
                 };
                 """
             let provider = ThingProvider(invoke: { _, _, _, _ in
-                Output(returnValue: .uint32(0), ["Numbers": .array(of: .uint32, [.uint32(1), .uint32(2)]), "Word": "w"])
+                MethodResult(returnValue: .uint32(0), ["Numbers": .array(of: .uint32, [.uint32(1), .uint32(2)]), "Word": "w"])
             })
             let service = try await RunningService.start(provider, named: "Lists", mof: mof, classes: ["Test_List"], on: stage.stage.bus)
             let order = Recorder<String>()

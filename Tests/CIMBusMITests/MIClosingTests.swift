@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension MITests {
     /// One operation of MI that ends another, and a broker that ends all of them (Semantics F.1, F.5, F.6).

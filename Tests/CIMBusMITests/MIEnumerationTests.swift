@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension MITests {
     /// MI_Session_EnumerateInstances (Semantics K.2).

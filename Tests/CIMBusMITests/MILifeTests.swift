@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension MITests {
     /// How operations, sessions and applications of MI end, whatever is going on (Semantics F.1, F.6).

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension MITests {
     /// The functions of an MI session beside the enumeration (Semantics F.2).

@@ -1,7 +1,7 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
+import WireTestKit
 
 /// Stands in for a broker to see what a client asks: it owns the name, keeps the queries, and answers each with nothing, and a status.
 final class MIQueryStandIn: Sendable {

@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension MITests {
     /// What queries MI's functions become.

@@ -1,7 +1,7 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import SDKTestKit
+import WireTestKit
 
 /// A stage with a session of MI.
 struct MIStage: Sendable {

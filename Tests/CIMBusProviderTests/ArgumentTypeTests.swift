@@ -1,9 +1,9 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What clients send comes to a provider with the types of its class.
@@ -38,7 +38,7 @@ extension ProviderTests {
                 },
                 invoke: { _, _, parameters, _ in
                     seen.record(parameters)
-                    return Output()
+                    return MethodResult()
                 })
             return (bus, broker, try await RunningService.start(provider, on: bus, options: .patient), seen)
         }

@@ -1,11 +1,11 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Brokers that come and go at the wrong moment (L11).

@@ -1,17 +1,17 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Providers built on providers built on providers.
     @Suite struct FrameworkChainTests {
         /// A thing for each `Test_Middle`.
         private static let outer = ThingProvider(enumerate: { _, context, sink in
-            try await context.getAllInstancesAsynch(of: "Test_Middle", requester: 0, userData: sink) { _, middle, _, sink in
+            try await context.glue.getAllInstancesAsynch(of: "Test_Middle", requester: 0, userData: sink) { _, middle, _, sink in
                 try await sink.indicate(thing(number(of: middle.value), text: middle["Text"]?.stringValue))
             }
         })
@@ -19,7 +19,7 @@ extension ProviderTests {
         /// A middle for each instance of a class.
         private static func middle(of className: String) -> ThingProvider {
             ThingProvider(enumerate: { _, context, sink in
-                try await context.getAllInstancesAsynch(of: className, requester: 0, userData: sink) { _, inner, _, sink in
+                try await context.glue.getAllInstancesAsynch(of: className, requester: 0, userData: sink) { _, inner, _, sink in
                     let text = inner["Text"] ?? .null
                     try await sink.indicate(
                         CIMInstance(

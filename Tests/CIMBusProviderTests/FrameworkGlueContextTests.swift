@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Where and for whom a provider asks others: namespaces, and the context of the call in which it asks (Semantics E.1 and K.1).
@@ -36,13 +36,14 @@ extension ProviderTests {
                     let counts = Recorder<Int>()
                     for namespace in [nil, other] {
                         var count = 0
-                        try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, in: namespace, userData: 0) { _, _, _, _ in
+                        try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, in: namespace, userData: 0) {
+                            _, _, _, _ in
                             count += 1
                         }
                         counts.record(count)
                     }
-                    counts.record(try await context.getAllInstances(of: "Test_Part").count)
-                    let there = try await context.getAllInstances(of: "Test_Part", in: other)
+                    counts.record(try await context.glue.getAllInstances(of: "Test_Part").count)
+                    let there = try await context.glue.getAllInstances(of: "Test_Part", in: other)
                     #expect(there.allSatisfy { $0["Small"] == .sint16(300) })
                     counts.record(there.count)
                     seen.send(counts.all)
@@ -65,10 +66,11 @@ extension ProviderTests {
             let stale = try await stage.serving { $0 }
             try await stage.stage.expectQuiet()
             let error = await #expect(throws: CIMError.self) {
-                try await stale.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in asked.record(2) }
+                try await stale.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in asked.record(2) }
             }
             #expect(error?.status == .invalidOperation)
-            #expect(await #expect(throws: CIMError.self) { try await stale.getInstanceByPath(partPath(1)) }?.status == .invalidOperation)
+            #expect(
+                await #expect(throws: CIMError.self) { try await stale.glue.getInstanceByPath(partPath(1)) }?.status == .invalidOperation)
             #expect(await #expect(throws: CIMError.self) { try await stale.getClass("Test_Part") }?.status == .invalidOperation)
             #expect(asked.all.isEmpty)
             withExtendedLifetime(parts) {}
@@ -94,9 +96,9 @@ extension ProviderTests {
                     }), .parts)
             let options = OperationOptions(context: ["Shade": "green"])
             let outer = try await stage.serving(options: options) { context in
-                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, instance, _, _ in
+                try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, instance, _, _ in
                     let path = try #require(instance.value.path)
-                    _ = try await instance.methodContext.getInstanceByPath(path)
+                    _ = try await instance.methodContext.glue.getInstanceByPath(path)
                 }
                 return context
             }
@@ -138,8 +140,8 @@ extension ProviderTests {
             let asking = Asking { context, isServingQuery in
                 #expect(isServingQuery == isQuery)
                 outer.record(try #require(context.operationID))
-                counts.record(try await context.getAllInstances(of: "Test_Part").count)
-                counts.record(try await context.getInstancesByQuery("SELECT * FROM Test_Part").count)
+                counts.record(try await context.glue.getAllInstances(of: "Test_Part").count)
+                counts.record(try await context.glue.getInstancesByQuery("SELECT * FROM Test_Part").count)
             }
             let middles = try await stage.start(asking, .queriedMiddle)
             let session = stage.stage.session
@@ -174,9 +176,9 @@ extension ProviderTests {
             let asking = Asking { context, _ in
                 outer.record(try #require(context.operationID))
                 let own = context.createNewInstance(of: "Test_Middle")
-                _ = try await own.methodContext.getInstanceByPath(partPath(1))
-                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, instance, _, _ in
-                    _ = try await instance.methodContext.getInstanceByPath(partPath(1))
+                _ = try await own.methodContext.glue.getInstanceByPath(partPath(1))
+                try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, instance, _, _ in
+                    _ = try await instance.methodContext.glue.getInstanceByPath(partPath(1))
                 }
             }
             let middles = try await stage.start(asking, .middle)

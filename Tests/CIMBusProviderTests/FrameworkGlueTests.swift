@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Providers that ask others for instances: Semantics E.1 and K.1.
@@ -23,8 +23,8 @@ extension ProviderTests {
             let parts = try await stage.start(Self.mixed, .parts)
             let (shallow, deep, queried) = try await stage.serving { context in
                 (
-                    try await context.getAllInstances(of: "Test_Part"), try await context.getAllDerivedInstances(of: "test_part"),
-                    try await context.getInstancesByQuery("SELECT * FROM Test_Part WHERE __CLASS = \"Test_Part\"")
+                    try await context.glue.getAllInstances(of: "Test_Part"), try await context.glue.getAllDerivedInstances(of: "test_part"),
+                    try await context.glue.getInstancesByQuery("SELECT * FROM Test_Part WHERE __CLASS = \"Test_Part\"")
                 )
             }
             #expect(shallow.map(number) == (0..<40).filter { $0 % 4 != 3 })
@@ -42,10 +42,10 @@ extension ProviderTests {
             let parts = try await stage.start(Self.mixed, .parts)
             let (array, called, looped) = try await stage.serving { context in
                 let called = Recorder<CIMInstance>()
-                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: called) { $3.record($1.value) }
+                try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: called) { $3.record($1.value) }
                 var looped: [CIMInstance] = []
-                for try await instance in context.instances(of: "Test_Part", deep: false) { looped.append(instance) }
-                return (try await context.getAllInstances(of: "Test_Part"), called.all, looped)
+                for try await instance in context.enumerateInstances(of: "Test_Part", deep: false) { looped.append(instance) }
+                return (try await context.glue.getAllInstances(of: "Test_Part"), called.all, looped)
             }
             #expect(array.count == 30)
             #expect(array == called)
@@ -67,7 +67,7 @@ extension ProviderTests {
                 try await stage.start(provider("parts"), .parts), try await stage.start(provider("middles"), .middle),
             ]
             let seen = try await stage.serving { context in
-                try await context.getAllInstances(of: "Test_Middle") + context.getAllInstances(of: "Test_Part")
+                try await context.glue.getAllInstances(of: "Test_Middle") + context.glue.getAllInstances(of: "Test_Part")
             }
             #expect(asked.all == ["middles: Test_Middle", "parts: Test_Part"])
             #expect(seen.map { $0.path?.relativePath } == [#"Test_Middle.Name="middles""#, #"Test_Part.Name="parts""#])
@@ -85,7 +85,7 @@ extension ProviderTests {
             let parts = try await stage.start(
                 ThingProvider(enumerate: { _, _, sink in try await sink.indicate(instance) }, get: { _, _ in instance }), .parts)
             let seen = try await stage.serving { context in
-                try await context.getAllDerivedInstances(of: "Test_Part") + [try await context.getInstanceByPath(partPath(1))]
+                try await context.glue.getAllDerivedInstances(of: "Test_Part") + [try await context.glue.getInstanceByPath(partPath(1))]
             }
             #expect(seen.count == 2)
             for one in seen {
@@ -104,7 +104,7 @@ extension ProviderTests {
             let parts = try await stage.start(Self.numbered(count), .parts)
             let numbers = try await stage.serving { context in
                 let numbers = Recorder<Int>()
-                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: numbers) {
+                try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: numbers) {
                     $3.record(number(of: $1.value))
                 }
                 return numbers.all
@@ -124,7 +124,7 @@ extension ProviderTests {
                 @Sendable func run() async throws -> [[Bool]] {
                     let (requester, userData) = (Token(), Token())
                     let seen = Recorder<[Bool]>()
-                    try await context.getAllInstancesAsynch(of: "Test_Part", requester: requester, userData: userData) {
+                    try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: requester, userData: userData) {
                         first, _, _, last in
                         seen.record([first === requester, last === userData])
                     }
@@ -146,7 +146,7 @@ extension ProviderTests {
             let (seen, isThrown) = try await stage.serving { context in
                 let seen = Recorder<String>()
                 do {
-                    try await context.getAllInstancesAsynch(of: "Test_Part", requester: "me", userData: 7) {
+                    try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: "me", userData: 7) {
                         requester, instance, nested, userData in
                         let isOfThisCall = nested.operationID == context.operationID
                         seen.record("\(requester) \(instance.value.path?.relativePath ?? "?") \(isOfThisCall) \(userData)")
@@ -169,9 +169,9 @@ extension ProviderTests {
             let errors = try await stage.serving { context in
                 let errors = Recorder<String>()
                 do {
-                    try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in }
+                    try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in }
                 } catch { errors.record("\(error)") }
-                do { _ = try await context.getAllInstances(of: "Test_Part") } catch { errors.record("\(error)") }
+                do { _ = try await context.glue.getAllInstances(of: "Test_Part") } catch { errors.record("\(error)") }
                 return errors.all
             }
             #expect(errors.isEmpty)
@@ -190,7 +190,7 @@ extension ProviderTests {
                 }), .parts)
             let numbers = try await stage.serving { context in
                 let numbers = Recorder<Int>()
-                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: numbers) {
+                try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: numbers) {
                     _, instance, _, numbers in
                     numbers.record(number(of: instance.value))
                     first.send(())
@@ -212,7 +212,7 @@ extension ProviderTests {
             let (seen, error) = try await stage.serving { context in
                 var seen = 0
                 do {
-                    try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in seen += 1 }
+                    try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in seen += 1 }
                 } catch {
                     return (seen, error as? CIMError)
                 }
@@ -236,13 +236,13 @@ extension ProviderTests {
                         recorder.record(nil)
                     } catch { recorder.record((error as? CIMError)?.status) }
                 }
-                await attempt { _ = try await context.getAllInstances(of: "Test_Nothing") }
-                await attempt { _ = try await context.getAllInstances(of: "") }
-                await attempt { _ = try await context.getInstancesByQuery("") }
-                await attempt { _ = try await context.getInstanceByPath(CIMObjectPath(className: "Test_Part")) }
-                await attempt { _ = try await context.isDerivedFrom(base: "", derived: "Test_Thing") }
-                await attempt { _ = try await context.isDerivedFrom(base: "Test_Thing", derived: "Test_Nothing") }
-                await attempt { _ = try await context.getEmptyInstance(of: "") }
+                await attempt { _ = try await context.glue.getAllInstances(of: "Test_Nothing") }
+                await attempt { _ = try await context.glue.getAllInstances(of: "") }
+                await attempt { _ = try await context.glue.getInstancesByQuery("") }
+                await attempt { _ = try await context.glue.getInstanceByPath(CIMObjectPath(className: "Test_Part")) }
+                await attempt { _ = try await context.glue.isDerivedFrom(base: "", derived: "Test_Thing") }
+                await attempt { _ = try await context.glue.isDerivedFrom(base: "Test_Thing", derived: "Test_Nothing") }
+                await attempt { _ = try await context.glue.getEmptyInstance(of: "") }
                 return recorder.all
             }
             #expect(
@@ -256,24 +256,24 @@ extension ProviderTests {
             let stage = try await FrameworkStage.start()
             let errors = try await stage.serving { context in
                 let nowhere = try #require(CIMNamespaceName("root/nowhere"))
-                let path = CIMObjectPath(className: "Test_Part", keys: .keys([.init(name: "Name", value: .string("p"))]))
+                let path = CIMObjectPath(className: "Test_Part", ["Name": .string("p")])
                 let recorder = Recorder<CIMError>()
                 func attempt(_ body: () async throws -> Void) async {
                     do {
                         try await body()
                     } catch { recorder.record(error as? CIMError ?? CIMError(.failed, "\(error)")) }
                 }
-                await attempt { _ = try await context.getAllInstances(of: "Test_Part", in: nowhere) }
-                await attempt { _ = try await context.getAllDerivedInstances(of: "Test_Part", in: nowhere) }
-                await attempt { _ = try await context.getInstancesByQuery("SELECT * FROM Test_Part", in: nowhere) }
-                await attempt { _ = try await context.getInstanceByPath(path, in: nowhere) }
-                await attempt { _ = try await context.getInstanceKeysByPath(path, in: nowhere) }
-                await attempt { _ = try await context.getInstancePropertiesByPath(path, ["Number"], in: nowhere) }
+                await attempt { _ = try await context.glue.getAllInstances(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.glue.getAllDerivedInstances(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.glue.getInstancesByQuery("SELECT * FROM Test_Part", in: nowhere) }
+                await attempt { _ = try await context.glue.getInstanceByPath(path, in: nowhere) }
+                await attempt { _ = try await context.glue.getInstanceKeysByPath(path, in: nowhere) }
+                await attempt { _ = try await context.glue.getInstancePropertiesByPath(path, ["Number"], in: nowhere) }
                 await attempt { _ = try await context.getClass("Test_Part", in: nowhere) }
-                await attempt { _ = try await context.getEmptyInstance(of: "Test_Part", in: nowhere) }
-                await attempt { _ = try await context.isDerivedFrom(base: "Test_Thing", derived: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.glue.getEmptyInstance(of: "Test_Part", in: nowhere) }
+                await attempt { _ = try await context.glue.isDerivedFrom(base: "Test_Thing", derived: "Test_Part", in: nowhere) }
                 await attempt { _ = try await context.getInstance(at: path, in: nowhere) }
-                await attempt { _ = try await context.instances(of: "Test_Part", in: nowhere).collected() }
+                await attempt { _ = try await context.enumerateInstances(of: "Test_Part", in: nowhere).collected() }
                 await attempt { _ = try await context.invoke("Move", at: path, in: nowhere) }
                 return recorder.all
             }
@@ -295,13 +295,13 @@ extension ProviderTests {
                 var seen = 0
                 if byError {
                     await #expect(throws: Enough.self) {
-                        try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in
+                        try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, _, _, _ in
                             seen += 1
                             if seen == 5 { throw Enough() }
                         }
                     }
                 } else {
-                    for try await _ in context.instances(of: "Test_Part", deep: false) {
+                    for try await _ in context.enumerateInstances(of: "Test_Part", deep: false) {
                         seen += 1
                         if seen == 5 { break }
                     }

@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Providers that ask others for single objects and classes: Semantics E.1.
@@ -25,8 +25,8 @@ extension ProviderTests {
             ])
             let (whole, keys, some) = try await stage.serving(options: outer) { context in
                 (
-                    try await context.getInstanceByPath(partPath(1)), try await context.getInstanceKeysByPath(partPath(1)),
-                    try await context.getInstancePropertiesByPath(partPath(1), ["colour"])
+                    try await context.glue.getInstanceByPath(partPath(1)), try await context.glue.getInstanceKeysByPath(partPath(1)),
+                    try await context.glue.getInstancePropertiesByPath(partPath(1), ["colour"])
                 )
             }
             #expect(whole.properties.map(\.name) == ["Name", "Number", "Colour"])
@@ -48,7 +48,7 @@ extension ProviderTests {
                     guard context.requestedProperties == .all else { throw CIMError(status, "all or nothing") }
                     return part(1)
                 }), .parts)
-            let keys = try await stage.serving { try await $0.getInstanceKeysByPath(partPath(1)) }
+            let keys = try await stage.serving { try await $0.glue.getInstanceKeysByPath(partPath(1)) }
             #expect(keys.properties.map(\.name) == ["Name"])
             withExtendedLifetime(parts) {}
         }
@@ -58,8 +58,9 @@ extension ProviderTests {
             let stage = try await FrameworkStage.start()
             let parts = try await stage.start(ThingProvider(get: { path, _ in throw CIMError(.notFound, "no \(path)") }), .parts)
             try await stage.serving { context in
-                #expect(await #expect(throws: CIMError.self) { try await context.getInstanceByPath(partPath(1)) }?.status == .notFound)
-                #expect(await #expect(throws: CIMError.self) { try await context.getInstanceKeysByPath(partPath(1)) }?.status == .notFound)
+                #expect(await #expect(throws: CIMError.self) { try await context.glue.getInstanceByPath(partPath(1)) }?.status == .notFound)
+                #expect(
+                    await #expect(throws: CIMError.self) { try await context.glue.getInstanceKeysByPath(partPath(1)) }?.status == .notFound)
             }
             withExtendedLifetime(parts) {}
         }
@@ -69,10 +70,10 @@ extension ProviderTests {
             let stage = try await FrameworkStage.start()
             let answers = try await stage.serving { context in
                 [
-                    try await context.isDerivedFrom(base: "test_thing", derived: "Test_SpecialThing"),
-                    try await context.isDerivedFrom(base: "Test_SpecialThing", derived: "Test_Thing"),
-                    try await context.isDerivedFrom(base: "Test_Thing", derived: "Test_Thing"),
-                    try await context.isDerivedFrom(base: "Test_Ticket", derived: "Test_SpecialThing"),
+                    try await context.glue.isDerivedFrom(base: "test_thing", derived: "Test_SpecialThing"),
+                    try await context.glue.isDerivedFrom(base: "Test_SpecialThing", derived: "Test_Thing"),
+                    try await context.glue.isDerivedFrom(base: "Test_Thing", derived: "Test_Thing"),
+                    try await context.glue.isDerivedFrom(base: "Test_Ticket", derived: "Test_SpecialThing"),
                 ]
             }
             #expect(answers == [true, false, false, false])
@@ -83,7 +84,7 @@ extension ProviderTests {
             let stage = try await FrameworkStage.start()
             let parts = try await stage.start(ThingProvider(), .parts)
             let instance = try await stage.serving { context in
-                let empty = try await context.getEmptyInstance(of: "test_specialpart")
+                let empty = try await context.glue.getEmptyInstance(of: "test_specialpart")
                 #expect(empty.methodContext.operationID == context.operationID)
                 return empty.value
             }

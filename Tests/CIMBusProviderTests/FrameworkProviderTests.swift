@@ -1,11 +1,11 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// The framework's callbacks: Semantics E.2, E.3.

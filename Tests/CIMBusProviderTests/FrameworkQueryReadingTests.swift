@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider is told about a query it is to answer, by a real broker: Semantics E.3.

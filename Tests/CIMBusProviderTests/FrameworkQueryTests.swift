@@ -1,12 +1,12 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider sends when it asks with a query, or while it answers one, message by message: Semantics E.1.
@@ -94,7 +94,7 @@ extension ProviderTests {
             let seen = Recorder<Int>()
             let service = RunningService(
                 ThingProvider(enumerate: { _, context, _ in
-                    try await context.getInstancesByQueryAsynch(query, requester: 1, userData: seen) { _, instance, _, seen in
+                    try await context.glue.getInstancesByQueryAsynch(query, requester: 1, userData: seen) { _, instance, _, seen in
                         #expect(instance["Number"] == .uint32(UInt32(seen.all.count)))
                         seen.record(number(of: instance.value))
                     }
@@ -112,7 +112,7 @@ extension ProviderTests {
             let seen: Recorder<Int>
 
             func execQuery(_ query: FrameworkQuery, flags: OperationFlags, context: MethodContext) async throws {
-                try await context.getAllInstancesAsynch(of: "Test_Part", requester: 1, userData: seen) { _, instance, _, seen in
+                try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 1, userData: seen) { _, instance, _, seen in
                     seen.record(number(of: instance.value))
                 }
             }
@@ -141,8 +141,8 @@ extension ProviderTests {
             let asked = await playServices(on: broker)
             let service = RunningService(
                 ThingProvider(enumerate: { _, context, _ in
-                    _ = context.instances(matching: "SELECT * FROM Test_Nothing")
-                    for try await _ in context.instances(matching: "SELECT * FROM Test_Part") { break }
+                    _ = context.execQuery("SELECT * FROM Test_Nothing")
+                    for try await _ in context.execQuery("SELECT * FROM Test_Part") { break }
                 }), on: bus, options: .patient)
             _ = try await soon { try await enumerate(broker) }
             try await asked.wait("the close") { $0.last == "close" }
@@ -158,12 +158,12 @@ extension ProviderTests {
             let (stage, provider, service) = try await Shelves.stage()
             let (array, called) = try await stage.serving { context in
                 let called = Recorder<CIMInstance>()
-                try await context.getInstancesByQueryAsynch(Shelves.boxQuery, requester: 0, userData: called) {
+                try await context.glue.getInstancesByQueryAsynch(Shelves.boxQuery, requester: 0, userData: called) {
                     _, instance, nested, called in
                     #expect(nested.operationID == context.operationID)
                     called.record(instance.value)
                 }
-                return (try await context.getInstancesByQuery(Shelves.boxQuery), called.all)
+                return (try await context.glue.getInstancesByQuery(Shelves.boxQuery), called.all)
             }
             #expect(names(array) == ["b1", "b3"])
             #expect(array == called)
@@ -171,7 +171,7 @@ extension ProviderTests {
             #expect(array.first { $0["Name"] == "b3" }?["Small"] == .sint8(-4))
             #expect(provider.calls.all == ["enumerate Test_Box", "enumerate Test_Box"])
             let associated = try await stage.serving { context in
-                try await context.getInstancesByQuery("ASSOCIATORS OF {Test_Shelf.Name='s0'}")
+                try await context.glue.getInstancesByQuery("ASSOCIATORS OF {Test_Shelf.Name='s0'}")
             }
             #expect(names(associated) == ["b0", "b1"])
             try await stage.stage.expectQuiet()
@@ -188,8 +188,8 @@ extension ProviderTests {
             let options = OperationOptions(context: ["Shade": "green"])
             let (array, called) = try await stage.serving(options: options) { context in
                 let called = Recorder<CIMInstance>()
-                try await context.getInstancesByQueryAsynch(Shelves.boxQuery, requester: 0, userData: called) { $3.record($1.value) }
-                return (try await context.getInstancesByQuery(Shelves.boxQuery), called.all)
+                try await context.glue.getInstancesByQueryAsynch(Shelves.boxQuery, requester: 0, userData: called) { $3.record($1.value) }
+                return (try await context.glue.getInstancesByQuery(Shelves.boxQuery), called.all)
             }
             #expect(names(array) == ["b1", "b3"])
             #expect(array == called)
@@ -213,7 +213,7 @@ extension ProviderTests {
                 for number in 0..<4 { try await FrameworkInstance(Shelves.box(number), context).commit() }
             }
             let service = try await stage.start(provider, .queriedShelves)
-            let seen = try await stage.serving { try await $0.getInstancesByQuery(Shelves.boxQuery) }
+            let seen = try await stage.serving { try await $0.glue.getInstancesByQuery(Shelves.boxQuery) }
             #expect(names(seen) == (answersExactly ? ["b0", "b1", "b2", "b3"] : ["b1", "b3"]))
             #expect(seen.allSatisfy { $0["Number"] == nil })
             #expect(provider.calls.all.count == 1)
@@ -224,7 +224,7 @@ extension ProviderTests {
         @Test("I.7: a query that the provider leaves to the broker becomes an enumeration")
         func leftToTheBroker() async throws {
             let (stage, provider, service) = try await Shelves.stage(.queriedShelves)
-            #expect(names(try await stage.serving { try await $0.getInstancesByQuery(Shelves.boxQuery) }) == ["b1", "b3"])
+            #expect(names(try await stage.serving { try await $0.glue.getInstancesByQuery(Shelves.boxQuery) }) == ["b1", "b3"])
             #expect(provider.calls.all.count == 2)
             #expect(provider.calls.all.last == "enumerate Test_Box")
             try await stage.stage.expectQuiet()
@@ -240,11 +240,11 @@ extension ProviderTests {
             let (seen, error, text) = try await stage.serving { context in
                 let seen = Recorder<String>()
                 let error = await #expect(throws: CIMError.self) {
-                    try await context.getInstancesByQueryAsynch(Shelves.boxQuery, requester: 0, userData: seen) {
+                    try await context.glue.getInstancesByQueryAsynch(Shelves.boxQuery, requester: 0, userData: seen) {
                         _, instance, _, seen in seen.record(instance["Name"]?.stringValue ?? "?")
                     }
                 }
-                let text = await #expect(throws: CIMError.self) { try await context.getInstancesByQuery("SELECT * FORM Test_Box") }
+                let text = await #expect(throws: CIMError.self) { try await context.glue.getInstancesByQuery("SELECT * FORM Test_Box") }
                 return (seen.all, error, text)
             }
             #expect(seen == ["b1", "b3"])

@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Logging
+import WireTestKit
 
 /// Records what is logged: the level and the text.
 struct LogRecorder: LogHandler {

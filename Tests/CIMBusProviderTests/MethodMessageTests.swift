@@ -1,10 +1,10 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider sends for a method, message by message (Semantics C.5).
@@ -35,7 +35,7 @@ extension ProviderTests {
                 let provider = ThingProvider(invoke: { _, _, _, _ in
                     try await go.value()
                     guard status == .noError else { throw CIMError(status, "no") }
-                    return Output(returnValue: .uint32(1), ["sOutArg": "x"])
+                    return MethodResult(returnValue: .uint32(1), ["sOutArg": "x"])
                 })
                 let (bus, broker, service) = try await start(provider, [Self.thingClass, Self.thingClass], .init())
                 let reply = try await echo(broker)
@@ -53,7 +53,7 @@ extension ProviderTests {
             var other = Self.thingClass
             other.name = "Test_Other"
             let provider = ThingProvider(invoke: { _, _, _, context in
-                Output(returnValue: .string(try await context.getClass("Test_Other").name))
+                MethodResult(returnValue: .string(try await context.getClass("Test_Other").name))
             })
             // The method's own parameters are looked up twice, as the class has no such method.
             let (bus, broker, service) = try await start(provider, [Self.thingClass, Self.thingClass, other])

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Providers that call each other (L12).
@@ -35,9 +35,9 @@ extension ProviderTests {
                 ThingProvider(get: { _, context in
                     outer.record(context)
                     let one = try await context.getInstance(at: Self.shelfPath)
-                    let all = try await context.instances(of: "Test_Shelf").collected()
+                    let all = try await context.enumerateInstances(of: "Test_Shelf").collected()
                     let moved = try await context.invoke("Move", at: Self.shelfPath, parameters: ["To": "b"])
-                    let answer = moved["ReturnValue"]?.description ?? "?"
+                    let answer = moved.returnValue?.description ?? "?"
                     let texts = [one["Name"], all.first?["Name"], moved["From"]].map { $0?.stringValue ?? "?" }
                     return CIMInstance(className: "Test_Thing", ["Name": "n", "Words": .strings(texts + [answer])])
                 }))
@@ -53,7 +53,7 @@ extension ProviderTests {
                     },
                     invoke: { _, _, parameters, context in
                         inner.record(context)
-                        return Output(returnValue: .uint32(3), ["From": parameters["To"] ?? .null])
+                        return MethodResult(returnValue: .uint32(3), ["From": parameters["To"] ?? .null])
                     }), on: stage)
             let options = OperationOptions(context: ["Shade": "green"])
             #expect(try await stage.session.get(path("n"), form, options: options)["Words"] == .strings(["s", "s", "b", "3"]))
@@ -78,7 +78,7 @@ extension ProviderTests {
                     _ = try await context.getClass("Test_Shelf")
                     let one = try await context.getInstance(at: Self.shelfPath)
                     let moved = try await context.invoke("Move", at: Self.shelfPath, parameters: ["To": "b"])
-                    return Output(returnValue: moved["ReturnValue"], ["sOutArg": one["Name"] ?? .null])
+                    return MethodResult(returnValue: moved.returnValue, ["sOutArg": one["Name"] ?? .null])
                 }))
             let shelves = try await self.shelves(
                 ThingProvider(
@@ -88,7 +88,7 @@ extension ProviderTests {
                     },
                     invoke: { _, _, parameters, context in
                         inner.record(context)
-                        return Output(returnValue: .uint32(3), ["From": parameters["To"] ?? .null])
+                        return MethodResult(returnValue: .uint32(3), ["From": parameters["To"] ?? .null])
                     }), on: stage)
             let options = OperationOptions(context: ["Shade": "green"])
             let result = try await stage.session.call(path("n"), "Echo", ["sInArg": "x"], form, options: options)
@@ -132,7 +132,7 @@ extension ProviderTests {
                     cancelled.record("inner")
                     throw CancellationError()
                 }), on: stage)
-            let pending = stage.session.beginGetInstance(path("n"))
+            let pending = stage.session.beginGetInstance(at: path("n"))
             try await reached.value()
             pending.cancel()
             #expect(await #expect(throws: CIMError.self) { try await pending.value }?.status == .callCancelled)

@@ -1,8 +1,8 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
 import CIMBusWire
 import DBus
+import WireTestKit
 
 /// Looks at the broker's operations, as another process of this user does.
 struct NestingWitness: Sendable {

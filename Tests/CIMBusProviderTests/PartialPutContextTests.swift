@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider is told about a put of a part, what it may refuse, and what its client learns of it (Semantics C.1.3).

@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 @testable import CIMBusProvider
 
@@ -110,15 +110,15 @@ extension ProviderTests {
                         }
                         return
                     }
-                    for try await ticket in context.instances(of: "Test_Ticket", deep: false) {
+                    for try await ticket in context.enumerateInstances(of: "Test_Ticket", deep: false) {
                         await run()
                         try await sink.indicate(thing(number(of: ticket)))
                     }
                 }), options: Self.serial)
             let (one, two) = try await stage.serving { context in
                 // Two at once: one place is given up, and one is taken.
-                async let first = context.getAllInstances(of: "Test_Thing").count
-                async let second = context.getAllInstances(of: "Test_Thing").count
+                async let first = context.glue.getAllInstances(of: "Test_Thing").count
+                async let second = context.glue.getAllInstances(of: "Test_Thing").count
                 return try await (first, second)
             }
             #expect(one == count && two == count)
@@ -130,7 +130,7 @@ extension ProviderTests {
         func tooDeep() async throws {
             let stage = try await FrameworkStage.start(
                 ThingProvider(enumerate: { _, context, sink in
-                    for try await inner in context.instances(of: "Test_Thing", deep: false) { try await sink.indicate(inner) }
+                    for try await inner in context.enumerateInstances(of: "Test_Thing", deep: false) { try await sink.indicate(inner) }
                 }), options: Self.serial)
             let error = try await stage.stage.session.enumerate("Test_Thing", .async).error
             #expect(error?.status == .providerNotCapable)

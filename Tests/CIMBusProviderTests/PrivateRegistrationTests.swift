@@ -1,10 +1,10 @@
 import CIMBusProvider
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 /// The provider library's private connection, against a broker that does what the test says.
 @Suite struct PrivateRegistrationTests {

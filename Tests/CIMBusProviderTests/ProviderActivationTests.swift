@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider does before its first call and after its last one (Semantics D.4, D.7, G.3).
@@ -19,7 +19,7 @@ extension ProviderTests {
                 return thing(1)
             })
             let stage = try await Stage.start(provider, options: options)
-            let open = stage.session.beginGetInstance(path("a"))
+            let open = stage.session.beginGetInstance(at: path("a"))
             #expect(stage.service.end.current == nil)
             go.send(())
             _ = try? await open.value
@@ -55,7 +55,8 @@ extension ProviderTests {
             let broker = try await BrokerProcess.start(on: bus)
             let root = try await Session.connect(to: .address(bus.address), namespace: .root, logger: quiet)
             let control = CIMObjectPath(className: "__ObjectProviderCacheControl", keys: .singleton)
-            #expect(try await soon { try await root.getInstance(control) }["ClearAfter"] == CIMDateTime(fiveMinutes).map { .datetime($0) })
+            #expect(
+                try await soon { try await root.getInstance(at: control) }["ClearAfter"] == CIMDateTime(fiveMinutes).map { .datetime($0) })
             var options = ProviderService.Options()
             options.idleExit = .asConfigured
             let lasting = try await RunningService.start(ThingProvider.things(1), on: bus, options: options)

@@ -1,9 +1,9 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider throws is what its client gets.

@@ -1,11 +1,11 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import DBus
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider's service sends, message by message, and when it waits (L2, L13; Design 3, flow control).
@@ -118,7 +118,7 @@ extension ProviderTests {
                 func took(_ count: Int) async throws {
                     taken += count
                     // Time for the provider to go on, if it could.
-                    if taken % 1000 == 0 { _ = try await session.getInstance(path("n0")) }
+                    if taken % 1000 == 0 { _ = try await session.getInstance(at: path("n0")) }
                     ahead = max(ahead, produced.withLock { $0 } - taken)
                 }
                 if pulls {

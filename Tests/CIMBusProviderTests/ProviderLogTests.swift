@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Logging
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider's own log says of calls that went wrong.

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import Foundation
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 @testable import CIMBusProvider
 
@@ -104,7 +104,7 @@ extension ProviderTests {
             })
             let stage = try await FrameworkStage.start(
                 ThingProvider(enumerate: { _, context, sink in
-                    try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: sink) { _, part, _, sink in
+                    try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: sink) { _, part, _, sink in
                         try await sink.indicate(thing(number(of: part.value)))
                     }
                 }))
@@ -112,7 +112,7 @@ extension ProviderTests {
             let asked = Recorder<Int>()
             let thrown = await #expect(throws: CIMError.self) {
                 try await stage.serving { context in
-                    try await context.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, part, _, _ in
+                    try await context.glue.getAllInstancesAsynch(of: "Test_Part", requester: 0, userData: 0) { _, part, _, _ in
                         asked.record(number(of: part.value))
                     }
                 }

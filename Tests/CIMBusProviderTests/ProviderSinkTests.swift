@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Sinks that are kept, given back, dropped and cancelled.
@@ -84,7 +84,8 @@ extension ProviderTests {
             arguments: Form.allCases)
         func returned(form: Form) async throws {
             let stage = try await Stage.start(
-                ThingProvider(enumerate: { _, _, _ in }, put: { _, _ in nil }, delete: { _, _ in }, invoke: { _, _, _, _ in Output() }))
+                ThingProvider(
+                    enumerate: { _, _, _ in }, put: { _, _ in nil }, delete: { _, _ in }, invoke: { _, _, _, _ in MethodResult() }))
             let session = stage.session
             #expect(try await session.put(thing(1), form).relativePath == "Test_Thing.Name=\"n1\"")
             try await stage.expectQuiet()

@@ -1,11 +1,11 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// What a provider is told about a call, and what it tells about it.
@@ -89,7 +89,7 @@ extension ProviderTests {
             let put = OperationOptions(context: ["__put_extensions": true, "__Put_Ext_Properties": names])
             try await stage.session.putInstance(thing(1, text: "x"), options: put)
             let get = OperationOptions(context: ["__get_extensions": true, "__Get_Ext_Properties": names])
-            _ = try await stage.session.getInstance(path("n1"), options: get)
+            _ = try await stage.session.getInstance(at: path("n1"), options: get)
             #expect(seen.all == [["Text"], ["Text"]])
             try await stage.expectQuiet()
         }
@@ -120,7 +120,7 @@ extension ProviderTests {
             #expect(try await session.enumerate("Test_Thing", .async).numbers == [0])
             #expect(try await session.enumerate("Test_Thing", .semisync).numbers == [0])
             _ = try await session.put(thing(1), .semisync)
-            try await session.deleteInstance(path("n1"), options: asking)
+            try await session.deleteInstance(at: path("n1"), options: asking)
             #expect(seen.all.count == count + 1)
             try await stage.expectQuiet()
         }
@@ -176,10 +176,10 @@ extension ProviderTests {
                     return thing(1)
                 }), options: options)
             let session = stage.session
-            let first = session.beginGetInstance(path("n1"))
+            let first = session.beginGetInstance(at: path("n1"))
             try await started.wait("the first call") { $0.count == 1 }
-            let cancelled = session.beginGetInstance(path("cancelled"))
-            let others = (0..<3).map { _ in session.beginGetInstance(path("n1")) }
+            let cancelled = session.beginGetInstance(at: path("cancelled"))
+            let others = (0..<3).map { _ in session.beginGetInstance(at: path("n1")) }
             cancelled.cancel()
             #expect(await #expect(throws: CIMError.self) { try await cancelled.value }?.status == .callCancelled)
             _ = try await soon("the broker to answer") { try await session.broker.figures() }
@@ -208,11 +208,11 @@ extension ProviderTests {
             let session = stage.session
             var blocked: [PendingResult<CIMInstance>] = []
             for number in 1...6 {
-                blocked.append(session.beginGetInstance(path("n\(number)")))
+                blocked.append(session.beginGetInstance(at: path("n\(number)")))
                 try await started.wait("a method that blocks") { $0.count == number }
             }
             try await Task.sleep(for: .seconds(2))  // Several pings.
-            _ = try await soon("a call beside those that block") { try await session.getInstance(path("n7")) }
+            _ = try await soon("a call beside those that block") { try await session.getInstance(at: path("n7")) }
             gate.open()
             for pending in blocked { _ = try await soon { try await pending.value } }
             try await stage.expectQuiet()
@@ -229,7 +229,7 @@ extension ProviderTests {
                     return thing(1)
                 }))
             let session = stage.session
-            let pending = (0..<10).map { _ in session.beginGetInstance(path("n1")) }
+            let pending = (0..<10).map { _ in session.beginGetInstance(at: path("n1")) }
             try await started.wait("ten calls at once") { $0.count == 10 }
             go.send(())
             for pending in pending { _ = try await soon { try await pending.value } }

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Brokers that die, services that stop, registrations that are refused (L8, L11).
@@ -31,13 +31,13 @@ extension ProviderTests {
                     return thing(1)
                 }))
             let session = stage.session
-            let pending = session.beginGetInstance(path("n1"))
+            let pending = session.beginGetInstance(at: path("n1"))
             try await started.value()
             if byCancelling { stage.service.cancel() } else { await stage.service.stopGracefully() }
             try await soon("the registration to be absent") {
                 while try await session.broker.registrations().first?.state != "absent" {}
             }
-            #expect(await failure("a call after it") { try await session.getInstance(path("n1")) } != nil)
+            #expect(await failure("a call after it") { try await session.getInstance(at: path("n1")) } != nil)
             go.send(())
             #expect(try await soon { try await pending.value }["Number"] == .uint32(1))
             #expect(try await stage.service.end.value() == nil)

@@ -1,11 +1,11 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Glibc
 import Logging
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Providers whose MOF builds on classes of others, in whatever order they start (L11).

@@ -1,10 +1,10 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
 import CIMBusWire
 import Glibc
 import SDKTestKit
 import Testing
+import WireTestKit
 
 extension ProviderTests {
     /// Whose puts, deletes and methods reach the provider's code. The other user is a process with uid 65534.
@@ -38,7 +38,7 @@ extension ProviderTests {
             let read = try await stage.bus.callAsStranger(
                 Contract.path(of: .cimv2), Contract.services, ["GetObject", "sia{sv}", "Test_Thing.Name=\"n1\"", "0", "0"])
             #expect(read.hasPrefix("a{sv}"), "\(read)")
-            try await stage.session.deleteInstance(path("n1"))
+            try await stage.session.deleteInstance(at: path("n1"))
             try await stage.expectQuiet()
         }
 

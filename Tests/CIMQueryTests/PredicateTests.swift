@@ -86,7 +86,7 @@ struct PredicateTests {
             ("Letter = 120", "Letter", .char16(120), true),
             (
                 "Twin = 'disk=\"a\"'", "Twin",
-                .reference(CIMObjectPath(className: "Disk", keys: .keys([.init(name: "Id", value: .string("A"))]))), true
+                .reference(CIMObjectPath(className: "Disk", ["Id": .string("A")])), true
             ),
             ("Inner.Maker = 5", "Inner", .object(CIMInstance(className: "Part", ["Maker": "5"])), true),
         ])

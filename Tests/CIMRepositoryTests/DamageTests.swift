@@ -1,10 +1,10 @@
 import CIM
-import CIMBusTestKit
 import CIMRepository
 import GRDB
 import Glibc
 import SeededRandom
 import Testing
+import WireTestKit
 
 /// A file that is not what was written is reported, not served and not overwritten .
 @Suite(.serialized) struct DamageTests {

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMRepository
 import Glibc
 import SeededRandom
 import Testing
+import WireTestKit
 
 /// What was answered is there, whatever happens to the process (Design L11).
 @Suite(.serialized) struct RepositoryDurabilityTests {

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import Synchronization
 import Testing
+import WireTestKit
 
 @testable import DBus
 

@@ -1,7 +1,7 @@
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 let testPath = ObjectPath(staticString: "/org/example/Thing")
 let testInterface = InterfaceName(staticString: "org.example.Thing")

@@ -1,7 +1,7 @@
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 private actor Neighbour {
     nonisolated let loop: EventLoop

@@ -1,7 +1,7 @@
-import CIMBusTestKit
 import DBus
 import Synchronization
 import Testing
+import WireTestKit
 
 private let standardFailures: [(InterfaceName?, String, String, [DBusValue], ErrorName)] = [
     (testInterface, "/nowhere", "Echo", [.string("x")], .unknownObject),

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 /// What is queued on a private connection when everything is to end.
 @Suite(.timeLimit(.minutes(1)))

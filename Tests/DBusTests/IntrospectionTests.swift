@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 @Suite(.timeLimit(.minutes(1)))
 struct IntrospectionTests {

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import Glibc
 import Testing
+import WireTestKit
 
 @testable import DBus
 

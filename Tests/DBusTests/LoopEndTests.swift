@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 /// What waits on a loop that is shut down is told, and never left waiting.
 @Suite(.timeLimit(.minutes(1)))

@@ -1,7 +1,7 @@
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// What a connection does with messages that come to it, good and bad.
 @Suite(.timeLimit(.minutes(1)))

@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Testing
+import WireTestKit
 
 @testable import DBus
 

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 /// A connection that outlives the loss of its bus, and comes back (``Connection/outliveBus(_:)``).
 @Suite(.timeLimit(.minutes(1)))

@@ -1,7 +1,7 @@
 import CDBus
-import CIMBusTestKit
 import Glibc
 import Testing
+import WireTestKit
 
 @testable import DBus
 

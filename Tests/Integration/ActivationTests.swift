@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Providers that the bus starts, and those that outlive the broker (L11; Semantics D.1 to D.8, G.3).

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// What is refused at once, with the sink untouched and nothing changed (Semantics A.3, A.5; L1; R54, R57, R126, R129).

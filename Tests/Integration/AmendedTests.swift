@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Localized qualifiers of classes.

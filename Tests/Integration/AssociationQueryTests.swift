@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// ASSOCIATORS OF and REFERENCES OF over stored and provided objects (Semantics I.4).

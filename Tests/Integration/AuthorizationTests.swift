@@ -1,10 +1,10 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Synchronization
 import Testing
+import WireTestKit
 
 /// What stands for polkit on a private bus: it says what a test has it say.
 private final class Polkit: Sendable {

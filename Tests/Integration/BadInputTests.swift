@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// What a peer may send that it should not: the error that the design names, and nobody else notices (Design 3; L13).

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// What one user does must not hold up another's (L13). The other user is a process with uid 65534.

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration.ClassTests {
     @Test("A.4: CreateClassEnum: of a class or of none, shallow and deep, without the class itself", arguments: CallForm.allCases)

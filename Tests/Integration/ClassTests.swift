@@ -1,10 +1,10 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import CIMMOF
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Operations on classes, in their three forms (Semantics A.2.2, A.3, A.4, A.5).

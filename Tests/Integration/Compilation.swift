@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import CIMMOF
 import DBus
 import Testing
+import WireTestKit
 
 /// What `CompileBuffer` answers.
 struct Compilation: Sendable {

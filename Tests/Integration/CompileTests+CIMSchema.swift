@@ -1,10 +1,10 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import CIMMOF
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// The directory that the DMTF's archive of the CIM schema 2.49 was unpacked into.
 private let schemaDirectory = getenv("CIMBUS_CIM_SCHEMA").map { String(cString: $0) }

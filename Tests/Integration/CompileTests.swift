@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// `org.cimbus1.MofCompiler` (Design 3; Semantics A.2.5, A.2.2).

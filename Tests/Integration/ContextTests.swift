@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// IWbemContext: what reaches a provider, and what a nested call loses (Semantics C.1.3; Design L12).

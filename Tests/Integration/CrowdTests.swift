@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// As many providers and clients as a large machine has.

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// What is stored about providers, and what follows from it (Semantics D.1 to D.5, G.3; L11; Design 3, Registration).

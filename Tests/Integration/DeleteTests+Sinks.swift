@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// What the sink of a delete's caller gets, and what it does not (Semantics K.5).
 extension Integration.DeleteTests {

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// DeleteInstance: what is deleted, what is refused, and how the caller hears of it (Semantics K.5).

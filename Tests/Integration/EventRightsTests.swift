@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Who may subscribe, who may raise, and who gets what (Semantics J.7). The other user is a process with uid 65534.

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// The samples in Python that raise events and subscribe to them with D-Bus alone.

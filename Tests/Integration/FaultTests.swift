@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Every way in which a provider can fail, with a real process that does it (L1, L2, L4 to L10; P1 to P7).

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// Clients that never read, and providers that never wait (L13; Design 3).
 extension Integration.FlowTests {

@@ -1,7 +1,7 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Queries over classes whose instances several providers complete (Semantics C.3, C.4).

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// What the providers of a hierarchy must agree on, and what becomes of what each of them says (Semantics C.1 to C.4).
 extension Integration.HierarchyTests {

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// Providers that die in a put or a delete over several (Semantics C.1, C.2; P8).
 extension Integration.HierarchyTests {

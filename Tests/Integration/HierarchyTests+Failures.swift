@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// How puts and deletes over several providers fail, and are cancelled (Semantics C.1, C.2; P8).
 extension Integration.HierarchyTests {

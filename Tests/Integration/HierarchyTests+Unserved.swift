@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// Dynamic classes that name no provider of their own, below one that does, above one, or alone.
 extension Integration.HierarchyTests {

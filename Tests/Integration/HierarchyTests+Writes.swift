@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// What puts and deletes over several providers pass on: objects, keys, flags, contexts (Semantics C.1, C.2).
 extension Integration.HierarchyTests {

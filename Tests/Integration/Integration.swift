@@ -1,7 +1,7 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 /// The whole, over real buses and real processes. One scene at a time: what is measured is not disturbed.
 @Suite(.serialized, .timeLimit(.minutes(2)))

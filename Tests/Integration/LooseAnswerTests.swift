@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// What providers in libraries without types answer with: what is clear is read, what is not is refused in words.
 extension Integration {

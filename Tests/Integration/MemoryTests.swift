@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// R15: an allocation that could not be made is OutOfMemory, as far as anybody can know of it. The processes here are really out of memory: their

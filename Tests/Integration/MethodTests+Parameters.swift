@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// In parameters (Semantics C.5, K.4).
 extension Integration.MethodTests {

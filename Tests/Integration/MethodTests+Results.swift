@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// What comes back from a method, and how it ends (Semantics C.5, K.4).
 extension Integration.MethodTests {

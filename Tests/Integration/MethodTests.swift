@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Methods: how they are called, and what their provider gets (Semantics C.5, K.4). What comes back is in `MethodTests+Results`.

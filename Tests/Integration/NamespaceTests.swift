@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Namespaces as instances of `__NAMESPACE`, and as objects on the bus (Design 3).

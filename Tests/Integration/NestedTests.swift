@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// A provider that calls the broker while it serves (L12; R11 to R13, R52, R73, R97, R117, R124).

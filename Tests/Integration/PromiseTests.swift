@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// The promises: whatever a provider does or does not do, each operation ends once, and nothing of it is held (Semantics K.6; P1 to P7).

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Object paths as public scripts and other programs write them: one object, whatever the spelling (Semantics H.1).

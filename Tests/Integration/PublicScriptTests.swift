@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// What queries in public scripts say, and other readers of WQL and of object paths understand (Semantics I, H.1).

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// What each provider of a put over several is given, and when the client is told (Semantics C.1, C.1.3).
 extension Integration.PutTests {

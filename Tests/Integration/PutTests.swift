@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// PutInstanceAsync and its other forms (Semantics C.1, K.3): what a client may rely on, whoever writes the instance.

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Queries whose provider, or client, fails them (L1, L6, L9, L13).

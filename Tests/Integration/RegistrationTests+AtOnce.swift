@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration.RegistrationTests {
     @Test("Design 3: of two providers that bring the same class in the same turn of the loop one has it, and the other is AccessDenied")

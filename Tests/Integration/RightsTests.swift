@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Rights between users, by rules of the administrator's (Semantics D.9.1). The other user is a process with uid 65534.

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// Paths that come back from a put, and those that go to a method (Semantics C.1.2, C.5).
 extension Integration.RuleTests {

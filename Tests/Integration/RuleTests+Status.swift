@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// The two ways to report, and what comes before: the status that is set, the return code, objects (R61, R135, R137 to R139).
 extension Integration.RuleTests {

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// References: those that are held, leaked, and left by the dead (R80 to R83, R85).
 extension Integration.SinkRuleTests {

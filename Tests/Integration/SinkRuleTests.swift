@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// What a provider may do with the sink of each operation, and what each form of client gets of it (Semantics K.3: R77 to R87).

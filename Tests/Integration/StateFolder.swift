@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 /// A directory for a broker's `--state`, gone with the last reference to it.
 final class StateFolder: Sendable {

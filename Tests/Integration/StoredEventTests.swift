@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration {
     /// Events of what the broker itself keeps and knows: instances, classes, namespaces, registrations (Semantics J.1).

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 extension Integration.StoredInstanceTests {
     /// Static instances of `Test_Base`, and two providers' classes below it.

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Testing
+import WireTestKit
 
 /// Qualifiers of stored instances.
 extension Integration.StoredInstanceTests {

@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension Integration {
     /// The bus drops the broker, which a socket between the two makes it do, and the broker comes back, or does not (L6, L11).

@@ -1,12 +1,12 @@
 import CIM
 import CIMBusCore
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import FoundationEssentials
 import Glibc
 import Synchronization
 import Testing
+import WireTestKit
 
 extension Integration {
     /// What `cimbusd --record` writes is enough to see a failure again (Design 2).

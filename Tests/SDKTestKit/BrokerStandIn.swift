@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Synchronization
+import WireTestKit
 
 /// Stands in for the broker, to see every message of a provider: it owns the name, registers anybody, and owns one sink.
 package final class BrokerStandIn: Sendable {

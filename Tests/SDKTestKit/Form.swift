@@ -1,6 +1,6 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
+import WireTestKit
 
 /// The forms of a client's operation (Design 3).
 package enum Form: CaseIterable, Sendable {
@@ -95,9 +95,9 @@ extension Session {
     package func get(_ path: CIMObjectPath, _ form: Form, options: OperationOptions = .init()) async throws -> CIMInstance {
         try await soon("an instance") { [self] in
             switch form {
-            case .sync: try await getInstance(path, options: options)
-            case .async: try await beginGetInstance(path, options: options).value
-            case .semisync: try await pulled(from: openGetInstance(path, options: options))
+            case .sync: try await getInstance(at: path, options: options)
+            case .async: try await beginGetInstance(at: path, options: options).value
+            case .semisync: try await pulled(from: openGetInstance(at: path, options: options))
             }
         }
     }
@@ -115,9 +115,9 @@ extension Session {
     package func delete(_ path: CIMObjectPath, _ form: Form) async throws {
         try await soon("the end of a delete") { [self] in
             switch form {
-            case .sync: try await deleteInstance(path)
-            case .async: try await beginDeleteInstance(path).value
-            case .semisync: try await pulled(from: openDeleteInstance(path))
+            case .sync: try await deleteInstance(at: path)
+            case .async: try await beginDeleteInstance(at: path).value
+            case .semisync: try await pulled(from: openDeleteInstance(at: path))
             }
         }
     }
@@ -127,9 +127,9 @@ extension Session {
     ) async throws -> MethodResult {
         try await soon("the method's result") { [self] in
             switch form {
-            case .sync: try await invoke(path, method, parameters: parameters, options: options)
-            case .async: try await beginInvoke(path, method, parameters: parameters, options: options).value
-            case .semisync: try await pulled(from: openInvoke(path, method, parameters: parameters, options: options))
+            case .sync: try await invoke(method, at: path, parameters: parameters, options: options)
+            case .async: try await beginInvoke(method, at: path, parameters: parameters, options: options).value
+            case .semisync: try await pulled(from: openInvoke(method, at: path, parameters: parameters, options: options))
             }
         }
     }

@@ -1,8 +1,8 @@
 import CIM
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Synchronization
+import WireTestKit
 
 /// A stage on which a test asks what a provider asks while it serves a call, and providers that may be asked.
 package struct FrameworkStage: Sendable {

@@ -56,7 +56,7 @@ package func part(_ number: Int, class className: String = "Test_Part", text: St
 
 /// `Test_Part.Name="…"`.
 package func partPath(_ number: Int) -> CIMObjectPath {
-    CIMObjectPath(className: "Test_Part", keys: .keys([CIMObjectPath.Key(name: "Name", value: .string("p\(number)"))]))
+    CIMObjectPath(className: "Test_Part", ["Name": .string("p\(number)")])
 }
 
 /// Its property `Number`; -1 without one.

@@ -1,8 +1,8 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
 import Logging
 import ServiceLifecycle
+import WireTestKit
 
 extension ProviderService.Options {
     /// A call is answered when its method has ended, or has more objects than go into a reply, however long that takes.

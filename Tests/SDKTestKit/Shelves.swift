@@ -1,6 +1,6 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
+import WireTestKit
 
 extension Parts {
     /// Shelves, boxes, and which box stands on which shelf.
@@ -104,5 +104,5 @@ package struct Shelves: FrameworkProvider {
 
 /// The path of a shelf or of a box.
 package func furniture(_ className: String, _ name: String) -> CIMObjectPath {
-    CIMObjectPath(className: className, keys: .keys([CIMObjectPath.Key(name: "Name", value: .string(name))]))
+    CIMObjectPath(className: className, ["Name": .string(name)])
 }

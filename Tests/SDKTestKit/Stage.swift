@@ -1,7 +1,7 @@
 import CIMBusClient
 import CIMBusProvider
-import CIMBusTestKit
 import Logging
+import WireTestKit
 
 /// A private bus with a broker, a provider's service in this process, and a session.
 package struct Stage: Sendable {

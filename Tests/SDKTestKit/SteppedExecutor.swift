@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import DBus
 import Synchronization
+import WireTestKit
 
 /// Runs so many steps of a task, from one suspension to the next, and holds what comes then until it is let go: whatever shall happen
 /// between two steps can.

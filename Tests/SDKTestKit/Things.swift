@@ -1,7 +1,7 @@
 import CIM
 import CIMBusProvider
-import CIMBusTestKit
 import Synchronization
+import WireTestKit
 
 /// The classes of the tests.
 package enum Things {
@@ -48,7 +48,8 @@ package struct ThingProvider: InstanceProvider, MethodProvider {
     package var get: (@Sendable (CIMObjectPath, RequestContext) async throws -> CIMInstance)?
     package var put: (@Sendable (CIMInstance, RequestContext) async throws -> CIMObjectPath?)?
     package var delete: (@Sendable (CIMObjectPath, RequestContext) async throws -> Void)?
-    package var invoke: (@Sendable (_ method: String, CIMObjectPath, _ parameters: CIMInstance, RequestContext) async throws -> Output)?
+    package var invoke:
+        (@Sendable (_ method: String, CIMObjectPath, _ parameters: CIMInstance, RequestContext) async throws -> MethodResult)?
     package var supportsPartialPut: Bool
 
     package init(
@@ -56,7 +57,8 @@ package struct ThingProvider: InstanceProvider, MethodProvider {
         get: (@Sendable (CIMObjectPath, RequestContext) async throws -> CIMInstance)? = nil,
         put: (@Sendable (CIMInstance, RequestContext) async throws -> CIMObjectPath?)? = nil,
         delete: (@Sendable (CIMObjectPath, RequestContext) async throws -> Void)? = nil,
-        invoke: (@Sendable (_ method: String, CIMObjectPath, _ parameters: CIMInstance, RequestContext) async throws -> Output)? = nil,
+        invoke: (@Sendable (_ method: String, CIMObjectPath, _ parameters: CIMInstance, RequestContext) async throws -> MethodResult)? =
+            nil,
         supportsPartialPut: Bool = false
     ) {
         self.enumerate = enumerate
@@ -89,7 +91,9 @@ package struct ThingProvider: InstanceProvider, MethodProvider {
         try await delete(path, context)
     }
 
-    package func invoke(_ method: String, at path: CIMObjectPath, parameters: CIMInstance, context: RequestContext) async throws -> Output {
+    package func invoke(_ method: String, at path: CIMObjectPath, parameters: CIMInstance, context: RequestContext) async throws
+        -> MethodResult
+    {
         guard let invoke else { throw Self.notCapable }
         return try await invoke(method, path, parameters, context)
     }
@@ -122,12 +126,12 @@ extension ThingProvider {
     }
 
     /// `Echo` of the seed (R116), and the static `Count`.
-    package static func echo(_ method: String, _ path: CIMObjectPath, _ parameters: CIMInstance) throws -> Output {
+    package static func echo(_ method: String, _ path: CIMObjectPath, _ parameters: CIMInstance) throws -> MethodResult {
         switch method {
         case "Echo":
             let text = parameters["sInArg"]?.stringValue ?? ""
-            return Output(returnValue: .uint32(UInt32(text.utf16.count)), ["sOutArg": .string(text)])
-        case "Count": return Output(returnValue: .uint32(path.isClassPath ? 1 : 2))
+            return MethodResult(returnValue: .uint32(UInt32(text.utf16.count)), ["sOutArg": .string(text)])
+        case "Count": return MethodResult(returnValue: .uint32(path.isClassPath ? 1 : 2))
         default: throw CIMError(.methodNotImplemented, method)
         }
     }
@@ -193,8 +197,5 @@ package func thing(_ number: Int, text: String? = nil, class className: String =
 
 /// `Test_Thing.Name="…"`.
 package func path(_ name: String) -> CIMObjectPath {
-    CIMObjectPath(className: "Test_Thing", keys: .keys([CIMObjectPath.Key(name: "Name", value: .string(name))]))
+    CIMObjectPath(className: "Test_Thing", ["Name": .string(name)])
 }
-
-/// What a provider's method gives back; the client's SDK has a type of the same name.
-package typealias Output = MethodResult

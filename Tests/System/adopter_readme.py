@@ -19,7 +19,9 @@ UNITS = {
 def examples(text):
     """The commands with a prompt in the README's blocks, each with the user and the lines below it."""
     found = []
-    for block in re.findall(r"^```\n(.*?)^```$", text, re.M | re.S):
+    for language, block in re.findall(r"^```(\w*)\n(.*?)^```$", text, re.M | re.S):
+        if language:
+            continue
         for part in re.split(r"^(?=(?:[a-z]+)?\$ )", block, flags=re.M):
             prompt = re.match(r"([a-z]*)\$ (cimctl .*)\n((?:.*\n?)*)", part)
             if prompt:

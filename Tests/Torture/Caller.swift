@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Synchronization
+import WireTestKit
 
 /// A client's connection to one broker. It is over when that broker is, or the connection: then every operation that is open has ended.
 final class Caller: Sendable {

@@ -1,7 +1,7 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
+import WireTestKit
 
 /// Many providers, or many clients, of one user in one process, each with a connection of its own: buses count connections by their users.
 ///

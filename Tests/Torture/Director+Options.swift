@@ -1,4 +1,4 @@
-import CIMBusTestKit
+import WireTestKit
 
 extension Director {
     /// What the command line says.

@@ -1,10 +1,10 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import SeededRandom
 import Synchronization
+import WireTestKit
 
 /// Sets the scene, makes the faults, and looks at the broker when all is quiet again.
 ///

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import Glibc
 import Synchronization
+import WireTestKit
 
 /// A place for one process, which is started again whenever it ends.
 final class Slot: Sendable {

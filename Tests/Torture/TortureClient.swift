@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Glibc
 import SeededRandom
 import Synchronization
+import WireTestKit
 
 /// One client, in a process of its own. It starts operations until SIGTERM, waits for the ends of those that are open, and ends.
 ///

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import Glibc
 import Synchronization
+import WireTestKit
 
 /// What a process has of the machine.
 struct Usage {

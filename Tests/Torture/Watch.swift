@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Synchronization
+import WireTestKit
 
 /// How an operation ended for its client.
 enum WatchedEnd: Sendable {

@@ -1,10 +1,10 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import SeededRandom
 import Synchronization
+import WireTestKit
 
 /// The broker is killed again and again while clients write instances that it keeps. What it answered must be there when it is back; what it did not
 /// answer may be there or not, and nothing else.

@@ -1,5 +1,5 @@
 import ArgumentParser
-import CIMBusTestKit
+import WireTestKit
 
 @testable import cimctl
 
@@ -14,17 +14,29 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
 
     static let root = #filePath.split(separator: "/").dropLast(3).map { "/" + $0 }.joined()
 
-    /// The pages that show commands of this program, or what is done with `busctl`.
-    static let pages = [
-        "README.md", "Docs/Administration.md", "Docs/Architecture.md", "Docs/Contributing.md", "Docs/FailureModel.md", "Docs/Protocol.md",
-        "Docs/WritingAProvider.md", "Samples/README.md", "Samples/python/README.md",
-    ]
+    /// Every page of the project, in order.
+    static func pages() async throws -> [String] {
+        let found = try await ChildProcess.output(
+            "find", [root, "-name", ".build", "-prune", "-o", "-name", "*.md", "-printf", "%P\\n"])
+        return found.text.split(separator: "\n").map { String($0) }.sorted()
+    }
 
     /// In the order of the pages.
     static func inPages() async throws -> [CommandExample] {
         var examples: [CommandExample] = []
-        for page in pages { examples += commands(in: try await lines(of: page), page) }
+        for page in try await pages() { examples += commands(in: try await lines(of: page), page) { line, _ in isCommand(line) } }
         return examples
+    }
+
+    /// The commands of other programs, in the order of the pages.
+    static func others() async throws -> [CommandExample] {
+        var others: [CommandExample] = []
+        for page in try await pages() { others += commands(in: try await lines(of: page), page, isOtherCommand) }
+        // Behind wide space stands what a command is for.
+        return others.map {
+            CommandExample(
+                place: $0.place, line: $0.line.prefix(upTo: $0.line.firstRange(of: "  ")?.lowerBound ?? $0.line.endIndex).description)
+        }
     }
 
     /// In the order of the commands.
@@ -49,19 +61,30 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     }
 
     /// What stands in fences and in indented blocks.
-    private static func commands(in lines: [String], _ page: String) -> [CommandExample] {
+    private static func commands(in lines: [String], _ page: String, _ isWanted: (_ line: String, _ isShell: Bool) -> Bool)
+        -> [CommandExample]
+    {
         var examples: [CommandExample] = []
         var isFenced = false
+        var isShell = false
         var open: String?
+        /// The line goes on with one that is not wanted.
+        var isPassed = false
         for line in lines {
             if line.hasPrefix("```") {
                 isFenced.toggle()
+                isShell = isFenced && line == "```sh"
                 continue
             }
             guard isFenced || line.hasPrefix("    ") else { continue }
             var text = trimmed(line[...])
             if text.hasPrefix("$ ") { text = trimmed(text.dropFirst(2)[...]) }
-            if let begun = open { text = begun + text } else if !isCommand(text) { continue }
+            if let begun = open {
+                text = begun + text
+            } else if isPassed || !isWanted(text, isShell) {
+                isPassed = text.hasSuffix("\\")
+                continue
+            }
             if text.hasSuffix("\\") {
                 open = String(text.dropLast())
             } else {
@@ -77,6 +100,21 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     /// Also what sets a variable that the commands behind it use.
     private static func isCommand(_ line: String) -> Bool {
         line.prefixMatch(of: /(sudo )?(cimctl|busctl) [^:·]/) != nil || line.prefixMatch(of: /[A-Z]="org\.cimbus1/) != nil
+    }
+
+    /// A line for a shell; elsewhere what begins with the name of a program that pages name, or with a path.
+    private static func isOtherCommand(_ line: String, isShell: Bool) -> Bool {
+        if isShell { return !isCommand(line) && !line.isEmpty && !line.hasPrefix("#") }
+        let programs = [
+            "make", "swift", "cd", "cp", "cat", "export", "dbus-run-session", "cimbusd", "python3", "printf", "UnixProcessProvider",
+            "FrameworkSample", "systemctl", "systemd-sysusers", "install",
+        ]
+        let words = line.split(separator: " ")
+        guard !isCommand(line), words.count > 1, words[1] != "-->", let first = words.first == "sudo" ? words[1] : words.first else {
+            return false
+        }
+        if first.contains("=$(") || first.hasPrefix("./") { return true }
+        return programs.contains(String(first)) || first.hasPrefix("Samples/") || first.hasPrefix("Tests/")
     }
 
     /// A comment begins with a # behind a space, outside of quotes.
@@ -102,7 +140,7 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     /// `cimctl …` in backticks in the pages, and in apostrophes in the help texts and in what the program says. Capitals stand for a name.
     static func mentions() async throws -> [CommandExample] {
         var mentions: [CommandExample] = []
-        for page in pages {
+        for page in try await pages() {
             for line in try await lines(of: page) {
                 for match in line.matches(of: /`(?:sudo )?cimctl ([^`…]+)`/) {
                     mentions.append(CommandExample(place: page, line: String(match.1)))

@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Testing
+import WireTestKit
 
 @Suite struct DocumentedOptionsTests {
     @Test("Administration.md has every option of cimbusd")

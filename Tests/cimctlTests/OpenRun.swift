@@ -1,4 +1,4 @@
-import CIMBusTestKit
+import WireTestKit
 
 /// A run of the program that is under way. It is killed with the last reference to it.
 final class OpenRun: Sendable {

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// What an administrator sees of a broker, and does to it.
 extension ProgramTests {

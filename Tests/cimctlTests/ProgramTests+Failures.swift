@@ -1,9 +1,9 @@
 import CIM
-import CIMBusTestKit
 import CIMBusWire
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// How the program ends when something is not there, or goes away; what it says then, and what to do next.
 extension ProgramTests {

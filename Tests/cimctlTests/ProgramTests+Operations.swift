@@ -1,7 +1,7 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 /// Operations, with a real provider behind the broker.
 extension ProgramTests {

@@ -1,7 +1,7 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Testing
+import WireTestKit
 
 /// Mistakes on the command line: exit status 64, and the usage of the command that they are in.
 extension ProgramTests {

@@ -1,7 +1,7 @@
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 extension ProgramTests {
     @Test("cimctl watch: one line for each event, JSON with type and time, --count and --timeout, and a restart of the broker that it says")

@@ -1,7 +1,7 @@
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// The program itself, against a real broker on a private bus.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct ProgramTests {

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import Glibc
 import Synchronization
+import WireTestKit
 
 /// A folder for one test, gone with the last reference to it.
 final class ScratchFiles: Sendable {

@@ -5,11 +5,9 @@
 // --net: where interfaces are, instead of /sys/class/net.
 
 import CIMBusProvider
-import DBus
 import FrameworkSamples
 import Glibc
 import Logging
-import ServiceLifecycle
 
 let usage = "usage: FrameworkSample owners|interfaces|ethernet|echo [--system | --session | --address ADDRESS] [--net FOLDER]"
 var arguments = CommandLine.arguments.dropFirst()
@@ -41,14 +39,6 @@ default:
 }
 
 LoggingSystem.bootstrap(StreamLogHandler.standardError)
-let logger = Logger(label: sample.name)
-let service = ProviderService(
-    name: sample.name, mof: sample.mof, classes: [sample.className: sample.provider], bus: bus, logger: logger)
-let group = ServiceGroup(
-    configuration: .init(services: [.init(service: service)], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
-do {
-    try await group.run()
-} catch {
-    logger.critical("\(error)")
-    exit(1)
-}
+await ProviderService(
+    name: sample.name, mof: sample.mof, classes: [sample.className: sample.provider], bus: bus, logger: Logger(label: sample.name)
+).main()

@@ -43,7 +43,7 @@ public struct ProcessOwners: FrameworkProvider {
 
     private func count(_ context: MethodContext) async throws -> [UInt64: ProcessOwner] {
         var owners: [UInt64: ProcessOwner] = [:]
-        try await context.getAllInstancesAsynch(of: "Linux_UnixProcess", requester: self, userData: ()) { _, process, _, _ in
+        try await context.glue.getAllInstancesAsynch(of: "Linux_UnixProcess", requester: self, userData: ()) { _, process, _, _ in
             guard let userID = process["RealUserID"]?.uint64Value else { return }
             owners[userID, default: ProcessOwner(userID)].add(process.value)
         }

@@ -5,7 +5,6 @@
 // --pace waits after each object of an enumeration, to watch one at work.
 
 import CIMBusProvider
-import DBus
 import Glibc
 import Logging
 import ServiceLifecycle

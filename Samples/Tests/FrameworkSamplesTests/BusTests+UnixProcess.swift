@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// Processes as instances: the sample at a real broker, and real processes that are read, made nicer, signalled and deleted.
 extension BusTests {

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// What the sample of processes refuses, and that a process which it refused to touch is as it was.
 extension BusTests {

@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// The samples as they are: real processes at a real broker, asked as any client asks.
 @Suite(.serialized, .timeLimit(.minutes(2))) struct BusTests {
@@ -149,8 +149,12 @@ import Testing
     }
 
     private func startPython(_ program: String, _ arguments: String..., on scene: Scene) async throws -> Sample {
+        try await launch(Self.python(program) + arguments, on: scene)
+    }
+
+    static func python(_ program: String) -> [String] {
         let folder = "\(#filePath)".split(separator: "/").dropLast(3).joined(separator: "/")
-        return try await launch(["/usr/bin/python3", "/\(folder)/python/\(program)"] + arguments, on: scene)
+        return ["/usr/bin/python3", "/\(folder)/python/\(program)"]
     }
 
     /// Starts a program and waits until it says that it is registered.

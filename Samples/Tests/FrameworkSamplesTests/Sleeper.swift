@@ -1,8 +1,8 @@
 import CIM
-import CIMBusTestKit
 import DBus
 import Glibc
 import Testing
+import WireTestKit
 
 /// A process that does nothing, for the sample of processes to be asked about. It is killed with the last reference to it.
 struct Sleeper {

@@ -22,7 +22,7 @@ public struct FrameworkInstance: Sendable {
 }
 
 extension RequestContext {
-    /// An instance to fill and commit. Nobody is asked. ``getEmptyInstance(of:in:)`` gives an instance with the defaults of its class.
+    /// An instance to fill and commit. Nobody is asked. ``ProviderGlue/getEmptyInstance(of:in:)`` gives an instance with the defaults of its class.
     public func createNewInstance(of className: String) -> FrameworkInstance {
         FrameworkInstance(CIMInstance(className: className), self)
     }

@@ -39,10 +39,8 @@ extension FrameworkProvider {
         let instance = try await context.instance(withKeysOf: path)
         var output = try await context.emptyOutput(of: method, of: path.className)
         try await execMethod(method, on: instance, input: parameters, output: &output, flags: flags)
-        let returned = output["ReturnValue"]
-        output["ReturnValue"] = nil
-        var result = MethodResult(returnValue: returned?.isNull == true ? nil : returned)
-        result.parameters = output.properties
+        var result = MethodResult(output)
+        if result.returnValue?.isNull == true { result.returnValue = nil }
         return result
     }
 

@@ -6,7 +6,7 @@ import DBus
 /// The instances of other providers, as they arrive. A provider asks for them for the call that it serves (Semantics E.1, R3).
 ///
 /// ```swift
-/// for try await disk in context.instances(of: "Sample_Disk") { … }
+/// for try await disk in context.enumerateInstances(of: "Sample_Disk") { … }
 /// ```
 ///
 /// The sequence asks nobody before the loop wants the first instance. It throws how the enumeration failed, after every instance that came

@@ -70,7 +70,7 @@ enum Asynch {
 
         func enumerateInstances(of className: String, flags: OperationFlags, context: MethodContext) async throws {
             if let source = role.source {
-                try await context.getAllInstancesAsynch(of: source.className, requester: self, userData: className) {
+                try await context.glue.getAllInstancesAsynch(of: source.className, requester: self, userData: className) {
                     (_, instance, context, className) in
                     var own = context.createNewInstance(of: className)
                     own.value.properties = instance.value.properties

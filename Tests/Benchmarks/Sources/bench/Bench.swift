@@ -1,6 +1,6 @@
 import CBaseline
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 /// Measures what the README claims, as ratios inside one run. `bench [--quick] [--only PART]`; it builds nothing, and expects `cimbusd` beside
 /// the project's other release programs.

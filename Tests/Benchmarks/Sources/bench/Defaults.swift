@@ -24,7 +24,7 @@ enum Defaults {
         ).run()
     }
 
-    private static let path = CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("7"))]))
+    private static let path = CIMObjectPath(className: "Bench_Thing", ["Handle": .string("7")])
 
     /// The same object, from C with libdbus and from Swift through the broker, in turns; a method; and the first object of an enumeration. Prints names
     /// and the median of microseconds.
@@ -39,14 +39,14 @@ enum Defaults {
             note("c get")
             for sample in 0..<samples {
                 let start = Role.nanoseconds()
-                let instance = try await session.getInstance(path)
+                let instance = try await session.getInstance(at: path)
                 guard instance.properties.count >= 10 else { throw BenchError("an instance of \(instance.properties.count) properties") }
                 raw[sample] = Role.nanoseconds() - start
             }
             note("get")
             for sample in 0..<samples {
                 let start = Role.nanoseconds()
-                _ = try await session.invoke(path, "Signal", parameters: ["Number": .sint32(9)])
+                _ = try await session.invoke("Signal", at: path, parameters: ["Number": .sint32(9)])
                 raw[sample] = Role.nanoseconds() - start
             }
             note("method")
@@ -98,7 +98,7 @@ enum Defaults {
         var raw = [UInt64](repeating: 0, count: count)
         for sample in 0..<count {
             let start = Role.nanoseconds()
-            _ = try await session.getInstance(path)
+            _ = try await session.getInstance(at: path)
             raw[sample] = Role.nanoseconds() - start
         }
         print(Latency(raw).text)
@@ -118,7 +118,7 @@ enum Defaults {
                     for _ in 0..<count {
                         group.addTask {
                             do {
-                                _ = try await session.getInstance(path)
+                                _ = try await session.getInstance(at: path)
                                 return nil
                             } catch {
                                 return "\(error)"

@@ -99,7 +99,7 @@ enum Role {
     static func wait(_ address: String, count: Int) async throws {
         let session = try await Session.connect(to: .address(address))
         let pending = (0..<count).map { _ in
-            session.beginGetInstance(CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("hang"))])))
+            session.beginGetInstance(at: CIMObjectPath(className: "Bench_Thing", ["Handle": .string("hang")]))
         }
         var last = ""
         for one in pending {

@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 extension Suite {
     private struct Chain {

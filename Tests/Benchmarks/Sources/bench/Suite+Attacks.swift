@@ -1,7 +1,7 @@
 import CIM
 import CIMBusClient
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 /// What one user's attack costs another user's client (L13).
 extension Suite {
@@ -67,13 +67,13 @@ extension Suite {
 enum GoodClient {
     static func run(_ address: String, seconds: Int) async throws {
         let session = try await Session.connect(to: .address(address))
-        let path = CIMObjectPath(className: "Bench_Thing", keys: .keys([.init(name: "Handle", value: .string("7"))]))
+        let path = CIMObjectPath(className: "Bench_Thing", ["Handle": .string("7")])
         // The private connection comes over the bus, which the attack keeps busy: what is measured begins with it.
         let giveUp = Role.nanoseconds() + 20_000_000_000
         var quick = 0
         while quick < 3, Role.nanoseconds() < giveUp {
             let began = Role.nanoseconds()
-            _ = try await session.getInstance(path)
+            _ = try await session.getInstance(at: path)
             quick = Role.nanoseconds() - began < 50_000_000 ? quick + 1 : 0
         }
         var times: [UInt64] = []
@@ -81,7 +81,7 @@ enum GoodClient {
         let end = start + UInt64(seconds) * 1_000_000_000
         while Role.nanoseconds() < end {
             let began = Role.nanoseconds()
-            _ = try await session.getInstance(path)
+            _ = try await session.getInstance(at: path)
             times.append(Role.nanoseconds() - began)
         }
         let rate = Double(times.count) / (Double(Role.nanoseconds() - start) / 1e9)

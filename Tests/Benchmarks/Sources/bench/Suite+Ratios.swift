@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 /// What the product promises of speed and memory, as ratios inside one run, the libraries at their defaults. A run ends with them: one line for
 /// each, `ratio: NAME VALUE`.

@@ -1,6 +1,6 @@
-import CIMBusTestKit
 import DBus
 import Glibc
+import WireTestKit
 
 /// The CIM schema 2.49: compiled by the broker, beside pywbem on the same files in the same run.
 extension Suite {

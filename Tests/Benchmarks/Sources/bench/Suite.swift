@@ -1,5 +1,5 @@
-import CIMBusTestKit
 import Glibc
+import WireTestKit
 
 /// Everything that is measured, printed as Markdown.
 struct Suite {

@@ -5,7 +5,7 @@ import CIM
 /// The callback is called for each instance as it arrives. The next instance is taken when the callback has returned. An error that the
 /// callback throws cancels the enumeration, and the function throws it. The callback gets the instance and this context, and the requester
 /// and the user data as they were given. In Swift a closure can do without requester and user data.
-extension RequestContext {
+extension ProviderGlue {
     public typealias InstanceCallback<Requester, UserData> = (
         _ requester: Requester, _ instance: FrameworkInstance, _ context: MethodContext, _ userData: UserData
     ) async throws -> Void
@@ -15,7 +15,7 @@ extension RequestContext {
         of className: String, requester: Requester, in namespace: CIMNamespaceName? = nil, userData: UserData,
         callback: InstanceCallback<Requester, UserData>
     ) async throws {
-        try await instances(of: className, in: namespace ?? .cimv2, deep: false).forEach(requester, userData, callback)
+        try await context.enumerateInstances(of: className, in: namespace ?? .cimv2, deep: false).forEach(requester, userData, callback)
     }
 
     /// ``getAllDerivedInstances(of:in:)`` with a callback: `SELECT * FROM C`.
@@ -23,7 +23,7 @@ extension RequestContext {
         of className: String, requester: Requester, in namespace: CIMNamespaceName? = nil, userData: UserData,
         callback: InstanceCallback<Requester, UserData>
     ) async throws {
-        try await instances(of: className, in: namespace ?? .cimv2).forEach(requester, userData, callback)
+        try await context.enumerateInstances(of: className, in: namespace ?? .cimv2).forEach(requester, userData, callback)
     }
 
     /// ``getInstancesByQuery(_:in:)`` with a callback.
@@ -31,13 +31,13 @@ extension RequestContext {
         _ query: String, requester: Requester, in namespace: CIMNamespaceName? = nil, userData: UserData,
         callback: InstanceCallback<Requester, UserData>
     ) async throws {
-        try await instances(matching: query, in: namespace ?? .cimv2).forEach(requester, userData, callback)
+        try await context.execQuery(query, in: namespace ?? .cimv2).forEach(requester, userData, callback)
     }
 }
 
 extension NestedInstances {
     fileprivate func forEach<Requester, UserData>(
-        _ requester: Requester, _ userData: UserData, _ callback: RequestContext.InstanceCallback<Requester, UserData>
+        _ requester: Requester, _ userData: UserData, _ callback: ProviderGlue.InstanceCallback<Requester, UserData>
     ) async throws {
         for try await instance in self { try await callback(requester, FrameworkInstance(instance, context), context, userData) }
     }

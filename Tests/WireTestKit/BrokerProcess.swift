@@ -13,8 +13,11 @@ public final class BrokerProcess: Sendable {
     /// - Parameters:
     ///   - options: as on its command line, the bus apart.
     ///   - relay: stands between the broker and the bus.
-    public static func start(on bus: PrivateBus, _ options: [String] = [], by relay: BusRelay? = nil) async throws -> BrokerProcess {
-        let broker = try BrokerProcess(bus, relay?.address ?? bus.address, options)
+    ///   - program: `cimbusd` itself.
+    public static func start(
+        on bus: PrivateBus, _ options: [String] = [], by relay: BusRelay? = nil, program: String = BuildFolder.path(of: "cimbusd")
+    ) async throws -> BrokerProcess {
+        let broker = try BrokerProcess(program, bus, relay?.address ?? bus.address, options)
         try await broker.log.wait("cimbusd to serve or to fail") { lines in
             lines.contains { $0.contains("serving org.cimbus1") || $0 == Self.ended }
         }
@@ -24,11 +27,11 @@ public final class BrokerProcess: Sendable {
 
     private static let ended = "(end of output)"
 
-    private init(_ bus: PrivateBus, _ address: String, _ options: [String]) throws {
+    private init(_ program: String, _ bus: PrivateBus, _ address: String, _ options: [String]) throws {
         self.bus = bus
         // The shell gives its place to the broker; what goes to standard error is what tests read.
         process = try ChildProcess(
-            "/bin/sh", ["-c", "exec \"$0\" \"$@\" 2>&1", BuildFolder.path(of: "cimbusd"), "--address", address] + options)
+            "/bin/sh", ["-c", "exec \"$0\" \"$@\" 2>&1", program, "--address", address] + options)
         let lines = process.lines
         let log = log
         Task {
