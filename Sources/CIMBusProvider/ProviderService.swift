@@ -28,8 +28,18 @@ public struct ProviderService: Sendable {
             case everybody
         }
 
+        /// Who refuses a put that changes what a class declares as only read: properties with the qualifier `read` and without `write`.
+        public enum ReadOnlyProperties: Sendable {
+            /// The library, with ReadOnly. It asks the provider for the instance, so that what a client puts back unchanged is no change.
+            case refused
+            /// The provider's code, e.g. for properties that change by themselves between a get and a put.
+            case leftToProvider
+        }
+
         /// Who may change anything.
         public var writers = Writers.rootAndOwner
+        /// Who refuses a change of properties that are only read.
+        public var readOnlyProperties = ReadOnlyProperties.refused
         /// How many calls run at once; further calls wait. A call that waits for a slow client in `indicate`, or for a call of its own
         /// through its context, does not count: even with 1, others run meanwhile.
         public var maximumConcurrentCalls = 16
