@@ -82,6 +82,9 @@ public struct ProviderService: Sendable {
     public var logger: Logger
     private let providers: [CIMName: any Provider]
 
+    /// The classes it has something for, by name.
+    let classNames: [String]
+
     /// - Parameters:
     ///   - name: the name of the registration. The `provider` qualifier of the classes has the same name.
     ///   - mof: the declarations of the classes.
@@ -96,11 +99,10 @@ public struct ProviderService: Sendable {
         self.bus = bus
         self.options = options
         self.logger = logger ?? Logger(label: "cimbus.provider")
-        providers = Dictionary(classes.map { (CIMName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+        let own = Dictionary(classes.map { (CIMName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+        classNames = own.keys.map(\.text).sorted()
+        providers = TypedHierarchy.joining(own)
     }
-
-    /// The classes it has something for, by name.
-    var classNames: [String] { providers.keys.map(\.text).sorted() }
 
     /// Where the broker calls it.
     static let path = ObjectPath(verified: "/org/cimbus1/Provider")
