@@ -25,6 +25,7 @@ let package = Package(
         .library(name: "CIMBusProvider", targets: ["CIMBusProvider"]),
         .library(name: "CIMBusClient", targets: ["CIMBusClient"]),
         .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
+        .plugin(name: "CIMBusMOFPlugin", targets: ["CIMBusMOFPlugin"]),
         .executable(name: "cimbusd", targets: ["cimbusd"]),
         .executable(name: "cimctl", targets: ["cimctl"]),
         .executable(name: "cimbus-adopter", targets: ["cimbus-adopter"]),
@@ -43,6 +44,8 @@ let package = Package(
         .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
         .target(name: "CIM", swiftSettings: strict),
         .target(name: "CIMMOF", dependencies: ["CIM"], swiftSettings: strict),
+        .target(name: "CIMMOFFiles", dependencies: ["CIM", "CIMMOF"], swiftSettings: strict),
+        .target(name: "CIMGeneration", dependencies: ["CIM", "CIMMOF"], swiftSettings: strict),
         .target(name: "CIMQuery", dependencies: ["CIM"], swiftSettings: strict),
         .target(
             name: "CIMRepository",
@@ -110,11 +113,14 @@ let package = Package(
         .executableTarget(
             name: "cimctl",
             dependencies: [
-                "CIM", "CIMAdoption", "CIMBusClient", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
+                "CIM", "CIMAdoption", "CIMBusClient", "CIMBusWire", "CIMGeneration", "CIMMOF", "CIMMOFFiles", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "cimbus-generate", dependencies: ["CIM", "CIMGeneration", "CIMMOF", "CIMMOFFiles"], swiftSettings: strict),
+        .plugin(name: "CIMBusMOFPlugin", capability: .buildTool(), dependencies: ["cimbus-generate"]),
         .target(
             name: "CIMBusTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/CIMBusTestKit", swiftSettings: strict),
         .target(
@@ -138,6 +144,12 @@ let package = Package(
         .executableTarget(
             name: "RepositoryWriter", dependencies: ["CIM", "CIMRepository"], path: "Tests/RepositoryWriter", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMGenerationTests",
+            dependencies: [
+                "CIM", "CIMBusClient", "CIMBusProvider", "CIMBusTestKit", "CIMGeneration", "CIMMOF", "CIMMOFFiles", "SDKTestKit",
+            ],
+            exclude: ["MOF"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIM", "CIMMOF", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "CIMRepositoryTests",

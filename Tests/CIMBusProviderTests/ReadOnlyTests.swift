@@ -76,7 +76,8 @@ extension ProviderTests {
         @Test("A declaration without read and write, or with write, is no read-only one; keys are not either")
         func declarations() {
             func property(_ qualifiers: [String: Bool]) -> CIMProperty {
-                CIMProperty(name: "P", type: .init(.string), qualifiers: qualifiers.map { CIMQualifier(name: $0.key, value: .boolean($0.value)) })
+                CIMProperty(
+                    name: "P", type: .init(.string), qualifiers: qualifiers.map { CIMQualifier(name: $0.key, value: .boolean($0.value)) })
             }
             #expect(property(["read": true]).isReadOnly && property(["write": false]).isReadOnly)
             #expect(!property([:]).isReadOnly && !property(["read": true, "Write": true]).isReadOnly)

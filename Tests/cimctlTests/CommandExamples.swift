@@ -17,7 +17,7 @@ struct CommandExample: Hashable, Sendable, CustomStringConvertible {
     /// The pages that show commands of this program, or what is done with `busctl`.
     static let pages = [
         "README.md", "Docs/Administration.md", "Docs/Architecture.md", "Docs/Contributing.md", "Docs/FailureModel.md", "Docs/Protocol.md",
-        "Docs/WritingAProvider.md", "Samples/README.md", "Samples/python/README.md",
+        "Docs/TypesFromMOF.md", "Docs/WritingAProvider.md", "Samples/README.md", "Samples/python/README.md",
     ]
 
     /// In the order of the pages.
