@@ -67,6 +67,7 @@ public struct ClassSet: Sendable {
             declared[CIMName(declaration.name)] = Member(declaration: declaration, local: declaration)
             order.append(CIMName(declaration.name))
         }
+        errors += order.compactMap { declared[$0]?.source }.flatMap { Self.misspeltTypes($0, among: declared) }
         let knownNames = Set(known.map { CIMName($0.name) })
         var resolution = Resolution(declared: declared, knownNames: knownNames)
         for name in order { resolution.resolve(name) }
@@ -77,6 +78,15 @@ public struct ClassSet: Sendable {
             member.declaration = resolved
             positions[name] = members.count
             members.append(member)
+        }
+    }
+
+    /// `sting Name;`: a class as a type without `ref` is an embedded object, or a basic type that was misspelt.
+    private static func misspeltTypes(_ source: MOFDeclaration, among declared: [CIMName: Member]) -> [GenerationError] {
+        source.classUses.filter { $0.kind == .type && declared[CIMName($0.className)] == nil }.map { use in
+            GenerationError(
+                use.failure(among: declared.values.map(\.local.name).sorted()).message,
+                at: GenerationError.Place(file: source.file, line: use.line, column: use.column))
         }
     }
 

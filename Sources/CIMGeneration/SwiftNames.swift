@@ -31,11 +31,20 @@ enum SwiftNames {
         "valueName",
     ]
 
+    /// The most letters of a name that is made of several words.
+    private static let longest = 64
+
     /// A member: "MountID" is mountID, "CSName" csName, "my_flag" myFlag.
     static func member(_ name: String) -> String {
         let words = words(of: name)
         guard let first = words.first else { return "value" }
-        return startingWithLetter(decapitalized(first) + words.dropFirst().map(capitalized).joined(), or: "value")
+        // What reads as a sentence is no name: as many words as fit.
+        var length = 0
+        let rest = words.dropFirst().prefix { word in
+            length += word.count
+            return first.count + length <= longest
+        }
+        return startingWithLetter(decapitalized(first) + rest.map(capitalized).joined(), or: "value")
     }
 
     /// A type that is nested in another.

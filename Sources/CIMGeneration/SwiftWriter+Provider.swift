@@ -10,12 +10,30 @@ extension SwiftWriter {
         writeAdapter(type)
     }
 
-    private static func signatures(_ type: SwiftClass) -> (instances: String, get: String, put: String, delete: String) {
-        (
-            "func instances(into rows: inout TypedRows<\(type.name)>, context: RequestContext) async throws",
-            "func get(_ reference: Reference<\(type.name)>, context: RequestContext) async throws -> \(type.name)?",
-            "func put(_ object: \(type.name), context: RequestContext) async throws -> Reference<\(type.name)>?",
-            "func delete(_ reference: Reference<\(type.name)>, context: RequestContext) async throws"
+    /// The head of a function, which may be broken where its parameters are.
+    private struct Signature {
+        var name: String
+        var parameters: [String]
+        var returns = ""
+
+        func write(_ access: String, to builder: inout TextBuilder, end: String = "") {
+            builder.list("\(access)func \(name)(", parameters + ["context: RequestContext"], ") async throws\(returns)\(end)")
+        }
+
+        func write(_ access: String, to builder: inout TextBuilder, body: String) {
+            write(access, to: &builder, end: " {")
+            builder.indented { $0.line(body) }
+            builder.line("}")
+        }
+    }
+
+    private static func signatures(_ type: SwiftClass) -> (instances: Signature, get: Signature, put: Signature, delete: Signature) {
+        let reference = "_ reference: Reference<\(type.name)>"
+        return (
+            Signature(name: "instances", parameters: ["into rows: inout TypedRows<\(type.name)>"]),
+            Signature(name: "get", parameters: [reference], returns: " -> \(type.name)?"),
+            Signature(name: "put", parameters: ["_ object: \(type.name)"], returns: " -> Reference<\(type.name)>?"),
+            Signature(name: "delete", parameters: [reference])
         )
     }
 
@@ -27,10 +45,10 @@ extension SwiftWriter {
         builder.documentation(["What a provider of `\(name)` does. ``\(type.adapterName)`` makes a provider of the library of it."])
         builder.block("\(access)protocol \(type.providerName): TypedProvider") { builder in
             builder.documentation(["Appends every instance of exactly this class to `rows`. To append none is a success."])
-            builder.line(signatures.instances)
+            signatures.instances.write("", to: &builder)
             builder.line()
             builder.documentation(["The instance with this path. Nil: there is none."])
-            builder.line(signatures.get)
+            signatures.get.write("", to: &builder)
             builder.line()
             builder.documentation(
                 [
@@ -38,21 +56,22 @@ extension SwiftWriter {
                     type.isWritable ? "" : "The class says of no property that it can be written, so that this need not be implemented.",
                     "- Returns: its path where the provider chose a key, else nil.",
                 ].filter { !$0.isEmpty })
-            builder.line(signatures.put)
+            signatures.put.write("", to: &builder)
             builder.line()
             builder.documentation(
                 [
                     "Deletes the instance with this path. Throws NotFound where there is none.",
                     type.isDeletable ? "" : "The class does not say SupportsDelete, so that this need not be implemented.",
                 ].filter { !$0.isEmpty })
-            builder.line(signatures.delete)
+            signatures.delete.write("", to: &builder)
             for method in Self.served(type) {
                 builder.line()
                 Self.writeDocumentation(method, to: &builder)
                 let first = method.isStatic ? "_ type: \(type.name).Type" : "_ reference: Reference<\(type.name)>"
-                let parameters = [first] + method.inputs.map { "\($0.escaped): \($0.inputType)" } + ["context: RequestContext"]
-                let returns = method.outputType.map { " -> \($0)" } ?? ""
-                builder.list("func \(SwiftNames.escaped(method.name))(", parameters, ") async throws\(returns)")
+                Signature(
+                    name: SwiftNames.escaped(method.name), parameters: [first] + method.inputs.map { "\($0.escaped): \($0.inputType)" },
+                    returns: method.outputType.map { " -> \($0)" } ?? ""
+                ).write("", to: &builder)
             }
         }
     }
@@ -66,9 +85,8 @@ extension SwiftWriter {
         builder.block("extension \(type.providerName)") { builder in
             for (position, (signature, word)) in refused.enumerated() {
                 if position > 0 { builder.line() }
-                builder.block("\(access)\(signature)") { builder in
-                    builder.line("throw CIMError(.providerNotCapable, \"instances of \(type.declaration.name) cannot be \(word)\")")
-                }
+                let body = "throw CIMError(.providerNotCapable, \"instances of \(type.declaration.name) cannot be \(word)\")"
+                signature.write(access, to: &builder, body: body)
             }
         }
     }
@@ -91,7 +109,7 @@ extension SwiftWriter {
             ]
             for (signature, call) in calls {
                 builder.line()
-                builder.block("\(access)\(signature)") { $0.line(call) }
+                signature.write(access, to: &builder, body: call)
             }
             builder.line()
             builder.line("\(access)func invoke(")

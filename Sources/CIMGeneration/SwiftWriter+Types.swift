@@ -113,7 +113,15 @@ extension SwiftWriter {
                 builder.block("\(access)var path: CIMObjectPath") { builder in
                     if keys.isEmpty { return builder.line("CIMObjectPath(className: \(name), keys: .singleton)") }
                     let pairs = keys.map { "\(CIMText.swiftLiteral($0.cimName)): self.\($0.escaped).cimValue" }
-                    builder.list("CIMObjectPath(\(name), keys: [", pairs, "])", trailingComma: false)
+                    let line = "CIMObjectPath(\(name), keys: [\(pairs.joined(separator: ", "))])"
+                    if builder.fits(line) { return builder.line(line) }
+                    builder.line("CIMObjectPath(")
+                    builder.indented { builder in
+                        builder.line(name + ",")
+                        builder.line("keys: [")
+                        builder.indented { builder in for pair in pairs { builder.line(pair + ",") } }
+                        builder.line("])")
+                    }
                 }
             }
             builder.line()

@@ -14,6 +14,9 @@ struct TextBuilder {
         self.text += "\n"
     }
 
+    /// Whether a line is short enough.
+    func fits(_ text: String) -> Bool { text.count <= TextBuilder.width - depth * Self.unit.count }
+
     mutating func indented(_ body: (inout TextBuilder) -> Void) {
         depth += 1
         body(&self)

@@ -40,6 +40,14 @@ import Testing
         #expect(errors.last?.hasPrefix("0.mof:2:7: error: class String would be the type String") == true, "\(errors)")
     }
 
+    @Test("A class as a type that nobody declares is an error with its place; a reference to one, or an object of one, is not")
+    func misspelt() throws {
+        let errors = try GeneratedSources.errors("class A_A { uint33 X; };")
+        #expect(errors.count == 1 && errors.first?.hasPrefix("0.mof:1:13: error: expected a type") == true, "\(errors)")
+        #expect(
+            try GeneratedSources.errors("class A_A { A_B X; A_C ref Y; [EmbeddedInstance(\"A_D\")] string Z; };", "class A_B { };").isEmpty)
+    }
+
     @Test("Two classes that get one type by short names are an error with its place; by full names they are none")
     func shortNames() throws {
         var options = GenerationOptions()

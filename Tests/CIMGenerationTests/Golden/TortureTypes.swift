@@ -1761,6 +1761,16 @@ public struct Torture_Names: AddressableInstance {
     public var `default`: String?
     public var `in`: String?
     public var referenceProperty: String?
+    public var hash: String?
+    public var description: String?
+    public var shape: Shape?
+    public var className: String?
+    public var cimType: String?
+    public var write: Bool?
+    public var read: Bool?
+    public var superclassProperty: String?
+    public var optional: OptionalValue?
+    public var long: Long?
     public var instanceProperty: String?
     public var hashValueProperty: String?
     public var myValue: String?
@@ -1783,6 +1793,16 @@ public struct Torture_Names: AddressableInstance {
         `default`: String? = nil,
         `in`: String? = nil,
         referenceProperty: String? = nil,
+        hash: String? = nil,
+        description: String? = nil,
+        shape: Shape? = nil,
+        className: String? = nil,
+        cimType: String? = nil,
+        write: Bool? = nil,
+        read: Bool? = nil,
+        superclassProperty: String? = nil,
+        optional: OptionalValue? = nil,
+        long: Long? = nil,
         instanceProperty: String? = nil,
         hashValueProperty: String? = nil,
         myValue: String? = nil,
@@ -1804,6 +1824,16 @@ public struct Torture_Names: AddressableInstance {
         self.`default` = `default`
         self.`in` = `in`
         self.referenceProperty = referenceProperty
+        self.hash = hash
+        self.description = description
+        self.shape = shape
+        self.className = className
+        self.cimType = cimType
+        self.write = write
+        self.read = read
+        self.superclassProperty = superclassProperty
+        self.optional = optional
+        self.long = long
         self.instanceProperty = instanceProperty
         self.hashValueProperty = hashValueProperty
         self.myValue = myValue
@@ -1831,6 +1861,16 @@ extension Torture_Names {
             "Default": .string,
             "In": .string,
             "Reference": .string,
+            "Hash": .string,
+            "Description": .string,
+            "Shape": .uint8,
+            "ClassName": .string,
+            "CimType": .string,
+            "Write": .boolean,
+            "Read": .boolean,
+            "Superclass": .string,
+            "Optional": .sint64,
+            "Long": .uint16,
             "Instance": .string,
             "HashValue": .string,
             "my_value": .string,
@@ -1854,15 +1894,25 @@ extension Torture_Names {
         self.`default` = try reader.optional(8)
         self.`in` = try reader.optional(9)
         self.referenceProperty = try reader.optional(10)
-        self.instanceProperty = try reader.optional(11)
-        self.hashValueProperty = try reader.optional(12)
-        self.myValue = try reader.optional(13)
-        self.myValueProperty = try reader.optional(14)
-        self.hidden = try reader.optional(15)
-        self.hUf6he = try reader.optional(16)
-        self.iPv4Address = try reader.optional(17)
-        self.urlPath = try reader.optional(18)
-        self.ids = try reader.optional(19)
+        self.hash = try reader.optional(11)
+        self.description = try reader.optional(12)
+        self.shape = try reader.optional(13)
+        self.className = try reader.optional(14)
+        self.cimType = try reader.optional(15)
+        self.write = try reader.optional(16)
+        self.read = try reader.optional(17)
+        self.superclassProperty = try reader.optional(18)
+        self.optional = try reader.optional(19)
+        self.long = try reader.optional(20)
+        self.instanceProperty = try reader.optional(21)
+        self.hashValueProperty = try reader.optional(22)
+        self.myValue = try reader.optional(23)
+        self.myValueProperty = try reader.optional(24)
+        self.hidden = try reader.optional(25)
+        self.hUf6he = try reader.optional(26)
+        self.iPv4Address = try reader.optional(27)
+        self.urlPath = try reader.optional(28)
+        self.ids = try reader.optional(29)
     }
 
     public func writeProperties<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) {
@@ -1877,6 +1927,16 @@ extension Torture_Names {
         writer.write(self.`default`)
         writer.write(self.`in`)
         writer.write(self.referenceProperty)
+        writer.write(self.hash)
+        writer.write(self.description)
+        writer.write(self.shape)
+        writer.write(self.className)
+        writer.write(self.cimType)
+        writer.write(self.write)
+        writer.write(self.read)
+        writer.write(self.superclassProperty)
+        writer.write(self.optional)
+        writer.write(self.long)
         writer.write(self.instanceProperty)
         writer.write(self.hashValueProperty)
         writer.write(self.myValue)
@@ -1966,6 +2026,66 @@ extension Torture_Names {
         public var valueName: String? {
             switch rawValue {
             case 1: "One"
+            default: nil
+            }
+        }
+    }
+
+    /// The values of `Shape`.
+    public struct Shape: TypedEnumeration {
+        public let rawValue: UInt8
+
+        public init(rawValue: UInt8) { self.rawValue = rawValue }
+
+        /// One.
+        public static let one = Self(rawValue: 1)
+
+        public var valueName: String? {
+            switch rawValue {
+            case 1: "One"
+            default: nil
+            }
+        }
+    }
+
+    /// The values of `Optional`.
+    public struct OptionalValue: TypedEnumeration {
+        public let rawValue: Int64
+
+        public init(rawValue: Int64) { self.rawValue = rawValue }
+
+        /// raw value.
+        public static let rawValue = Self(rawValue: 1)
+        /// Cim Type.
+        public static let cimTypeValue = Self(rawValue: 2)
+        /// Value Name.
+        public static let valueName = Self(rawValue: 3)
+        /// read.
+        public static let read = Self(rawValue: 4)
+
+        public var valueName: String? {
+            switch rawValue {
+            case 1: "raw value"
+            case 2: "Cim Type"
+            case 3: "Value Name"
+            case 4: "read"
+            default: nil
+            }
+        }
+    }
+
+    /// The values of `Long`.
+    public struct Long: TypedEnumeration {
+        public let rawValue: UInt16
+
+        public init(rawValue: UInt16) { self.rawValue = rawValue }
+
+        /// A text that is so long that nobody would have a constant of such a name, which is long.
+        public static let aTextThatIsSoLongThatNobodyWouldHaveAConstantOfSuchANameWhichIs = Self(rawValue: 1)
+
+        public var valueName: String? {
+            switch rawValue {
+            case 1: "A text that is so long that nobody would have a constant of such a name, which is long"
             default: nil
             }
         }
@@ -2164,6 +2284,16 @@ public struct Torture_MoreNames: AddressableInstance, TypedSubclass {
     public var `default`: String?
     public var `in`: String?
     public var referenceProperty: String?
+    public var hash: String?
+    public var description: String?
+    public var shape: Torture_Names.Shape?
+    public var className: String?
+    public var cimType: String?
+    public var write: Bool?
+    public var read: Bool?
+    public var superclassProperty: String?
+    public var optional: Torture_Names.OptionalValue?
+    public var long: Torture_Names.Long?
     public var instanceProperty: String?
     public var hashValueProperty: String?
     public var myValue: String?
@@ -2187,6 +2317,16 @@ public struct Torture_MoreNames: AddressableInstance, TypedSubclass {
         `default`: String? = nil,
         `in`: String? = nil,
         referenceProperty: String? = nil,
+        hash: String? = nil,
+        description: String? = nil,
+        shape: Torture_Names.Shape? = nil,
+        className: String? = nil,
+        cimType: String? = nil,
+        write: Bool? = nil,
+        read: Bool? = nil,
+        superclassProperty: String? = nil,
+        optional: Torture_Names.OptionalValue? = nil,
+        long: Torture_Names.Long? = nil,
         instanceProperty: String? = nil,
         hashValueProperty: String? = nil,
         myValue: String? = nil,
@@ -2209,6 +2349,16 @@ public struct Torture_MoreNames: AddressableInstance, TypedSubclass {
         self.`default` = `default`
         self.`in` = `in`
         self.referenceProperty = referenceProperty
+        self.hash = hash
+        self.description = description
+        self.shape = shape
+        self.className = className
+        self.cimType = cimType
+        self.write = write
+        self.read = read
+        self.superclassProperty = superclassProperty
+        self.optional = optional
+        self.long = long
         self.instanceProperty = instanceProperty
         self.hashValueProperty = hashValueProperty
         self.myValue = myValue
@@ -2237,6 +2387,16 @@ extension Torture_MoreNames {
             "Default": .string,
             "In": .string,
             "Reference": .string,
+            "Hash": .string,
+            "Description": .string,
+            "Shape": .uint8,
+            "ClassName": .string,
+            "CimType": .string,
+            "Write": .boolean,
+            "Read": .boolean,
+            "Superclass": .string,
+            "Optional": .sint64,
+            "Long": .uint16,
             "Instance": .string,
             "HashValue": .string,
             "my_value": .string,
@@ -2261,16 +2421,26 @@ extension Torture_MoreNames {
         self.`default` = try reader.optional(8)
         self.`in` = try reader.optional(9)
         self.referenceProperty = try reader.optional(10)
-        self.instanceProperty = try reader.optional(11)
-        self.hashValueProperty = try reader.optional(12)
-        self.myValue = try reader.optional(13)
-        self.myValueProperty = try reader.optional(14)
-        self.hidden = try reader.optional(15)
-        self.hUf6he = try reader.optional(16)
-        self.iPv4Address = try reader.optional(17)
-        self.urlPath = try reader.optional(18)
-        self.ids = try reader.optional(19)
-        self.`extension` = try reader.optional(20)
+        self.hash = try reader.optional(11)
+        self.description = try reader.optional(12)
+        self.shape = try reader.optional(13)
+        self.className = try reader.optional(14)
+        self.cimType = try reader.optional(15)
+        self.write = try reader.optional(16)
+        self.read = try reader.optional(17)
+        self.superclassProperty = try reader.optional(18)
+        self.optional = try reader.optional(19)
+        self.long = try reader.optional(20)
+        self.instanceProperty = try reader.optional(21)
+        self.hashValueProperty = try reader.optional(22)
+        self.myValue = try reader.optional(23)
+        self.myValueProperty = try reader.optional(24)
+        self.hidden = try reader.optional(25)
+        self.hUf6he = try reader.optional(26)
+        self.iPv4Address = try reader.optional(27)
+        self.urlPath = try reader.optional(28)
+        self.ids = try reader.optional(29)
+        self.`extension` = try reader.optional(30)
     }
 
     public func writeProperties<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) {
@@ -2285,6 +2455,16 @@ extension Torture_MoreNames {
         writer.write(self.`default`)
         writer.write(self.`in`)
         writer.write(self.referenceProperty)
+        writer.write(self.hash)
+        writer.write(self.description)
+        writer.write(self.shape)
+        writer.write(self.className)
+        writer.write(self.cimType)
+        writer.write(self.write)
+        writer.write(self.read)
+        writer.write(self.superclassProperty)
+        writer.write(self.optional)
+        writer.write(self.long)
         writer.write(self.instanceProperty)
         writer.write(self.hashValueProperty)
         writer.write(self.myValue)
@@ -2343,6 +2523,16 @@ extension Torture_MoreNames {
             default: self.`default`,
             in: self.`in`,
             referenceProperty: self.referenceProperty,
+            hash: self.hash,
+            description: self.description,
+            shape: self.shape,
+            className: self.className,
+            cimType: self.cimType,
+            write: self.write,
+            read: self.read,
+            superclassProperty: self.superclassProperty,
+            optional: self.optional,
+            long: self.long,
             instanceProperty: self.instanceProperty,
             hashValueProperty: self.hashValueProperty,
             myValue: self.myValue,
@@ -2572,6 +2762,16 @@ public enum TortureMOF {
             [read] string Default;
             [read] string In;
             [read] string Reference;
+            [read] string Hash;
+            [read] string Description;
+            [read, ValueMap{"1"}, Values{"One"}] uint8 Shape;
+            [read] string ClassName;
+            [read] string CimType;
+            [read] boolean Write;
+            [read] boolean Read;
+            [read] string Superclass;
+            [read, ValueMap{"1", "2", "3", "4"}, Values{"raw value", "Cim Type", "Value Name", "read"}] sint64 Optional;
+            [read, ValueMap{"1"}, Values{"A text that is so long that nobody would have a constant of such a name, which is long"}] uint16 Long;
             [read] string Instance;
             [read] string HashValue;
             [read] string my_value;

@@ -388,6 +388,39 @@ class Torture_Names_Keys(int, enum.Enum):
         return _kind(int, (cls, value))
 
 
+class Torture_Names_Shape(int, enum.Enum):
+    """Values that the class names; any other is a member, too."""
+
+    ONE = 1  # One
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        return _kind(int, (cls, value))
+
+
+class Torture_Names_Optional(int, enum.Enum):
+    """Values that the class names; any other is a member, too."""
+
+    RAW_VALUE = 1  # raw value
+    CIM_TYPE = 2  # Cim Type
+    VALUE_NAME = 3  # Value Name
+    READ = 4  # read
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        return _kind(int, (cls, value))
+
+
+class Torture_Names_Long(int, enum.Enum):
+    """Values that the class names; any other is a member, too."""
+
+    A_TEXT_THAT_IS_SO_LONG_THAT_NOBODY_WOULD_HAVE_A_CONSTANT_OF_SUCH_A_NAME_WHICH_IS_LONG = 1  # A text that is so long that nobody would have a constant of such a name, which is long
+
+    @classmethod
+    def _missing_(cls, value: object) -> Any:
+        return _kind(int, (cls, value))
+
+
 @dataclass(kw_only=True)
 class Torture_Names(Record):
     """Names that Swift has other ideas about."""
@@ -405,6 +438,16 @@ class Torture_Names(Record):
         "Default": "s",
         "In": "s",
         "Reference": "s",
+        "Hash": "s",
+        "Description": "s",
+        "Shape": "y",
+        "ClassName": "s",
+        "CimType": "s",
+        "Write": "b",
+        "Read": "b",
+        "Superclass": "s",
+        "Optional": "x",
+        "Long": "q",
         "Instance": "s",
         "HashValue": "s",
         "my_value": "s",
@@ -427,6 +470,16 @@ class Torture_Names(Record):
         "Default": "default",
         "In": "in_",
         "Reference": "reference",
+        "Hash": "hash",
+        "Description": "description",
+        "Shape": "shape",
+        "ClassName": "class_name",
+        "CimType": "cim_type",
+        "Write": "write",
+        "Read": "read",
+        "Superclass": "superclass",
+        "Optional": "optional",
+        "Long": "long",
         "Instance": "instance",
         "HashValue": "hash_value",
         "my_value": "my_value",
@@ -450,6 +503,16 @@ class Torture_Names(Record):
         "Default": lambda value: str(value),
         "In": lambda value: str(value),
         "Reference": lambda value: str(value),
+        "Hash": lambda value: str(value),
+        "Description": lambda value: str(value),
+        "Shape": lambda value: Torture_Names_Shape(value),
+        "ClassName": lambda value: str(value),
+        "CimType": lambda value: str(value),
+        "Write": lambda value: bool(value),
+        "Read": lambda value: bool(value),
+        "Superclass": lambda value: str(value),
+        "Optional": lambda value: Torture_Names_Optional(value),
+        "Long": lambda value: Torture_Names_Long(value),
         "Instance": lambda value: str(value),
         "HashValue": lambda value: str(value),
         "my_value": lambda value: str(value),
@@ -472,6 +535,16 @@ class Torture_Names(Record):
     default: Optional[str] = None
     in_: Optional[str] = None
     reference: Optional[str] = None
+    hash: Optional[str] = None
+    description: Optional[str] = None
+    shape: Optional[Torture_Names_Shape] = None
+    class_name: Optional[str] = None
+    cim_type: Optional[str] = None
+    write: Optional[bool] = None
+    read: Optional[bool] = None
+    superclass: Optional[str] = None
+    optional: Optional[Torture_Names_Optional] = None
+    long: Optional[Torture_Names_Long] = None
     instance: Optional[str] = None
     hash_value: Optional[str] = None
     my_value: Optional[str] = None
@@ -1098,6 +1171,16 @@ class Torture_MoreNames(Torture_Names):
         "Default": "s",
         "In": "s",
         "Reference": "s",
+        "Hash": "s",
+        "Description": "s",
+        "Shape": "y",
+        "ClassName": "s",
+        "CimType": "s",
+        "Write": "b",
+        "Read": "b",
+        "Superclass": "s",
+        "Optional": "x",
+        "Long": "q",
         "Instance": "s",
         "HashValue": "s",
         "my_value": "s",
@@ -1121,6 +1204,16 @@ class Torture_MoreNames(Torture_Names):
         "Default": "default",
         "In": "in_",
         "Reference": "reference",
+        "Hash": "hash",
+        "Description": "description",
+        "Shape": "shape",
+        "ClassName": "class_name",
+        "CimType": "cim_type",
+        "Write": "write",
+        "Read": "read",
+        "Superclass": "superclass",
+        "Optional": "optional",
+        "Long": "long",
         "Instance": "instance",
         "HashValue": "hash_value",
         "my_value": "my_value",
@@ -1145,6 +1238,16 @@ class Torture_MoreNames(Torture_Names):
         "Default": lambda value: str(value),
         "In": lambda value: str(value),
         "Reference": lambda value: str(value),
+        "Hash": lambda value: str(value),
+        "Description": lambda value: str(value),
+        "Shape": lambda value: Torture_Names_Shape(value),
+        "ClassName": lambda value: str(value),
+        "CimType": lambda value: str(value),
+        "Write": lambda value: bool(value),
+        "Read": lambda value: bool(value),
+        "Superclass": lambda value: str(value),
+        "Optional": lambda value: Torture_Names_Optional(value),
+        "Long": lambda value: Torture_Names_Long(value),
         "Instance": lambda value: str(value),
         "HashValue": lambda value: str(value),
         "my_value": lambda value: str(value),
