@@ -18,9 +18,11 @@ extension TypedEnumeration {
 
     public var cimValue: CIMValue { rawValue.cimValue }
 
+    @inlinable
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Self? {
         try RawValue.read(column, of: reader).map { Self(rawValue: $0) }
     }
 
+    @inlinable
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { rawValue.write(to: &writer) }
 }

@@ -26,10 +26,12 @@ extension String: TypedValue {
 
     public var cimValue: CIMValue { .string(self) }
 
+    @inlinable
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> String? {
         try reader.string(column)
     }
 
+    @inlinable
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -43,10 +45,12 @@ extension Bool: TypedValue {
 
     public var cimValue: CIMValue { .boolean(self) }
 
+    @inlinable
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Bool? {
         try reader.bool(column)
     }
 
+    @inlinable
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 

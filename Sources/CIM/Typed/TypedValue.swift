@@ -20,6 +20,7 @@ public protocol TypedValue: Hashable, Sendable {
 
 extension TypedValue {
     /// By way of a ``CIMValue``.
+    @inlinable
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Self? {
         let value = try reader.value(column)
         if value.isNull { return nil }
@@ -28,6 +29,7 @@ extension TypedValue {
     }
 
     /// By way of a ``CIMValue``.
+    @inlinable
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(cimValue) }
 
     /// What somebody has written for such a value (``CIMValue/read(as:)``); nil for a misfit, and for NULL.
@@ -53,13 +55,19 @@ public protocol PropertyReader {
 
 extension PropertyReader {
     /// A property that may be NULL.
+    @inlinable
     public func optional<Value: TypedValue>(_ column: Int) throws(CIMError) -> Value? { try Value.read(column, of: self) }
 
     /// A key. Throws IllegalNull where it is NULL.
+    @inlinable
     public func required<Value: TypedValue>(_ column: Int) throws(CIMError) -> Value {
         if let value = try Value.read(column, of: self) { return value }
-        throw CIMError(.illegalNull, "\(shape.place(of: column)) is NULL, and it is a key")
+        throw nullKey(column)
     }
+
+    /// The error for a key that is NULL.
+    @usableFromInline
+    func nullKey(_ column: Int) -> CIMError { CIMError(.illegalNull, "\(shape.place(of: column)) is NULL, and it is a key") }
 
     /// The error for a value that is not of the column's type.
     public func mismatch(_ column: Int, _ value: CIMValue) -> CIMError {
@@ -90,6 +98,7 @@ public protocol PropertyWriter: ~Copyable {
 
 extension PropertyWriter where Self: ~Copyable {
     /// The value of the next column; nil is NULL.
+    @inlinable
     public mutating func write<Value: TypedValue>(_ value: Value?) {
         if let value { value.write(to: &self) } else { appendNull() }
     }

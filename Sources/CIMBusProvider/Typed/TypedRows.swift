@@ -7,11 +7,13 @@ extension RowSink: PropertyWriter {}
 /// The names of a class travel once for a batch, and no object is built of an instance.
 public struct TypedRows<Object: TypedInstance>: ~Copyable {
     private let sink: ObjectSink
-    private var rows: RowSink?
+    private let isPacked: Bool
+    private var rows: RowSink
 
     init(_ sink: ObjectSink) {
         self.sink = sink
-        rows = Object.shape.rows.map { RowSink($0, sink.call) }
+        isPacked = Object.shape.rows != nil
+        rows = RowSink(Object.shape.rows ?? RowShape(Object.className, []), sink.call)
     }
 
     /// Hands over one instance.
@@ -19,18 +21,13 @@ public struct TypedRows<Object: TypedInstance>: ~Copyable {
     /// Throws as ``ObjectSink/indicate(_:)-(CIMInstance)`` does when the operation is over: let that error pass through. Waits when the client is
     /// slow.
     public nonisolated(nonsending) mutating func append(_ object: Object) async throws {
-        guard rows != nil else { return try await sink.indicate(object.instance) }
-        if var current = rows.take() {
-            object.writeProperties(to: &current)
-            let result: Result<Void, any Error>
-            do { result = .success(try await current.endRow()) } catch { result = .failure(error) }
-            rows = consume current
-            try result.get()
-        }
+        guard isPacked else { return try await sink.indicate(object.instance) }
+        object.writeProperties(to: &rows)
+        try await rows.endRow()
     }
 
     /// Hands over what is complete, without waiting for more.
-    public nonisolated(nonsending) mutating func flush() async throws { try await rows?.flush() }
+    public nonisolated(nonsending) mutating func flush() async throws { if isPacked { try await rows.flush() } }
 
     /// Whether the operation is over: further instances are of no use to anybody.
     public var isOver: Bool { sink.isOver }
