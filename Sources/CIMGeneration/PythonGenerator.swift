@@ -69,6 +69,8 @@ struct PythonField {
     var embeddedClass: String?
     var isKey: Bool
     var documentation: String
+    /// Whether a superclass has the field with another type.
+    var isNarrowed = false
 }
 
 struct PythonEnumeration {

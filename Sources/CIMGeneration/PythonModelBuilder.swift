@@ -53,13 +53,14 @@ struct PythonModelBuilder {
         let declaration = member.declaration
         let chain = set.chain(of: declaration.name)
         let name = typeNames[CIMName(declaration.name)] ?? ""
-        let properties = fields(
-            declaration.properties.map { property in
-                let description = chain.lazy.compactMap { $0.local.property(named: property.name)?.qualifier(named: "Description") }.first
-                return Feature(
-                    name: property.name, type: property.type, enumeration: enumeration(of: property.name, chain), isKey: property.isKey,
-                    description: description?.value.stringValue ?? "")
-            })
+        var properties = fields(of: declaration, chain)
+        if let above = chain.dropFirst().first {
+            let inherited = fields(of: above.declaration, Array(chain.dropFirst()))
+            for index in properties.indices {
+                let same = inherited.first { CIMName.equal($0.cimName, properties[index].cimName) }
+                properties[index].isNarrowed = same.map { $0.type != properties[index].type } ?? false
+            }
+        }
         var result = PythonClass(
             cimName: declaration.name, name: name, file: member.file, superclass: declaration.superclass.flatMap { typeNames[CIMName($0)] },
             superclassName: declaration.superclass, depth: declaration.derivation.count, isSingleton: declaration.isSingleton,
@@ -84,6 +85,16 @@ struct PythonModelBuilder {
                     outputs: fields(returned + outputs.map(Feature.init))))
         }
         return result
+    }
+
+    private func fields(of declaration: CIMClass, _ chain: [ClassSet.Member]) -> [PythonField] {
+        fields(
+            declaration.properties.map { property in
+                let description = chain.lazy.compactMap { $0.local.property(named: property.name)?.qualifier(named: "Description") }.first
+                return Feature(
+                    name: property.name, type: property.type, enumeration: enumeration(of: property.name, chain), isKey: property.isKey,
+                    description: description?.value.stringValue ?? "")
+            })
     }
 
     private func enumeration(of property: String, _ chain: [ClassSet.Member]) -> String? {

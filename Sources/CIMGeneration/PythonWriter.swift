@@ -98,7 +98,8 @@ struct PythonWriter {
         if !fields.isEmpty { line() }
         for field in fields {
             if !field.documentation.isEmpty { for wrapped in TextBuilder.wrap(field.documentation, to: 112) { line("    #: \(wrapped)") } }
-            line("    \(field.name): \(field.isKey ? field.type : "Optional[\(field.type)] = None")")
+            let note = field.isNarrowed ? "  # type: ignore[assignment]" : ""
+            line("    \(field.name): \(field.isKey ? field.type : "Optional[\(field.type)] = None")\(note)")
         }
     }
 

@@ -1417,5 +1417,5 @@ class Torture_Special(Torture_Types):
     }
 
     other: Optional[str] = None
-    mode: Optional[Torture_Special_Mode] = None
+    mode: Optional[Torture_Special_Mode] = None  # type: ignore[assignment]
     since: Optional[str] = None
