@@ -18,11 +18,11 @@ extension TypedEnumeration {
 
     public var cimValue: CIMValue { rawValue.cimValue }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Self? {
         try RawValue.read(column, of: reader).map { Self(rawValue: $0) }
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { rawValue.write(to: &writer) }
 }

@@ -13,14 +13,14 @@ extension UInt8: TypedNumber {
 
     public var cimValue: CIMValue { .uint8(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> UInt8? {
         guard let value = try reader.unsigned(column) else { return nil }
         guard let narrow = UInt8(exactly: value) else { throw reader.mismatch(column, .uint64(value)) }
         return narrow
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -34,14 +34,14 @@ extension Int8: TypedNumber {
 
     public var cimValue: CIMValue { .sint8(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Int8? {
         guard let value = try reader.signed(column) else { return nil }
         guard let narrow = Int8(exactly: value) else { throw reader.mismatch(column, .sint64(value)) }
         return narrow
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -55,14 +55,14 @@ extension UInt16: TypedNumber {
 
     public var cimValue: CIMValue { .uint16(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> UInt16? {
         guard let value = try reader.unsigned(column) else { return nil }
         guard let narrow = UInt16(exactly: value) else { throw reader.mismatch(column, .uint64(value)) }
         return narrow
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -76,14 +76,14 @@ extension Int16: TypedNumber {
 
     public var cimValue: CIMValue { .sint16(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Int16? {
         guard let value = try reader.signed(column) else { return nil }
         guard let narrow = Int16(exactly: value) else { throw reader.mismatch(column, .sint64(value)) }
         return narrow
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -97,14 +97,14 @@ extension UInt32: TypedNumber {
 
     public var cimValue: CIMValue { .uint32(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> UInt32? {
         guard let value = try reader.unsigned(column) else { return nil }
         guard let narrow = UInt32(exactly: value) else { throw reader.mismatch(column, .uint64(value)) }
         return narrow
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -118,14 +118,14 @@ extension Int32: TypedNumber {
 
     public var cimValue: CIMValue { .sint32(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Int32? {
         guard let value = try reader.signed(column) else { return nil }
         guard let narrow = Int32(exactly: value) else { throw reader.mismatch(column, .sint64(value)) }
         return narrow
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -139,13 +139,13 @@ extension UInt64: TypedNumber {
 
     public var cimValue: CIMValue { .uint64(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> UInt64? {
         guard let value = try reader.unsigned(column) else { return nil }
         return value
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -159,13 +159,13 @@ extension Int64: TypedNumber {
 
     public var cimValue: CIMValue { .sint64(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Int64? {
         guard let value = try reader.signed(column) else { return nil }
         return value
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -179,7 +179,7 @@ extension Float: TypedNumber {
 
     public var cimValue: CIMValue { .real32(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -193,6 +193,6 @@ extension Double: TypedNumber {
 
     public var cimValue: CIMValue { .real64(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }

@@ -26,12 +26,12 @@ extension String: TypedValue {
 
     public var cimValue: CIMValue { .string(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> String? {
         try reader.string(column)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 
@@ -45,12 +45,12 @@ extension Bool: TypedValue {
 
     public var cimValue: CIMValue { .boolean(self) }
 
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Bool? {
         try reader.bool(column)
     }
 
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(self) }
 }
 

@@ -20,7 +20,7 @@ public protocol TypedValue: Hashable, Sendable {
 
 extension TypedValue {
     /// By way of a ``CIMValue``.
-    @inlinable
+    @inlinable @inline(__always)
     public static func read<Reader: PropertyReader>(_ column: Int, of reader: borrowing Reader) throws(CIMError) -> Self? {
         let value = try reader.value(column)
         if value.isNull { return nil }
@@ -29,7 +29,7 @@ extension TypedValue {
     }
 
     /// By way of a ``CIMValue``.
-    @inlinable
+    @inlinable @inline(__always)
     public func write<Writer: PropertyWriter & ~Copyable>(to writer: inout Writer) { writer.append(cimValue) }
 
     /// What somebody has written for such a value (``CIMValue/read(as:)``); nil for a misfit, and for NULL.
@@ -55,11 +55,11 @@ public protocol PropertyReader {
 
 extension PropertyReader {
     /// A property that may be NULL.
-    @inlinable
+    @inlinable @inline(__always)
     public func optional<Value: TypedValue>(_ column: Int) throws(CIMError) -> Value? { try Value.read(column, of: self) }
 
     /// A key. Throws IllegalNull where it is NULL.
-    @inlinable
+    @inlinable @inline(__always)
     public func required<Value: TypedValue>(_ column: Int) throws(CIMError) -> Value {
         if let value = try Value.read(column, of: self) { return value }
         throw nullKey(column)
@@ -98,7 +98,7 @@ public protocol PropertyWriter: ~Copyable {
 
 extension PropertyWriter where Self: ~Copyable {
     /// The value of the next column; nil is NULL.
-    @inlinable
+    @inlinable @inline(__always)
     public mutating func write<Value: TypedValue>(_ value: Value?) {
         if let value { value.write(to: &self) } else { appendNull() }
     }
