@@ -27,6 +27,7 @@ let package = Package(
         .library(name: "CIMBusTestKit", targets: ["CIMBusTestKit"]),
         // For the samples' and benchmarks' own tests: the contract, spoken by hand.
         .library(name: "WireTestKit", targets: ["WireTestKit"]),
+        .plugin(name: "CIMBusMOFPlugin", targets: ["CIMBusMOFPlugin"]),
         .executable(name: "cimbusd", targets: ["cimbusd"]),
         .executable(name: "cimctl", targets: ["cimctl"]),
         .executable(name: "cimbus-adopter", targets: ["cimbus-adopter"]),
@@ -45,6 +46,8 @@ let package = Package(
         .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
         .target(name: "CIM", swiftSettings: strict),
         .target(name: "CIMMOF", dependencies: ["CIM"], swiftSettings: strict),
+        .target(name: "CIMMOFFiles", dependencies: ["CIM", "CIMMOF"], swiftSettings: strict),
+        .target(name: "CIMGeneration", dependencies: ["CIM", "CIMMOF"], swiftSettings: strict),
         .target(name: "CIMQuery", dependencies: ["CIM"], swiftSettings: strict),
         .target(
             name: "CIMRepository",
@@ -112,11 +115,14 @@ let package = Package(
         .executableTarget(
             name: "cimctl",
             dependencies: [
-                "CIM", "CIMAdoption", "CIMBusClient", "CIMBusWire", "CIMMOF", "CIMQuery", "DBus",
+                "CIM", "CIMAdoption", "CIMBusClient", "CIMBusWire", "CIMGeneration", "CIMMOF", "CIMMOFFiles", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
             ],
             swiftSettings: strict),
+        .executableTarget(
+            name: "cimbus-generate", dependencies: ["CIM", "CIMGeneration", "CIMMOF", "CIMMOFFiles"], swiftSettings: strict),
+        .plugin(name: "CIMBusMOFPlugin", capability: .buildTool(), dependencies: ["cimbus-generate"]),
         .target(
             name: "WireTestKit", dependencies: ["CIM", "CIMBusWire", "DBus"], path: "Tests/WireTestKit", swiftSettings: strict),
         .target(
@@ -143,6 +149,12 @@ let package = Package(
         .executableTarget(
             name: "RepositoryWriter", dependencies: ["CIM", "CIMRepository"], path: "Tests/RepositoryWriter", swiftSettings: strict),
         .testTarget(name: "CIMTests", dependencies: ["CIM"], swiftSettings: strict),
+        .testTarget(
+            name: "CIMGenerationTests",
+            dependencies: [
+                "CIM", "CIMBusClient", "CIMBusProvider", "WireTestKit", "CIMGeneration", "CIMMOF", "CIMMOFFiles", "SDKTestKit",
+            ],
+            exclude: ["MOF"], swiftSettings: strict),
         .testTarget(name: "CIMMOFTests", dependencies: ["CIM", "CIMMOF", "SeededRandom"], swiftSettings: strict),
         .testTarget(
             name: "CIMRepositoryTests",

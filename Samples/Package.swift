@@ -12,6 +12,8 @@ let package = Package(
     name: "cimbus-samples",
     products: [
         .executable(name: "UnixProcessProvider", targets: ["UnixProcessProvider"]),
+        .executable(name: "ClockProvider", targets: ["ClockProvider"]),
+        .executable(name: "ClockClient", targets: ["ClockClient"]),
         .executable(name: "FrameworkSample", targets: ["FrameworkSample"]),
     ],
     dependencies: [
@@ -53,10 +55,40 @@ let package = Package(
                 .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
+        .target(
+            name: "Clocks",
+            dependencies: [
+                .product(name: "CIM", package: "cimbus"),
+                .product(name: "CIMBusClient", package: "cimbus"),
+                .product(name: "CIMBusProvider", package: "cimbus"),
+            ],
+            swiftSettings: strict,
+            plugins: [.plugin(name: "CIMBusMOFPlugin", package: "cimbus")]),
+        .executableTarget(
+            name: "ClockProvider",
+            dependencies: [
+                "Clocks",
+                .product(name: "CIMBusProvider", package: "cimbus"),
+                .product(name: "DBus", package: "cimbus"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "ClockClient",
+            dependencies: [
+                "Clocks",
+                .product(name: "CIM", package: "cimbus"),
+                .product(name: "CIMBusClient", package: "cimbus"),
+                .product(name: "DBus", package: "cimbus"),
+            ],
+            swiftSettings: strict),
         .testTarget(
             name: "FrameworkSamplesTests",
             dependencies: [
                 "FrameworkSamples",
+                "ClockClient",
+                "ClockProvider",
                 "FrameworkSample",
                 "UnixProcessProvider",
                 .product(name: "CIM", package: "cimbus"),

@@ -2,25 +2,32 @@
 """Linux_MountedFileSystem: what the broker calls."""
 
 import os
-import re
 
 import dbus
 import dbus.service
 from gi.repository import GLib
 
 from mount_table import measure, read_mounts
+from mounted_file_system import Linux_MountedFileSystem, Linux_MountedFileSystem_GetUsage_Output
 from service_sink import BATCH_BYTES, CIMError, ServiceSink, object_size
 
 BROKER = "org.cimbus1"
 PROVIDER = "org.cimbus1.Provider"
-CLASS = "Linux_MountedFileSystem"
+CLASS = Linux_MountedFileSystem.CLASS
 PATH = "/org/cimbus1/samples/MountedFileSystems"
 RESULT = "uuaa{sv}"
 NOTHING = dbus.Array([], signature="a{sv}")
 
 UPDATE_ONLY, CREATE_ONLY = 1, 2
 MEASURED = {"BlockSize", "Size", "FreeSpace", "AvailableSpace", "Files", "FreeFiles"}
-_KEY = re.compile(r'%s\.Name=(["\'])((?:\\.|(?!\1)[^\\])*)\1' % CLASS, re.IGNORECASE | re.DOTALL)
+TYPES = {"b": dbus.Boolean, "d": dbus.Double, "u": dbus.UInt32, "t": dbus.UInt64}
+
+
+def variant(signature, value):
+    """A value as python3-dbus sends it in a variant."""
+    if signature.startswith("a"):
+        return dbus.Array(value, signature=signature[1:])
+    return TYPES.get(signature, str)(value)
 
 
 def refuse(name, number, text):
@@ -29,10 +36,11 @@ def refuse(name, number, text):
 
 def mount_of(path):
     """The mount that a path (Linux_MountedFileSystem.Name="/home") names."""
-    match = _KEY.fullmatch(path)
-    if match is None:
+    try:
+        name = Linux_MountedFileSystem.keys_of(path)["name"]
+    except ValueError:
         refuse("InvalidObjectPath", 0x8004103A, f'{path}: expected {CLASS}.Name="MOUNT POINT"')
-    return named_mount(re.sub(r"\\(.)", r"\1", match[2], flags=re.DOTALL))
+    return named_mount(name)
 
 
 def named_mount(name):
@@ -43,24 +51,18 @@ def named_mount(name):
 
 
 def relative_path(mount):
-    escaped = mount.name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'{CLASS}.Name="{escaped}"'
+    return Linux_MountedFileSystem(name=mount.name).path()
 
 
 def properties(mount, label, usage=None):
     """An instance. What is not known is absent: NULL."""
-    values = {
-        "__CLASS": CLASS, "Name": mount.name, "Device": mount.device, "FileSystemType": mount.type,
-        "Options": dbus.Array(mount.options, signature="s"), "ReadOnly": dbus.Boolean(mount.read_only),
-        "MountID": dbus.UInt32(mount.mount_id),
-    }
-    if label is not None:
-        values["Label"] = label
+    instance = Linux_MountedFileSystem(
+        name=mount.name, device=mount.device, file_system_type=mount.type, options=list(mount.options), read_only=mount.read_only,
+        mount_id=mount.mount_id, label=label)
     if usage is not None:
-        values.update(
-            BlockSize=dbus.UInt32(usage.block_size), Size=dbus.UInt64(usage.size), FreeSpace=dbus.UInt64(usage.free),
-            AvailableSpace=dbus.UInt64(usage.available), Files=dbus.UInt64(usage.files), FreeFiles=dbus.UInt64(usage.free_files))
-    return dbus.Dictionary(values, signature="sv")
+        instance.block_size, instance.size, instance.free_space = usage.block_size, usage.size, usage.free
+        instance.available_space, instance.files, instance.free_files = usage.available, usage.files, usage.free_files
+    return dbus.Dictionary(instance.to_properties(variant), signature="sv")
 
 
 class MountedFileSystems(dbus.service.Object):
@@ -190,10 +192,9 @@ class MountedFileSystems(dbus.service.Object):
                 self._finish(sink, CIMError("NotAvailable", 0x80041009, f"{mount.name} does not say how much space it has"))
                 return
             used, room = usage.size - usage.free, usage.size - usage.free + usage.available
-            self._indicate(sink, [dbus.Dictionary({
-                "__CLASS": "__PARAMETERS", "ReturnValue": dbus.UInt32(0), "Used": dbus.UInt64(used),
-                "Available": dbus.UInt64(usage.available), "PercentUsed": dbus.Double(100 * used / room if room else 0),
-            }, signature="sv")], lambda: self._finish(sink))
+            output = Linux_MountedFileSystem_GetUsage_Output(
+                return_value=0, used=used, available=usage.available, percent_used=100 * used / room if room else 0)
+            self._indicate(sink, [dbus.Dictionary(output.to_properties(variant), signature="sv")], lambda: self._finish(sink))
 
         return self._work(sender, sink, ctx, lambda: measure(mount), measured)
 

@@ -11,9 +11,6 @@ public final class RowShape: Sendable {
             self.name = name
             self.type = type
         }
-
-        /// A column of single values.
-        public init(_ name: String, _ base: CIMType) { self.init(name, CIMTypeReference(base)) }
     }
 
     /// The most columns: as many properties as a class has at most.

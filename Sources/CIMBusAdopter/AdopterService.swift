@@ -36,6 +36,8 @@ public struct AdopterService: Sendable {
             authority: ChangeAuthority(services, isSystemBus: isSystemBus))
         var options = ProviderService.Options()
         options.writers = .everybody
+        // What cannot be written is passed over, unless a put names it: Docs/AdoptingAService.md.
+        options.readOnlyProperties = .leftToProvider
         // A service that hangs keeps those that ask for it waiting, and nobody else.
         options.maximumConcurrentCalls = 256
         options.busName = Adoption.busName

@@ -34,7 +34,7 @@ final class ProviderHost: Sendable {
     private let providers: [CIMName: any Provider]
     /// The ``providers`` that have instances.
     private let instanceProviders: [CIMName: any InstanceProvider]
-    private let options: ProviderService.Options
+    let options: ProviderService.Options
     let log: FailureLog
     /// The classes of the broker that the provider has met.
     let classes = ClassCache()
@@ -333,6 +333,7 @@ final class ProviderHost: Sendable {
             }
             try checkMayChange(plain.className, Self.writeProvider, context)
             let instance = try await context.readObject(start, of: plain.className, in: namespace)
+            try await refuseReadOnly(instance, provider, context)
             let path = try await provider.putInstance(instance, context: context)
             return path.map { .path($0.relativePath) } ?? .done
         case .execQuery: return try await execQuery(&reader, namespace, open)

@@ -28,8 +28,18 @@ public struct ProviderService: Sendable {
             case everybody
         }
 
+        /// Who refuses a put that changes what a class declares as only read: properties with the qualifier `read` and without `write`.
+        public enum ReadOnlyProperties: Sendable {
+            /// The library, with ReadOnly. It asks the provider for the instance, so that what a client puts back unchanged is no change.
+            case refused
+            /// The provider's code, e.g. for properties that change by themselves between a get and a put.
+            case leftToProvider
+        }
+
         /// Who may change anything.
         public var writers = Writers.rootAndOwner
+        /// Who refuses a change of properties that are only read.
+        public var readOnlyProperties = ReadOnlyProperties.refused
         /// How many calls run at once; further calls wait. A call that waits for a slow client in `indicate`, or for a call of its own
         /// through its context, does not count: even with 1, others run meanwhile.
         public var maximumConcurrentCalls = 16
@@ -73,6 +83,9 @@ public struct ProviderService: Sendable {
     public var logger: Logger
     private let providers: [CIMName: any Provider]
 
+    /// The classes it has something for, by name.
+    let classNames: [String]
+
     /// - Parameters:
     ///   - name: the name of the registration. The `provider` qualifier of the classes has the same name.
     ///   - mof: the declarations of the classes.
@@ -87,11 +100,10 @@ public struct ProviderService: Sendable {
         self.bus = bus
         self.options = options
         self.logger = logger ?? Logger(label: "cimbus.provider")
-        providers = Dictionary(classes.map { (CIMName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+        let own = Dictionary(classes.map { (CIMName($0.key), $0.value) }, uniquingKeysWith: { first, _ in first })
+        classNames = own.keys.map(\.text).sorted()
+        providers = TypedHierarchy.joining(own)
     }
-
-    /// The classes it has something for, by name.
-    var classNames: [String] { providers.keys.map(\.text).sorted() }
 
     /// Where the broker calls it.
     static let path = ObjectPath(verified: "/org/cimbus1/Provider")

@@ -190,6 +190,7 @@ struct ProviderSession {
                 let registration = try await callRegister(broker, failure: initializationFailure)
                 post.yield(.registered(broker, idleLimit: await idleLimit(broker)))
                 if let registration { await checkServes(registration, of: broker) }
+                await checkDeclarations(at: broker)
                 return
             } catch {
                 failure = CIMError(error)

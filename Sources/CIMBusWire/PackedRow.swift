@@ -14,6 +14,18 @@ extension PackedBatch {
             return row.packedValue(reaches[column], &at)
         }
     }
+
+    /// The bytes of all values of a row, as ``bytes(ofRow:_:)`` has them: the row is passed over once.
+    /// - Parameter extents: one for each column.
+    func locate(_ index: Int, in extents: UnsafeMutableBufferPointer<UnsafeRawBufferPointer?>) {
+        for column in extents.indices { extents[column] = nil }
+        guard index >= 0, index < starts.count, extents.count == reaches.count else { return }
+        let row = UnsafeRawBufferPointer(rebasing: bytes[Int(starts[index])..<end(ofRow: index)])
+        var at = columns.bitmapBytes
+        reaches.withUnsafeBufferPointer { reaches in
+            for column in extents.indices where row.has(column) { extents[column] = row.packedValue(reaches[column], &at) }
+        }
+    }
 }
 
 extension UnsafeRawBufferPointer {

@@ -52,6 +52,13 @@ public struct MOFErrors: Error, Hashable, Sendable, CustomStringConvertible {
         self.isTruncated = isTruncated
     }
 
+    /// The one there is.
+    public init(_ error: MOFError) {
+        first = error
+        errors = [error]
+        isTruncated = false
+    }
+
     /// One line for each.
     public var description: String { errors.map(\.description).joined(separator: "\n") }
 }

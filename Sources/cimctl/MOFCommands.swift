@@ -2,6 +2,7 @@ import ArgumentParser
 import CIMAdoption
 import CIMBusClient
 import CIMMOF
+import CIMMOFFiles
 
 struct MOFGroup: AsyncParsableCommand {
     static let configuration = CommandConfiguration(

@@ -2,6 +2,7 @@ import ArgumentParser
 import CIMBusClient
 import CIMBusWire
 import CIMMOF
+import CIMMOFFiles
 import Glibc
 import SystemPackage
 

@@ -1,5 +1,6 @@
 import CIMBusClient
 import CIMMOF
+import CIMMOFFiles
 
 /// A MOF file that was read without error: what it declares, and the one text that the broker gets.
 ///

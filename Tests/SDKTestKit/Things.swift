@@ -13,7 +13,7 @@ package enum Things {
         class Test_Thing
         {
             [key, read] string Name;
-            [read] uint32 Number;
+            [read, write] uint32 Number;
             [read, write] string Text;
             [read, write] sint8 Small;
             [read, write] string Words[];

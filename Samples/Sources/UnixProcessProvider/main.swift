@@ -32,6 +32,8 @@ let logger = Logger(label: "UnixProcessProvider")
 var options = ProviderService.Options()
 // The provider looks whose process it is.
 options.writers = .everybody
+// Most of what is said of a process changes by itself: the provider knows what.
+options.readOnlyProperties = .leftToProvider
 let service = ProviderService(
     name: LinuxUnixProcess.registration, mof: LinuxUnixProcess.mof,
     classes: [LinuxUnixProcess.className: UnixProcessProvider(ProcessTable(root: root), pace: pace)], bus: bus,

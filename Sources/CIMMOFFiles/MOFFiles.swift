@@ -1,14 +1,12 @@
-import CIMBusClient
-import CIMBusWire
+import CIM
 import CIMMOF
 import Glibc
-import SystemPackage
 
 /// Reads MOF files and finds those that they include.
 ///
 /// A file is what it is, not what it is called: it is read once, and has the name by which it was met first. So a cycle is found whatever its
 /// files are called, and what was checked is what is sent.
-final class MOFFiles {
+public final class MOFFiles {
     private struct Identity: Hashable {
         var device: UInt
         var number: UInt
@@ -21,11 +19,12 @@ final class MOFFiles {
     private let folders: [String]
     private var read: [Identity: MOFSource] = [:]
 
-    init(folders: [String]) { self.folders = folders }
+    /// - Parameter folders: where to look for an include, behind the folder of the file that includes it.
+    public init(folders: [String]) { self.folders = folders }
 
     /// The file at a path. Throws InvalidFile (`WBEMMOF_E_INVALID_FILE`) for bytes that are no text; NotFound, AccessDenied or Failed, at
     /// line 0, for what cannot be read.
-    func source(_ path: String) throws(MOFError) -> MOFSource {
+    public func source(_ path: String) throws(MOFError) -> MOFSource {
         let descriptor = open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw Self.failure(path, errno) }
         defer { close(descriptor) }
@@ -42,7 +41,7 @@ final class MOFFiles {
 
     /// As ``MOFContext/Include`` wants it. What was written on Windows may have backslashes, and another case than the file: where no file has
     /// exactly the name, the one that differs in case alone is it.
-    func include(_ name: String, from file: String) throws(MOFError) -> MOFSource {
+    public func include(_ name: String, from file: String) throws(MOFError) -> MOFSource {
         let names = name.contains("\\") ? [name, String(name.map { $0 == "\\" ? "/" : $0 })] : [name]
         let tried = Self.candidates(names, in: [Self.folder(of: file)] + folders)
         for path in tried where access(path, F_OK) == 0 { return try source(path) }
@@ -99,7 +98,7 @@ final class MOFFiles {
     }
 
     /// Empty for a file of the current folder.
-    static func folder(of path: String) -> String {
+    public static func folder(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "" }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
@@ -108,12 +107,9 @@ final class MOFFiles {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 256 << 10)
         while true {
-            let count: Int
-            do {
-                count = try buffer.withUnsafeMutableBytes { try FileDescriptor(rawValue: descriptor).read(into: $0) }
-            } catch {
-                throw failure(path, (error as? Errno)?.rawValue ?? EIO)
-            }
+            let count = buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
+            if count < 0, errno == EINTR { continue }
+            guard count >= 0 else { throw failure(path, errno) }
             guard count > 0 else { return bytes }
             guard bytes.count + count <= largest else { throw failure(path, EFBIG) }
             bytes += buffer[..<count]
@@ -125,7 +121,9 @@ final class MOFFiles {
             switch code {
             case ENOENT: .notFound
             case EACCES, EPERM: .accessDenied
-            default: .shortage(systemError: code) ?? .mofInvalidFile
+            case ENOMEM: .outOfMemory
+            case EDQUOT, ENOSPC: .outOfDiskSpace
+            default: .mofInvalidFile
             }
         return MOFError(
             file: path, line: 0, column: 0, status: status, message: "expected a file to read: \(String(cString: strerror(code)))")
