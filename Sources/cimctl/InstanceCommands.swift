@@ -205,7 +205,7 @@ struct Put: OperationCommand {
     }
 
     static let configuration = CommandConfiguration(
-        abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one.",
+        abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one, with --create.",
         discussion: """
             For example:
               cimctl put 'Linux_MountedFileSystem.Name="/"' Label=root

@@ -76,6 +76,7 @@ extension ProgramTests {
         [dynamic, provider("Clocks")] class Sample_Clock {
             [key] string Name;
             uint64 Seconds;
+            string Place;
             [implemented] uint32 Reset([in] uint64 Seconds, [out] uint64 Before);
         };
         """
@@ -132,6 +133,9 @@ extension ProgramTests {
         try folder.write("site/schemas/base.mof", "class Site_Thing { [key] string Name; };\n")
         try folder.write("site/stored.mof", Self.siteMOF)
         try folder.write("site/include.mof", "")
+        guard symlink("\(CommandExample.root)/Samples", folder.path("site/Samples")) == 0 else {
+            throw ProcessError(description: "symlink: errno \(errno)")
+        }
         // Nobody here is asked for a password.
         try folder.write("bin/sudo", "#!/bin/sh\nexec \"$@\"\n")
         guard chmod(folder.path("bin/sudo"), 0o755) == 0 else { throw ProcessError(description: "chmod: errno \(errno)") }

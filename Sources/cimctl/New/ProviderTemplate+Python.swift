@@ -50,7 +50,7 @@ extension ProviderTemplate {
                     raise CIMError("NotFound", f"there is no item {name}")
                 return self.items[name.lower()]
 
-            def put(self, name, note, flags):
+            def put(self, name, note, use_count, flags):
                 if not name:
                     raise CIMError("InvalidObject", "an item needs a Name")
                 old = self.items.get(name.lower())
@@ -58,6 +58,8 @@ extension ProviderTemplate {
                     raise CIMError("AlreadyExists", f"there is an item {name} already")
                 if flags & UPDATE_ONLY and not old:
                     raise CIMError("NotFound", f"there is no item {name}")
+                if old and use_count not in (None, old["UseCount"]):
+                    raise CIMError("ReadOnly", f"UseCount of {name} is {old['UseCount']}, and cannot be written")
                 self.items[name.lower()] = {**(old or {"Name": name, "UseCount": 0}), "Note": note}
 
             def delete(self, name):
@@ -65,12 +67,16 @@ extension ProviderTemplate {
                 del self.items[name.lower()]
 
 
-        def key(path):
-            """The Name in a path such as Class.Name="value"."""
-            match = re.search(r'\.Name="((?:[^"\\]|\\.)*)"$', path, re.IGNORECASE)
-            if not match:
+        def keys(path):
+            """The keys in a path such as Class.Name="value",Other="…", by their names in lower case."""
+            found = re.findall(r'(\w+)="((?:[^"\\]|\\.)*)"', path)
+            return {name.lower(): re.sub(r"\\(.)", r"\1", value) for name, value in found}
+
+
+        def name_of(path):
+            if "name" not in keys(path):
                 raise CIMError("InvalidObjectPath", f"{path} has no Name")
-            return re.sub(r"\\(.)", r"\1", match[1])
+            return keys(path)["name"]
 
 
         def path(class_name, name):
@@ -125,11 +131,9 @@ extension ProviderTemplate {
             def GetObjectAsync(self, namespace, object_path, flags, context, sink, sender=None):
                 self.check(sender)
                 class_name = object_path.split(".")[0]
-                if class_name.lower() == LINK.lower():
-                    raise CIMError("ProviderNotCapable", f"{LINK} has no single instances to get; enumerate it")
-                wanted = key(object_path).lower()
+                wanted = {name: value.lower() for name, value in keys(object_path).items()}
                 for found in self.instances(class_name):
-                    if found["Name"].lower() == wanted:
+                    if wanted.items() <= {name.lower(): str(value).lower() for name, value in found.items()}.items():
                         return 0, 0, dbus.Array([found], signature="a{sv}")
                 raise CIMError("NotFound", f"there is no {object_path}")
 
@@ -139,7 +143,7 @@ extension ProviderTemplate {
                 self.check_writer(context)
                 if str(values.get("__CLASS", "")).lower() != ITEM.lower() or context.get("__PUT_EXTENSIONS"):
                     raise CIMError("ProviderNotCapable", f"whole instances of {ITEM} can be put, and nothing else")
-                self.store.put(str(values.get("Name", "")), values.get("Note"), flags)
+                self.store.put(str(values.get("Name", "")), values.get("Note"), values.get("UseCount"), flags)
                 return 0, 0, dbus.Array([], signature="a{sv}")
 
             @dbus.service.method(PROVIDER, "ssia{sv}o", RESULT, sender_keyword="sender")
@@ -148,14 +152,14 @@ extension ProviderTemplate {
                 self.check_writer(context)
                 if object_path.split(".")[0].lower() != ITEM.lower():
                     raise CIMError("ProviderNotCapable", f"instances of {ITEM} can be deleted, and no others")
-                self.store.delete(key(object_path))
+                self.store.delete(name_of(object_path))
                 return 0, 0, dbus.Array([], signature="a{sv}")
 
             @dbus.service.method(PROVIDER, "sssia{sv}a{sv}o", RESULT, sender_keyword="sender")
             def ExecMethodAsync(self, namespace, object_path, method, flags, context, parameters, sink, sender=None):
                 self.check(sender)
                 self.check_writer(context)
-                item = self.store.get(key(object_path))  # Use is the only method.
+                item = self.store.get(name_of(object_path))  # Use is the only method.
                 total = item["UseCount"] + int(parameters.get("Times", 1))
                 if total >= 1 << 32:
                     raise CIMError("InvalidParameter", f"{item['Name']} cannot be used so often")

@@ -72,6 +72,9 @@ extension ProviderTemplate {
                 self.assertEqual(self.objects("invoke", bucket, "Use", "Times=3")[0]["Total"], 3)
                 found = self.objects("query", "SELECT Name FROM \#(name)_Item WHERE UseCount = 3")
                 self.assertEqual([item["Name"] for item in found], ["bucket"])
+                text, status = self.cimctl("put", bucket, "UseCount=9")
+                self.assertEqual(status, 1)
+                self.assertIn("ReadOnly", text)
                 self.assertEqual(self.cimctl("delete", bucket)[1], 0)
                 text, status = self.cimctl("get", bucket)
                 self.assertEqual(status, 1)
@@ -80,6 +83,9 @@ extension ProviderTemplate {
             def test_an_item_is_in_the_group_of_its_first_letter(self):
                 items = self.objects("query", "ASSOCIATORS OF {\#(name)_Group.Name='A'}")
                 self.assertEqual(sorted(item["Name"] for item in items), ["anchor", "apple"])
+                link = self.objects("enumerate", "\#(name)_ItemInGroup")[0]
+                group, item = (link[end].replace("\\", "\\\\").replace('"', '\\"') for end in ("Group", "Item"))
+                self.assertEqual(self.objects("get", f'\#(name)_ItemInGroup.Group="{group}",Item="{item}"'), [link])
 
             def test_the_program_ends_when_it_is_asked(self):
                 self.provider.terminate()
