@@ -292,11 +292,16 @@ extension Broker {
             self?.assumeIsolated { broker in
                 broker.gaveBack(claim, by: caller)
                 broker.loop.cancel(timer)
-            }
-            if case .failure(let error) = result {
-                call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
-            } else {
-                call.reply([.uint64(UInt64(clamping: CoreHost.now - asked))])
+                if case .failure(let error) = result {
+                    call.fail(CIMError(.notAvailable, "Ping: provider \(provider) does not answer: \(error.message)"))
+                    return
+                }
+                let time = UInt64(clamping: CoreHost.now - asked)
+                // Whatever it left unanswered before, it is there.
+                broker.inTurn(of: peer) { broker in
+                    broker.tell { $0.heard(from: peer) }
+                    call.reply([.uint64(time)])
+                }
             }
         }
     }

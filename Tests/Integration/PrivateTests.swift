@@ -215,6 +215,22 @@ extension Integration {
             try await expectQuiet(scene, next: .enumerate("Faulty_Thing"))
         }
 
+        @Test("L8: what answers an administrator's ping is there, whatever it left unanswered before")
+        func administratorsPing() async throws {
+            let scene = try await Scene.start(options: ["--ping", "1"], client: .bus)
+            let provider = try await RawProvider.start(on: scene.bus, transport: .bus)
+            provider.on("GetObjectAsync") { $0.abandon() }
+            _ = await provider.recordPings(answering: [])
+            let result = try await scene.client.run(.get("Test_Thing.Name=\"thing0\""))
+            #expect(result.status == .providerFailure, "\(result.message)")
+            try await scene.waitForState("unresponsive", of: provider.registrationPath)
+            let pings = await provider.recordPings(answering: [RawProvider.path])
+            _ = try await scene.client.call(provider.registrationPath, Contract.registration, "Ping")
+            #expect(pings.all == [RawProvider.path.text])
+            let next = try await scene.client.run(.enumerate("Test_Thing"))
+            #expect(next.status == .noError, "\(next.message)")
+        }
+
         @Test("L8: a holder is pinged by a frame on its own socket")
         func pinged() async throws {
             let scene = try await Scene.start(options: ["--ping", "1"], client: .bus)
