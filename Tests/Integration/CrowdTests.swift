@@ -78,8 +78,9 @@ extension Integration {
             }
             let clients = try (6...10).map { try start("clients", $0, ["\(Self.count)"]) }
             for (process, lines) in clients {
-                #expect(try await process.waitForEnd(within: .seconds(60)) == .exited(0))
+                _ = try await lines.wait("200 answers", within: .seconds(120)) { $0.count == 2 || $0.contains { $0.hasPrefix("failed") } }
                 #expect(lines.all == ["ready", "answered \(share)"])
+                #expect(try await process.waitForEnd() == .exited(0))
             }
             for (process, _) in providers { try await process.killAndWait() }
             try await scene.eventually("no operation") { try await scene.client.brokerProperty("OpenOperations") == 0 }
