@@ -30,7 +30,9 @@ extension Referee {
         case .parentEnded:
             guard let parent = operation.parent else { return false }
             return core.operations[parent].map { $0.outcome != nil } ?? true
-        case .clientTooSlow: return operation.movedAt + patience(operation) <= now
+        case .clientTooSlow:
+            let patience = patience(operation)
+            return operation.movedAt + (holdsUpOthers(id) ? min(patience, limits.creditBeforeOthers) : patience) <= now
         case .resultTooLarge:
             return operation.form == .sync && operation.kind.isEnumeration && operation.acceptedBytes > limits.replyBytes
         case .stated:
@@ -41,6 +43,17 @@ extension Referee {
 
     private func isConductorSilent(_ operation: Operation) -> Bool {
         operation.isConducted && operation.quietSince + limits.silence <= now
+    }
+
+    /// Whether another user's operation waits to be called by the provider that this one's call keeps.
+    private func holdsUpOthers(_ id: OperationID) -> Bool {
+        let operation = self[id]
+        guard let provider = operation.sink.map({ self[$0].provider }) else { return false }
+        return open.contains { other in
+            let waiting = self[other]
+            return waiting.sink == nil && waiting.origin != operation.origin
+                && waiting.registration.flatMap { registrations[Int($0.number)].process } == provider
+        }
     }
 
     func patience(_ operation: Operation) -> Microseconds { operation.form == .semisync ? limits.pull : limits.credit }

@@ -36,7 +36,8 @@ struct Referee {
     init(_ limits: Limits) { self.limits = limits }
 
     subscript(_ id: OperationID) -> Operation {
-        _read { yield operations[Int(id.number) < operations.count ? Int(id.number) : 0] }
+        // No _read: Swift 6.3.1 without optimization reads what that yields after its end.
+        get { operations[Int(id.number) < operations.count ? Int(id.number) : 0] }
         _modify { yield &operations[Int(id.number)] }
     }
 
