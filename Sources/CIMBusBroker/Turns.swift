@@ -126,7 +126,7 @@ extension Broker {
     func enter(_ message: Message, of peer: PeerID, reading: UInt64) -> Bool {
         guard let uid = uid(of: peer) else { return false }
         let now = EventLoop.now
-        if message.asksForTime { lines.shares.asked(uid, at: now) }
+        if asksForTime(message, peer) { lines.shares.asked(uid, at: now) }
         if lines.mayServe(uid, in: reading, at: now) {
             serve(message, of: peer, uid, since: now)
             return true
@@ -199,7 +199,7 @@ extension Broker {
     private func serve(_ message: Message, of peer: PeerID, _ uid: UInt32, since began: Int64) -> Int64 {
         if !take(message, of: peer) { connection.assumeIsolated { $0.dispatch(message) } }
         let now = EventLoop.now
-        if message.asksForTime { lines.shares.spent(now - began, message.size, on: uid, at: now) }
+        if asksForTime(message, peer) { lines.shares.spent(now - began, message.size, on: uid, at: now) }
         return now
     }
 
@@ -209,13 +209,12 @@ extension Broker {
         if message.arrival != nil, message.interface == PrivateContract.packedSink.text { return takePacked(message) }
         return refuseCurious(message, peer)
     }
-}
 
-extension Message {
-    /// Whether it is a call that somebody makes for itself. What a provider says to a sink is not: that was asked for, and has bounds of its own.
-    fileprivate var asksForTime: Bool {
-        switch interface {
-        case Contract.objectSink.text, PrivateContract.packedSink.text, Contract.sinkReference.text, Contract.eventSink.text: false
+    /// Whether it is a call that the peer makes for itself. What a provider says to a sink is not: that was asked for, and has bounds of its own.
+    private func asksForTime(_ message: Message, _ peer: PeerID) -> Bool {
+        switch message.interface {
+        case Contract.objectSink.text, PrivateContract.packedSink.text, Contract.sinkReference.text, Contract.eventSink.text:
+            core.peers[peer]?.mayUseSinks != true
         default: true
         }
     }

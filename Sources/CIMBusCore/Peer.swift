@@ -24,6 +24,9 @@ public struct Peer: Sendable {
         ]
     }
 
+    /// Whether it may have something to say to a sink: it serves, or was given references.
+    public var mayUseSinks: Bool { !registrations.isEmpty || !sinks.isEmpty }
+
     public let id: PeerID
     public let uid: UInt32
     public let pid: UInt32?

@@ -57,6 +57,43 @@ extension Integration {
             }
         }
 
+        @Test("L13: while root asks, 1,000 calls of another user that are there at once have a quarter of the broker's time")
+        func shares() async throws {
+            // A client that this machine does not let run asks nothing meanwhile: one undisturbed attempt is enough.
+            var served: [UInt64] = []
+            while served.count < 5, served.last ?? .max >= 500 { served.append(try await servedWhileRootAsks()) }
+            #expect(served.last ?? .max < 500, "\(served) of 1,000 were served during 60 calls of root's")
+        }
+
+        private func servedWhileRootAsks() async throws -> UInt64 {
+            // Root's calls are not behind the flood in the bus.
+            let scene = try await Scene.start(options: [], bus: try await PrivateBus.start(allUsers: true), client: .private)
+            let provider = try await scene.provider()
+            provider.on("GetObjectAsync") { $0.abandon() }
+            let flooder = try ChildProcess(
+                "/usr/bin/setpriv",
+                [
+                    "--reuid", "65534", "--regid", "65534", "--clear-groups", BuildFolder.path(of: "Torture"), "crowd", "flooder",
+                    scene.bus.address, "1000", "Test_Thing.Name=\"thing0\"",
+                ])
+            let lines = Recorder<String>()
+            Task { for await line in flooder.lines { lines.record(line) } }
+            defer { flooder.signal(SIGKILL) }
+            _ = try await lines.wait("the one who floods") { $0.contains("known") }
+            scene.broker.process.stop()
+            flooder.signal(SIGCONT)
+            _ = try await lines.wait("the flood") { $0.contains("sent") }
+            let client = scene.client
+            async let first = client.brokerProperty("OpenOperations")
+            scene.broker.process.signal(SIGCONT)
+            var open = UInt64(try await first)
+            for _ in 0..<60 { open = UInt64(try await scene.client.brokerProperty("OpenOperations")) }
+            try await scene.eventually("all of them", within: .seconds(60)) {
+                try await scene.client.brokerProperty("OpenOperations") == 1_000
+            }
+            return open
+        }
+
         @Test(
             "L13: who makes one call after the other and reads no answer is answered nothing more, before the bus stops reading the broker",
             .enabled(if: BusProgram.ofTests == .dbusDaemon, "dbus-broker cuts off who does not read"))
