@@ -4,10 +4,12 @@
 public struct Reference<Object: TypedInstance>: Hashable, Sendable {
     public var path: CIMObjectPath
 
+    /// A path that leads to such an instance: nothing checks that.
     public init(_ path: CIMObjectPath) { self.path = path }
 }
 
 extension Reference where Object: AddressableInstance {
+    /// The path that these keys make, without a namespace.
     public init(_ keys: Object.Keys) { path = keys.path }
 
     /// The values of the keys. Throws InvalidObjectPath where the path does not have them.

@@ -16,12 +16,15 @@ extension TypedProvider {
 public protocol TypedAdapter: InstanceProvider, MethodProvider {
     associatedtype Object: TypedInstance
 
+    /// Hands over every instance of exactly this class. What it throws ends the enumeration, after the instances before.
     func instances(into rows: inout TypedRows<Object>, context: RequestContext) async throws
     /// Nil where there is no such instance.
     func get(_ reference: Reference<Object>, context: RequestContext) async throws -> Object?
+    /// Creates or updates an instance, as ``RequestContext/putMode`` says; nil where its path is that of `object`. What it throws is the client's error.
     func put(_ object: Object, context: RequestContext) async throws -> Reference<Object>?
+    /// Deletes an instance. Throws NotFound where there is none.
     func delete(_ reference: Reference<Object>, context: RequestContext) async throws
-    /// Nil for a method that is not the class's.
+    /// Runs a method; nil for one that is not the class's. Throws InvalidMethodParameters for values of other types, and what the method throws.
     func invoke(
         _ method: String, at path: CIMObjectPath, _ input: TypedParameters, context: RequestContext
     ) async throws -> TypedParameters?
