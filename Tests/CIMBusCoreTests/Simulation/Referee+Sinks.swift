@@ -45,7 +45,8 @@ extension Referee {
     }
 
     subscript(_ id: SinkID) -> Sink {
-        _read { yield sinks[Int(id.number) < sinks.count ? Int(id.number) : 0] }
+        // No _read, as for operations.
+        get { sinks[Int(id.number) < sinks.count ? Int(id.number) : 0] }
         _modify {
             while sinks.count <= Int(id.number) { sinks.append(Sink()) }
             yield &sinks[Int(id.number)]
