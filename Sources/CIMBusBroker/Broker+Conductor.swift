@@ -182,6 +182,7 @@ extension Broker {
 
     /// Objects of a part: the whole's, or kept until the others have said what they know.
     func took(_ objects: CheckedObjects, from part: OperationID, _ index: Int?, of whole: OperationID) {
+        if let record = records[part], let look = record.look { return looked(at: objects, look.look, in: record.namespace, from: part) }
         do throws(CIMError) {
             guard let record = records[whole], let work = record.work else { return }
             switch (work, index) {
@@ -235,6 +236,7 @@ extension Broker {
     /// A part has ended.
     func partEnded(_ record: Entry<OperationRecord>, _ outcome: Outcome, _ own: CIMInstance?, _ parameter: String, _ error: CIMError?) {
         guard let (whole, index) = record.joined else { return }
+        if let look = record.look { return lookEnded(look.poll, look.look, outcome.status, error) }
         guard let index else {
             // It followed from another's objects.
             if let error { end(whole, error) } else { lookUpEnded(of: whole) }

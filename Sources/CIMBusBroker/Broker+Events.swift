@@ -23,6 +23,7 @@ extension Broker {
             entry.value.namespace == subscriber.namespace && entry.value.offers.contains { $0.concerns(subscriber.query, classes: classes) }
         }
         tell { $0.listen(id, to: concerned.keys.sorted()) }
+        connectPolls(of: id)
     }
 
     /// Another schema is stored: queries and offers may mean something else.
@@ -48,17 +49,39 @@ extension Broker {
             let index = subscribers.about(event.declaration, in: namespace)
             for id in index.candidates({ event.value(of: $0) }) {
                 if let source, core.events.sources[source]?.listeners.contains(id) != true { continue }
-                guard let caller = subscribers[id]?.caller, mayHave(event, caller, audience, in: namespace) else { continue }
-                do throws(ObjectFault) {
-                    guard let (batch, group) = try subscribers.take(&event, for: id) else { continue }
-                    let kept = payloads.keep(.rewritten(batch))
-                    raised.append(Raised(id, kept.payload, bytes: UInt32(clamping: kept.bytes), group: group))
-                } catch {
-                    logger.error("an event of class \(event.declaration.name) is not delivered: \(error.description)")
-                }
+                if let one = self.raised(&event, for: id, audience, in: namespace) { raised.append(one) }
             }
         }
         if !raised.isEmpty { tell { $0.raise(raised, from: source) } }
+    }
+
+    /// The event as one subscriber gets it; nil where the subscriber does not want it, or may not have it.
+    private func raised(
+        _ event: inout RaisedEvent, for id: OperationID, _ audience: EventAudience? = nil, in namespace: CIMNamespaceName
+    ) -> Raised? {
+        guard let caller = subscribers[id]?.caller, mayHave(event, caller, audience, in: namespace) else { return nil }
+        do throws(ObjectFault) {
+            guard let (batch, group) = try subscribers.take(&event, for: id) else { return nil }
+            let kept = payloads.keep(.rewritten(batch))
+            return Raised(id, kept.payload, bytes: UInt32(clamping: kept.bytes), group: group)
+        } catch {
+            logger.error("an event of class \(event.declaration.name) is not delivered: \(error.description)")
+            return nil
+        }
+    }
+
+    /// An event of the broker's own for some subscribers alone, as each of them gets it.
+    func events(_ event: CIMInstance, for ids: [OperationID], in namespace: CIMNamespaceName) -> [Raised] {
+        guard let layout = schema.layout(event.className, in: namespace), let declaration = layout.declaration else { return [] }
+        do throws(ObjectFault) {
+            var event = try raisedEvent(event, layout, in: namespace)
+            return ids.compactMap { id in
+                subscribers[id]?.query.isAbout(declaration) == true ? raised(&event, for: id, in: namespace) : nil
+            }
+        } catch {
+            logger.error("an event of class \(event.className) cannot be raised: \(error.description)")
+            return []
+        }
     }
 
     private func mayHave(_ event: RaisedEvent, _ caller: Caller, _ audience: EventAudience?, in namespace: CIMNamespaceName) -> Bool {

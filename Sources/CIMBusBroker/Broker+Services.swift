@@ -123,7 +123,7 @@ extension Broker {
     }
 
     /// An operation that ends at once, with the broker's own objects on the wire.
-    private func answeredHere(_ outcome: Outcome, _ objects: OwnObjects, _ record: OperationRecord) -> Request.Target {
+    func answeredHere(_ outcome: Outcome, _ objects: OwnObjects, _ record: OperationRecord) -> Request.Target {
         switch objects {
         case .none: return .broker(outcome, answer: nil)
         case .declaration(let declaration):

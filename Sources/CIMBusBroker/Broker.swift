@@ -49,6 +49,8 @@ public actor Broker {
     /// Who wants which events, and the sinks into which providers raise them.
     var subscribers = Subscribers()
     var eventSinks = EventSinks()
+    /// What looks at polled instances found.
+    var polled: [LookID: PolledInstances] = [:]
     /// What has arrived, and waits for its user's turn.
     var lines = Turns<Arrival>()
     var isTakingTurns = false
@@ -219,6 +221,9 @@ public actor Broker {
         case .cancelQuery(let source, _, let query): tellCancelled(query, source)
         case .listenersChanged(let source): announce(.eventSink(source))
         case .sourceClosed(let source): closedSource(source)
+        case .look(let poll, let look, let id): self.look(poll, look, by: id)
+        case .compare(let poll, let older, let newer, let watchers): compare(poll, older, with: newer, for: watchers)
+        case .forgetLook(let look): polled[look] = nil
         case .start(let id): start(id)
         case .openLane(let lane): openLane(lane)
         case .closeLane(let lane): closeLane(lane)

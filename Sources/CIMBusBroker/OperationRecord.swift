@@ -39,6 +39,8 @@ struct OperationRecord {
     var providerKind: Request.Kind?
     /// Of a part: the whole, and which of the parts it is that the whole's join asked; nil: none of them.
     var joined: (whole: OperationID, index: Int?)?
+    /// Of a part that is a look at polled instances.
+    var look: (poll: PollID, look: LookID)?
     /// Of a whole that is put together: what the parts have said so far, the most derived class first.
     var gathered: [CheckedObjects] = []
     /// Of a source of associations: the batches that wait for the objects at their other ends, the first of which are asked for.
@@ -109,6 +111,12 @@ extension OperationRecord {
             kind: arguments.kind, namespace: arguments.namespace, client: client, caller: caller, form: arguments.requestForm,
             flags: arguments.providerFlags)
         subject = question.subject.isEmpty ? arguments.subject.clipped() : question.subject
+        sink = arguments.sink
+        ask(question, arguments)
+    }
+
+    /// What whoever answers is asked, and what becomes of the answer.
+    mutating func ask(_ question: Question, _ arguments: ServicesCall) {
         path = question.path
         instance = question.instance
         method = question.method
@@ -119,6 +127,5 @@ extension OperationRecord {
         filter = question.filter
         context = arguments.providerContext
         derivedSystemProperties = arguments.derivedSystemProperties
-        sink = arguments.sink
     }
 }

@@ -89,6 +89,18 @@ struct ServicesCall {
         }
     }
 
+    /// A look at the instances of a class and of those below it (Semantics J.4).
+    /// - Parameter properties: those that are needed beside the keys; nil: all.
+    init(polling className: String, in namespace: CIMNamespaceName, reading properties: [String]?) {
+        kind = .createInstanceEnum
+        form = .semisync
+        self.namespace = namespace
+        path = CIMObjectPath(className: className)
+        derivedSystemProperties = false
+        guard let properties else { return }
+        context = [(ContextKey.getExtensions, .boolean(true)), (ContextKey.getProperties, .strings(properties))]
+    }
+
     private static let largestContext = 64 << 10
     private static let largestCall = Contract.largestObject + (256 << 10)
     private static let longestSink = 1024

@@ -12,6 +12,8 @@ struct Subscriber: Sendable {
     /// The query as the client wrote it.
     let text: String
     private(set) var query: EventQuery
+    /// What is polled for it; nil: nothing.
+    fileprivate(set) var polling: Polling?
     private(set) var predicate: Predicate
     private var grouping: EventGrouping?
     /// What is known of each event class: where its values are, and what stays of it.
@@ -97,6 +99,9 @@ struct Subscribers {
         }
         return misfits
     }
+
+    /// This is polled for the subscription from now on.
+    mutating func poll(_ polling: Polling?, for id: OperationID) { all[id]?.polling = polling }
 
     func isEmpty(in namespace: CIMNamespaceName) -> Bool { !all.contains { $0.value.namespace == namespace } }
 

@@ -6,6 +6,7 @@ struct Agenda: Sendable {
         case operation(OperationID)
         case peer(PeerID)
         case registration(RegistrationID)
+        case poll(PollID)
 
         /// What is due at the same moment is looked at in this order, so that the same events always have the same effects.
         fileprivate var place: (kind: Int, number: UInt64) {
@@ -13,6 +14,7 @@ struct Agenda: Sendable {
             case .operation(let id): (0, id.number)
             case .peer(let id): (1, id.number)
             case .registration(let id): (2, id.number)
+            case .poll(let id): (3, id.number)
             }
         }
     }

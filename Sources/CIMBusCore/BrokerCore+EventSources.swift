@@ -92,8 +92,9 @@ extension BrokerCore {
         effects.append(.listenersChanged(source))
     }
 
-    /// The subscription has ended: no source has anything for it.
+    /// The subscription has ended: no source has anything for it, and nothing is polled.
     mutating func stopListening(_ id: OperationID) {
+        stopWatching(id)
         guard let sources = events.subscriptions[id]?.sources else { return }
         for source in sources.keys.sorted() { part(id, source) }
     }

@@ -3,7 +3,8 @@ import CIM
 /// Operations that the broker conducts itself: their parts, what it supplies, and their end. A part is an operation like any other, with the
 /// limits of L1 to L13, but its objects go to the conductor, and it ends with the operation it is a part of.
 extension BrokerCore {
-    /// Opens a part of a conducted operation, charged to nobody: it runs on its whole's account, with its whole's deadline.
+    /// Opens a part of a conducted operation, or a look of a subscription, charged to nobody: it runs on its whole's account, with its whole's
+    /// deadline.
     ///
     /// - Parameter index: which one it is of those that the whole's join asked.
     /// - Parameter inputBytes: of what its provider is sent; charged to the client's user, however much that has already.
@@ -12,7 +13,7 @@ extension BrokerCore {
         of whole: OperationID, index: Int? = nil, kind: Request.Kind, target: Request.Target, inputBytes: Int = 0
     ) throws(Refusal) -> OperationID {
         began(.beginPart(whole, index, kind, target, inputBytes: inputBytes))
-        guard let parent = operations[whole], parent.outcome == nil, parent.request.target.isConducted else {
+        guard let parent = operations[whole], parent.outcome == nil, parent.request.target.hasParts else {
             throw Refusal(.callCancelled, "operation \(whole.number) has ended")
         }
         if let index, !isAwaited(index, of: parent) {

@@ -141,6 +141,7 @@ public struct BrokerCore: Sendable {
             case .operation(let id): review(id)
             case .peer(let id): judge(id)
             case .registration(let id): review(id)
+            case .poll(let id): review(id)
             }
         }
     }

@@ -57,6 +57,14 @@ public enum Effect: Hashable, Sendable {
     /// The source is gone.
     case sourceClosed(EventSourceID)
 
+    // Polling.
+    /// Look at the poll's instances, as a part of this subscription: ``BrokerCore/looked(_:_:bytes:)``, or ``BrokerCore/lookFailed(_:_:_:_:)``.
+    case look(PollID, LookID, by: OperationID)
+    /// Raise what is different between an older look and a newer one for these subscriptions.
+    case compare(PollID, LookID, with: LookID, for: [OperationID])
+    /// Nobody compares with what the look found any more.
+    case forgetLook(LookID)
+
     // Activation.
     /// Start the registration's process; ``BrokerCore/startFailed(_:_:reason:at:)`` says if that is not possible, its registering that it was.
     case start(RegistrationID)

@@ -9,7 +9,24 @@ public struct EventLedger: Sendable {
     private var lastSource: UInt64 = 0
     private var lastQuery: UInt32 = 0
 
-    var isEmpty: Bool { subscriptions.isEmpty && sources.isEmpty && totalBytes == 0 && bytes.isEmpty }
+    /// What is polled, and what looks found that somebody compares with: how many do, and whose memory it is.
+    public internal(set) var polls = Table<PollID, Poll>()
+    private var subjects: [Poll.Subject: PollID] = [:]
+    private(set) var looks: [LookID: Found] = [:]
+    private(set) var lookBytes: [UInt32: Int] = [:]
+    private var lastPoll: UInt64 = 0
+    private var lastLook: UInt64 = 0
+
+    struct Found: Hashable, Sendable {
+        let bytes: Int
+        let uid: UInt32
+        var uses = 0
+    }
+
+    var isEmpty: Bool {
+        subscriptions.isEmpty && sources.isEmpty && totalBytes == 0 && bytes.isEmpty && polls.isEmpty && subjects.isEmpty && looks.isEmpty
+            && lookBytes.isEmpty
+    }
 
     /// The sources of a process, in the order in which it opened them.
     func sources(of peer: PeerID) -> [EventSourceID] {
@@ -36,4 +53,53 @@ public struct EventLedger: Sendable {
 
     /// The user for whose subscribers most waits.
     var greediest: UInt32? { bytes.max { ($0.value, $1.key) < ($1.value, $0.key) }?.key }
+}
+
+// MARK: - Polls
+
+extension EventLedger {
+    /// The polls that make events of a subscription.
+    func polls(of id: OperationID) -> [PollID] {
+        polls.isEmpty ? [] : polls.values.filter { $0.watchers[id] != nil }.map { $0.id }
+    }
+
+    /// The poll of these instances, which begins where there is none.
+    mutating func poll(of subject: Poll.Subject) -> PollID {
+        if let known = subjects[subject] { return known }
+        lastPoll += 1
+        let id = PollID(lastPoll)
+        subjects[subject] = id
+        polls[id] = Entry(Poll(id: id, subject: subject))
+        return id
+    }
+
+    mutating func forget(_ poll: PollID) {
+        guard let known = polls.removeValue(forKey: poll) else { return }
+        subjects[known.subject] = nil
+    }
+
+    mutating func newLook() -> LookID {
+        lastLook += 1
+        return LookID(lastLook)
+    }
+
+    mutating func keep(_ look: LookID, bytes: Int, uid: UInt32) {
+        looks[look] = Found(bytes: bytes, uid: uid)
+        lookBytes[uid, default: 0] += bytes
+    }
+
+    mutating func retain(_ look: LookID) { looks[look]?.uses += 1 }
+
+    /// One fewer compares with it.
+    /// - Returns: whether nobody does any more.
+    mutating func release(_ look: LookID) -> Bool {
+        looks[look]?.uses -= 1
+        return looks[look]?.uses == 0
+    }
+
+    mutating func dropLook(_ look: LookID) {
+        guard let found = looks.removeValue(forKey: look) else { return }
+        let left = (lookBytes[found.uid] ?? 0) - found.bytes
+        lookBytes[found.uid] = left > 0 ? left : nil
+    }
 }

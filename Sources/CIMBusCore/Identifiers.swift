@@ -41,6 +41,20 @@ public struct EventSourceID: Hashable, Sendable, Codable, Comparable {
     public static func < (a: EventSourceID, b: EventSourceID) -> Bool { a.number < b.number }
 }
 
+/// Instances that the broker looks at again and again. Never reused while the broker runs.
+public struct PollID: Hashable, Sendable, Codable, Comparable {
+    public let number: UInt64
+    public init(_ number: UInt64) { self.number = number }
+    public static func < (a: PollID, b: PollID) -> Bool { a.number < b.number }
+}
+
+/// One look at the instances of a poll, and what it found. Never reused while the broker runs.
+public struct LookID: Hashable, Sendable, Codable, Comparable {
+    public let number: UInt64
+    public init(_ number: UInt64) { self.number = number }
+    public static func < (a: LookID, b: LookID) -> Bool { a.number < b.number }
+}
+
 /// Something the broker keeps for the core: a batch of objects, or one object. The core orders them and never looks inside.
 public struct PayloadID: Hashable, Sendable, Codable {
     public let number: UInt64

@@ -124,6 +124,9 @@ public struct Limits: Hashable, Sendable, Codable {
     /// Events that were delivered and are not acknowledged yet, in bytes, per subscription: so little that many who do not read leave credit to the
     /// others of their user.
     public var eventWindowBytes = 64 << 10
+    /// What looks at polled instances found and is compared with the next ones, in bytes: per uid, and of all but root.
+    public var pollingBytesPerUser = 64 << 20
+    public var pollingBytes = 256 << 20
     /// Groups of one subscription whose windows are open.
     public var groupsPerSubscription = 1_024
     /// Sinks into which one process raises events.

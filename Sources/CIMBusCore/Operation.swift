@@ -54,6 +54,9 @@ public struct Request: Hashable, Sendable, Codable {
         /// The provider's.
         var registration: RegistrationID? { if case .provider(let id) = self { id } else { nil } }
 
+        /// Whether the broker asks providers for it.
+        var hasParts: Bool { isConducted || isOfEvents }
+
         var isConducted: Bool { if case .conducted = self { true } else { false } }
 
         var isOfEvents: Bool { if case .events = self { true } else { false } }

@@ -14,7 +14,10 @@ public struct QuotaUse: Hashable, Sendable {
         /// Calls that the user's providers have not answered, and calls that are unanswered for the user's operations; by private connections none.
         case providerCalls = "provider-calls"
         case clientCalls = "client-calls"
-        case registrations, sockets, authorizations
+        case registrations, sockets, authorizations, subscriptions
+        /// Of events that wait for subscribers, and of what is compared with the next look at polled instances.
+        case eventBytes = "event-bytes"
+        case pollingBytes = "polling-bytes"
     }
 }
 
@@ -40,6 +43,9 @@ extension BrokerCore {
         add(.registrations, registrations, most: limits.registrationsPerUser, all: limits.registrations)
         add(.sockets, quota.sockets.perUser, most: limits.socketsPerUser, all: limits.sockets)
         add(.authorizations, quota.authorizations.perUser, most: limits.authorizationsPerUser, all: limits.authorizations)
+        add(.subscriptions, events.counts.perUser, most: limits.subscriptionsPerUser, all: limits.subscriptions)
+        add(.eventBytes, events.bytes, most: limits.eventBytesPerUser, all: nil)
+        add(.pollingBytes, events.lookBytes, most: limits.pollingBytesPerUser, all: limits.pollingBytes)
         let order = QuotaUse.Bound.allCases
         func place(_ use: QuotaUse) -> (Int64, Int) { (use.uid.map(Int64.init) ?? -1, order.firstIndex(of: use.bound) ?? 0) }
         return uses.sorted { place($0) < place($1) }

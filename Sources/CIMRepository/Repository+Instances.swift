@@ -119,7 +119,7 @@ extension Repository {
 
 extension CIMInstance {
     /// With its path.
-    func placed(in namespace: CIMNamespaceName, schema: Schema) throws(CIMError) -> CIMInstance {
+    package func placed(in namespace: CIMNamespaceName, schema: Schema) throws(CIMError) -> CIMInstance {
         guard let declaration = schema.class(className, in: namespace) else {
             throw CIMError(.criticalError, "an instance of \(className) is stored in \(namespace), which has no such class")
         }

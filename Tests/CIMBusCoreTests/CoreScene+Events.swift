@@ -49,6 +49,28 @@ extension Scene {
         return raised.map(\.payload)
     }
 
+    /// The subscription has the instances of these classes polled.
+    mutating func watch(_ id: OperationID, _ classes: String..., every interval: Microseconds = .seconds(1)) {
+        let uid = core.operations[id]?.origin ?? 0
+        core.watch(id, classes.map { Poll.Subject(namespace: "root/cimv2", className: $0, uid: uid) }, every: interval)
+        saw()
+    }
+
+    mutating func looked(_ poll: PollID, _ look: LookID, bytes: Int = 100) {
+        core.looked(poll, look, bytes: bytes)
+        saw()
+    }
+
+    mutating func lookFailed(_ poll: PollID, _ look: LookID) {
+        core.lookFailed(poll, look, .failed, "the provider has gone")
+        saw()
+    }
+
+    /// The looks that have begun with the last event.
+    var begun: [(poll: PollID, look: LookID, driver: OperationID)] {
+        effects.compactMap { if case .look(let poll, let look, let driver) = $0 { (poll, look, driver) } else { nil } }
+    }
+
     mutating func shutDown() {
         core.shutDown()
         saw()

@@ -30,6 +30,8 @@ struct EventScheduleTests {
             limits.eventWindowBytes = 300
             limits.unreadPerUser = 900
             limits.groupsPerSubscription = 2
+            limits.pollingBytesPerUser = 1_000
+            limits.pollingBytes = 1_500
             scene = Scene(limits)
             random = SeededGenerator(seed: seed)
         }
@@ -43,7 +45,7 @@ struct EventScheduleTests {
         }
 
         mutating func step() throws {
-            switch random.below(14) {
+            switch random.below(18) {
             case 0:
                 names += 1
                 let sink = random.chance(70) ? "/s\(names)" : nil
@@ -77,6 +79,20 @@ struct EventScheduleTests {
                 }
             case 11: scene.wait(Microseconds(random.below(3)), answering: Set(clients + providers))
             case 12: try die()
+            case 13:
+                guard !subscribers.isEmpty else { return }
+                let classes = ["A", "B"].filter { _ in random.chance(60) }
+                let chosen = random.pick(subscribers).id
+                let subjects = classes.map { Poll.Subject(namespace: "root/cimv2", className: $0, uid: 1_000) }
+                scene.core.watch(chosen, subjects, every: Microseconds(1 + random.below(3)) * 500_000)
+                scene.saw()
+            case 14, 15, 16:
+                guard let (look, poll) = scene.witness.looks.min(by: { $0.key < $1.key && scene.core.events.polls[$0.value] != nil }) else {
+                    return
+                }
+                // Any look may be told as ended, and only the one that is under way counts.
+                guard scene.core.events.polls[poll]?.look?.id == look || scene.core.events.looks[look] == nil else { return }
+                if random.chance(70) { scene.looked(poll, look, bytes: random.below(600)) } else { scene.lookFailed(poll, look) }
             default:
                 guard !subscribers.isEmpty, random.chance(30) else { return }
                 scene.cancel(random.pick(subscribers).id)

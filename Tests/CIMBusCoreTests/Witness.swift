@@ -40,6 +40,9 @@ struct Witness {
     var delivered: [OperationID: [PayloadID]] = [:]
     var lostSince: [OperationID: [PayloadID]] = [:]
     var grouped: Set<OperationID> = []
+    /// Looks that were begun and not forgotten, by their polls; and what each subscriber of a poll compares with.
+    var looks: [LookID: PollID] = [:]
+    var baseLines: [PollID: [OperationID: LookID]] = [:]
     var faults: [String] = []
 
     mutating func watch(_ effects: [Effect], after core: BrokerCore) {
@@ -83,6 +86,18 @@ struct Witness {
         case .sourceClosed(let source):
             queries = queries.filter { $0.source != source }
             asked = asked.filter { $0.source != source }
+        case .look(let poll, let look, let driver):
+            if looks.updateValue(poll, forKey: look) != nil { faults.append("EV31: look \(look.number) is begun twice") }
+            if !open.contains(driver) { faults.append("EV120: operation \(driver.number) looks after its end") }
+        case .compare(let poll, let old, let new, let watchers):
+            for look in [old, new] where looks[look] != poll { faults.append("EV28: look \(look.number) is compared, and is forgotten") }
+            if new <= old { faults.append("EV28: compared with an older look") }
+            for watcher in watchers {
+                if !open.contains(watcher) { faults.append("EV42: events for \(watcher.number) after its end") }
+                if baseLines[poll]?[watcher] != old { faults.append("EV28: \(watcher.number) is told of what it knew, or not of all") }
+            }
+        case .forgetLook(let look):
+            if looks.removeValue(forKey: look) == nil { faults.append("look \(look.number) is forgotten twice") }
         case .discard(let payload): settle(payload)
         case .progress(let id, let progress):
             if !open.contains(id) { faults.append("L1: progress after the end of \(id.number)") }
@@ -247,10 +262,39 @@ struct Witness {
                 faults.append("EV120: source \(source.id.number) has a listener that is gone")
             }
         }
+        comparePolls(core)
         if told != queries { faults.append("EV120: NewQuery and CancelQuery do not balance") }
         if bytes != core.events.totalBytes { faults.append("EV68: \(core.events.totalBytes) bytes are charged, \(bytes) wait") }
         if core.events.counts.total != core.events.subscriptions.count { faults.append("EV70: subscriptions are miscounted") }
         return waiting
+    }
+
+    /// What is polled, and what is kept of it.
+    private mutating func comparePolls(_ core: BrokerCore) {
+        var kept: Set<LookID> = []
+        baseLines = [:]
+        for poll in core.events.polls.values {
+            if poll.watchers.isEmpty { faults.append("EV120: poll \(poll.id.number) is nobody's") }
+            for (id, watcher) in poll.watchers {
+                if core.events.subscriptions[id] == nil { faults.append("EV120: \(id.number) is polled for after its end") }
+                if let look = watcher.baseLine {
+                    kept.insert(look)
+                    baseLines[poll.id, default: [:]][id] = look
+                }
+            }
+            if let look = poll.look {
+                kept.insert(look.id)
+                if poll.watchers[look.driver] == nil { faults.append("EV31: who looks is gone") }
+            } else if core.agenda.times[.poll(poll.id)] == nil {
+                faults.append("EV25: nothing is scheduled for poll \(poll.id.number)")
+            }
+        }
+        if !kept.isSubset(of: looks.keys) { faults.append("EV28: a look that is compared with is forgotten") }
+        if Set(core.events.looks.keys) != kept.subtracting(core.events.polls.values.compactMap { $0.look?.id }) {
+            faults.append("EV32: looks are kept that nobody compares with")
+        }
+        let bytes = core.events.looks.values.reduce(0) { $0 + $1.bytes }
+        if core.events.lookBytes.values.reduce(0, +) != bytes { faults.append("EV32: the bytes of looks are miscounted") }
     }
 
     /// Who stands in line is written down twice, with the operation and with the line, and with the peer that is waited for.

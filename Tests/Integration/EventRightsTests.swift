@@ -83,6 +83,19 @@ extension Integration {
             withExtendedLifetime((folder, watch.process)) {}
         }
 
+        @Test("EV46: a look at instances has the rights of the subscriber, whoever else has them looked at; another user's is another look")
+        func polled() async throws {
+            let (scene, folder) = try await Self.start("deny user:65534 Enable root/cimv2 class Test_Thing\n")
+            let provider = try await scene.provider(things: 1)
+            let query = "SELECT * FROM __InstanceCreationEvent WITHIN 0.1 WHERE TargetInstance ISA 'Test_Thing'"
+            let open = try await scene.client.start(.events(query), .async)
+            try await provider.calls.wait("two looks") { $0.count >= 2 }
+            let watch = try Self.watch(scene, query, count: 1)
+            let output = try await watch.output.wait("the refusal") { $0.contains { $0.contains("has not the right Enable") } }
+            #expect(output.contains { $0.contains("the first look at the instances of Test_Thing failed") }, "\(output)")
+            withExtendedLifetime((folder, open, watch.process)) {}
+        }
+
         @Test("EV79, EV95, EV122: who may register brings event classes of its own, and no EventQueryList for another's")
         func brought() async throws {
             let (scene, folder) = try await Self.start("allow user:65534 Register root/cimv2 provider Mine\n")

@@ -103,7 +103,9 @@ struct Coverage: Sendable {
         case .probe: 18
         case .registrationChanged: 19
         case .note: 20
-        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed: nil
+        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed, .look, .compare,
+            .forgetLook:
+            nil
         }
     }
 
@@ -152,7 +154,7 @@ struct Coverage: Sendable {
         case .load: 40
         case .suspend: 41
         case .resume: 42
-        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate: nil
+        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate, .watch, .looked, .lookFailed: nil
         }
     }
 }

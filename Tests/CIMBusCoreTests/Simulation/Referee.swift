@@ -230,7 +230,8 @@ struct Referee {
         case .probe(let peer): peers[Int(peer.number)].probedAt = now
         case .registrationChanged: break
         // No schedule of this kind has events (EventScheduleTests has).
-        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed:
+        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed, .look, .compare,
+            .forgetLook:
             fault("an effect of events: \(effect)")
         case .note(let note):
             if note.event == .bug { fault("a bug: \(note.text)") }

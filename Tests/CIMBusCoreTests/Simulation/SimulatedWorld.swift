@@ -187,7 +187,9 @@ struct SimulatedWorld {
         case .probe(let peer): probes.append(peer)
         case .discard, .registrationChanged, .note: break
         // The referee has said that there are none.
-        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed: break
+        case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed, .look, .compare,
+            .forgetLook:
+            break
         }
     }
 
