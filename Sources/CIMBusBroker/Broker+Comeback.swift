@@ -33,14 +33,18 @@ extension Broker {
         ]
     }
 
-    private func change(_ change: RepositoryChange) {
-        Task(executorPreference: loop) { [repository, logger] in
-            do throws(CIMError) {
-                try await repository.commit([change])
-            } catch {
-                // Not there to be deleted, or a disk that is full: the next broker then starts the provider as it would any other.
-                logger.debug("the process of a provider is not recorded: \(error)")
-            }
+    /// Stores a note for the next broker, some time soon.
+    func change(_ change: RepositoryChange) {
+        Task(executorPreference: loop) { [self] in await self.note(change) }
+    }
+
+    /// The same; it is stored when this returns.
+    func note(_ change: RepositoryChange) async {
+        do throws(CIMError) {
+            try await repository.commit([change])
+        } catch {
+            // Not there to be deleted, or a disk that is full: the next broker then knows nothing of it.
+            logger.debug("a note for the next broker is not stored: \(error)")
         }
     }
 

@@ -48,11 +48,18 @@ extension Broker {
         for var event in events {
             let index = subscribers.about(event.declaration, in: namespace)
             for id in index.candidates({ event.value(of: $0) }) {
-                if let source, core.events.sources[source]?.listeners.contains(id) != true { continue }
+                if let source, !mayPublish(source, to: id) { continue }
                 if let one = self.raised(&event, for: id, audience, in: namespace) { raised.append(one) }
             }
         }
         if !raised.isEmpty { tell { $0.raise(raised, from: source) } }
+    }
+
+    /// Whether the subscriber hears the source, and lets its user publish to it.
+    private func mayPublish(_ source: EventSourceID, to id: OperationID) -> Bool {
+        guard let known = core.events.sources[source], known.listeners.contains(id) else { return false }
+        guard let publishers = subscribers[id]?.publishers else { return true }
+        return caller(known.peer).map { publishers.includes(uid: $0.uid, groups: $0.groups) } ?? false
     }
 
     /// The event as one subscriber gets it; nil where the subscriber does not want it, or may not have it.
@@ -138,8 +145,9 @@ extension Broker {
     func deliver(_ id: OperationID, _ events: [PayloadID], lost: UInt64) {
         var batches = events.compactMap { payloads.takeObjects($0)?.batch }
         guard let record = records[id], !batches.isEmpty else { return }
-        if lost > 0, let first = batches.first, let told = try? telling(lost, first) { batches[0] = told }
         records[id]?.delivered += batches.count
+        if deliverPermanent(batches, lost: lost, id) { return }
+        if lost > 0, let first = batches.first, let told = try? telling(lost, first) { batches[0] = told }
         guard let sink = record.sink else {
             records[id]?.objects += batches
             return
@@ -165,17 +173,19 @@ extension Broker {
     }
 
     /// A subscriber lost an event: administrators hear of it, unless it was an event about such a loss (Semantics J.5).
-    func lose(_ id: OperationID, _ payload: PayloadID, queued: Int) {
+    /// - Parameter queued: bytes in the subscriber's queue, where that was full.
+    func lose(_ id: OperationID, _ payload: PayloadID, queued: Int?) {
+        let className = queued == nil ? "__EventDroppedEvent" : "__EventQueueOverflowEvent"
         guard let event = payloads.takeObjects(payload), let subscriber = subscribers[id] else { return }
         let isAboutLoss = schema.declaration(event.firstClassName, in: subscriber.namespace)?.isSameOrDerived(from: "__EventDroppedEvent")
-        guard isAboutLoss == false, let layout = schema.layout("__EventQueueOverflowEvent", in: subscriber.namespace),
+        guard isAboutLoss == false, let layout = schema.layout(className, in: subscriber.namespace),
             let declaration = layout.declaration, !subscribers.about(declaration, in: subscriber.namespace).isEmpty,
             let lost = event.batch.instance
         else { return }
-        raise(
-            CIMInstance(
-                className: layout.className, ["Event": .object(lost), "CurrentQueueSize": .uint32(UInt32(clamping: queued))]),
-            in: subscriber.namespace)
+        var told = CIMInstance(className: layout.className, ["Event": .object(lost)])
+        if let queued { told["CurrentQueueSize"] = .uint32(UInt32(clamping: queued)) }
+        if let binding = permanents.operations[id] { told["IntendedConsumer"] = permanents.subscriptions[binding]?.consumerReference }
+        raise(told, in: subscriber.namespace)
     }
 
     /// The window of a group has ended: its aggregate is an event, if HAVING accepts it (Semantics J.6).

@@ -138,7 +138,7 @@ extension Broker {
             let implied = provider.impliedDefinition(changes, over: known)
             let isOutdated = Atomic(false)
             do throws(CIMError) {
-                return try await commit(changes + implied) { before, after throws(CIMError) in
+                return try await commit(changes + implied, by: provider.uid) { before, after throws(CIMError) in
                     try provider.checkMayBring(changes, over: before)
                     guard provider.impliedDefinition(changes, over: before) == implied else {
                         isOutdated.store(true, ordering: .relaxed)
@@ -256,7 +256,7 @@ extension Broker {
                     try await repository.check(changes, if: try allowing(changes) { _, after in result.withLock { $0 = after } })
                 } else {
                     try await checkMayMake(changes, caller, call)
-                    try await commit(changes) { _, after in result.withLock { $0 = after } }
+                    try await commit(changes, by: caller.uid) { _, after in result.withLock { $0 = after } }
                 }
             } catch {
                 throw Self.failure(error, in: compiled.unit)

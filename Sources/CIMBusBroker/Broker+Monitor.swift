@@ -6,23 +6,41 @@ import CIMRepository
 /// `MSFT_Providers` (Semantics D.8): a class whose instances the broker itself has, one for each registration.
 enum ProviderMonitor {
     static let className = "MSFT_Providers"
-    static let readOnly = CIMError(.providerNotCapable, "instances of \(className) are the broker's own; use their methods")
+
+    static func isBrokers(_ name: String) -> Bool {
+        CIMName.equal(name, className) || CIMName.equal(name, PermanentSubscription.className)
+    }
+
+    static func readOnly(_ name: String) -> CIMError {
+        CIMError(
+            .providerNotCapable,
+            CIMName.equal(name, className)
+                ? "instances of \(name) are the broker's own; use their methods"
+                : "instances of \(name) are the broker's own; write the filter, the consumer and the binding that they follow from")
+    }
 }
 
 extension CIMClass {
     /// Whether the broker itself has the instances of this class.
-    var isBrokers: Bool { CIMName.equal(name, ProviderMonitor.className) }
+    var isBrokers: Bool { ProviderMonitor.isBrokers(name) }
 }
 
 extension Broker {
     /// All instances of a class that the broker itself has; nil when it is another one.
     func ownInstances(of className: String) -> [CIMInstance]? {
+        if CIMName.equal(className, PermanentSubscription.className) { return permanentInstances() }
         guard CIMName.equal(className, ProviderMonitor.className) else { return nil }
         return core.registry.all.map { instance(of: $0) }
     }
 
     /// What is stored at a path, or what the broker itself has there.
     func storedInstance(at path: CIMObjectPath, in namespace: CIMNamespaceName) async throws(CIMError) -> CIMInstance {
+        if CIMName.equal(path.className, PermanentSubscription.className) {
+            guard case .string(let binding)? = path[key: "Binding"],
+                let found = permanentInstances().first(where: { $0["Binding"]?.stringValue.map { CIMName.equal($0, binding) } ?? false })
+            else { throw CIMError(.notFound, "there is no permanent subscription \(path.relativePath.clipped())") }
+            return found
+        }
         guard CIMName.equal(path.className, ProviderMonitor.className) else {
             return try await repository.instance(at: path, in: namespace)
         }

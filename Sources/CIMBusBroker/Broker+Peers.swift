@@ -203,6 +203,8 @@ extension Broker {
     }
 
     func ping(_ peer: PeerID, by lane: LaneID) {
+        // The broker is its own client, and is there.
+        if permanents.isOwn(peer) { return tell { $0.pingAnswered(by: peer) } }
         peers.look(at: core.peers[peer]?.pid, of: peer)
         let ways = peers.waysToPing(peer, usesBus: core.peers[peer]?.usesBus == true)
         if ways.count > 1 { tell { $0.usesBus(peer, false) } }

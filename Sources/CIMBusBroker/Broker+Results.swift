@@ -118,6 +118,7 @@ extension Broker {
             registrations.said((own?["Description"]?.stringValue ?? outcome.status.meaning).clipped(), registration)
         }
         if record.form != .part { audit(id, record.value, outcome.status, error) }
+        permanentEnded(id, outcome)
         let parameter = outcome.status.isSuccess && record.kind == .putInstance ? path(outcome.parameter, record) : outcome.parameter
         switch record.form {
         case .async:

@@ -27,17 +27,23 @@ extension Broker {
 
     /// Commits, and lets everybody see it before the client is told. Returns the path of an instance that was put.
     func commit(_ changes: [RepositoryChange], of id: OperationID) async throws(CIMError) -> String {
-        try await commit(changes)
+        guard let uid = records[id]?.caller.uid else { throw Self.isOver(id) }
+        try await commit(changes, by: uid)
         guard let record = records[id], record.kind == .putInstance else { return "" }
         return record.putPath
     }
 
     /// All or nothing; durable when it returns.
-    func commit(_ changes: [RepositoryChange], if condition: @escaping Repository.Condition = { _, _ in }) async throws(CIMError) {
+    /// - Parameter uid: whose changes they are.
+    func commit(
+        _ changes: [RepositoryChange], by uid: UInt32, if condition: @escaping Repository.Condition = { _, _ in }
+    ) async throws(CIMError) {
+        let changes = try stamped(changes, by: uid)
         try await repository.commit(changes, if: try allowing(changes, condition))
         let new = repository.schema
         if new.revision != schema.schema.revision { adopt(new) }
         raiseStoredChanges()
+        reviewStored(after: changes)
     }
 
     /// The condition of all changes, whoever makes them, before another one.

@@ -51,6 +51,8 @@ public actor Broker {
     var eventSinks = EventSinks()
     /// What looks at polled instances found.
     var polled: [LookID: PolledInstances] = [:]
+    var permanents = PermanentSubscriptions()
+    let consumersConnection: ConsumersConnection
     /// What has arrived, and waits for its user's turn.
     var lines = Turns<Arrival>()
     var isTakingTurns = false
@@ -76,6 +78,7 @@ public actor Broker {
     ) {
         self.connection = connection
         lanes = BusLanes(connection)
+        consumersConnection = ConsumersConnection(configuration.address, on: connection.loop)
         self.configuration = configuration
         presence = BusPresence(grace: configuration.busGrace)
         loop = connection.loop
@@ -144,6 +147,7 @@ public actor Broker {
             await connection.close()
             throw CIMBusError(.noName, "cannot own \(Contract.busName) on \(configuration.address): \(error.message)")
         }
+        await broker.reviewStored()
         configuration.logger.info("serving \(Contract.busName) on \(configuration.address) as \(connection.uniqueName)")
         return broker
     }
@@ -171,6 +175,7 @@ public actor Broker {
         await repository.close()
         closeLanes()
         await authorizations.connection?.close()
+        await consumersConnection.close()
         // Whoever waits for the end of the connection finds everything closed. The bus answered only after it had read what was sent before:
         // nothing of it is lost.
         await connection.close()
@@ -224,6 +229,7 @@ public actor Broker {
         case .look(let poll, let look, let id): self.look(poll, look, by: id)
         case .compare(let poll, let older, let newer, let watchers): compare(poll, older, with: newer, for: watchers)
         case .forgetLook(let look): polled[look] = nil
+        case .fire(let timer, let firings): fired(timer, firings)
         case .start(let id): start(id)
         case .openLane(let lane): openLane(lane)
         case .closeLane(let lane): closeLane(lane)

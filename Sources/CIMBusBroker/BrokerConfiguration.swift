@@ -18,6 +18,10 @@ public struct BrokerConfiguration: Sendable {
     public var trace: String?
     /// A file to write the audit to, beside the log; nil: none.
     public var audit: String?
+    /// The directory in which consumers of permanent subscriptions write logs; nil: they write none.
+    public var eventLogs: String?
+    /// Where consumers of permanent subscriptions find the journal.
+    public var journalSocket = "/run/systemd/journal/socket"
     /// What `__SERVER` says; nil: the machine's host name.
     public var server: String?
     /// Whether peers may have private connections; else everything goes by the bus.

@@ -80,9 +80,14 @@ struct PeerDirectory {
     /// Takes out what a stranger sent.
     mutating func takeMessages(of stranger: String) -> [Message] { letters.removeValue(forKey: stranger) ?? [] }
 
-    mutating func add(_ attachment: BusAttachment, groups: [UInt32]) -> PeerID {
+    /// An id for a peer that is on no connection.
+    mutating func newID() -> PeerID {
         lastPeer += 1
-        let id = PeerID(lastPeer)
+        return PeerID(lastPeer)
+    }
+
+    mutating func add(_ attachment: BusAttachment, groups: [UInt32]) -> PeerID {
+        let id = newID()
         ids[attachment.name.text] = id
         residents[id] = Entry(Resident(bus: attachment, groups: groups))
         return id

@@ -80,9 +80,9 @@ extension RepositoryChange {
     func checkIsNotBrokers() throws(CIMError) {
         switch self {
         case .putInstance(let instance, _, _, _):
-            if CIMName.equal(instance.className, ProviderMonitor.className) { throw ProviderMonitor.readOnly }
+            if ProviderMonitor.isBrokers(instance.className) { throw ProviderMonitor.readOnly(instance.className) }
         case .deleteInstance(let path, _, _):
-            if CIMName.equal(path.className, ProviderMonitor.className) { throw ProviderMonitor.readOnly }
+            if ProviderMonitor.isBrokers(path.className) { throw ProviderMonitor.readOnly(path.className) }
         default: break
         }
     }

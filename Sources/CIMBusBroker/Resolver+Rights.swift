@@ -50,6 +50,12 @@ extension Resolver {
 
     /// What lets an instance be written that the repository keeps: of a system class, such as a provider's definition, FullWrite alone.
     private func storedWrite(_ className: String, in namespace: CIMNamespaceName) -> Right {
+        // Who makes a permanent subscription acts for as long as it is stored.
+        if let declaration = snapshot.declaration(className, in: namespace),
+            PermanentSubscription.classes.contains(where: { declaration.isSameOrDerived(from: $0) })
+        {
+            return .writeSecurity
+        }
         let names = [className] + (snapshot.declaration(className, in: namespace)?.derivation ?? [])
         return names.contains { $0.hasPrefix("__") } ? .fullWrite : .storedWrite
     }

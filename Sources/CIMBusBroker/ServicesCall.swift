@@ -101,6 +101,15 @@ struct ServicesCall {
         context = [(ContextKey.getExtensions, .boolean(true)), (ContextKey.getProperties, .strings(properties))]
     }
 
+    /// A permanent subscription's query.
+    init(subscribing query: String, in namespace: CIMNamespaceName) {
+        kind = .execNotificationQuery
+        form = .async
+        self.namespace = namespace
+        self.query = query
+        derivedSystemProperties = false
+    }
+
     private static let largestContext = 64 << 10
     private static let largestCall = Contract.largestObject + (256 << 10)
     private static let longestSink = 1024

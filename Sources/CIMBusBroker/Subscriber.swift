@@ -12,6 +12,8 @@ struct Subscriber: Sendable {
     /// The query as the client wrote it.
     let text: String
     private(set) var query: EventQuery
+    /// Whose events it takes (`EventAccess` of a filter); nil: everybody's.
+    var publishers: EventAudience?
     /// What is polled for it; nil: nothing.
     fileprivate(set) var polling: Polling?
     private(set) var predicate: Predicate

@@ -7,6 +7,7 @@ struct Agenda: Sendable {
         case peer(PeerID)
         case registration(RegistrationID)
         case poll(PollID)
+        case timer(TimerID)
 
         /// What is due at the same moment is looked at in this order, so that the same events always have the same effects.
         fileprivate var place: (kind: Int, number: UInt64) {
@@ -15,6 +16,7 @@ struct Agenda: Sendable {
             case .peer(let id): (1, id.number)
             case .registration(let id): (2, id.number)
             case .poll(let id): (3, id.number)
+            case .timer(let id): (4, id.number)
             }
         }
     }

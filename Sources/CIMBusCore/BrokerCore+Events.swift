@@ -89,8 +89,9 @@ extension BrokerCore {
 
     /// Keeps to the bounds: first that of the subscription, then that of its user, then that of all.
     private mutating func bound(_ id: OperationID, _ uid: UInt32) {
+        let queueBytes = min(limits.eventBytesPerSubscription, events.subscriptions[id]?.terms.queueBytes ?? .max)
         while (events.subscriptions[id]?.waiting.count ?? 0) > limits.eventsPerSubscription
-            || (events.subscriptions[id]?.waiting.bytes ?? 0) > limits.eventBytesPerSubscription
+            || (events.subscriptions[id]?.waiting.bytes ?? 0) > queueBytes
         { lose(id) }
         while (events.bytes[uid] ?? 0) > limits.eventBytesPerUser, let worst = greediest(of: uid) { lose(worst) }
         while events.totalBytes > limits.eventBytes, let user = events.greediest, let worst = greediest(of: user) { lose(worst) }
@@ -145,8 +146,7 @@ extension BrokerCore {
         }
         guard (events.subscriptions[id]?.groups.count ?? 0) < limits.groupsPerSubscription else {
             countLost(id)
-            effects.append(.lose(id, event.payload, queued: events.subscriptions[id]?.waiting.bytes ?? 0))
-            return
+            return effects.append(.lose(id, event.payload, queued: nil))
         }
         let ends = later(window)
         events.subscriptions[id]?.groups[event.group] = .init(

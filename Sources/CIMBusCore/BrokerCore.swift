@@ -19,6 +19,7 @@ public struct BrokerCore: Sendable {
 
     /// Who wants events, and who raises them.
     public internal(set) var events = EventLedger()
+    var timers: [TimerID: EventTimer] = [:]
     var slots = CallSlots()
     var credit = CreditLedger()
     var quota = QuotaLedger()
@@ -142,6 +143,7 @@ public struct BrokerCore: Sendable {
             case .peer(let id): judge(id)
             case .registration(let id): review(id)
             case .poll(let id): review(id)
+            case .timer(let id): review(id)
             }
         }
     }

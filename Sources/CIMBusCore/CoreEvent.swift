@@ -38,6 +38,8 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case watch(OperationID, [Poll.Subject], every: Microseconds)
     case looked(PollID, LookID, bytes: Int)
     case lookFailed(PollID, LookID, WBEMStatus, String)
+    case startTimer(TimerID, after: Microseconds, every: Microseconds?, skipsPassed: Bool)
+    case stopTimer(TimerID)
     case raise([Raised], EventSourceID?)
     case raiseAggregate(Raised)
 
@@ -127,6 +129,8 @@ extension BrokerCore {
         case .watch(let id, let wanted, let interval): watch(id, wanted, every: interval)
         case .looked(let poll, let look, let bytes): looked(poll, look, bytes: bytes)
         case .lookFailed(let poll, let look, let status, let text): lookFailed(poll, look, status, text)
+        case .startTimer(let id, let delay, let interval, let skips): startTimer(id, after: delay, every: interval, skipsPassed: skips)
+        case .stopTimer(let id): stopTimer(id)
         case .raise(let events, let source): raise(events, from: source)
         case .raiseAggregate(let event): raiseAggregate(event)
         case .answered(let sink, let answer): answered(sink, answer)

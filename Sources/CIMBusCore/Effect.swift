@@ -7,9 +7,9 @@ public enum Effect: Hashable, Sendable {
     case deliver(OperationID, PayloadID)
     /// Hand events over in one batch. The first of them carries how many the subscriber has lost before it.
     case deliverEvents(OperationID, [PayloadID], lost: UInt64)
-    /// The subscriber lost this event: it took none for so long that its queue is full.
-    /// - Parameter queued: bytes in the queue.
-    case lose(OperationID, PayloadID, queued: Int)
+    /// The subscriber lost this event.
+    /// - Parameter queued: bytes in the queue, which is full, since the subscriber took none for so long; nil: it was lost for another reason.
+    case lose(OperationID, PayloadID, queued: Int?)
     /// The window of a group has ended: this event opened it, and so many came.
     case closeGroup(OperationID, PayloadID, count: UInt32)
     /// A batch that nobody will see.
@@ -64,6 +64,8 @@ public enum Effect: Hashable, Sendable {
     case compare(PollID, LookID, with: LookID, for: [OperationID])
     /// Nobody compares with what the look found any more.
     case forgetLook(LookID)
+    /// A timer has fired, so often since it did last.
+    case fire(TimerID, firings: UInt32)
 
     // Activation.
     /// Start the registration's process; ``BrokerCore/startFailed(_:_:reason:at:)`` says if that is not possible, its registering that it was.

@@ -55,6 +55,13 @@ public struct LookID: Hashable, Sendable, Codable, Comparable {
     public static func < (a: LookID, b: LookID) -> Bool { a.number < b.number }
 }
 
+/// A timer that raises events.
+public struct TimerID: Hashable, Sendable, Codable, Comparable {
+    public let number: UInt64
+    public init(_ number: UInt64) { self.number = number }
+    public static func < (a: TimerID, b: TimerID) -> Bool { a.number < b.number }
+}
+
 /// Something the broker keeps for the core: a batch of objects, or one object. The core orders them and never looks inside.
 public struct PayloadID: Hashable, Sendable, Codable {
     public let number: UInt64

@@ -127,6 +127,8 @@ public struct Limits: Hashable, Sendable, Codable {
     /// What looks at polled instances found and is compared with the next ones, in bytes: per uid, and of all but root.
     public var pollingBytesPerUser = 64 << 20
     public var pollingBytes = 256 << 20
+    /// A timer with a shorter interval fires at this one, and says how often it would have.
+    public var shortestTimer: Microseconds = 100_000
     /// Groups of one subscription whose windows are open.
     public var groupsPerSubscription = 1_024
     /// Sinks into which one process raises events.

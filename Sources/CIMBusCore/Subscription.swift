@@ -8,10 +8,13 @@ public struct Subscription: Sendable {
         public var window: Microseconds?
         /// Whether only providers have such events: if each of those asked denies them, the subscription is refused.
         public var isOfProviders: Bool
+        /// The most bytes that may wait for the subscriber, where that is less than what any may have.
+        public var queueBytes: Int?
 
-        public init(window: Microseconds? = nil, isOfProviders: Bool = false) {
+        public init(window: Microseconds? = nil, isOfProviders: Bool = false, queueBytes: Int? = nil) {
             self.window = window
             self.isOfProviders = isOfProviders
+            self.queueBytes = queueBytes
         }
     }
 

@@ -103,7 +103,7 @@ extension SystemClasses {
         [abstract] class __Event : __IndicationRelated { uint64 TIME_CREATED; uint8 SECURITY_DESCRIPTOR[]; };
         [abstract] class __ExtrinsicEvent : __Event {};
         [abstract] class __SystemEvent : __ExtrinsicEvent {};
-        [abstract] class __EventDroppedEvent : __SystemEvent { object:__Event Event; object:__EventConsumer IntendedConsumer; };
+        class __EventDroppedEvent : __SystemEvent { object:__Event Event; __EventConsumer ref IntendedConsumer; };
         class __EventQueueOverflowEvent : __EventDroppedEvent { uint32 CurrentQueueSize; };
         class __ConsumerFailureEvent : __EventDroppedEvent
         {
@@ -190,6 +190,64 @@ extension SystemClasses {
             [key] string User;
             uint32 ProcessID;
             uint64 StartTime;
+        };
+        [Description("CIMBus: a timer that fires once, and has fired.")]
+        class CIMBus_TimerFiring
+        {
+            [key] string Namespace;
+            [key] string TimerId;
+            sint64 Moment;
+        };
+        [dynamic, provider("Msft_ProviderSubSystem"), Description("CIMBus: a filter, a consumer and their binding, and what became of them.")]
+        class CIMBus_PermanentSubscription
+        {
+            [key] string Binding;
+            string Filter;
+            string Query;
+            string EventNamespace;
+            string Consumer;
+            [Description("active, or inactive because of Status and Explanation")]
+            string State;
+            uint32 Status;
+            string Explanation;
+            uint64 Delivered;
+            uint64 Lost;
+            uint64 Failures;
+            string LastFailure;
+            uint32 CreatorUserID;
+        };
+        """
+
+    /// The consumers of permanent subscriptions that the broker has itself (Semantics J.4): in `root`, and in `root/subscription`.
+    static let consumersMOF = """
+        class LogFileEventConsumer : __EventConsumer
+        {
+            [key] string Name;
+            string Filename;
+            string Text;
+            uint64 MaximumFileSize = 65535;
+            boolean IsUnicode;
+        };
+        class CIMBus_JournalEventConsumer : __EventConsumer
+        {
+            [key] string Name;
+            string Text;
+            string Identifier = "cimbusd";
+            uint8 Priority = 5;
+        };
+        class CIMBus_SignalEventConsumer : __EventConsumer
+        {
+            [key] string Name;
+            string Destination;
+            string Path = "/org/cimbus1";
+            string Interface = "org.cimbus1.EventSignal";
+            string Member = "Event";
+        };
+        class CIMBus_UnitEventConsumer : __EventConsumer
+        {
+            [key] string Name;
+            string Unit;
+            string Mode = "fail";
         };
         """
 

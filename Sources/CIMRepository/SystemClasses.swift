@@ -7,14 +7,16 @@ enum SystemClasses {
     ///
     /// - Throws: CriticalError with the MOF error: a fault of CIMBus, which a test rules out.
     static func namespace(_ name: CIMNamespaceName) throws(CIMError) -> Schema.Namespace {
-        try (name == .root ? root : everywhere).get()
+        try (name == .root ? root : name.text == "root/subscription" ? subscription : everywhere).get()
     }
 
     private static let everywhere = Result { () throws(CIMError) in
         try compile([providersMOF, statusMOF, eventsMOF, monitoringMOF], into: Schema.Namespace())
     }
 
-    private static let root = Result { () throws(CIMError) in try compile([rootMOF], into: everywhere.get()) }
+    private static let root = Result { () throws(CIMError) in try compile([rootMOF, consumersMOF], into: everywhere.get()) }
+
+    private static let subscription = Result { () throws(CIMError) in try compile([consumersMOF], into: everywhere.get()) }
 
     private static func compile(_ texts: [String], into namespace: Schema.Namespace) throws(CIMError) -> Schema.Namespace {
         var namespace = namespace

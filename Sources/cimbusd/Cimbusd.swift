@@ -70,6 +70,17 @@ struct Cimbusd: AsyncParsableCommand {
             valueName: "file"))
     var audit: String?
 
+    @Option(
+        name: .customLong("event-logs"),
+        help: ArgumentHelp(
+            "Let consumers of permanent subscriptions write logs into this directory. Without it (and without systemd's LOGS_DIRECTORY) they write none.",
+            valueName: "directory"))
+    var eventLogs: String?
+    @Option(
+        name: .customLong("journal"),
+        help: ArgumentHelp("Where consumers of permanent subscriptions find the journal.", valueName: "socket"))
+    var journal = "/run/systemd/journal/socket"
+
     @Flag(
         name: .customLong("no-private-connections"),
         help: "Offer no private connections: everything goes by the message bus, where it can be watched.")
@@ -125,10 +136,12 @@ struct Cimbusd: AsyncParsableCommand {
         let isSystem = !session && address == nil
         configuration.rightsDirectories =
             rights.isEmpty && isSystem ? ["/etc/cimbus/rights.d", "/usr/lib/cimbus/rights.d"] : rights
-        let directory = state ?? SystemdEnvironment.stateDirectory
+        let directory = state ?? SystemdEnvironment.first("STATE_DIRECTORY")
         configuration.repository = directory.map { $0 + "/repository.sqlite" }
         configuration.trace = record
         configuration.audit = audit
+        configuration.eventLogs = eventLogs ?? SystemdEnvironment.first("LOGS_DIRECTORY")
+        configuration.journalSocket = journal
         configuration.offersPrivateConnections = !offersNoPrivateConnections
         configuration.logger = logger
         do {
@@ -167,9 +180,9 @@ struct Cimbusd: AsyncParsableCommand {
 }
 
 private enum SystemdEnvironment {
-    /// Where systemd lets the service keep its state (`StateDirectory=`); the first of several.
-    static var stateDirectory: String? {
-        guard let value = getenv("STATE_DIRECTORY") else { return nil }
+    /// A directory that systemd gives the service (`StateDirectory=`, `LogsDirectory=`); the first of several.
+    static func first(_ name: String) -> String? {
+        guard let value = getenv(name) else { return nil }
         return String(cString: value).split(separator: ":").first.map(String.init)
     }
 }

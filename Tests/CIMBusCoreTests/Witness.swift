@@ -138,7 +138,7 @@ struct Witness {
         case .ask(let whole, let index): asks(whole, index)
         case .note(let note):
             if note.event == .bug { faults.append("a bug: \(note.text)") }
-        case .conduct, .cancelCall, .registrationChanged: break
+        case .conduct, .cancelCall, .registrationChanged, .fire: break
         }
     }
 

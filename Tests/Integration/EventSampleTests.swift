@@ -5,14 +5,14 @@ import WireTestKit
 extension Integration {
     /// The samples in Python that raise events and subscribe to them with D-Bus alone.
     @Suite struct EventSampleTests {
-        private static func sample(_ name: String) -> String {
+        static func sample(_ name: String) -> String {
             var folder = #filePath.split(separator: "/").map(String.init)
             folder.removeLast(3)
             return "/" + folder.joined(separator: "/") + "/Samples/python/" + name
         }
 
         /// What a process writes, as far as it has come.
-        private static func output(_ process: ChildProcess) -> Recorder<String> {
+        static func output(_ process: ChildProcess) -> Recorder<String> {
             let (lines, seen) = (process.lines, Recorder<String>())
             Task { for await line in lines { seen.record(line) } }
             return seen

@@ -104,7 +104,7 @@ struct Coverage: Sendable {
         case .registrationChanged: 19
         case .note: 20
         case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed, .look, .compare,
-            .forgetLook:
+            .forgetLook, .fire:
             nil
         }
     }
@@ -154,7 +154,9 @@ struct Coverage: Sendable {
         case .load: 40
         case .suspend: 41
         case .resume: 42
-        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate, .watch, .looked, .lookFailed: nil
+        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate, .watch, .looked, .lookFailed, .startTimer,
+            .stopTimer:
+            nil
         }
     }
 }

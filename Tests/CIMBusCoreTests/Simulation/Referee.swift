@@ -231,7 +231,7 @@ struct Referee {
         case .registrationChanged: break
         // No schedule of this kind has events (EventScheduleTests has).
         case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed, .look, .compare,
-            .forgetLook:
+            .forgetLook, .fire:
             fault("an effect of events: \(effect)")
         case .note(let note):
             if note.event == .bug { fault("a bug: \(note.text)") }

@@ -188,7 +188,7 @@ struct SimulatedWorld {
         case .discard, .registrationChanged, .note: break
         // The referee has said that there are none.
         case .deliverEvents, .lose, .closeGroup, .askAccess, .newQuery, .cancelQuery, .listenersChanged, .sourceClosed, .look, .compare,
-            .forgetLook:
+            .forgetLook, .fire:
             break
         }
     }
