@@ -13,6 +13,22 @@ extension Broker {
         subscribers.add(subscriber, id)
         repository.keepsChanges = true
         connectSources(of: id)
+        wantProviders()
+    }
+
+    /// Providers that would be started for a call are started for whoever listens to their events, too.
+    func wantProviders() {
+        for registration in core.registry.all where registration.isStartable || registration.isWanted {
+            guard let namespace = CIMNamespaceName(registration.namespace) else { continue }
+            let offers = schema.snapshot.eventOffers(in: namespace)[CIMName(registration.name)]?.offers ?? []
+            let (_, classes) = schema.snapshot.surroundings(of: namespace)
+            let isWanted =
+                !offers.isEmpty
+                && subscribers.all.values.contains { subscriber in
+                    subscriber.namespace == namespace && offers.contains { $0.concerns(subscriber.query, classes: classes) }
+                }
+            if isWanted != registration.isWanted { tell { $0.want(registration.id, isWanted) } }
+        }
     }
 
     /// Which sinks have events for the subscription.
@@ -35,6 +51,7 @@ extension Broker {
         }
         for (id, error) in subscribers.adopt(schema.snapshot) { tell { $0.fail(id, error.status, error.description) } }
         for id in subscribers.all.keys.sorted() { connectSources(of: id) }
+        wantProviders()
     }
 
     // MARK: - Raising

@@ -15,7 +15,7 @@ extension Broker {
         var stamped = changes
         for (index, change) in changes.enumerated() {
             guard case .putInstance(var instance, let namespace, let flags, let only) = change,
-                schema.isPermanent(instance.className, in: namespace)
+                PermanentSubscription.isPart(instance.className, in: namespace, changes, { schema.declaration($0, in: namespace) })
             else { continue }
             do throws(CIMError) { try Self.checkFilter(instance) } catch { throw error.failed(at: index) }
             instance["CreatorSID"] = Creator.sid(of: uid)
@@ -40,12 +40,14 @@ extension Broker {
 
     /// Something was stored that permanent subscriptions or timers may follow from.
     func reviewStored(after changes: [RepositoryChange]) {
+        func isActedOn(_ className: String, _ namespace: CIMNamespaceName) -> Bool {
+            PermanentSubscription.isPart(className, in: namespace, [], { schema.declaration($0, in: namespace) })
+                || schema.declaration(className, in: namespace)?.isSameOrDerived(from: "__TimerInstruction") == true
+        }
         let concerns = changes.contains { change in
             switch change {
-            case .putInstance(let instance, let namespace, _, _):
-                schema.isPermanent(instance.className, in: namespace) || schema.isTimer(instance.className, in: namespace)
-            case .deleteInstance(let path, let namespace, _):
-                schema.isPermanent(path.className, in: namespace) || schema.isTimer(path.className, in: namespace)
+            case .putInstance(let instance, let namespace, _, _): isActedOn(instance.className, namespace)
+            case .deleteInstance(let path, let namespace, _): isActedOn(path.className, namespace)
             case .deleteNamespace, .deleteClass: true
             default: false
             }
@@ -326,6 +328,8 @@ struct PermanentSubscriptions {
     var timers = StoredTimers()
     /// Log files that consumers write, which several may do.
     private var files: [String: (file: EventLogFile, largest: UInt64)] = [:]
+    /// Consumers that wait for their providers to come.
+    var starts: [RegistrationID: [CheckedContinuation<Void, Never>]] = [:]
     var wantsReview = false
     var isReviewing = false
 
@@ -336,16 +340,5 @@ struct PermanentSubscriptions {
         let file = EventLogFile(path, largest: largest)
         files[path] = (file, largest)
         return file
-    }
-}
-
-extension SchemaStore {
-    func isPermanent(_ className: String, in namespace: CIMNamespaceName) -> Bool {
-        guard let declaration = declaration(className, in: namespace) else { return false }
-        return PermanentSubscription.classes.contains { declaration.isSameOrDerived(from: $0) }
-    }
-
-    func isTimer(_ className: String, in namespace: CIMNamespaceName) -> Bool {
-        declaration(className, in: namespace)?.isSameOrDerived(from: "__TimerInstruction") ?? false
     }
 }

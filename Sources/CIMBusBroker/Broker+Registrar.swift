@@ -240,6 +240,7 @@ extension Broker {
     func registrationChanged(_ id: RegistrationID) {
         announce(.registration(id))
         raiseRegistrationChange(id)
+        wakeConsumers(of: id)
         dropIfNothing(id)
     }
 

@@ -10,6 +10,7 @@ extension Broker {
         guard subscribers[id] != nil else { return }
         subscribers.remove(id)
         repository.keepsChanges = !subscribers.all.isEmpty
+        wantProviders()
     }
 
     /// What commits have changed is told, in their order.

@@ -1,6 +1,7 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMRepository
 
 /// A subscription that is stored: a filter, a consumer, and the binding of the two (Semantics J.4).
 struct PermanentSubscription: Sendable {
@@ -33,8 +34,29 @@ struct PermanentSubscription: Sendable {
 
     init(_ definition: Definition) { self.definition = definition }
 
-    /// The classes of what makes up permanent subscriptions, and of timers: what is stored of them the broker acts on.
-    static let classes = ["__EventFilter", "__EventConsumer", "__FilterToConsumerBinding"]
+    /// The classes of what makes up permanent subscriptions.
+    private static let classes = ["__EventFilter", "__EventConsumer", "__FilterToConsumerBinding"]
+
+    /// Whether instances of a class are part of permanent subscriptions.
+    /// - Parameter changes: those that come with the instance, which may bring its class.
+    static func isPart(
+        _ className: String, in namespace: CIMNamespaceName, _ changes: [RepositoryChange], _ declaration: (String) -> CIMClass?
+    ) -> Bool {
+        var name = className
+        // A class that is below itself is refused where it is stored.
+        for _ in 0...changes.count {
+            if let declaration = declaration(name) { return classes.contains { declaration.isSameOrDerived(from: $0) } }
+            let brought = changes.lazy.compactMap { change -> CIMClass? in
+                guard case .putClass(let brought, let home, _) = change, home == namespace, CIMName.equal(brought.name, name) else {
+                    return nil
+                }
+                return brought
+            }.first
+            guard let superclass = brought?.superclass else { return false }
+            name = superclass
+        }
+        return false
+    }
 
     /// As it is shown.
     func instance(lost: UInt64) -> CIMInstance {

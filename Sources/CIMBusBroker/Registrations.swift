@@ -31,6 +31,11 @@ struct Registrations {
         starts[id] = nil
     }
 
+    /// The path of the object with which the process serves the registration; nil where it has none.
+    func object(of id: RegistrationID, at peer: PeerID) -> ObjectPath? {
+        objects[peer]?[id].flatMap { $0.path == Contract.null ? nil : $0.path }
+    }
+
     mutating func forget(_ peer: PeerID) { objects[peer] = nil }
 
     /// Nothing is left of the registration.

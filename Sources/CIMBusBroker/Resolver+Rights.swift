@@ -49,11 +49,10 @@ extension Resolver {
     }
 
     /// What lets an instance be written that the repository keeps: of a system class, such as a provider's definition, FullWrite alone.
-    private func storedWrite(_ className: String, in namespace: CIMNamespaceName) -> Right {
+    /// - Parameter changes: those that come with it.
+    private func storedWrite(_ className: String, in namespace: CIMNamespaceName, _ changes: [RepositoryChange] = []) -> Right {
         // Who makes a permanent subscription acts for as long as it is stored.
-        if let declaration = snapshot.declaration(className, in: namespace),
-            PermanentSubscription.classes.contains(where: { declaration.isSameOrDerived(from: $0) })
-        {
+        if PermanentSubscription.isPart(className, in: namespace, changes, { snapshot.declaration($0, in: namespace) }) {
             return .writeSecurity
         }
         let names = [className] + (snapshot.declaration(className, in: namespace)?.derivation ?? [])
@@ -64,22 +63,24 @@ extension Resolver {
         allows(storedWrite(className, in: namespace), className, in: namespace)
     }
 
-    func checkMayWriteStored(_ className: String, in namespace: CIMNamespaceName, _ kind: Request.Kind) throws(CIMError) {
-        try check(storedWrite(className, in: namespace), className, in: namespace, kind)
+    func checkMayWriteStored(
+        _ className: String, in namespace: CIMNamespaceName, _ kind: Request.Kind, _ changes: [RepositoryChange] = []
+    ) throws(CIMError) {
+        try check(storedWrite(className, in: namespace, changes), className, in: namespace, kind)
     }
 
     /// - Throws: AccessDenied, of the first change that the caller may not make.
     func checkMayMake(_ changes: [RepositoryChange]) throws(CIMError) {
         for (index, change) in changes.enumerated() {
-            do throws(CIMError) { try checkMayMake(change) } catch { throw error.failed(at: index) }
+            do throws(CIMError) { try checkMayMake(change, among: changes) } catch { throw error.failed(at: index) }
         }
     }
 
-    private func checkMayMake(_ change: RepositoryChange) throws(CIMError) {
+    private func checkMayMake(_ change: RepositoryChange, among changes: [RepositoryChange]) throws(CIMError) {
         switch change {
         case .nothing: break
         case .putInstance(let instance, let namespace, _, _):
-            try checkMayWriteStored(instance.className, in: namespace, .putInstance)
+            try checkMayWriteStored(instance.className, in: namespace, .putInstance, changes)
         case .deleteInstance(let path, let namespace, _): try checkMayWriteStored(path.className, in: namespace, .deleteInstance)
         case .putClass(let declaration, let namespace, _): try check(.fullWrite, declaration.name, in: namespace, .putClass)
         case .deleteClass(let name, let namespace, _): try check(.fullWrite, name, in: namespace, .deleteClass)

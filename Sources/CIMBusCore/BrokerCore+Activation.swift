@@ -46,6 +46,28 @@ extension BrokerCore {
         start(id)
     }
 
+    /// Somebody listens for events of the provider, or nobody does any more. While somebody does it is started, and started again when its process
+    /// dies, with the pauses of failed starts between; not when it leaves of its own accord.
+    public mutating func want(_ id: RegistrationID, _ isWanted: Bool) {
+        began(.want(id, isWanted))
+        registry[id]?.isWanted = isWanted
+        wake(id)
+    }
+
+    /// A provider that is wanted, and has no process, is started, or will be after its pause.
+    mutating func wake(_ id: RegistrationID) {
+        guard let registration = registry[id], registration.isWanted, registration.peer == nil, registration.isStartable, !isShuttingDown
+        else {
+            return
+        }
+        switch registration.activation {
+        case .idle: start(id)
+        case .failed(let until, _) where until > now: agenda.schedule(.registration(id), at: until)
+        case .failed: start(id)
+        case .expected, .starting: break
+        }
+    }
+
     // MARK: - Waiting
 
     /// The operation's provider has no process: it waits for one, or ends.
@@ -91,7 +113,7 @@ extension BrokerCore {
     /// What is due about a registration without a process.
     mutating func review(_ id: RegistrationID) {
         // An operation that waits for it may have been looked at first, for the same reason.
-        guard let activation = registry[id]?.activation, let limit = activation.limit else { return }
+        guard let activation = registry[id]?.activation, let limit = activation.limit else { return wake(id) }
         if limit > now { return agenda.schedule(.registration(id), at: limit) }
         if activation.isStarting {
             let text =
@@ -140,6 +162,7 @@ extension BrokerCore {
         for operation in takeWaiting(id) {
             conclude(operation, Outcome(explanation.reason.status, explanation: explanation), discarding: false)
         }
+        wake(id)
     }
 
     /// Nobody came back: what waited for it is served as if nobody had been expected.
@@ -147,6 +170,7 @@ extension BrokerCore {
         become(id, .idle)
         agenda.remove(.registration(id))
         for operation in takeWaiting(id) { awaitProvider(operation, id) }
+        wake(id)
     }
 
     private mutating func takeWaiting(_ id: RegistrationID) -> [OperationID] {

@@ -123,6 +123,8 @@ extension BrokerCore {
             for sink in peers[id]?.calls.waiting ?? [] where legs[sink]?.registration == registration {
                 endLeg(sink, .because(.unregistered))
             }
+            // It does not want to be there, whoever listens.
+            registry[registration]?.isWanted = false
             leftLife(registration)
         }
     }

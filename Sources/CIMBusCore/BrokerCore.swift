@@ -109,7 +109,10 @@ public struct BrokerCore: Sendable {
         for source in events.sources(of: id) { drop(source) }
         if !peer.registrations.isEmpty { note(.vanished, peer: id, "left the bus or ended") }
         drop(id, because: .providerVanished)
-        for registration in peer.registrations.sorted() { leftLife(registration) }
+        for registration in peer.registrations.sorted() {
+            leftLife(registration)
+            wake(registration)
+        }
         for sink in slots.unanswered(by: id) { freeSlot(sink) }
         if let peer = peers[id] {
             refundReply(peer.reads.unread, uid: peer.uid)

@@ -60,6 +60,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case expectationFailed(RegistrationID)
     case startFailed(RegistrationID, String, Explanation.Reason)
     case load(RegistrationID)
+    case want(RegistrationID, Bool)
     case suspend(RegistrationID)
     case resume(RegistrationID)
 }
@@ -152,6 +153,7 @@ extension BrokerCore {
         case .expectationFailed(let id): expectationFailed(id)
         case .startFailed(let id, let text, let reason): startFailed(id, text, reason: reason)
         case .load(let id): try? load(id)
+        case .want(let id, let isWanted): want(id, isWanted)
         case .suspend(let id): suspend(id)
         case .resume(let id): resume(id)
         }

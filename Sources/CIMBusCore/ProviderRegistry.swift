@@ -65,13 +65,15 @@ public struct Registration: Sendable {
     public internal(set) var activation = Activation.idle
     /// Starts that failed since one succeeded, or since it registered without being started.
     var failedStarts = 0
+    /// Whether somebody listens for events that its provider has: then it is started, and not only for calls.
+    public internal(set) var isWanted = false
     /// When the process that was started registered; nil: it was not, or its start is a success already.
     var startedAt: Microseconds?
     /// Operations that wait for it to register.
     var waiting: Set<OperationID> = []
 
     /// Whether the broker can start it. A process that a name on the bus starts is everybody's, so that no single user's can be.
-    var isStartable: Bool { terms.busName != nil && user == nil && !terms.isPerUser }
+    public var isStartable: Bool { terms.busName != nil && user == nil && !terms.isPerUser }
 }
 
 /// Who serves what. Names compare without case, as all of CIM's do.

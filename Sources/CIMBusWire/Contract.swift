@@ -26,6 +26,7 @@ public enum Contract {
     public static let basicEventProvider = InterfaceName(verified: "org.cimbus1.DecoupledBasicEventProvider")
     public static let eventSink = InterfaceName(verified: "org.cimbus1.EventSink")
     public static let eventProvider = InterfaceName(verified: "org.cimbus1.EventProvider")
+    public static let consumerProvider = InterfaceName(verified: "org.cimbus1.EventConsumerProvider")
 
     /// How many events a subscriber has lost before the event that has this system property (t).
     public static let numberOfEventsLost = "__NumberOfEventsLost"

@@ -143,6 +143,11 @@ public enum Interfaces {
             method("AccessCheck", "language:s query:s uid:u", "hresult:u"),
         ])
 
+    /// Always called by the bus.
+    public static let consumerProvider = InterfaceDescription(
+        Contract.consumerProvider,
+        methods: [method("IndicateToConsumer", "consumer:a{sv} event:a{sv} lost:t", "hresult:u")])
+
     public static let registration = InterfaceDescription(
         Contract.registration,
         methods: [
@@ -209,7 +214,7 @@ public enum Interfaces {
 
     public static let all = [
         broker, registrar, mofCompiler, services, objectSink, sinkReference, provider, registration, operation, enumerator, callResult,
-        basicEventProvider, eventSink, eventProvider,
+        basicEventProvider, eventSink, eventProvider, consumerProvider,
     ]
 
     private static func method(_ name: String, _ inputs: String, _ outputs: String, noReply: Bool = false) -> InterfaceDescription.Method {

@@ -54,6 +54,7 @@ public enum PrivateContract {
             ["Indicate", "IsActive", "GetRestrictedSink", "SetSinkSecurity", "SetBatchingParameters", "Close"]
         ),
         (15, Contract.eventProvider, ["ProvideEvents", "NewQuery", "CancelQuery", "AccessCheck"]),
+        (16, Contract.consumerProvider, ["IndicateToConsumer"]),
         (128, .properties, ["Get", "GetAll", "Set"]),
         (129, .introspectable, ["Introspect"]),
         (130, .peer, ["Ping", "GetMachineId"]),

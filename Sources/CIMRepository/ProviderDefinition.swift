@@ -52,12 +52,15 @@ public struct ProviderDefinition: Hashable, Sendable {
     /// The queries of its event registration; nil when it has none.
     public var eventQueries: [String]?
 
+    /// The classes below `__EventConsumer` of which it is the consumer.
+    public var consumerClasses: [String]
+
     /// The classes of its registrations that make it a provider of classes or of properties.
     public var otherRegistrations: [String]
 
     /// Whether nothing says what it can do.
     public var hasNoRegistrations: Bool {
-        instances == nil && !providesMethods && eventQueries == nil && otherRegistrations.isEmpty
+        instances == nil && !providesMethods && eventQueries == nil && consumerClasses.isEmpty && otherRegistrations.isEmpty
     }
 
     /// A decoupled provider: a process of its own that registers (Semantics D.5).
@@ -89,6 +92,7 @@ extension ProviderDefinition {
         instances = nil
         providesMethods = false
         eventQueries = nil
+        consumerClasses = []
         otherRegistrations = []
     }
 
@@ -105,6 +109,7 @@ extension ProviderDefinition {
             instances = support
         case "__methodproviderregistration": providesMethods = true
         case "__eventproviderregistration": eventQueries = registration["EventQueryList"]?.stringArrayValue ?? []
+        case "__eventconsumerproviderregistration": consumerClasses += registration["ConsumerClassNames"]?.stringArrayValue ?? []
         case "__classproviderregistration", "__propertyproviderregistration": otherRegistrations.append(registration.className)
         default: break
         }

@@ -35,6 +35,39 @@ struct CoreActivationTests {
         expectSafe(scene)
     }
 
+    @Test(
+        "J.3 EV97: whoever listens to its events has it started, and started again when it dies, with pauses between; not when it unregisters"
+    )
+    func wanted() throws {
+        var scene = absent()
+        func want(_ isWanted: Bool) {
+            scene.core.want(scene.registration, isWanted)
+            scene.saw()
+        }
+        want(true)
+        #expect(scene.effects == [.start(scene.registration)])
+        scene.register(Scene.other, "Provider")
+        scene.vanish(Scene.other)
+        // It lived for less than a moment: it is started after a pause.
+        #expect(!scene.effects.contains(.start(scene.registration)))
+        scene.wait(1)
+        #expect(scene.effects == [.start(scene.registration)])
+        scene.startFailed("no such program")
+        scene.wait(1)
+        #expect(!scene.core.registry.all.contains { $0.activation.isStarting })
+        scene.wait(1)
+        #expect(scene.effects == [.start(scene.registration)])
+        let next = PeerID(40)
+        scene.core.peerAppeared(next, uid: 500, pid: 140)
+        scene.register(next, "Provider")
+        try scene.core.unregister(next, namespace: "root/cimv2", name: "Provider")
+        scene.saw()
+        scene.wait(100)
+        #expect(!scene.core.registry.all.contains { $0.activation.isStarting })
+        want(false)
+        expectSafe(scene)
+    }
+
     @Test("G.3: a start that fails ends what waits with ProviderLoadFailure and says why; so does one that takes 25 s")
     func failed() throws {
         var scene = absent()

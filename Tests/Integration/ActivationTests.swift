@@ -50,6 +50,30 @@ extension Integration {
             try await expectQuiet(scene, [first.sink, second.sink], next: .get("Faulty_Thing=\"healthy\""))
         }
 
+        @Test("J.3 EV97: a subscription starts a provider of its events, and starts it again when it is killed; nobody else's does")
+        func listened() async throws {
+            let (bus, folder) = try await startBus()
+            let scene = try await Scene.start(options: ["--first-pause", "0.1"], bus: bus)
+            let events = """
+                class Faulty_Alarm : __ExtrinsicEvent { string Text; };
+                instance of __EventProviderRegistration { provider = $P; EventQueryList = { "SELECT * FROM Faulty_Alarm" }; };
+                """
+            #expect(try await compile(Self.mof + events, scene).status == .noError)
+            let other = try await scene.client.start(.events("SELECT * FROM __ClassCreationEvent"), .async)
+            let registration = Contract.path(ofProvider: "Faulty", in: .cimv2)
+            #expect(try await scene.client.property(registration, Contract.registration, "State").text == "absent")
+            let open = try await scene.client.start(.events("SELECT * FROM Faulty_Alarm"), .async)
+            try await scene.waitForState("running", of: registration)
+            let pid = try await scene.client.property(registration, Contract.registration, "ProcessID").integer() as Int32?
+            kill(try #require(pid), SIGKILL)
+            try await scene.eventually("another process", within: .seconds(10)) {
+                let state = try await scene.client.property(registration, Contract.registration, "State").text
+                let next = try await scene.client.property(registration, Contract.registration, "ProcessID").integer() as Int32?
+                return state == "running" && next != pid
+            }
+            withExtendedLifetime((folder, other, open)) {}
+        }
+
         @Test(
             "G.3: a provider that ends before it registers, or cannot be executed, is ProviderLoadFailure that says why; then it backs off")
         func failed() async throws {

@@ -142,6 +142,10 @@ extension Integration {
             }
             let refused = try await strangers(#"instance of __EventFilter { Name = "theirs"; Query = "SELECT * FROM __Event"; };"#)
             #expect(refused.contains("2147749891") && refused.contains("WriteSecurity"), "\(refused)")
+            // Also where the class comes with the instance.
+            let own = try await strangers(
+                #"class Their_Consumer : __EventConsumer { [key] string Name; }; instance of Their_Consumer { Name = "c"; };"#)
+            #expect(own.contains("2147749891") && own.contains("WriteSecurity"), "\(own)")
             try rules.write("allow user:65534 FullWrite,PartialWrite,WriteSecurity root\n")
             _ = try await scene.client.call(Contract.rootPath, Contract.broker, "Reload")
             let sid = "{117, 105, 100, 58, 48}"
@@ -245,6 +249,58 @@ extension Integration {
             for field in ["PRIORITY=3", "SYSLOG_IDENTIFIER=site", "CIMBUS_CLASS=Test_Alarm", "CIMBUS_CONSUMER=j"] {
                 #expect(entry.split(separator: "\n").contains(Substring(field)), "\(entry)")
             }
+        }
+
+        @Test("EV49, EV54: a consumer of a provider's class gets its events, and its provider is started for them")
+        func provided() async throws {
+            let services = try ServiceFolder()
+            try services.write("org.example.Late", "/bin/sleep 60")
+            let folder = try StateFolder()
+            let scene = try await Self.start(folder, bus: try await PrivateBus.start(services: services))
+            let source = try await EventSource.start(on: scene.bus)
+            try await scene.client.mustCompile(
+                """
+                class Test_Pager : __EventConsumer { [key] string Number; };
+                instance of __Win32Provider as $P { Name = "Late"; HostingModel = "Decoupled:DBus"; BusName = "org.example.Late"; };
+                instance of __EventConsumerProviderRegistration { provider = $P; ConsumerClassNames = { "Test_Pager" }; };
+                instance of __EventFilter as $F { Name = "f"; Query = "SELECT * FROM Test_Alarm"; };
+                instance of Test_Pager as $C { Number = "123"; };
+                instance of __FilterToConsumerBinding { Filter = $F; Consumer = $C; };
+                """, in: "root/cimv2")
+            _ = try await wait("active", scene)
+            try await source.raise("roof", level: 9)
+            try await scene.broker.log.wait("the start") { $0.contains { $0.contains("starting provider Late") } }
+            let pager = try await scene.bus.connect(on: EventLoop(name: "pager"))
+            let paged = Recorder<[DBusValue]>()
+            let interface = ExportedInterface(
+                Interfaces.consumerProvider,
+                methods: [
+                    "IndicateToConsumer": .immediate { call in
+                        let values = (try? call.message.values()) ?? []
+                        paged.record(values)
+                        let isBad = values.count > 1 && values[1].stringDictionary?["Place"]?.text == "bad"
+                        call.reply([.uint32(isBad ? WBEMStatus.failed.rawValue : 0)])
+                    }
+                ])
+            await pager.export(ExportedObject([interface]), at: EventSource.path)
+            let register = try Message.methodCall(
+                destination: BusName(Contract.busName), path: Contract.rootPath, interface: Contract.basicEventProvider,
+                member: MemberName(verified: "Register"),
+                values: [
+                    .int32(0), .dictionary([]), .string(""), .string(""), .string("root/cimv2"), .string("Late"),
+                    .objectPath(EventSource.path),
+                ])
+            _ = try await pager.call(register)
+            let first = try #require(try await paged.wait("the event") { $0.count == 1 }.first)
+            #expect(first[0].stringDictionary?["Number"]?.text == "123" && first[1].stringDictionary?["Place"]?.text == "roof")
+            try await source.raise("bad")
+            try await source.raise("cellar")
+            #expect(try await paged.wait("three events") { $0.count == 3 }[2][1].stringDictionary?["Place"]?.text == "cellar")
+            try await scene.eventually("both counted") {
+                let shown = try await states(scene).first
+                return shown?["Delivered"] == .uint64(2) && shown?["Failures"] == .uint64(1)
+            }
+            withExtendedLifetime(services) {}
         }
 
         @Test("EV73, EV74: an interval timer raises events while its instruction is stored, one of an absolute time raises one")

@@ -154,7 +154,7 @@ struct Coverage: Sendable {
         case .load: 40
         case .suspend: 41
         case .resume: 42
-        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate, .watch, .looked, .lookFailed, .startTimer,
+        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate, .watch, .looked, .lookFailed, .want, .startTimer,
             .stopTimer:
             nil
         }
