@@ -71,6 +71,11 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	.build/debug/Torture run --seconds 60 --seed 20001 --bus dbus-broker > .build/torture-dbus-broker.log 2>&1 & broker=$$!; \
 	wait $$daemon; first=$$?; wait $$broker; second=$$?; \
 	grep -h "^torture:" .build/torture-dbus-daemon.log .build/torture-dbus-broker.log; [ $$first -eq 0 ] && [ $$second -eq 0 ]
+	@echo "make test: the torture run of events, half a minute on each bus"
+	@.build/debug/Torture run --events --seconds 30 --seed 20001 --bus dbus-daemon > .build/torture-dbus-daemon.log 2>&1 & daemon=$$!; \
+	.build/debug/Torture run --events --seconds 30 --seed 20001 --bus dbus-broker > .build/torture-dbus-broker.log 2>&1 & broker=$$!; \
+	wait $$daemon; first=$$?; wait $$broker; second=$$?; \
+	grep -h "^torture:" .build/torture-dbus-daemon.log .build/torture-dbus-broker.log; [ $$first -eq 0 ] && [ $$second -eq 0 ]
 	@echo "make test: six rules of the checklist, broken on purpose"
 	Tests/Scripts/mutate --sample 6
 	@echo "make test: the samples' tests"
@@ -90,10 +95,10 @@ test: dependencies check ## run every test: unit, integration, samples, system
 
 SECONDS ?= 60
 .PHONY: torture
-torture: dependencies ## kill and stop clients, providers, broker and bus at random instants (SECONDS, SEED, KILLS, BUS, or WRITES=N kills under writes)
+torture: dependencies ## kill and stop clients, providers, broker and bus at random instants (SECONDS, SEED, KILLS, BUS; EVENTS=1 of events, WRITES=N kills under writes)
 	$(SWIFT) build
 	.build/debug/Torture run --seconds $(SECONDS) $(if $(KILLS),--kills $(KILLS)) $(if $(SEED),--seed $(SEED)) \
-		$(if $(BUS),--bus $(BUS)) $(if $(WRITES),--writes $(WRITES))
+		$(if $(BUS),--bus $(BUS)) $(if $(WRITES),--writes $(WRITES)) $(if $(EVENTS),--events)
 
 SANITIZER ?= thread
 .PHONY: sanitize

@@ -11,13 +11,15 @@ extension Director {
         var pace = 60
         /// Kills of the broker under writing load, and nothing else; see ``Writes``.
         var writes: Int?
+        /// Events, and nothing else; see ``EventRun``.
+        var isOfEvents = false
         var isVerbose = false
 
         init(_ arguments: [String]) throws {
             var rest = arguments[...]
             while let option = rest.popFirst() {
-                if option == "--verbose" {
-                    isVerbose = true
+                if option == "--verbose" || option == "--events" {
+                    if option == "--verbose" { isVerbose = true } else { isOfEvents = true }
                     continue
                 }
                 let value = rest.popFirst() ?? ""

@@ -5,8 +5,10 @@ import Glibc
 ///
 ///     Torture run [--seconds N] [--kills N] [--seed N] [--bus dbus-daemon|dbus-broker] [--pace MILLISECONDS] [--verbose]
 ///     Torture run --writes N [--seed N] [--bus …]             kills the broker N times under writing load: no answered write is lost
+///     Torture run --events [--seconds N] [--kills N] [--seed N] [--bus …]   kills sources of events, subscribers and the broker
 ///     Torture client ADDRESS SEED bus|private CLASS…          one client: what it starts, it checks
 ///     Torture provider ADDRESS NAME                           a provider with the library, which behaves
+///     Torture raiser|subscriber …                             one source of events, or one subscriber
 ///     Torture crowd …                                         many providers, or clients, of one user (``Crowd``)
 ///
 /// `run` ends after N seconds, or with `--kills` after so many kills. Its last line is `torture: N operations, K kills, 0 wrong`; its exit status is 1
@@ -21,8 +23,11 @@ struct Torture {
             case "run":
                 let options = try Director.Options(Array(arguments.dropFirst()))
                 if let kills = options.writes { exit(try await Writes(kills: kills, options).run() ? 0 : 1) }
+                if options.isOfEvents { exit(try await EventRun(options).run() ? 0 : 1) }
                 exit(try await Director(options).run() ? 0 : 1)
             case "client" where arguments.count > 4: try await TortureClient.main(Array(arguments.dropFirst()))
+            case "raiser" where arguments.count == 5: try await EventRaiser.main(Array(arguments.dropFirst()))
+            case "subscriber" where arguments.count == 4: try await EventSubscriber.main(Array(arguments.dropFirst()))
             case "crowd": try await Crowd.main(Array(arguments.dropFirst()))
             case "provider" where arguments.count == 3: try await TortureProvider.main(address: arguments[1], name: arguments[2])
             default:

@@ -90,7 +90,7 @@ public enum SinkEvent: Sendable {
         if case .status(0, _, _, _) = self { true } else { false }
     }
 
-    init?(_ message: Message) {
+    public init?(_ message: Message) {
         guard let values = try? message.values() else { return nil }
         if message.member == "Indicate", values.count == 1 {
             self = .indicate((values[0].elements ?? []).compactMap(\.stringDictionary))
