@@ -106,7 +106,7 @@ extension Integration {
             }
         }
 
-        @Test("EV44: CancelAsyncCall ends it with CallCancelled, the broker's end with ShuttingDown, and never with success")
+        @Test("EV44, EV118: CancelAsyncCall ends it with CallCancelled, the broker's end with ShuttingDown, and never with success")
         func ends() async throws {
             let scene = try await Scene.start()
             let source = try await EventSource.start(on: scene.bus)

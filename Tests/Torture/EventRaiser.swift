@@ -7,8 +7,8 @@ import WireTestKit
 
 /// A source of numbered events, in a process of its own. Each time that it registers it is a new source, with a name of its own and numbers from 1.
 ///
-/// It prints `registered NAME`; `queries N`, so many it was told of and not of their ends; after SIGUSR1 it raises a last event, prints
-/// `last NAME`, and is quiet.
+/// It prints `registered NAME`; `queries N`, so many it was told of and not of their ends; after SIGUSR1 it prints `last NAME`,
+/// and raises a last event ten times a second.
 final class EventRaiser: Sendable {
     static let className = "Torture_Event"
     static let mof = "class \(className) : __ExtrinsicEvent { string Source; uint64 Number; uint64 Since; boolean Last; string Text; };"
@@ -90,9 +90,12 @@ final class EventRaiser: Sendable {
             try await raise(Int(number % 7) + 1)
             try await Task.sleep(for: .milliseconds(2))
         }
-        try await raise(1, isLast: true)
         say("last \(source)")
-        while true { try await Task.sleep(for: .seconds(60)) }
+        // Again and again: a subscriber may come late.
+        while true {
+            try await raise(1, isLast: true)
+            try await Task.sleep(for: .milliseconds(100))
+        }
     }
 
     private func call(_ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ values: [DBusValue]) async throws -> [DBusValue] {

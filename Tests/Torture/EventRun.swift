@@ -20,8 +20,6 @@ final class EventRun {
         /// The sources that have said their last in this round, by who said it; whom each subscriber has heard say it; and open queries.
         var last: [String: String] = [:]
         var heard: [String: Set<String>] = [:]
-        /// Subscribers that have a subscription, as far as is known.
-        var subscribed: Set<String> = []
         var queries: [String: Int] = [:]
     }
 
@@ -68,7 +66,6 @@ final class EventRun {
         tally.value.withLock { tally in
             tally.last = [:]
             tally.heard = [:]
-            tally.subscribed = []
             tally.queries = [:]
         }
         let sources = (0..<3).map {
@@ -85,14 +82,10 @@ final class EventRun {
                 count("brokers")
                 if options.isVerbose { say("torture: the broker is killed") }
                 try await broker.process.killAndWait()
-                tally.value.withLock { $0.subscribed = [] }
                 broker = try await BrokerProcess.startPatiently(on: bus, [])
             case 4..<40: if generator.pick(sources).kill() { count("sources") }
             case 40..<70:
-                let slot = generator.pick(subscribers)
-                guard slot.kill() else { continue }
-                count("subscribers")
-                tally.value.withLock { _ = $0.subscribed.remove(slot.name) }
+                if generator.pick(subscribers).kill() { count("subscribers") }
             default: stop(generator.pick(subscribers))
             }
         }
@@ -119,7 +112,6 @@ final class EventRun {
                 tally.formerLost += tally.lost.removeValue(forKey: name) ?? 0
                 tally.last[name] = nil
                 tally.heard[name] = nil
-                tally.subscribed.remove(name)
                 tally.queries[name] = nil
             }
             return try ChildProcess(BuildFolder.path(of: "Torture"), words)
@@ -130,7 +122,6 @@ final class EventRun {
                 case "took" where words.count == 3:
                     tally.taken[name] = Int(words[1]) ?? 0
                     tally.lost[name] = Int(words[2]) ?? 0
-                case "subscribed": tally.subscribed.insert(name)
                 case "queries": tally.queries[name] = Int(words[1]) ?? 0
                 case "last" where words.count == 2: tally.last[name] = words[1]
                 case "last": tally.heard[name, default: []].insert(words[1])
@@ -146,7 +137,6 @@ final class EventRun {
     private func calm(_ sources: [Slot], _ subscribers: [Slot]) async throws {
         for slot in sources + subscribers { _ = slot.signal(SIGCONT) }
         let tally = tally
-        try await waiting("every subscriber to subscribe") { tally.value.withLock { $0.subscribed.count == subscribers.count } }
         // A source that has just begun may not hear the signal yet.
         try await waiting("every source to say its last, and every subscriber to hear it") {
             for slot in sources where tally.value.withLock({ $0.last[slot.name] == nil }) && slot.isReady { _ = slot.signal(SIGUSR1) }
