@@ -37,6 +37,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case accessAnswered(EventSourceID, OperationID, isGranted: Bool)
     case raise([Raised], EventSourceID?)
     case raiseAggregate(Raised)
+    case sourceLost(EventSourceID, UInt64)
 
     case answered(SinkID, Answer)
     case checkUse(SinkID, PeerID)
@@ -123,6 +124,7 @@ extension BrokerCore {
         case .accessAnswered(let source, let id, let isGranted): accessAnswered(source, id, isGranted: isGranted)
         case .raise(let events, let source): raise(events, from: source)
         case .raiseAggregate(let event): raiseAggregate(event)
+        case .sourceLost(let source, let count): sourceLost(source, count)
         case .answered(let sink, let answer): answered(sink, answer)
         case .checkUse(let sink, let peer): _ = checkUse(of: sink, by: peer)
         case .indicate(let sink, let peer, let batch, let call): indicate(sink, by: peer, batch, call: call)

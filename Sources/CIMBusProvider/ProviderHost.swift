@@ -117,10 +117,14 @@ final class ProviderHost: Sendable {
         if let timer { connection.loop.cancel(timer) }
     }
 
-    /// For how long no call has come or been open; nil while a call is open.
+    /// For how long no call has come or been open, and nobody has listened to events; nil while a call is open, or somebody listens.
     var idleTime: Duration? {
-        state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
+        if options.events?.isActive ?? false { return nil }
+        return state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
     }
+
+    /// Somebody needs the provider, or did until now.
+    func noteUse() { state.withLock { $0.used = .now } }
 
     private func wakeIdleWaiters(evenIfBusy: Bool) {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in

@@ -49,6 +49,13 @@ extension Scene {
         return raised.map(\.payload)
     }
 
+    /// The source lost events before it could raise them; the witness asks the core alone who listens.
+    mutating func loseAtSource(_ source: EventSourceID, _ count: UInt64) {
+        for listener in core.events.sources[source]?.listeners ?? [] { witness.lostAtSource[listener, default: 0] += count }
+        core.sourceLost(source, count)
+        saw()
+    }
+
     mutating func shutDown() {
         core.shutDown()
         saw()

@@ -152,7 +152,7 @@ struct Coverage: Sendable {
         case .load: 40
         case .suspend: 41
         case .resume: 42
-        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate: nil
+        case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate, .sourceLost: nil
         }
     }
 }
