@@ -92,8 +92,9 @@ final class ProviderHost: Sendable {
         for call in orphans { call.end(error, answering: false) }
     }
 
-    /// Ends what is open, as when the service stops.
+    /// Ends what is open, as when the service stops. Then nobody listens to it either.
     func endAll(_ error: CIMError) {
+        options.events?.closed()
         let open = state.withLock { state in
             state.dropQueued()
             return Array(state.open.values)

@@ -127,6 +127,19 @@ extension ClientTests {
             withExtendedLifetime(broker) {}
         }
 
+        @Test("EV98: when the provider's service stops nobody listens to it, so that its source sleeps; the subscription stays")
+        func stopped() async throws {
+            let raising = try await raising()
+            let events = raising.session.events("SELECT * FROM Test_Alarm")
+            try await soon("the subscription") { try await events.subscribed() }
+            try await raising.activity.wait("somebody to listen") { $0 == [true] }
+            await raising.service.stopGracefully()
+            try await raising.activity.wait("nobody to listen") { $0 == [true, false] }
+            #expect(!raising.sink.isActive && raising.sink.queries.isEmpty)
+            let figures = try await raising.session.broker.figures()
+            #expect(figures.openOperations == 1)
+        }
+
         @Test("EV101: a sink's access check refuses a subscriber, whose sequence throws AccessDenied")
         func denied() async throws {
             let raising = try await raising { _, _ in false }
