@@ -2,12 +2,28 @@ import CIM
 import CIMAdoption
 import CIMBusProvider
 import DBus
+import Synchronization
+
+/// How much of one service's objects is followed, of all classes together.
+final class FollowedRoom: Sendable {
+    static let mostBytes = 16 << 20
+
+    private let bytes = Mutex(0)
+
+    /// False where there is no room for so much more; less always fits.
+    func take(_ growth: Int) -> Bool {
+        bytes.withLock { bytes in
+            guard growth <= 0 || bytes + growth <= Self.mostBytes else { return false }
+            bytes += growth
+            return true
+        }
+    }
+}
 
 /// The objects of one class of which somebody wants to know how they change, as they are known to be.
 struct FollowedObjects {
     /// So much is followed of one class.
     static let most = 20_000
-    static let mostBytes = 16 << 20
 
     struct Object {
         var row: ObjectRow
@@ -29,10 +45,10 @@ struct FollowedObjects {
     private let bare: ReadPlan
     private let events: AdoptedEvents
     private(set) var objects: [ObjectPath: Object] = [:]
-    private var bytes = 0
+    private let room: FollowedRoom
     private(set) var isFull = false
 
-    init(_ adopted: AdoptedClass, _ events: AdoptedEvents) throws(CIMError) {
+    init(_ adopted: AdoptedClass, _ events: AdoptedEvents, _ room: FollowedRoom) throws(CIMError) {
         guard let signals = adopted.context.signals,
             let plan = ReadPlan(adopted, names: nil, hasColumns: false, isExistenceKnown: false),
             let bare = ReadPlan(adopted, names: nil, hasColumns: true, isExistenceKnown: true)
@@ -42,6 +58,7 @@ struct FollowedObjects {
         self.plan = plan
         self.bare = bare
         self.events = events
+        self.room = room
     }
 
     private func reader(_ calls: NumberedCalls) -> ServiceReader { ServiceReader(calls, events.classes, events.misfits).now }
@@ -107,7 +124,8 @@ struct FollowedObjects {
     mutating func replace(with found: [ObjectPath: Object]) -> [Change] {
         let before = objects
         let isFirst = !hasLooked
-        (objects, bytes, hasLooked) = ([:], 0, true)
+        forgetAll()
+        hasLooked = true
         var changes: [Change] = []
         for (path, object) in found.sorted(by: { $0.key.text < $1.key.text }) {
             guard put(object, path), !isFirst else { continue }
@@ -128,15 +146,20 @@ struct FollowedObjects {
     private mutating func put(_ object: Object, _ path: ObjectPath) -> Bool {
         let size = object.instance.roughSize
         let old = objects[path]?.instance.roughSize ?? 0
-        guard objects[path] != nil || objects.count < Self.most, bytes + size - old <= Self.mostBytes else {
+        guard objects[path] != nil || objects.count < Self.most, room.take(size - old) else {
             isFull = true
-            if let gone = objects.removeValue(forKey: path) { bytes -= gone.instance.roughSize }
+            forget(path)
             return false
         }
         objects[path] = object
-        bytes += size - old
         return true
     }
+
+    private mutating func forget(_ path: ObjectPath) {
+        if let gone = objects.removeValue(forKey: path) { _ = room.take(-gone.instance.roughSize) }
+    }
+
+    mutating func forgetAll() { for path in Array(objects.keys) { forget(path) } }
 
     /// An object has come; nothing where it was known.
     mutating func came(_ object: Object, _ path: ObjectPath) -> [Change] {
@@ -154,8 +177,8 @@ struct FollowedObjects {
     }
 
     mutating func went(_ path: ObjectPath) -> [Change] {
-        guard let object = objects.removeValue(forKey: path) else { return [] }
-        bytes -= object.instance.roughSize
+        guard let object = objects[path] else { return [] }
+        forget(path)
         return [.deleted(object.instance)]
     }
 

@@ -14,6 +14,7 @@ final class Listening {
     private(set) var owner: UniqueName?
     /// The objects of which something is wanted, as they are.
     var objects: [CIMName: FollowedObjects] = [:]
+    private let room = FollowedRoom()
     /// What this process was asked before it signals.
     private var prepared: Set<CallTemplate> = []
     private var said: Set<String> = []
@@ -98,7 +99,10 @@ final class Listening {
             queue.disconnected(lastNumber, after: Self.pause)
             return
         }
-        for name in objects.keys where !demand.instances.contains(name) { objects[name] = nil }
+        for name in objects.keys where !demand.instances.contains(name) {
+            objects[name]?.forgetAll()
+            objects[name] = nil
+        }
         await prepare()
         await look(at: demand.instances.filter { objects[$0] == nil })
     }
@@ -185,7 +189,7 @@ final class Listening {
         for name in names.sorted() {
             guard let calls, let owner, let adopted = events.classes.classes[name] else { continue }
             do {
-                if objects[name] == nil { objects[name] = try FollowedObjects(adopted, events) }
+                if objects[name] == nil { objects[name] = try FollowedObjects(adopted, events, room) }
                 guard let found = try await objects[name]?.read(calls, BusName(verified: owner.text)) else { continue }
                 for change in objects[name]?.replace(with: found) ?? [] { events.raise(change.event) }
                 if objects[name]?.isFull == true { say("\(name) has more objects than are followed: of the others nothing is told") }

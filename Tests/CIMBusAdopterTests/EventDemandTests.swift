@@ -101,6 +101,13 @@ import Testing
         #expect(large == 8)
     }
 
+    @Test("EV68: of a service 16 MiB of objects are followed, whatever its classes; what goes makes room")
+    func room() {
+        let room = FollowedRoom()
+        #expect(room.take(FollowedRoom.mostBytes) && !room.take(1))
+        #expect(room.take(-10) && room.take(10) && !room.take(1))
+    }
+
     @Test("a signal is older than a reply by its number, also where the sender has begun to count anew")
     func numbers() {
         #expect(UInt32(7).isBefore(8) && !UInt32(8).isBefore(8) && !UInt32(9).isBefore(8))
