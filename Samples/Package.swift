@@ -29,6 +29,7 @@ let package = Package(
                 "CProcess",
                 .product(name: "CIM", package: "cimbus"),
                 .product(name: "CIMBusProvider", package: "cimbus"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -90,7 +91,9 @@ let package = Package(
                 "ClockClient",
                 "ClockProvider",
                 "FrameworkSample",
+                "UnixProcesses",
                 "UnixProcessProvider",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "CIM", package: "cimbus"),
                 .product(name: "WireTestKit", package: "cimbus"),
                 .product(name: "DBus", package: "cimbus"),
@@ -98,7 +101,7 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "UnixProcessesTests",
-            dependencies: ["UnixProcesses", .product(name: "CIM", package: "cimbus")],
+            dependencies: ["CProcess", "UnixProcesses", .product(name: "CIM", package: "cimbus")],
             swiftSettings: strict),
     ]
 )

@@ -7,7 +7,9 @@ import dbus
 import dbus.service
 from gi.repository import GLib
 
+from event_sink import EventProvider
 from mount_table import measure, read_mounts
+from mount_watch import MountWatch
 from mounted_file_system import Linux_MountedFileSystem, Linux_MountedFileSystem_GetUsage_Output
 from service_sink import BATCH_BYTES, CIMError, ServiceSink, object_size
 
@@ -65,8 +67,10 @@ def properties(mount, label, usage=None):
     return dbus.Dictionary(instance.to_properties(variant), signature="sv")
 
 
-class MountedFileSystems(dbus.service.Object):
+class MountedFileSystems(EventProvider):
     """The provider. What may block runs on `workers`; everything else, all D-Bus included, on the main loop's thread."""
+
+    CLASS = CLASS
 
     def __init__(self, bus, labels, workers):
         super().__init__(bus, PATH)
@@ -75,9 +79,14 @@ class MountedFileSystems(dbus.service.Object):
         self.broker = ""  # unique name of the broker we are registered with
         self.open = {}  # sinks of the calls we still work on, by path
         self.idle = lambda: None  # called when the last of them has ended
+        # Not measured: a file system may take for ever to say how much room it has.
+        self._mounts = MountWatch(bus, lambda: {
+            name: properties(mount, labels.get(name)) for name, mount in read_mounts().items()})
+        self.events = self._mounts.events
 
     def drop_sinks(self):
-        """The broker is gone, and our references with it."""
+        """The broker is gone, and our references with it, and whoever listened."""
+        self.events.closed()
         for sink in self.open.values():
             sink.ended = True
         self.open.clear()
@@ -142,6 +151,7 @@ class MountedFileSystems(dbus.service.Object):
                     self._labels.set(mount.name, None if label is None else str(label))
                 except OSError as error:
                     refuse("Failed", 0x80041001, f"the label of {mount.name} was not kept: {error}")
+                self._mounts.look()
         ServiceSink(self._bus, sender, sink, ctx).set_status(0, relative_path(mount))
         return dbus.UInt32(0), dbus.UInt32(0), NOTHING
 

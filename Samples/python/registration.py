@@ -5,8 +5,11 @@ import sys
 
 import dbus
 
+from event_sink import registrations
+
 BROKER = "org.cimbus1"
-REGISTRAR = "org.cimbus1.DecoupledRegistrar"
+# As a provider of instances and of events.
+REGISTRAR = "org.cimbus1.DecoupledBasicEventProvider"
 SCOPE = "root/cimv2"
 REGISTRATION = "MountedFileSystems"
 
@@ -15,7 +18,8 @@ class Registration:
     """Keeps the provider registered: now, and whenever a broker takes its name."""
 
     def __init__(self, bus, provider, mof, stop):
-        self._bus, self._provider, self._mof, self._stop = bus, provider, mof, stop
+        self._bus, self._provider, self._stop = bus, provider, stop
+        self._mof = registrations(REGISTRATION, provider.CLASS) + mof
         bus.watch_name_owner(BROKER, self._owner_changed)
         # Starts the broker where the bus knows how; where it does not, it will come by itself.
         bus.call_async(

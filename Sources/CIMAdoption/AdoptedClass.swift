@@ -43,6 +43,8 @@ public struct AdoptedClasses: Sendable {
     }
 
     public private(set) var classes: [CIMName: AdoptedClass] = [:]
+    /// The classes of events that signals of services are.
+    public private(set) var events: [CIMName: AdoptedEvent] = [:]
     /// All classes of the mappings, adopted or not, resolved.
     public private(set) var declarations: [CIMName: CIMClass] = [:]
     public private(set) var faults: [Fault] = []
@@ -56,6 +58,7 @@ public struct AdoptedClasses: Sendable {
     public init(_ declared: [CIMClass], alone: Set<CIMName> = [], known: (String) -> CIMClass? = { _ in nil }) {
         for declaration in declared { add(declaration, isAlone: alone.contains(CIMName(declaration.name)), known) }
         for adopted in classes.values.sorted(by: { $0.name < $1.name }) { check(adopted) }
+        for event in events.values.sorted(by: { $0.name < $1.name }) { check(event) }
     }
 
     public subscript(name: String) -> AdoptedClass? { classes[CIMName(name)] }
@@ -69,6 +72,7 @@ public struct AdoptedClasses: Sendable {
     }
 
     private mutating func add(_ written: CIMClass, isAlone: Bool, _ known: (String) -> CIMClass?) {
+        if let text = written.qualifier(named: "EventContext")?.value.stringValue { return add(written, eventContext: text, known) }
         let text = written.qualifier(named: "ClassContext")?.value.stringValue
         let context: ClassContext?
         do throws(ContextError) {
@@ -127,7 +131,45 @@ public struct AdoptedClasses: Sendable {
                 faults.append(fault(error, declaration, method.name, "MethodContext", text))
             }
         }
+        // What the other class can do is no promise of this one.
+        if adopted.context.signals?.isInherited ?? false, adopted.onlyInColumn != nil { adopted.context.signals = nil }
         classes[CIMName(declaration.name)] = adopted
+    }
+
+    private mutating func add(_ written: CIMClass, eventContext text: String, _ known: (String) -> CIMClass?) {
+        let parent = written.superclass.flatMap { name in
+            declarations[CIMName(name)] ?? known(name) ?? (CIMName.equal(name, AdoptedEvent.base.name) ? AdoptedEvent.base : nil)
+        }
+        guard let parent else {
+            faults.append(fault(ContextError(at: 0, "expected a class below __ExtrinsicEvent"), written, nil, "EventContext", text))
+            return
+        }
+        let context: EventContext
+        do throws(ContextError) { context = try EventContext(text) } catch {
+            return faults.append(fault(error, written, nil, "EventContext", text))
+        }
+        let resolved: CIMClass
+        do throws(CIMError) { resolved = try written.resolved(with: parent) } catch {
+            return faults.append(Fault(className: written.name, offset: 0, message: error.message))
+        }
+        declarations[CIMName(written.name)] = resolved
+        var rows = ClassContext(
+            source: .list(CallTemplate(interface: context.signal.interface, member: context.signal.member), context.signal.arguments))
+        (rows.service, rows.bus) = (context.service, context.bus)
+        var adopted = AdoptedClass(declaration: resolved, context: rows, keys: [], properties: [:], methods: [:])
+        adopted.properties = events[CIMName(parent.name)]?.adopted.properties ?? [:]
+        for property in written.properties {
+            guard let text = property.qualifier(named: "PropertyContext")?.value.stringValue else {
+                adopted.properties[CIMName(property.name)] = PropertyContext(ways: [.init(origin: .column(property.name))])
+                continue
+            }
+            do throws(ContextError) {
+                adopted.properties[CIMName(property.name)] = try PropertyContext(text, nil)
+            } catch {
+                faults.append(fault(error, written, property.name, "PropertyContext", text))
+            }
+        }
+        events[CIMName(written.name)] = AdoptedEvent(adopted: adopted, context: context)
     }
 
     /// Without a PropertyContext: the column of that name, or the property of that name.

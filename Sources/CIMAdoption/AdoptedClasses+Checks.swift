@@ -6,6 +6,44 @@ extension AdoptedClasses {
     mutating func check(_ adopted: AdoptedClass) {
         for fault in AdoptedClassChecker(adopted, declarations).faults { add(fault) }
     }
+
+    /// An event has what its signal has, and nothing else: nobody is asked.
+    mutating func check(_ event: AdoptedEvent) {
+        func complain(_ message: String, _ feature: String?, _ qualifiers: [CIMQualifier], _ name: String) {
+            let text = qualifiers.named(name)?.value.stringValue
+            add(
+                Fault(
+                    className: event.name, feature: feature, qualifier: text.map { _ in name }, text: text, offset: 0, message: message))
+        }
+        let declaration = event.adopted.declaration
+        if declaration.providerName != nil || declaration.isDynamic {
+            complain(
+                "expected no qualifiers dynamic and provider: an event is raised, and nobody asks for it", nil, declaration.qualifiers,
+                "EventContext")
+        }
+        for property in declaration.properties {
+            let named = event.adopted.properties[CIMName(property.name)]
+            let context = property.qualifiers.named("PropertyContext") == nil ? "EventContext" : "PropertyContext"
+            let qualifiers = context == "EventContext" ? declaration.qualifiers : property.qualifiers
+            for way in named?.ways ?? [] {
+                switch way.origin {
+                case .column(let column):
+                    guard !event.context.signal.arguments.contains(.named(column)) else { continue }
+                    complain(
+                        "expected an argument of the signal \(event.context.signal.member) for \(property.name), found '\(column)'",
+                        property.name, qualifiers, context)
+                case .path, .pathElement, .constant: break
+                case .property, .call, .element, .member:
+                    complain(
+                        "expected an argument, the path or a constant: an event has what its signal has", property.name, qualifiers, context
+                    )
+                }
+            }
+            if property.type.base == .reference, !(named?.ways ?? []).allSatisfy(\.hasReference) {
+                complain("expected '| ref CLASS' or '| ref CLASS.KEY': \(property.name) is a reference", property.name, qualifiers, context)
+            }
+        }
+    }
 }
 
 private struct AdoptedClassChecker {
@@ -38,6 +76,11 @@ private struct AdoptedClassChecker {
         if declaration.isSingleton, case .object = context.source {
         } else if declaration.isSingleton {
             complain(&self, "expected a clause 'object' for a class with the qualifier singleton")
+        }
+        if let signals = context.signals, let place = adopted.onlyInColumn {
+            complain(
+                &self,
+                "expected a place beside the column for \(place) because of 'events' (\(signals.eventClasses[0])): a signal has no rows")
         }
         for condition in context.conditions where declaration.property(named: condition.property) == nil {
             complain(&self, "expected the name of a property behind 'where', found '\(condition.property)'")
@@ -143,5 +186,15 @@ extension CallTemplate {
     /// The properties that its arguments and its path name.
     public var properties: [String] {
         arguments.compactMap { if case .property(let name) = $0.value { name } else { nil } } + (path?.properties ?? [])
+    }
+}
+
+extension AdoptedClass {
+    /// A property that rows of the listing method alone have.
+    var onlyInColumn: String? {
+        declaration.properties.first { property in
+            let ways = way(property.name)
+            return !ways.isEmpty && ways.allSatisfy { if case .column = $0.origin { true } else { false } }
+        }?.name
     }
 }

@@ -9,7 +9,7 @@ extension AdoptionDraft {
         if let guess = draft.guess { text += "// Guessed: \(guess).\n" }
         let singleton = draft.key == nil ? "singleton, " : ""
         text +=
-            "[dynamic, \(singleton)provider(\"\(Adoption.providerName)\"),\n    ClassContext(\"\(head)\(draft.source); interface \(draft.interface.name)\")"
+            "[dynamic, \(singleton)provider(\"\(Adoption.providerName)\"),\n    ClassContext(\"\(head)\(draft.source); interface \(draft.interface.name)\(events(of: draft))\")"
         if let words = Self.documentation(draft.interface.annotations) { text += ",\n    Description(\(Self.quoted(words)))" }
         text += "]\nclass \(draft.name)\n{\n"
         if let key = draft.key { text += "    [key, read, PropertyContext(\"\(key.place)\")]\n    string \(key.name);\n" }
@@ -19,6 +19,49 @@ extension AdoptionDraft {
         }
         for method in draft.interface.methods { text += self.text(of: method) }
         return text + "};\n\n"
+    }
+
+    /// An object manager says what comes and goes. That others say what changes of them nobody knows before they do.
+    private func events(of draft: Draft) -> String {
+        guard draft.source.hasPrefix("managed") else { return "" }
+        let tellsChanges = draft.interface.properties.contains { [.withValue, .invalidates].contains($0.changes) }
+        return "; events created, deleted" + (tellsChanges ? ", changed" : "")
+    }
+
+    /// A class of events for a signal: its arguments are properties.
+    func text(of draft: SignalDraft) -> String {
+        var names: Set<CIMName> = ["TIME_CREATED", "SECURITY_DESCRIPTOR"]
+        var arguments: [String] = []
+        var properties = ""
+        func name(_ wanted: String) -> String {
+            var name = wanted
+            while !names.insert(CIMName(name)).inserted { name += "_" }
+            return name
+        }
+        for (position, argument) in draft.signal.arguments.enumerated() {
+            let written = argument.name.isEmpty ? "Argument\(position + 1)" : Self.identifier(argument.name)
+            // The word has a meaning among arguments.
+            let property = name(written.prefix(1).uppercased() + written.dropFirst())
+            let type = Self.type(argument.signature)
+            let context = ["ay", "aay"].contains(argument.signature.text) ? "[PropertyContext(\"column \(property) | text\")] " : ""
+            arguments.append(property)
+            properties += "    \(context)\(type.name) \(property)\(type.isArray ? "[]" : "");\n"
+        }
+        if let sender = draft.sender {
+            properties += "    [PropertyContext(\"path | ref \(sender)\")] \(sender) ref \(name("Sender"));\n"
+        } else if draft.path == nil {
+            properties += "    [PropertyContext(\"path\"), Description(\"The object that sent it.\")] string \(name("Sender"));\n"
+        }
+        let path = draft.path.map { "; path \($0)" } ?? ""
+        let words = Self.documentation(draft.signal.annotations).map { ", Description(\(Self.quoted($0)))" } ?? ""
+        return """
+            [EventContext("\(head)signal \(draft.interface).\(draft.signal.name)(\(arguments.joined(separator: ", ")))\(path)")\(words)]
+            class \(draft.name) : __ExtrinsicEvent
+            {
+            \(properties)};
+
+
+            """
     }
 
     private func text(of property: InterfaceDescription.Property, _ draft: Draft, isTaken: Bool) -> String {

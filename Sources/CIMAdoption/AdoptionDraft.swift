@@ -33,7 +33,8 @@ public struct AdoptionDraft: Sendable {
     /// The classes as MOF. Empty where the service has no interface of its own.
     public var text: String {
         let drafts = classes
-        if drafts.isEmpty { return "" }
+        let signals = signals(drafts)
+        if drafts.isEmpty, signals.isEmpty { return "" }
         var text = """
             // A mapping of \(service), drafted from its introspection by cimctl adopt.
             // What is guessed says so. Docs/AdoptingAService.md says what the texts mean.
@@ -42,7 +43,39 @@ public struct AdoptionDraft: Sendable {
             """
         for draft in drafts { text += self.text(of: draft, drafts) }
         for draft in drafts { text += associations(of: draft, drafts) }
+        for signal in signals { text += self.text(of: signal) }
         return text
+    }
+
+    /// A signal of an interface.
+    struct SignalDraft {
+        var name: String
+        var interface: InterfaceName
+        var signal: InterfaceDescription.Signal
+        /// The one object that sends it; nil: any.
+        var path: ObjectPath?
+        /// The class of the objects that send it, where they can be told apart.
+        var sender: String?
+    }
+
+    private func signals(_ drafts: [Draft]) -> [SignalDraft] {
+        var found: [SignalDraft] = []
+        var seen: Set<InterfaceName> = []
+        var names = Set(drafts.map { CIMName($0.name) })
+        let all = objects.flatMap { object in object.description.interfaces.map { ($0, object.path) } }
+        for (interface, _) in all.sorted(by: { $0.0.name < $1.0.name }) where !Self.isStandard(interface.name) {
+            guard seen.insert(interface.name).inserted else { continue }
+            let paths = Set(all.filter { $0.0.name == interface.name }.map(\.1))
+            for signal in interface.signals {
+                var name = className(interface.name) + signal.name.text
+                while !names.insert(CIMName(name)).inserted { name += "_" }
+                found.append(
+                    SignalDraft(
+                        name: name, interface: interface.name, signal: signal, path: paths.count == 1 ? paths.first : nil,
+                        sender: drafts.first { $0.interface.name == interface.name && $0.key != nil }?.name))
+            }
+        }
+        return found
     }
 
     struct Draft {

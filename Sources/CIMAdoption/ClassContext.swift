@@ -97,6 +97,8 @@ public struct ClassContext: Hashable, Sendable {
     public var errors: [ErrorName: WBEMStatus] = [:]
     public var timeout: Duration?
     public var caching: Caching?
+    /// Nil: nobody is told when objects come, change or go.
+    public var signals: Signals?
     /// The class that this one derives from where the repository has it.
     public var optionalSuperclass: String?
 }
@@ -136,6 +138,7 @@ private struct ClauseReader {
     mutating func take(_ parent: ClassContext) {
         context = parent
         context.optionalSuperclass = nil
+        context.signals?.isInherited = true
         (hasSource, hasService) = (true, true)
     }
 
@@ -149,18 +152,9 @@ private struct ClauseReader {
         }
         switch keyword {
         case "service":
-            let place = scanner.offset
-            let text = try scanner.word("the bus name of a service")
-            do { context.service = try BusName(text) } catch {
-                throw ContextError(at: place, "expected the bus name of a service: \(error.reason)")
-            }
+            context.service = try scanner.service()
             hasService = true
-        case "bus":
-            let word = try scanner.word("own, system or session")
-            guard let bus = ClassContext.Bus(rawValue: word) else {
-                throw ContextError(at: start, "expected bus own, bus system or bus session")
-            }
-            context.bus = bus
+        case "bus": context.bus = try scanner.bus()
         case "start":
             guard try scanner.skip("never") else { throw scanner.unexpected("'never'") }
             context.startsService = false
@@ -193,11 +187,15 @@ private struct ClauseReader {
             context.timeout = .seconds(Int64(seconds))
             try scanner.advance()
         case "cache": context.caching = try caching(&scanner)
+        case "events":
+            var isManaged = false
+            if case .managed = context.source, hasSource { isManaged = true }
+            context.signals = try scanner.signals(context.interface, isManaged: isManaged)
         case "derives": context.optionalSuperclass = try scanner.word("the name of a class")
         default:
             throw ContextError(
                 at: start,
-                "expected service, bus, start, object, managed, tree, list, interface, having, find, where, absent, each, polkit, error, timeout, cache or derives, found '\(keyword.prefix(64))'"
+                "expected service, bus, start, object, managed, tree, list, interface, having, find, where, absent, each, polkit, error, timeout, cache, events or derives, found '\(keyword.prefix(64))'"
             )
         }
         if isSource { hasSource = true }
@@ -210,11 +208,7 @@ private struct ClauseReader {
         let call = try scanner.callTemplate(path, interface, member)
         try scanner.expect(symbol: "->")
         try scanner.expect(symbol: "(")
-        let columns = try scanner.list(to: ")") { (scanner: inout ContextScanner) throws(ContextError) -> ClassContext.Column in
-            let name = try scanner.word("the name of a column")
-            return name == "_" ? .ignored : name == "path" ? .path : .named(name)
-        }
-        return .list(call, columns)
+        return .list(call, try scanner.columns("a column"))
     }
 
     private func finding(_ scanner: inout ContextScanner) throws(ContextError) -> ClassContext.Finding {
@@ -274,7 +268,7 @@ private struct ClauseReader {
         guard hasSource else { throw ContextError(at: end, "expected a clause 'object', 'managed', 'tree' or 'list'") }
         // An element of a property is none of the objects that could be found.
         var context = context
-        if !context.each.isEmpty { (context.finding, context.absence, context.conditions) = (nil, nil, []) }
+        if !context.each.isEmpty { (context.finding, context.absence, context.conditions, context.signals) = (nil, nil, [], nil) }
         return context
     }
 }

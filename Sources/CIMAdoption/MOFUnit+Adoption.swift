@@ -5,9 +5,11 @@ extension MOFUnit {
     /// What is wrong with the mappings of the unit's classes, each with its place. Empty where no class is adopted.
     /// - Parameter known: classes that the unit builds on and does not have, resolved.
     public func adoptionFaults(known: (String) -> CIMClass? = { _ in nil }) -> [MOFError] {
-        guard classes.contains(where: { $0.qualifier(named: "ClassContext") != nil && $0.providerName == Adoption.providerName }) else {
-            return []
+        let isMapping = classes.contains { declared in
+            declared.qualifier(named: "EventContext") != nil
+                || declared.qualifier(named: "ClassContext") != nil && declared.providerName == Adoption.providerName
         }
+        guard isMapping else { return [] }
         // A superclass that is somewhere else has faults that this unit does not: what is said of its heirs would be wrong.
         return AdoptedClasses(classes, known: known).faults.filter { $0.qualifier != nil }.map(error)
     }

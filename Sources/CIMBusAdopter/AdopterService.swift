@@ -26,7 +26,7 @@ public struct AdopterService: Sendable {
 
     /// Serves until the task is cancelled, or until nobody needs the adopter.
     public func serve() async throws {
-        let mappings = await mappings()
+        let (mappings, known) = await mappings()
         for complaint in mappings.complaints { logger.error("the mapping is left out: \(complaint)") }
         let served = mappings.served
         if served.isEmpty { logger.warning("there are no mappings in \(folders.joined(separator: " and "))") }
@@ -41,6 +41,8 @@ public struct AdopterService: Sendable {
         // A service that hangs keeps those that ask for it waiting, and nobody else.
         options.maximumConcurrentCalls = 256
         options.busName = Adoption.busName
+        let events = AdoptedEvents(mappings.classes, own: bus, misfits: Misfits(logger), logger: logger) { known[CIMName($0)] }
+        options.events = events.makeSink()
         if endsWhenIdle || ProviderService.wasStartedByBus { options.idleExit = .asConfigured }
         let count = served.count
         options.onRegistered = { [logger] in logger.info("\(count) classes of \(mappings.files.count) mappings are served") }
@@ -51,10 +53,11 @@ public struct AdopterService: Sendable {
         try await service.run()
     }
 
-    /// The mappings, with the classes that they build on as the broker has them, and without those that the broker would refuse.
-    private func mappings() async -> Mappings {
+    /// The mappings, with the classes that they build on as the broker has them, and without those that the broker would refuse. And the classes of the
+    /// broker that were asked for.
+    private func mappings() async -> (Mappings, [CIMName: CIMClass]) {
         let first = Mappings(folders: folders)
-        guard let connection = try? await Connection.connect(to: bus) else { return first }
+        guard let connection = try? await Connection.connect(to: bus) else { return (first, [:]) }
         // Somebody else's classes, on which those of the files build.
         let wanted = Mutex<[String]>([])
         _ = Mappings(folders: folders) { name in
@@ -62,7 +65,8 @@ public struct AdopterService: Sendable {
             return nil
         }
         var known: [CIMName: CIMClass] = [:]
-        for name in wanted.withLock({ $0 }) { known[CIMName(name)] = await declaration(name, connection) }
+        let events = first.classes.eventQueries.isEmpty ? [] : AdoptedEvents.systemClasses
+        for name in Set(wanted.withLock({ $0 }) + events) { known[CIMName(name)] = await declaration(name, connection) }
         let found = known
         var mappings = known.isEmpty ? first : Mappings(folders: folders) { found[CIMName($0)] }
         while let refusal = await refusal(of: mappings, connection) {
@@ -70,7 +74,7 @@ public struct AdopterService: Sendable {
             mappings = mappings.without(refusal.position, because: complaint) { found[CIMName($0)] }
         }
         await connection.close()
-        return mappings
+        return (mappings, found)
     }
 
     /// What the broker would say of the text with which the adopter registers; nil: nothing, or nothing of a file.

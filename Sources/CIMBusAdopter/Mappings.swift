@@ -156,7 +156,14 @@ extension Mappings {
                 QuerySupportLevels = {"WQL:UnarySelect"};
             };
             instance of __MethodProviderRegistration { provider = $DBusServices; };
-
+            \(eventRegistration)
             """
+    }
+
+    /// Which events the provider raises; empty where no mapping tells of any. One line, whatever is in it.
+    private var eventRegistration: String {
+        let queries = classes.eventQueries.map { "\"\($0)\"" }.joined(separator: ", ")
+        return queries.isEmpty
+            ? "" : "instance of __EventProviderRegistration { provider = $DBusServices; EventQueryList = {\(queries)}; };\n"
     }
 }

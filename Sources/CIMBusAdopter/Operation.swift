@@ -28,8 +28,12 @@ enum ObjectRows {
 /// Where the objects go that an operation reads. A class, so that the compiler makes of the reading one function, and not one for each use.
 final class ObjectReceiver {
     let take: (CIMInstance) async throws -> Void
+    /// Takes what an object was made of, too.
+    let takeRow: ((ObjectRow, CIMInstance) async throws -> Void)?
 
-    init(_ take: @escaping (CIMInstance) async throws -> Void) { self.take = take }
+    init(_ take: @escaping (CIMInstance) async throws -> Void) { (self.take, takeRow) = (take, nil) }
+
+    init(rows: @escaping (ObjectRow, CIMInstance) async throws -> Void) { (take, takeRow) = ({ _ in }, rows) }
 }
 
 /// One reading of objects: its calls go to one process of the service.
@@ -171,7 +175,7 @@ struct Operation: Sendable {
                 guard var instance = reader.builder.instance(row, plan) else { continue }
                 guard RowConditions.hold(context.conditions, instance) else { continue }
                 if let query = request.query { RowBounds.adjust(&instance, to: query, reader.classes) }
-                try await receiver.take(instance)
+                if let takeRow = receiver.takeRow { try await takeRow(row, instance) } else { try await receiver.take(instance) }
                 count += 1
             }
         }

@@ -47,6 +47,14 @@ extension Broker {
                         call.reply()
                     }
                 },
+                "ReportLoss": method { broker, call in
+                    broker.withSink(of: call) { id, _ in
+                        var reader = call.reader
+                        guard let count = try? reader.readUInt64() else { return }
+                        broker.tell { $0.sourceLost(id, count) }
+                        call.reply()
+                    }
+                },
             ],
             properties: [
                 "Queries": eventSinkProperty { broker, source in broker.queries(of: source) },

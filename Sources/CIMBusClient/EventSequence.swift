@@ -14,7 +14,7 @@ public enum EventNotice: Hashable, Sendable {
 
 /// Why events are missing.
 public enum EventGap: Hashable, Sendable, CustomStringConvertible {
-    /// The subscriber took its events too slowly, and lost so many.
+    /// The subscriber took its events too slowly, or their source lost some before it could raise them: at most so many are missing.
     case lost(UInt64)
     /// The broker was away. Whatever was raised meanwhile is missing, and nobody knows how much that is.
     case brokerRestarted

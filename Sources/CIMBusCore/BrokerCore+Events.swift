@@ -119,8 +119,13 @@ extension BrokerCore {
 
     private mutating func countLost(_ id: OperationID) {
         counters.lostEvents += 1
-        events.subscriptions[id]?.lost += 1
-        events.subscriptions[id]?.lostInAll += 1
+        events.subscriptions[id]?.value.countLost(1)
+    }
+
+    /// A source lost events before it could raise them. Whoever listens to it may have lost each of them.
+    public mutating func sourceLost(_ id: EventSourceID, _ count: UInt64) {
+        began(.sourceLost(id, count))
+        for listener in events.sources[id]?.listeners.sorted() ?? [] { events.subscriptions[listener]?.value.countLost(count) }
     }
 
     /// Nobody will see the events that wait.

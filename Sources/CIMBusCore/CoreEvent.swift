@@ -42,6 +42,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case stopTimer(TimerID)
     case raise([Raised], EventSourceID?)
     case raiseAggregate(Raised)
+    case sourceLost(EventSourceID, UInt64)
 
     case answered(SinkID, Answer)
     case checkUse(SinkID, PeerID)
@@ -134,6 +135,7 @@ extension BrokerCore {
         case .stopTimer(let id): stopTimer(id)
         case .raise(let events, let source): raise(events, from: source)
         case .raiseAggregate(let event): raiseAggregate(event)
+        case .sourceLost(let source, let count): sourceLost(source, count)
         case .answered(let sink, let answer): answered(sink, answer)
         case .checkUse(let sink, let peer): _ = checkUse(of: sink, by: peer)
         case .indicate(let sink, let peer, let batch, let call): indicate(sink, by: peer, batch, call: call)

@@ -39,6 +39,12 @@ public struct Subscription: Sendable {
     var wasGranted = false
     var groups: [String: Group] = [:]
 
+    /// A source may say any number.
+    mutating func countLost(_ count: UInt64) {
+        lost = count < UInt64.max - lost ? lost + count : .max
+        lostInAll = count < UInt64.max - lostInAll ? lostInAll + count : .max
+    }
+
     /// Events that wait for the subscriber.
     public var waitingEvents: Int { waiting.count }
 

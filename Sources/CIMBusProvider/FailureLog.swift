@@ -42,13 +42,19 @@ final class FailureLog: Sendable {
         say(what, error, in: call, "\(what): \(error)")
     }
 
+    /// What was sent and belongs to no call.
+    func refused(_ what: String, _ error: CIMError) { say(what, error, what, "\(error)") }
+
     private func say(_ what: String, _ error: any Error, in call: OpenCall, _ text: @autoclosure () -> String) {
+        say("\(call.method) \(what)", error, call.subject, text())
+    }
+
+    private func say(_ what: String, _ error: any Error, _ subject: @autoclosure () -> String, _ text: @autoclosure () -> String) {
         var name = String(describing: type(of: error))
         if let error = error as? CIMError { name = error.status.hex }
-        let kind = Kind(what: "\(call.method) \(what)", error: name)
-        guard let suppressed = mayBeSaid(kind) else { return }
+        guard let suppressed = mayBeSaid(Kind(what: what, error: name)) else { return }
         let more = suppressed == 0 ? "" : "; \(suppressed) more like it in the last \(Self.interval.components.seconds) s or longer"
-        logger.error("\(Self.line("\(call.subject): \(text())\(more)"))")
+        logger.error("\(Self.line("\(subject()): \(text())\(more)"))")
     }
 
     /// One line, whatever a client or a provider wrote into it.

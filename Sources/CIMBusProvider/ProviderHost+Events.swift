@@ -9,6 +9,7 @@ extension ProviderHost {
             .immediate { [self] call in
                 guard let broker, isFromBroker(call, broker) else { return refuse(call) }
                 var reader = call.reader
+                noteUse()
                 do {
                     call.reply(try body(&reader, broker))
                 } catch {
@@ -19,8 +20,8 @@ extension ProviderHost {
         return ExportedInterface(
             Interfaces.eventProvider,
             methods: [
-                "ProvideEvents": method { [connection, namespace] reader, broker in
-                    events.opened(try reader.readObjectPath(), on: connection, broker, in: namespace)
+                "ProvideEvents": method { [connection, namespace, log] reader, broker in
+                    events.opened(try reader.readObjectPath(), on: connection, broker, in: namespace, log)
                     return [.uint32(WBEMStatus.noError.rawValue)]
                 },
                 "NewQuery": method { reader, _ in

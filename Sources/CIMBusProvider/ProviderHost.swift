@@ -92,8 +92,9 @@ final class ProviderHost: Sendable {
         for call in orphans { call.end(error, answering: false) }
     }
 
-    /// Ends what is open, as when the service stops.
+    /// Ends what is open, as when the service stops. Then nobody listens to it either.
     func endAll(_ error: CIMError) {
+        options.events?.closed()
         let open = state.withLock { state in
             state.dropQueued()
             return Array(state.open.values)
@@ -117,10 +118,14 @@ final class ProviderHost: Sendable {
         if let timer { connection.loop.cancel(timer) }
     }
 
-    /// For how long no call has come or been open; nil while a call is open.
+    /// For how long no call has come or been open, and nobody has listened to events; nil while a call is open, or somebody listens.
     var idleTime: Duration? {
-        state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
+        if options.events?.isActive ?? false { return nil }
+        return state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
     }
+
+    /// Somebody needs the provider, or did until now.
+    func noteUse() { state.withLock { $0.used = .now } }
 
     private func wakeIdleWaiters(evenIfBusy: Bool) {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in

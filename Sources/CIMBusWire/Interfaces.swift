@@ -128,6 +128,7 @@ public enum Interfaces {
             method("SetSinkSecurity", "rights:s", ""),
             method("SetBatchingParameters", "flags:u bytes:u latencyMs:u", ""),
             method("Close", "", ""),
+            method("ReportLoss", "count:t", ""),
         ],
         properties: [
             property("Queries", "a(us)", .withValue),

@@ -51,7 +51,7 @@ public enum PrivateContract {
         (13, Contract.basicEventProvider, ["Register", "UnRegister", "GetSink", "GetService"]),
         (
             14, Contract.eventSink,
-            ["Indicate", "IsActive", "GetRestrictedSink", "SetSinkSecurity", "SetBatchingParameters", "Close"]
+            ["Indicate", "IsActive", "GetRestrictedSink", "SetSinkSecurity", "SetBatchingParameters", "Close", "ReportLoss"]
         ),
         (15, Contract.eventProvider, ["ProvideEvents", "NewQuery", "CancelQuery", "AccessCheck"]),
         (16, Contract.consumerProvider, ["IndicateToConsumer"]),

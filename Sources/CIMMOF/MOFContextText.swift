@@ -1,6 +1,6 @@
 import CIM
 
-/// The text of a qualifier ClassContext, PropertyContext or MethodContext, and where it stands. Who reads such a text can say where in the
+/// The text of a qualifier ClassContext, PropertyContext, MethodContext or EventContext, and where it stands. Who reads such a text can say where in the
 /// file its faults are.
 public struct MOFContextText: Hashable, Sendable {
     /// One of the strings of which the text is made.
@@ -32,7 +32,7 @@ public struct MOFContextText: Hashable, Sendable {
     }
 
     /// The qualifiers whose texts are kept with their places.
-    static let qualifiers: Set<CIMName> = ["ClassContext", "PropertyContext", "MethodContext"]
+    static let qualifiers: Set<CIMName> = ["ClassContext", "PropertyContext", "MethodContext", "EventContext"]
 
     /// The line and the column of a byte of the text. They are exact where no escape and no line break stands before it in its piece.
     public func place(ofByte offset: Int) -> (line: Int, column: Int) {

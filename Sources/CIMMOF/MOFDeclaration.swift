@@ -33,7 +33,7 @@ public struct MOFDeclaration: Hashable, Sendable {
     /// The classes that a class names as types.
     public var classUses: [MOFClassUse] = []
 
-    /// The texts of the qualifiers ClassContext, PropertyContext and MethodContext of a class, as they follow each other.
+    /// The texts of the qualifiers ClassContext, PropertyContext, MethodContext and EventContext of a class, as they follow each other.
     public var contextTexts: [MOFContextText] = []
 
     /// What the caller called the text.

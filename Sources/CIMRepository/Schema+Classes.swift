@@ -162,7 +162,8 @@ extension CIMClass {
     /// The qualifiers that change what a class or its feature is (Semantics H.5). All others only describe.
     private static let importantQualifiers: Set<CIMName> = [
         "amendment",
-        "abstract", "terminal", "singleton", "dynamic", "provider", "DynProps", "PropertyContext", "ClassContext", "MethodContext", "key",
+        "abstract", "terminal", "singleton", "dynamic", "provider", "DynProps", "PropertyContext", "ClassContext", "MethodContext",
+        "EventContext", "key",
         "implemented",
         "static", "disabled", "Bypass_GetObject", "constructor", "destructor", "ID", "optional", "in", "out", "CIMTYPE", "SubType",
         "Indication", "Association", "EmbeddedInstance", "EmbeddedObject",

@@ -51,4 +51,28 @@ import Testing
         #expect(text.contains("// Feed is left out"))
         #expect(adopted.declaration.qualifier(named: "Description")?.value == .string("A \"disk\"."))
     }
+
+    @Test("EV4: the signals of a service become classes of events, and objects below a manager tell when they come, change and go")
+    func signals() throws {
+        let manager = #"<interface name="org.freedesktop.DBus.ObjectManager"/>"#
+        let disk = """
+            <interface name="com.example.Store.Disk"><property name="Size" type="t" access="read"/>
+            <signal name="Failed"><arg type="s" name="path"/><arg type="ay"/></signal></interface>
+            """
+        let root = #"<interface name="com.example.Store"><signal name="Full"/></interface>"#
+        let objects = [
+            try Self.object("/com/example/Store", root + manager), try Self.object("/com/example/Store/disk/d1", disk),
+            try Self.object("/com/example/Store/disk/d2", disk),
+        ]
+        let text = AdoptionDraft(BusName(verified: "com.example.Store"), objects, prefix: "Site").text
+        let unit = try MOFParser.parse(text)
+        #expect(unit.adoptionFaults() == [], "\(text)")
+        let classes = AdoptedClasses(unit.classes)
+        #expect(classes["Site_StoreDisk"]?.context.signals?.eventClasses.count == 3)
+        #expect(Set(classes.events.keys) == ["Site_StoreFull", "Site_StoreDiskFailed"])
+        let failed = try #require(classes.events["Site_StoreDiskFailed"])
+        #expect(failed.context.path == nil && failed.context.signal.arguments == [.named("Path"), .named("Argument2")])
+        #expect(failed.adopted.declaration.property(named: "Sender")?.type.className == "Site_StoreDisk")
+        #expect(classes.events["Site_StoreFull"]?.context.path?.root.text == "/com/example/Store")
+    }
 }

@@ -102,13 +102,24 @@ final class LampService: Sendable {
         try await signal(Self.root, .objectManager, "InterfacesAdded", [.objectPath(Self.path(number)), Self.interfaces(lamp)])
     }
 
+    /// A signal of the service's own.
+    func blink(_ number: Int, _ values: [DBusValue]) async throws { try await signal(Self.path(number), Self.interface, "Blinked", values) }
+
+    /// The service says by a signal of its own that a lamp has come, or gone.
+    func announce(_ number: Int, isThere: Bool) async throws {
+        state.withLock { $0.lamps[number] = isThere ? Self.lamp(level: 1, scene: "night") : nil }
+        try await signal(
+            Self.root, InterfaceName(verified: "org.example.Lamps"), isThere ? "Added" : "Removed",
+            [.string("lamp \(number)"), .objectPath(Self.path(number))])
+    }
+
     func remove(_ number: Int) async throws {
         state.withLock { $0.lamps[number] = nil }
         try await signal(
             Self.root, .objectManager, "InterfacesRemoved", [.objectPath(Self.path(number)), .strings([Self.interface.text])])
     }
 
-    private func signal(_ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ values: [DBusValue]) async throws {
+    func signal(_ path: ObjectPath, _ interface: InterfaceName, _ member: String, _ values: [DBusValue]) async throws {
         try await connection.send(.signal(path: path, interface: interface, member: MemberName(verified: member), values: values))
     }
 

@@ -67,6 +67,79 @@ extension ClientTests {
             withExtendedLifetime((counted, raising)) {}
         }
 
+        @Test("EV67, EV68: what a provider posts comes in its order, what it could not raise is counted, and so is what the broker refuses")
+        func posted() async throws {
+            let raising = try await raising()
+            let sink = raising.sink
+            sink.post(alarm("nobody"))
+            let events = raising.session.events("SELECT * FROM Test_Alarm")
+            try await soon("the subscription") { try await events.subscribed() }
+            try await raising.activity.wait("somebody to listen") { $0 == [true] }
+            #expect(sink.queries == ["SELECT * FROM Test_Alarm"])
+            sink.post((0..<300).map { alarm("\($0)") })
+            sink.reportLoss(4_711)
+            sink.post([alarm("behind"), CIMInstance(className: "Test_Alarm", ["Nothing": "such"]), alarm("last")])
+            let notices = try await soon("the events") {
+                var notices: [EventNotice] = []
+                for try await notice in events {
+                    notices.append(notice)
+                    if notice.event?["Place"]?.stringValue == "last" { sink.post(alarm("end")) }
+                    if notice.event?["Place"]?.stringValue == "end" { break }
+                }
+                return notices
+            }
+            let places = notices.compactMap { $0.event?["Place"]?.stringValue }
+            #expect(places == (0..<300).map { "\($0)" } + ["behind", "last", "end"])
+            let lost = notices.compactMap { notice -> UInt64? in if case .gap(.lost(let count)) = notice { count } else { nil } }
+            #expect(lost.reduce(0, +) == 4_712)
+            try await raising.activity.wait("nobody to listen") { $0 == [true, false] }
+            #expect(sink.queries.isEmpty)
+        }
+
+        @Test("EV98: a provider to which somebody listens does not end although nobody calls it; after the last one has gone it does")
+        func neededByListeners() async throws {
+            let bus = try await PrivateBus.start()
+            let broker = try await BrokerProcess.start(on: bus)
+            let activity = Recorder<Bool>()
+            let sink = EventSink(onActivity: { activity.record($0) })
+            var options = ProviderService.Options()
+            options.events = sink
+            options.idleExit = .after(.milliseconds(300))
+            let service = try await RunningService.start(ThingProvider(), mof: Self.mof, on: bus, options: options)
+            let session = try await Session.connect(to: .address(bus.address), logger: quiet)
+            let events = session.events("SELECT * FROM Test_Alarm")
+            try await soon("the subscription") { try await events.subscribed() }
+            try await activity.wait("somebody to listen") { $0 == [true] }
+            // Longer than the limit, three times.
+            let loop = EventLoop(name: "time")
+            let passed = Event<Bool>("some time")
+            loop.schedule(after: .milliseconds(900)) { passed.send(true) }
+            _ = try await passed.value()
+            #expect(service.end.current == nil)
+            sink.post(alarm("still there"))
+            let first = try await soon("the event") {
+                var iterator = events.makeAsyncIterator()
+                return try await iterator.next()
+            }
+            #expect(first?.event?["Place"]?.stringValue == "still there")
+            events.cancel()
+            _ = try await service.end.value()
+            withExtendedLifetime(broker) {}
+        }
+
+        @Test("EV98: when the provider's service stops nobody listens to it, so that its source sleeps; the subscription stays")
+        func stopped() async throws {
+            let raising = try await raising()
+            let events = raising.session.events("SELECT * FROM Test_Alarm")
+            try await soon("the subscription") { try await events.subscribed() }
+            try await raising.activity.wait("somebody to listen") { $0 == [true] }
+            await raising.service.stopGracefully()
+            try await raising.activity.wait("nobody to listen") { $0 == [true, false] }
+            #expect(!raising.sink.isActive && raising.sink.queries.isEmpty)
+            let figures = try await raising.session.broker.figures()
+            #expect(figures.openOperations == 1)
+        }
+
         @Test("EV101: a sink's access check refuses a subscriber, whose sequence throws AccessDenied")
         func denied() async throws {
             let raising = try await raising { _, _ in false }

@@ -112,6 +112,49 @@ struct CoreEventSourceTests {
         expectSafe(scene)
     }
 
+    @Test(
+        "EV67: what a source lost each of its subscribers counts, with what it lost itself, and nobody else; the next batch tells it once")
+    func lostAtSource() throws {
+        var limits = Limits()
+        limits.eventsPerSubscription = 1
+        limits.windowBatches = 1
+        var scene = Scene(limits)
+        let source = try scene.openSource()
+        let id = try scene.subscribe("/1")
+        let other = try scene.subscribe("/2")
+        scene.listen(id, source)
+        scene.loseAtSource(source, 5)
+        #expect(scene.effects.isEmpty)
+        let first = scene.raise(for: id, from: source)
+        #expect(scene.effects == [.deliverEvents(id, first, lost: 5)])
+        let others = scene.raise(for: other)
+        #expect(scene.effects == [.deliverEvents(other, others, lost: 0)])
+        // A batch of one waits before the window, and the queue has room for one.
+        for _ in 0..<3 { scene.raise(for: id, from: source) }
+        scene.loseAtSource(source, 2)
+        #expect(scene.core.events.subscriptions[id]?.lostInAll == 8 && scene.core.events.subscriptions[other]?.lostInAll == 0)
+        scene.acknowledge(1, sink: "/1")
+        scene.acknowledge(1, sink: "/1")
+        guard case .deliverEvents(id, _, let lost)? = scene.effects.first else { return #expect(Bool(false), "nothing came") }
+        #expect(lost == 3)
+        #expect(scene.witness.lostAtSource[id] == 0)
+        expectSafe(scene)
+    }
+
+    @Test("EV67: a source may say any number, and saying it again does no harm")
+    func lostBeyondCounting() throws {
+        var scene = Scene()
+        let source = try scene.openSource()
+        let id = try scene.subscribe()
+        scene.listen(id, source)
+        for _ in 0..<2 {
+            scene.core.sourceLost(source, .max)
+            #expect(scene.core.events.subscriptions[id]?.lostInAll == .max)
+        }
+        scene.core.sourceLost(EventSourceID(4_711), 1)
+        expectSafe(scene)
+    }
+
     @Test("A process has a bound of event sinks")
     func bound() throws {
         var limits = Limits()

@@ -71,6 +71,13 @@ extension Scene {
         effects.compactMap { if case .look(let poll, let look, let driver) = $0 { (poll, look, driver) } else { nil } }
     }
 
+    /// The source lost events before it could raise them; the witness asks the core alone who listens.
+    mutating func loseAtSource(_ source: EventSourceID, _ count: UInt64) {
+        for listener in core.events.sources[source]?.listeners ?? [] { witness.lostAtSource[listener, default: 0] += count }
+        core.sourceLost(source, count)
+        saw()
+    }
+
     mutating func shutDown() {
         core.shutDown()
         saw()

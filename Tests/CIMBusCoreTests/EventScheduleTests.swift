@@ -106,6 +106,7 @@ struct EventScheduleTests {
 
         private mutating func raise() {
             let source = random.chance(70) ? sources.isEmpty ? nil : random.pick(sources).id : nil
+            if let source, random.chance(20) { scene.loseAtSource(source, UInt64(random.below(5))) }
             var raised: [Raised] = []
             for _ in 0...random.below(3) {
                 for index in subscribers.indices where random.chance(60) {

@@ -39,6 +39,8 @@ struct Witness {
     var queries: Set<Query> = []
     var delivered: [OperationID: [PayloadID]] = [:]
     var lostSince: [OperationID: [PayloadID]] = [:]
+    /// Lost by sources, and not told yet.
+    var lostAtSource: [OperationID: UInt64] = [:]
     var grouped: Set<OperationID> = []
     /// Looks that were begun and not forgotten, by their polls; and what each subscriber of a poll compares with.
     var looks: [LookID: PollID] = [:]
@@ -66,9 +68,12 @@ struct Witness {
             let isGrouped = grouped.contains(id)
             let first = isGrouped ? .max : payloads.first?.number ?? 0
             let before = lostSince[id, default: []].count { $0.number < first }
-            if isGrouped ? lost > before : lost != before {
-                faults.append("EV67: \(before) events were lost before this batch, told are \(lost)")
+            // What a source lost is told with one of the next batches.
+            let atSource = lostAtSource[id] ?? 0
+            if lost > before &+ Int(atSource) || !isGrouped && lost < before {
+                faults.append("EV67: \(before) events were lost before this batch and \(atSource) at sources, told are \(lost)")
             }
+            lostAtSource[id] = atSource - min(atSource, UInt64(max(0, Int(lost) - before)))
             lostSince[id]?.removeFirst(min(Int(lost), before))
         case .lose(let id, let payload, _):
             settle(payload)

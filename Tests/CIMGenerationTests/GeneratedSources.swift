@@ -24,8 +24,11 @@ enum GeneratedSources {
         }
     }
 
-    static func swift(_ files: [ClassSet.File], _ options: GenerationOptions = GenerationOptions()) throws -> String {
-        try SwiftGenerator(ClassSet(files), options).whole(files)
+    /// - Parameter known: classes that the files do not declare, as MOF.
+    static func swift(
+        _ files: [ClassSet.File], _ options: GenerationOptions = GenerationOptions(), known: String = ""
+    ) throws -> String {
+        try SwiftGenerator(ClassSet(files, known: try MOFParser.parse(known).classes), options).whole(files)
     }
 
     /// What is wrong with texts; empty: nothing.

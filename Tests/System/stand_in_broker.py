@@ -18,6 +18,7 @@ from gi.repository import GLib
 
 NAME, ROOT = "org.cimbus1", "/org/cimbus1"
 BROKER, REGISTRAR, SERVICES = "org.cimbus1.Broker", "org.cimbus1.DecoupledRegistrar", "org.cimbus1.Services"
+REGISTRARS = (REGISTRAR, "org.cimbus1.DecoupledBasicEventProvider")
 PROVIDER, SINK, REFERENCE = "org.cimbus1.Provider", "org.cimbus1.ObjectSink", "org.cimbus1.SinkReference"
 PROPERTIES, INTROSPECTABLE = "org.freedesktop.DBus.Properties", "org.freedesktop.DBus.Introspectable"
 ERROR = "org.cimbus1.Error."
@@ -137,9 +138,9 @@ class StandInBroker:
             return "s", introspection(path)
         if interface == PROPERTIES and path == ROOT:
             return ("v", "0.0.0") if member == "Get" else ("a{sv}", dbus.Dictionary({"Version": "0.0.0"}, signature="sv"))
-        if interface == REGISTRAR and member == "Register":
+        if interface in REGISTRARS and member == "Register":
             return "o", self._register(sender, arguments)
-        if interface == REGISTRAR and member == "UnRegister":
+        if interface in REGISTRARS and member == "UnRegister":
             self.registered = None
             return ("",)
         if interface == SERVICES and member in SIGNATURES:

@@ -20,6 +20,10 @@ extension ProgramTests {
         "cimctl query \"SELECT Name, SubState, MainPID FROM Linux_SystemdService WHERE ActiveState = 'failed'\"": needsSystemd,
         "cimctl query \"ASSOCIATORS OF {Linux_SystemdUnit.Name='ssh.service'} WHERE AssocClass = Linux_SystemdDependency KeysOnly\"":
             needsSystemd,
+        "cimctl watch \"SELECT * FROM __InstanceModificationEvent WHERE TargetInstance ISA 'Linux_SystemdService' AND TargetInstance.ActiveState = 'failed'\"":
+            needsSystemd,
+        "cimctl watch \"SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Linux_UnixProcess'\"":
+            "with the sample as the source: Samples/Tests/FrameworkSamplesTests/BusTests+ProcessEvents.swift",
         "cimctl adopt org.freedesktop.PackageKit": "that service is not on the bus of this test",
         "cimctl adopt org.example.Service --output site.mof": "that service is not on the bus of this test",
         "busctl --user call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus StartServiceByName su org.cimbus1.Adopter 0":

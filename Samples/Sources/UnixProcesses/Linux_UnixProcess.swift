@@ -3,7 +3,8 @@ public enum LinuxUnixProcess {
     public static let className = "Linux_UnixProcess"
     public static let registration = "UnixProcess"
 
-    public static let mof = """
+    /// The class alone.
+    public static let declaration = """
         [dynamic, provider("UnixProcess"),
          Description("A process of this machine, as the proc file system tells it. Its keys are those of CIM_UnixProcess.")]
         class Linux_UnixProcess

@@ -34,6 +34,9 @@ public struct ProcessTable: Sendable {
     /// The numbers of the processes there are now.
     public var identifiers: [Int32] { ProcessFolder.numbers(in: root) }
 
+    /// Those that are there now.
+    var processes: [UnixProcess] { identifiers.compactMap { process($0) } }
+
     /// A process; nil when there is none, or it may not be seen, or vanishes while it is read.
     public func process(_ id: Int32) -> UnixProcess? {
         ProcessFolder("\(root)/\(id)").flatMap { UnixProcess($0, pageSize: pageSize) }
@@ -45,7 +48,7 @@ public struct ProcessTable: Sendable {
     }
 
     /// Whether the numbers in this table are those that system calls of this process take.
-    private var isOwn: Bool { ProcessFolder(root)?.link("self") == "\(getpid())" }
+    var isOwn: Bool { ProcessFolder(root)?.link("self") == "\(getpid())" }
 
     // MARK: Changes
 

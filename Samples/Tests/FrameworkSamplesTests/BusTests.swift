@@ -158,7 +158,7 @@ import WireTestKit
     }
 
     /// Starts a program and waits until it says that it is registered.
-    private func launch(_ command: [String], on scene: Scene) async throws -> Sample {
+    func launch(_ command: [String], on scene: Scene) async throws -> Sample {
         // The shell gives its place to the sample, whose log goes where this reads.
         let process = try ChildProcess("/bin/sh", ["-c", "exec \"$@\" 2>&1", "sh"] + command + ["--address", scene.bus.address])
         let (lines, log) = (process.lines, Recorder<String>())

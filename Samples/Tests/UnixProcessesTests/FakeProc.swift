@@ -39,10 +39,19 @@ final class FakeProc {
         try #require(Glibc.write(file, bytes, bytes.count) == bytes.count)
     }
 
-    func add(_ id: String, name: String = "sleep", cmdline: String = "sleep\0 60\0", user: Int = 1000, nice: Int = 0) throws {
-        try add(folder: id, id, name, user, nice)
+    /// Adds a process, or makes it another.
+    func add(
+        _ id: String, name: String = "sleep", cmdline: String = "sleep\0 60\0", user: Int = 1000, nice: Int = 0, state: String = "S",
+        threads: Int = 3, start: Int = 12345
+    ) throws {
+        try add(folder: id, id, name, user, nice, state, threads, start)
         try write("\(id)/cmdline", cmdline)
         symlink("/usr/bin/sleep", "\(root)/\(id)/exe")
+    }
+
+    func remove(_ id: String) {
+        for file in ["stat", "status", "cmdline", "exe"] { unlink("\(root)/\(id)/\(file)") }
+        rmdir("\(root)/\(id)")
     }
 
     func addThread(_ thread: String, of id: String, user: Int = 1000, nice: Int) throws {
@@ -54,11 +63,15 @@ final class FakeProc {
     /// Whoever looks takes the numbers in it for those of the system it runs on.
     func pretendToBeOwn() { symlink("\(getpid())", "\(root)/self") }
 
-    private func add(folder: String, _ id: String, _ name: String, _ user: Int, _ nice: Int) throws {
+    private func add(
+        folder: String, _ id: String, _ name: String, _ user: Int, _ nice: Int, _ state: String = "S", _ threads: Int = 3,
+        _ start: Int = 12345
+    ) throws {
         mkdir("\(root)/\(folder)", 0o700)
         try write(
             "\(folder)/stat",
-            "\(id) (\(name)) S 1 \(id) 7 34816 -1 4194304 100 0 2 0 250 50 0 0 20 \(nice) 3 0 12345 8192000 512 18446744073709551615\n")
+            "\(id) (\(name)) \(state) 1 \(id) 7 34816 -1 4194304 100 0 2 0 250 50 0 0 20 \(nice) \(threads) 0 \(start) 8192000 512 18446744073709551615\n"
+        )
         try write("\(folder)/status", "Name:\tx\nUid:\t\(user)\t\(user)\t1001\t\(user)\nGid:\t100\t100\t100\t100\n")
     }
 }
