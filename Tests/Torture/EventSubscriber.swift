@@ -22,14 +22,23 @@ final class EventSubscriber: Sendable {
     private let connection: Connection
     private let isSlow: Bool
     private let state = Mutex(State())
-    private let over = Mutex(Event<Void>("the end of a subscription"))
+    /// Who is the broker, whose subscription there is, and its end.
+    private struct Life {
+        var owner: String?
+        var broker: String?
+        var end = Event<Void>("the end of a subscription")
+    }
+    private let life = Mutex(Life())
 
     static func main(_ arguments: [String]) async throws {
         let connection = try await Connection.connect(to: .address(arguments[0]), on: EventLoop(name: "subscriber"))
         let subscriber = EventSubscriber(connection, isSlow: arguments[2] == "slow")
         await connection.setInbound { [weak subscriber] message in subscriber?.receive(message) ?? false }
         _ = try await connection.followOwner(of: BusName(Contract.busName)) { [weak subscriber] owner in
-            if owner == nil { subscriber?.over.withLock { $0.send(()) } }
+            subscriber?.life.withLock { life in
+                life.owner = owner?.text
+                if let broker = life.broker, broker != owner?.text { life.end.send(()) }
+            }
         }
         var life = 0
         while true {
@@ -51,7 +60,10 @@ final class EventSubscriber: Sendable {
 
     private func subscribe(_ sink: ObjectPath) async throws {
         let end = Event<Void>("the end of a subscription")
-        over.withLock { $0 = end }
+        life.withLock { life in
+            life.broker = nil
+            life.end = end
+        }
         state.withLock { $0 = State() }
         let reply = try await connection.call(
             try Message.methodCall(
@@ -60,7 +72,11 @@ final class EventSubscriber: Sendable {
                 values: [
                     .string("WQL"), .string("SELECT * FROM \(EventRaiser.className)"), .int32(0), .dictionary([]), .objectPath(sink),
                 ]))
-        _ = reply
+        // What the bus said before the answer came before it: a former broker's end is none of this subscription's.
+        life.withLock { life in
+            life.broker = reply.sender ?? life.owner
+            if life.broker != life.owner { end.send(()) }
+        }
         // Who registers from now on, is heard from its first event.
         state.withLock { $0.since = EventRaiser.microseconds }
         say("subscribed")
@@ -73,7 +89,7 @@ final class EventSubscriber: Sendable {
         case .indicate(let objects):
             for object in objects { took(object) }
             acknowledge(path)
-        case .status: over.withLock { $0.send(()) }
+        case .status: life.withLock { $0.end.send(()) }
         }
         return true
     }
