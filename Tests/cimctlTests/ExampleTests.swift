@@ -20,6 +20,7 @@ extension ProgramTests {
         "cimctl query \"SELECT Name, SubState, MainPID FROM Linux_SystemdService WHERE ActiveState = 'failed'\"": needsSystemd,
         "cimctl query \"ASSOCIATORS OF {Linux_SystemdUnit.Name='ssh.service'} WHERE AssocClass = Linux_SystemdDependency KeysOnly\"":
             needsSystemd,
+        "cimctl query \"SELECT Name, SubState FROM Linux_SystemdService\"": needsSystemd,
         "cimctl adopt org.freedesktop.PackageKit": "that service is not on the bus of this test",
         "cimctl adopt org.example.Service --output site.mof": "that service is not on the bus of this test",
         "busctl --user call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus StartServiceByName su org.cimbus1.Adopter 0":
@@ -37,6 +38,13 @@ extension ProgramTests {
         "make demo": "it builds everything, and ends by itself; what it prints is in the README",
         "make test": "this is what runs the tests",
         "make docs": "make test",
+        "sudo apt install ./cimbus_*.deb ./cimctl_*.deb": inPackages,
+        "cp -a --no-preserve=ownership etc usr /": inPackages,
+        "systemd-sysusers && systemctl daemon-reload && systemctl reload dbus": inPackages,
+        "systemctl enable --now cimbusd cimbus-adopter.path cimbus-adopter": inPackages,
+        "systemctl disable --now cimbusd cimbus-adopter.path cimbus-adopter mounted-file-systems": inPackages,
+        #"xargs -d '\n' rm -f < /usr/share/doc/cimbus/files"#: inPackages,
+        "make release": "a build of a quarter of an hour; the system test links the programs for debugging the same way",
         "make build CONFIGURATION=release": "a build of a quarter of an hour; make test makes one for debugging",
         "sudo make install CONFIGURATION=release": "Tests/System/run, with the programs for debugging",
         "sudo systemd-sysusers && sudo systemctl daemon-reload && sudo systemctl reload dbus": "Tests/System/inside",
@@ -59,6 +67,7 @@ extension ProgramTests {
         #"./watch-events "SELECT * FROM Sample_Line WHERE Number > 1" --count 1 --session &"#: inSamples,
         #"printf 'zero\n' | ./raise-events --session"#: inSamples, #"printf 'one\ntwo\n' | ./raise-events --session"#: inSamples,
     ]
+    private static let inPackages = "Tests/System/inside_packages"
     private static let inNewProvider = "Tests/Scripts/check-new-provider"
 
     /// What the examples are about. Clocks, mounted file systems and processes have providers here; the rest is the site's own.
