@@ -181,8 +181,8 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.Adopter.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.Adopter.conf
 	sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/system-services/org.cimbus1.Adopter.service \
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
-	for unit in cimbus-adopter.service cimbus-adopter-reload.service cimbus-adopter.path; do \
-		sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; \
+	for unit in cimbus-adopter.service cimbus-adopter-reload.service cimbus-adopter.path cimbus-metrics.service cimbus-metrics.timer; do \
+		sed 's|/usr/bin/cim|$(BINDIR)/cim|' dbus/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit; \
 	done
 	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
@@ -194,9 +194,11 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(USERUNITDIR)
 	sed 's|/usr/bin/cimbusd|$(BINDIR)/cimbusd|' dbus/systemd-user/cimbusd.service > $(DESTDIR)$(USERUNITDIR)/cimbusd.service
 	chmod 0644 $(DESTDIR)$(USERUNITDIR)/cimbusd.service
-	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt $(DESTDIR)/etc/cimbus/rights.d
+	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt $(DESTDIR)/etc/cimbus/rights.d $(DESTDIR)/etc/cimbus/cimbusd.conf.d
 	$(INSTALL) -m 0644 dbus/adopt/*.mof $(DESTDIR)/usr/share/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/rights.d/*.conf $(DESTDIR)/usr/lib/cimbus/rights.d
+	$(INSTALL) -D -m 0644 dbus/cimbusd.conf $(DESTDIR)/etc/cimbus/cimbusd.conf
+	$(INSTALL) -D -m 0644 dbus/catalog/cimbus.catalog $(DESTDIR)/usr/lib/systemd/catalog/cimbus.catalog
 	@echo "install: done. Then, once: systemd-sysusers && systemctl daemon-reload && systemctl reload dbus"
 
 EXAMPLES := $(DESTDIR)/usr/share/doc/cimbus-samples/examples

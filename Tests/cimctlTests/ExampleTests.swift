@@ -38,6 +38,7 @@ extension ProgramTests {
         "make demo": "it builds everything, and ends by itself; what it prints is in the README",
         "make test": "this is what runs the tests",
         "make docs": "make test",
+        "curl --unix-socket /run/cimbus/metrics http://localhost/metrics": "Tests/System/service.py",
         "sudo apt install ./cimbus_*.deb ./cimctl_*.deb": inPackages,
         "cp -a --no-preserve=ownership etc usr /": inPackages,
         "systemd-sysusers && systemctl daemon-reload && systemctl reload dbus": inPackages,
