@@ -26,7 +26,9 @@ extension Broker {
             auditFile?.reopen(logger)
             logger.notice("\(files.rules.count) rules of rights are in force", metadata: LogMessage.reloaded.metadata())
         case .failure(let error):
-            logger.error("all stays as it was: \(error.message)", metadata: LogMessage.configurationFaulty.metadata())
+            logger.error(
+                "the configuration and the rules of rights stay as they were: \(error.message)",
+                metadata: LogMessage.configurationFaulty.metadata())
             throw CIMError(.invalidParameter, "Reload: \(error.message)")
         }
     }

@@ -12,15 +12,25 @@ final class MetricsSocket: @unchecked Sendable {
     /// One reader. Only the loop touches it.
     private final class Reader: @unchecked Sendable {
         let descriptor: Int32
+        let uid: UInt32
+        let gid: UInt32
         var request: [UInt8] = []
         var answer: ArraySlice<UInt8> = []
         var watch: EventLoop.TimerToken?
         var deadline: EventLoop.TimerToken?
 
-        init(_ descriptor: Int32) { self.descriptor = descriptor }
+        init(_ descriptor: Int32, uid: UInt32, gid: UInt32) {
+            self.descriptor = descriptor
+            self.uid = uid
+            self.gid = gid
+        }
     }
 
     private static let mostReaders = 8
+    /// Of one user.
+    private static let mostOfUser = 2
+    /// A user other than root is read no more often, so that what is made for him takes little of the loop's time (L13).
+    private static let pause = Duration.milliseconds(100)
     private static let largestRequest = 4_096
     private static let patience = Duration.seconds(5)
 
@@ -30,6 +40,8 @@ final class MetricsSocket: @unchecked Sendable {
     private let source: Source
     private var watch: EventLoop.TimerToken?
     private var readers: [Int32: Reader] = [:]
+    /// When the last reader of each user came, of those who came within ``pause``.
+    private var last: [UInt32: ContinuousClock.Instant] = [:]
 
     /// - Throws: ``CIMBusError``: it cannot be made there.
     init(_ path: String, _ loop: EventLoop, _ source: @escaping Source) throws(CIMBusError) {
@@ -75,15 +87,42 @@ final class MetricsSocket: @unchecked Sendable {
         while watch != nil {
             let new = Glibc.accept(descriptor, nil, nil)
             guard new >= 0 else { return }
-            guard readers.count < Self.mostReaders, fcntl(new, F_SETFD, FD_CLOEXEC) == 0, fcntl(new, F_SETFL, O_NONBLOCK) == 0 else {
+            guard let reader = Self.reader(new), readers.count < Self.mostReaders,
+                readers.values.count(where: { $0.uid == reader.uid }) < Self.mostOfUser
+            else {
                 Glibc.close(new)
                 continue
             }
-            let reader = Reader(new)
             readers[new] = reader
             reader.deadline = loop.schedule(after: Self.patience) { [weak self] in self?.end(reader) }
-            reader.watch = loop.addWatch(new, events: Int16(POLLIN)) { [weak self] _ in self?.read(reader) }
+            loop.schedule(after: wait(for: reader.uid)) { [weak self] in self?.watch(reader) }
         }
+    }
+
+    /// Nil: it cannot be known who it is.
+    private static func reader(_ descriptor: Int32) -> Reader? {
+        // Process, user and group.
+        var credentials: [UInt32] = [0, 0, 0]
+        var size = socklen_t(3 * MemoryLayout<UInt32>.size)
+        guard getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0, fcntl(descriptor, F_SETFD, FD_CLOEXEC) == 0,
+            fcntl(descriptor, F_SETFL, O_NONBLOCK) == 0
+        else { return nil }
+        return Reader(descriptor, uid: credentials[1], gid: credentials[2])
+    }
+
+    /// For how long the user's next reader waits.
+    private func wait(for uid: UInt32) -> Duration {
+        guard uid != 0 else { return .zero }
+        let now = ContinuousClock.now
+        last = last.filter { now - $0.value < Self.pause }
+        let turn = max(now, (last[uid] ?? now - Self.pause) + Self.pause)
+        last[uid] = turn
+        return turn - now
+    }
+
+    private func watch(_ reader: Reader) {
+        guard readers[reader.descriptor] === reader else { return }
+        reader.watch = loop.addWatch(reader.descriptor, events: Int16(POLLIN)) { [weak self] _ in self?.read(reader) }
     }
 
     private func end(_ reader: Reader) {
@@ -107,13 +146,9 @@ final class MetricsSocket: @unchecked Sendable {
     }
 
     private func answer(_ reader: Reader, _ answer: HTTPAnswer) {
-        // Process, user and group.
-        var credentials: [UInt32] = [0, 0, 0]
-        var size = socklen_t(3 * MemoryLayout<UInt32>.size)
-        guard getsockopt(reader.descriptor, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0 else { return end(reader) }
         var text: String?
         if case .metrics(let format, _) = answer {
-            guard let metrics = source(credentials[1], credentials[2], format) else { return end(reader) }
+            guard let metrics = source(reader.uid, reader.gid, format) else { return end(reader) }
             text = metrics
         }
         reader.answer = Array(answer.text(text).utf8)[...]

@@ -95,7 +95,7 @@ struct ConfigurationTests {
         let (text, end) = try await ChildProcess.output(
             "/bin/sh", ["-c", "exec \"$0\" rights reload --address \"$1\" 2>&1", BuildFolder.path(of: "cimctl"), broker.bus.address])
         #expect(end == .exited(1) && text.contains("\(folder.path("cimbusd.conf")):1"), "\(text)")
-        _ = try await broker.count(of: "all stays as it was")
+        _ = try await broker.count(of: "the configuration and the rules of rights stay as they were")
     }
 
     @Test("LogControl1: the level changes while the broker runs; a word that is none is refused")
