@@ -87,7 +87,8 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	/usr/bin/python3 Samples/python/test_ethernet_interfaces.py EthernetInterfacesTests
 	@echo "make test: providers in other languages"
 	Tests/Polyglot/run .build/debug --quick
-	@echo "make test: the installed system, under a real systemd"
+	@echo "make test: the installed system, and the packages, under a real systemd"
+	@Samples/install-dependencies packages
 	@Tests/System/run .build/debug; status=$$?; \
 	if [ $$status -eq 77 ]; then echo "make test: the system tests were skipped, as said above"; \
 	elif [ $$status -ne 0 ]; then exit $$status; fi
@@ -157,8 +158,9 @@ UNITDIR ?= /usr/lib/systemd/system
 USERUNITDIR ?= /usr/lib/systemd/user
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 POLKITDIR ?= /usr/share/polkit-1/actions
+POLKITRULESDIR ?= /usr/share/polkit-1/rules.d
 INSTALL ?= install
-# A release's programs are one file of three names.
+# A release's programs are one file of three names. It is installed as cimctl, which is of use without a broker.
 PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
 CIMBUSD ?= $(PROGRAMS)/cimbusd
 CIMCTL ?= $(PROGRAMS)/cimctl
@@ -166,16 +168,17 @@ ADOPTER ?= $(PROGRAMS)/cimbus-adopter
 
 .PHONY: install
 install: ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
-	$(INSTALL) -D -m 0755 $(CIMBUSD) $(DESTDIR)$(BINDIR)/cimbusd
-	for program in cimctl=$(CIMCTL) cimbus-adopter=$(ADOPTER); do \
+	$(INSTALL) -D -m 0755 $(CIMCTL) $(DESTDIR)$(BINDIR)/cimctl
+	for program in cimbusd=$(CIMBUSD) cimbus-adopter=$(ADOPTER); do \
 		name=$${program%%=*} program=$${program#*=}; \
-		if [ $(CIMBUSD) -ef $$program ]; then ln -sfn cimbusd $(DESTDIR)$(BINDIR)/$$name; \
+		if [ $(CIMCTL) -ef $$program ]; then ln -sfn cimctl $(DESTDIR)$(BINDIR)/$$name; \
 		else $(INSTALL) -D -m 0755 $$program $(DESTDIR)$(BINDIR)/$$name; fi; \
 	done
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -m 0644 dbus/interfaces/*.xml $(DESTDIR)$(BUSDIR)/interfaces
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.conf
 	$(INSTALL) -D -m 0644 dbus/polkit-1/org.cimbus1.policy $(DESTDIR)$(POLKITDIR)/org.cimbus1.policy
+	$(INSTALL) -D -m 0644 dbus/polkit-1/rules.d/50-cimbus.rules $(DESTDIR)$(POLKITRULESDIR)/50-cimbus.rules
 	$(INSTALL) -D -m 0644 dbus/sysusers.d/cimbus.conf $(DESTDIR)$(SYSUSERSDIR)/cimbus.conf
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(BUSDIR)/system-services $(DESTDIR)$(UNITDIR)
 	sed 's|/usr/bin/|$(BINDIR)/|' dbus/system-services/org.cimbus1.service \
@@ -185,8 +188,8 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.Adopter.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.Adopter.conf
 	sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/system-services/org.cimbus1.Adopter.service \
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
-	for unit in cimbus-adopter.service cimbus-adopter-reload.service cimbus-adopter.path; do \
-		sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; \
+	for unit in cimbus-adopter.service cimbus-adopter-reload.service cimbus-adopter.path cimbus-metrics.service cimbus-metrics.timer; do \
+		sed 's|/usr/bin/cim|$(BINDIR)/cim|' dbus/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit; \
 	done
 	chmod 0644 $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
@@ -198,7 +201,32 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(USERUNITDIR)
 	sed 's|/usr/bin/cimbusd|$(BINDIR)/cimbusd|' dbus/systemd-user/cimbusd.service > $(DESTDIR)$(USERUNITDIR)/cimbusd.service
 	chmod 0644 $(DESTDIR)$(USERUNITDIR)/cimbusd.service
-	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt
+	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt $(DESTDIR)/etc/cimbus/rights.d $(DESTDIR)/etc/cimbus/cimbusd.conf.d
 	$(INSTALL) -m 0644 dbus/adopt/*.mof $(DESTDIR)/usr/share/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/rights.d/*.conf $(DESTDIR)/usr/lib/cimbus/rights.d
+	$(INSTALL) -D -m 0644 dbus/cimbusd.conf $(DESTDIR)/etc/cimbus/cimbusd.conf
+	$(INSTALL) -D -m 0644 dbus/catalog/cimbus.catalog $(DESTDIR)/usr/lib/systemd/catalog/cimbus.catalog
 	@echo "install: done. Then, once: systemd-sysusers && systemctl daemon-reload && systemctl reload dbus"
+
+EXAMPLES := $(DESTDIR)/usr/share/doc/cimbus-samples/examples
+.PHONY: install-samples
+install-samples: ## install a sample that runs as a service, and the sources of all of them (DESTDIR)
+	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/lib/cimbus/samples $(DESTDIR)/usr/lib/cimbus/rights.d $(EXAMPLES)
+	cd Samples/python && $(INSTALL) -m 0755 mounted-file-systems $(DESTDIR)/usr/lib/cimbus/samples
+	cd Samples/python && $(INSTALL) -m 0644 Linux_MountedFileSystem.mof label_store.py mount_table.py mounted_file_system.py provider.py registration.py \
+		service_sink.py $(DESTDIR)/usr/lib/cimbus/samples
+	$(INSTALL) -D -m 0644 dbus/samples/mounted-file-systems.service $(DESTDIR)$(UNITDIR)/mounted-file-systems.service
+	$(INSTALL) -D -m 0644 dbus/samples/cimbus-samples.conf $(DESTDIR)$(SYSUSERSDIR)/cimbus-samples.conf
+	$(INSTALL) -m 0644 dbus/samples/20-cimbus-samples.conf $(DESTDIR)/usr/lib/cimbus/rights.d
+	find Samples \( -name '.?*' -o -name __pycache__ -o -name Package.resolved \) -prune -o -type f -print0 | while IFS= read -r -d '' file; do \
+		mode=0644; [ -x "$$file" ] && mode=0755; \
+		$(INSTALL) -D -m $$mode "$$file" "$(EXAMPLES)/$${file#Samples/}" || exit 1; done
+
+.PHONY: deb
+deb: release ## make Debian packages: .build/deb
+	@Samples/install-dependencies packages
+	Sources/release/packages deb .build/release
+
+.PHONY: tarball
+tarball: release ## make an archive for other distributions: .build/tarball
+	Sources/release/packages tarball .build/release

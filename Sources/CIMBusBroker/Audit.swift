@@ -37,27 +37,13 @@ extension Broker {
     func audit(_ kind: LogGate.Kind, of uid: UInt32?, _ entry: () -> AuditEntry) {
         gated(kind, of: uid, isAlways: false) {
             let entry = entry()
-            let metadata = entry.fields.map { ("CIMBUS_\($0.name.uppercased())", Logger.MetadataValue.string(Self.quoted($0.value))) }
-            logger.log(
-                level: .notice, "\(entry.text)", metadata: Logger.Metadata(metadata, uniquingKeysWith: { first, _ in first }))
+            let message = entry.outcome == .refused ? LogMessage.denied : kind.message
+            logger.log(level: .notice, "\(entry.text)", metadata: message.metadata(entry.fields))
             auditFile?.write(entry.fields + [("text", entry.text)], logger)
         } more: { broker, text in
             broker.logger.notice("\(text)")
             broker.auditFile?.write([("text", text)], broker.logger)
         }
-    }
-
-    /// A value that a client chose must not be taken for another field of the line.
-    static func quoted(_ value: String) -> String {
-        let isPlain = value.utf8.allSatisfy { byte in
-            switch byte {
-            case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "0")...UInt8(ascii: "9"): true
-            case UInt8(ascii: "_"), UInt8(ascii: "."), UInt8(ascii: ":"), UInt8(ascii: "/"), UInt8(ascii: "-"): true
-            default: false
-            }
-        }
-        if isPlain { return value }
-        return "\"" + value.replacing("\\", with: "\\\\").replacing("\"", with: "\\\"") + "\""
     }
 
     private func who(_ peer: PeerID?, _ caller: Caller?) -> [(name: String, value: String)] {
@@ -100,6 +86,7 @@ extension Broker {
                     ("method", record.method.clipped()),
                     ("target", record.subject.clipped(300)), ("right", ruling.right), ("rule", ruling.place ?? ""),
                     ("operation", id.map { "\($0.number)" } ?? ""),
+                    ("provider", id.flatMap { records[$0]?.registration }.flatMap { core.registry.find($0)?.name } ?? ""),
                 ])
         }
     }

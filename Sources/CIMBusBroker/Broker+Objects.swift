@@ -15,9 +15,11 @@ extension Broker {
         let callResult = ExportedObject([operation, callResultInterface()], isManaged: false)
         let plain = ExportedObject([operation], isManaged: false)
         let folder = ExportedObject([], isManaged: false)
+        let log = configuration.log.map { ExportedObject([logControlInterface($0)], isManaged: false) }
         connection.assumeIsolated { connection in
             connection.setInbound { [weak self] message in self?.assumeIsolated { $0.arrived(message) } ?? false }
             connection.export(root, at: Contract.rootPath)
+            if let log { connection.export(log, at: Self.logControlPath) }
             connection.exportSubtree(
                 ObjectSubtree(isManaged: false) { [weak self] path, sender in
                     if path == Contract.operationsPath { return folder }
@@ -88,6 +90,7 @@ extension Broker {
                 "ListRights": method { $0.listRights($1) },
                 "Trace": method { $0.trace($1) },
                 "ListQuotas": method { $0.listQuotas($1) },
+                "GetMetrics": method { $0.getMetrics($1) },
             ],
             properties: [
                 "Version": property { _ in .string(Broker.version) },

@@ -33,7 +33,9 @@ extension Broker {
     private func leaveBus(_ reason: String) {
         reasonForLeaving = reason
         formerNames.insert(connection.uniqueName.text)
-        logger.warning("the message bus dropped the broker: \(reason); what goes by private connections goes on, and the broker comes back")
+        logger.warning(
+            "the message bus dropped the broker: \(reason); what goes by private connections goes on, and the broker comes back",
+            metadata: LogMessage.busDropped.metadata())
         endWhatTheBusCarried()
         let (presence, loop) = (presence, loop)
         loop.schedule(after: presence.grace) { [weak self, absence = absences] in
@@ -109,7 +111,9 @@ extension Broker {
     private func resume() {
         absences += 1
         formerNames = []
-        logger.notice("back on the message bus as \(connection.uniqueName); \(peers.privateConnections) private connections went on")
+        logger.notice(
+            "back on the message bus as \(connection.uniqueName); \(peers.privateConnections) private connections went on",
+            metadata: LogMessage.busRegained.metadata())
         connectionsChanged()
         for name in peers.namesOnBus { askWhetherIsThere(name) }
         for id in registrations.starting { start(id) }

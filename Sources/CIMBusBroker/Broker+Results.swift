@@ -11,6 +11,7 @@ extension Broker {
     func deliver(_ id: OperationID, _ payload: PayloadID) {
         guard let objects = payloads.takeObjects(payload), let record = records[id] else { return }
         records[id]?.delivered += objects.sizes.count
+        metrics.count(delivered: objects.sizes)
         if let (whole, index) = record.joined { return took(objects, from: id, index, of: whole) }
         guard let sink = record.sink else {
             records[id]?.objects.append(objects.batch)

@@ -6,42 +6,6 @@ import Synchronization
 
 /// The rules of rights: where they come from, and what is told of them (`org.cimbus1.Broker`).
 extension Broker {
-    /// Reads the rules again. Where a file has a fault, those that are there stay.
-    ///
-    /// - Throws: the file, the line and the fault, as InvalidParameter.
-    public func reload() async throws(CIMError) {
-        let files = RightsFiles(directories: configuration.rightsDirectories, owner: core.rights.broker)
-        let result = await RegisterCall.lookUps.run { () -> Result<[RightsRule], RightsFiles.Fault> in
-            do throws(RightsFiles.Fault) { return .success(try files.read()) } catch { return .failure(error) }
-        }
-        switch result {
-        case .success(let rules):
-            tell { $0.rights.replace(rules) }
-            auditFile?.reopen(logger)
-            logger.notice("\(rules.count) rules of rights are in force")
-        case .failure(let fault):
-            logger.error("the rules of rights stay as they were: \(fault)")
-            throw CIMError(.invalidParameter, "Reload: \(fault.description)")
-        }
-    }
-
-    func reload(_ call: MethodCall) {
-        guard let peer = peer(of: call), let caller = caller(peer) else { return }
-        guard core.rights.isAdministrator(uid: caller.uid) else {
-            return refuse(call, CIMError(.accessDenied, "Reload: only root and the broker's user may do this"))
-        }
-        Task(executorPreference: loop) { [self] in
-            do throws(CIMError) {
-                try await self.reload()
-                await self.audit(.administration, call, nil)
-                call.reply()
-            } catch {
-                await self.audit(.administration, call, error)
-                call.fail(error)
-            }
-        }
-    }
-
     func listRights(_ call: MethodCall) {
         guard let peer = peer(of: call), let caller = caller(peer) else { return }
         do throws(CIMError) {

@@ -16,7 +16,8 @@ public actor Broker {
 
     nonisolated let loop: EventLoop
     let connection: Connection
-    let configuration: BrokerConfiguration
+    /// A part of it changes by ``reload()``.
+    var configuration: BrokerConfiguration
     let logger: Logger
     var host: CoreHost
     /// What the core knows. Only ``tell(_:)`` changes it.
@@ -42,6 +43,8 @@ public actor Broker {
     var registrations = Registrations()
     var gate = LogGate()
     var flights = FlightRecorder()
+    var metrics = Metrics()
+    var metricsSocket: MetricsSocket?
     /// New classes that processes of each user have brought with their registrations, and bytes of texts that changed something.
     var brought: [UInt32: (classes: Int, bytes: Int)] = [:]
     var announcements = Announcements()
@@ -148,13 +151,25 @@ public actor Broker {
             throw CIMBusError(.noName, "cannot own \(Contract.busName) on \(configuration.address): \(error.message)")
         }
         await broker.reviewStored()
-        configuration.logger.info("serving \(Contract.busName) on \(configuration.address) as \(connection.uniqueName)")
+        do throws(CIMBusError) {
+            try await broker.offerMetrics()
+        } catch {
+            await connection.close()
+            throw error
+        }
+        configuration.logger.info(
+            "serving \(Contract.busName) on \(configuration.address) as \(connection.uniqueName)", metadata: LogMessage.serving.metadata())
         return broker
     }
 
     private func openFiles() throws(CIMBusError) {
         if let path = configuration.trace { try host.startTrace(at: path) }
         if let path = configuration.audit { auditFile = try AuditFile(path) }
+    }
+
+    /// Only whose name it is takes over a socket that another broker left.
+    private func offerMetrics() throws(CIMBusError) {
+        if let path = configuration.metricsSocket { metricsSocket = try openMetricsSocket(path) }
     }
 
     /// Suspends until the bus is lost for good or the broker was stopped. Throws when it was the bus.
@@ -176,10 +191,11 @@ public actor Broker {
         closeLanes()
         await authorizations.connection?.close()
         await consumersConnection.close()
+        metricsSocket?.close()
         // Whoever waits for the end of the connection finds everything closed. The bus answered only after it had read what was sent before:
         // nothing of it is lost.
         await connection.close()
-        logger.info("stopped")
+        logger.info("stopped", metadata: LogMessage.stopped.metadata())
     }
 
     /// Has something done on the broker's loop, now and then again, until the broker stops: what a loop that is stuck does not do.
@@ -245,17 +261,33 @@ public actor Broker {
         let sink = note.sink.map { ", sink \($0.number)" } ?? ""
         let text = note.text.clipped(1024)
         let uid = note.peer.flatMap { self.uid(of: $0) } ?? note.serving.first.flatMap { core.registry.find($0)?.uid }
+        func metadata(_ message: LogMessage) -> Logger.Metadata { message.metadata(fields(of: note, uid)) }
         switch note.event {
-        case .responsive: logger.notice("\(who)\(sink): \(text)")
+        case .responsive: logger.notice("\(who)\(sink): \(text)", metadata: metadata(.providerUnresponsive))
         // What is no provider may say as much as it likes.
         case .violation where note.serving.isEmpty:
             logger.debug("\(who)\(sink) broke the contract: \(text)")
-        case .violation: log(.info, .violation, of: uid, "\(who)\(sink) broke the contract: \(text)")
-        case .startFailed: logger.warning("cannot start provider \(text)")
-        case .leak, .vanished, .unresponsive, .lostReply: log(.warning, .violation, of: uid, "\(who)\(sink): \(text)")
+        case .violation: log(.info, .violation, of: uid, "\(who)\(sink) broke the contract: \(text)", metadata(.providerViolated))
+        case .startFailed: logger.warning("cannot start provider \(text)", metadata: metadata(.startFailed))
+        case .leak: log(.warning, .violation, of: uid, "\(who)\(sink): \(text)", metadata(.providerLeaked))
+        case .vanished: log(.warning, .violation, of: uid, "\(who)\(sink): \(text)", metadata(.providerVanished))
+        case .unresponsive: log(.warning, .violation, of: uid, "\(who)\(sink): \(text)", metadata(.providerUnresponsive))
+        case .lostReply: log(.warning, .violation, of: uid, "\(who)\(sink): \(text)", metadata(.providerViolated))
         case .bug:
-            logger.critical("this is a bug of cimbusd; please report it with what was done before: \(text)")
+            logger.critical(
+                "this is a bug of cimbusd; please report it with what was done before: \(text)", metadata: metadata(.bug))
             assertionFailure(text)
         }
+    }
+
+    /// What the journal can be searched for.
+    private func fields(of note: Note, _ uid: UInt32?) -> [(name: String, value: String)] {
+        let operation = note.sink.flatMap { core.legs[$0]?.operation }
+        return [
+            ("provider", note.serving.compactMap { core.registry.find($0)?.name }.joined(separator: ",")),
+            ("operation", operation.map { "\($0.number)" } ?? ""),
+            ("class", operation.flatMap { records[$0]?.value.className }.map { $0.clipped() } ?? ""),
+            ("client_uid", uid.map { "\($0)" } ?? ""), ("client_pid", note.pid.map { "\($0)" } ?? ""),
+        ]
     }
 }

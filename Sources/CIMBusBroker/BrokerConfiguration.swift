@@ -29,6 +29,14 @@ public struct BrokerConfiguration: Sendable {
     /// How long the broker may be off the bus that dropped it, before that ends everything.
     public var busGrace = Duration.seconds(5)
     public var logger = Logger(label: "cimbusd")
+    /// What can be changed of the log over the bus; nil: nothing.
+    public var log: LogControl?
+    /// The unix socket at which metrics can be read (``MetricsSocket``); nil: none.
+    public var metricsSocket: String?
+    /// Reads the configuration again, for ``Broker/reload()``; nil: it cannot be. What cannot change while the broker runs stays, and the log says so.
+    public var reread: (@Sendable () throws(CIMBusError) -> BrokerConfiguration)?
+    /// Hears that the broker reads its files again, and that it has done so.
+    public var reloading: @Sendable (_ isOver: Bool) -> Void = { _ in }
 
     public init() {}
 }
@@ -46,6 +54,10 @@ public struct CIMBusError: Error, Sendable, CustomStringConvertible {
         case noRepository
         /// The rules of rights cannot be read, or have a fault.
         case noRights
+        /// A file of the configuration, or an option, has a fault.
+        case badConfiguration
+        /// The socket for metrics cannot be made.
+        case noMetrics
         /// The trace cannot be written.
         case noTrace
         /// The file of the audit cannot be written.

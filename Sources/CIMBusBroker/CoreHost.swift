@@ -123,7 +123,9 @@ extension Broker {
 
     private func finishTurn() {
         while let effect = host.nextEffect() { perform(effect) }
-        flights.add(host.endTurn())
+        let steps = host.endTurn()
+        metrics.add(steps) { flights.beginning(of: $0) }
+        flights.add(steps)
         guard host.needsAlarm() else { return }
         host.setAlarm(on: loop) { [weak self] in
             self?.assumeIsolated { broker in

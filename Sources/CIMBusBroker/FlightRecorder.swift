@@ -101,6 +101,9 @@ struct FlightRecorder {
         for landed in shelves.removeValue(forKey: shelf) ?? [] { flights[landed.id] = nil }
     }
 
+    /// The method of an operation, and when it began; nil: it is not known any more.
+    func beginning(of id: OperationID) -> (member: String, began: Microseconds)? { flights[id].map { ($0.member, $0.began) } }
+
     /// Nil: it never was, or ended too long ago.
     func flight(_ id: OperationID, at now: Microseconds) -> Flight? {
         guard let flight = flights[id] else { return nil }

@@ -2,25 +2,29 @@ import CIM
 import Glibc
 
 /// Sends entries to systemd's journal, by its native protocol.
-struct JournalSocket: Hashable, Sendable {
+public struct JournalSocket: Hashable, Sendable {
     let path: String
 
-    static let system = JournalSocket(path: "/run/systemd/journal/socket")
-
-    /// - Throws: Failed: there is no journal, or it does not take the entry.
-    func send(_ fields: [(name: String, value: String)]) throws(CIMError) {
+    /// An entry as the journal reads it. A value with lines goes with its length in front, so that none of its lines is taken for a field.
+    public static func entry(_ fields: [(name: String, value: String)]) -> [UInt8] {
         var bytes: [UInt8] = []
         for (name, value) in fields {
-            bytes += Array(name.utf8)
+            bytes += name.utf8
             if value.utf8.contains(UInt8(ascii: "\n")) {
-                // With the length, the value may have lines.
                 bytes.append(UInt8(ascii: "\n"))
                 withUnsafeBytes(of: UInt64(value.utf8.count).littleEndian) { bytes += $0 }
             } else {
                 bytes.append(UInt8(ascii: "="))
             }
-            bytes += Array(value.utf8) + [UInt8(ascii: "\n")]
+            bytes += value.utf8
+            bytes.append(UInt8(ascii: "\n"))
         }
+        return bytes
+    }
+
+    /// - Throws: Failed: there is no journal, or it does not take the entry.
+    func send(_ fields: [(name: String, value: String)]) throws(CIMError) {
+        let bytes = Self.entry(fields)
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { throw fault() }
         defer { close(descriptor) }

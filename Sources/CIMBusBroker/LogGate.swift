@@ -61,10 +61,13 @@ struct LogGate {
 extension Broker {
     /// Writes a line that a peer gave rise to, unless it is one of many. What concerns root's and the broker's own processes is always written.
     /// - Parameter uid: the peer's user; nil: nobody knows it.
-    func log(_ level: Logger.Level, _ kind: LogGate.Kind, of uid: UInt32?, _ text: @autoclosure () -> String) {
+    func log(
+        _ level: Logger.Level, _ kind: LogGate.Kind, of uid: UInt32?, _ text: @autoclosure () -> String,
+        _ metadata: @autoclosure () -> Logger.Metadata = [:]
+    ) {
         guard level >= logger.logLevel else { return }
         gated(kind, of: uid, isAlways: core.rights.isAdministrator(uid: uid ?? .max)) {
-            logger.log(level: level, "\(text())")
+            logger.log(level: level, "\(text())", metadata: metadata())
         } more: { broker, text in
             broker.logger.log(level: level, "\(text)")
         }
@@ -74,7 +77,9 @@ extension Broker {
     func tellBound(_ status: WBEMStatus, _ words: String, of peer: PeerID) {
         guard status == .quotaViolation || status == .serverTooBusy, logger.logLevel <= .notice, let uid = uid(of: peer) else { return }
         gated(.bound, of: uid, isAlways: false) {
-            logger.notice("uid \(uid) is at a bound: \(words) (cimctl quotas shows who has how much)")
+            logger.notice(
+                "uid \(uid) is at a bound: \(words) (cimctl quotas shows who has how much)",
+                metadata: LogMessage.atBound.metadata([("client_uid", "\(uid)"), ("status", status.errorName ?? status.hex)]))
         } more: { broker, text in
             broker.logger.notice("\(text)")
         }

@@ -172,6 +172,11 @@ public struct BrokerAdministration: Sendable {
         }
     }
 
+    /// What the broker counts, as text in the format of OpenMetrics (`Broker.GetMetrics`).
+    public func metrics() async throws(CIMError) -> String {
+        try await call(Contract.rootPath, Contract.broker, "GetMetrics", []).first?.text ?? ""
+    }
+
     /// Every provider that the broker knows, running or not, ordered by name.
     public func registrations() async throws(CIMError) -> [RegistrationSummary] {
         let values = try await call(Contract.rootPath, .objectManager, "GetManagedObjects", [])

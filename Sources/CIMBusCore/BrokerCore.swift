@@ -6,7 +6,7 @@ import CIM
 /// each event, also after one that was refused. What must happen later is in ``nextDeadline``, at which the owner calls ``advance()``.
 /// The owner tells the messages of one peer in the order in which they came.
 public struct BrokerCore: Sendable {
-    public let limits: Limits
+    public var limits: Limits
     public var rights: Rights
     public internal(set) var operations = Table<OperationID, Operation>()
     public internal(set) var legs = Table<SinkID, Leg>()

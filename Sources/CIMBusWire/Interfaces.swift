@@ -13,6 +13,7 @@ public enum Interfaces {
             method("ListRights", "", "rules:a(ss)"),
             method("Trace", "operation:t", "steps:a(tsa{sv})"),
             method("ListQuotas", "", "quotas:a(sutt)"),
+            method("GetMetrics", "", "metrics:s"),
         ],
         properties: [
             property("Version", "s", .constant),

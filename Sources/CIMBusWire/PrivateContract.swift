@@ -17,7 +17,7 @@ public enum PrivateContract {
             1, Contract.broker,
             [
                 "ListOperations", "ListFinishedOperations", "OpenPrivateConnection", "Reload", "CheckRights", "ListRights", "Trace",
-                "ListQuotas",
+                "ListQuotas", "GetMetrics",
             ]
         ),
         (2, Contract.registrar, ["Register", "UnRegister"]),

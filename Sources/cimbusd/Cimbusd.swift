@@ -91,8 +91,25 @@ struct Cimbusd: AsyncParsableCommand {
             "Write every event of the broker's core to this file, to be replayed in a test. It grows without bound.", valueName: "file"))
     var record: String?
 
+    @Option(
+        help: ArgumentHelp(
+            "Offer metrics by HTTP at this unix socket, or at none. Without it (and without systemd's RUNTIME_DIRECTORY) at none.",
+            valueName: "path"))
+    var metrics: String?
+
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: Logger.Level = .info
+
+    @Option(
+        help: ArgumentHelp(
+            "Read options from this file, and from *.conf in the folder of its name with .d, instead of /etc/cimbus/cimbusd.conf, which is that of --system. What the command line says counts more. SIGHUP reads them again.",
+            valueName: "file"))
+    var config: String?
+
+    @Flag(
+        help: "Say what is wrong with the configuration and the rules of rights, and do nothing else. The exit status is 1 if something is."
+    )
+    var checkConfig = false
 
     func validate() throws {
         guard [system, session, address != nil].filter({ $0 }).count <= 1 else {
@@ -117,9 +134,45 @@ struct Cimbusd: AsyncParsableCommand {
     }
 
     func run() async throws {
-        LoggingSystem.bootstrap { StreamLogHandler.standardError(label: $0) }
-        var logger = Logger(label: "cimbusd")
-        logger.logLevel = logLevel
+        let arguments = Array(CommandLine.arguments.dropFirst())
+        if checkConfig { return try check(arguments) }
+        let manager = ServiceManager()
+        let journal = Journal()
+        let control = LogControl("cimbusd", logLevel, hasJournal: journal != nil)
+        LoggingSystem.bootstrap { BrokerLog(label: $0, control, journal) }
+        let logger = Logger(label: "cimbusd")
+        do {
+            var configuration = try withFiles(arguments).options.brokerConfiguration()
+            control.level = configuration.log?.level ?? logLevel
+            configuration.log = control
+            configuration.logger = logger
+            configuration.reread = { () throws(CIMBusError) in try withFiles(arguments).options.brokerConfiguration() }
+            configuration.reloading = { manager?.reloading($0) }
+            if let repository = configuration.repository { try StateDirectory.make(Self.directory(of: repository)) }
+            try await Self.serve(configuration, manager)
+        } catch let error as CIMBusError {
+            logger.critical("\(error)")
+            throw ExitCode.failure
+        }
+    }
+
+    /// `--check-config`.
+    private func check(_ arguments: [String]) throws {
+        do throws(CIMBusError) {
+            let (options, files) = try withFiles(arguments)
+            try options.brokerConfiguration().checkRights()
+            print("the configuration is good" + (files.isEmpty ? "" : ": \(files.joined(separator: ", "))"))
+        } catch {
+            let text = "\(error)\n"
+            _ = text.withCString { write(STDERR_FILENO, $0, strlen($0)) }
+            throw ExitCode.failure
+        }
+    }
+
+    private static func directory(of path: String) -> String { String(path[..<(path.lastIndex(of: "/") ?? path.startIndex)]) }
+
+    /// What these options say. The log, and what is done at a reload, come beside it.
+    private func brokerConfiguration() throws(CIMBusError) -> BrokerConfiguration {
         var configuration = BrokerConfiguration()
         configuration.address = session ? .session : address.map { .address($0) } ?? .system
         configuration.limits.silence = .init(silence * 1e6)
@@ -132,31 +185,25 @@ struct Cimbusd: AsyncParsableCommand {
         configuration.limits.firstPause = .init(firstPause * 1e6)
         configuration.limits.longestPause = .init(longestPause * 1e6)
         configuration.busGrace = .microseconds(Int64(busGrace * 1e6))
-        configuration.allowedRegistrations = try allowed.map { try Self.allowance($0) }
+        configuration.allowedRegistrations = allowed.compactMap { try? Self.allowance($0) }
         let isSystem = !session && address == nil
         configuration.rightsDirectories =
             rights.isEmpty && isSystem ? ["/etc/cimbus/rights.d", "/usr/lib/cimbus/rights.d"] : rights
-        let directory = state ?? SystemdEnvironment.first("STATE_DIRECTORY")
-        configuration.repository = directory.map { $0 + "/repository.sqlite" }
+        configuration.repository = (state ?? SystemdEnvironment.first(of: "STATE_DIRECTORY")).map { $0 + "/repository.sqlite" }
+        let socket = metrics ?? SystemdEnvironment.first(of: "RUNTIME_DIRECTORY").map { $0 + "/metrics" }
+        configuration.metricsSocket = socket == "none" ? nil : socket
         configuration.trace = record
         configuration.audit = audit
-        configuration.eventLogs = eventLogs ?? SystemdEnvironment.first("LOGS_DIRECTORY")
+        configuration.eventLogs = eventLogs ?? SystemdEnvironment.first(of: "LOGS_DIRECTORY")
         configuration.journalSocket = journal
         configuration.offersPrivateConnections = !offersNoPrivateConnections
-        configuration.logger = logger
-        do {
-            if let directory { try StateDirectory.make(directory) }
-            try await Self.serve(configuration)
-        } catch let error as CIMBusError {
-            logger.critical("\(error)")
-            throw ExitCode.failure
-        }
+        configuration.log = LogControl("cimbusd", logLevel, hasJournal: false)
+        return configuration
     }
 
-    /// Runs the broker until SIGTERM or SIGINT stops it, or its bus goes away. SIGHUP lets it read its rules again.
-    private static func serve(_ configuration: BrokerConfiguration) async throws {
+    /// Runs the broker until SIGTERM or SIGINT stops it, or its bus goes away. SIGHUP lets it read its configuration again.
+    private static func serve(_ configuration: BrokerConfiguration, _ manager: ServiceManager?) async throws {
         // A signal that comes while the broker starts stops the broker once it has started.
-        let manager = ServiceManager()
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let broker = try await Broker.start(configuration)
         manager?.watch(broker)
@@ -180,8 +227,8 @@ struct Cimbusd: AsyncParsableCommand {
 }
 
 private enum SystemdEnvironment {
-    /// A directory that systemd gives the service (`StateDirectory=`, `LogsDirectory=`); the first of several.
-    static func first(_ name: String) -> String? {
+    /// A directory that systemd made for the service (`StateDirectory=`, `LogsDirectory=`, `RuntimeDirectory=`); the first of several.
+    static func first(of name: String) -> String? {
         guard let value = getenv(name) else { return nil }
         return String(cString: value).split(separator: ":").first.map(String.init)
     }

@@ -37,6 +37,14 @@ struct ServiceManager {
         broker.repeatedly(every: watchdog / 3) { tell("WATCHDOG=1") }
     }
 
+    /// Says that the broker reads its files again, or that it has done so.
+    func reloading(_ isOver: Bool) {
+        var time = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &time)
+        let microseconds = Int64(time.tv_sec) * 1_000_000 + Int64(time.tv_nsec) / 1_000
+        tell(isOver ? "READY=1" : "RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
+    }
+
     func tell(_ word: String) {
         let descriptor = socket(AF_UNIX, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
         guard descriptor >= 0 else { return }

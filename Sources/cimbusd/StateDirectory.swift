@@ -3,9 +3,13 @@ import Glibc
 
 /// The directory that `--state` names.
 enum StateDirectory {
-    /// Makes it, for the broker's user alone, where it is not there. The one above it must be. One that is there must be the broker's user's, and
+    /// Makes it, for the broker's user alone, where it is not there, and those above it. One that is there must be the broker's user's, and
     /// nobody else may write it: whoever may could put another repository in its place.
     static func make(_ path: String) throws(CIMBusError) {
+        for (index, byte) in path.utf8.enumerated() where byte == UInt8(ascii: "/") && index > 0 {
+            // What is wrong is seen at the last of them.
+            _ = mkdir(String(decoding: path.utf8.prefix(index), as: UTF8.self), 0o755)
+        }
         guard mkdir(path, 0o700) != 0 else { return }
         let error = errno
         var information = stat()
@@ -23,8 +27,7 @@ enum StateDirectory {
             return
         }
         let reason = error == EEXIST ? "it is no directory" : String(cString: strerror(error))
-        let advice =
-            error == ENOENT ? "make the directory above it first, or give another" : "give a directory that this user may make or write"
-        throw CIMBusError(.noRepository, "the state directory \(path) cannot be made: \(reason); \(advice)")
+        throw CIMBusError(
+            .noRepository, "the state directory \(path) cannot be made: \(reason); give a directory that this user may make or write")
     }
 }

@@ -17,7 +17,8 @@ struct CimCtl: AsyncParsableCommand {
             Classes.self,
             ClassGroup.self,
             MOFGroup.self, Namespaces.self, Providers.self, Operations.self, Cancel.self,
-            TraceOperation.self, Quotas.self, Leaks.self, Top.self, RightsGroup.self, Adopt.self, GenerateGroup.self, NewGroup.self,
+            TraceOperation.self, Quotas.self, Leaks.self, Top.self, Metrics.self, RightsGroup.self, Adopt.self, GenerateGroup.self,
+            NewGroup.self,
         ])
 
     static func main() async {

@@ -159,6 +159,20 @@ extension Integration {
             try await expectQuiet(scene, next: StoredInstanceTests.base("x"))
         }
 
+        @Test("--state makes the directories above it, too")
+        func parents() async throws {
+            let state = try StateFolder()
+            defer {
+                for name in ["repository.sqlite", "repository.sqlite-journal", "repository.sqlite.lock"] {
+                    unlink("\(state.path)/a/b/\(name)")
+                }
+                for folder in ["a/b", "a"] { rmdir("\(state.path)/\(folder)") }
+            }
+            _ = try await Scene.start("--state", state.path + "/a/b")
+            var information = stat()
+            #expect(stat(state.path + "/a/b", &information) == 0 && information.st_mode & 0o7777 == 0o700)
+        }
+
         @Test("W29: a state directory that is not there is made, for the broker's user alone; what is stored there outlives the broker")
         func made() async throws {
             let state = try StateFolder()
@@ -176,8 +190,8 @@ extension Integration {
             .enabled(if: getuid() == 0))
         func unwritable() async throws {
             let bus = try await PrivateBus.start(allUsers: true)
-            let missing = try await refusal(bus, "/tmp/cimbus-no-such-folder/state")
-            #expect(missing.contains("No such file") && missing.contains("make the directory above it"), "\(missing)")
+            let missing = try await refusal(bus, "/dev/null/state")
+            #expect(missing.contains("Not a directory") && missing.contains("that this user may make or write"), "\(missing)")
             #expect(try await refusal(bus, "/dev/null").contains("no directory"))
             let state = try StateFolder()
             chmod(state.path, 0o555)

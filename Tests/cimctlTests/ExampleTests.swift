@@ -24,6 +24,7 @@ extension ProgramTests {
             needsSystemd,
         "cimctl watch \"SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Linux_UnixProcess'\"":
             "with the sample as the source: Samples/Tests/FrameworkSamplesTests/BusTests+ProcessEvents.swift",
+        "cimctl query \"SELECT Name, SubState FROM Linux_SystemdService\"": needsSystemd,
         "cimctl adopt org.freedesktop.PackageKit": "that service is not on the bus of this test",
         "cimctl adopt org.example.Service --output site.mof": "that service is not on the bus of this test",
         "busctl --user call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus StartServiceByName su org.cimbus1.Adopter 0":
@@ -41,11 +42,16 @@ extension ProgramTests {
         "make demo": "it builds everything, and ends by itself; what it prints is in the README",
         "make test": "this is what runs the tests",
         "make docs": "make test",
-        "make build CONFIGURATION=release": "a build of a quarter of an hour; make test makes one for debugging",
+        "cp -a --no-preserve=ownership etc usr /": inPackages,
+        "systemd-sysusers && systemctl daemon-reload && systemctl reload dbus": inPackages,
+        "systemctl enable --now cimbusd cimbus-adopter.path cimbus-adopter": inPackages,
+        "systemctl disable --now cimbusd cimbus-adopter.path cimbus-adopter mounted-file-systems": inPackages,
+        "make release": "a build of a quarter of an hour; the system test links the programs for debugging the same way",
         "sudo make install CONFIGURATION=release": "Tests/System/run, with the programs for debugging",
         "sudo systemd-sysusers && sudo systemctl daemon-reload && sudo systemctl reload dbus": "Tests/System/inside",
         "sudo cp site.mof /etc/cimbus/adopt/": "Tests/System/inside_adopter",
         "make torture SECONDS=600 SEED=7 BUS=dbus-broker": "make test, for a minute on each bus",
+        "make torture EVENTS=1 SECONDS=600 SEED=7 BUS=dbus-broker": "hours; before a release",
         "make torture WRITES=500 SEED=7 BUS=dbus-broker": "hours; before a release",
         "swift build --target CIMBusCore": "make test builds that target with the others",
         "swift test --filter CIMBusCoreTests": "Tests/Scripts/run-suites",
@@ -63,6 +69,7 @@ extension ProgramTests {
         #"./watch-events "SELECT * FROM Sample_Line WHERE Number > 1" --count 1 --session &"#: inSamples,
         #"printf 'zero\n' | ./raise-events --session"#: inSamples, #"printf 'one\ntwo\n' | ./raise-events --session"#: inSamples,
     ]
+    private static let inPackages = "Tests/System/inside_packages"
     private static let inNewProvider = "Tests/Scripts/check-new-provider"
 
     /// What the examples are about. Clocks, mounted file systems and processes have providers here; the rest is the site's own.
