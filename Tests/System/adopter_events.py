@@ -66,7 +66,10 @@ def test_events():
     for _ in range(10):
         run("systemctl", "reset-failed", UNIT)
         run("systemctl", "start", UNIT)
-        failure = changes.wait(lambda event: event["TargetInstance"]["Name"] == UNIT and event["TargetInstance"]["ActiveState"] == "failed", 3)
+        # Others follow: of one that has failed systemd tells more.
+        failure = changes.wait(
+            lambda event: event["TargetInstance"]["Name"] == UNIT and event["TargetInstance"]["ActiveState"] == "failed"
+            and event["PreviousInstance"]["ActiveState"] != "failed", 3)
         job = jobs.wait(lambda event: event["UnitName"] == UNIT, 3)
         if failure and job:
             break
