@@ -32,6 +32,16 @@ release: dependencies ## build what a release installs: .build/release/programs
 	CIMBUS_WITHOUT_SERVICE_LIFECYCLE=1 $(SWIFT) build $(RELEASE) --product cimbus-adopter
 	Sources/release/link .build/release
 
+# Written with the programs that PROGRAMS names, for a package to install.
+SHARE ?= .build/share
+.PHONY: share
+share: ## write the man pages and the completions of bash, zsh and fish to .build/share (after build, or CONFIGURATION=release after release)
+	Tests/Scripts/make-man-pages $(PROGRAMS) $(SHARE)/man
+	mkdir -p $(SHARE)/completions/bash $(SHARE)/completions/zsh $(SHARE)/completions/fish
+	$(PROGRAMS)/cimctl completion bash > $(SHARE)/completions/bash/cimctl
+	$(PROGRAMS)/cimctl completion zsh > $(SHARE)/completions/zsh/_cimctl
+	$(PROGRAMS)/cimctl completion fish > $(SHARE)/completions/fish/cimctl.fish
+
 .PHONY: demo
 demo: build ## build, start a private bus, the broker and the samples; enumerate, kill a provider, see the error
 	@Samples/demo $(BUILD_DIR) Samples/.build/$(CONFIGURATION)
