@@ -22,7 +22,7 @@ struct CimCtl: AsyncParsableCommand {
             Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Query.self, Explain.self, Watch.self, InstanceGroup.self,
             AliasCommand.self, Classes.self, ClassGroup.self, MOFGroup.self, Namespaces.self, Providers.self, Operations.self, Cancel.self,
             TraceOperation.self, Quotas.self, Leaks.self, Top.self, RightsGroup.self, Adopt.self, GenerateGroup.self, NewGroup.self,
-            CompletionScript.self, Complete.self, Stdio.self,
+            Doctor.self, Shell.self, CompletionScript.self, Complete.self, Stdio.self,
         ])
 
     static func main() async {
