@@ -31,10 +31,12 @@ import Testing
         func paths(of className: String) async -> [String] { [#"Site_Lamp.Name="desk""#, #"Site_Lamp.Name="the hall""#] }
     }
 
+    private static let tree = CommandTree.own()
+
     private func completion() throws -> Completion {
         var aliases = Aliases()
         aliases.read("[lamp]\nClass=Site_Lamp\nDescription=The lamps.\n", "a.conf")
-        return Completion(tree: try #require(CommandTree.own()), aliases: aliases, source: Known())
+        return Completion(tree: try #require(Self.tree), aliases: aliases, source: Known())
     }
 
     @Test(

@@ -143,10 +143,10 @@ import Testing
             }
             return (lines, time)
         }
-        let first = write(1000)
-        #expect(first.lines == 1002)
-        let later = write(4000)
-        #expect(later.lines == 4000)
+        let first = write(5000)
+        #expect(first.lines == 5002)
+        let later = write(20_000)
+        #expect(later.lines == 20_000)
         // Quadratic would be 25 times the first at least.
         #expect(later.time < first.time * 15)
     }

@@ -143,7 +143,7 @@ extension ProgramTests {
             return try await ChildProcess.output(
                 "/bin/sh", ["-c", "exec script -qec \"$0\" /dev/null </dev/null", command],
                 environment: ["CIMBUS_PAGER": folder.path("pager"), "SHELL": "/bin/sh"]
-            ).text.replacing("\r", with: "")
+            ).text.filter { $0 != "\r" }.map { $0 == "\r\n" ? "\n" : String($0) }.joined()
         }
         let paged = try await shown("")
         #expect(paged == "paged: Name State\npaged: ---- ------\npaged: desk Bright\npaged: hall Dark\n", "\(paged.debugDescription)")

@@ -15,7 +15,7 @@ extension ProgramTests {
         case $host in
         bad) echo "ssh: connect to host bad port 22: Connection refused" >&2; exit 255 ;;
         hang) exec sleep 600 ;;
-        middle) "$@" <&0 & far=$!; read -r line < "$HOSTS/lost"; kill -KILL $far; exit 255 ;;
+        middle) exec 5<&0; "$@" <&5 & far=$!; read -r line < "$HOSTS/lost"; kill -KILL $far; exit 255 ;;
         esac
         exec "$@"
         """

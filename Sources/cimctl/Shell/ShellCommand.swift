@@ -47,7 +47,7 @@ private actor ShellSession {
         namespace = options.namespace
         format = options.output
         usual = options.output == .list ? .table : options.output
-        source = BrokerSource(options.busAddress, options.namespaceName)
+        source = BrokerSource(options.busAddress, options.namespaceName, patience: .seconds(2))
     }
 
     func run() async -> ExitStatus {
