@@ -32,6 +32,16 @@ release: dependencies ## build what a release installs: .build/release/programs
 	CIMBUS_WITHOUT_SERVICE_LIFECYCLE=1 $(SWIFT) build $(RELEASE) --product cimbus-adopter
 	Sources/release/link .build/release
 
+# Written with the programs that are installed.
+SHARE ?= .build/share
+.PHONY: share
+share: ## write the man pages and the completions of bash, zsh and fish to .build/share (after build, or CONFIGURATION=release after release)
+	Tests/Scripts/make-man-pages $(dir $(CIMCTL)) $(SHARE)/man
+	mkdir -p $(SHARE)/completions/bash $(SHARE)/completions/zsh $(SHARE)/completions/fish
+	$(CIMCTL) completion bash > $(SHARE)/completions/bash/cimctl
+	$(CIMCTL) completion zsh > $(SHARE)/completions/zsh/_cimctl
+	$(CIMCTL) completion fish > $(SHARE)/completions/fish/cimctl.fish
+
 .PHONY: demo
 demo: build ## build, start a private bus, the broker and the samples; enumerate, kill a provider, see the error
 	@Samples/demo $(BUILD_DIR) Samples/.build/$(CONFIGURATION)
@@ -159,6 +169,7 @@ USERUNITDIR ?= /usr/lib/systemd/user
 SYSUSERSDIR ?= /usr/lib/sysusers.d
 POLKITDIR ?= /usr/share/polkit-1/actions
 POLKITRULESDIR ?= /usr/share/polkit-1/rules.d
+MANDIR ?= /usr/share/man
 INSTALL ?= install
 # A release's programs are one file of three names. It is installed as cimctl, which is of use without a broker.
 PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
@@ -167,7 +178,7 @@ CIMCTL ?= $(PROGRAMS)/cimctl
 ADOPTER ?= $(PROGRAMS)/cimbus-adopter
 
 .PHONY: install
-install: ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
+install: share ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
 	$(INSTALL) -D -m 0755 $(CIMCTL) $(DESTDIR)$(BINDIR)/cimctl
 	for program in cimbusd=$(CIMBUSD) cimbus-adopter=$(ADOPTER); do \
 		name=$${program%%=*} program=$${program#*=}; \
@@ -205,6 +216,15 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 	$(INSTALL) -m 0644 dbus/adopt/*.mof $(DESTDIR)/usr/share/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/rights.d/*.conf $(DESTDIR)/usr/lib/cimbus/rights.d
 	$(INSTALL) -D -m 0644 dbus/cimbusd.conf $(DESTDIR)/etc/cimbus/cimbusd.conf
+	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/aliases.d $(DESTDIR)/etc/cimbus/aliases.d
+	$(INSTALL) -m 0644 dbus/aliases.d/*.conf $(DESTDIR)/usr/share/cimbus/aliases.d
+	for section in 1 5 8; do \
+		$(INSTALL) -d -m 0755 $(DESTDIR)$(MANDIR)/man$$section; \
+		for page in $(SHARE)/man/man$$section/*; do $(INSTALL) -m 0644 $$page $(DESTDIR)$(MANDIR)/man$$section; done; \
+	done
+	$(INSTALL) -D -m 0644 $(SHARE)/completions/bash/cimctl $(DESTDIR)/usr/share/bash-completion/completions/cimctl
+	$(INSTALL) -D -m 0644 $(SHARE)/completions/zsh/_cimctl $(DESTDIR)/usr/share/zsh/vendor-completions/_cimctl
+	$(INSTALL) -D -m 0644 $(SHARE)/completions/fish/cimctl.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/cimctl.fish
 	$(INSTALL) -D -m 0644 dbus/catalog/cimbus.catalog $(DESTDIR)/usr/lib/systemd/catalog/cimbus.catalog
 	@echo "install: done. Then, once: systemd-sysusers && systemctl daemon-reload && systemctl reload dbus"
 

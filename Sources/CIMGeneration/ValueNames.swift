@@ -1,7 +1,7 @@
 import CIM
 
 /// What the qualifiers of a property, a parameter or a return value call its values.
-struct ValueNames: Hashable {
+package struct ValueNames: Hashable {
     enum Kind: Hashable {
         case integer
         case string
@@ -30,7 +30,7 @@ struct ValueNames: Hashable {
     var spans: [Span] = []
 
     /// Nil where the qualifiers name nothing.
-    init?(_ type: CIMTypeReference, _ qualifiers: [CIMQualifier]) {
+    package init?(_ type: CIMTypeReference, _ qualifiers: [CIMQualifier]) {
         base = type.base
         let bits = qualifiers.named("BitValues")?.value.stringArrayValue
         let names = qualifiers.named("Values")?.value.stringArrayValue
@@ -74,6 +74,27 @@ struct ValueNames: Hashable {
         let upper = last.isEmpty ? limits.upperBound : Self.number(String(last))
         guard let lower, let upper, lower <= upper, limits.contains(lower), limits.contains(upper) else { return }
         spans.append(Span(lower: lower, upper: upper, name: name))
+    }
+
+    /// What one value is called; nil where it has no name. A number of bits has the names of those that are set, with commas between them.
+    package func name(of value: CIMValue) -> String? {
+        if kind == .string {
+            guard case .string(let text) = value else { return nil }
+            return values.first { $0.text == text }?.name
+        }
+        guard let number = value.int64Value.map({ Int128($0) }) ?? value.uint64Value.map({ Int128($0) }) else { return nil }
+        guard kind == .bits else {
+            return values.first { $0.number == number }?.name ?? spans.first { ($0.lower...$0.upper).contains(number) }?.name
+        }
+        let names = values.filter { $0.number.map { number >> $0 & 1 == 1 } ?? false }
+        // A bit without a name would be lost.
+        let named = names.reduce(0 as Int128) { sum, bit in sum | (bit.number.map { 1 << $0 } ?? 0) }
+        return named == number && !names.isEmpty ? names.map { $0.name }.joined(separator: ",") : nil
+    }
+
+    /// Every name that one value has, in the order of the qualifiers, with what is written for it.
+    package var entries: [(text: String, name: String)] {
+        kind == .bits ? [] : values.map { ($0.number.map { "\($0)" } ?? $0.text, $0.name) }
     }
 
     private static func number(_ text: String) -> Int128? {

@@ -21,11 +21,11 @@ struct Adopt: Program {
     var file: String?
     @Option(help: ArgumentHelp("What the classes' names begin with.", valueName: "word")) var prefix = "Site"
     @Flag(name: .customLong("try"), help: "Show the first objects of each class, too. Runs cimbus-adopter.") var isTried = false
-    @Flag(exclusivity: .exclusive) var bus: BusChoice = .system
+    @Flag(exclusivity: .exclusive) var bus: BusChoice?
     @Option(help: "The bus at this D-Bus address, e.g. unix:path=/run/example.") var address: String?
     @Option(help: ArgumentHelp("How long each question to the service may take.", valueName: "seconds")) var timeout: Double = 10
 
-    var busAddress: BusAddress { address.map { .address($0) } ?? (bus == .system ? .system : .session) }
+    var busAddress: BusAddress { BusChoice.address(address, bus) }
 
     func validate() throws {
         guard (try? BusName(service)) != nil else { throw ValidationError("'\(service)' is no name on a bus, such as org.example.Service") }

@@ -2,32 +2,28 @@ import ArgumentParser
 import CIMBusClient
 
 extension Command {
-    /// Rows under names: lines of JSON, or a table.
+    /// Rows under names. A program reads all that a row has.
     func write(_ rows: [[(String, CIMValue)]], _ columns: [(name: String, isNumber: Bool)], _ output: inout Output) throws {
-        if options.output == .json {
-            for row in rows {
-                var text = ""
-                JSONText.append(row, to: &text)
-                try output.write(text + "\n")
-            }
-            return
-        }
-        var table = InstanceTable(columns, terminalWidth: Output.terminalWidth)
-        for row in rows {
-            try output.write(
-                table.append(columns.map { column in row.first { $0.0 == column.name }.map { InstanceTable.cell($0.1) } ?? "" }))
-        }
-        try output.write(table.finish())
+        try output.show(rows.map { Row($0) }, columns.map { Column($0.name, isNumber: $0.isNumber) })
     }
 }
 
 struct Providers: Command {
     static let configuration = CommandConfiguration(abstract: "Lists the providers the broker knows, running or not.")
 
+    @Argument(help: ArgumentHelp("Only these.", valueName: "provider")) var names: [String] = []
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ output: inout Output) async throws {
-        let rows = try await options.broker(session).registrations().map { provider -> [(String, CIMValue)] in
+        let all = try await options.broker(session).registrations()
+        for name in names where !all.contains(where: { CIMName.equal($0.name, name) }) {
+            let question = Suggestion.question(for: name, among: all.map(\.name)).map { "\($0) " } ?? ""
+            throw CIMError(
+                .notFound, "the broker knows no provider \(name)",
+                cause: Advice(text: "\(question)'cimctl providers' lists those there are"))
+        }
+        let wanted = names.isEmpty ? all : all.filter { provider in names.contains { CIMName.equal($0, provider.name) } }
+        let rows = wanted.map { provider -> [(String, CIMValue)] in
             [
                 ("Name", .string(provider.name)), ("Namespace", .string(provider.namespace)), ("State", .string(provider.state)),
                 ("ProcessID", .uint32(provider.processID)), ("UserID", provider.processID == 0 ? .null : .uint32(provider.userID)),
@@ -104,6 +100,8 @@ struct Cancel: Command {
 
     @Argument(help: "The operation's number.") var id: UInt64
     @OptionGroup var options: CommandOptions
+
+    static let onlyShows = false
 
     func run(_ session: Session, _ output: inout Output) async throws { try await options.broker(session).cancelOperation(id) }
 }

@@ -26,11 +26,11 @@ struct GenerationArguments: ParsableArguments {
         help: ArgumentHelp("Ask a broker for these classes, and for those above them.", valueName: "class"))
     var fromBroker: [String] = []
     @OptionGroup var search: MOFSearch
-    @Flag(exclusivity: .exclusive) var bus: BusChoice = .system
+    @Flag(exclusivity: .exclusive) var bus: BusChoice?
     @Option(help: "The broker on the bus at this D-Bus address, e.g. unix:path=/run/example.") var address: String?
     @Option(name: [.short, .long], help: "The namespace of the broker's classes.") var namespace = "root/cimv2"
 
-    var busAddress: BusAddress { address.map { .address($0) } ?? (bus == .system ? .system : .session) }
+    var busAddress: BusAddress { BusChoice.address(address, bus) }
 
     func validate() throws {
         if CIMNamespaceName(namespace) == nil { throw ValidationError("'\(namespace)' is not a namespace; write it like root/cimv2") }
@@ -78,7 +78,7 @@ struct GenerationArguments: ParsableArguments {
             StandardError.write(FailureReport.printable(error.description) + "\n")
         }
         let count = errors.errors.count
-        return CIMError(.invalidClass, "\(count) error\(count == 1 ? "" : "s"); nothing is generated")
+        return CIMError(.invalidClass, "\(count) error\(count == 1 ? "" : "s"); nothing is generated", cause: Advice(isAboutText: true))
     }
 
     /// Writes what was generated: for each MOF file, or as one.

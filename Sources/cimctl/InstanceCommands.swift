@@ -1,6 +1,7 @@
 import ArgumentParser
 import CIMBusClient
 import CIMBusWire
+import CIMGeneration
 
 extension Command {
     /// The path a user wrote, which must be one of an instance where `isInstance`.
@@ -24,6 +25,8 @@ extension Command {
         return text
     }
 
+    static func classes(inPath text: String) -> [String] { (try? CIMObjectPath(parsing: text)).map { [$0.className] } ?? [] }
+
     func adviceForInstances(after status: WBEMStatus) -> String? {
         status == .notFound ? "'cimctl enumerate CLASS' lists the instances there are" : nil
     }
@@ -37,17 +40,9 @@ extension Command {
         }
     }
 
-    /// One object: a line of JSON, or a table of its properties downwards.
-    /// - Parameter selection: the properties to show; nil for all of the class.
-    func write(_ instance: CIMInstance, _ declaration: CIMClass, only selection: [String]?, _ output: inout Output) throws {
-        if options.output == .json {
-            return try output.write(JSONText.line(instance, declaration, in: options.namespaceName, only: selection))
-        }
-        var table = InstanceTable([("Property", false), ("Value", false)], terminalWidth: nil)
-        for name in selection ?? declaration.keyNames + declaration.properties.filter({ !$0.isKey }).map(\.name) {
-            try output.write(table.append([name, InstanceTable.cell(instance[name] ?? .null)]))
-        }
-        try output.write(table.finish())
+    /// A property, a parameter or a method that is not there, and which one may have been meant.
+    static func missing(_ name: String, _ what: String, kind: String? = nil, among names: [String]) -> String {
+        Suggestion.missing(name, what, kind: kind, among: names)
     }
 }
 
@@ -62,6 +57,8 @@ enum EnumerationDepth: String, EnumerableFlag {
 }
 
 struct Enumerate: OperationCommand {
+    var namedClasses: [String] { [className] }
+
     static let configuration = CommandConfiguration(
         abstract: "Lists the instances of a class and its subclasses.",
         discussion: """
@@ -69,7 +66,7 @@ struct Enumerate: OperationCommand {
               cimctl enumerate Linux_UnixProcess --properties Handle,Name,State
             """)
 
-    @Argument(help: "The class.") var className: String
+    @Argument(help: ArgumentHelp("The class.", valueName: "class")) var className: String
     @Flag(exclusivity: .exclusive) var depth: EnumerationDepth = .deep
     @OptionGroup var selection: PropertySelection
     @OptionGroup var arguments: OperationArguments
@@ -81,21 +78,19 @@ struct Enumerate: OperationCommand {
         let declaration = try await declaration(of: className, session)
         let names = try selection.names(in: declaration)
         selection.restrict(&operation, to: names)
-        var table = InstanceTable(declaration, only: names ?? [], terminalWidth: Output.terminalWidth)
+        try output.beginRows(Column.all(of: declaration, only: names))
         let instances = session.enumerateInstances(of: className, options: operation)
-        if options.output == .json { return try await write(instances, declaration, session, only: names, &output) }
-        do {
-            for try await batch in instances.batches { for instance in batch { try output.write(table.append(instance)) } }
-        } catch let error as CIMError {
-            if !table.isEmpty { try output.write(table.finish()) }
-            throw error
+        if options.output.hasColumns {
+            for try await batch in instances.batches {
+                for instance in batch { try output.show(Row(instance, declaration, in: session.namespace, only: names)) }
+            }
+        } else {
+            try await write(instances, declaration, session, only: names, &output)
         }
-        try output.write(table.finish())
-        if table.hiddenColumns > 0 {
-            try output.note("(\(table.hiddenColumns) more properties do not fit: --properties chooses, --output json shows all)\n")
-        }
+        try output.endRows("--properties chooses, --output list shows all")
     }
 
+    /// With the properties of subclasses, too.
     private func write(
         _ instances: InstanceSequence, _ declaration: CIMClass, _ session: Session, only names: [String]?, _ output: inout Output
     ) async throws {
@@ -106,17 +101,25 @@ struct Enumerate: OperationCommand {
             classes[CIMName(className)] = declaration
             return declaration
         }
+        guard output.takesJSON else {
+            for try await batch in instances.batches {
+                for instance in batch {
+                    let declaration = try await classOfInstances(instance.className)
+                    try output.show(Row(instance, declaration, in: session.namespace, only: names))
+                }
+                try output.flush()
+            }
+            return
+        }
         for try await batch in instances.rows {
             if let instances = batch.instances {
                 for instance in instances {
                     let declaration = try await classOfInstances(instance.className)
-                    try output.write(JSONText.line(instance, declaration, in: session.namespace, only: names))
+                    try output.show(Row(instance, declaration, in: session.namespace, only: names))
                 }
             } else if let first = batch.first {
                 let rows = JSONRows(batch, try await classOfInstances(first.className), in: session.namespace, only: names)
-                var text = ""
-                for row in batch { rows.append(row, to: &text) }
-                try output.write(text)
+                for row in batch { try output.showJSON { rows.append(row, to: &$0) } }
             }
             // What has come is shown, however long the next batch takes.
             try output.flush()
@@ -127,12 +130,14 @@ struct Enumerate: OperationCommand {
 struct Get: OperationCommand {
     func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
 
+    var namedClasses: [String] { Self.classes(inPath: path) }
+
     static let configuration = CommandConfiguration(
         abstract: "Shows one instance.",
         discussion: """
             The path is the class and all its keys, as __PATH in JSON shows it. For example:
               cimctl get 'Linux_MountedFileSystem.Name="/"'
-              cimctl enumerate Linux_MountedFileSystem --keys-only --output json
+              cimctl enumerate Linux_MountedFileSystem --keys-only --output jsonl
             """)
 
     @Argument(help: "The path: the class and its keys.") var path: String
@@ -149,11 +154,15 @@ struct Get: OperationCommand {
             selection.restrict(&operation, to: names)
         }
         let instance = try await session.beginGetInstance(at: path, options: operation).value
-        try write(instance, try await session.getClass(instance.className, timeout: options.timeLimit), only: names, &output)
+        let declaration = try await session.getClass(instance.className, timeout: options.timeLimit)
+        try output.showOnly(Row(instance, declaration, in: session.namespace, only: names))
     }
 }
 
 struct Invoke: OperationCommand {
+    static let onlyShows = false
+    var namedClasses: [String] { Self.classes(inPath: path) }
+
     static let configuration = CommandConfiguration(
         abstract: "Runs a method of an instance, or a static one of a class.",
         discussion: """
@@ -174,11 +183,21 @@ struct Invoke: OperationCommand {
 
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
         let path = try Self.path(path, isInstance: false)
-        let assignments = try Assignments(parameters)
+        let row = try await invoke(method, at: path, try Assignments(parameters), session, operation)
+        guard !row.fields.isEmpty || options.output != .table else { return }
+        try output.showOnly(row)
+    }
+}
+
+extension OperationCommand {
+    /// Runs a method; the return value and the out parameters.
+    func invoke(
+        _ method: String, at path: CIMObjectPath, _ assignments: Assignments, _ session: Session, _ operation: OperationOptions
+    ) async throws -> Row {
         let declaration = try await declaration(of: path.className, session)
         guard let described = declaration.method(named: method) else {
-            let names = declaration.methods.map(\.name).joined(separator: ", ")
-            throw CIMError(.invalidMethod, "class \(declaration.name) has no method \(method); it has \(names.isEmpty ? "none" : names)")
+            throw CIMError(
+                .invalidMethod, Self.missing(method, "class \(declaration.name)", kind: "method", among: declaration.methods.map(\.name)))
         }
         let values = try await assignments.values(
             "method \(described.name)", described.parameters.filter(\.isIn).map { ($0.name, $0.type) },
@@ -188,14 +207,13 @@ struct Invoke: OperationCommand {
         var fields: [(String, CIMValue)] = []
         if described.returnType != nil { fields.append(("ReturnValue", result.returnValue ?? .null)) }
         for parameter in described.parameters where parameter.isOut { fields.append((parameter.name, result[parameter.name] ?? .null)) }
-        if options.output == .json {
-            var text = ""
-            JSONText.append(fields, to: &text)
-            return try output.write(text + "\n")
+        var row = Row(fields)
+        row.words = { name in
+            name == "ReturnValue"
+                ? described.returnType.flatMap { ValueNames($0, described.qualifiers) }
+                : described.parameter(named: name).flatMap { ValueNames($0.type, $0.qualifiers) }
         }
-        var table = InstanceTable([("Parameter", false), ("Value", false)], terminalWidth: nil)
-        for (name, value) in fields { try output.write(table.append([name, InstanceTable.cell(value)])) }
-        if !fields.isEmpty { try output.write(table.finish()) }
+        return row
     }
 }
 
@@ -203,6 +221,9 @@ struct Put: OperationCommand {
     func advice(after status: WBEMStatus) -> String? {
         status == .alreadyExists ? "leave out --create to change the one that is there" : adviceForInstances(after: status)
     }
+
+    static let onlyShows = false
+    var namedClasses: [String] { Self.classes(inPath: path) }
 
     static let configuration = CommandConfiguration(
         abstract: "Changes an instance: reads it, sets the properties given, writes it back; or creates one, with --create.",
@@ -250,13 +271,8 @@ struct Put: OperationCommand {
             "class \(declaration.name)", described, classes: { try await self.declaration(of: $0, session) })
         for (name, value) in values { instance[name] = value }
         let written = try await session.beginPutInstance(instance, options: operation).value
-        if options.output == .json {
-            var text = ""
-            JSONText.append([("__PATH", .string(written.located(in: session.namespace).path))], to: &text)
-            try output.write(text + "\n")
-        } else {
-            try output.write(written.path + "\n")
-        }
+        guard options.output != .table else { return try output.write(written.path + "\n") }
+        try output.showOnly(Row([("__PATH", .string(written.located(in: session.namespace).path))]))
     }
 
     /// What the path says of the keys; nothing where it is that of a class, or of a singleton.
@@ -289,6 +305,9 @@ struct Put: OperationCommand {
 
 struct Delete: OperationCommand {
     func advice(after status: WBEMStatus) -> String? { adviceForInstances(after: status) }
+
+    static let onlyShows = false
+    var namedClasses: [String] { Self.classes(inPath: path) }
 
     static let configuration = CommandConfiguration(
         abstract: "Deletes an instance.",

@@ -56,7 +56,8 @@ struct MOFComplaints {
     /// What all of it comes to.
     func error(_ consequence: String) -> CIMError {
         let errors = isTruncated ? "\(count) errors, and perhaps more" : count == 1 ? "1 error" : "\(count) errors"
-        return CIMError(first, "\(errors) in \(faulty.joined(separator: ", ")); \(consequence)", cause: advice)
+        return CIMError(
+            first, "\(errors) in \(faulty.joined(separator: ", ")); \(consequence)", cause: Advice(text: advice?.text, isAboutText: true))
     }
 
     static func write(warnings unit: MOFUnit) {
@@ -97,11 +98,20 @@ struct MOFCompile: Program {
         if safe, force { throw ValidationError("give one of --safe and --force") }
     }
 
+    var style: OutputStyle { options.style(isPaged: false) }
+
     func perform(_ output: inout Output) async throws {
+        if !options.hosts.isEmpty { throw ValidationError("MOF is compiled and checked on one machine: leave out --host") }
         let bar = ProgressBar(total: files.count * 2)
         defer { bar.end() }
         let prepared = try MOFReading(search.folders, options).all(files, bar)
         let session = try await options.connect()
+        if options.output != .table {
+            try output.beginRows([
+                Column("File"), Column("Classes", isNumber: true), Column("Instances", isNumber: true),
+                Column("Qualifiers", isNumber: true),
+            ])
+        }
         for (position, mof) in prepared.enumerated() {
             bar.show(files.count + position, "compiling \(mof.file)")
             let compilation = try await session.compileMOF(mof.text, options: compilationOptions)
@@ -112,35 +122,38 @@ struct MOFCompile: Program {
                 let before = position == 0 ? "nothing is stored" : "the \(position) before it are stored, nothing of it is"
                 throw complaints.error(before)
             }
-            try output.write(summary(mof))
+            try summarize(mof, &output)
         }
         bar.end()
+        try output.endRows()
         try output.flush()
         await session.close()
     }
+
+    /// A whole schema is one text.
+    static let patience = Duration.seconds(600)
 
     private var compilationOptions: MOFCompilationOptions {
         var flags: OperationFlags = createOnly ? .createOnly : updateOnly ? .updateOnly : []
         let instanceFlags = flags
         if safe { flags.insert(.safeUpdate) }
         if force { flags.insert(.forceUpdate) }
-        var compilation = MOFCompilationOptions(classFlags: flags, instanceFlags: instanceFlags, timeout: options.timeLimit)
+        var compilation = MOFCompilationOptions(
+            classFlags: flags, instanceFlags: instanceFlags, timeout: options.timeLimit(orElse: Self.patience))
         compilation.allowsInteractiveAuthorization = !options.asksNobody
         return compilation
     }
 
-    private func summary(_ mof: PreparedMOF) -> String {
+    private func summarize(_ mof: PreparedMOF, _ output: inout Output) throws {
         let counts = (mof.unit.classes.count, mof.unit.instances.count, mof.unit.qualifierTypes.count)
-        if options.output == .json {
-            var text = ""
-            JSONText.append(
-                [
+        guard options.output == .table else {
+            return try output.show(
+                Row([
                     ("File", .string(mof.file)), ("Classes", .uint64(UInt64(counts.0))), ("Instances", .uint64(UInt64(counts.1))),
                     ("Qualifiers", .uint64(UInt64(counts.2))),
-                ], to: &text)
-            return text + "\n"
+                ]))
         }
-        return "\(FailureReport.printable(mof.file)): \(counts.0) classes, \(counts.1) instances, \(counts.2) qualifiers\n"
+        try output.write("\(FailureReport.printable(mof.file)): \(counts.0) classes, \(counts.1) instances, \(counts.2) qualifiers\n")
     }
 }
 
@@ -160,7 +173,10 @@ struct MOFCheck: Program {
     var busAddress: BusAddress { options.busAddress }
     func advice(after status: WBEMStatus) -> String? { adviceForMOF(status) }
 
+    var style: OutputStyle { options.style(isPaged: false) }
+
     func perform(_ output: inout Output) async throws {
+        if !options.hosts.isEmpty { throw ValidationError("MOF is compiled and checked on one machine: leave out --host") }
         let bar = ProgressBar(total: files.count * 2)
         defer { bar.end() }
         let prepared = try MOFReading(search.folders, options).all(files, bar)
@@ -182,7 +198,7 @@ struct MOFCheck: Program {
         for (position, mof) in prepared.enumerated() where complaints.left > 0 {
             bar.show(files.count + position, "checking \(mof.file)")
             let compilation = try await session.compileMOF(
-                mof.text, options: MOFCompilationOptions(checkOnly: true, timeout: options.timeLimit))
+                mof.text, options: MOFCompilationOptions(checkOnly: true, timeout: options.timeLimit(orElse: MOFCompile.patience)))
             if let failure = compilation.failure { complaints.add(failure, of: mof) }
         }
         bar.end()
@@ -211,7 +227,8 @@ struct MOFShow: Command {
             declared as here. With --amended or --locale it is what a reader of that language sees.
             """)
 
-    @Argument(help: "The class.") var className: String
+    @Argument(help: ArgumentHelp("The class.", valueName: "class")) var className: String
+    var namedClasses: [String] { [className] }
     @Flag(help: "Its superclasses, too, the topmost first; system classes are left out.") var deep = false
     @OptionGroup var language: LocaleArguments
     @OptionGroup var options: CommandOptions
@@ -229,16 +246,17 @@ struct MOFShow: Command {
             let operation = language.applied(to: options.operationOptions)
             for position in shown.indices { shown[position] = try await session.getClass(shown[position].name, options: operation) }
         }
+        let isText = options.output == .table || options.output == .mof
+        if !isText { try output.beginRows([Column("__CLASS"), Column("MOF")]) }
         for (position, declaration) in shown.reversed().enumerated() {
             let text = MOFWriter.write(declaration)
-            if options.output == .json {
-                var line = ""
-                JSONText.append([("__CLASS", .string(declaration.name)), ("MOF", .string(text))], to: &line)
-                try output.write(line + "\n")
-            } else {
+            if isText {
                 try output.write(position == 0 ? text : "\n" + text)
+            } else {
+                try output.show(Row([("__CLASS", .string(declaration.name)), ("MOF", .string(text))]))
             }
         }
+        try output.endRows()
     }
 }
 

@@ -93,6 +93,8 @@ struct Top: Command {
     @Option(help: ArgumentHelp("How many pictures to show; by default as many as there is time for.", valueName: "number")) var count: Int?
     @OptionGroup var options: CommandOptions
 
+    static let isEndless = true
+
     func validate() throws {
         guard interval >= 0.1, interval <= 3600 else { throw ValidationError("--interval takes seconds, from 0.1 to an hour") }
         if let count, count < 1 { throw ValidationError("--count takes a number above 0") }

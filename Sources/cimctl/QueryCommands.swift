@@ -13,45 +13,53 @@ struct Query: OperationCommand {
             """)
 
     @Argument(help: "The query.") var query: String
+    var namedClasses: [String] { Self.classes(in: query) }
     @OptionGroup var language: LocaleArguments
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
         let operation = language.applied(to: operation)
-        var rows = QueryRows(QueryRows.selection(of: query), options.output, in: session.namespace)
-        do {
-            for try await batch in session.execQueryForObjects(query, options: operation).batches {
-                for object in batch { try output.write(try await rows.append(object, session)) }
-                if options.output == .json { try output.flush() }
-            }
-        } catch let error as CIMError {
-            try output.write(rows.finish())
-            throw error
-        }
-        try output.write(rows.finish())
-        if rows.hiddenColumns > 0 {
-            try output.note("(\(rows.hiddenColumns) more columns do not fit: SELECT fewer, or --output json)\n")
-        }
+        try await show(query, session, operation, &output)
     }
 }
 
-/// What a query gives, as text: lines of JSON, or a table whose columns are those selected, or those that the first objects have.
+extension Command {
+    /// Shows what a query selects.
+    /// - Parameter isSingle: one object, which a table shows downwards.
+    func show(_ query: String, _ session: Session, _ operation: OperationOptions, isSingle: Bool = false, _ output: inout Output)
+        async throws
+    {
+        var rows = QueryRows(QueryRows.selection(of: query), in: session.namespace, isSingle: isSingle)
+        for try await batch in session.execQueryForObjects(query, options: operation).batches {
+            for object in batch { try await rows.show(object, session, &output) }
+            // What has come is shown to a program, however long the next batch takes.
+            if style.format.isJSON { try output.flush() }
+        }
+        try rows.end(&output)
+        try output.endRows("SELECT fewer, or --output list")
+    }
+
+    /// The class behind FROM, for a query that is misspelt there.
+    static func classes(in query: String) -> [String] {
+        guard case .select(let select)? = try? WQLQuery(parsing: query) else { return [] }
+        return [select.className.text]
+    }
+}
+
+/// What a query gives, as rows whose columns are those selected, or those that the first objects have.
 struct QueryRows {
     /// What stands behind SELECT, in the order and spelling of the query; nil for all.
     private let selection: [String]?
-    private let output: OutputFormat
     private let namespace: CIMNamespaceName
-    /// Objects that the columns will be made from.
-    private var sample: [CIMInstance] = []
-    private var table: InstanceTable?
-    private var names: [String] = []
     private var classes: [CIMName: CIMClass] = [:]
+    private var hasBegun = false
+    private let isSingle: Bool
 
-    init(_ selection: [String]?, _ output: OutputFormat, in namespace: CIMNamespaceName) {
+    init(_ selection: [String]?, in namespace: CIMNamespaceName, isSingle: Bool) {
+        self.isSingle = isSingle
         self.namespace = namespace
         self.selection = selection
-        self.output = output
     }
 
     /// Nil for all, and for a text that is no query: the broker will say so.
@@ -61,95 +69,44 @@ struct QueryRows {
         return paths.map(\.first).filter { seen.insert($0).inserted }.map(\.text)
     }
 
-    var hiddenColumns: Int { table?.hiddenColumns ?? 0 }
-
-    /// The text that can be written now.
-    mutating func append(_ object: CIMObject, _ session: Session) async throws(CIMError) -> String {
+    mutating func show(_ object: CIMObject, _ session: Session, _ output: inout Output) async throws {
         switch object {
         case .class(let declaration):
-            if output == .json { return ClassRows.json(declaration) }
-            if table == nil { table = InstanceTable(ClassRows.columns, terminalWidth: Output.terminalWidth) }
-            let row = ClassRows.cells(declaration)
-            return table?.append(row) ?? ""
+            if !hasBegun { try output.beginRows(ClassRows.columns) }
+            hasBegun = true
+            try output.show(ClassRows.row(declaration, for: output.style.format))
         case .instance(let instance):
             let name = CIMName(instance.className)
             if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
-            var instance = instance
-            instance.path = instance.path?.located(in: namespace)
-            if output == .json { return json(instance) }
-            if table != nil {
-                let row = cells(instance)
-                return table?.append(row) ?? ""
-            }
-            sample.append(instance)
-            return sample.count < InstanceTable.sampleSize ? "" : startTable()
+            let row = row(instance, classes[name])
+            if !hasBegun { try output.beginRows(columns(classes[name]), isSingle: isSingle) }
+            hasBegun = true
+            try output.show(row)
         }
     }
 
-    /// What is left to write.
-    mutating func finish() -> String {
-        if output == .json { return "" }
-        let text = sample.isEmpty ? "" : startTable()
-        return text + (table?.finish() ?? "")
+    /// Of nothing, too, there are columns.
+    mutating func end(_ output: inout Output) throws {
+        if !hasBegun { try output.beginRows(selection.map { $0.map { Column($0) } }) }
     }
 
-    private mutating func startTable() -> String {
-        var table = InstanceTable(columns(), terminalWidth: Output.terminalWidth)
-        var text = ""
-        for instance in sample { text += table.append(cells(instance)) }
-        sample = []
-        self.table = table
-        return text
+    /// Those selected; nil for those that the rows have.
+    private func columns(_ declaration: CIMClass?) -> [Column]? {
+        selection.map { $0.map { name in declaration?.property(named: name).map { Column($0) } ?? Column(name) } }
     }
 
-    /// Keys first; without a selection, those only that one of the first objects has a value for.
-    private mutating func columns() -> [(name: String, isNumber: Bool)] {
-        var properties: [CIMProperty] = []
-        var seen: Set<CIMName> = []
-        for instance in sample {
-            for property in classes[CIMName(instance.className)]?.properties ?? [] where seen.insert(CIMName(property.name)).inserted {
-                properties.append(property)
-            }
+    private func row(_ instance: CIMInstance, _ declaration: CIMClass?) -> Row {
+        guard let selection else { return Row(instance, declaration, in: namespace) }
+        var row = Row(instance, declaration, in: namespace, only: [])
+        for name in selection where !row.head.contains(where: { CIMName.equal($0.name, name) }) {
+            let value: CIMValue =
+                switch CIMName(name) {
+                case "__RELPATH": instance.path.map { .string($0.relativePath) } ?? .null
+                default: instance[name] ?? .null
+                }
+            row.fields.append((declaration?.property(named: name)?.name ?? name, value))
         }
-        let types = Dictionary(properties.map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
-        if let selection {
-            names = selection.map { types[CIMName($0)]?.name ?? $0 }
-        } else {
-            var used: Set<CIMName> = []
-            for instance in sample {
-                for property in instance.properties where !property.value.isNull { used.insert(CIMName(property.name)) }
-            }
-            properties = properties.filter { used.contains(CIMName($0.name)) }
-            names = (properties.filter(\.isKey) + properties.filter { !$0.isKey }).map(\.name)
-        }
-        return names.map { name in
-            guard let type = types[CIMName(name)]?.type else { return (name, false) }
-            return (name, !type.isArray && (type.base.isInteger || type.base.isReal))
-        }
-    }
-
-    private func cells(_ instance: CIMInstance) -> [String] { names.map { InstanceTable.cell(Self.value($0, of: instance)) } }
-
-    private func json(_ instance: CIMInstance) -> String {
-        guard let selection else { return JSONText.line(instance, classes[CIMName(instance.className)], in: namespace) }
-        let declaration = classes[CIMName(instance.className)]
-        var fields = JSONText.head(instance)
-        for name in selection where !["__CLASS", "__PATH"].contains(CIMName(name)) {
-            fields.append((declaration?.property(named: name)?.name ?? name, Self.value(name, of: instance)))
-        }
-        var text = ""
-        JSONText.append(fields, to: &text)
-        return text + "\n"
-    }
-
-    /// A property, or one of the system properties that an instance knows of itself.
-    private static func value(_ name: String, of instance: CIMInstance) -> CIMValue {
-        switch CIMName(name) {
-        case "__CLASS": .string(instance.className)
-        case "__PATH": instance.path.map { .string($0.path) } ?? .null
-        case "__RELPATH": instance.path.map { .string($0.relativePath) } ?? .null
-        default: instance[name] ?? .null
-        }
+        return row
     }
 }
 
@@ -160,6 +117,7 @@ struct Explain: OperationCommand {
         discussion: "Nothing is asked, and nothing is subscribed to.")
 
     @Argument(help: "The query.") var query: String
+    var namedClasses: [String] { Self.classes(in: query) }
     @OptionGroup var arguments: OperationArguments
     @OptionGroup var options: CommandOptions
 
@@ -167,11 +125,7 @@ struct Explain: OperationCommand {
         let isOfEvents = try await isOfEvents(session)
         let lines =
             isOfEvents ? try await session.explainEvents(query, options: operation) : try await session.explain(query, options: operation)
-        if options.output == .json {
-            var text = ""
-            JSONText.append([("Lines", .strings(lines))], to: &text)
-            return try output.write(text + "\n")
-        }
+        if options.output.isJSON || options.output == .yaml { return try output.showOnly(Row([("Lines", .strings(lines))])) }
         for line in lines { try output.write(FailureReport.printable(line) + "\n") }
     }
 

@@ -64,5 +64,7 @@ struct RightsReload: Command {
 
     @OptionGroup var options: CommandOptions
 
+    static let onlyShows = false
+
     func run(_ session: Session, _ output: inout Output) async throws { try await options.broker(session).reload() }
 }

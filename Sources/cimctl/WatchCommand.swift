@@ -9,7 +9,7 @@ struct Watch: Command {
         abstract: "Shows events, one line for each, until it is interrupted.",
         discussion: """
             The argument is an event query or the name of a class. Of an event class all its events are shown; of any other class what is \
-            created, modified and deleted. With --output json each line is an object with "type" ("event" or "gap") and "time". After a \
+            created, modified and deleted. With --output jsonl each line is an object with "type" ("event" or "gap") and "time". After a \
             restart of the broker it subscribes again, and says that events may be missing. For example:
               cimctl watch __ClassOperationEvent --timeout 0.5
               cimctl watch "SELECT * FROM CIMBus_ProviderVanishedEvent" --timeout 0.5
@@ -23,14 +23,20 @@ struct Watch: Command {
     var within: Double?
     @OptionGroup var options: CommandOptions
 
+    static let isEndless = true
+
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count takes a number above 0") }
+        // Events have no end, so a document of them would have none.
+        guard [.table, .json, .jsonl].contains(options.output) else {
+            throw ValidationError("events are lines of text, or of JSON: --output jsonl")
+        }
     }
 
     func run(_ session: Session, _ output: inout Output) async throws {
         let events = session.events(try await text(session))
         try await events.subscribed()
-        let clock = options.timeLimit.map { limit in
+        let clock = options.givenTimeLimit.map { limit in
             Task {
                 try await Task.sleep(for: limit)
                 events.cancel()
@@ -40,7 +46,7 @@ struct Watch: Command {
         var seen = 0
         for try await notice in events {
             try output.write(line(notice))
-            if case .gap(let gap) = notice, options.output == .table { try output.note("cimctl: \(gap)\n") }
+            if case .gap(let gap) = notice, !options.output.isJSON { try output.note("cimctl: \(gap)\n") }
             try output.flush()
             if notice.event != nil { seen += 1 }
             if let count, seen >= count { return }
@@ -61,11 +67,11 @@ struct Watch: Command {
     }
 
     private func line(_ notice: EventNotice) -> String {
-        switch (notice, options.output) {
-        case (.event(let event), .table): WatchLine.text(event) + "\n"
-        case (.gap, .table): ""
-        case (.event(let event), .json): WatchLine.json(event) + "\n"
-        case (.gap(let gap), .json): WatchLine.json(gap) + "\n"
+        switch (notice, options.output.isJSON) {
+        case (.event(let event), false): WatchLine.text(event) + "\n"
+        case (.gap, false): ""
+        case (.event(let event), true): WatchLine.json(event) + "\n"
+        case (.gap(let gap), true): WatchLine.json(gap) + "\n"
         }
     }
 }

@@ -149,7 +149,7 @@ extension ClientTests {
             let stage = try await Stage.start(Self.rows(50))
             func lines(_ transport: String) async throws -> String {
                 let (text, end) = try await ChildProcess.output(
-                    BuildFolder.path(of: "cimctl"), ["enumerate", "Test_Thing", "-o", "json", "--address", stage.bus.address] + options,
+                    BuildFolder.path(of: "cimctl"), ["enumerate", "Test_Thing", "-o", "jsonl", "--address", stage.bus.address] + options,
                     environment: ["CIMBUS_TRANSPORT": transport])
                 #expect(end == .exited(0))
                 return text

@@ -11,7 +11,7 @@ INFINITY = 2**64 - 1
 
 
 def rows(*arguments, user=None):
-    done = run("cimctl", *arguments, "--output", "json", user=user, timeout=60)
+    done = run("cimctl", *arguments, "--output", "jsonl", user=user, timeout=60)
     if done.returncode != 0:
         raise AssertionError(done.stdout)
     return [json.loads(line) for line in done.stdout.splitlines()]

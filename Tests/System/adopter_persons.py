@@ -113,15 +113,15 @@ def test_system_adopter():
     before = started()
     status, output = refused_by(invoke)
     expect("what polkit allows only a person who said who he is, is refused where nobody may be asked, and the error says how he may be",
-           status == 1 and "0x80041003" in output and "AllowInteractiveAuthorization" in output and started() == before, output)
+           status == 5 and "0x80041003" in output and "AllowInteractiveAuthorization" in output and started() == before, output)
     status, output = refused_by(f"{invoke} {' '.join(ASK)}")
-    expect("without an agent it is refused, and the error says that polkit was asked", status == 1 and "0x80041003" in output and "polkit" in output
+    expect("without an agent it is refused, and the error says that polkit was asked", status == 5 and "0x80041003" in output and "polkit" in output
            and started() == before, output)
     status, output, asked, said = ask(f"read go; exec {invoke} {' '.join(ASK)}", PASSWORD)
     expect("with an agent polkit asks the person, and the service restarts", status == 0 and asked and started() != before, (status, output, said))
     before = started()
     status, output, asked, said = ask(f"read go; exec {invoke} {' '.join(ASK)}", "wrong")
-    expect("with a wrong password it is refused", status == 1 and asked and "0x80041003" in output and started() == before, (status, output, said))
+    expect("with a wrong password it is refused", status == 5 and asked and "0x80041003" in output and started() == before, (status, output, said))
 
 
 def test_own_adopter():
@@ -139,7 +139,7 @@ def test_own_adopter():
            (status, output, said))
     before = started()
     done = subprocess.run(as_user("sh", "-c", command(" ".join(ASK))), text=True, input="go\n", stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=60)
-    expect("without an agent the user's own adopter is refused as systemctl would be", done.returncode == 1 and "0x80041003" in done.stdout
+    expect("without an agent the user's own adopter is refused as systemctl would be", done.returncode == 5 and "0x80041003" in done.stdout
            and started() == before, done.stdout)
 
 

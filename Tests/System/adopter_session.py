@@ -35,7 +35,7 @@ def cimctl(*arguments):
 
 
 def player():
-    done = cimctl("get", "My_Player=@", "--output", "json")
+    done = cimctl("get", "My_Player=@", "--output", "jsonl")
     return json.loads(done.stdout) if done.returncode == 0 else {"error": done.stdout}
 
 
@@ -85,7 +85,7 @@ def on_the_bus():
     service.kill()
     service.wait()
     gone = cimctl("get", "My_Player=@")
-    expect("without the player there is no object", gone.returncode == 1 and "0x80041002" in gone.stdout, gone.stdout)
+    expect("without the player there is no object", gone.returncode == 2 and "0x80041002" in gone.stdout, gone.stdout)
     for name in ("org.cimbus1.Adopter", "org.cimbus1"):
         if process(name):
             os.kill(process(name), 9)

@@ -25,6 +25,8 @@ extension ProgramTests {
         "cimctl watch \"SELECT * FROM __InstanceCreationEvent WHERE TargetInstance ISA 'Linux_UnixProcess'\"":
             "with the sample as the source: Samples/Tests/FrameworkSamplesTests/BusTests+ProcessEvents.swift",
         "cimctl query \"SELECT Name, SubState FROM Linux_SystemdService\"": needsSystemd,
+        "cimctl -H web1,web2,ada@db1 service where \"ActiveState = 'failed'\"":
+            "there are no such machines: the tests of --host have their own",
         "cimctl adopt org.freedesktop.PackageKit": "that service is not on the bus of this test",
         "cimctl adopt org.example.Service --output site.mof": "that service is not on the bus of this test",
         "busctl --user call org.freedesktop.DBus /org/freedesktop/DBus org.freedesktop.DBus StartServiceByName su org.cimbus1.Adopter 0":
@@ -35,6 +37,11 @@ extension ProgramTests {
         "cimctl new provider Clocks --language python --directory /tmp/clocks-in-python": inSamples,
         "cimctl new provider Clocks --directory /tmp/clocks": inSamples,
     ]
+    /// What a sentence names by a word in its place, so that it is not there; and what is about the machine.
+    private static func mayFail(_ line: String) -> Bool {
+        ["4711", "WORD"].contains { line.contains($0) } || ["os", "service", "disk", "alias os", "doctor"].contains(line)
+    }
+
     private static let inSamples = "with a provider of that class, in the order of the page: Samples/Tests/PageTests"
 
     /// Commands of other programs that the pages show, and who runs them.
@@ -81,7 +88,7 @@ extension ProgramTests {
         class Site_Room { [key] string Name; };
         instance of Site_Room { Name = "attic"; };
         instance of Site_Room { Name = "cellar"; };
-        """
+        """ + ProgramTests.lampsMOF
 
     private static let clocksMOF = """
         [dynamic, provider("Clocks")] class Sample_Clock {
@@ -132,7 +139,10 @@ extension ProgramTests {
         let folder = program.prefix(upTo: program.lastIndex(of: "/") ?? program.startIndex)
         let script =
             "cd '\(self.folder.path("site"))' && PATH='\(self.folder.path("bin")):\(folder)':$PATH && { \(line)\n} 2>'\(self.folder.path("stderr"))'"
-        let environment = ["DBUS_SYSTEM_BUS_ADDRESS": bus.address, "DBUS_SESSION_BUS_ADDRESS": bus.address, "SYSTEMD_PAGER": "cat"]
+        let environment = [
+            "DBUS_SYSTEM_BUS_ADDRESS": bus.address, "DBUS_SESSION_BUS_ADDRESS": bus.address, "SYSTEMD_PAGER": "cat",
+            "CIMBUS_ALIASES": "\(CommandExample.root)/dbus/aliases.d",
+        ]
         let (text, end) = try await ChildProcess.output("/bin/sh", ["-c", script], environment: environment)
         return Run(output: text, errors: try self.folder.read("stderr"), end: end)
     }
@@ -213,7 +223,9 @@ extension ProgramTests {
             if run.end == .exited(64), line.allSatisfy({ $0.isLetter || $0 == " " }) {
                 run = try await shell("cimctl \(line) --help", on: bus)
             }
-            #expect(run.end == .exited(0) || (run.end == .exited(1) && line.contains("4711")), "\(mention)\n\(run.errors)")
+            #expect(
+                run.end == .exited(0) || ((run.end == .exited(1) || run.end == .exited(2)) && Self.mayFail(line)),
+                "\(mention)\n\(run.errors)")
         }
         withExtendedLifetime((broker, provider)) {}
     }

@@ -9,12 +9,13 @@ final class OpenRun: Sendable {
     private let folder: ScratchFiles
 
     /// One at a time in a folder.
-    init(_ arguments: [String], on bus: PrivateBus, in folder: ScratchFiles) throws {
+    /// - Parameter environment: added to that of the tests; where it says which bus, `bus` is nil.
+    init(_ arguments: [String], on bus: PrivateBus?, in folder: ScratchFiles, environment: [String: String] = [:]) throws {
         self.folder = folder
         try folder.write("open", "")
         let script = "exec \"$0\" \"$@\" 2>'\(folder.path("open"))'"
-        let command = ["-c", script, BuildFolder.path(of: "cimctl")] + arguments + ["--address", bus.address]
-        process = try ChildProcess("/bin/sh", command)
+        let command = ["-c", script, BuildFolder.path(of: "cimctl")] + arguments + (bus.map { ["--address", $0.address] } ?? [])
+        process = try ChildProcess("/bin/sh", command, environment: environment)
         let (written, lines, output) = (process.lines, lines, output)
         Task {
             var text = ""

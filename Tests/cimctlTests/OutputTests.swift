@@ -1,3 +1,4 @@
+import ArgumentParser
 import CIM
 import DBus
 import Testing
@@ -28,44 +29,124 @@ import Testing
                 + "\n")
     }
 
-    @Test("Table: keys first, numbers to the right, widths from the rows")
-    func table() {
-        var table = InstanceTable(process, only: ["Handle", "Size"], terminalWidth: nil)
-        var text = table.append(CIMInstance(className: "X", ["Handle": "1", "Size": .uint64(7)]))
-        text += table.append(CIMInstance(className: "X", ["Handle": "abcdefgh", "Size": .uint64(123_456)]))
-        text += table.finish()
-        #expect(text == "Handle     Size\n-------- ------\n1             7\nabcdefgh 123456\n")
+    private func text(_ rows: [CIMInstance], _ format: OutputFormat, only names: [String]? = nil, width: Int? = nil, isSingle: Bool = false)
+        throws -> (text: String, hidden: Int)
+    {
+        let style = OutputStyle(format: format, words: format.isForPeople, terminalWidth: width)
+        var writer = RowWriter(Column.all(of: process, only: names), style, isSingle: isSingle)
+        var text = ""
+        for row in rows { text += try writer.append(Row(row, process, in: .cimv2, only: names)) }
+        text += writer.finish()
+        return (text, writer.hiddenColumns)
     }
 
-    @Test("Table: on a terminal columns that do not fit are left out and cells are cut; elsewhere nothing is")
-    func tableOnTerminal() {
-        let row = CIMInstance(className: "X", ["Handle": .string(String(repeating: "x", count: 100)), "Name": "n"])
-        var narrow = InstanceTable(process, only: [], terminalWidth: 20)
-        let text = narrow.append(row) + narrow.finish()
-        #expect(text.split(separator: "\n").allSatisfy { $0.count <= 20 })
-        #expect(narrow.hiddenColumns == 3)
-        var wide = InstanceTable(process, only: [], terminalWidth: nil)
-        #expect((wide.append(row) + wide.finish()).contains(String(repeating: "x", count: 100)))
+    @Test("Table: keys first, numbers to the right, widths from the rows")
+    func table() throws {
+        let rows = [
+            CIMInstance(className: "X", ["Handle": "1", "Size": .uint64(7)]),
+            CIMInstance(className: "X", ["Handle": "abcdefgh", "Size": .uint64(123_456)]),
+        ]
+        let shown = try text(rows, .table, only: ["Handle", "Size"]).text
+        #expect(shown == "Handle     Size\n-------- ------\n1             7\nabcdefgh 123456\n")
+        #expect(try text([], .table).text == "Handle Name Size Started\n------ ---- ---- -------\n")
+    }
+
+    @Test("Table: on a terminal columns are narrowed before one is left out, and numbers are never cut; elsewhere nothing is")
+    func tableOnTerminal() throws {
+        let row = CIMInstance(
+            className: "X", ["Handle": .string(String(repeating: "x", count: 100)), "Name": "n", "Size": .uint64(12_345_678)])
+        let narrow = try text([row], .table, width: 20)
+        #expect(narrow.text.split(separator: "\n").allSatisfy { $0.count <= 20 }, "\(narrow.text)")
+        #expect(narrow.hidden == 2, "\(narrow.text)")
+        let middle = try text([row], .table, width: 60)
+        #expect(middle.hidden == 0 && middle.text.contains("12345678"), "\(middle.text)")
+        #expect(middle.text.split(separator: "\n").allSatisfy { $0.count <= 60 }, "\(middle.text)")
+        #expect(try text([row], .table).text.contains(String(repeating: "x", count: 100)))
+    }
+
+    @Test("A long text takes no room from columns that are short")
+    func fitting() {
+        func layout(_ name: String, _ width: Int, isNumber: Bool = false) -> InstanceTable.Layout {
+            InstanceTable.Layout(name: name, width: width, isNumber: isNumber)
+        }
+        let fitted = InstanceTable.fitted([layout("A", 30), layout("B", 200), layout("C", 14), layout("D", 9, isNumber: true)], to: 80)
+        #expect(fitted.map(\.width) == [27, 27, 14, 9])
+        #expect(InstanceTable.fitted([layout("A", 30)], to: 5).map(\.width) == [5])
+    }
+
+    @Test("Every format: lists, one document of JSON, lines of it, CSV and TSV with what stands in their way, MOF, YAML")
+    func formats() throws {
+        let rows = [
+            CIMInstance(className: "Linux_UnixProcess", ["Handle": "1", "Name": "a,\"b\"\n\tc\\", "Size": .uint64(7)]),
+            CIMInstance(className: "Linux_UnixProcess", ["Handle": "no", "Size": .uint64(8)]),
+        ]
+        let names = ["Handle", "Name", "Size"]
+        #expect(
+            try text(rows, .list, only: names).text
+                == "Handle : 1\nName   : a,\"b\"\u{FFFD}\u{FFFD}c\\\nSize   : 7\n\nHandle : no\nName   :\nSize   : 8\n")
+        let first = #"{"__CLASS":"Linux_UnixProcess","Handle":"1","Name":"a,\"b\"\n\tc\\","Size":7}"#
+        let second = #"{"__CLASS":"Linux_UnixProcess","Handle":"no","Name":null,"Size":8}"#
+        #expect(try text(rows, .json, only: names).text == "[\(first),\n\(second)]\n")
+        #expect(try text([], .json).text == "[]\n")
+        #expect(try text([rows[0]], .json, only: names, isSingle: true).text == first + "\n")
+        #expect(try text(rows, .jsonl, only: names).text == "\(first)\n\(second)\n")
+        #expect(try text(rows, .csv, only: names).text == "Handle,Name,Size\n1,\"a,\"\"b\"\"\n\tc\\\",7\nno,,8\n")
+        #expect(try text([], .csv, only: names).text == "Handle,Name,Size\n")
+        #expect(try text(rows, .tsv, only: names).text == "Handle\tName\tSize\n1\ta,\"b\"\\n\\tc\\\\\t7\nno\t\t8\n")
+        #expect(
+            try text(rows, .yaml, only: names).text
+                == "- __CLASS: Linux_UnixProcess\n  Handle: \"1\"\n  Name: \"a,\\\"b\\\"\\n\\tc\\\\\"\n  Size: 7\n"
+                + "- __CLASS: Linux_UnixProcess\n  Handle: \"no\"\n  Name: null\n  Size: 8\n")
+        #expect(try text([], .yaml).text == "[]\n")
+        #expect(try text([rows[1]], .mof).text.hasPrefix("instance of Linux_UnixProcess\n{\n    Handle = \"no\";\n"))
+        var writer = RowWriter(nil, OutputStyle(format: .mof))
+        #expect(throws: ValidationError.self) { try writer.append(Row([("Name", "x")])) }
+    }
+
+    @Test("Words of Values, of ranges and of bits stand for numbers where a person reads; a bit without a name keeps the number")
+    func words() throws {
+        func property(_ name: String, _ type: CIMType, isArray: Bool = false, _ qualifiers: [(String, [String])]) -> CIMProperty {
+            CIMProperty(
+                name: name, type: CIMTypeReference(type, isArray: isArray),
+                qualifiers: qualifiers.map { CIMQualifier(name: $0.0, value: .strings($0.1)) })
+        }
+        let declaration = CIMClass(
+            name: "T",
+            properties: [
+                property("State", .uint16, [("ValueMap", ["2", "5..9"]), ("Values", ["Running", "Vendor"])]),
+                property("Modes", .uint16, isArray: true, [("Values", ["Off", "On"])]),
+                property("Bits", .uint8, [("BitMap", ["0", "3"]), ("BitValues", ["Read", "Write"])]),
+            ])
+        func line(_ state: UInt16, _ bits: UInt8, words: Bool) throws -> String {
+            var writer = RowWriter(nil, OutputStyle(format: .tsv, words: words))
+            let instance = CIMInstance(
+                className: "T", ["State": .uint16(state), "Modes": .array(of: .uint16, [.uint16(1), .uint16(7)]), "Bits": .uint8(bits)])
+            let text = try writer.append(Row(instance, declaration, in: .cimv2)) + writer.finish()
+            return text.split(separator: "\n").last.map { String($0) } ?? ""
+        }
+        #expect(try line(2, 9, words: true) == "Running\tOn,7\tRead,Write")
+        #expect(try line(7, 2, words: true) == "Vendor\tOn,7\t2")
+        #expect(try line(2, 9, words: false) == "2\t1,7\t9")
+        #expect(OutputFormat.allCases.filter(\.isForPeople) == [.table, .list])
     }
 
     @Test("Table: rows stream out in linear time; the header comes once")
     func largeTable() {
-        var table = InstanceTable(process, only: [], terminalWidth: 80)
+        var table = InstanceTable([("Handle", false), ("Size", true)], terminalWidth: 80)
         let clock = ContinuousClock()
         func write(_ count: Int) -> (lines: Int, time: Duration) {
             var lines = 0
             let time = clock.measure {
                 for number in 0..<count {
-                    let row = CIMInstance(className: "X", ["Handle": .string("\(number)"), "Size": .uint64(UInt64(number))])
-                    lines += table.append(row).utf8.count { $0 == 0x0A }
+                    lines += table.append(["\(number)", "\(number * 7)"]).utf8.count { $0 == 0x0A }
                 }
             }
             return (lines, time)
         }
-        let first = write(1000)
-        #expect(first.lines == 1002)
-        let later = write(4000)
-        #expect(later.lines == 4000)
+        let first = write(5000)
+        #expect(first.lines == 5002)
+        let later = write(20_000)
+        #expect(later.lines == 20_000)
         // Quadratic would be 25 times the first at least.
         #expect(later.time < first.time * 15)
     }
@@ -104,5 +185,12 @@ import Testing
             "W6: a traceback keeps its lines, and forges none: \(lines)")
         let gone = FailureReport(CIMError(.transportFailure, "no broker"), on: .session).text
         #expect(gone.contains("start the broker: cimbusd --session"))
+        let place = FailureReport.Place(command: "cimctl get", namespace: .cimv2)
+        let object = FailureReport(CIMError(.providerFailure, "left\n", extendedStatus: extended), on: .session, advice: "retry").json(
+            place)
+        #expect(
+            object
+                == #"{"status":2147749892,"name":"ProviderFailure","exit":1,"text":"left","what":"cimctl get","bus":"session","namespace":"root/cimv2","#
+                + #""provider":"UnixProcessProvider","process":4711,"objects":312,"next":"retry"}"# + "\n")
     }
 }

@@ -20,7 +20,7 @@ extension ProgramTests {
             #expect(same.end == .exited(0), "\(same.errors)")
         }
         // Where the path has none, they have to be said.
-        let made = try await run(["put", "--create", "Test_Thing", "Name=new", "-o", "json"], on: bus.address)
+        let made = try await run(["put", "--create", "Test_Thing", "Name=new", "-o", "jsonl"], on: bus.address)
         #expect(made.output == #"{"__PATH":"\\\\.\\root\\cimv2:Test_Thing.Name=\"new\""}"# + "\n", "\(made.errors)")
         let again = try await run(["put", "--create", "Test_Thing.Name=\"new\"", "Text=x"], on: bus.address)
         #expect(again.end == .exited(1))
@@ -32,13 +32,13 @@ extension ProgramTests {
     func usage() async throws {
         let (bus, broker, provider) = try await serve()
         let cases: [(words: [String], mistake: String, usage: String)] = [
-            (["put", Self.path, "Number=abc"], "Number must be uint32, not 'abc'", "put <path>"),
-            (["put", Self.path, "Nope=1"], "class Test_Thing has no Nope; there is Name, ", "put <path>"),
-            (["put", Self.path, "Number"], "'Number' is not name=value", "put <path>"),
-            (["invoke", Self.path, "Echo", "Nope=1"], "method Echo has no Nope; there is sInArg", "invoke <path> <method>"),
+            (["put", Self.path, "Number=abc"], "Number must be uint32, not 'abc'", "put [<options>] <path>"),
+            (["put", Self.path, "Nope=1"], "class Test_Thing has no Nope; there is Name, ", "put [<options>] <path>"),
+            (["put", Self.path, "Number"], "'Number' is not name=value", "put [<options>] <path>"),
+            (["invoke", Self.path, "Echo", "Nope=1"], "method Echo has no Nope; there is sInArg", "invoke [<options>] <path> <method>"),
             (
                 ["enumerate", "Test_Thing", "--properties", "Nope"], "class Test_Thing has no Nope; there is ",
-                "enumerate [<options>] <class-name>"
+                "enumerate [<options>] <class>"
             ),
         ]
         for (words, mistake, usage) in cases {
@@ -56,7 +56,7 @@ extension ProgramTests {
 
     @Test("What is no subcommand is named, and not the option behind it")
     func unknownSubcommand() async throws {
-        for words in [[], ["--address", "unix:path=/nowhere"], ["-o", "json", "x"]] {
+        for words in [[], ["--address", "unix:path=/nowhere"], ["-n", "root", "x"]] {
             let first = try await run(["foo"] + words)
             #expect(first.end == .exited(64))
             #expect(

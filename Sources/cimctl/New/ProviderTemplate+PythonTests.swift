@@ -55,7 +55,7 @@ extension ProviderTemplate {
 
             def cimctl(self, *arguments):
                 """What cimctl says, and its exit status."""
-                done = subprocess.run([program("cimctl"), *arguments, "--address", self.address, "--output", "json"],
+                done = subprocess.run([program("cimctl"), *arguments, "--address", self.address, "--output", "jsonl"],
                                       capture_output=True, text=True, timeout=SECONDS)
                 return done.stdout + done.stderr, done.returncode
 
@@ -77,7 +77,7 @@ extension ProviderTemplate {
                 self.assertIn("ReadOnly", text)
                 self.assertEqual(self.cimctl("delete", bucket)[1], 0)
                 text, status = self.cimctl("get", bucket)
-                self.assertEqual(status, 1)
+                self.assertEqual(status, 2)
                 self.assertIn("NotFound", text)
 
             def test_an_item_is_in_the_group_of_its_first_letter(self):

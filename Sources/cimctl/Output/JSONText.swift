@@ -22,16 +22,17 @@ enum JSONText {
     }
 
     static func append(_ instance: CIMInstance, _ declaration: CIMClass?, to text: inout String) {
-        var fields = head(instance)
-        if let declaration {
-            for property in declaration.properties { fields.append((property.name, instance[property.name] ?? .null)) }
-            for property in instance.properties where declaration.property(named: property.name) == nil {
-                fields.append((property.name, property.value))
-            }
-        } else {
-            for property in instance.properties { fields.append((property.name, property.value)) }
+        append(head(instance) + fields(instance, declaration), to: &text)
+    }
+
+    /// The properties in the class's order, absent ones as NULL, then those that the class has not.
+    static func fields(_ instance: CIMInstance, _ declaration: CIMClass?) -> [(String, CIMValue)] {
+        guard let declaration else { return instance.properties.map { ($0.name, $0.value) } }
+        var fields = declaration.properties.map { ($0.name, instance[$0.name] ?? .null) }
+        for property in instance.properties where declaration.property(named: property.name) == nil {
+            fields.append((property.name, property.value))
         }
-        append(fields, to: &text)
+        return fields
     }
 
     /// What stands before the properties.

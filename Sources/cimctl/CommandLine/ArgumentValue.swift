@@ -35,8 +35,7 @@ struct Assignments {
         var values: [(name: String, value: CIMValue)] = []
         for entry in entries {
             guard let found = declared.first(where: { CIMName.equal($0.name, entry.name) }) else {
-                let names = declared.map(\.name).joined(separator: ", ")
-                throw ValidationError("\(what) has no \(entry.name); there is \(names.isEmpty ? "none" : names)")
+                throw ValidationError(Suggestion.missing(entry.name, what, among: declared.map(\.name)))
             }
             let value =
                 found.type.base == .object

@@ -1,6 +1,6 @@
 import CIMBusClient
 
-/// Instances as a table whose widths come from its first rows, so that it streams and takes linear time.
+/// Rows as a table whose widths come from its first rows, so that it streams and takes linear time.
 struct InstanceTable {
     /// One column: what it is called, how wide it is, and which way it leans.
     struct Layout {
@@ -11,8 +11,8 @@ struct InstanceTable {
 
     /// Rows looked at before the first is written.
     static let sampleSize = 200
-    /// The widest a cell may be on a terminal, the last column aside.
-    static let widestCell = 40
+    /// How narrow a column of text may become on a terminal before one is left out.
+    static let narrowestCell = 10
 
     private let names: [(name: String, isNumber: Bool)]
     private let terminalWidth: Int?
@@ -26,16 +26,6 @@ struct InstanceTable {
         self.terminalWidth = terminalWidth
     }
 
-    /// A table of a class's properties, keys first.
-    init(_ declaration: CIMClass, only selection: [String], terminalWidth: Int?) {
-        let properties =
-            selection.isEmpty
-            ? declaration.properties.filter(\.isKey) + declaration.properties.filter { !$0.isKey }
-            : selection.compactMap { declaration.property(named: $0) }
-        self.init(
-            properties.map { ($0.name, !$0.type.isArray && ($0.type.base.isInteger || $0.type.base.isReal)) }, terminalWidth: terminalWidth)
-    }
-
     /// Takes a row; the text that can be written now.
     mutating func append(_ row: [String]) -> String {
         if columns == nil {
@@ -45,32 +35,16 @@ struct InstanceTable {
         return render([row])
     }
 
-    mutating func append(_ instance: CIMInstance) -> String { append(names.map { Self.cell(instance[$0.name] ?? .null) }) }
-
-    /// Whether there is nothing to show yet.
-    var isEmpty: Bool { columns == nil && sample.isEmpty }
-
     /// What is left to write.
     mutating func finish() -> String { columns == nil ? startTable() : "" }
 
     private mutating func startTable() -> String {
         var layouts: [Layout] = []
-        var used = 0
         for (position, (name, isNumber)) in names.enumerated() {
-            var width = max(1, name.count)
-            for row in sample where position < row.count { width = max(width, row[position].count) }
-            if let terminalWidth {
-                width = min(width, max(Self.widestCell, name.count))
-                let left = terminalWidth - used - (layouts.isEmpty ? 0 : 1)
-                // The first column is always there, cut if need be.
-                if width > left {
-                    guard layouts.isEmpty || left >= max(8, name.count) else { break }
-                    width = max(1, min(width, left))
-                }
-                used += width + (layouts.isEmpty ? 0 : 1)
-            }
+            let width = sample.reduce(max(1, name.count)) { max($0, position < $1.count ? $1[position].count : 0) }
             layouts.append(Layout(name: name, width: width, isNumber: isNumber))
         }
+        if let terminalWidth { layouts = Self.fitted(layouts, to: terminalWidth) }
         hiddenColumns = names.count - layouts.count
         columns = layouts
         let rows = sample
@@ -79,6 +53,31 @@ struct InstanceTable {
         let header = layouts.map { Self.fit($0.name, $0, isCut: terminalWidth != nil) }.joined(separator: " ")
         let rule = layouts.map { String(repeating: "-", count: $0.width) }.joined(separator: " ")
         return header.trimmingEnd + "\n" + rule + "\n" + render(rows)
+    }
+
+    /// As many of the columns as there is room for, none narrower than what can be read. What room is left goes to those that want more, the narrowest
+    /// first, so that one long text makes no other shorter.
+    static func fitted(_ layouts: [Layout], to width: Int) -> [Layout] {
+        func least(_ layout: Layout) -> Int { layout.isNumber ? layout.width : min(layout.width, max(narrowestCell, layout.name.count)) }
+        var shown: [Layout] = []
+        var left = width
+        for layout in layouts {
+            let needed = least(layout) + (shown.isEmpty ? 0 : 1)
+            // The first column is always there, cut if need be.
+            guard needed <= left || shown.isEmpty else { break }
+            var layout = layout
+            layout.width = min(least(layout), max(1, left))
+            left -= layout.width + (shown.isEmpty ? 0 : 1)
+            shown.append(layout)
+        }
+        var wishes = shown.indices.filter { shown[$0].width < layouts[$0].width }.sorted { layouts[$0].width < layouts[$1].width }
+        while left > 0, let position = wishes.first {
+            let more = min(layouts[position].width - shown[position].width, left / wishes.count)
+            shown[position].width += more
+            left -= more
+            wishes.removeFirst()
+        }
+        return shown
     }
 
     private func render(_ rows: [[String]]) -> String {

@@ -1,7 +1,7 @@
 import CIMBusClient
 
-/// The rows of one batch as lines of JSON, the same as ``JSONText/line(_:_:in:only:)`` writes of the instances that they are. What is the same in
-/// each line is made once.
+/// The rows of one batch as objects of JSON, the same as ``JSONText/line(_:_:in:only:)`` writes of the instances that they are. What is the same in
+/// each object is made once.
 struct JSONRows {
     private let start: String
     private let keys: [(name: String, column: RowBatch.Column)]?
@@ -40,7 +40,7 @@ struct JSONRows {
             text += field.start
             if let column = field.column { JSONText.append(row.value(column), to: &text) } else { text += "null" }
         }
-        text += "}\n"
+        text += "}"
     }
 
     private func path(of row: RowBatch.Row) -> CIMObjectPath? {

@@ -30,8 +30,7 @@ struct PropertySelection: ParsableArguments {
         guard let properties else { return nil }
         return try Self.names(in: properties).map { name in
             guard let found = declaration.property(named: name) else {
-                throw ValidationError(
-                    "class \(declaration.name) has no \(name); there is \(declaration.properties.map(\.name).joined(separator: ", "))")
+                throw ValidationError(Suggestion.missing(name, "class \(declaration.name)", among: declaration.properties.map(\.name)))
             }
             return found.name
         }
