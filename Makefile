@@ -233,7 +233,7 @@ EXAMPLES := $(DESTDIR)/usr/share/doc/cimbus-samples/examples
 install-samples: ## install a sample that runs as a service, and the sources of all of them (DESTDIR)
 	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/lib/cimbus/samples $(DESTDIR)/usr/lib/cimbus/rights.d $(EXAMPLES)
 	cd Samples/python && $(INSTALL) -m 0755 mounted-file-systems $(DESTDIR)/usr/lib/cimbus/samples
-	cd Samples/python && $(INSTALL) -m 0644 Linux_MountedFileSystem.mof label_store.py mount_table.py mounted_file_system.py provider.py registration.py \
+	cd Samples/python && $(INSTALL) -m 0644 Linux_MountedFileSystem.mof event_sink.py label_store.py mount_table.py mount_watch.py mounted_file_system.py provider.py registration.py \
 		service_sink.py $(DESTDIR)/usr/lib/cimbus/samples
 	$(INSTALL) -D -m 0644 dbus/samples/mounted-file-systems.service $(DESTDIR)$(UNITDIR)/mounted-file-systems.service
 	$(INSTALL) -D -m 0644 dbus/samples/cimbus-samples.conf $(DESTDIR)$(SYSUSERSDIR)/cimbus-samples.conf

@@ -53,45 +53,6 @@ extension ProgramTests {
         withExtendedLifetime(broker) {}
     }
 
-    @Test(
-        "shell on a terminal: the tab key completes a command, a class and a path, the history is kept for its user alone",
-        .enabled(if: access("/usr/lib/x86_64-linux-gnu/libedit.so.2", R_OK) == 0, "libedit is not installed"))
-    func shellOnTerminal() async throws {
-        defer {
-            unlink(folder.path("state/cimbus/shell-history"))
-            rmdir(folder.path("state/cimbus"))
-            rmdir(folder.path("state"))
-        }
-        let (bus, broker) = try await lamps()
-        // What is typed waits for what it is the answer to, so that nothing depends on time.
-        let script = #"""
-            mkfifo "$HERE/keys"
-            script -qefc "cimctl shell" "$HERE/seen" < "$HERE/keys" > /dev/null & shell=$!
-            exec 3> "$HERE/keys"
-            # Until what the shell has written has so many of these.
-            await() { until [ "$(grep -o -- "$1" "$HERE/seen" 2>/dev/null | wc -l)" -ge "$2" ]; do kill -0 $shell || exit 9; read -r -t 0.05 < /dev/zero || :; done; }
-            await 'root/cimv2>' 1
-            printf 'enumer\t' >&3; await 'enumerate ' 1
-            printf 'Site_L\t' >&3; await 'Site_Lamp' 1
-            printf -- '-o csv\n' >&3; await 'hall,0' 1
-            printf 'get Site_Lamp.Name="h\t' >&3; await '"hall"' 1
-            printf -- '-o csv\n' >&3; await 'hall,0' 2
-            printf 'SELECT Name FROM Site_L\t' >&3; await 'FROM Site_Lamp' 1
-            printf ' WHERE Stat\t' >&3; await 'WHERE State' 1
-            printf '= 1;\n' >&3; await 'desk' 2
-            printf '\\q\n' >&3
-            exec 3>&-
-            wait $shell; status=$?
-            rm "$HERE/keys" "$HERE/seen"
-            stat -c %a "$XDG_STATE_HOME/cimbus/shell-history"
-            grep -c 'enumerate' "$XDG_STATE_HOME/cimbus/shell-history"
-            exit $status
-            """#
-        let run = try await withDeadline(.seconds(50), "the shell on a terminal") { try await bash(script, on: bus) }
-        #expect(run.end == .exited(0) && run.output == "600\n1\n", "\(run)")
-        withExtendedLifetime(broker) {}
-    }
-
     @Test("Completion of bash: verbs, classes and paths of the broker; without one it is silent, and quick")
     func bashCompletion() async throws {
         let (bus, broker) = try await lamps()
