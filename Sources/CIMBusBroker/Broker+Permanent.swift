@@ -38,8 +38,8 @@ extension Broker {
         }
     }
 
-    /// Something was stored that permanent subscriptions or timers may follow from.
-    func reviewStored(after changes: [RepositoryChange]) {
+    /// Something was stored that permanent subscriptions or timers may follow from: when this returns, they do.
+    func reviewStored(after changes: [RepositoryChange]) async {
         func isActedOn(_ className: String, _ namespace: CIMNamespaceName) -> Bool {
             PermanentSubscription.isPart(className, in: namespace, [], { schema.declaration($0, in: namespace) })
                 || schema.declaration(className, in: namespace)?.isSameOrDerived(from: "__TimerInstruction") == true
@@ -53,26 +53,28 @@ extension Broker {
             }
         }
         // A class or a namespace that was missing may be there now.
-        if concerns || permanents.subscriptions.values.contains(where: { $0.fault != nil }) { reviewStored() }
+        if concerns || permanents.subscriptions.values.contains(where: { $0.fault != nil }) { await reviewStored() }
     }
 
     /// Reads what is stored, and makes it so. Reviews follow each other.
-    func reviewStored() {
+    func reviewStored() async {
         permanents.wantsReview = true
-        guard !permanents.isReviewing else { return }
-        permanents.isReviewing = true
-        Task(executorPreference: loop) { [self] in
-            while await self.takeReview() {
-                let definitions = await self.storedDefinitions()
-                let timers = await self.storedTimers()
-                await self.adopt(definitions, timers)
+        let review =
+            permanents.review
+            ?? Task(executorPreference: loop) { [self] in
+                while await self.takeReview() {
+                    let definitions = await self.storedDefinitions()
+                    let timers = await self.storedTimers()
+                    await self.adopt(definitions, timers)
+                }
             }
-        }
+        permanents.review = review
+        await review.value
     }
 
     private func takeReview() -> Bool {
         guard permanents.wantsReview, !isStopped else {
-            permanents.isReviewing = false
+            permanents.review = nil
             return false
         }
         permanents.wantsReview = false
@@ -330,8 +332,9 @@ struct PermanentSubscriptions {
     private var files: [String: (file: EventLogFile, largest: UInt64)] = [:]
     /// Consumers that wait for their providers to come.
     var starts: [RegistrationID: [CheckedContinuation<Void, Never>]] = [:]
+    /// The review of what is stored that is under way, and whether another has to follow.
+    var review: Task<Void, Never>?
     var wantsReview = false
-    var isReviewing = false
 
     func isOwn(_ peer: PeerID) -> Bool { clients.values.contains(peer) }
 

@@ -43,7 +43,7 @@ extension Broker {
         let new = repository.schema
         if new.revision != schema.schema.revision { adopt(new) }
         raiseStoredChanges()
-        reviewStored(after: changes)
+        await reviewStored(after: changes)
     }
 
     /// The condition of all changes, whoever makes them, before another one.

@@ -13,7 +13,8 @@ struct CimCtl: AsyncParsableCommand {
             """,
         version: Contract.version,
         subcommands: [
-            Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Query.self, Explain.self, Watch.self, Classes.self,
+            Enumerate.self, Get.self, Invoke.self, Put.self, Delete.self, Query.self, Explain.self, Watch.self, EventsGroup.self,
+            Classes.self,
             ClassGroup.self,
             MOFGroup.self, Namespaces.self, Providers.self, Operations.self, Cancel.self,
             TraceOperation.self, Quotas.self, Leaks.self, Top.self, RightsGroup.self, Adopt.self, GenerateGroup.self, NewGroup.self,
