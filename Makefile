@@ -80,6 +80,10 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	Tests/Scripts/check-new-provider
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
 	/usr/bin/python3 Samples/python/test_ethernet_interfaces.py EthernetInterfacesTests
+	@echo "make test: the Ansible collection, on three hosts"
+	@Samples/ansible/test .build/debug; status=$$?; \
+	if [ $$status -eq 77 ]; then echo "make test: the collection's tests were skipped, as said above"; \
+	elif [ $$status -ne 0 ]; then exit $$status; fi
 	@echo "make test: providers in other languages"
 	Tests/Polyglot/run .build/debug --quick
 	@echo "make test: the installed system, under a real systemd"
