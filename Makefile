@@ -30,6 +30,7 @@ release: dependencies ## build what a release installs: .build/release/programs
 	$(SWIFT) build $(RELEASE) --product cimbusd
 	$(SWIFT) build $(RELEASE) --product cimctl
 	CIMBUS_WITHOUT_SERVICE_LIFECYCLE=1 $(SWIFT) build $(RELEASE) --product cimbus-adopter
+	$(SWIFT) build $(RELEASE) --product cimbus-varlink
 	Sources/release/link .build/release
 
 .PHONY: demo
@@ -147,7 +148,7 @@ weight: release ## weigh a release: size on disk, memory of an idle broker, also
 	Tests/Scripts/check-weight --explain
 
 # Policy, activation, unit and user have to lie where the bus and systemd look for them, whatever PREFIX is; they name
-# $(BINDIR)/cimbusd. CIMBUSD, CIMCTL, ADOPTER: other programs to install in their place.
+# $(BINDIR)/cimbusd. CIMBUSD, CIMCTL, ADOPTER, VARLINK: other programs to install in their place.
 DESTDIR ?=
 PREFIX ?= /usr
 BINDIR ?= $(PREFIX)/bin
@@ -162,6 +163,7 @@ PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
 CIMBUSD ?= $(PROGRAMS)/cimbusd
 CIMCTL ?= $(PROGRAMS)/cimctl
 ADOPTER ?= $(PROGRAMS)/cimbus-adopter
+VARLINK ?= $(BUILD_DIR)/cimbus-varlink
 
 .PHONY: install
 install: ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
@@ -195,6 +197,13 @@ install: ## install programs, bus policy, activation, unit and user (DESTDIR, PR
 		chmod 0644 $(DESTDIR)$(BUSDIR)/services/$$service.service; \
 	done
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(USERUNITDIR)
+	$(INSTALL) -D -m 0755 $(VARLINK) $(DESTDIR)$(BINDIR)/cimbus-varlink
+	for folder in systemd=$(UNITDIR) systemd-user=$(USERUNITDIR); do \
+		for unit in cimbus-varlink.socket cimbus-varlink.service; do \
+			sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/$${folder%%=*}/$$unit > $(DESTDIR)$${folder#*=}/$$unit; \
+			chmod 0644 $(DESTDIR)$${folder#*=}/$$unit; \
+		done; \
+	done
 	sed 's|/usr/bin/cimbusd|$(BINDIR)/cimbusd|' dbus/systemd-user/cimbusd.service > $(DESTDIR)$(USERUNITDIR)/cimbusd.service
 	chmod 0644 $(DESTDIR)$(USERUNITDIR)/cimbusd.service
 	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt
