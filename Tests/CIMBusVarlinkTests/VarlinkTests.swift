@@ -130,6 +130,53 @@ import WireTestKit
         #expect(try await peer.call("io.cimbus.CIM.Get", #"{"path":"Test_Thing"}"#).contains("InvalidObjectPath"))
     }
 
+    @Test("varlink: parameters take the types that the method and the classes of embedded objects declare, exactly")
+    func parameters() async throws {
+        let scene = try await Self.open()
+        try await scene.provider.register(
+            mof: """
+                class Test_Part { [key] string Name; uint8 Sizes[]; [EmbeddedInstance("Test_Part")] string Inner; };
+                [dynamic, provider("Typed")] class Test_Typed {
+                    [key] string Name;
+                    [Implemented, Static] uint32 Take(
+                        [in, Optional, ID(0)] uint64 Big, [in, Optional, ID(1)] sint16 Small[], [in, Optional, ID(2)] boolean Flag, [in, Optional, ID(3)] datetime At,
+                        [in, Optional, ID(4)] real64 Ratio, [in, Optional, ID(5), EmbeddedInstance("Test_Part")] string Part, [in, Optional, ID(6)] string Text);
+                };
+                """, name: "Typed")
+        scene.provider.on("ExecMethodAsync") {
+            $0.reply(.noError, [[("__CLASS", .string("__PARAMETERS")), ("ReturnValue", .uint32(0))]])
+        }
+        let peer = try scene.peer()
+        func take(_ parameters: String) async throws -> String {
+            try await peer.call("io.cimbus.CIM.Invoke", #"{"path":"Test_Typed","method":"Take","parameters":\#(parameters)}"#)
+        }
+        let fitting =
+            #"{"Big":18446744073709551615,"Small":[-1,"2"],"Flag":true,"At":"20260101000000.000000+000","Ratio":1.5e3,"#
+            + #""Part":{"__CLASS":"Test_Part","__PATH":"x","Name":"p","Sizes":[1,255],"Inner":{"Name":"q"}},"Text":null}"#
+        let taken = try await take(fitting)
+        #expect(taken == #"{"parameters":{"outputs":{"ReturnValue":0}}}"#, "\(taken)")
+        let call = try #require(scene.provider.calls.all.last { $0.method == "ExecMethodAsync" })
+        #expect(call.input["Big"] == .uint64(.max))
+        #expect(call.input["Ratio"] == .double(1500))
+        #expect(call.input["Flag"] == .boolean(true))
+        #expect(call.input["At"]?.text == "20260101000000.000000+000")
+        #expect(call.input["Text"] == nil)
+        #expect(call.input["Part"]?.stringDictionary?["Inner"]?.stringDictionary?["Name"]?.text == "q")
+        let deep = String(repeating: #"{"Name":"n","Inner":"#, count: 40) + "null" + String(repeating: "}", count: 40)
+        let misfits = [
+            #"{"Big":18446744073709551616}"#, #"{"Big":-1}"#, #"{"Big":1.5}"#, #"{"Big":true}"#, #"{"Big":[1]}"#, #"{"Small":1}"#,
+            #"{"Small":[null]}"#, #"{"Small":[[1]]}"#, #"{"Flag":2}"#, #"{"At":"today"}"#, #"{"At":20260101}"#, #"{"Text":{}}"#,
+            #"{"Part":"p"}"#,
+            #"{"Part":{"Other":1}}"#, #"{"Part":{"Name":"p","Sizes":[256]}}"#, #"{"Text":"a","text":"b"}"#, #"{"Text":"\u0000"}"#,
+            #"{"Part":\#(deep)}"#,
+        ]
+        for misfit in misfits {
+            let answer = try await take(misfit)
+            #expect(answer.contains(#""name":"InvalidMethodParameters""#), "\(misfit): \(answer)")
+        }
+        #expect(try await take(#"{"Part":{"__CLASS":"Test_Nothing"}}"#).contains("io.cimbus.CIM.Failed"))
+    }
+
     @Test(
         "varlink: Query streams an instance in each reply, and ends with one that has none; without more it is ExpectedMore; oneway is silent"
     )
