@@ -95,6 +95,10 @@ test: dependencies check ## run every test: unit, integration, samples, system
 	Tests/Scripts/check-new-provider
 	/usr/bin/python3 Samples/python/test_mounted_file_systems.py
 	/usr/bin/python3 Samples/python/test_ethernet_interfaces.py EthernetInterfacesTests
+	@echo "make test: the Ansible collection, on three hosts"
+	@Samples/ansible/test .build/debug; status=$$?; \
+	if [ $$status -eq 77 ]; then echo "make test: the collection's tests were skipped, as said above"; \
+	elif [ $$status -ne 0 ]; then exit $$status; fi
 	@echo "make test: providers in other languages"
 	Tests/Polyglot/run .build/debug --quick
 	@echo "make test: the installed system, and the packages, under a real systemd"
@@ -159,7 +163,7 @@ weight: release ## weigh a release: size on disk, memory of an idle broker, also
 	Tests/Scripts/check-weight --explain
 
 # Policy, activation, unit and user have to lie where the bus and systemd look for them, whatever PREFIX is; they name
-# $(BINDIR)/cimbusd. CIMBUSD, CIMCTL, ADOPTER: other programs to install in their place.
+# $(BINDIR)/cimbusd. CIMBUSD, CIMCTL, ADOPTER, VARLINK: other programs to install in their place.
 DESTDIR ?=
 PREFIX ?= /usr
 BINDIR ?= $(PREFIX)/bin
@@ -176,6 +180,7 @@ PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
 CIMBUSD ?= $(PROGRAMS)/cimbusd
 CIMCTL ?= $(PROGRAMS)/cimctl
 ADOPTER ?= $(PROGRAMS)/cimbus-adopter
+VARLINK ?= $(BUILD_DIR)/cimbus-varlink
 
 .PHONY: install
 install: share ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
@@ -227,6 +232,18 @@ install: share ## install programs, bus policy, activation, unit and user (DESTD
 	$(INSTALL) -D -m 0644 $(SHARE)/completions/fish/cimctl.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/cimctl.fish
 	$(INSTALL) -D -m 0644 dbus/catalog/cimbus.catalog $(DESTDIR)/usr/lib/systemd/catalog/cimbus.catalog
 	@echo "install: done. Then, once: systemd-sysusers && systemctl daemon-reload && systemctl reload dbus"
+
+# A program of its own, which carries what the others share once more: it is in no package.
+.PHONY: install-varlink
+install-varlink: ## install cimbus-varlink and its units (DESTDIR, PREFIX, VARLINK, after build)
+	$(INSTALL) -d -m 0755 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)
+	$(INSTALL) -D -m 0755 $(VARLINK) $(DESTDIR)$(BINDIR)/cimbus-varlink
+	for folder in systemd=$(UNITDIR) systemd-user=$(USERUNITDIR); do \
+		for unit in cimbus-varlink.socket cimbus-varlink.service; do \
+			sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/$${folder%%=*}/$$unit > $(DESTDIR)$${folder#*=}/$$unit; \
+			chmod 0644 $(DESTDIR)$${folder#*=}/$$unit; \
+		done; \
+	done
 
 EXAMPLES := $(DESTDIR)/usr/share/doc/cimbus-samples/examples
 .PHONY: install-samples

@@ -31,6 +31,7 @@ let package = Package(
         .executable(name: "cimbusd", targets: ["cimbusd"]),
         .executable(name: "cimctl", targets: ["cimctl"]),
         .executable(name: "cimbus-adopter", targets: ["cimbus-adopter"]),
+        .executable(name: "cimbus-varlink", targets: ["cimbus-varlink"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -49,6 +50,7 @@ let package = Package(
         .target(name: "CIMMOFFiles", dependencies: ["CIM", "CIMMOF"], swiftSettings: strict),
         .target(name: "CIMGeneration", dependencies: ["CIM", "CIMMOF"], swiftSettings: strict),
         .target(name: "CIMQuery", dependencies: ["CIM"], swiftSettings: strict),
+        .target(name: "CIMJSON", dependencies: ["CIM"], swiftSettings: strict),
         .target(
             name: "CIMRepository",
             dependencies: ["CIM", "CIMMOF", .product(name: "GRDB", package: "GRDB.swift")],
@@ -115,9 +117,16 @@ let package = Package(
         .executableTarget(
             name: "cimctl",
             dependencies: [
-                "CIM", "CIMAdoption", "CIMBusClient", "CIMBusWire", "CIMGeneration", "CIMMOF", "CIMMOFFiles", "CIMQuery", "DBus",
+                "CIM", "CIMAdoption", "CIMBusClient", "CIMBusWire", "CIMGeneration", "CIMJSON", "CIMMOF", "CIMMOFFiles", "CIMQuery", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "SystemPackage", package: "swift-system"),
+            ],
+            swiftSettings: strict),
+        .executableTarget(
+            name: "cimbus-varlink",
+            dependencies: [
+                "CIM", "CIMBusClient", "CIMBusWire", "CIMJSON", "CIMMOF", "DBus",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),
         .executableTarget(
@@ -197,6 +206,8 @@ let package = Package(
             name: "CIMBusMITests",
             dependencies: ["CIM", "CIMBusClient", "CIMBusProvider", "WireTestKit", "CIMBusWire", "DBus", "SDKTestKit"],
             swiftSettings: strict),
+        .testTarget(
+            name: "CIMBusVarlinkTests", dependencies: ["cimbus-varlink", "CIM", "CIMJSON", "DBus", "WireTestKit"], swiftSettings: strict),
         .testTarget(
             name: "cimctlTests",
             dependencies: [

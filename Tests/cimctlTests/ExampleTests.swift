@@ -73,10 +73,14 @@ extension ProgramTests {
         "./mounted-file-systems --session --labels /tmp/cimbus-labels.json &": inSamples,
         "CIMBUSD=$(which cimbusd) CIMCTL=$(which cimctl) python3 /tmp/clocks-in-python/test_clocks.py": inSamples,
         "cat /tmp/clocks/README.md": inSamples,
+        "ansible-galaxy collection build Samples/ansible/cimbus/cim": inAnsible,
+        "ansible-galaxy collection install cimbus-cim-1.0.0.tar.gz": inAnsible, "ansible-doc cimbus.cim.instance": inAnsible,
+        "ansible-playbook -i hosts.yml site.yml --check --diff": inAnsible, "ansible-playbook -i hosts.yml site.yml": inAnsible,
         #"./watch-events "SELECT * FROM Sample_Line WHERE Number > 1" --count 1 --session &"#: inSamples,
         #"printf 'zero\n' | ./raise-events --session"#: inSamples, #"printf 'one\ntwo\n' | ./raise-events --session"#: inSamples,
     ]
     private static let inPackages = "Tests/System/inside_packages"
+    private static let inAnsible = "Samples/ansible/test"
     private static let inNewProvider = "Tests/Scripts/check-new-provider"
 
     /// What the examples are about. Clocks, mounted file systems and processes have providers here; the rest is the site's own.

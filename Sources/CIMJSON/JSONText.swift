@@ -1,12 +1,12 @@
-import CIMBusClient
+import CIM
 
 /// CIM values as JSON: integers exact whatever their width, datetimes and references as strings, NULL and what is no number as null.
-enum JSONText {
+package enum JSONText {
     /// One object on one line: its class, its path if known, then its properties in the class's order, absent ones as null.
     /// - Parameters:
     ///   - namespace: that of the object.
     ///   - selection: the properties to show, in this order; nil for all.
-    static func line(
+    package static func line(
         _ instance: CIMInstance, _ declaration: CIMClass?, in namespace: CIMNamespaceName, only selection: [String]? = nil
     ) -> String {
         var instance = instance
@@ -21,12 +21,12 @@ enum JSONText {
         return text
     }
 
-    static func append(_ instance: CIMInstance, _ declaration: CIMClass?, to text: inout String) {
+    package static func append(_ instance: CIMInstance, _ declaration: CIMClass?, to text: inout String) {
         append(head(instance) + fields(instance, declaration), to: &text)
     }
 
     /// The properties in the class's order, absent ones as NULL, then those that the class has not.
-    static func fields(_ instance: CIMInstance, _ declaration: CIMClass?) -> [(String, CIMValue)] {
+    package static func fields(_ instance: CIMInstance, _ declaration: CIMClass?) -> [(String, CIMValue)] {
         guard let declaration else { return instance.properties.map { ($0.name, $0.value) } }
         var fields = declaration.properties.map { ($0.name, instance[$0.name] ?? .null) }
         for property in instance.properties where declaration.property(named: property.name) == nil {
@@ -36,12 +36,12 @@ enum JSONText {
     }
 
     /// What stands before the properties.
-    static func head(_ instance: CIMInstance) -> [(String, CIMValue)] {
+    package static func head(_ instance: CIMInstance) -> [(String, CIMValue)] {
         [("__CLASS", .string(instance.className))] + (instance.path.map { [("__PATH", .string($0.path))] } ?? [])
     }
 
     /// An object of these fields, in this order.
-    static func append(_ fields: [(String, CIMValue)], to text: inout String) {
+    package static func append(_ fields: [(String, CIMValue)], to text: inout String) {
         text += "{"
         for (position, (name, value)) in fields.enumerated() {
             if position > 0 { text += "," }
@@ -52,7 +52,7 @@ enum JSONText {
         text += "}"
     }
 
-    static func append(_ value: CIMValue, to text: inout String) {
+    package static func append(_ value: CIMValue, to text: inout String) {
         switch value {
         case .null: text += "null"
         case .boolean(let value): text += value ? "true" : "false"
@@ -75,7 +75,31 @@ enum JSONText {
         }
     }
 
-    static func append(string: String, to text: inout String) {
+    package static func append(_ value: JSONValue, to text: inout String) {
+        switch value {
+        case .null: text += "null"
+        case .word(let word): text += word
+        case .string(let string): append(string: string, to: &text)
+        case .array(let elements):
+            text += "["
+            for (position, element) in elements.enumerated() {
+                if position > 0 { text += "," }
+                append(element, to: &text)
+            }
+            text += "]"
+        case .object(let fields):
+            text += "{"
+            for (position, field) in fields.enumerated() {
+                if position > 0 { text += "," }
+                append(string: field.name, to: &text)
+                text += ":"
+                append(field.value, to: &text)
+            }
+            text += "}"
+        }
+    }
+
+    package static func append(string: String, to text: inout String) {
         text += "\""
         if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && $0 != 0x7F }) {
             text += string
@@ -101,7 +125,7 @@ enum JSONText {
 extension CIMObjectPath {
     /// With what it leaves out of namespace and server, so that it is a full `__PATH`. The server is `.`, this machine: what the broker
     /// calls it does not come with the objects.
-    func located(in namespace: CIMNamespaceName) -> CIMObjectPath {
+    package func located(in namespace: CIMNamespaceName) -> CIMObjectPath {
         var path = self
         path.namespace = path.namespace ?? namespace.text
         path.server = path.server ?? "."

@@ -1,5 +1,5 @@
-/// JSON that a user writes as an argument.
-enum JSONValue: Equatable {
+/// A value of JSON.
+package enum JSONValue: Equatable, Sendable {
     /// What stands without quotes: a number, `true`, `false`. As it was written, so that no digit is lost.
     case word(String)
     case null
@@ -8,36 +8,47 @@ enum JSONValue: Equatable {
     /// In the order of the text.
     case object([Field])
 
-    struct Field: Equatable {
-        var name: String
-        var value: JSONValue
+    package struct Field: Equatable, Sendable {
+        package var name: String
+        package var value: JSONValue
+
+        package init(name: String, value: JSONValue) {
+            self.name = name
+            self.value = value
+        }
     }
 }
 
-/// Reads one JSON value and nothing behind it. Words without quotes may be any letters and digits: an argument's are not always quoted.
-struct JSONReader {
+/// Reads one JSON value and nothing behind it. Of a person's argument, words without quotes may be any letters and digits: they are not always
+/// quoted. Of a program, the text is JSON to the letter (RFC 8259).
+package struct JSONReader {
     /// The fault of whoever wrote the text: where it is no JSON, from 1, and what was expected there.
-    struct Failure: Error, CustomStringConvertible {
-        var position: Int
-        var expected: String
-        var description: String { "expected \(expected) at character \(position)" }
+    package struct Failure: Error, CustomStringConvertible {
+        package var position: Int
+        package var expected: String
+        package var description: String { "expected \(expected) at character \(position)" }
     }
 
     /// Deeper than the broker takes.
     private static let mostDepth = 64
 
     private let text: [Unicode.Scalar]
+    private let isStrict: Bool
     private var position = 0
     private var depth = 0
 
-    static func read(_ text: String) throws(Failure) -> JSONValue {
-        var reader = JSONReader(text: Array(text.unicodeScalars))
+    /// - Parameter isStrict: whether a program wrote it.
+    package static func read(_ text: String, isStrict: Bool = false) throws(Failure) -> JSONValue {
+        var reader = JSONReader(text: Array(text.unicodeScalars), isStrict: isStrict)
         let value = try reader.value()
         guard reader.position == reader.text.count else { throw reader.failure("the end") }
         return value
     }
 
-    private init(text: [Unicode.Scalar]) { self.text = text }
+    private init(text: [Unicode.Scalar], isStrict: Bool) {
+        self.text = text
+        self.isStrict = isStrict
+    }
 
     private func failure(_ expected: String) -> Failure { Failure(position: position + 1, expected: expected) }
 
@@ -65,9 +76,33 @@ struct JSONReader {
         while let next, next.isASCII, next.properties.isAlphabetic || "+-.0123456789".unicodeScalars.contains(next) { position += 1 }
         guard position > start else { throw failure("a value") }
         let word = String(String.UnicodeScalarView(text[start..<position]))
+        if isStrict, !["true", "false", "null"].contains(word), !Self.isNumber(text[start..<position]) {
+            position = start
+            throw failure("a value")
+        }
         skipSpace()
         return word == "null" ? .null : .word(word)
     }
+
+    /// A number of JSON: digits without a zero before them, then perhaps a fraction and an exponent.
+    private static func isNumber(_ word: ArraySlice<Unicode.Scalar>) -> Bool {
+        var rest = word
+        if rest.first == "-" { rest.removeFirst() }
+        let whole = rest.prefix { isDigit($0) }
+        guard let first = whole.first, whole.count == 1 || first != "0" else { return false }
+        rest = rest.dropFirst(whole.count)
+        if rest.first == "." {
+            let fraction = rest.dropFirst().prefix { isDigit($0) }
+            guard !fraction.isEmpty else { return false }
+            rest = rest.dropFirst(1 + fraction.count)
+        }
+        guard rest.first == "e" || rest.first == "E" else { return rest.isEmpty }
+        rest = rest.dropFirst()
+        if rest.first == "+" || rest.first == "-" { rest = rest.dropFirst() }
+        return !rest.isEmpty && rest.allSatisfy { isDigit($0) }
+    }
+
+    private static func isDigit(_ scalar: Unicode.Scalar) -> Bool { ("0"..."9").contains(scalar) }
 
     /// Behind the bracket.
     private mutating func array() throws(Failure) -> [JSONValue] {
@@ -103,6 +138,10 @@ struct JSONReader {
                 skipSpace()
                 return String(decoding: units, as: UTF16.self)
             }
+            if isStrict, scalar.value < 0x20 {
+                position -= 1
+                throw failure("no control character")
+            }
             guard scalar == "\\" else {
                 units.append(contentsOf: UTF16.encode(scalar).map(Array.init) ?? [])
                 continue
@@ -122,6 +161,9 @@ struct JSONReader {
                 else { throw failure("four hexadecimal digits") }
                 position += 4
                 units.append(unit)
+            case _ where isStrict && !"\"\\/".unicodeScalars.contains(escaped):
+                position -= 1
+                throw failure("an escape of JSON")
             default: units.append(contentsOf: UTF16.encode(escaped).map(Array.init) ?? [])
             }
         }

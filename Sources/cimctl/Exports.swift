@@ -1,0 +1,2 @@
+// JSON is written and read in one way by all programs.
+@_exported import CIMJSON
