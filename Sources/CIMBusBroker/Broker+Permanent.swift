@@ -39,7 +39,7 @@ extension Broker {
     }
 
     /// Something was stored that permanent subscriptions or timers may follow from: when this returns, they do.
-    func reviewStored(after changes: [RepositoryChange]) async {
+    func reviewStored(after changes: [RepositoryChange], hasOtherSchema: Bool) async {
         func isActedOn(_ className: String, _ namespace: CIMNamespaceName) -> Bool {
             PermanentSubscription.isPart(className, in: namespace, [], { schema.declaration($0, in: namespace) })
                 || schema.declaration(className, in: namespace)?.isSameOrDerived(from: "__TimerInstruction") == true
@@ -53,7 +53,7 @@ extension Broker {
             }
         }
         // A class or a namespace that was missing may be there now.
-        if concerns || permanents.subscriptions.values.contains(where: { $0.fault != nil }) { await reviewStored() }
+        if concerns || hasOtherSchema && permanents.subscriptions.values.contains(where: { $0.fault != nil }) { await reviewStored() }
     }
 
     /// Reads what is stored, and makes it so. Reviews follow each other.
@@ -109,20 +109,24 @@ extension Broker {
         return found
     }
 
-    /// The parts of a subscription; nil where one of them is not there, or not the binding's to name.
+    /// The parts of a subscription, as far as they are there; nil for a binding that names none.
     private func definition(
         of binding: CIMInstance, in namespace: CIMNamespaceName
     ) async -> PermanentSubscription.Definition? {
         guard case .reference(let filterPath)? = binding["Filter"], case .reference(let consumerPath)? = binding["Consumer"],
-            let path = try? binding.placed(in: namespace, schema: schema.schema).path,
-            let filter = await part(filterPath, in: namespace), let consumer = await part(consumerPath, in: namespace)
+            let path = try? binding.placed(in: namespace, schema: schema.schema).path
         else { return nil }
-        let creators = Set([binding, filter.instance, consumer.instance].map { Creator.uid(of: $0) })
-        let eventNamespace = filter.instance["EventNamespace"]?.stringValue
+        let (filter, consumer) = (await part(filterPath, in: namespace), await part(consumerPath, in: namespace))
+        let missing = filter == nil ? filterPath : consumer == nil ? consumerPath : nil
+        let parts = [binding] + [filter?.instance, consumer?.instance].compactMap(\.self)
+        let creators = Set(parts.map { Creator.uid(of: $0) })
+        let eventNamespace = filter?.instance["EventNamespace"]?.stringValue
         return .init(
-            binding: "\(namespace.text):\(path.relativePath)", filter: filter.instance,
-            namespace: eventNamespace.flatMap { $0.isEmpty ? nil : CIMNamespaceName($0) } ?? filter.namespace, consumer: consumer.instance,
-            creator: creators.count == 1 ? creators.first ?? nil : nil)
+            binding: "\(namespace.text):\(path.relativePath)",
+            filter: filter?.instance ?? CIMInstance(className: filterPath.className, path: filterPath),
+            namespace: eventNamespace.flatMap { $0.isEmpty ? nil : CIMNamespaceName($0) } ?? filter?.namespace ?? namespace,
+            consumer: consumer?.instance ?? CIMInstance(className: consumerPath.className, path: consumerPath),
+            creator: creators.count == 1 ? creators.first ?? nil : nil, missing: missing?.path)
     }
 
     private func part(_ path: CIMObjectPath, in home: CIMNamespaceName) async -> (instance: CIMInstance, namespace: CIMNamespaceName)? {
@@ -158,6 +162,7 @@ extension Broker {
         var subscription = permanents.subscriptions[definition.binding] ?? PermanentSubscription(definition)
         let before = subscription.fault
         do throws(CIMError) {
+            if let missing = definition.missing { throw CIMError(.notFound, "there is no \(missing.clipped())") }
             let consumer = try consumer(of: definition)
             permanents.activations += 1
             subscription = PermanentSubscription(definition)

@@ -24,6 +24,8 @@ extension Broker {
             let rights = Rights(broker: owner, allowed: configuration.allowedRegistrations, rules: files.rules)
             tell { $0.rights = rights }
             auditFile?.reopen(logger)
+            // What was inactive for want of a right may be active now.
+            await reviewStored()
             logger.notice("\(files.rules.count) rules of rights are in force", metadata: LogMessage.reloaded.metadata())
         case .failure(let error):
             logger.error(

@@ -41,9 +41,10 @@ extension Broker {
         let changes = try stamped(changes, by: uid)
         try await repository.commit(changes, if: try allowing(changes, condition))
         let new = repository.schema
-        if new.revision != schema.schema.revision { adopt(new) }
+        let hasOther = new.revision != schema.schema.revision
+        if hasOther { adopt(new) }
         raiseStoredChanges()
-        await reviewStored(after: changes)
+        await reviewStored(after: changes, hasOtherSchema: hasOther)
     }
 
     /// The condition of all changes, whoever makes them, before another one.

@@ -15,6 +15,8 @@ struct PermanentSubscription: Sendable {
         let consumer: CIMInstance
         /// Whose it is; nil where the three are not one user's.
         let creator: UInt32?
+        /// The part that the binding names and that is not there.
+        let missing: String?
 
         var query: String { filter["Query"]?.stringValue ?? "" }
     }

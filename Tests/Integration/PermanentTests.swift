@@ -115,6 +115,12 @@ extension Integration {
             _ = try await wait("active", scene)
             try await source.raise("late", level: 1)
             try await scene.eventually("a line") { lines(folder.path + "/alarms.log") == ["late at 1"] }
+            _ = try await scene.client.call(
+                ObjectPath(verified: "/org/cimbus1/namespaces/root"), Contract.services, "DeleteInstance",
+                [.string("__EventFilter.Name=\"one\""), .int32(0), .dictionary([])])
+            let without = try #require(try await states(scene).first)
+            #expect(without["State"]?.text == "inactive" && without["Status"] == .uint32(WBEMStatus.notFound.rawValue))
+            #expect(without["Explanation"]?.text?.contains("there is no __EventFilter.Name=\"one\"") == true, "\(without)")
         }
 
         @Test("EV22: a filter whose query does not parse, or is in another language, is refused where it is written")
