@@ -23,19 +23,23 @@ TASKS = """
 - name: read nulls
   cimbus.cim.query:
     query: SELECT * FROM Site_Room WHERE Name = 'vault'
+# How they fail, one host shows for all.
 - name: no class
   cimbus.cim.query:
     class: Site_Nothing
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: no query
   cimbus.cim.query:
     query: SELECT FROM
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: too many
   cimbus.cim.query:
     class: Linux_MountedFileSystem
     limit: 0
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: create
   cimbus.cim.instance: &room
     class: Site_Room
@@ -75,22 +79,26 @@ TASKS = """
     path: Linux_MountedFileSystem.Name="/"
     properties: {Device: /dev/null}
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: unfit
   cimbus.cim.instance:
     path: Site_Room.Name="nowhere"
     properties: {Doors: north}
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: null text
   cimbus.cim.instance:
     class: Site_Room
     keys: {Name: "tower \\"1\\""}
     properties: {note: null}
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: another key
   cimbus.cim.instance:
     path: Site_Room.Name="tower \\"1\\""
     properties: {Name: other}
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: method
   cimbus.cim.method:
     path: Linux_MountedFileSystem.Name="/"
@@ -106,11 +114,13 @@ TASKS = """
     <<: *usage
     failed_unless: {ReturnValue: 5}
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: no method
   cimbus.cim.method:
     path: Linux_MountedFileSystem.Name="/"
     method: Fly
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: facts
   cimbus.cim.facts:
 - name: own facts
@@ -123,10 +133,12 @@ TASKS = """
   cimbus.cim.facts:
     queries: [{name: none, class: Site_Nothing}]
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 - name: no broker
   cimbus.cim.facts:
     bus: unix:path=/nowhere
   ignore_errors: true
+  when: inventory_hostname == 'web1'
 """
 FACTS = """
 - name: facts
