@@ -110,6 +110,13 @@ class Host:
         stack.callback(self.provider.kill)
         wait_for(self.provider.stdout, "registered", 20, "the provider")
 
+    def start_adopter(self, stack):
+        """The provider of what systemd and others know. It reaches none of them here."""
+        adopter = process(
+            stack, [*self.prefix, BUILD / "cimbus-adopter", "--address", self.bus, "--adopt", ROOT / "dbus/adopt"], stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE)
+        wait_for(adopter.stderr, "are served", 20, "the adopter")
+
     def cut(self):
         """From now on no packet reaches it."""
         run("ip", "link", "set", f"to-{self.name}", "down")

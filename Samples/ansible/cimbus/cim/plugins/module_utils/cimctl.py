@@ -22,6 +22,7 @@ NOT_FOUND = 0x80041002
 # What a machine says that does not have the class, or the service behind it: InvalidClass, the provider's absence (failed to load, not
 # registered, not found), NotAvailable, InvalidNamespace.
 NOT_THERE = frozenset([NOT_FOUND, 0x80041010, 0x80041013, 0x80041011, 0x80041085, 0x80041009, 0x8004100E])
+TRANSPORT_FAILURE = 0x80041015
 
 FIRST_LINE = re.compile(r"^cimctl: 0x([0-9A-Fa-f]{8}) (\S+): (.*)$")
 PROVIDER = re.compile(r"^  provider: (.*?)(?: \(process (\d+)\))?(?:, (\d+) objects delivered before)?$")
@@ -37,6 +38,12 @@ class Failure(Exception):
         self.text = text
         self.provider = provider
         self.next_step = next_step
+
+    @property
+    def is_absence(self):
+        """Whether the machine does not have what was asked for. A provider that reaches no service of its own says TransportFailure; without a
+        provider that is the broker's absence."""
+        return self.number in NOT_THERE or (self.number == TRANSPORT_FAILURE and bool(self.provider))
 
     @property
     def status(self):

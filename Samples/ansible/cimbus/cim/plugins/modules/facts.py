@@ -102,7 +102,7 @@ status:
 
 from ansible.module_utils.basic import AnsibleModule
 from ansible_collections.cimbus.cim.plugins.module_utils import modules, paths
-from ansible_collections.cimbus.cim.plugins.module_utils.cimctl import NOT_THERE, Failure
+from ansible_collections.cimbus.cim.plugins.module_utils.cimctl import Failure
 
 OWN = {
     "os": {"class": "Linux_HostName", "single": True},
@@ -165,7 +165,7 @@ def main():
         try:
             facts[query["name"]] = fact(module, query)
         except modules.FAULTS as error:
-            if not (query["optional"] and isinstance(error, Failure) and error.number in NOT_THERE):
+            if not (query["optional"] and isinstance(error, Failure) and error.is_absence):
                 modules.fail(module, error, fact=query["name"])
             facts[query["name"]] = None
             errors[query["name"]] = error.status
