@@ -73,7 +73,10 @@ extension Integration {
             // Those that providers implement.
             #expect(documented[Contract.provider] == Interfaces.provider)
             #expect(documented[Contract.eventProvider] == Interfaces.eventProvider)
-            #expect(seen == Set(Interfaces.all.map(\.name)).subtracting([Contract.provider, Contract.eventProvider]))
+            #expect(documented[Contract.consumerProvider] == Interfaces.consumerProvider)
+            #expect(
+                seen
+                    == Set(Interfaces.all.map(\.name)).subtracting([Contract.provider, Contract.eventProvider, Contract.consumerProvider]))
             await provider.close()
             try await scene.waitForOperations(0)
         }
