@@ -141,6 +141,7 @@ public actor Broker {
             try await broker.outliveBus()
             await broker.exportObjects()
             await broker.expectComebacks()
+            await broker.reviewStored()
             switch try await connection.requestName(Contract.busName) {
             case .primaryOwner, .alreadyOwner: break
             case .queued, .exists:
@@ -150,7 +151,6 @@ public actor Broker {
             await connection.close()
             throw CIMBusError(.noName, "cannot own \(Contract.busName) on \(configuration.address): \(error.message)")
         }
-        await broker.reviewStored()
         do throws(CIMBusError) {
             try await broker.offerMetrics()
         } catch {

@@ -36,7 +36,7 @@ def test_permanent(run, expect):
         added = run("cimctl", "events", "add", name, query, *consumer, "--namespace", "root")
         expect(f"events add {name}", added.returncode == 0, added.stdout)
     expect("four subscriptions are active", [row["State"] for row in subscriptions(run).values()] == ["active"] * 4, str(subscriptions(run)))
-    put = run("cimctl", "put", "__NAMESPACE", "Name=evented", "--namespace", "root")
+    put = run("cimctl", "put", "--create", "__NAMESPACE.Name=\"evented\"", "Name=evented", "--namespace", "root")
     expect("a namespace is made", put.returncode == 0, put.stdout)
     expect("an event starts a unit", until(lambda: os.path.exists("/run/cimbus-event-test-evented")), run("systemctl", "status", "cimbus-event-test@evented").stdout)
     expect("the refusal of another unit is counted", until(lambda: subscriptions(run)["other"]["Failures"] == 1), str(subscriptions(run)))
