@@ -79,7 +79,9 @@ struct BringingProvider: Sendable {
         for (index, change) in changes.enumerated() {
             do throws(CIMError) {
                 try checkMayBring(change, over: schema)
-                if case .putInstance(let instance, home, _, _) = change { try checkMayRaise(instance, changes, over: schema) }
+                guard case .putInstance(let instance, let namespace, _, _) = change else { continue }
+                try checkMayAct(instance, in: namespace, changes, over: schema)
+                if namespace == home { try checkMayRaise(instance, changes, over: schema) }
             } catch {
                 throw error.failed(at: index)
             }
@@ -109,6 +111,23 @@ struct BringingProvider: Sendable {
                 throw CIMError(.accessDenied, "uid \(uid) may bring classes and registrations only")
             }
         }
+    }
+
+    /// What acts for as long as it is stored: parts of permanent subscriptions, and being the consumer of others' events (Semantics J.4). It takes
+    /// WriteSecurity, as where a client writes it; what is there already may be brought again.
+    private func checkMayAct(
+        _ instance: CIMInstance, in namespace: CIMNamespaceName, _ changes: [RepositoryChange], over schema: Schema
+    ) throws(CIMError) {
+        let known = schema.provider(name, in: home)?.consumerClasses ?? []
+        let takesEvents =
+            CIMName.equal(instance.className, PermanentSubscription.consumerRegistration)
+            && (instance["ConsumerClassNames"]?.stringArrayValue ?? []).contains { !known.contains($0) }
+        guard takesEvents || PermanentSubscription.isPart(instance.className, in: namespace, changes, { schema.class($0, in: namespace) }),
+            !rights.allows(.writeSecurity, RightsSubject(namespace: namespace.text, className: instance.className), for: caller)
+        else { return }
+        throw CIMError(
+            .accessDenied,
+            "uid \(uid) has not the right WriteSecurity in \(namespace), which \(instance.className) takes; let an administrator write it")
     }
 
     /// Whose events a provider may raise: of classes that it brings, or that name it. Anything else an administrator says (Semantics J.3).

@@ -60,6 +60,9 @@ struct PermanentSubscription: Sendable {
         return false
     }
 
+    /// The class that makes a provider the consumer of others' events.
+    static let consumerRegistration = "__EventConsumerProviderRegistration"
+
     /// As it is shown.
     func instance(lost: UInt64) -> CIMInstance {
         CIMInstance(

@@ -52,7 +52,9 @@ extension Resolver {
     /// - Parameter changes: those that come with it.
     private func storedWrite(_ className: String, in namespace: CIMNamespaceName, _ changes: [RepositoryChange] = []) -> Right {
         // Who makes a permanent subscription acts for as long as it is stored.
-        if PermanentSubscription.isPart(className, in: namespace, changes, { snapshot.declaration($0, in: namespace) }) {
+        if CIMName.equal(className, PermanentSubscription.consumerRegistration)
+            || PermanentSubscription.isPart(className, in: namespace, changes, { snapshot.declaration($0, in: namespace) })
+        {
             return .writeSecurity
         }
         let names = [className] + (snapshot.declaration(className, in: namespace)?.derivation ?? [])

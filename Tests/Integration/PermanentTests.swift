@@ -168,6 +168,32 @@ extension Integration {
             #expect(shown["Explanation"]?.text?.contains("not made by one user") == true)
         }
 
+        @Test(
+            "EV105: with a registration nobody brings parts of subscriptions, or makes itself the consumer of others' events, without WriteSecurity"
+        )
+        func brought() async throws {
+            try #require(getuid() == 0)
+            let rules = try RightsFolder("allow user:65534 Register,FullWrite root/cimv2\n")
+            let folder = try StateFolder()
+            let bus = try await PrivateBus.start(allUsers: true)
+            let scene = try await Self.start(folder, ["--rights", rules.path], bus: bus)
+            func register(_ mof: String) async throws -> String {
+                try await bus.callAsStranger(
+                    Contract.rootPath, Contract.basicEventProvider,
+                    ["Register", "ia{sv}sssso", "0", "1", "MOF", "s", mof, "", "", "root/cimv2", "Mine", "/"])
+            }
+            let provider = #"instance of __Win32Provider as $P { Name = "Mine"; HostingModel = "Decoupled:DBus"; };"#
+            let consumer = #"instance of __EventConsumerProviderRegistration { provider = $P; ConsumerClassNames = { "Test_Pager" }; };"#
+            for mof in [#"instance of __EventFilter { Name = "f"; Query = "SELECT * FROM __Event"; };"#, provider + consumer] {
+                let answer = try await register(mof)
+                #expect(answer.contains("0x80041003") && answer.contains("WriteSecurity"), "\(answer)")
+            }
+            #expect(try await register(provider).hasPrefix("o "))
+            // What an administrator has written may be brought again.
+            try await scene.client.mustCompile(provider + consumer, in: "root/cimv2")
+            #expect(try await register(provider + consumer).hasPrefix("o "))
+        }
+
         @Test("EV102: EventAccess says whose events a filter takes; root's are always taken")
         func access() async throws {
             try #require(getuid() == 0)
