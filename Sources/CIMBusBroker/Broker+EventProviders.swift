@@ -93,6 +93,8 @@ extension Broker {
             body.append(string: "WQL")
             body.append(string: subscriber.text)
         }
+        eventSinks[source]?.toConfirm.append(id)
+        askNext(source)
     }
 
     /// Nobody wants it any more.
@@ -120,30 +122,49 @@ extension Broker {
 
     // MARK: - What a provider is asked
 
-    /// Whether a subscriber may have the provider's events. One question at a time is asked of each sink's provider.
+    /// Whether a subscriber may have the provider's events. One question at a time is asked of each sink's provider, this one or whether it is
+    /// there: it takes what it is told in order, so that whoever answers knows the queries that it was told before.
     func askAccess(_ source: EventSourceID, _ id: OperationID) {
         eventSinks[source]?.toAsk.append(id)
         askNext(source)
     }
 
     private func askNext(_ source: EventSourceID) {
-        guard !eventSinks.asking.contains(source), var record = eventSinks[source], let path = record.asked else { return }
-        while let id = record.toAsk.first {
-            guard let subscriber = subscribers[id], let provider = peers[record.peer, record.way] else {
-                record.toAsk.removeFirst()
-                continue
-            }
-            // A provider that does not answer takes one of the few places for questions on the bus; a private connection has no such bound.
-            if record.way == .bus, (try? tell { core throws(Refusal) in try core.admit(.look, of: record.peer) }) == nil {
-                eventSinks[source] = record
-                return askLater(source)
-            }
-            record.toAsk.removeFirst()
-            eventSinks[source] = record
-            eventSinks.asking.insert(source)
-            return ask(provider, at: path, record, source, id, subscriber)
+        guard !eventSinks.asking.contains(source), var record = eventSinks[source] else { return }
+        guard let provider = peers[record.peer, record.way] else {
+            (record.toAsk, record.toConfirm) = ([], [])
+            return eventSinks[source] = record
         }
+        record.toAsk.removeAll { subscribers[$0] == nil }
+        record.toConfirm.removeAll { subscribers[$0] == nil }
         eventSinks[source] = record
+        guard let path = record.toConfirm.isEmpty ? record.asked : record.told, !record.toAsk.isEmpty || !record.toConfirm.isEmpty else {
+            return
+        }
+        // A provider that does not answer takes one of the few places for questions on the bus; a private connection has no such bound.
+        if record.way == .bus, (try? tell { core throws(Refusal) in try core.admit(.look, of: record.peer) }) == nil {
+            return askLater(source)
+        }
+        eventSinks.asking.insert(source)
+        if record.toConfirm.isEmpty {
+            let id = record.toAsk.removeFirst()
+            eventSinks[source] = record
+            if let subscriber = subscribers[id] { ask(provider, at: path, record, source, id, subscriber) }
+        } else {
+            eventSinks[source]?.toConfirm = []
+            provider.ping(at: path, by: .own) { [weak self, record] _ in
+                self?.assumeIsolated { broker in
+                    broker.answered(source, record)
+                    for id in record.toConfirm { broker.tell { $0.queryHeard(source, id) } }
+                    broker.askNext(source)
+                }
+            }
+        }
+    }
+
+    private func answered(_ source: EventSourceID, _ record: EventSinkRecord) {
+        if record.way == .bus { gaveBack(.look, by: record.peer) }
+        eventSinks.asking.remove(source)
     }
 
     private func askLater(_ source: EventSourceID) {
@@ -182,8 +203,7 @@ extension Broker {
     }
 
     private func answeredAccess(_ source: EventSourceID, _ id: OperationID, _ record: EventSinkRecord, isGranted: Bool) {
-        if record.way == .bus { gaveBack(.look, by: record.peer) }
-        eventSinks.asking.remove(source)
+        answered(source, record)
         tell { $0.accessAnswered(source, id, isGranted: isGranted) }
         askNext(source)
     }

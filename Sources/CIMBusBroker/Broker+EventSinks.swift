@@ -135,13 +135,22 @@ extension Broker {
         let (_, classes) = schema.snapshot.surroundings(of: record.namespace)
         let (bytes, ranges) = objects.contents
         var events: [RaisedEvent] = []
-        var row: ObjectRow?
+        events.reserveCapacity(ranges.count)
+        var current: (row: ObjectRow, shape: EventShape)?
         for range in ranges {
-            let name = ObjectRow.className(at: range, in: bytes)
-            if row?.layout.className != name { row = schema.layout(name, in: record.namespace).map { ObjectRow($0, in: bytes) } }
-            guard row?.read(range) == true, let row else { throw ObjectFault("an event of class \(name) cannot be read again") }
-            let event = try RaisedEvent(row, classes: classes)
-            try checkMayRaise(event, record)
+            // Most often it is of the class of the one before, and then may be raised if that one may.
+            var isAsBefore = current?.row.read(range) == true
+            if !isAsBefore {
+                let name = ObjectRow.className(at: range, in: bytes)
+                current = try schema.layout(name, in: record.namespace).map { (layout) throws(ObjectFault) in
+                    (ObjectRow(layout, in: bytes), try EventShape(layout, classes: classes))
+                }
+                guard current?.row.read(range) == true else { throw ObjectFault("an event of class \(name) cannot be read again") }
+            }
+            guard let current else { continue }
+            let event = try RaisedEvent(current.row, current.shape)
+            isAsBefore = isAsBefore && event.target?.name == events.last?.target?.name
+            if !isAsBefore { try checkMayRaise(event, record) }
             events.append(event)
         }
         return events

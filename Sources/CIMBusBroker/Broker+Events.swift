@@ -61,22 +61,25 @@ extension Broker {
     ///   - source: whose event it is; nil: the broker's own.
     ///   - audience: who may have it, beside what the event itself says.
     func publish(_ events: [RaisedEvent], in namespace: CIMNamespaceName, from source: EventSourceID?, audience: EventAudience? = nil) {
+        let known = source.flatMap { core.events.sources[$0] }
+        if source != nil, known == nil { return }
+        let publisher = known.flatMap { caller($0.peer) }
         var raised: [Raised] = []
+        var index: (layout: ObjectLayout, subscriptions: EventIndex<OperationID>)?
         for var event in events {
-            let index = subscribers.about(event.declaration, in: namespace)
-            for id in index.candidates({ event.value(of: $0) }) {
-                if let source, !mayPublish(source, to: id) { continue }
+            if index?.layout !== event.layout { index = (event.layout, subscribers.about(event.declaration, in: namespace)) }
+            for id in index?.subscriptions.candidates({ event.value(of: $0) }) ?? [] {
+                // A subscription hears the sources that it is connected to, and of those the users that it lets publish to it.
+                if let known, !known.listeners.contains(id) || !mayPublish(publisher, to: id) { continue }
                 if let one = self.raised(&event, for: id, audience, in: namespace) { raised.append(one) }
             }
         }
         if !raised.isEmpty { tell { $0.raise(raised, from: source) } }
     }
 
-    /// Whether the subscriber hears the source, and lets its user publish to it.
-    private func mayPublish(_ source: EventSourceID, to id: OperationID) -> Bool {
-        guard let known = core.events.sources[source], known.listeners.contains(id) else { return false }
+    private func mayPublish(_ publisher: Caller?, to id: OperationID) -> Bool {
         guard let publishers = subscribers[id]?.publishers else { return true }
-        return caller(known.peer).map { publishers.includes(uid: $0.uid, groups: $0.groups) } ?? false
+        return publisher.map { publishers.includes(uid: $0.uid, groups: $0.groups) } ?? false
     }
 
     /// The event as one subscriber gets it; nil where the subscriber does not want it, or may not have it.
@@ -140,7 +143,7 @@ extension Broker {
         let (reader, ranges) = batch.contents
         var row = ObjectRow(layout, in: reader)
         guard let range = ranges.first, row.read(range) else { throw ObjectFault("it cannot be read") }
-        return try RaisedEvent(row, classes: schema.snapshot.surroundings(of: namespace).classes)
+        return try RaisedEvent(row, EventShape(layout, classes: schema.snapshot.surroundings(of: namespace).classes))
     }
 
     /// An object of the broker's own, as its readers see it.
@@ -217,7 +220,7 @@ extension Broker {
             let (reader, ranges) = batch.contents
             var row = ObjectRow(layout, in: reader)
             guard let range = ranges.first, row.read(range) else { return }
-            let event = try RaisedEvent(row, classes: schema.snapshot.surroundings(of: subscriber.namespace).classes)
+            var event = try RaisedEvent(row, EventShape(layout, classes: schema.snapshot.surroundings(of: subscriber.namespace).classes))
             let kept = payloads.keep(.rewritten(try event.batch(isBare: subscriber.isBare, keeping: nil)))
             tell { $0.raiseAggregate(Raised(id, kept.payload, bytes: UInt32(clamping: kept.bytes))) }
         } catch {

@@ -25,6 +25,8 @@ struct EventSinkRecord: Sendable {
     var audience: EventAudience?
     /// Subscribers about whom the provider is to be asked.
     var toAsk: [OperationID] = []
+    /// Subscriptions whose queries the provider was told, and may not know yet.
+    var toConfirm: [OperationID] = []
 
     init(
         of registration: Entry<Registration>, at peer: PeerID, in namespace: CIMNamespaceName, by way: Way, told: ObjectPath?,

@@ -4,59 +4,67 @@ import CIMQuery
 import DBus
 import Glibc
 
+/// What is the same in all events of one class.
+final class EventShape {
+    let layout: ObjectLayout
+    let declaration: CIMClass
+    /// Those of the namespace.
+    fileprivate let classes: ClassLookup
+    fileprivate let time: Int?
+    fileprivate let audience: Int?
+    /// Where the object is that the event is about.
+    fileprivate let targets: [Int]
+
+    init(_ layout: ObjectLayout, classes: @escaping ClassLookup) throws(ObjectFault) {
+        guard let declaration = layout.declaration else { throw ObjectFault("class \(layout.className) is not known") }
+        self.layout = layout
+        self.declaration = declaration
+        self.classes = classes
+        time = layout.slot(named: "TIME_CREATED")
+        audience = layout.slot(named: "SECURITY_DESCRIPTOR")
+        targets = ["TargetInstance", "TargetClass"].compactMap { layout.slot(named: $0) }
+    }
+}
+
 /// One event on its way to whoever wants it: where it lies, in the forms in which subscribers get it, and what was decoded of it.
 ///
 /// In an event the system properties that say where an object is are NULL (Semantics J.1); the objects embedded in it keep their own.
 struct RaisedEvent {
-    let declaration: CIMClass
-    let layout: ObjectLayout
+    let shape: EventShape
     /// The class of its TargetInstance, or its TargetClass, where it has one that is there.
     let target: CIMClass?
     /// Who may have it, in words such as "uid:1000 gid:100"; nil: whoever could subscribe.
     let audience: EventAudience?
-    private let classes: ClassLookup
     private let row: ObjectRow
-    private let range: Range<Int>
-    /// With no system property but the class, as ``row`` lies in it; and with those that follow from the class.
+    /// With no system property but the class, as ``row`` lies in it.
     private let bare: ObjectBatch
+    /// With the system properties that follow from the class.
     private var full: ObjectBatch?
     private var values: [Int: CIMValue] = [:]
+
+    var declaration: CIMClass { shape.declaration }
+    var layout: ObjectLayout { shape.layout }
 
     /// The system properties that an event has.
     private static let system: ObjectRow.SystemProperties = [.genus, .superclass, .dynasty, .propertyCount, .derivation]
 
-    /// - Parameters:
-    ///   - source: a row at a checked object that has its system properties.
-    ///   - classes: those of its namespace.
-    init(_ source: borrowing ObjectRow, classes: @escaping ClassLookup) throws(ObjectFault) {
-        layout = source.layout
-        guard let declaration = layout.declaration else { throw ObjectFault("class \(layout.className) is not known") }
-        self.declaration = declaration
-        self.classes = classes
-        let time = layout.slot(named: "TIME_CREATED")
-        let isTimed = time.map { !source.value(ofSlot: $0).isNull } ?? true
-        let missing: [(name: String, value: CIMValue)] = isTimed ? [] : [("TIME_CREATED", .uint64(Self.now))]
+    /// - Parameter source: a row at a checked object that has its system properties.
+    init(_ source: borrowing ObjectRow, _ shape: EventShape) throws(ObjectFault) {
+        self.shape = shape
+        let isTimed = shape.time.map { !source.value(ofSlot: $0).isNull } ?? true
         var selection = ObjectSelection()
-        selection.append(source, keeping: nil, system: [], adding: missing)
+        selection.append(source, keeping: nil, system: [], adding: isTimed ? [] : [("TIME_CREATED", .uint64(Self.now))])
         bare = try selection.finish()
-        var whole = ObjectSelection()
-        whole.append(source, keeping: nil, system: Self.system, adding: missing)
-        full = try whole.finish()
         let (reader, ranges) = bare.contents
-        var row = ObjectRow(layout, in: reader)
-        guard let range = ranges.first, row.read(range) else { throw ObjectFault("an event of class \(layout.className) cannot be read") }
-        self.range = range
+        var row = ObjectRow(shape.layout, in: reader)
+        guard let range = ranges.first, row.read(range) else {
+            throw ObjectFault("an event of class \(shape.layout.className) cannot be read")
+        }
         self.row = row
         var target: CIMClass?
-        for name in ["TargetInstance", "TargetClass"] {
-            if let slot = layout.slot(named: name), case .object(let object) = row.value(ofSlot: slot) {
-                target = classes(object.className)
-            }
-        }
+        for slot in shape.targets { if case .object(let object) = row.value(ofSlot: slot) { target = shape.classes(object.className) } }
         self.target = target
-        audience = try layout.slot(named: "SECURITY_DESCRIPTOR").flatMap { (slot) throws(ObjectFault) in
-            try EventAudience(descriptor: row.value(ofSlot: slot))
-        }
+        audience = try shape.audience.flatMap { (slot) throws(ObjectFault) in try EventAudience(descriptor: row.value(ofSlot: slot)) }
     }
 
     /// 100 ns since 1601, UTC.
@@ -70,7 +78,7 @@ struct RaisedEvent {
     mutating func value(ofSlot slot: Int) -> CIMValue {
         if let known = values[slot] { return known }
         var value = row.value(ofSlot: slot)
-        if case .object(let inner) = value { value = .object(ObjectTypes(classes: classes).typed(inner)) }
+        if case .object(let inner) = value { value = .object(ObjectTypes(classes: shape.classes).typed(inner)) }
         values[slot] = value
         return value
     }
@@ -80,23 +88,15 @@ struct RaisedEvent {
 
     /// The event as a subscriber gets it.
     /// - Parameter kept: the slots that the subscriber wants; nil: all.
-    func batch(isBare: Bool, keeping kept: [Bool]?) throws(ObjectFault) -> ObjectBatch {
-        guard let kept else { return isBare ? bare : full ?? bare }
+    mutating func batch(isBare: Bool, keeping kept: [Bool]?) throws(ObjectFault) -> ObjectBatch {
+        if kept == nil, isBare { return bare }
+        if kept == nil, let full { return full }
         var selection = ObjectSelection()
-        if isBare {
-            selection.append(row, keeping: kept, system: .all)
-        } else {
-            guard let full else { return bare }
-            let (reader, ranges) = full.contents
-            var row = ObjectRow(layout, in: reader)
-            guard let range = ranges.first, row.read(range) else { return full }
-            selection.append(row, keeping: kept, system: .all)
-        }
-        return try selection.finish()
+        selection.append(row, keeping: kept, system: isBare ? [] : Self.system)
+        let batch = try selection.finish()
+        if kept == nil { full = batch }
+        return batch
     }
-
-    /// The whole event as an instance.
-    var instance: CIMInstance? { bare.instance }
 }
 
 extension ObjectBatch {

@@ -19,9 +19,11 @@ struct Subscriber: Sendable {
     private(set) var predicate: Predicate
     private var grouping: EventGrouping?
     /// What is known of each event class: where its values are, and what stays of it.
-    private var shapes: [CIMName: Shape] = [:]
+    private var shapes: [ObjectIdentifier: Shape] = [:]
 
     private struct Shape {
+        /// What it is about, which has this identity as long as it is kept.
+        let layout: ObjectLayout
         let columns: [FilterShape.Column]
         let grouped: [FilterShape.Column]
         let kept: [Bool]?
@@ -61,14 +63,13 @@ struct Subscriber: Sendable {
     }
 
     private mutating func shape(of layout: ObjectLayout) -> Shape {
-        let name = CIMName(layout.className)
-        if let known = shapes[name] { return known }
+        if let known = shapes[ObjectIdentifier(layout)] { return known }
         let none = [Bool](repeating: false, count: layout.isKey.count)
         let shape = Shape(
-            columns: FilterShape.columns(predicate.properties, layout),
+            layout: layout, columns: FilterShape.columns(predicate.properties, layout),
             grouped: FilterShape.columns(grouping?.properties ?? [], layout),
             kept: query.projection.kept.map { FilterShape.slots($0, none, layout) })
-        shapes[name] = shape
+        shapes[ObjectIdentifier(layout)] = shape
         return shape
     }
 }

@@ -17,12 +17,14 @@ final class ClientSink: Sendable {
         var operationPath: ObjectPath?
         var timer: EventLoop.TimerToken?
         var wentByBus = false
-        /// The tasks that wait until the broker has accepted the operation, or has not.
-        var accepting: [UnsafeContinuation<Void, Never>] = []
+        /// Whether the broker has reported any progress.
+        var hasReported = false
+        /// The tasks that wait for the broker to accept the operation or to report, or for the end.
+        var expecting: [UnsafeContinuation<Void, Never>] = []
 
-        mutating func takeAccepting() -> [UnsafeContinuation<Void, Never>] {
-            defer { accepting = [] }
-            return accepting
+        mutating func takeExpecting() -> [UnsafeContinuation<Void, Never>] {
+            defer { expecting = [] }
+            return expecting
         }
 
         /// Gives the waiting tasks what there is. They are resumed outside the lock.
@@ -63,22 +65,31 @@ final class ClientSink: Sendable {
     func started(_ path: ObjectPath) {
         let waiting = guarded.withLock { guarded in
             guarded.operationPath = path
-            return guarded.takeAccepting()
+            return guarded.takeExpecting()
         }
         for waiter in waiting { waiter.resume() }
     }
 
     /// Waits until the broker has accepted the operation. Throws how it ended, where it ended first.
-    func accepted() async throws(CIMError) {
-        await withUnsafeContinuation { waiter in
-            let isKnown = guarded.withLock { guarded in
-                if guarded.operationPath != nil || guarded.state.isOver { return true }
-                guarded.accepting.append(waiter)
-                return false
+    func accepted() async throws(CIMError) { try await expect { $0.operationPath != nil } }
+
+    /// Waits until the broker has reported progress. Throws how it ended, where it ended first.
+    func reported() async throws(CIMError) { try await expect(\.hasReported) }
+
+    private func expect(_ isThere: @Sendable (Guarded) -> Bool) async throws(CIMError) {
+        var (isKnown, ending) = guarded.withLock { (isThere($0), $0.state.ending) }
+        while !isKnown, ending == nil {
+            await withUnsafeContinuation { waiter in
+                let isOver = guarded.withLock { guarded in
+                    if isThere(guarded) || guarded.state.isOver { return true }
+                    guarded.expecting.append(waiter)
+                    return false
+                }
+                if isOver { waiter.resume() }
             }
-            if isKnown { waiter.resume() }
+            (isKnown, ending) = guarded.withLock { (isThere($0), $0.state.ending) }
         }
-        if case .failure(let error)? = guarded.withLock({ $0.operationPath == nil ? $0.state.ending : nil }) { throw error }
+        if !isKnown, case .failure(let error)? = ending { throw error }
     }
 
     /// Whether the operation was asked for by the bus: then all that is said about it goes there.
@@ -100,7 +111,12 @@ final class ClientSink: Sendable {
     }
 
     func progress(_ progress: OperationProgress) {
-        if guarded.withLock({ !$0.state.isOver }) { onProgress?(progress) }
+        let (isWanted, waiting) = guarded.withLock { guarded in
+            guarded.hasReported = true
+            return (!guarded.state.isOver, guarded.takeExpecting())
+        }
+        for waiter in waiting { waiter.resume() }
+        if isWanted { onProgress?(progress) }
     }
 
     /// The end of the operation, for any cause. The first end counts.
@@ -116,7 +132,7 @@ final class ClientSink: Sendable {
     ///   - tell: what the first end does to the broker, before those who wait hear of it.
     private func end(_ change: @Sendable (inout SinkState<Message>) -> Bool, _ tell: (BrokerLink) -> Void) {
         let (isFirst, served, timer, waiting) = guarded.withLock { guarded in
-            (change(&guarded.state), guarded.served(), guarded.timer, guarded.takeAccepting())
+            (change(&guarded.state), guarded.served(), guarded.timer, guarded.takeExpecting())
         }
         for waiter in waiting { waiter.resume() }
         if isFirst {

@@ -44,8 +44,9 @@ public struct EventSequence: AsyncSequence, Sendable {
     /// Ends the subscription. The loop ends without an error.
     public func cancel() { subscription.cancel() }
 
-    /// Waits until the broker has accepted the subscription: what is raised afterwards comes. Throws why it was refused.
-    public func subscribed() async throws(CIMError) { try await subscription.current.sink.accepted() }
+    /// Waits until the broker has accepted the subscription, and every source that there is knows of it: what is raised afterwards comes. A source that
+    /// does not answer is waited for 2 s. Throws why the subscription was refused, or has ended.
+    public func subscribed() async throws(CIMError) { try await subscription.current.sink.reported() }
 
     public func makeAsyncIterator() -> AsyncIterator { AsyncIterator(subscription) }
 
@@ -167,6 +168,6 @@ public struct Subscription: Sendable {
     /// Ends it. A callback that runs now is the last but for `completion`.
     public func cancel() { subscription.cancel() }
 
-    /// Waits until the broker has accepted the subscription. Throws why it was refused.
-    public func subscribed() async throws(CIMError) { try await subscription.current.sink.accepted() }
+    /// See ``EventSequence/subscribed()``.
+    public func subscribed() async throws(CIMError) { try await subscription.current.sink.reported() }
 }

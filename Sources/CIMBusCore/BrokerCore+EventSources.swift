@@ -39,6 +39,7 @@ extension BrokerCore {
         for source in subscription.sources.keys.sorted() where !known.contains(source) { part(id, source) }
         for source in wanted where events.subscriptions[id]?.sources[source] == nil { join(id, source) }
         refuseIfDenied(id)
+        settle(id)
     }
 
     private mutating func join(_ id: OperationID, _ source: EventSourceID) {
@@ -56,6 +57,7 @@ extension BrokerCore {
         events.sources[source]?.others.remove(id)
         events.sources[source]?.listeners.insert(id)
         if events.sources[source]?.isTold == true, let query = events.subscriptions[id]?.query {
+            events.subscriptions[id]?.unheard.insert(source)
             effects.append(.newQuery(source, id, query: query))
         }
         effects.append(.listenersChanged(source))
@@ -66,10 +68,37 @@ extension BrokerCore {
         began(.accessAnswered(source, id, isGranted: isGranted))
         // The end of one of them was faster.
         guard events.subscriptions[id]?.sources[source] == .asked else { return }
-        if isGranted { return grant(id, source) }
-        events.subscriptions[id]?.sources[source] = .denied
+        if isGranted { grant(id, source) } else { events.subscriptions[id]?.sources[source] = .denied }
         refuseIfDenied(id)
+        settle(id)
     }
+
+    /// The provider knows the query of a subscription, or is not waited for any longer.
+    public mutating func queryHeard(_ source: EventSourceID, _ id: OperationID) {
+        began(.queryHeard(source, id))
+        events.subscriptions[id]?.unheard.remove(source)
+        settle(id)
+    }
+
+    /// The subscriber that asks for it is told, once, when every source that there is knows the query: what is raised from then on comes to it. A
+    /// source that says nothing is not waited for long.
+    mutating func settle(_ id: OperationID) {
+        guard let subscription = events.subscriptions[id], !subscription.isSettled, operations[id]?.outcome == nil,
+            operations[id]?.request.wantsProgress == true
+        else { return }
+        let isKnown = subscription.unheard.isEmpty && !subscription.sources.values.contains(.asked)
+        guard isKnown || subscription.settles.map({ $0 <= now }) ?? false else {
+            if subscription.settles != nil { return }
+            let time = later(limits.settlingTime)
+            events.subscriptions[id]?.settles = time
+            return agenda.schedule(.operation(id), at: time)
+        }
+        events.subscriptions[id]?.isSettled = true
+        report(Progress(hresult: 1 << 16 | 1, text: isKnown ? Self.settled : Self.unsettled), id)
+    }
+
+    static let settled = "every source of such events knows the query"
+    static let unsettled = "a source of such events does not say that it knows the query"
 
     /// A subscription to events that only providers have is refused where each of those that have them denies them.
     private mutating func refuseIfDenied(_ id: OperationID) {
@@ -85,6 +114,7 @@ extension BrokerCore {
         let access = events.subscriptions[id]?.value.sources[source]
         let query = events.subscriptions[id]?.query ?? 0
         events.subscriptions[id]?.sources[source] = nil
+        events.subscriptions[id]?.unheard.remove(source)
         events.sources[source]?.listeners.remove(id)
         events.sources[source]?.others.remove(id)
         guard access == .granted, let known = events.sources[source] else { return }
@@ -103,8 +133,12 @@ extension BrokerCore {
     mutating func drop(_ id: EventSourceID) {
         guard let source = events.sources[id] else { return }
         events.sources[id] = nil
-        for listener in source.listeners.union(source.others) { events.subscriptions[listener]?.sources[id] = nil }
         effects.append(.sourceClosed(id))
+        for listener in source.listeners.union(source.others).sorted() {
+            events.subscriptions[listener]?.sources[id] = nil
+            events.subscriptions[listener]?.unheard.remove(id)
+            settle(listener)
+        }
     }
 
     /// The process does not serve the registration any more.

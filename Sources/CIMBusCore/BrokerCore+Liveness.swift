@@ -7,6 +7,7 @@ extension BrokerCore {
     mutating func review(_ id: OperationID) {
         expirePulls(of: id)
         closeGroups(of: id)
+        settle(id)
         // What was due before may have ended it.
         guard let operation = operations[id] else { return }
         if operation.state == .ended {
@@ -63,7 +64,7 @@ extension BrokerCore {
             // Its whole's time is limited.
             if operation.request.form == .part, operation.outcome != nil { at(now + limits.silence) }
             if let awaited = operation.awaited { at(registry[awaited]?.activation.limit ?? now) }
-            if operation.request.target.isOfEvents, let ends = events.subscriptions[id]?.value.nextWindow { at(ends) }
+            if operation.request.target.isOfEvents, let ends = events.subscriptions[id]?.value.nextLook { at(ends) }
             if let leg = operation.leg.flatMap({ legs[$0] }) {
                 if let slot = slots.slots[leg.sink], slot.isCounted {
                     at((slot.since + limits.overdueCall > now ? slot.since : now) + limits.overdueCall)

@@ -43,6 +43,7 @@ public enum CoreEvent: Hashable, Sendable, Codable {
     case raise([Raised], EventSourceID?)
     case raiseAggregate(Raised)
     case sourceLost(EventSourceID, UInt64)
+    case queryHeard(EventSourceID, OperationID)
 
     case answered(SinkID, Answer)
     case checkUse(SinkID, PeerID)
@@ -136,6 +137,7 @@ extension BrokerCore {
         case .raise(let events, let source): raise(events, from: source)
         case .raiseAggregate(let event): raiseAggregate(event)
         case .sourceLost(let source, let count): sourceLost(source, count)
+        case .queryHeard(let source, let id): queryHeard(source, id)
         case .answered(let sink, let answer): answered(sink, answer)
         case .checkUse(let sink, let peer): _ = checkUse(of: sink, by: peer)
         case .indicate(let sink, let peer, let batch, let call): indicate(sink, by: peer, batch, call: call)

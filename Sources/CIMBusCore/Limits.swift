@@ -112,6 +112,8 @@ public struct Limits: Hashable, Sendable, Codable {
     public var subscriptionsPerUser = 1_000
     public var subscriptions = 5_000
     public var leastSubscriptions = 16
+    /// How long a subscriber waits for its sources to know its query, before it is told that some may not.
+    public var settlingTime = Microseconds.seconds(2)
     /// Events that wait for one subscriber, and their bytes; beyond that the subscriber loses the oldest.
     public var eventsPerSubscription = 10_000
     public var eventBytesPerSubscription = 4 << 20

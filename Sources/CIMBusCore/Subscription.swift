@@ -37,6 +37,11 @@ public struct Subscription: Sendable {
     var sources: [EventSourceID: EventSource.Access] = [:]
     /// Whether a source has ever let it have events.
     var wasGranted = false
+    /// The sources that are told of the query, and have not said that they know it.
+    var unheard: Set<EventSourceID> = []
+    /// Whether the subscriber was told that every source knows the query; and until when it is not told otherwise.
+    var isSettled = false
+    var settles: Microseconds?
     var groups: [String: Group] = [:]
 
     /// A source may say any number.
@@ -53,8 +58,8 @@ public struct Subscription: Sendable {
         self.query = query
     }
 
-    /// When the next window ends.
-    var nextWindow: Microseconds? { groups.values.reduce(nil) { min($0 ?? $1.ends, $1.ends) } }
+    /// When to look at it again: the next window ends, or it waited for its sources long enough.
+    var nextLook: Microseconds? { groups.values.reduce(isSettled ? nil : settles) { min($0 ?? $1.ends, $1.ends) } }
 }
 
 /// An event for one subscriber.

@@ -33,6 +33,45 @@ enum EventFilter: Sendable {
     }
 }
 
+/// The queries of all who listen, by the numbers that the broker has given them.
+struct EventFilters: Sendable {
+    private var all: [UInt32: EventFilter] = [:]
+    /// How many of them take everything.
+    private var unread = 0
+    /// The others. Made when it is asked for, and forgotten when anything changes.
+    private var index: EventIndex<UInt32>?
+
+    var isEmpty: Bool { all.isEmpty }
+
+    var takesEverything: Bool { unread > 0 }
+
+    subscript(id: UInt32) -> EventFilter? {
+        get { all[id] }
+        set {
+            for (filter, change) in [(all[id], -1), (newValue, 1)] where filter?.takesEverything == true { unread += change }
+            all[id] = newValue
+            index = nil
+        }
+    }
+
+    /// The same, ready to be asked many times.
+    mutating func prepared() -> EventFilters {
+        if index == nil {
+            var made = EventIndex<UInt32>()
+            for case (let id, .query(let query, _, _)) in all { made.insert(id, query) }
+            index = made
+        }
+        return self
+    }
+
+    /// Whether anybody wants the event. What cannot be told here is wanted.
+    func want(_ event: CIMInstance) -> Bool {
+        if takesEverything { return true }
+        guard let index else { return all.values.contains { $0.wants(event) } }
+        return index.candidates { event[$0] ?? .null }.contains { all[$0]?.wants(event) ?? false }
+    }
+}
+
 /// The classes of a broker's namespace, as far as a provider of events has needed them.
 final class BrokerClasses: Sendable {
     let namespace: CIMNamespaceName
@@ -86,5 +125,14 @@ extension CIMInstance {
         var time = timespec()
         clock_gettime(CLOCK_REALTIME, &time)
         return .uint64(UInt64(max(0, time.tv_sec) + 11_644_473_600) * 10_000_000 + UInt64(time.tv_nsec) / 100)
+    }
+
+    /// An event that does not say when it was made was made now. The time stands first, as in its class.
+    mutating func stamp(_ now: CIMValue) {
+        switch self["TIME_CREATED"] {
+        case nil: properties.insert(Property(name: "TIME_CREATED", value: now), at: 0)
+        case .null?: self["TIME_CREATED"] = now
+        default: break
+        }
     }
 }

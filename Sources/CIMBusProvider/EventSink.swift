@@ -21,14 +21,14 @@ import Synchronization
 public final class EventSink: Sendable {
     private struct State {
         var link: Link?
-        var filters: [UInt32: EventFilter] = [:]
+        var filters = EventFilters()
         var texts: [UInt32: String] = [:]
         var wasActive = false
         var outbox = EventOutbox()
         var isSending = false
 
         mutating func forgetListeners() {
-            (filters, texts) = ([:], [:])
+            (filters, texts) = (EventFilters(), [:])
             outbox = EventOutbox()
         }
     }
@@ -78,13 +78,13 @@ public final class EventSink: Sendable {
     /// class; then none of them is raised. Where nobody wants any of them, nothing is sent, and nothing is thrown. Throws TransportFailure when the
     /// broker leaves meanwhile.
     public func indicate(_ events: [CIMInstance]) async throws(CIMError) {
-        let (link, filters) = state.withLock { ($0.link, $0.filters) }
+        let (link, filters) = state.withLock { ($0.link, $0.filters.prepared()) }
         guard let link, !filters.isEmpty else { return }
         let now = CIMInstance.timeCreated
         var wanted: [CIMInstance] = []
         for var event in events {
             // A condition may be about the time.
-            if event["TIME_CREATED"]?.isNull ?? true { event["TIME_CREATED"] = now }
+            event.stamp(now)
             if await isWanted(event, filters, link) { wanted.append(event) }
         }
         if wanted.isEmpty { return }
@@ -111,11 +111,11 @@ public final class EventSink: Sendable {
         }
     }
 
-    private func isWanted(_ event: CIMInstance, _ filters: [UInt32: EventFilter], _ link: Link) async -> Bool {
-        if filters.values.contains(where: \.takesEverything) { return true }
+    private func isWanted(_ event: CIMInstance, _ filters: EventFilters, _ link: Link) async -> Bool {
+        if filters.takesEverything { return true }
         // A filter asks for the classes of the event and of what is in it.
         await link.classes.learn(event)
-        return filters.values.contains { $0.wants(event) }
+        return filters.want(event)
     }
 
     // MARK: - Raising without waiting
@@ -131,7 +131,7 @@ public final class EventSink: Sendable {
         let now = CIMInstance.timeCreated
         send { outbox in
             for var event in events {
-                if event["TIME_CREATED"]?.isNull ?? true { event["TIME_CREATED"] = now }
+                event.stamp(now)
                 outbox.append(event)
             }
         }

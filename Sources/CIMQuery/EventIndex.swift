@@ -23,7 +23,8 @@ public struct EventIndex<ID: Hashable & Sendable>: Sendable {
     public func candidates(_ value: (_ property: String) -> CIMValue) -> [ID] {
         var found = others
         for (place, table) in tables {
-            if let key = EventKey(place.reach(from: value(place.property))), let ids = table[key] { found += ids }
+            guard let key = EventKey(place.reach(from: value(place.property))), let ids = table[key] else { continue }
+            if found.isEmpty { found = ids } else { found += ids }
         }
         return found
     }

@@ -67,6 +67,26 @@ extension ClientTests {
             withExtendedLifetime((counted, raising)) {}
         }
 
+        @Test("EV85: what is raised once a subscription stands comes to it, whatever else the source is asked for at the same time")
+        func everyFirstEvent() async throws {
+            let raising = try await raising(accessCheck: { _, _ in true })
+            let (sink, session) = (raising.sink, raising.session)
+            // With somebody else's filter the source drops what that one does not want.
+            let other = session.events("SELECT * FROM Test_Alarm WHERE Level = 1000")
+            try await soon("the other subscription") { try await other.subscribed() }
+            for level in 0..<100 as Range<UInt32> {
+                let events = session.events("SELECT * FROM Test_Alarm WHERE Level = \(level)")
+                try await soon("subscription \(level)") { try await events.subscribed() }
+                try await sink.indicate(alarm("\(level)", level))
+                let place = try await soon("event \(level)") {
+                    for try await notice in events { return notice.event?["Place"]?.stringValue }
+                    return nil
+                }
+                #expect(place == "\(level)")
+            }
+            withExtendedLifetime((other, raising)) {}
+        }
+
         @Test("EV67, EV68: what a provider posts comes in its order, what it could not raise is counted, and so is what the broker refuses")
         func posted() async throws {
             let raising = try await raising()

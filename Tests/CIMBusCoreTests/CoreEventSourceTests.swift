@@ -46,6 +46,63 @@ struct CoreEventSourceTests {
         expectSafe(scene)
     }
 
+    @Test("EV85: a subscriber that asks for it hears, once, when every source that there is knows its query")
+    func settled() throws {
+        var scene = Scene()
+        let told = Effect.progress(OperationID(1), Progress(hresult: 1 << 16 | 1, text: BrokerCore.settled))
+        let (first, second) = (try scene.openSource(isTold: true), try scene.openSource(isTold: true))
+        let id = try scene.subscribe(progress: true)
+        scene.listen(id, first, second)
+        scene.answerAccess(first, id, true)
+        scene.hearQuery(first, id)
+        #expect(!scene.effects.contains(told), "the second source was not asked yet")
+        scene.answerAccess(second, id, true)
+        #expect(!scene.effects.contains(told), "the second source does not know the query yet")
+        scene.hearQuery(second, id)
+        #expect(scene.effects == [told])
+        scene.hearQuery(second, id)
+        scene.listen(id, first)
+        #expect(!scene.effects.contains(told))
+        let quiet = try scene.subscribe("/quiet")
+        scene.listen(quiet)
+        #expect(scene.effects.isEmpty, "it has not asked for it")
+        expectSafe(scene)
+    }
+
+    @Test("EV85: a source that denies, or has gone, is not waited for; without any source all know the query", arguments: [0, 1, 2, 3])
+    func settledWithout(_ way: Int) throws {
+        var scene = Scene()
+        let source = try scene.openSource(isTold: true)
+        let id = try scene.subscribe(progress: true)
+        let told = Effect.progress(id, Progress(hresult: 1 << 16 | 1, text: BrokerCore.settled))
+        if way > 0 { scene.listen(id, source) } else { scene.listen(id) }
+        switch way {
+        case 1: scene.answerAccess(source, id, false)
+        case 2: scene.closeSource(source)
+        case 3:
+            scene.answerAccess(source, id, true)
+            scene.vanish(Scene.provider)
+        default: break
+        }
+        #expect(scene.effects.filter { $0 == told }.count == 1)
+        expectSafe(scene)
+    }
+
+    @Test("EV85: for a source that says nothing nobody waits longer than 2 seconds, and is told so")
+    func notSettled() throws {
+        var scene = Scene()
+        let source = try scene.openSource(isTold: true)
+        let id = try scene.subscribe(progress: true)
+        scene.listen(id, source)
+        scene.answerAccess(source, id, true)
+        let start = scene.now
+        #expect(scene.advance() && scene.now == start + .seconds(2))
+        #expect(scene.effects == [.progress(id, Progress(hresult: 1 << 16 | 1, text: BrokerCore.unsettled))])
+        scene.hearQuery(source, id)
+        #expect(scene.effects.isEmpty)
+        expectSafe(scene)
+    }
+
     @Test("EV100, EV101: before the provider has let a subscriber have its events, the subscriber gets none")
     func notYetGranted() throws {
         var scene = Scene()

@@ -3,11 +3,12 @@
 extension Scene {
     /// The client subscribes.
     mutating func subscribe(
-        _ sink: String? = Scene.path, by client: PeerID = Scene.client, window: Microseconds? = nil, isOfProviders: Bool = false
+        _ sink: String? = Scene.path, by client: PeerID = Scene.client, window: Microseconds? = nil, isOfProviders: Bool = false,
+        progress: Bool = false
     ) throws(Refusal) -> OperationID {
         let request = Request(
             client: client, kind: .execNotificationQuery, form: sink.map { .async(sink: $0) } ?? .semisync,
-            target: .events(terms: .init(window: window, isOfProviders: isOfProviders)))
+            target: .events(terms: .init(window: window, isOfProviders: isOfProviders)), wantsProgress: progress)
         defer { saw() }
         let id = try core.begin(request)
         witness.open.insert(id)
@@ -34,6 +35,12 @@ extension Scene {
 
     mutating func answerAccess(_ source: EventSourceID, _ id: OperationID, _ isGranted: Bool) {
         core.accessAnswered(source, id, isGranted: isGranted)
+        saw()
+    }
+
+    mutating func hearQuery(_ source: EventSourceID, _ id: OperationID) {
+        witness.unheard.remove(.init(source: source, subscriber: id))
+        core.queryHeard(source, id)
         saw()
     }
 

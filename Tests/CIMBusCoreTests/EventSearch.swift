@@ -10,6 +10,7 @@ enum EventStep: Hashable {
     case closeSource(EventSourceID)
     case listen(OperationID, [EventSourceID])
     case grant(Bool)
+    case hear(EventSourceID, OperationID)
     case raise([OperationID], from: EventSourceID?)
     case acknowledge(String)
     case pull(OperationID)
@@ -104,6 +105,7 @@ struct EventSearch {
         for source in sources { steps.append(.closeSource(source)) }
         if scene.witness.asked.first != nil { steps += [.grant(true), .grant(false)] }
         for id in subscribers {
+            steps += core.events.subscriptions[id]?.unheard.sorted().map { .hear($0, id) } ?? []
             steps.append(.cancel(id))
             if !sources.isEmpty { steps += [.listen(id, sources), .listen(id, [])] }
             steps += sources.map { .raise([id], from: $0) }
@@ -125,7 +127,8 @@ struct EventSearch {
     private static func apply(_ step: EventStep, to scene: inout Scene) {
         switch step {
         case .subscribe(let kind):
-            _ = try? scene.subscribe(subscriptions[kind].sink, window: subscriptions[kind].window, isOfProviders: kind == 0)
+            _ = try? scene.subscribe(
+                subscriptions[kind].sink, window: subscriptions[kind].window, isOfProviders: kind == 0, progress: kind == 0)
         case .openSource(let isTold): _ = try? scene.openSource(isTold: isTold)
         case .closeSource(let id): scene.closeSource(id)
         case .listen(let id, let sources):
@@ -135,6 +138,7 @@ struct EventSearch {
             guard let asked = scene.witness.asked.min(by: { ($0.source, $0.subscriber) < ($1.source, $1.subscriber) }) else { return }
             scene.witness.asked.remove(asked)
             scene.answerAccess(asked.source, asked.subscriber, isGranted)
+        case .hear(let source, let id): scene.hearQuery(source, id)
         case .raise(let ids, let source):
             let raised = ids.map { Raised($0, scene.batch([1]).payload, bytes: 1, group: "g\($0.number % 2)") }
             scene.core.raise(raised, from: source)
@@ -195,6 +199,7 @@ struct EventSearch {
             }
             guard let subscription = core.events.subscriptions[operation.id] else { continue }
             key += [-2, subscription.waiting.count, Int(subscription.lost), subscription.wasGranted ? 1 : 0]
+            key += [subscription.isSettled ? 1 : 0, subscription.settles.map(relative) ?? 1, subscription.unheard.count]
             for (source, access) in subscription.sources.sorted(by: { $0.key < $1.key }) {
                 key += [sources.firstIndex(of: source) ?? -1, access == .asked ? 0 : access == .granted ? 1 : 2]
             }

@@ -37,6 +37,9 @@ struct Witness {
     }
     var asked: Set<Query> = []
     var queries: Set<Query> = []
+    /// Of these queries nobody has said that the source knows them.
+    var unheard: Set<Query> = []
+    var settled: Set<OperationID> = []
     var delivered: [OperationID: [PayloadID]] = [:]
     var lostSince: [OperationID: [PayloadID]] = [:]
     /// Lost by sources, and not told yet.
@@ -85,12 +88,15 @@ struct Witness {
             asked.insert(.init(source: source, subscriber: id))
         case .newQuery(let source, let id, _):
             if !queries.insert(.init(source: source, subscriber: id)).inserted { faults.append("EV85: NewQuery twice") }
+            unheard.insert(.init(source: source, subscriber: id))
         case .cancelQuery(let source, let id, _):
             if queries.remove(.init(source: source, subscriber: id)) == nil { faults.append("EV120: CancelQuery without NewQuery") }
+            unheard.remove(.init(source: source, subscriber: id))
         case .listenersChanged: break
         case .sourceClosed(let source):
             queries = queries.filter { $0.source != source }
             asked = asked.filter { $0.source != source }
+            unheard = unheard.filter { $0.source != source }
         case .look(let poll, let look, let driver):
             if looks.updateValue(poll, forKey: look) != nil { faults.append("EV31: look \(look.number) is begun twice") }
             if !open.contains(driver) { faults.append("EV120: operation \(driver.number) looks after its end") }
@@ -106,6 +112,12 @@ struct Witness {
         case .discard(let payload): settle(payload)
         case .progress(let id, let progress):
             if !open.contains(id) { faults.append("L1: progress after the end of \(id.number)") }
+            if progress.text == BrokerCore.settled {
+                if unheard.contains(where: { $0.subscriber == id }) {
+                    faults.append("EV85: a source does not know the query of \(id.number)")
+                }
+                if !settled.insert(id).inserted { faults.append("EV85: \(id.number) is told twice that its query is known") }
+            }
             if let object = progress.object { settle(object) }
         case .finish(let id, let outcome):
             if open.remove(id) == nil { faults.append("L1: a second end of \(id.number)") }

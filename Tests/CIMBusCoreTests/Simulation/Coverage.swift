@@ -155,7 +155,7 @@ struct Coverage: Sendable {
         case .suspend: 41
         case .resume: 42
         case .openSource, .closeSource, .listen, .accessAnswered, .raise, .raiseAggregate, .watch, .looked, .lookFailed, .want, .startTimer,
-            .stopTimer, .sourceLost:
+            .stopTimer, .sourceLost, .queryHeard:
             nil
         }
     }
