@@ -37,7 +37,10 @@ enum Bench {
         case "alarms":
             try await Alarms.raise(
                 arguments[2], count: Int(arguments[3]) ?? 0, together: Int(arguments[4]) ?? 1, pause: UInt32(arguments[5]) ?? 0)
-        case "watch-alarms": try await Alarms.watch(arguments[2], count: Int(arguments[3]) ?? 1, others: Int(arguments[4]) ?? 0)
+        case "watch-alarms":
+            try await Alarms.watch(
+                arguments[2], count: Int(arguments[3]) ?? 1, others: Int(arguments[4]) ?? 0, readers: Int(arguments[5]) ?? 1)
+        case "get-place": try await Alarms.get(arguments[2], count: Int(arguments[3]) ?? 1, pause: UInt32(arguments[4]) ?? 0)
         case "compile": try await Role.compile(arguments[2], arguments[3])
         case "read-class": try await Role.readClass(arguments[2], count: Int(arguments[3]) ?? 1)
         default:

@@ -12,7 +12,7 @@ struct Suite {
         let parts: [(name: String, run: () async throws -> Void)] = [
             ("latency", { try await latency(pinned: true) }), ("latency", { try await latency(pinned: false) }), ("throughput", throughput),
             ("query", query), ("hierarchy", hierarchy), ("asynch", asynch), ("memory", memory), ("fairness", fairness), ("kills", kills),
-            ("events", events),
+            ("events", { try await events() }),
             ("schema", schema), ("attacks", attacks), ("ratios", ratios),
         ]
         for part in parts where only.map({ $0 == part.name }) ?? true {
