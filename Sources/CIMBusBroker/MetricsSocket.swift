@@ -1,4 +1,5 @@
 import CIMBusCore
+import CIMBusWire
 import DBus
 import Glibc
 

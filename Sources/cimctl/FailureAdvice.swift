@@ -8,7 +8,7 @@ enum FailureAdvice {
         if error.cause is Output.Unwritable { return "see that there is room, and that this user may write there" }
         if let own = transport(error, bus) ?? provider(error.status) ?? words(error.status) ?? course(error.status, bus) { return own }
         if error.status.rawValue & 0xFFFF_F000 == 0x8004_4000 { return "mend the MOF where the words above say" }
-        if let name = error.providerName, !name.isEmpty, name != "CIMBus" {
+        if let name = FailureReport.provider(of: error) {
             return "see the log of the provider \(FailureReport.printable(name)), else \(bus.brokerLog)"
         }
         return "see \(bus.brokerLog), and the provider's log where the class has one ('cimctl providers' lists them)"

@@ -62,8 +62,10 @@ struct FailureReport {
 
     private var name: String { error.status.errorName ?? error.status.name ?? "unnamed" }
 
-    /// "CIMBus" stands where no provider is involved (Semantics B.3.1).
-    private var provider: String? { error.providerName.flatMap { $0.isEmpty || $0 == "CIMBus" ? nil : $0 } }
+    private var provider: String? { Self.provider(of: error) }
+
+    /// Nil: no provider is involved, and "CIMBus" stands in its place (Semantics B.3.1).
+    static func provider(of error: CIMError) -> String? { error.providerName.flatMap { $0.isEmpty || $0 == "CIMBus" ? nil : $0 } }
 
     /// The lines of a text, each but the first so far in that none can be taken for a line of the report: a traceback has many.
     private static func printableLines(_ text: String) -> String {

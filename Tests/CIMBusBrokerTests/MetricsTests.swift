@@ -1,5 +1,6 @@
 import CIM
 import CIMBusCore
+import CIMBusWire
 import Testing
 
 @testable import CIMBusBroker

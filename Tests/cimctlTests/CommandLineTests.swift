@@ -106,7 +106,7 @@ import Testing
         aliases.read("[web]\nClass=Site_Web\n", "b.conf")
         #expect(aliases["web"]?.className == "Site_Web" && aliases["web"]?.file == "b.conf")
         aliases.read("Class=X\n", "c.conf")
-        #expect(aliases.faults.last == Aliases.Fault(file: "c.conf", line: 1, reason: "'Class=X' stands in no [alias]"))
+        #expect(aliases.faults.last == ConfigurationFault(file: "c.conf", line: 1, reason: "'Class=X' stands in no [alias]"))
     }
 
     @Test("What stands behind an alias becomes a query: keys are quoted, conditions joined")

@@ -70,7 +70,8 @@ import Testing
         Fault("rights", "cimctl rights check user:1000", { $0.rights = ["Enable: no, /etc/x:1", "Subscribe: yes, y"] }),
         Fault("operation", "journalctl -u cimbusd -n 50", { $0.operation = .failure(CIMError(.failed, "x")) }),
         Fault("operation", "cimctl top --count 1", { $0.operation = .success(.seconds(3)) }),
-        Fault("aliases", "$EDITOR /a.conf", { $0.aliasFaults = [Aliases.Fault(file: "/a.conf", line: 3, reason: "x")] }),
+        Fault("aliases", "$EDITOR /a.conf", { $0.aliasFaults = [ConfigurationFault(file: "/a.conf", line: 3, reason: "x")] }),
+        Fault("metrics", "$EDITOR /m.conf", { $0.gaugeFaults = [ConfigurationFault(file: "/m.conf", line: 3, reason: "x")] }),
     ]
 
     @Test("Each fault is found by its own check, with the command that mends it", arguments: faults)

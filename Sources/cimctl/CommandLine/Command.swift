@@ -52,7 +52,7 @@ extension Program {
     private func report(_ outcome: Outcome) -> ExitStatus {
         switch outcome {
         case .done: return .done
-        case .hosts(let status): return status
+        case .reported(let status): return status
         case .mistaken(let message):
             StandardError.write(UsageReport.text(message, for: Self.self, isJSON: style.format.isJSON))
             return .usage
@@ -162,18 +162,23 @@ enum Outcome: Sendable {
     case done
     case failed(CIMError)
     case mistaken(String)
-    /// Of many hosts, each of which has said what failed.
-    case hosts(ExitStatus)
+    /// It was said already what failed.
+    case reported(ExitStatus)
 
     init(_ error: any Error) {
         switch error {
         case let error as CIMError: self = .failed(error)
         case is Output.NobodyReads: self = .done
         case let error as ValidationError: self = .mistaken(error.message)
-        case let error as HostRun.Failed: self = .hosts(error.status)
+        case let error as Reported: self = .reported(error.status)
         default: self = .failed(CIMError(.failed, "\(error)"))
         }
     }
+}
+
+/// What failed was said already; this is the exit status.
+struct Reported: Error {
+    let status: ExitStatus
 }
 
 /// `@unchecked Sendable`: parsed arguments are never changed after parsing, and tasks only read them.

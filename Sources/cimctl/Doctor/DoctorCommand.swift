@@ -28,7 +28,7 @@ struct Doctor: Program {
             try output.show(findings.map(\.row), ["Check", "State", "Text", "Command"].map { Column($0) })
         }
         try output.finish()
-        if findings.contains(where: { $0.state == .bad }) { throw HostRun.Failed(status: .failed) }
+        if findings.contains(where: { $0.state == .bad }) { throw Reported(status: .failed) }
     }
 }
 
@@ -46,6 +46,7 @@ struct DoctorVisit {
     func facts() async -> DoctorFacts {
         var facts = DoctorFacts(bus: options.busAddress, ownUser: geteuid())
         facts.aliasFaults = Aliases.installed().faults
+        facts.gaugeFaults = Gauges.installed().faults
         if options.busAddress == .system { lookAtTheMachine(&facts) }
         do throws(DBusError) {
             let connection = try await Connection.connect(to: options.busAddress)

@@ -66,14 +66,15 @@ struct DoctorFacts: Sendable {
     var providers: [RegistrationSummary] = []
     /// How long a question took that the broker itself answers.
     var operation: Result<Duration, CIMError>?
-    var aliasFaults: [Aliases.Fault] = []
+    var aliasFaults: [ConfigurationFault] = []
+    var gaugeFaults: [ConfigurationFault] = []
 
     static let statePath = "/var/lib/cimbus"
     static let policyPaths = ["/usr/share/dbus-1/system.d/org.cimbus1.conf", "/etc/dbus-1/system.d/org.cimbus1.conf"]
 
     var findings: [Finding] {
         [busFinding, policyFinding, userFinding, unitFinding, brokerFinding, repositoryFinding, rightsFinding, operationFinding]
-            .compactMap(\.self) + providerFindings + aliasFindings
+            .compactMap(\.self) + providerFindings + findings("aliases", aliasFaults) + findings("metrics", gaugeFaults)
     }
 
     private var isSystem: Bool { bus == .system }
@@ -220,10 +221,7 @@ struct DoctorFacts: Sendable {
         return found.isEmpty ? [Finding(check: "providers", state: .good, text: "\(running) running of \(providers.count)")] : found
     }
 
-    private var aliasFindings: [Finding] {
-        aliasFaults.prefix(20).map { fault in
-            Finding(
-                check: "aliases", state: .doubtful, text: "\(fault.file):\(fault.line): \(fault.reason)", command: "$EDITOR \(fault.file)")
-        }
+    private func findings(_ check: String, _ faults: [ConfigurationFault]) -> [Finding] {
+        faults.prefix(20).map { Finding(check: check, state: .doubtful, text: $0.text, command: "$EDITOR \($0.file)") }
     }
 }

@@ -3,16 +3,11 @@ import Synchronization
 
 /// One command on many hosts, so many of them at a time. A host that fails is one line of error, and the others go on.
 struct HostRun {
-    /// What failed was said.
-    struct Failed: Error {
-        let status: ExitStatus
-    }
-
     private let options: CommandOptions
 
     init(_ options: CommandOptions) { self.options = options }
 
-    /// Throws ``Failed`` when a host did.
+    /// Throws ``Reported`` when a host did.
     func perform<Work: Command>(_ command: Work, _ output: inout Output) async throws {
         let merge = HostMerge(command.style)
         let shared = UncheckedCommand(command)
@@ -31,7 +26,7 @@ struct HostRun {
             }
         }
         try merge.end()
-        if let first = failures.first { throw Failed(status: failures.count == 1 ? first : .failed) }
+        if let first = failures.first { throw Reported(status: failures.count == 1 ? first : .failed) }
     }
 
     private func one<Work: Command>(_ host: String, _ command: Work, _ merge: HostMerge) async -> ExitStatus {
@@ -72,7 +67,7 @@ struct HostRun {
     private func complain<Work: Command>(_ error: any Error, _ host: String, _ command: Work, _ merge: HostMerge) -> ExitStatus {
         switch Outcome(error) {
         case .done: return .done
-        case .hosts(let status): return status
+        case .reported(let status): return status
         case .mistaken(let message):
             let words = UsageReport.text(message, for: Work.self, isJSON: command.style.format.isJSON)
             merge.complain(command.style.format.isJSON ? words : "\(host): \(FailureReport.printable(message))\n")

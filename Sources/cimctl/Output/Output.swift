@@ -27,6 +27,9 @@ struct Output {
         self.host = host
     }
 
+    /// Of many hosts, the one whose output this is.
+    var hostName: String? { host?.host }
+
     /// The columns of the terminal; nil when the output goes elsewhere.
     static let terminalWidth: Int? = {
         guard isatty(STDOUT_FILENO) == 1 else { return nil }
