@@ -29,6 +29,7 @@ build: dependencies ## build the broker, cimctl and the samples
 release: dependencies ## build what a release installs: .build/release/programs
 	$(SWIFT) build $(RELEASE) --product cimbusd
 	$(SWIFT) build $(RELEASE) --product cimctl
+	$(SWIFT) build $(RELEASE) --product cimbus-varlink
 	CIMBUS_WITHOUT_SERVICE_LIFECYCLE=1 $(SWIFT) build $(RELEASE) --product cimbus-adopter
 	Sources/release/link .build/release
 
@@ -175,17 +176,17 @@ POLKITDIR ?= /usr/share/polkit-1/actions
 POLKITRULESDIR ?= /usr/share/polkit-1/rules.d
 MANDIR ?= /usr/share/man
 INSTALL ?= install
-# A release's programs are one file of three names. It is installed as cimctl, which is of use without a broker.
+# A release's programs are one file of four names. It is installed as cimctl, which is of use without a broker.
 PROGRAMS := $(BUILD_DIR)$(if $(filter release,$(CONFIGURATION)),/programs)
 CIMBUSD ?= $(PROGRAMS)/cimbusd
 CIMCTL ?= $(PROGRAMS)/cimctl
 ADOPTER ?= $(PROGRAMS)/cimbus-adopter
-VARLINK ?= $(BUILD_DIR)/cimbus-varlink
+VARLINK ?= $(PROGRAMS)/cimbus-varlink
 
 .PHONY: install
 install: share ## install programs, bus policy, activation, unit and user (DESTDIR, PREFIX, BUILD_DIR, CONFIGURATION=release)
 	$(INSTALL) -D -m 0755 $(CIMCTL) $(DESTDIR)$(BINDIR)/cimctl
-	for program in cimbusd=$(CIMBUSD) cimbus-adopter=$(ADOPTER); do \
+	for program in cimbusd=$(CIMBUSD) cimbus-adopter=$(ADOPTER) cimbus-varlink=$(VARLINK); do \
 		name=$${program%%=*} program=$${program#*=}; \
 		if [ $(CIMCTL) -ef $$program ]; then ln -sfn cimctl $(DESTDIR)$(BINDIR)/$$name; \
 		else $(INSTALL) -D -m 0755 $$program $(DESTDIR)$(BINDIR)/$$name; fi; \
@@ -204,7 +205,8 @@ install: share ## install programs, bus policy, activation, unit and user (DESTD
 	$(INSTALL) -D -m 0644 dbus/system.d/org.cimbus1.Adopter.conf $(DESTDIR)$(BUSDIR)/system.d/org.cimbus1.Adopter.conf
 	sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/system-services/org.cimbus1.Adopter.service \
 		> $(DESTDIR)$(BUSDIR)/system-services/org.cimbus1.Adopter.service
-	for unit in cimbus-adopter.service cimbus-adopter-reload.service cimbus-adopter.path cimbus-metrics.service cimbus-metrics.timer; do \
+	for unit in cimbus-adopter.service cimbus-adopter-reload.service cimbus-adopter.path cimbus-metrics.service cimbus-metrics.timer \
+		cimbus-varlink.service cimbus-varlink.socket; do \
 		sed 's|/usr/bin/cim|$(BINDIR)/cim|' dbus/systemd/$$unit > $(DESTDIR)$(UNITDIR)/$$unit; \
 		chmod 0644 $(DESTDIR)$(UNITDIR)/$$unit; \
 	done
@@ -215,13 +217,15 @@ install: share ## install programs, bus policy, activation, unit and user (DESTD
 		chmod 0644 $(DESTDIR)$(BUSDIR)/services/$$service.service; \
 	done
 	$(INSTALL) -d -m 0755 $(DESTDIR)$(USERUNITDIR)
-	sed 's|/usr/bin/cimbusd|$(BINDIR)/cimbusd|' dbus/systemd-user/cimbusd.service > $(DESTDIR)$(USERUNITDIR)/cimbusd.service
-	chmod 0644 $(DESTDIR)$(USERUNITDIR)/cimbusd.service
+	for unit in cimbusd.service cimbus-varlink.service cimbus-varlink.socket; do \
+		sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/systemd-user/$$unit > $(DESTDIR)$(USERUNITDIR)/$$unit; \
+		chmod 0644 $(DESTDIR)$(USERUNITDIR)/$$unit; \
+	done
 	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/adopt $(DESTDIR)/usr/lib/cimbus/rights.d $(DESTDIR)/etc/cimbus/adopt $(DESTDIR)/etc/cimbus/rights.d $(DESTDIR)/etc/cimbus/cimbusd.conf.d
 	$(INSTALL) -m 0644 dbus/adopt/*.mof $(DESTDIR)/usr/share/cimbus/adopt
 	$(INSTALL) -m 0644 dbus/rights.d/*.conf $(DESTDIR)/usr/lib/cimbus/rights.d
 	$(INSTALL) -D -m 0644 dbus/cimbusd.conf $(DESTDIR)/etc/cimbus/cimbusd.conf
-	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/aliases.d $(DESTDIR)/etc/cimbus/aliases.d
+	$(INSTALL) -d -m 0755 $(DESTDIR)/usr/share/cimbus/aliases.d $(DESTDIR)/etc/cimbus/aliases.d $(DESTDIR)/etc/cimbus/metrics.d
 	$(INSTALL) -m 0644 dbus/aliases.d/*.conf $(DESTDIR)/usr/share/cimbus/aliases.d
 	for section in 1 5 8; do \
 		$(INSTALL) -d -m 0755 $(DESTDIR)$(MANDIR)/man$$section; \
@@ -232,18 +236,6 @@ install: share ## install programs, bus policy, activation, unit and user (DESTD
 	$(INSTALL) -D -m 0644 $(SHARE)/completions/fish/cimctl.fish $(DESTDIR)/usr/share/fish/vendor_completions.d/cimctl.fish
 	$(INSTALL) -D -m 0644 dbus/catalog/cimbus.catalog $(DESTDIR)/usr/lib/systemd/catalog/cimbus.catalog
 	@echo "install: done. Then, once: systemd-sysusers && systemctl daemon-reload && systemctl reload dbus"
-
-# A program of its own, which carries what the others share once more: it is in no package.
-.PHONY: install-varlink
-install-varlink: ## install cimbus-varlink and its units (DESTDIR, PREFIX, VARLINK, after build)
-	$(INSTALL) -d -m 0755 $(DESTDIR)$(UNITDIR) $(DESTDIR)$(USERUNITDIR)
-	$(INSTALL) -D -m 0755 $(VARLINK) $(DESTDIR)$(BINDIR)/cimbus-varlink
-	for folder in systemd=$(UNITDIR) systemd-user=$(USERUNITDIR); do \
-		for unit in cimbus-varlink.socket cimbus-varlink.service; do \
-			sed 's|/usr/bin/cimbus|$(BINDIR)/cimbus|' dbus/$${folder%%=*}/$$unit > $(DESTDIR)$${folder#*=}/$$unit; \
-			chmod 0644 $(DESTDIR)$${folder#*=}/$$unit; \
-		done; \
-	done
 
 EXAMPLES := $(DESTDIR)/usr/share/doc/cimbus-samples/examples
 .PHONY: install-samples

@@ -6,6 +6,7 @@
 int cimbusd_main(int argc, char **argv);
 int cimctl_main(int argc, char **argv);
 int cimbus_adopter_main(int argc, char **argv);
+int cimbus_varlink_main(int argc, char **argv);
 
 int main(int argc, char **argv) {
     const char *path = argc > 0 ? argv[0] : "";
@@ -13,5 +14,6 @@ int main(int argc, char **argv) {
     const char *name = slash ? slash + 1 : path;
     if (strcmp(name, "cimctl") == 0) return cimctl_main(argc, argv);
     if (strcmp(name, "cimbus-adopter") == 0) return cimbus_adopter_main(argc, argv);
+    if (strcmp(name, "cimbus-varlink") == 0) return cimbus_varlink_main(argc, argv);
     return cimbusd_main(argc, argv);
 }
