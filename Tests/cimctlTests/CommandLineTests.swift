@@ -208,8 +208,12 @@ import Testing
         #expect(BusSocket.paths(in: "unix:path=/run/a%20b,guid=1;tcp:host=x;unix:abstract=/tmp/y") == ["/run/a b", "\0/tmp/y"])
         #expect(BusSocket.paths(in: "unixexec:path=ssh") == [])
         #expect(
-            HostLink.arguments("a@b", .address("unix:path=/x'y"), isOneOfMany: true, limit: .seconds(5)).suffix(6) == [
-                "--", "a@b", "cimctl", "--stdio", "--address", #"'unix:path=/x'\''y'"#,
+            HostLink.arguments("a@b", .address("unix:path=/x'y"), isOneOfMany: true, limit: .seconds(5)).dropLast() == [
+                "ssh", "-xT", "-o", "BatchMode=yes", "-o", "ConnectTimeout=5", "--", "a@b",
             ])
+        let script = HostLink.farScript(.address("unix:path=/x'y"))
+        #expect(script.contains(#"exec cimctl --stdio --address 'unix:path=/x'\''y'; "#), "\(script)")
+        #expect(script.contains(#"systemd-stdio-bridge --bus-path='unix:path=/x'\''y' | cat;"#), "\(script)")
+        #expect(HostLink.farScript(.session).contains("--stdio --session;") && HostLink.farScript(.session).contains("bridge --user |"))
     }
 }

@@ -15,9 +15,12 @@ extension ProgramTests {
         case $host in
         bad) echo "ssh: connect to host bad port 22: Connection refused" >&2; exit 255 ;;
         hang) exec sleep 600 ;;
-        middle) exec 5<&0; "$@" <&5 & far=$!; read -r line < "$HOSTS/lost"; kill -KILL $far; exit 255 ;;
+        middle) exec 5<&0; sh -c "exec $*" <&5 & far=$!; read -r line < "$HOSTS/lost"; kill -KILL $far; exit 255 ;;
+        bridge) PATH=$HOSTS/../few ;;
+        bare) PATH=$HOSTS/../bare ;;
         esac
-        exec "$@"
+        # The words are one line for the far user's shell, as with the real one.
+        exec /bin/sh -c "$*"
         """
 
     /// What ssh is, and where it keeps its notes.
@@ -58,7 +61,7 @@ extension ProgramTests {
         let counted = try await hosts(["-H", "a,b", "instance", "count", "Site_Lamp", "-o", "csv"], on: bus)
         #expect(
             counted.output.split(separator: "\n").sorted() == ["Host,Class,Count", "a,Site_Lamp,2", "b,Site_Lamp,2"], "\(counted.output)")
-        #expect(try folder.read("hosts/a.calls").split(separator: "\n").allSatisfy { $0 == "cimctl --stdio --system" })
+        #expect(try folder.read("hosts/a.calls").split(separator: "\n").allSatisfy { $0.contains("exec cimctl --stdio --system;") })
         withExtendedLifetime(broker) {}
     }
 
@@ -102,5 +105,28 @@ extension ProgramTests {
         #expect(run.end == .exited(3), "\(run)")
         #expect(run.errors.contains("\"host\":\"middle\"") && run.errors.contains("the way by ssh ended"), "\(run.errors)")
         withExtendedLifetime((broker, faulty)) {}
+    }
+
+    @Test(
+        "-H: a host without cimctl is asked through systemd-stdio-bridge, without file descriptors; one with neither says what is missing")
+    func hostsWithoutCimctl() async throws {
+        defer { for name in ["bridge", "bare"] { unlink(folder.path("hosts/\(name).calls")) } }
+        let (bus, broker) = try await lamps()
+        for (name, program) in [
+            ("few/sh", "/bin/sh"), ("few/cat", "/bin/cat"), ("few/systemd-stdio-bridge", "/usr/bin/systemd-stdio-bridge"),
+            ("bare/sh", "/bin/sh"),
+        ] {
+            try folder.write(name, "#!/bin/sh\nexec \(program) \"$@\"\n")
+            #expect(chmod(folder.path(name), 0o755) == 0)
+        }
+        let environment = try environment(bus)
+        let bridged = try await run(
+            ["-H", "bridge", "enumerate", "Site_Lamp", "-o", "csv"], on: bus.address, environment: environment)
+        #expect(bridged.end == .exited(0) && bridged.errors.isEmpty, "\(bridged)")
+        #expect(bridged.output == "Host,Name,State\nbridge,desk,1\nbridge,hall,0\n", "\(bridged)")
+        let bare = try await run(["-H", "bare", "enumerate", "Site_Lamp"], on: bus.address, environment: environment)
+        #expect(bare.end == .exited(3) && bare.errors.contains("neither cimctl nor systemd-stdio-bridge"), "\(bare)")
+        #expect(bare.errors.contains("(exit status 127)"), "\(bare)")
+        withExtendedLifetime(broker) {}
     }
 }

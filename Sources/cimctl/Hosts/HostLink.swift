@@ -61,15 +61,27 @@ final class HostLink: Sendable {
         var arguments = [program, "-xT"]
         if isOneOfMany { arguments += ["-o", "BatchMode=yes"] }
         if let limit { arguments += ["-o", "ConnectTimeout=\(max(1, limit.components.seconds))"] }
-        arguments += ["--", host, "cimctl", "--stdio"]
-        switch far {
-        case .system: arguments.append("--system")
-        case .session: arguments.append("--session")
-        // The far shell reads it again.
-        case .address(let address): arguments += ["--address", "'" + address.replacing("'", with: "'\\''") + "'"]
-        }
-        return arguments
+        return arguments + ["--", host, "sh -c " + quoted(farScript(far))]
     }
+
+    /// What passes the bytes of a bus connection over there: cimctl, or what systemd has for that. systemd's own takes descriptors where it has sockets
+    /// on both sides; with a pipe it refuses them, as it should for a client of another machine.
+    static func farScript(_ far: BusAddress) -> String {
+        let (ours, systemds) =
+            switch far {
+            case .system: ("--system", "--system")
+            case .session: ("--session", "--user")
+            case .address(let address): ("--address " + quoted(address), "--bus-path=" + quoted(address))
+            }
+        return """
+            if command -v cimctl >/dev/null; then exec cimctl --stdio \(ours); \
+            elif command -v systemd-stdio-bridge >/dev/null; then systemd-stdio-bridge \(systemds) | cat; \
+            else echo "there is neither cimctl nor systemd-stdio-bridge on the PATH of this user" >&2; exit 127; fi
+            """
+    }
+
+    /// As a shell reads it.
+    private static func quoted(_ text: String) -> String { "'" + text.replacing("'", with: "'\\''") + "'" }
 
     private func accept(_ descriptor: Int32, _ arguments: [String]) {
         let connection = Glibc.accept(descriptor, nil, nil)
