@@ -3,7 +3,9 @@ enum VarlinkInterface {
     static let service = "org.varlink.service"
     static let cim = "io.cimbus.CIM"
 
-    static let descriptions = [service: serviceText, cim: cimText]
+    static let metrics = "io.systemd.Metrics"
+
+    static let descriptions = [service: serviceText, cim: cimText, metrics: metricsText]
 
     private static let serviceText = """
         # Every varlink service has this interface.
@@ -21,6 +23,22 @@ enum VarlinkInterface {
         error InvalidParameter (parameter: string)
         error PermissionDenied ()
         error ExpectedMore ()
+
+        """
+
+    private static let metricsText = """
+        # What the broker counts, by the interface that systemd 260 has for that. Both methods have to be called with more.
+        interface io.systemd.Metrics
+
+        type MetricFamilyType (counter, gauge, string)
+
+        # Each metric: its family's name, a number, and what tells it from others of the family.
+        method List() -> (name: string, value: any, object: ?string, fields: ?object)
+
+        # Each family of metrics.
+        method Describe() -> (name: string, description: string, type: MetricFamilyType)
+
+        error NoSuchMetric ()
 
         """
 

@@ -109,6 +109,7 @@ enum VarlinkError: Error {
     case methodNotFound(String)
     case invalidParameter(String)
     case expectedMore
+    case noSuchMetric
     case permissionDenied
     case busy
     case malformed(String)
@@ -121,6 +122,7 @@ enum VarlinkError: Error {
         case .methodNotFound: "org.varlink.service.MethodNotFound"
         case .invalidParameter: "org.varlink.service.InvalidParameter"
         case .expectedMore: "org.varlink.service.ExpectedMore"
+        case .noSuchMetric: "\(VarlinkInterface.metrics).NoSuchMetric"
         case .permissionDenied: "org.varlink.service.PermissionDenied"
         case .busy: "\(VarlinkInterface.cim).Busy"
         case .malformed: "\(VarlinkInterface.cim).Malformed"
@@ -133,7 +135,7 @@ enum VarlinkError: Error {
         case .interfaceNotFound(let name): return [.init(name: "interface", value: .string(name))]
         case .methodNotFound(let name): return [.init(name: "method", value: .string(name))]
         case .invalidParameter(let name): return [.init(name: "parameter", value: .string(name))]
-        case .expectedMore, .permissionDenied, .busy: return []
+        case .expectedMore, .noSuchMetric, .permissionDenied, .busy: return []
         case .malformed(let text): return [.init(name: "text", value: .string(text))]
         case .failed(let error):
             var fields: [JSONValue.Field] = [

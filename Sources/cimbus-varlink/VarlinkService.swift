@@ -13,6 +13,7 @@ struct VarlinkService: Sendable {
             switch call.interface {
             case VarlinkInterface.service: try await channel.reply([try self.service(call)])
             case VarlinkInterface.cim: try await cim(call, channel)
+            case VarlinkInterface.metrics: try await metrics(call, channel)
             default: throw VarlinkError.interfaceNotFound(call.interface)
             }
         } catch let error as VarlinkError {

@@ -5,6 +5,8 @@ import Glibc
 import Testing
 import WireTestKit
 
+@testable import cimbus_varlink
+
 /// The program itself, at a real broker on a private bus.
 @Suite(.serialized, .timeLimit(.minutes(1))) struct VarlinkTests {
     /// A facade with what it asks.
@@ -67,7 +69,7 @@ import WireTestKit
         let scene = try await Self.open()
         let peer = try scene.peer()
         let info = try await peer.call("org.varlink.service.GetInfo")
-        #expect(info.contains(#""interfaces":["org.varlink.service","io.cimbus.CIM"]"#))
+        #expect(info.contains(#""interfaces":["org.varlink.service","io.systemd.Metrics","io.cimbus.CIM"]"#))
         let text = try await peer.call("org.varlink.service.GetInterfaceDescription", #"{"interface":"io.cimbus.CIM"}"#)
         for method in ["Get(", "Query(", "Invoke(", "Describe("] { #expect(text.contains("method \(method)")) }
         let refused = [
@@ -332,5 +334,58 @@ import WireTestKit
         let next = try await Self.start(arguments)
         #expect(try await scene.peer().call("org.varlink.service.GetInfo").contains("CIMBus"))
         withExtendedLifetime(next) {}
+    }
+
+    @Test("varlink: io.systemd.Metrics lists and describes what the broker counts, a reply for each; without more it is ExpectedMore")
+    func metrics() async throws {
+        let scene = try await Self.open()
+        let peer = try scene.peer()
+        _ = try await peer.call("io.cimbus.CIM.Get", #"{"path":"Test_Thing.Name=\"thing0\""}"#)
+        func all(_ method: String) async throws -> [String] {
+            var replies = [try await peer.call("io.systemd.Metrics.\(method)", "{}", ",\"more\":true")]
+            while let last = replies.last, last.contains("\"continues\":true"), let next = try await peer.read() { replies.append(next) }
+            return replies
+        }
+        let list = try await all("List")
+        #expect(
+            list.contains {
+                // The class was read, too.
+                $0.hasPrefix(#"{"parameters":{"name":"io.cimbus.CIM.operations_total","value":"#)
+                    && $0.hasSuffix(#","fields":{"kind":"GetObject","status":"NoError"}},"continues":true}"#)
+            },
+            "\(list)")
+        #expect(
+            list.contains {
+                $0.contains(
+                    #""io.cimbus.CIM.provider_duration_seconds_bucket","value":1,"fields":{"namespace":"root/cimv2","provider":"Raw","le":"+Inf"}"#
+                )
+            },
+            "\(list)")
+        #expect(list.contains { $0.hasPrefix(#"{"parameters":{"name":"io.cimbus.CIM.sink_references","value":0}"#) }, "\(list)")
+        let families = try await all("Describe")
+        #expect(
+            families.contains {
+                $0.hasPrefix(
+                    #"{"parameters":{"name":"io.cimbus.CIM.registrations","description":"Registrations of providers, by their state.","type":"gauge"}"#
+                )
+            },
+            "\(families)")
+        #expect(families.contains { $0.contains(#""io.cimbus.CIM.objects_total""#) && $0.contains(#""type":"counter""#) }, "\(families)")
+        #expect(families.contains { $0.contains(#""io.cimbus.CIM.provider_duration_seconds_sum""#) && $0.contains(#""type":"counter""#) })
+        // systemd takes a family's name that is a field's behind an interface's.
+        #expect(families.allSatisfy { $0.contains(/"name":"io\.cimbus\.CIM\.[a-z]+(_[a-z0-9]+)*"/) }, "\(families)")
+        #expect(try await peer.call("io.systemd.Metrics.List").contains("org.varlink.service.ExpectedMore"))
+        #expect(try await peer.call("io.systemd.Metrics.Lst", "{}", ",\"more\":true").contains("MethodNotFound"))
+        try await scene.broker.process.killAndWait()
+        #expect(try await peer.call("io.systemd.Metrics.List", "{}", ",\"more\":true").contains("io.cimbus.CIM.Failed"))
+    }
+
+    @Test("varlink: what the broker counts is read with its labels, as they were before they were escaped; a line that is none is left out")
+    func families() {
+        let families = MetricFamilies(
+            "# HELP cimbus_x A \\\"x\\\".\n# TYPE cimbus_x gauge\ncimbus_x{a=\"b\\\"c\\\\d\\ne\",f=\"\"} 1.5\ncimbus_x{a= 1\ncimbus_x{a=\"\ncimbus_x +Inf\n1\n# EOF\n"
+        ).families
+        #expect(families.map(\.name) == ["x"] && families.first?.description == "A \"x\"." && families.first?.kind == .gauge)
+        #expect(families.first?.samples.map(\.labels) == [[.init(name: "a", value: "b\"c\\d\ne"), .init(name: "f", value: "")]])
     }
 }
