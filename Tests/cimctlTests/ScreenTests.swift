@@ -14,8 +14,6 @@ extension ProgramTests {
     /// Those that fail, to show how.
     private static let failures = ["cimctl enumerate Site_Lmap", "cimctl -o json get 'Site_Lamp.Name=\"attic\"'"]
     private static let page = "Docs/CommandLine.md"
-    private static let start = "<!-- screens: a test writes what is between here and the end of it, with CIMBUS_WRITE_GOLDEN=1 -->\n"
-    private static let end = "<!-- screens end -->\n"
 
     @Test("The screens in CommandLine.md are what cimctl shows")
     func screens() async throws {
@@ -34,17 +32,40 @@ extension ProgramTests {
         let screens =
             try await shown(Self.screens, "$ ") + "\nWhat fails says so, and which name may have been meant:\n\n"
             + shown(Self.failures, "ada$ ")
+        try await compare(screens, "screens")
+        withExtendedLifetime(broker) {}
+    }
+
+    @Test("The terminals in CommandLine.md are what a person sees who types: the shell, its completion and history, bash, doctor and man")
+    func terminals() async throws {
+        let (bus, broker) = try await lamps()
+        let program = BuildFolder.path(of: "cimctl")
+        let beside = String(program.prefix(upTo: program.lastIndex(of: "/") ?? program.startIndex))
+        let script = """
+            trap 'rm -rf "$FOLDER/pages" "$FOLDER/cimbus"' EXIT
+            "$0/Tests/Scripts/make-man-pages" "$1" "$FOLDER/pages" 2>&1 && "$0/Tests/Terminal/screens" "$1" "$FOLDER/pages" "$FOLDER" 2>&1
+            """
+        let (shown, end) = try await ChildProcess.output(
+            "/bin/sh", ["-c", script, CommandExample.root, beside],
+            environment: ["DBUS_SESSION_BUS_ADDRESS": bus.address, "FOLDER": folder.path("")])
+        #expect(end == .exited(0), "\(shown)")
+        try await compare(shown, "terminals")
+        withExtendedLifetime(broker) {}
+    }
+
+    /// What a test writes is what stands in the page; or the page gets it, with `CIMBUS_WRITE_GOLDEN`.
+    private func compare(_ text: String, _ name: String) async throws {
         let page = try await CommandExample.lines(of: Self.page).joined(separator: "\n")
-        let start = try #require(page.firstRange(of: Self.start))
-        let end = try #require(page.firstRange(of: Self.end))
+        let head = "<!-- \(name): a test writes what is between here and the end of it, with CIMBUS_WRITE_GOLDEN=1 -->\n"
+        let start = try #require(page.firstRange(of: head))
+        let end = try #require(page.firstRange(of: "<!-- \(name) end -->\n"))
         if getenv("CIMBUS_WRITE_GOLDEN") != nil {
-            let written = page[..<start.upperBound] + "\n\(screens)\n" + page[end.lowerBound...]
+            let written = page[..<start.upperBound] + "\n\(text)\n" + page[end.lowerBound...]
             let file = try #require(fopen("\(CommandExample.root)/\(Self.page)", "w"))
             fputs(String(written), file)
             fclose(file)
         } else {
-            #expect(page[start.upperBound..<end.lowerBound] == "\n\(screens)\n", "\(screens)")
+            #expect(page[start.upperBound..<end.lowerBound] == "\n\(text)\n", "\(text)")
         }
-        withExtendedLifetime(broker) {}
     }
 }

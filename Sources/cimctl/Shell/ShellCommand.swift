@@ -60,9 +60,13 @@ private actor ShellSession {
         if isInteractive { StandardError.write("cimctl \(CimCtl.configuration.version). \\? for help, \\q to leave.\n") }
         // At the prompt there is nothing to interrupt.
         signal(SIGINT, SIG_IGN)
-        while let line = editor.next(
-            input.isEmpty ? "\(namespace)> " : String(repeating: " ", count: max(0, namespace.count - 2)) + "...> ")
-        {
+        while true {
+            let prompt = input.isEmpty ? "\(namespace)> " : String(repeating: " ", count: max(0, namespace.count - 2)) + "...> "
+            guard let line = editor.next(prompt) else {
+                // Whoever comes next on the terminal begins a line.
+                if isInteractive { StandardError.write("\n") }
+                break
+            }
             kept += (kept.isEmpty ? "" : " ") + line
             completer.begun.store(kept)
             let step = input.take(line) { self.isVerb($0) }
