@@ -39,12 +39,12 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-system", from: "1.8.1"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.13.0"),
-        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         // For `make docs` alone.
         .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.5.0"),
     ],
     targets: [
         .systemLibrary(name: "CDBus", pkgConfig: "dbus-1", providers: [.apt(["libdbus-1-dev"])]),
+        .systemLibrary(name: "CSQLite", pkgConfig: "sqlite3", providers: [.apt(["libsqlite3-dev"])]),
         .target(name: "CIM", swiftSettings: strict),
         .target(name: "CIMMOF", dependencies: ["CIM"], swiftSettings: strict),
         .target(name: "CIMMOFFiles", dependencies: ["CIM", "CIMMOF"], swiftSettings: strict),
@@ -53,7 +53,7 @@ let package = Package(
         .target(name: "CIMJSON", dependencies: ["CIM"], swiftSettings: strict),
         .target(
             name: "CIMRepository",
-            dependencies: ["CIM", "CIMMOF", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["CIM", "CIMMOF", "CSQLite"],
             swiftSettings: strict),
         .target(
             name: "CIMBusCore",
@@ -168,8 +168,7 @@ let package = Package(
         .testTarget(
             name: "CIMRepositoryTests",
             dependencies: [
-                "CIM", "WireTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", "SeededRandom",
-                .product(name: "GRDB", package: "GRDB.swift"),
+                "CIM", "WireTestKit", "CIMMOF", "CIMRepository", "RepositoryWriter", "SeededRandom", "CSQLite",
             ],
             swiftSettings: strict),
         .testTarget(name: "CIMAdoptionTests", dependencies: ["CIM", "CIMAdoption", "CIMMOF", "DBus"], swiftSettings: strict),

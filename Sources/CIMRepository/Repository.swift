@@ -1,5 +1,4 @@
 import CIM
-import GRDB
 import Synchronization
 
 /// The durable store of namespaces, classes, qualifier types and static instances, on SQLite, with its schema in memory.
@@ -45,34 +44,31 @@ public final class Repository: Sendable {
         let lock = try RepositoryLock(path)
         try RepositoryFile.createIfAbsent(path, maximumBytes: maximumBytes)
         return try load(path, server: server, lock: lock) {
-            try DatabaseQueue(path: path, configuration: RepositoryFile.configuration(maximumBytes: maximumBytes))
+            try RepositoryFile.connect(path, maximumBytes: maximumBytes)
         }
     }
 
     /// A repository that lives as long as the reference to it.
     public static func inMemory(server: String = ".") async throws(CIMError) -> Repository {
         try load(nil, server: server, lock: nil) {
-            let queue = try DatabaseQueue(configuration: RepositoryFile.configuration(maximumBytes: nil))
-            try queue.writeWithoutTransaction { database in try RepositoryFile.initialize(Storage(database: database, place: "in memory")) }
-            return queue
+            let database = try RepositoryFile.connect(nil, maximumBytes: nil)
+            try RepositoryFile.initialize(Storage(database: database, place: "in memory"))
+            return database
         }
     }
 
     private static func load(
-        _ path: String?, server: String, lock: RepositoryLock?, _ connect: () throws -> DatabaseQueue
+        _ path: String?, server: String, lock: RepositoryLock?, _ connect: () throws -> Database
     ) throws(CIMError) -> Repository {
         let place = path ?? "in memory"
         return try RepositoryFile.run(place) {
-            let queue = try connect()
-            let schema = try queue.writeWithoutTransaction { database in
-                let storage = Storage(database: database, place: place)
-                try RepositoryFile.check(storage, file: path)
-                var schema = try Schema(reading: storage)
-                schema.server = server
-                try Transaction.renewKeys(storage, schema: schema)
-                return schema
-            }
-            return Repository(path: path, database: queue, schema: schema, lock: lock)
+            let database = try connect()
+            let storage = Storage(database: database, place: place)
+            try RepositoryFile.check(storage, file: path)
+            var schema = try Schema(reading: storage)
+            schema.server = server
+            try Transaction.renewKeys(storage, schema: schema)
+            return Repository(path: path, database: DatabaseQueue(database), schema: schema, lock: lock)
         }
     }
 
@@ -112,7 +108,7 @@ public final class Repository: Sendable {
         try await perform { repository, storage throws(CIMError) in
             let before = repository.schema
             var transaction = Transaction(storage, schema: before)
-            try storage.run { try storage.database.beginTransaction(.immediate) }
+            try storage.run { try storage.database.execute("BEGIN IMMEDIATE") }
             do throws(CIMError) {
                 try transaction.apply(changes)
                 try condition(before, transaction.schema)
@@ -121,7 +117,7 @@ public final class Repository: Sendable {
                 throw error
             }
             do throws(CIMError) {
-                try storage.run { try storage.database.commit() }
+                try storage.run { try storage.database.execute("COMMIT") }
             } catch {
                 repository.rollBack(storage)
                 // Want of room or of memory passes; nothing of the file is in doubt.
@@ -142,8 +138,7 @@ public final class Repository: Sendable {
         _ = try? await perform { repository, _ throws(CIMError) in
             repository.state.withLock { $0.failure = CIMError(.shuttingDown, "repository \(place) was closed") }
         }
-        // With a statement still open, SQLite closes it when that is done.
-        try? database.close()
+        database.sync { $0.close() }
         lock?.release()
     }
 
@@ -156,7 +151,7 @@ public final class Repository: Sendable {
         try await perform { repository, storage throws(CIMError) in
             let before = repository.schema
             var transaction = Transaction(storage, schema: before)
-            try storage.run { try storage.database.beginTransaction(.immediate) }
+            try storage.run { try storage.database.execute("BEGIN IMMEDIATE") }
             defer { repository.rollBack(storage) }
             try transaction.apply(changes)
             try condition(before, transaction.schema)
@@ -165,7 +160,7 @@ public final class Repository: Sendable {
 
     private func rollBack(_ storage: Storage) {
         do {
-            if storage.database.isInsideTransaction { try storage.database.rollback() }
+            if storage.database.isInsideTransaction { try storage.database.execute("ROLLBACK") }
         } catch {
             state.withLock { $0.failure = CIMError(.criticalError, "repository \(storage.place): cannot undo a transaction: \(error)") }
         }
@@ -176,7 +171,7 @@ public final class Repository: Sendable {
         _ work: @escaping @Sendable (Repository, Storage) throws(CIMError) -> Value
     ) async throws(CIMError) -> Value {
         let result: Result<Value, CIMError> = await withCheckedContinuation { continuation in
-            database.asyncWriteWithoutTransaction { database in
+            database.async { database in
                 continuation.resume(
                     returning: Result { () throws(CIMError) in
                         if let failure = self.state.withLock({ $0.failure }) { throw failure }

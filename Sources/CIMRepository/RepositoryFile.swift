@@ -1,5 +1,5 @@
 import CIM
-import GRDB
+import CSQLite
 import Glibc
 
 /// The file of a repository: who may open it, whether it is one, and whether it is whole.
@@ -7,21 +7,19 @@ import Glibc
 /// The journal is a rollback journal, emptied at each commit, with synchronous = EXTRA. All that was answered is then in the one file, which
 /// integrity checks cover: a write-ahead log with a damaged frame would end there without a word, and its later transactions be gone.
 enum RepositoryFile {
-    static func configuration(maximumBytes: Int?) -> Configuration {
-        var configuration = Configuration()
-        configuration.label = "CIMRepository"
-        configuration.prepareDatabase { database in
-            try database.execute(
-                sql: """
-                    PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = EXTRA;
-                    PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;
-                    """)
-            if let maximumBytes {
-                let size = try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 4096
-                try database.execute(sql: "PRAGMA max_page_count = \(max(1, maximumBytes / size))")
-            }
+    /// - Parameter path: nil: in memory.
+    static func connect(_ path: String?, maximumBytes: Int?) throws -> Database {
+        let database = try Database(path)
+        try database.execute(
+            """
+            PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = EXTRA;
+            PRAGMA cell_size_check = ON; PRAGMA trusted_schema = OFF; PRAGMA temp_store = MEMORY;
+            """)
+        if let maximumBytes {
+            let size = try database.first("PRAGMA page_size") { $0.integer(0) } ?? 4096
+            try database.execute("PRAGMA max_page_count = \(max(1, maximumBytes / Int(size)))")
         }
-        return configuration
+        return database
     }
 
     /// Creates a repository at `path`, unless there is a file: complete under another name first, so that a file of that name is always
@@ -38,9 +36,9 @@ enum RepositoryFile {
         let new = path + ".new"
         for leftover in [new, new + "-journal"] { unlink(leftover) }
         try run(path) {
-            let queue = try DatabaseQueue(path: new, configuration: configuration(maximumBytes: maximumBytes))
-            try queue.writeWithoutTransaction { database in try initialize(Storage(database: database, place: path)) }
-            try queue.close()
+            let database = try connect(new, maximumBytes: maximumBytes)
+            try initialize(Storage(database: database, place: path))
+            database.close()
         }
         unlink(new + "-journal")
         // What the namespaces' rights protect, the file must not give away. The journal gets the same mode.
@@ -51,13 +49,13 @@ enum RepositoryFile {
 
     /// The tables, `root`, `root/cimv2` and the singletons of `root`, in one transaction.
     static func initialize(_ storage: Storage) throws(CIMError) {
-        try storage.run { try storage.database.beginTransaction(.immediate) }
+        try storage.run { try storage.database.execute("BEGIN IMMEDIATE") }
         try storage.createTables()
         try storage.insert(namespace: CIMNamespaceName.root.text)
         var transaction = Transaction(storage, schema: try Schema())
         try transaction.apply(
             [.createNamespace(.cimv2)] + SystemClasses.rootInstances.map { .putInstance(CIMInstance(className: $0), in: .root) })
-        try storage.run { try storage.database.commit() }
+        try storage.run { try storage.database.execute("COMMIT") }
     }
 
     /// Takes the file for this process alone and checks that it is a whole repository of this version.
@@ -66,7 +64,7 @@ enum RepositoryFile {
     static func check(_ storage: Storage, file: String?) throws(CIMError) {
         let database = storage.database
         let (application, version) = try storage.run {
-            (try Int32.fetchOne(database, sql: "PRAGMA application_id"), try Int.fetchOne(database, sql: "PRAGMA user_version"))
+            (try database.first("PRAGMA application_id") { $0.integer(0) }, try database.first("PRAGMA user_version") { $0.integer(0) })
         }
         guard application == Storage.applicationID else {
             throw CIMError(
@@ -79,16 +77,16 @@ enum RepositoryFile {
                 "repository \(storage.place) has version \(version ?? 0), this is for version \(Storage.version): use the CIMBus that wrote it, "
                     + "or move it away and compile the MOF files again")
         }
-        try storage.run {
-            try database.beginTransaction(.exclusive)
-            try database.commit()
-        }
-        let problem = try storage.run { try String.fetchOne(database, sql: "PRAGMA integrity_check(1)") }
+        try storage.run { try database.execute("BEGIN EXCLUSIVE; COMMIT") }
+        let problem = try storage.run { try database.first("PRAGMA integrity_check(1)") { $0.text(0) } }
         if problem == "ok", let path = file, let size = size(of: path) {
             let pages = try storage.run {
-                (try Int.fetchOne(database, sql: "PRAGMA page_count") ?? 0, try Int.fetchOne(database, sql: "PRAGMA page_size") ?? 0)
+                (
+                    try database.first("PRAGMA page_count") { $0.integer(0) } ?? 0,
+                    try database.first("PRAGMA page_size") { $0.integer(0) } ?? 0
+                )
             }
-            guard size >= pages.0 * pages.1, size % max(1, pages.1) == 0 else { throw storage.corrupt("its end is missing") }
+            guard size >= Int(pages.0 * pages.1), size % max(1, Int(pages.1)) == 0 else { throw storage.corrupt("its end is missing") }
         }
         guard problem == "ok" else { throw storage.corrupt(problem ?? "it cannot be checked") }
         try storage.checkDigest()
@@ -103,7 +101,7 @@ enum RepositoryFile {
             return try work()
         } catch let error as CIMError {
             throw error
-        } catch let error as DatabaseError {
+        } catch let error as SQLiteError {
             throw RepositoryFile.error(error, place: place)
         } catch {
             throw CIMError(.criticalError, "repository \(place): \(error)")
@@ -111,27 +109,27 @@ enum RepositoryFile {
     }
 
     /// What SQLite's error means for the repository.
-    static func error(_ error: DatabaseError, place: String) -> CIMError {
-        let text = error.message ?? "SQLite error \(error.extendedResultCode.rawValue)"
-        switch error.resultCode {
-        case .SQLITE_CORRUPT, .SQLITE_NOTADB:
+    static func error(_ error: SQLiteError, place: String) -> CIMError {
+        let text = error.message
+        switch error.primary {
+        case SQLITE_CORRUPT, SQLITE_NOTADB:
             return CIMError(
                 .criticalError,
                 "repository \(place) is damaged, or no repository: \(text); \(Storage.damageAdvice)")
-        case _ where error.resultCode == .SQLITE_NOMEM || error.extendedResultCode == .SQLITE_IOERR_NOMEM:
+        case _ where error.primary == SQLITE_NOMEM || error.code == SQLiteError.ioNoMemory:
             return CIMError(
                 .outOfMemory,
                 "repository \(place): SQLite had no memory (\(text)); nothing was changed. Retry when there is more, or with less")
-        case .SQLITE_FULL:
+        case SQLITE_FULL:
             return CIMError(.outOfDiskSpace, "repository \(place): no space left (\(text)); nothing was changed. Make room and retry")
-        case .SQLITE_READONLY, .SQLITE_PERM, .SQLITE_AUTH:
+        case SQLITE_READONLY, SQLITE_PERM, SQLITE_AUTH:
             return CIMError(.connectionFailed, "repository \(place) cannot be written (\(text)): give its owner write permission")
-        case .SQLITE_BUSY, .SQLITE_LOCKED:
+        case SQLITE_BUSY, SQLITE_LOCKED:
             return CIMError(.backupRestoreWinmgmtRunning, "repository \(place) is in use by another program: end it first")
-        case .SQLITE_CANTOPEN:
+        case SQLITE_CANTOPEN:
             return CIMError(
                 .connectionFailed, "repository \(place) cannot be opened (\(text)): check that its directory is there and writable")
-        case .SQLITE_IOERR:
+        case SQLITE_IOERR:
             return CIMError(.connectionFailed, "repository \(place): the disk failed (\(text)); restart when it is sound again")
         default:
             return CIMError(.criticalError, "repository \(place): \(text)")

@@ -31,7 +31,7 @@ extension Schema {
         try Schema.checkMayPut(declared, old: old)
         try flags.check(exists: old != nil, "class \(declared.name)")
         let parent = declared.superclass.flatMap { place.classes[CIMName($0)] }
-        if let parent, parent.isSystem, CIMName.equal(parent.resolved.name, "__NAMESPACE") {
+        if let parent, parent.isSystem, CIMName.equal(parent.name, "__NAMESPACE") {
             throw CIMError(.invalidSuperclass, "class \(declared.name) cannot derive from __NAMESPACE")
         }
         let new = try StoredClass(declared.declared(changedFrom: parent?.resolved), parent: parent)
@@ -80,8 +80,8 @@ extension Schema {
     mutating func deleteClass(_ name: String, in namespace: CIMNamespaceName) throws(CIMError) -> [CIMName] {
         let place = try self.namespace(namespace)
         let stored = try place.stored(name, in: namespace)
-        guard !stored.isSystem else { throw CIMError(.invalidOperation, "\(stored.resolved.name) is a system class: it cannot be deleted") }
-        let names = [CIMName(stored.resolved.name)] + place.descendants(of: name)
+        guard !stored.isSystem else { throw CIMError(.invalidOperation, "\(stored.name) is a system class: it cannot be deleted") }
+        let names = [CIMName(stored.name)] + place.descendants(of: name)
         for name in names.reversed() { namespaces[namespace]?.remove(name) }
         return names
     }
@@ -112,7 +112,7 @@ extension Schema {
 
     private static func check(_ type: CIMTypeReference, of what: String, in place: Namespace) throws(CIMError) {
         guard let named = type.className, !CIMName.equal(named, "object"), place.classes[CIMName(named)] == nil else { return }
-        let names = place.classes.values.lazy.map(\.resolved.name)
+        let names = place.classes.values.lazy.map(\.name)
         let meant = CIMName.nearest(to: named, among: names) ?? (type.base == .object ? CIMType.meant(by: named)?.mofName : nil)
         let question = meant.map { "; did you mean \($0)?" } ?? ""
         let verb = type.base == .object ? "holds objects of" : "refers to"

@@ -16,6 +16,11 @@ extension Schema {
         self = transaction.schema
     }
 
+    private enum Step {
+        case insert(CIMClass)
+        case forget(StoredClass)
+    }
+
     private static func read(_ name: CIMNamespaceName, _ storage: Storage) throws(CIMError) -> Namespace {
         var place = try SystemClasses.namespace(name)
         try storage.forEach(in: name.text, table: .qualifierType) { key, record throws(CIMError) in
@@ -41,13 +46,21 @@ extension Schema {
                 throw storage.corrupt("class \(key) of \(name) (\(error))")
             }
         }
-        while let declared = ready.popLast() {
-            do throws(CIMError) {
-                place.insert(try StoredClass(declared, parent: declared.superclass.flatMap { place.classes[CIMName($0)] }))
-            } catch {
-                throw storage.corrupt("class \(declared.name) of \(name) does not resolve (\(error.message))")
+        // Each below its superclass: what one inherits is needed until those below it are there.
+        var steps = ready.map(Step.insert)
+        while let step = steps.popLast() {
+            switch step {
+            case .insert(let declared):
+                do throws(CIMError) {
+                    let stored = try StoredClass(declared, parent: declared.superclass.flatMap { place.classes[CIMName($0)] })
+                    place.insert(stored)
+                    steps.append(.forget(stored))
+                } catch {
+                    throw storage.corrupt("class \(declared.name) of \(name) does not resolve (\(error.message))")
+                }
+                steps += (waiting.removeValue(forKey: CIMName(declared.name)) ?? []).map(Step.insert)
+            case .forget(let stored): stored.forget()
             }
-            ready += waiting.removeValue(forKey: CIMName(declared.name)) ?? []
         }
         if let orphan = waiting.values.first?.first {
             throw storage.corrupt("class \(orphan.name) of \(name) has no superclass \(orphan.superclass ?? "")")

@@ -55,7 +55,7 @@ extension Schema {
 
     /// The names of all classes, sorted.
     public func classNames(in namespace: CIMNamespaceName) -> [String] {
-        namespaces[namespace].map { $0.classes.values.map { CIMName($0.resolved.name) }.sorted().map(\.text) } ?? []
+        namespaces[namespace].map { $0.classes.values.map { CIMName($0.name) }.sorted().map(\.text) } ?? []
     }
 
     /// The names of the direct subclasses, sorted; of "" the classes without a superclass.
@@ -85,7 +85,7 @@ extension Schema {
     public func classesByProvider(in namespace: CIMNamespaceName) -> [CIMName: [String]] {
         var names: [CIMName: [CIMName]] = [:]
         for stored in (namespaces[namespace]?.classes ?? [:]).values where !stored.isSystem {
-            if let owner = stored.resolved.providerName { names[CIMName(owner), default: []].append(CIMName(stored.resolved.name)) }
+            if let owner = stored.providerName { names[CIMName(owner), default: []].append(CIMName(stored.name)) }
         }
         return names.mapValues { $0.sorted().map(\.text) }
     }
@@ -99,7 +99,7 @@ extension Schema {
             let points = stored.resolved.properties.contains { property in
                 property.type.base == .reference && (property.type.className.map { endpoint.isSameOrDerived(from: $0) } ?? true)
             }
-            if points { names.append(CIMName(stored.resolved.name)) }
+            if points { names.append(CIMName(stored.name)) }
         }
         return names.sorted().map(\.text)
     }
@@ -152,7 +152,7 @@ extension Schema.Namespace {
 
     /// Adds a class or puts it in the place of the one with that name.
     mutating func insert(_ stored: StoredClass) {
-        let name = CIMName(stored.resolved.name)
+        let name = CIMName(stored.name)
         if let old = classes.updateValue(stored, forKey: name) { children[old.parentName]?.remove(name) }
         children[stored.parentName, default: []].insert(name)
     }
@@ -166,5 +166,5 @@ extension Schema.Namespace {
 }
 
 extension StoredClass {
-    fileprivate var parentName: CIMName { CIMName(resolved.superclass ?? "") }
+    fileprivate var parentName: CIMName { CIMName(superclass ?? "") }
 }

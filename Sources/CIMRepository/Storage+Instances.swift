@@ -1,5 +1,4 @@
 import CIM
-import GRDB
 
 extension Storage {
     /// An instance as stored, verified and read.
@@ -11,11 +10,10 @@ extension Storage {
 
     private static let columns = "SELECT id, class, key, checksum, body FROM instance"
 
-    private func read(_ row: Row, in namespace: String) throws(CIMError) -> InstanceRow {
-        let record = try run { try row.bytes(at: 4) }
-        guard let id = Int64.fromDatabaseValue(row[0]), let className = String.fromDatabaseValue(row[1]),
-            let key = String.fromDatabaseValue(row[2]),
-            Int64.fromDatabaseValue(row[3]) == Checksum.ofRow([namespace, className, key], record)
+    private func read(_ row: SQLiteRow, in namespace: String) throws(CIMError) -> InstanceRow {
+        let record = row.bytes(4)
+        guard let id = row.integer(0), let className = row.text(1), let key = row.text(2),
+            row.integer(3) == Checksum.ofRow([namespace, className, key], record)
         else { throw corrupt("an instance of \(namespace)") }
         do throws(RecordError) {
             return InstanceRow(id: id, instance: try RecordReader.readInstance(record), record: record)
@@ -25,12 +23,11 @@ extension Storage {
     }
 
     func instance(key: String, in namespace: String) throws(CIMError) -> InstanceRow? {
-        let row = try run {
-            try Row.fetchOne(
-                database.cachedStatement(sql: "\(Storage.columns) WHERE namespace = ? AND key = ?"), arguments: [namespace, key])
+        try run {
+            try database.first("\(Storage.columns) WHERE namespace = ? AND key = ?", [.text(namespace), .text(key)]) { row in
+                try read(row, in: namespace)
+            }
         }
-        guard let row else { return nil }
-        return try read(row, in: namespace)
     }
 
     /// Instances of exactly this class with an id above `after`, in the order of their ids: as many as fit.
@@ -39,35 +36,37 @@ extension Storage {
     ) throws(CIMError) -> (rows: [InstanceRow], isComplete: Bool) {
         try run {
             let sql = "\(Storage.columns) WHERE namespace = ? AND class = ? AND id > ? ORDER BY id"
-            let found = try Row.fetchCursor(
-                database.cachedStatement(sql: sql), arguments: [namespace, CIMName.folded(className), after])
-            var rows: [InstanceRow] = []
+            var (rows, isComplete): ([InstanceRow], Bool) = ([], true)
             var size = 0
-            while let row = try found.next() {
-                guard rows.count < most, size < bytes else { return (rows, false) }
+            try database.forEachRow(sql, [.text(namespace), .text(CIMName.folded(className)), .integer(after)]) { row in
+                isComplete = rows.count < most && size < bytes
+                guard isComplete else { return false }
                 let next = try read(row, in: namespace)
                 size += next.record.count
                 rows.append(next)
+                return true
             }
-            return (rows, true)
+            return (rows, isComplete)
         }
     }
 
     func count(of className: String, in namespace: String) throws(CIMError) -> Int {
         try run {
-            try Int.fetchOne(
-                database.cachedStatement(sql: "SELECT count(*) FROM instance WHERE namespace = ? AND class = ?"),
-                arguments: [namespace, CIMName.folded(className)]) ?? 0
+            let sql = "SELECT count(*) FROM instance WHERE namespace = ? AND class = ?"
+            return Int(try database.first(sql, [.text(namespace), .text(CIMName.folded(className))]) { $0.integer(0) } ?? 0)
         }
     }
 
     func hasInstances(of classes: [CIMName], in namespace: String) throws(CIMError) -> Bool {
-        let any = try run { try Int.fetchOne(database, sql: "SELECT 1 FROM instance WHERE namespace = ? LIMIT 1", arguments: [namespace]) }
-        guard any != nil else { return false }
-        return try run {
-            let statement = try database.cachedStatement(sql: "SELECT 1 FROM instance WHERE namespace = ? AND class = ? LIMIT 1")
-            for name in classes where try Int.fetchOne(statement, arguments: [namespace, CIMName.folded(name.text)]) != nil { return true }
-            return false
+        try run {
+            guard try database.first("SELECT 1 FROM instance WHERE namespace = ? LIMIT 1", [.text(namespace)], { $0.integer(0) }) != nil
+            else {
+                return false
+            }
+            let sql = "SELECT 1 FROM instance WHERE namespace = ? AND class = ? LIMIT 1"
+            return try classes.contains { name in
+                try database.first(sql, [.text(namespace), .text(CIMName.folded(name.text))]) { $0.integer(0) } != nil
+            }
         }
     }
 
@@ -77,30 +76,35 @@ extension Storage {
         let className = CIMName.folded(className)
         try execute(
             "INSERT INTO instance (namespace, class, key, checksum, body) VALUES (?, ?, ?, ?, ?)",
-            [namespace, className, key, Checksum.ofRow([namespace, className, key], record), DatabaseValue.blob(record)])
-        return database.lastInsertedRowID
+            [
+                .text(namespace), .text(className), .text(key), .integer(Checksum.ofRow([namespace, className, key], record)),
+                .blob(record),
+            ])
+        return database.lastInsertedID
     }
 
     func update(_ id: Int64, to record: [UInt8], of className: String, key: String, in namespace: String) throws(CIMError) {
         let checksum = Checksum.ofRow([namespace, CIMName.folded(className), key], record)
-        try execute("UPDATE instance SET checksum = ?, body = ? WHERE id = ?", [checksum, DatabaseValue.blob(record), id])
+        try execute("UPDATE instance SET checksum = ?, body = ? WHERE id = ?", [.integer(checksum), .blob(record), .integer(id)])
     }
 
-    func delete(instance id: Int64) throws(CIMError) { try execute("DELETE FROM instance WHERE id = ?", [id]) }
+    func delete(instance id: Int64) throws(CIMError) { try execute("DELETE FROM instance WHERE id = ?", [.integer(id)]) }
 
     func deleteInstances(of className: String, in namespace: String) throws(CIMError) {
-        try execute("DELETE FROM instance WHERE namespace = ? AND class = ?", [namespace, CIMName.folded(className)])
+        try execute("DELETE FROM instance WHERE namespace = ? AND class = ?", [.text(namespace), .text(CIMName.folded(className))])
     }
 
     /// The instances whose key names a machine, with their namespaces and keys, in the order of their ids.
     func instancesOfMachines() throws(CIMError) -> [(row: InstanceRow, key: String, namespace: String)] {
         try run {
-            let found = try Row.fetchAll(
-                database, sql: #"SELECT id, class, key, checksum, body, namespace FROM instance WHERE instr(key, '"\\\\') > 0 ORDER BY id"#)
-            return try found.map { row in
-                let namespace = String.fromDatabaseValue(row[5]) ?? ""
-                return (try read(row, in: namespace), String.fromDatabaseValue(row[2]) ?? "", namespace)
+            let sql = #"SELECT id, class, key, checksum, body, namespace FROM instance WHERE instr(key, '"\\\\') > 0 ORDER BY id"#
+            var found: [(InstanceRow, String, String)] = []
+            try database.forEachRow(sql) { row in
+                let namespace = row.text(5) ?? ""
+                found.append((try read(row, in: namespace), row.text(2) ?? "", namespace))
+                return true
             }
+            return found
         }
     }
 }

@@ -1,5 +1,4 @@
 import CIM
-import GRDB
 
 /// The tables, and the plain reading and writing of their rows. Every row carries a checksum over all that it says; it is verified on every
 /// read, and a row that fails it is never given to anybody.
@@ -9,8 +8,8 @@ struct Storage {
     /// How errors call the repository: its path.
     let place: String
 
-    static let applicationID: Int32 = 0x4349_4D42
-    static let version = 1
+    static let applicationID: Int64 = 0x4349_4D42
+    static let version: Int64 = 1
 
     private static let tables = """
         CREATE TABLE namespace (name TEXT NOT NULL PRIMARY KEY, checksum INTEGER NOT NULL);
@@ -28,13 +27,13 @@ struct Storage {
         PRAGMA user_version = \(version);
         """
 
-    func createTables() throws(CIMError) { try run { try database.execute(sql: Storage.tables) } }
+    func createTables() throws(CIMError) { try run { try database.execute(Storage.tables) } }
 
     /// Runs statements; SQLite's errors become the repository's.
     func run<Value>(_ statements: () throws -> Value) throws(CIMError) -> Value { try RepositoryFile.run(place, statements) }
 
-    func execute(_ sql: String, _ arguments: StatementArguments) throws(CIMError) {
-        try run { try database.cachedStatement(sql: sql).execute(arguments: arguments) }
+    func execute(_ sql: String, _ arguments: [SQLiteValue]) throws(CIMError) {
+        try run { try database.execute(sql, arguments) }
     }
 
     // MARK: - Namespaces, classes, qualifier types
@@ -50,49 +49,49 @@ struct Storage {
     private func computedDigest() throws(CIMError) -> String {
         try run {
             try ["namespace", "qualifierType", "class"].map { table in
-                try String.fetchOne(database, sql: "SELECT count(*) || ':' || coalesce(sum(checksum), 0) FROM \(table)") ?? ""
+                try database.first("SELECT count(*) || ':' || coalesce(sum(checksum), 0) FROM \(table)") { $0.text(0) } ?? ""
             }.joined(separator: " ")
         }
     }
 
-    func writeDigest() throws(CIMError) { try execute("UPDATE catalog SET digest = ? WHERE id = 1", [try computedDigest()]) }
+    func writeDigest() throws(CIMError) { try execute("UPDATE catalog SET digest = ? WHERE id = 1", [.text(try computedDigest())]) }
 
     func checkDigest() throws(CIMError) {
-        let stored = try run { try String.fetchOne(database, sql: "SELECT digest FROM catalog WHERE id = 1") }
+        let stored = try run { try database.first("SELECT digest FROM catalog WHERE id = 1") { $0.text(0) } }
         guard stored == (try computedDigest()) else { throw corrupt("its catalog does not agree with its tables") }
     }
 
     func insert(namespace: String) throws(CIMError) {
-        try execute("INSERT INTO namespace VALUES (?, ?)", [namespace, Checksum.ofRow([namespace], [])])
+        try execute("INSERT INTO namespace VALUES (?, ?)", [.text(namespace), .integer(Checksum.ofRow([namespace], []))])
     }
 
     func namespaces() throws(CIMError) -> [String] {
-        let rows = try run { try Row.fetchAll(database, sql: "SELECT name, checksum FROM namespace ORDER BY name") }
         var names: [String] = []
-        for row in rows {
-            guard let name = String.fromDatabaseValue(row[0]), Int64.fromDatabaseValue(row[1]) == Checksum.ofRow([name], []) else {
-                throw corrupt("a namespace in it")
+        try run {
+            try database.forEachRow("SELECT name, checksum FROM namespace ORDER BY name") { row in
+                guard let name = row.text(0), row.integer(1) == Checksum.ofRow([name], []) else { throw corrupt("a namespace in it") }
+                names.append(name)
+                return true
             }
-            names.append(name)
         }
         return names
     }
 
     /// Deletes a namespace's rows, not those of namespaces below it.
     func delete(namespace: String) throws(CIMError) {
-        try execute("DELETE FROM namespace WHERE name = ?", [namespace])
-        for table in ["class", "qualifierType", "instance"] { try execute("DELETE FROM \(table) WHERE namespace = ?", [namespace]) }
+        try execute("DELETE FROM namespace WHERE name = ?", [.text(namespace)])
+        for table in ["class", "qualifierType", "instance"] { try execute("DELETE FROM \(table) WHERE namespace = ?", [.text(namespace)]) }
     }
 
     func put(_ record: [UInt8], as name: String, in namespace: String, table: Table) throws(CIMError) {
         let name = CIMName.folded(name)
         try execute(
             "INSERT OR REPLACE INTO \(table.rawValue) VALUES (?, ?, ?, ?)",
-            [namespace, name, Checksum.ofRow([namespace, name], record), DatabaseValue.blob(record)])
+            [.text(namespace), .text(name), .integer(Checksum.ofRow([namespace, name], record)), .blob(record)])
     }
 
     func delete(_ name: String, in namespace: String, table: Table) throws(CIMError) {
-        try execute("DELETE FROM \(table.rawValue) WHERE namespace = ? AND name = ?", [namespace, CIMName.folded(name)])
+        try execute("DELETE FROM \(table.rawValue) WHERE namespace = ? AND name = ?", [.text(namespace), .text(CIMName.folded(name))])
     }
 
     /// Every record of a namespace, one after the other, each verified.
@@ -101,13 +100,13 @@ struct Storage {
     ) throws(CIMError) {
         try run {
             let sql = "SELECT name, checksum, body FROM \(table.rawValue) WHERE namespace = ? ORDER BY name"
-            let rows = try Row.fetchCursor(database, sql: sql, arguments: [namespace])
-            while let row = try rows.next() {
-                let record = try row.bytes(at: 2)
-                guard let name = String.fromDatabaseValue(row[0]),
-                    Int64.fromDatabaseValue(row[1]) == Checksum.ofRow([namespace, name], record)
-                else { throw corrupt("a \(table.rawValue) of \(namespace)") }
+            try database.forEachRow(sql, [.text(namespace)]) { row in
+                let record = row.bytes(2)
+                guard let name = row.text(0), row.integer(1) == Checksum.ofRow([namespace, name], record) else {
+                    throw corrupt("a \(table.rawValue) of \(namespace)")
+                }
                 try body(name, record)
+                return true
             }
         }
     }
@@ -122,17 +121,4 @@ struct Storage {
             .criticalError,
             "repository \(place) is damaged: \(what); \(Storage.damageAdvice)")
     }
-}
-
-extension DatabaseValue {
-    /// A BLOB. Foundation's type for bytes is GRDB's, and is not named here, so that the target need not import it.
-    static func blob(_ bytes: [UInt8]) -> DatabaseValue {
-        guard case .blob(let data) = Storage.blob(.init(bytes)) else { return .null }
-        return data.databaseValue
-    }
-}
-
-extension Row {
-    /// The bytes of a BLOB; none where it is NULL.
-    func bytes(at column: Int) throws -> [UInt8] { try withUnsafeData(atIndex: column) { $0.map { [UInt8]($0) } ?? [] } }
 }

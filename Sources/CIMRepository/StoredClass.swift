@@ -1,19 +1,50 @@
 import CIM
+import Synchronization
 
-/// A class in a schema, with everything it inherits. Shared by all snapshots that hold it.
+/// A class in a schema. Shared by all snapshots that hold it.
+///
+/// It keeps what its declaration says; what it inherits besides is put together when somebody asks for it, and kept from then on. Of a large
+/// schema few classes are ever asked for, and what they inherit is most of its memory.
 final class StoredClass: Sendable {
-    let resolved: CIMClass
-
+    let name: String
+    let superclass: String?
+    let providerName: String?
     /// One of CIMBus's own, which nobody changes.
     let isSystem: Bool
     let isAssociation: Bool
+    private let declared: CIMClass
+    private let parent: StoredClass?
+    private let known: Mutex<CIMClass?>
 
-    /// Resolves a declaration; what it inherits unchanged shares its memory with the parent.
-    ///
     /// - Throws: what ``CIMClass/resolved(with:)`` throws, and InvalidAssociation.
     init(_ declared: CIMClass, parent: StoredClass?, isSystem: Bool = false) throws(CIMError) {
-        var resolved = try declared.resolved(with: parent?.resolved)
-        if let parent = parent?.resolved {
+        let resolved = try Self.resolve(declared, below: parent?.resolved)
+        name = resolved.name
+        superclass = resolved.superclass
+        providerName = resolved.providerName
+        isAssociation = resolved.isAssociation && !resolved.isAmendment
+        self.isSystem = isSystem
+        self.declared = declared
+        self.parent = parent
+        known = Mutex(resolved)
+    }
+
+    /// With everything that it inherits.
+    var resolved: CIMClass {
+        if let known = known.withLock({ $0 }) { return known }
+        // It could be resolved when it was made, and so it can now.
+        let resolved = (try? Self.resolve(declared, below: parent?.resolved)) ?? declared
+        known.withLock { $0 = resolved }
+        return resolved
+    }
+
+    /// Nobody has asked for it yet.
+    func forget() { known.withLock { $0 = nil } }
+
+    /// What it inherits unchanged shares its memory with the parent.
+    private static func resolve(_ declared: CIMClass, below parent: CIMClass?) throws(CIMError) -> CIMClass {
+        var resolved = try declared.resolved(with: parent)
+        if let parent {
             for (index, property) in parent.properties.enumerated()
             where index < resolved.properties.count && resolved.properties[index] == property {
                 resolved.properties[index] = property
@@ -26,16 +57,14 @@ final class StoredClass: Sendable {
                 throw CIMError(.invalidAssociation, "class \(resolved.name) must be an association, because \(parent.name) is")
             }
         }
-        isAssociation = resolved.isAssociation && !resolved.isAmendment
-        if isAssociation {
+        if resolved.isAssociation, !resolved.isAmendment {
             let references = resolved.properties.count { $0.type.base == .reference && !$0.type.isArray }
             guard references >= 2 else {
                 throw CIMError(
                     .invalidAssociation, "association \(resolved.name) has \(references) references: it needs at least two")
             }
         }
-        self.resolved = resolved
-        self.isSystem = isSystem
+        return resolved
     }
 }
 

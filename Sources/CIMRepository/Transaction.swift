@@ -103,9 +103,9 @@ struct Transaction {
         }
         for stored in effect.stored {
             let record = try RecordWriter.checked(try RecordWriter.record(of: stored.resolved.declared()))
-            try storage.put(record, as: stored.resolved.name, in: namespace.text, table: .class)
+            try storage.put(record, as: stored.name, in: namespace.text, table: .class)
             catalogChanged = true
-            let known = before.class(stored.resolved.name, in: namespace)
+            let known = before.class(stored.name, in: namespace)
             if known != stored.resolved { made.append(.declaration(before: known, after: stored.resolved, in: namespace)) }
         }
         if !effect.stored.isEmpty { putClasses.append((declared.name, namespace, index)) }
@@ -197,7 +197,7 @@ struct Transaction {
     static func renewKeys(_ storage: Storage, schema: Schema) throws(CIMError) {
         let found = try storage.instancesOfMachines()
         if found.isEmpty { return }
-        try storage.run { try storage.database.beginTransaction(.immediate) }
+        try storage.run { try storage.database.execute("BEGIN IMMEDIATE") }
         do throws(CIMError) {
             for (row, key, name) in found {
                 // What no longer fits is left as it is: nobody finds it by its key, and an enumeration still gives it.
@@ -209,9 +209,9 @@ struct Transaction {
                 try storage.delete(instance: row.id)
                 try storage.insert(record, of: renewed.instance.className, key: renewed.key, in: name)
             }
-            try storage.run { try storage.database.commit() }
+            try storage.run { try storage.database.execute("COMMIT") }
         } catch {
-            try? storage.database.rollback()
+            try? storage.database.execute("ROLLBACK")
             throw error
         }
     }

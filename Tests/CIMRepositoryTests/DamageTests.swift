@@ -1,10 +1,11 @@
 import CIM
-import CIMRepository
-import GRDB
+import CSQLite
 import Glibc
 import SeededRandom
 import Testing
 import WireTestKit
+
+@testable import CIMRepository
 
 /// A file that is not what was written is reported, not served and not overwritten .
 @Suite(.serialized) struct DamageTests {
@@ -76,6 +77,17 @@ import WireTestKit
         }
     }
 
+    /// - Returns: whether the tables allow the change.
+    private func changes(_ path: String, _ change: String) throws -> Bool {
+        do throws(SQLiteError) {
+            try Database(path).execute(change)
+            return true
+        } catch {
+            if error.primary == SQLITE_CONSTRAINT { return false }
+            throw error
+        }
+    }
+
     @Test("Rows that are lost, moved or changed from outside are noticed: at opening, an instance when it is read")
     func rows() async throws {
         let folder = try ScratchFolder()
@@ -94,13 +106,7 @@ import WireTestKit
             "DROP INDEX instanceOfClass; DROP TABLE instance",
         ] {
             try ScratchFolder.write(bytes, to: bad)
-            let queue = try DatabaseQueue(path: bad)
-            do {
-                try await queue.writeWithoutTransaction { try $0.execute(sql: change) }
-            } catch let error as DatabaseError where error.resultCode == .SQLITE_CONSTRAINT {
-                continue
-            }
-            try queue.close()
+            if try !changes(bad, change) { continue }
             let failure = try await status { _ = try await content(try await Repository.open(bad)) }
             #expect(failure == .criticalError, "\(change)")
         }

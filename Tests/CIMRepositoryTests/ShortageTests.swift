@@ -1,5 +1,5 @@
 import CIM
-import GRDB
+import CSQLite
 import Glibc
 import Testing
 
@@ -10,10 +10,10 @@ import Testing
     @Test("R15: SQLite without memory is OutOfMemory, also while it reads or writes; a full disk is OutOfDiskSpace, and no memory")
     func sqlite() {
         for (code, status) in [
-            (.SQLITE_NOMEM, .outOfMemory), (.SQLITE_IOERR_NOMEM, .outOfMemory), (.SQLITE_FULL, .outOfDiskSpace),
-            (.SQLITE_IOERR, .connectionFailed), (.SQLITE_IOERR_READ, .connectionFailed), (.SQLITE_CORRUPT, .criticalError),
-        ] as [(ResultCode, WBEMStatus)] {
-            let error = RepositoryFile.error(DatabaseError(resultCode: code), place: "/tmp/x")
+            (SQLITE_NOMEM, .outOfMemory), (SQLiteError.ioNoMemory, .outOfMemory), (SQLITE_FULL, .outOfDiskSpace),
+            (SQLITE_IOERR, .connectionFailed), (SQLITE_IOERR | 1 << 8, .connectionFailed), (SQLITE_CORRUPT, .criticalError),
+        ] as [(Int32, WBEMStatus)] {
+            let error = RepositoryFile.error(SQLiteError(code), place: "/tmp/x")
             #expect(error.status == status, "\(code): \(error)")
             #expect(error.message.contains("/tmp/x"))
         }
