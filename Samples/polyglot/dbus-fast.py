@@ -60,7 +60,7 @@ async def main():
             reply = await bus.call(Message(broker, "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register", signature="ia{sv}sssso",
                                            body=[0, {"MOF": Variant("s", MOF)}, "", "", "", "PolyglotDBusFast", "/thing"]))
             if reply.message_type == MessageType.ERROR:
-                sys.exit(f"cannot register: {reply.body[0]}")
+                sys.exit(f"cannot register: {reply.error_name}: {reply.body[0]}")
             print("registered", *reply.body, flush=True)
 
 asyncio.run(main())

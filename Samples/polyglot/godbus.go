@@ -71,7 +71,8 @@ func main() {
 		call := bus.Object("org.cimbus1", "/org/cimbus1").Call("org.cimbus1.DecoupledRegistrar.Register", 0, int32(0),
 			object{"MOF": dbus.MakeVariant(mof)}, "", "", "", "PolyglotGodbus", dbus.ObjectPath("/thing"))
 		if call.Err != nil {
-			fmt.Println("not registered:", call.Err) // no broker yet, or it refused
+			refusal, _ := call.Err.(dbus.Error) // no broker yet, or it refused
+			fmt.Println("not registered:", refusal.Name, call.Err)
 			continue
 		}
 		fmt.Println("registered", call.Body)

@@ -59,7 +59,7 @@ local function appeared(bus, _, owner) -- now, and whenever the broker comes bac
     broker = owner
     local call = GLib.Variant("(ia{sv}sssso)", { 0, { MOF = GLib.Variant("s", MOF) }, "", "", "", "PolyglotLua", "/thing" })
     bus:call(owner, "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register", call, nil, {}, -1, nil, function(_, result)
-        print("registered", bus:call_finish(result))
+        local reply, problem = bus:call_finish(result); print(reply and "registered" or "not registered", reply or problem)
         io.flush()
     end)
 end

@@ -60,9 +60,11 @@ int main(int argc, char **argv) {
     auto bus = QDBusConnection::sessionBus();
     bus.registerObject("/thing", &provider, QDBusConnection::ExportAllSlots);
     auto appeared = [&] {  // now, and whenever the broker comes back
-        auto call = QDBusMessage::createMethodCall("org.cimbus1", "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register");
-        call << 0 << QVariantMap{{"MOF", mof}} << "" << "" << "" << "PolyglotQt" << QVariant::fromValue(QDBusObjectPath("/thing"));
-        if (bus.call(call).type() == QDBusMessage::ReplyMessage) QTextStream(stdout) << "registered" << Qt::endl;
+        auto call = QDBusMessage::createMethodCall("org.cimbus1", "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register")
+            << 0 << QVariantMap{{"MOF", mof}} << "" << "" << "" << "PolyglotQt" << QVariant::fromValue(QDBusObjectPath("/thing"));
+        auto reply = bus.call(call);
+        auto refusal = "not registered: " + reply.errorName() + ": " + reply.errorMessage();  // no broker yet, or it refused
+        QTextStream(stdout) << (reply.type() == QDBusMessage::ReplyMessage ? "registered" : refusal) << Qt::endl;
     };
     QDBusServiceWatcher watcher("org.cimbus1", bus, QDBusServiceWatcher::WatchForRegistration);
     QObject::connect(&watcher, &QDBusServiceWatcher::serviceRegistered, appeared);

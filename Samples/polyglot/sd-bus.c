@@ -50,10 +50,12 @@ static const sd_bus_vtable vtable[] = {SD_BUS_VTABLE_START(0),
     SD_BUS_METHOD("GetObjectAsync", "ssia{sv}o", "uuaa{sv}", called, SD_BUS_VTABLE_UNPRIVILEGED),
     SD_BUS_METHOD("ExecMethodAsync", "sssia{sv}a{sv}o", "uuaa{sv}", called, SD_BUS_VTABLE_UNPRIVILEGED), SD_BUS_VTABLE_END};
 
-static int owner_changed(sd_bus_message *signal, void *bus, sd_bus_error *error) {  // at the start, too
+static int owner_changed(sd_bus_message *signal, void *bus, sd_bus_error *ignored) {  // at the start, too
+    __attribute__((cleanup(sd_bus_error_free))) sd_bus_error error = SD_BUS_ERROR_NULL;
     __attribute__((cleanup(sd_bus_message_unrefp))) sd_bus_message *reply = NULL;
-    if (sd_bus_call_method(bus, "org.cimbus1", "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register", NULL, &reply, "ia{sv}sssso",
-            0, 1, "MOF", "s", mof, "", "", "", "PolyglotSdBus", "/thing") < 0) return 0;  // no broker, for now
+    if (sd_bus_call_method(bus, "org.cimbus1", "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register", &error, &reply, "ia{sv}sssso",
+            0, 1, "MOF", "s", mof, "", "", "", "PolyglotSdBus", "/thing") < 0)  // no broker yet, or it refused
+        return printf("not registered: %s: %s\n", error.name, error.message), fflush(stdout);
     snprintf(broker, sizeof broker, "%s", sd_bus_message_get_sender(reply));
     return puts("registered"), fflush(stdout);
 }

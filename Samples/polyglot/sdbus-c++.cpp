@@ -52,7 +52,7 @@ int main() {
     auto daemon = sdbus::createProxy(*bus, "org.freedesktop.DBus", "/org/freedesktop/DBus");
     auto registrar = sdbus::createProxy(*bus, "org.cimbus1", "/org/cimbus1");
     auto registered = [&](const sdbus::Error *error, sdbus::ObjectPath path) {
-        if (error) return;  // there is no broker, for now
+        if (error) return void(std::cout << "not registered: " << error->getName() << ": " << error->getMessage() << std::endl);
         broker = registrar->getCurrentlyProcessedMessage()->getSender();
         std::cout << "registered " << path << std::endl;
     };

@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let context: HashMap<&str, Value> = [("MOF", MOF.into())].into_iter().collect();
         let reply = bus.call_method(Some("org.cimbus1"), "/org/cimbus1", Some("org.cimbus1.DecoupledRegistrar"), "Register",
             &(0i32, context, "", "", "", "PolyglotZbus", &path));
-        if reply.is_ok() { println!("registered") }
+        match reply { Ok(_) => println!("registered"), Err(error) => println!("not registered: {error}") }  // no broker yet, or it refused
         while server.try_handle_next()?.is_none() {}  // what it does not handle says that the broker came or went
     }
 }
