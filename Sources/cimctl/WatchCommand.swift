@@ -9,7 +9,7 @@ struct Watch: Command {
         abstract: "Shows events, one line for each, until it is interrupted.",
         discussion: """
             The argument is an event query or the name of a class. Of an event class all its events are shown; of any other class what is \
-            created, modified and deleted. With --output jsonl each line is an object with "type" ("event" or "gap") and "time". After a \
+            created, modified and deleted: as its provider tells it, or, where none does, by looking every 5 seconds. With --output jsonl each line is an object with "type" ("event" or "gap") and "time". After a \
             restart of the broker it subscribes again, and says that events may be missing. For example:
               cimctl watch __ClassOperationEvent --timeout 0.5
               cimctl watch "SELECT * FROM CIMBus_ProviderVanishedEvent" --timeout 0.5
@@ -17,16 +17,15 @@ struct Watch: Command {
 
     @Argument(help: "An event query, or a class.") var query: String
     @Option(help: ArgumentHelp("End after so many events.", valueName: "number")) var count: Int?
-    @Option(
-        help: ArgumentHelp(
-            "Of a class without events of its own: how old a change may get that has to be polled for.", valueName: "seconds"))
-    var within: Double?
+    @Option(help: ArgumentHelp("Of a class whose provider raises no events: how often to look.", valueName: "seconds"))
+    var within = 5.0
     @OptionGroup var options: CommandOptions
 
     static let isEndless = true
 
     func validate() throws {
         if let count, count < 1 { throw ValidationError("--count takes a number above 0") }
+        guard within >= 0.1, within <= 1e9 else { throw ValidationError("--within takes seconds, 0.1 or more") }
         // Events have no end, so a document of them would have none.
         guard [.table, .json, .jsonl].contains(options.output) else {
             throw ValidationError("events are lines of text, or of JSON: --output jsonl")
@@ -34,8 +33,13 @@ struct Watch: Command {
     }
 
     func run(_ session: Session, _ output: inout Output) async throws {
-        let events = session.events(try await text(session))
-        try await events.subscribed()
+        let (events, polled) = try await subscribe(session)
+        if let polled {
+            let seconds = within == within.rounded() ? "\(Int(within))" : "\(within)"
+            try output.note(
+                "cimctl: \(polled) is polled every \(seconds) s, because no provider raises all events of the class; --within SECONDS chooses\n"
+            )
+        }
         let clock = options.givenTimeLimit.map { limit in
             Task {
                 try await Task.sleep(for: limit)
@@ -57,13 +61,26 @@ struct Watch: Command {
         }
     }
 
-    /// The query; of a class, the one that it stands for.
-    private func text(_ session: Session) async throws(CIMError) -> String {
-        guard CIMName.isValidIdentifier(query) else { return query }
+    /// - Returns: the events that are raised from now on, and the class that has to be polled for them.
+    private func subscribe(_ session: Session) async throws(CIMError) -> (events: EventSequence, polled: String?) {
+        guard CIMName.isValidIdentifier(query) else { return (try await accepted(query, session), nil) }
         let declaration = try await session.getClass(query)
-        if declaration.isIndication || declaration.isSameOrDerived(from: "__Event") { return "SELECT * FROM \(query)" }
-        let interval = within.map { " WITHIN \($0)" } ?? ""
-        return "SELECT * FROM __InstanceOperationEvent\(interval) WHERE TargetInstance ISA \"\(declaration.name)\""
+        if declaration.isIndication || declaration.isSameOrDerived(from: "__Event") {
+            return (try await accepted("SELECT * FROM \(declaration.name)", session), nil)
+        }
+        let condition = "WHERE TargetInstance ISA \"\(declaration.name)\""
+        do throws(CIMError) {
+            return (try await accepted("SELECT * FROM __InstanceOperationEvent \(condition)", session), nil)
+        } catch {
+            guard error.status == .registrationTooPrecise else { throw error }
+        }
+        return (try await accepted("SELECT * FROM __InstanceOperationEvent WITHIN \(within) \(condition)", session), declaration.name)
+    }
+
+    private func accepted(_ text: String, _ session: Session) async throws(CIMError) -> EventSequence {
+        let events = session.events(text)
+        try await events.subscribed()
+        return events
     }
 
     private func line(_ notice: EventNotice) -> String {
