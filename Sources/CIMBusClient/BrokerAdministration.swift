@@ -110,6 +110,14 @@ public struct BrokerAdministration: Sendable {
             counters: fields.counters("Counters"))
     }
 
+    /// The id of the machine that the broker is on, as its `/etc/machine-id` has it (`org.freedesktop.DBus.Peer`).
+    public func machineID() async throws(CIMError) -> String {
+        guard let id = try await call(Contract.rootPath, .peer, "GetMachineId", []).first?.text else {
+            throw CIMError(.transportFailure, "the broker's answer to GetMachineId cannot be read")
+        }
+        return id
+    }
+
     /// Every namespace of the broker, ordered by name.
     public func namespaces() async throws(CIMError) -> [CIMNamespaceName] {
         try await figures().namespaces.compactMap { CIMNamespaceName($0) }.sorted { $0.text < $1.text }

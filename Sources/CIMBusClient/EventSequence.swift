@@ -104,11 +104,19 @@ public struct EventSequence: AsyncSequence, Sendable {
         }
 
         private static func notices(_ event: CIMInstance) -> [EventNotice] {
-            guard let lost = event[Contract.numberOfEventsLost]?.uint64Value else { return [.event(event)] }
             var event = event
-            event.properties.removeAll { CIMName.equal($0.name, Contract.numberOfEventsLost) }
+            guard let lost = event.takeEventsLost() else { return [.event(event)] }
             return [.gap(.lost(lost)), .event(event)]
         }
+    }
+}
+
+extension CIMInstance {
+    /// How many events were lost before this one; nil where the broker says of none. The property is gone from the event afterwards.
+    mutating func takeEventsLost() -> UInt64? {
+        guard let lost = self[Contract.numberOfEventsLost]?.uint64Value else { return nil }
+        properties.removeAll { CIMName.equal($0.name, Contract.numberOfEventsLost) }
+        return lost
     }
 }
 

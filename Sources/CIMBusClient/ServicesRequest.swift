@@ -95,9 +95,9 @@ extension ServicesRequest {
     }
 
     /// A subscription; it has no synchronous form.
-    static func execNotificationQuery(_ query: String, _ options: OperationOptions) -> Self {
+    static func execNotificationQuery(_ query: String, language: String = "WQL", _ options: OperationOptions) -> Self {
         Self("ExecNotificationQuery", "ss", options) { writer in
-            writer.append(string: "WQL")
+            writer.append(string: language)
             writer.append(string: query)
         }
     }

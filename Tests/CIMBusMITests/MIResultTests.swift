@@ -17,6 +17,8 @@ extension MITests {
             (.classHasChildren, .classHasChildren), (.classHasInstances, .classHasInstances),
             (.invalidSuperclass, .invalidSuperclass), (.alreadyExists, .alreadyExists), (.typeMismatch, .typeMismatch),
             (.invalidProperty, .noSuchProperty), (.invalidQuery, .invalidQuery), (.unparsableQuery, .invalidQuery),
+            (.notEventClass, .invalidQuery), (.missingGroupWithin, .invalidQuery), (.missingAggregationList, .invalidQuery),
+            (.propertyNotAnObject, .invalidQuery), (.aggregatingByObject, .invalidQuery), (.registrationTooPrecise, .invalidQuery),
             (.invalidQueryType, .queryLanguageNotSupported), (.invalidMethod, .methodNotFound),
             (.methodNotImplemented, .methodNotAvailable), (.methodDisabled, .methodNotAvailable),
             (.quotaViolation, .serverLimitsExceeded), (.outOfMemory, .serverLimitsExceeded), (.shuttingDown, .serverIsShuttingDown),

@@ -4,7 +4,8 @@ import Synchronization
 extension MI {
     /// An operation that is under way (MI_Operation, Semantics F.1). Every function of a ``Session`` returns one. It has begun already.
     ///
-    /// Unless a callback gets the results, the client iterates them (`for try await`), or pulls them with `getInstance()` or `getClass()`.
+    /// Unless a callback gets the results, the client iterates them (`for try await`), or pulls them with `getInstance()`, `getClass()` or
+    /// `getIndication()`.
     /// The last result has `moreResults` false and says how the operation ended. It comes also when the session is closed, when the broker
     /// leaves the bus, and when the provider is killed (Design L1, L11).
     ///

@@ -2,8 +2,8 @@ import CIM
 
 extension MI {
     /// The callbacks of an operation (MI_OperationCallbacks, Semantics F.5). All are optional. No callback is called after the last result,
-    /// and no two at the same time. With ``instanceResult`` (for classes ``classResult``) the callback gets the results; without it the
-    /// client takes them (R32, R33).
+    /// and no two at the same time. With ``instanceResult`` (for classes ``classResult``, for events ``indicationResult``) the callback gets
+    /// the results; without it the client takes them (R32, R33).
     ///
     /// Callbacks run on no particular thread, and may cancel and close operations (R37). A slow callback slows its own operation down.
     public struct OperationCallbacks: Sendable {
@@ -11,6 +11,8 @@ extension MI {
         public var instanceResult: (@Sendable (OperationControl, OperationResult<CIMInstance>) -> Void)?
         /// Gets a result that is a class.
         public var classResult: (@Sendable (OperationControl, OperationResult<CIMClass>) -> Void)?
+        /// Gets a result that is an event.
+        public var indicationResult: (@Sendable (OperationControl, OperationResult<Indication>) -> Void)?
         /// Gets an out parameter that the class declares with the qualifier `Stream`. The result then leaves the parameter out.
         public var streamedParameterResult: (@Sendable (OperationControl, StreamedParameter) -> Void)?
         /// Gets a message: that the operation succeeded with a reservation, or what a provider says before the end.
@@ -27,6 +29,7 @@ extension MI {
         public init(
             instanceResult: (@Sendable (OperationControl, OperationResult<CIMInstance>) -> Void)? = nil,
             classResult: (@Sendable (OperationControl, OperationResult<CIMClass>) -> Void)? = nil,
+            indicationResult: (@Sendable (OperationControl, OperationResult<Indication>) -> Void)? = nil,
             streamedParameterResult: (@Sendable (OperationControl, StreamedParameter) -> Void)? = nil,
             writeMessage: (@Sendable (OperationControl, MessageChannel, _ message: String) -> Void)? = nil,
             writeError: (@Sendable (OperationControl, _ error: CIMInstance, Answer?) -> Void)? = nil,
@@ -35,6 +38,7 @@ extension MI {
         ) {
             self.instanceResult = instanceResult
             self.classResult = classResult
+            self.indicationResult = indicationResult
             self.streamedParameterResult = streamedParameterResult
             self.writeMessage = writeMessage
             self.writeError = writeError

@@ -10,7 +10,7 @@ extension MI {
 
         /// A callback gets the next result only after the client has given the ``MI/Acknowledgement`` of the last. The flag has no effect
         /// on pulls: the next pull acknowledges. The operation fails with ClientTooSlow when a result waits for more than 30 s while more
-        /// are to come (Design 3).
+        /// are to come (Design 3); a subscription loses events then, and goes on.
         public static let manualAcknowledgement = OperationFlags(rawValue: 0x1)
 
         /// An instance has the name of its class. Its values have the types of the class with and without this flag, so that this flag and
@@ -39,7 +39,7 @@ extension MI {
         /// ``shallow``.
         public static let deepBasePropertiesOnly = OperationFlags(rawValue: 0x180)
 
-        /// The first result is empty. It comes before anything that the broker sends.
+        /// The first result is empty. It comes before anything that the broker sends; of a subscription it comes when the broker has accepted it.
         public static let reportOperationStarted = OperationFlags(rawValue: 0x200)
     }
 

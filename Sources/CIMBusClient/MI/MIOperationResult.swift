@@ -1,9 +1,9 @@
 import CIM
 
 extension MI {
-    /// One result of an operation (Semantics F.5, F.6): what `instanceResult`, `classResult` and a pull give.
+    /// One result of an operation (Semantics F.5, F.6): what `instanceResult`, `classResult`, `indicationResult` and a pull give.
     ///
-    /// In an enumeration each object has a result of its own, and the last result has no object. Any other operation has its object, if
+    /// In an enumeration and in a subscription each object has a result of its own, and the last result has no object. Any other operation has its object, if
     /// there is one, in the last result. The value of a result is the client's own: it stays valid for as long as the client keeps it,
     /// acknowledged or not.
     public struct OperationResult<Value: Sendable>: Sendable {

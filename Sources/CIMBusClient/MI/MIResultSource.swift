@@ -10,6 +10,8 @@ extension MI {
 
         /// Sends the request. The answer comes to the sink.
         var send: @Sendable (ClientSink) -> Void
+        /// Whether the operation has started only when the broker has accepted it; else it has at once.
+        var startsWhenAccepted = false
         /// Whether the operation has at most one object, which comes with the last result.
         var isSingle = false
         /// The class of objects that do not name their class.
@@ -41,7 +43,7 @@ extension MI {
         mutating func next() async -> OperationResult<Element> {
             if isStartDue {
                 isStartDue = false
-                return OperationResult(moreResults: true)
+                if await hasStarted() { return OperationResult(moreResults: true) }
             }
             do throws(CIMError) {
                 while true {
@@ -56,6 +58,21 @@ extension MI {
                 // What cannot be read ends the operation for the broker, too.
                 sink.cancel()
                 return await last(.failure(error))
+            }
+        }
+
+        /// Whether the operation starts; else its end is there.
+        private func hasStarted() async -> Bool {
+            guard call?.startsWhenAccepted == true else { return true }
+            return await withTaskCancellationHandler {
+                do throws(CIMError) {
+                    try await sink.accepted()
+                    return true
+                } catch {
+                    return false
+                }
+            } onCancel: { [sink] in
+                sink.cancel()
             }
         }
 
