@@ -46,6 +46,8 @@ let package = Package(
             dependencies: [
                 .product(name: "CIM", package: "cimbus"),
                 .product(name: "CIMBusProvider", package: "cimbus"),
+                .product(name: "DBus", package: "cimbus"),
+                .product(name: "Logging", package: "swift-log"),
             ],
             swiftSettings: strict),
         .executableTarget(

@@ -19,9 +19,12 @@ public struct EthernetInterfaces: FrameworkProvider {
             """
 
     private let folder: SystemFolder
+    private let parent: NetworkInterfaces
+    /// ARPHRD_ETHER.
+    static let linkType = "1"
 
     /// - Parameter root: `/sys/class/net`, or a folder that looks like it.
-    public init(root: String = "/sys/class/net") { folder = SystemFolder(root) }
+    public init(root: String = "/sys/class/net") { (folder, parent) = (SystemFolder(root), NetworkInterfaces(root: root)) }
 
     public func enumerateInstances(of className: String, flags: OperationFlags, context: MethodContext) async throws {
         for name in folder.names {
@@ -38,9 +41,19 @@ public struct EthernetInterfaces: FrameworkProvider {
         guard fill(&instance.value, name) else { throw CIMError(.notFound, "there is no Ethernet interface \(name)") }
     }
 
-    /// False when there is no such interface, or it is of another kind (ARPHRD_ETHER is 1).
+    /// The instances that events are about, by their names. Nobody joins these with what the parent's provider knows: they have its properties, too.
+    @Sendable public func all() -> [String: CIMInstance] {
+        var found: [String: CIMInstance] = [:]
+        for name in folder.names {
+            var instance = CIMInstance(className: Self.className)
+            if fill(&instance, name), parent.fill(&instance, name) { found[name] = instance }
+        }
+        return found
+    }
+
+    /// False when there is no such interface, or it is of another kind.
     func fill(_ instance: inout CIMInstance, _ name: String) -> Bool {
-        guard folder.text(name, "type") == "1" else { return false }
+        guard folder.text(name, "type") == Self.linkType else { return false }
         instance["Name"] = .string(name)
         instance["LinkSpeed"] = folder.text(name, "speed").flatMap { UInt32($0) }.map { .uint32($0) } ?? .null
         instance["TransmitQueueLength"] = folder.text(name, "tx_queue_len").flatMap { UInt32($0) }.map { .uint32($0) } ?? .null

@@ -40,6 +40,18 @@ public struct NetworkInterfaces: FrameworkProvider {
         guard fill(&instance.value, name) else { throw CIMError(.notFound, "there is no network interface \(name)") }
     }
 
+    /// The instances that events are about, by their names.
+    /// - Parameter withEthernet: whether those that speak Ethernet are among them: where their class has no provider of its own. Else that provider
+    ///   tells of them, or a subscriber would hear of each twice.
+    @Sendable public func all(withEthernet: Bool) -> [String: CIMInstance] {
+        var found: [String: CIMInstance] = [:]
+        for name in folder.names where withEthernet || folder.text(name, "type") != EthernetInterfaces.linkType {
+            var instance = CIMInstance(className: Self.className)
+            if fill(&instance, name) { found[name] = instance }
+        }
+        return found
+    }
+
     /// False when there is no such interface: they come and go.
     func fill(_ instance: inout CIMInstance, _ name: String) -> Bool {
         guard let mtu = folder.text(name, "mtu") else { return false }

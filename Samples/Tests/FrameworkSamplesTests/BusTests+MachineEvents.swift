@@ -3,11 +3,16 @@ import Glibc
 import Testing
 import WireTestKit
 
-/// Mounts and network interfaces as events: the samples in Python at a real broker, each in a namespace of the kernel of its own.
+/// Mounts and network interfaces as events: the samples at a real broker, each in a namespace of the kernel of its own.
 extension BusTests {
     private static func mayUnshare() -> Bool {
         getuid() == 0 && system("unshare --mount --net true 2> /dev/null") == 0 && system("ip -V > /dev/null 2>&1") == 0
     }
+
+    /// Starts a program in a network of its own, of which /sys tells.
+    private static let inOwnNetwork = [
+        "unshare", "--net", "--mount", "--propagation", "private", "/bin/sh", "-c", "mount -t sysfs none /sys && exec \"$@\"", "sh",
+    ]
 
     /// One line for each event: what happened, and these properties of the instance, now and before.
     private func lines(_ open: RawOpenOperation, _ properties: String...) -> [String] {
@@ -78,13 +83,7 @@ extension BusTests {
     func interfaces() async throws {
         let scene = try await Scene.start()
         let parent = try await start("FrameworkSample", "interfaces", on: scene)
-        var template = Array("/tmp/cimbus-links-XXXXXX".utf8CString)
-        let folder = try #require(mkdtemp(&template).map { String(cString: $0) })
-        defer { rmdir(folder) }
-        let script = "mount -t sysfs none '\(folder)' && exec \"$@\""
-        let provider = try await launch(
-            ["unshare", "--net", "--mount", "--propagation", "private", "/bin/sh", "-c", script, "sh"] + Self.python("ethernet-interfaces")
-                + ["--net", folder + "/class/net"], on: scene)
+        let provider = try await launch(Self.inOwnNetwork + Self.python("ethernet-interfaces"), on: scene)
         let target = "TargetInstance ISA 'Linux_EthernetInterface'"
         let open = try await scene.client.start(.events("SELECT * FROM __InstanceOperationEvent WHERE \(target)"), .async)
         try await provider.log.wait("the source to be awake") { $0.contains("the interfaces are watched") }
@@ -105,9 +104,63 @@ extension BusTests {
         withExtendedLifetime(parent) {}
     }
 
+    @Test(
+        "EV1, EV12, EV13: a parent class in Swift tells of its own interfaces, and its child of the others: a subscriber to both hears of each once",
+        .enabled(if: mayUnshare(), "needs root, and namespaces of the kernel"))
+    func interfacesOfBoth() async throws {
+        let scene = try await Scene.start()
+        let sample = BuildFolder.path(of: "FrameworkSample")
+        let parent = try await launch(Self.inOwnNetwork + [sample, "interfaces"], on: scene)
+        let child = try await launch(
+            ["nsenter", "--target", "\(parent.process.processID)", "--net", "--mount", sample, "ethernet"], on: scene)
+        let open = try await scene.client.start(
+            .events("SELECT * FROM __InstanceOperationEvent WHERE TargetInstance ISA 'Linux_NetworkInterface'"), .async)
+        for provider in [parent, child] {
+            try await provider.log.wait("the sources to be awake") { $0.contains { $0.contains("the interfaces are watched") } }
+        }
+        try await run("ip link set lo mtu 60000", in: parent, "--net")
+        try await wait(open, 1, "the change of the parent's")
+        try await run("ip link add br-one mtu 1400 type bridge", in: parent, "--net")
+        try await wait(open, 2, "the child's")
+        try await run("ip link set br-one mtu 1300", in: parent, "--net")
+        try await wait(open, 3, "its change")
+        try await run("ip link delete br-one", in: parent, "--net")
+        try await wait(open, 4, "its end")
+        // What the parent had to say of all this is behind the last event, if it had anything to say.
+        try await run("ip link set lo mtu 50000", in: parent, "--net")
+        try await wait(open, 5, "the last change of the parent's")
+        #expect(
+            lines(open, "__CLASS", "Name", "MTU") == [
+                "Modification Linux_NetworkInterface lo 65536 > Linux_NetworkInterface lo 60000",
+                "Creation Linux_EthernetInterface br-one 1400",
+                "Modification Linux_EthernetInterface br-one 1400 > Linux_EthernetInterface br-one 1300",
+                "Deletion Linux_EthernetInterface br-one 1300",
+                "Modification Linux_NetworkInterface lo 60000 > Linux_NetworkInterface lo 50000",
+            ])
+        try await end(open, parent, "nobody listens: the interfaces are not watched", on: scene)
+        try await child.log.wait("the child's source to be asleep") { $0.contains { $0.contains("nobody listens") } }
+    }
+
+    @Test(
+        "EV1, EV12: where nobody serves the Ethernet interfaces, the provider of all interfaces tells of them",
+        .enabled(if: mayUnshare(), "needs root, and namespaces of the kernel"))
+    func interfacesAlone() async throws {
+        let scene = try await Scene.start()
+        let provider = try await launch(Self.inOwnNetwork + [BuildFolder.path(of: "FrameworkSample"), "interfaces", "--alone"], on: scene)
+        let open = try await scene.client.start(
+            .events("SELECT * FROM __InstanceOperationEvent WHERE TargetInstance ISA 'Linux_NetworkInterface'"), .async)
+        try await provider.log.wait("the source to be awake") { $0.contains { $0.contains("the interfaces are watched") } }
+        try await run("ip link add br-one mtu 1400 type bridge", in: provider, "--net")
+        try await wait(open, 1, "the interface")
+        try await run("ip link delete br-one", in: provider, "--net")
+        try await wait(open, 2, "its end")
+        #expect(lines(open, "Name", "MTU") == ["Creation br-one 1400", "Deletion br-one 1400"])
+        try await end(open, provider, "nobody listens: the interfaces are not watched", on: scene)
+    }
+
     private func end(_ open: RawOpenOperation, _ provider: Sample, _ words: String, on scene: Scene) async throws {
         _ = try await scene.client.services("CancelAsyncCall", [.objectPath(try #require(open.sink).path)])
-        try await provider.log.wait("the source to be asleep") { $0.contains(words) }
+        try await provider.log.wait("the source to be asleep") { $0.contains { $0.contains(words) } }
     }
 }
 
