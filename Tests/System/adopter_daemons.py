@@ -65,6 +65,39 @@ def test_network():
     state = rows("get", "Linux_NetworkState=@")[0]
     answers = properties("org.freedesktop.NetworkManager", "/org/freedesktop/NetworkManager", "org.freedesktop.NetworkManager")
     expect("the network's state is NetworkManager's", state["State"] == answers["State"][1] and state["Version"] == answers["Version"][1], state)
+    test_connections()
+
+
+def test_connections():
+    """The connections that are up, as nmcli shows them, and as NetworkManager itself says it."""
+    made = run("nmcli", "connection", "add", "type", "dummy", "ifname", "cimbus-try", "con-name", "cimbus-try", "ipv4.method", "manual",
+               "ipv4.addresses", "192.0.2.1/24", timeout=60)
+    up = run("nmcli", "--wait", "20", "connection", "up", "cimbus-try", timeout=60) if made.returncode == 0 else made
+    if up.returncode != 0:
+        print(f"note - NetworkManager can make no device of its own here: {up.stdout.strip()}", flush=True)
+
+    def shown(uuid):
+        lines = run("nmcli", "--terse", "--escape", "no", "--fields", "GENERAL", "connection", "show", uuid, timeout=60).stdout.splitlines()
+        return dict(line.removeprefix("GENERAL.").split(":", 1) for line in lines if ":" in line)
+    active = run("nmcli", "--terse", "--fields", "UUID", "connection", "show", "--active", timeout=60).stdout.split()
+    found = {r["Uuid"]: r for r in rows("query", "SELECT * FROM Linux_ActiveNetworkConnection")}
+    expect("the connections that are up are those of nmcli", set(active) == set(found) and active, (active, list(found)))
+    devices = {r["Number"]: r["Interface"] for r in rows("query", "SELECT Number, Interface FROM Linux_NetworkDevice")}
+    states = ["unknown", "activating", "activated", "deactivating", "deactivated"]
+    for uuid in active:
+        row, said = found[uuid], shown(uuid)
+        path = said["DBUS-PATH"]
+        mine = {"NAME": row["Id"], "UUID": row["Uuid"], "STATE": states[row["State"]], "DBUS-PATH": "/org/freedesktop/NetworkManager/ActiveConnection/" + row["Number"],
+                "CON-PATH": row["Connection"], "SPEC-OBJECT": row["SpecificObject"] or "", "MASTER-PATH": row["Master"] or "",
+                "DEFAULT": "yes" if row["Default"] else "no", "DEFAULT6": "yes" if row["Default6"] else "no", "VPN": "yes" if row["Vpn"] else "no",
+                "DEVICES": ",".join(devices[one.split('Number="')[1].rstrip('"')] for one in row["Devices"])}
+        wrong = {name: (mine[name], said[name]) for name in mine if name in said and mine[name] != said[name].replace("--", "")}
+        expect(f"connection {row['Id']}: every property is what nmcli shows", not wrong and said["NAME"] == row["Id"], wrong)
+        compare(f"connection {row['Id']}", row, properties("org.freedesktop.NetworkManager", path, "org.freedesktop.NetworkManager.Connection.Active"),
+                elsewhere={"Devices": "references", "Controller": "Master"})
+        pairs = rows("query", f"REFERENCES OF {{Linux_ActiveNetworkConnection.Number='{row['Number']}'}} WHERE ResultClass = Linux_NetworkConnectionDevice")
+        expect(f"connection {row['Id']} leads to its devices", sorted(r["Device"] for r in pairs) == sorted(row["Devices"]), pairs)
+    run("nmcli", "connection", "delete", "cimbus-try", timeout=60)
 
 
 def daemons(stage):
