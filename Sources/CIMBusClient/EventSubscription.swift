@@ -26,9 +26,6 @@ final class EventSubscription: Sendable {
     init(_ session: Session, _ query: String, _ options: OperationOptions) {
         self.session = session
         self.query = query
-        var options = options
-        // The broker reports when the sources know the query; but only to who asks.
-        options.onProgress = options.onProgress ?? { _ in }
         self.options = options
         guarded = Mutex(Guarded(current: Operation(session.start(.execNotificationQuery(query, options)))))
     }

@@ -96,7 +96,10 @@ extension ServicesRequest {
 
     /// A subscription; it has no synchronous form.
     static func execNotificationQuery(_ query: String, language: String = "WQL", _ options: OperationOptions) -> Self {
-        Self("ExecNotificationQuery", "ss", options) { writer in
+        var options = options
+        // The broker reports when the sources know the query; but only to who asks.
+        options.onProgress = options.onProgress ?? { _ in }
+        return Self("ExecNotificationQuery", "ss", options) { writer in
             writer.append(string: language)
             writer.append(string: query)
         }

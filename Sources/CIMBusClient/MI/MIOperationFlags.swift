@@ -39,7 +39,7 @@ extension MI {
         /// ``shallow``.
         public static let deepBasePropertiesOnly = OperationFlags(rawValue: 0x180)
 
-        /// The first result is empty. It comes before anything that the broker sends; of a subscription it comes when the broker has accepted it.
+        /// The first result is empty. It comes before anything that the broker sends; of a subscription it comes when the broker has accepted it and its sources know of it.
         public static let reportOperationStarted = OperationFlags(rawValue: 0x200)
     }
 

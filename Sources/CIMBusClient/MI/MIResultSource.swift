@@ -10,8 +10,8 @@ extension MI {
 
         /// Sends the request. The answer comes to the sink.
         var send: @Sendable (ClientSink) -> Void
-        /// Whether the operation has started only when the broker has accepted it; else it has at once.
-        var startsWhenAccepted = false
+        /// Whether the operation has started only when the broker reports so; else it has at once.
+        var startsWhenReported = false
         /// Whether the operation has at most one object, which comes with the last result.
         var isSingle = false
         /// The class of objects that do not name their class.
@@ -63,10 +63,10 @@ extension MI {
 
         /// Whether the operation starts; else its end is there.
         private func hasStarted() async -> Bool {
-            guard call?.startsWhenAccepted == true else { return true }
+            guard call?.startsWhenReported == true else { return true }
             return await withTaskCancellationHandler {
                 do throws(CIMError) {
-                    try await sink.accepted()
+                    try await sink.reported()
                     return true
                 } catch {
                     return false

@@ -22,8 +22,8 @@ extension MI.Session {
     ///
     /// The operation has no end of its own. It ends by a cancel, by the timeout of the options, and with the broker, as any other; then the
     /// client subscribes again. (``Session/events(_:options:)`` of this library does that by itself.) With
-    /// ``MI/OperationFlags/reportOperationStarted`` the first result is empty and comes when the broker has accepted the subscription: what is
-    /// raised afterwards comes. A client that takes its results more slowly than events come loses the oldest of them, and is told how many by
+    /// ``MI/OperationFlags/reportOperationStarted`` the first result is empty and comes when the broker has accepted the subscription and every
+    /// source that there is knows of it: what is raised afterwards comes. A client that takes its results more slowly than events come loses the oldest of them, and is told how many by
     /// ``MI/Indication/eventsLost``.
     /// - Parameters:
     ///   - expression: an event query, such as `SELECT * FROM Site_Alarm WHERE Level > 4`.
@@ -47,7 +47,7 @@ extension MI.Session {
                     return MI.Indication(instance: event, machineID: machineID, eventsLost: lost)
                 }
             }
-            call.startsWhenAccepted = true
+            call.startsWhenReported = true
             return call
         }
     }
