@@ -7,6 +7,7 @@ import select
 import subprocess
 import sys
 import tempfile
+import termios
 import time
 
 SECONDS = 30
@@ -83,13 +84,27 @@ class Terminal:
         """Keys by their names: Enter, Tab, Up, C-d."""
         self._do("send-keys " + " ".join(keys))
 
-    def wait(self, what, seen):
-        """Waits until `seen` says yes to the screen, and gives the screen. Where it does not in time, it says what was there."""
+    def _is_edited(self):
+        """Whether a program takes each key as it comes."""
+        terminal = os.open(self._do("display-message -p '#{pane_tty}'")[0], os.O_RDWR | os.O_NOCTTY)
+        try:
+            return not termios.tcgetattr(terminal)[3] & termios.ICANON
+        finally:
+            os.close(terminal)
+
+    def wait(self, what, seen, edits=False):
+        """Waits until `seen` says yes to the screen, and gives the screen. Where it does not in time, it says what was there.
+
+        `edits`: until a program edits the line, too. libedit writes its prompt a moment before it takes the terminal, of which nobody is told; what is typed
+        in this moment the terminal itself would show once more."""
         end = time.monotonic() + SECONDS
         while True:
             screen = self.screen()
-            if seen(screen):
+            if seen(screen) and (not edits or self._is_edited()):
                 return screen
+            if seen(screen) and time.monotonic() < end:
+                os.sched_yield()
+                continue
             # Something was written, or the command has ended.
             while True:
                 line = self._line(end)

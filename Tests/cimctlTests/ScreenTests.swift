@@ -45,9 +45,14 @@ extension ProgramTests {
             trap 'rm -rf "$FOLDER/pages" "$FOLDER/cimbus"' EXIT
             "$0/Tests/Scripts/make-man-pages" "$1" "$FOLDER/pages" 2>&1 && "$0/Tests/Terminal/screens" "$1" "$FOLDER/pages" "$FOLDER" 2>&1
             """
-        let (shown, end) = try await ChildProcess.output(
+        let typing = try ChildProcess(
             "/bin/sh", ["-c", script, CommandExample.root, beside],
             environment: ["DBUS_SESSION_BUS_ADDRESS": bus.address, "FOLDER": folder.path("")])
+        let (shown, end) = try await withDeadline(.seconds(50), "the terminals") {
+            var text = ""
+            for await line in typing.lines { text += line + "\n" }
+            return (text, try await typing.waitForEnd())
+        }
         #expect(end == .exited(0), "\(shown)")
         try await compare(shown, "terminals")
         withExtendedLifetime(broker) {}
