@@ -38,7 +38,7 @@ import Testing
             Values = Size as size_bytes, AvailableSpace,MainPID
             Labels = Name, FileSystemType as type
             Where = Size > 0
-            Help = Of file systems.
+            Help = Of "file systems".
             Rows = 7
             Namespace = root/cimv2
             """)
@@ -46,6 +46,7 @@ import Testing
         #expect(gauges.faults.isEmpty && !gauge.isBroken, "\(gauges.faults)")
         #expect(gauge.values.map(gauge.metric) == ["cim_disk_use_size_bytes", "cim_disk_use_available_space", "cim_disk_use_main_pid"])
         #expect(gauge.labels?.map(\.name) == ["name", "type"] && gauge.condition == "Size > 0" && gauge.rows == 7)
+        #expect(gauge.help == "Of 'file systems'.")
         gauges.read("[disk_use]\nClass=Site_Disk\nValues=Size\n", "b.conf")
         #expect(gauges.all.map(\.className) == ["Site_Disk"] && gauges.all.first?.labels == nil && gauges.all.first?.rows == 1_000)
     }

@@ -119,7 +119,8 @@ struct Gauges: Sendable {
         case "Namespace":
             guard CIMNamespaceName(value) != nil else { return "'\(value)' is no namespace; write it like root/cimv2" }
             gauge.namespace = value
-        case "Help": gauge.help = value
+        // The two formats of the text write a quote in it in different ways.
+        case "Help": gauge.help = value.replacing("\"", with: "'")
         case "Rows":
             guard let rows = Int(value), (1...Gauge.mostRows).contains(rows) else {
                 return "Rows= takes a number from 1 to \(Gauge.mostRows)"

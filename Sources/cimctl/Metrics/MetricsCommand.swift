@@ -39,11 +39,13 @@ struct Metrics: Command {
         var broker = options.broker(session)
         if let deadline { broker.timeout = min(broker.timeout, ContinuousClock.now.duration(to: deadline)) }
         let gauges = Gauges.installed()
-        async let own = broker.metrics()
-        let readings = await GaugeScrape(session, until: deadline).readings(of: gauges.all)
+        // A broker that does not say what it counts is asked for nothing more.
+        async let asked = GaugeScrape(session, until: deadline).readings(of: gauges.all)
+        let own = try await broker.metrics()
+        let readings = await asked
         var text = MetricsText(.common)
         readings.write(to: &text)
-        let whole = try await own.removingEnd + text.finish()
+        let whole = own.removingEnd + text.finish()
         if let textfile { try Self.replace(textfile, whole) } else { try output.write(whole) }
         try complain(gauges.faults + readings.compactMap(\.fault), &output)
     }
