@@ -9,10 +9,14 @@ import WireTestKit
 @testable import cimctl
 
 extension ProgramTests {
+    private static let inManual = "a line of a page of the manual, on a terminal that a page shows"
     private static let needsSystemd = "it takes a real systemd and an installed adopter: Tests/System/inside_adopter"
     /// Those that do not run here, and why; the others end with 0.
     private static let notRun = [
         "cimctl cancel 12": "no operation of that number is open",
+        "cimctl os": inPackages,
+        "cimctl - Reads and changes the CIM objects and classes of a CIMBus": inManual, "cimctl [options] command": inManual,
+        #"cimctl 0.1.0. \? for help, \q to leave."#: "the shell says that itself",
         "sudo busctl introspect org.cimbus1 /org/cimbus1/operations/12 org.cimbus1.Operation": "no operation of that number is open",
         "sudo busctl monitor org.cimbus1": "it runs until it is interrupted",
         #"busctl --user call $N ExecMethod 'ssia{sv}a{sv}' 'Sample_Clock.Name="other"' Reset 0 0 1 Seconds s five"#:
@@ -51,6 +55,8 @@ extension ProgramTests {
         "make docs": "make test",
         "cp -a --no-preserve=ownership etc usr /": inPackages,
         "systemd-sysusers && systemctl daemon-reload && systemctl reload dbus": inPackages,
+        "sudo apt install ./cimbus_*.deb ./cimctl_*.deb": inPackages, "sudo systemctl enable --now cimbus-varlink.socket": inPackages,
+        "systemctl --user enable --now cimbus-varlink.socket": "Tests/System/varlink.py, where a user starts it",
         "systemctl enable --now cimbusd cimbus-adopter.path cimbus-adopter": inPackages,
         "systemctl disable --now cimbusd cimbus-adopter.path cimbus-adopter mounted-file-systems": inPackages,
         "make release": "a build of a quarter of an hour; the system test links the programs for debugging the same way",
