@@ -129,4 +129,20 @@ extension ProgramTests {
         #expect(bare.errors.contains("(exit status 127)"), "\(bare)")
         withExtendedLifetime(broker) {}
     }
+
+    @Test("-H: more hosts at the same time than the shell's limit of descriptors has room for are asked all the same, up to the hard limit")
+    func hostsBeyondTheLimit() async throws {
+        let names = (0..<24).map { "n\($0)" }
+        defer { for name in names { unlink(folder.path("hosts/\(name).calls")) } }
+        let (bus, broker) = try await lamps()
+        let (text, end) = try await ChildProcess.output(
+            "/bin/sh",
+            [
+                "-c", "ulimit -S -n 48; exec \"$0\" \"$@\" 2>&1", BuildFolder.path(of: "cimctl"), "-H", names.joined(separator: ","),
+                "--parallel", "24", "get", "Site_Lamp.Name=\"desk\"", "-o", "csv",
+            ], environment: try environment(bus))
+        #expect(end == .exited(0), "\(text)")
+        #expect(text.split(separator: "\n").dropFirst().sorted() == names.map { "\($0),desk,1" }.sorted(), "\(text)")
+        withExtendedLifetime(broker) {}
+    }
 }

@@ -1,20 +1,27 @@
 import CIMBusClient
-import Synchronization
+import Glibc
 
 /// One command on many hosts, so many of them at a time. A host that fails is one line of error, and the others go on.
 struct HostRun {
     private let options: CommandOptions
 
-    init(_ options: CommandOptions) { self.options = options }
+    /// Each once.
+    private let names: [String]
+
+    init(_ options: CommandOptions) {
+        self.options = options
+        names = options.hostNames
+    }
 
     /// Throws ``Reported`` when a host did.
     func perform<Work: Command>(_ command: Work, _ output: inout Output) async throws {
+        Self.makeRoom(for: min(options.parallel, names.count))
         let merge = HostMerge(command.style)
         let shared = UncheckedCommand(command)
         let run = UncheckedCommand(self)
         var failures: Set<ExitStatus> = []
         await withTaskGroup(of: ExitStatus.self) { group in
-            var waiting = options.hostNames[...]
+            var waiting = names[...]
             func startNext() {
                 guard let host = waiting.popFirst() else { return }
                 group.addTask(executorPreference: commandThread) { await run.value.one(host, shared.value, merge) }
@@ -29,12 +36,22 @@ struct HostRun {
         if let first = failures.first { throw Reported(status: failures.count == 1 ? first : .failed) }
     }
 
+    /// A shell's limit of descriptors is for programs that have few. Each host takes three, and one while ssh starts.
+    private static func makeRoom(for hosts: Int) {
+        let resource = __rlimit_resource_t(RLIMIT_NOFILE.rawValue)
+        var limit = rlimit()
+        let wanted = UInt(64 + 4 * hosts)
+        guard getrlimit(resource, &limit) == 0, limit.rlim_cur < wanted else { return }
+        limit.rlim_cur = min(limit.rlim_max, wanted)
+        _ = setrlimit(resource, &limit)
+    }
+
     private func one<Work: Command>(_ host: String, _ command: Work, _ merge: HostMerge) async -> ExitStatus {
         let limit = options.timeLimit
         var output = Output(command.style, of: merge.share(of: host))
         let link: HostLink
         do throws(CIMError) {
-            link = try HostLink(host, far: options.busAddress, isOneOfMany: options.hostNames.count > 1, limit: limit)
+            link = try HostLink(host, far: options.busAddress, isOneOfMany: names.count > 1, limit: limit)
         } catch {
             return complain(error, host, command, merge)
         }
