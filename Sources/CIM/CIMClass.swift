@@ -29,8 +29,17 @@ public struct CIMClass: Hashable, Sendable {
 }
 
 extension CIMClass {
-    public func property(named name: String) -> CIMProperty? { properties.first { CIMName.equal($0.name, name) } }
-    public func method(named name: String) -> CIMMethod? { methods.first { CIMName.equal($0.name, name) } }
+    public func property(named name: String) -> CIMProperty? {
+        // Copies no property that has another name.
+        for place in properties.indices where CIMName.equal(properties[place].name, name) { return properties[place] }
+        return nil
+    }
+
+    public func method(named name: String) -> CIMMethod? {
+        for place in methods.indices where CIMName.equal(methods[place].name, name) { return methods[place] }
+        return nil
+    }
+
     public func qualifier(named name: String) -> CIMQualifier? { qualifiers.named(name) }
 
     /// The key properties, in declaration order.
@@ -38,6 +47,9 @@ extension CIMClass {
 
     /// The names of the key properties, in declaration order.
     public var keyNames: [String] { keyProperties.map(\.name) }
+
+    /// Whether a property is part of a key. It looks at no property behind the first that is.
+    public var hasKeys: Bool { properties.contains(where: \.isKey) }
 
     /// Whether it has no instances of its own.
     public var isAbstract: Bool { qualifiers.isTrue("abstract") || isAmendment }

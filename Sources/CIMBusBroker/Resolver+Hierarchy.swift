@@ -26,7 +26,7 @@ extension Resolver {
         }
         // What a class without keys has are no parts of instances below it that have some: nothing tells which belongs to which.
         func isPart(_ above: CIMClass, of below: CIMClass) -> Bool {
-            !above.keyProperties.isEmpty || above.isSingleton || below.keyProperties.isEmpty
+            above.hasKeys || above.isSingleton || !below.hasKeys
         }
         func isTopmost(_ declaration: CIMClass) -> Bool {
             guard !declaration.isAbstract else { return false }

@@ -42,7 +42,7 @@ extension Resolver {
                 .invalidQuery, "expected a class that has instances, found the event class \(declaration.name)", at: query.classPlace)
         }
         let (location, classes) = snapshot.surroundings(of: namespace)
-        let checked = try DataQuery(query, checkedAgainst: declaration, location: location, classes: classes)
+        let checked = try DataQuery(query, checkedAgainst: named.indexed, location: location, classes: classes)
         let isDirect = arguments.flags.contains(.directRead)
         let hierarchy = hierarchy(of: layout, in: namespace, for: .execQuery, above: !isDirect, below: !isDirect)
         let (plan, shares) = plan(checked, hierarchy, namespace)
@@ -102,9 +102,8 @@ extension Resolver {
     }
 
     private func plan(_ query: DataQuery, _ hierarchy: ClassHierarchy, _ namespace: CIMNamespaceName) -> (QueryPlan, [QueryShare]) {
-        let onlyClass = QueryPlan(query, sources: []).onlyClass
         let sources = hierarchy.sources.compactMap { source -> (InstanceSource, QuerySource)? in
-            guard case .stored(let classes) = source, let onlyClass else {
+            guard case .stored(let classes) = source, let onlyClass = query.onlyClass else {
                 var known = querySource(source, query.declaration, namespace)
                 // A condition that one provider decides may hold of an object that another one completes.
                 if hierarchy.needsMerge { known.supportsUnarySelect = false }
@@ -130,10 +129,12 @@ extension Resolver {
         case .provider(let registration, let layout):
             let name = registry.find(registration)?.name ?? ""
             let support = schema.provider(name, in: namespace)?.instances
-            return QuerySource(
+            var known = QuerySource(
                 layout.declaration ?? top, provider: name, supportsGet: support?.get ?? true,
                 supportsEnumeration: support?.enumeration ?? true,
                 supportsUnarySelect: support?.queries.contains { CIMName.equal($0, "WQL:UnarySelect") } ?? false)
+            known.keys = layout.keyProperties
+            return known
         case .stored: return QuerySource(top)
         case .failure(_, let layout):
             let declaration = layout.declaration ?? top

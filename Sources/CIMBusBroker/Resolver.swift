@@ -44,14 +44,16 @@ struct Resolver {
     /// The class that a request names, and the question that is asked about its instances.
     struct NamedClass {
         let layout: ObjectLayout
-        let declaration: CIMClass
+        let indexed: IndexedClass
         var question: Question
+
+        var declaration: CIMClass { indexed.declaration }
     }
 
     /// - Returns: nil when there is no such class; then the answer is ``noClass(_:_:_:)``.
     func namedClass(_ name: String, _ arguments: ServicesCall) -> NamedClass? {
-        guard let layout = snapshot.layout(name, in: arguments.namespace), let declaration = layout.declaration else { return nil }
-        return NamedClass(layout: layout, declaration: declaration, question: Question(expectation: .instances(of: layout)))
+        guard let layout = snapshot.layout(name, in: arguments.namespace), let indexed = layout.indexed else { return nil }
+        return NamedClass(layout: layout, indexed: indexed, question: Question(expectation: .instances(of: layout)))
     }
 
     /// What is not there belongs in the sink (A.5).

@@ -35,14 +35,16 @@ public final class ObjectLayout: Sendable {
     /// Its class, or the method's `__PARAMETERS`.
     public let className: String
     /// The class; nil for the parameters of a method.
-    public let declaration: CIMClass?
+    public var declaration: CIMClass? { indexed?.declaration }
+    /// The class, with what is looked up in it; its properties lie as the slots do.
+    package let indexed: IndexedClass?
     /// Where its objects are, as `__SERVER` and `__NAMESPACE` say it; nowhere for parameters.
     public let server: String
     public let namespace: CIMNamespaceName
     let slots: [Slot]
     let keys: [Int]
     /// The class's key properties.
-    package let keyProperties: [CIMProperty]
+    package var keyProperties: [CIMProperty] { indexed?.keyProperties ?? [] }
     /// Whether it is a class with one instance at most, which needs no key.
     let isSingleton: Bool
     private let positions: [CIMName: Int]
@@ -60,14 +62,16 @@ public final class ObjectLayout: Sendable {
     /// The layout of the instances of `declaration`, whose features are resolved.
     public init(_ declaration: CIMClass, namespace: CIMNamespaceName, server: String) {
         className = declaration.name
-        self.declaration = declaration
+        let indexed = IndexedClass(declaration)
+        self.indexed = indexed
         self.server = server
         self.namespace = namespace
-        slots = declaration.properties.map { Slot($0.name, $0.type, isKey: $0.isKey) }
-        keys = declaration.properties.indices.filter { declaration.properties[$0].isKey }
-        keyProperties = keys.map { declaration.properties[$0] }
+        var slots = declaration.properties.map { Slot($0.name, $0.type) }
+        for key in indexed.keys { slots[key].isKey = true }
+        self.slots = slots
+        keys = indexed.keys
         isSingleton = declaration.isSingleton
-        positions = Self.positions(slots)
+        positions = indexed.positions
         let location = CIMLocation(namespace: namespace, server: server)
         self.location = location
         pathPrefix = Array(location.pathPrefix.utf8)
@@ -91,16 +95,15 @@ public final class ObjectLayout: Sendable {
     ///   - location: where references in them are seen from.
     public init(parameters: [CIMParameter], returns: CIMTypeReference? = nil, in location: CIMLocation? = nil) {
         className = "__PARAMETERS"
-        declaration = nil
+        indexed = nil
         server = ""
         namespace = .root
         var slots = parameters.map { Slot($0.name, $0.type) }
         if let returns { slots.append(Slot("ReturnValue", returns)) }
         self.slots = slots
         keys = []
-        keyProperties = []
         isSingleton = false
-        positions = Self.positions(slots)
+        positions = Dictionary(slots.enumerated().map { (CIMName($1.name), $0) }, uniquingKeysWith: { first, _ in first })
         pathPrefix = []
         constantEntries = []
         self.location = location
@@ -116,10 +119,6 @@ public final class ObjectLayout: Sendable {
         var writer = BodyWriter()
         writer.append(property, value)
         return (try? writer.finish()) ?? []
-    }
-
-    private static func positions(_ slots: [Slot]) -> [CIMName: Int] {
-        Dictionary(slots.enumerated().map { (CIMName($1.name), $0) }, uniquingKeysWith: { first, _ in first })
     }
 
     /// The slot of a property, `likely` being tried first.

@@ -2,7 +2,7 @@ import CIM
 
 /// Checks a condition against a class, and collects the properties it needs.
 struct ConditionChecker {
-    let declaration: CIMClass
+    let indexed: IndexedClass
     let classes: ClassLookup
     let location: CIMLocation
 
@@ -15,21 +15,19 @@ struct ConditionChecker {
     /// The properties asked, system properties included, each once, spelled as declared.
     private(set) var properties: [String] = []
     private var positions: [CIMName: Int] = [:]
-    private let declared: [CIMName: CIMProperty]
 
     init(
-        _ declaration: CIMClass, classes: @escaping ClassLookup, location: CIMLocation, allowsClassISA: Bool = false,
+        _ indexed: IndexedClass, classes: @escaping ClassLookup, location: CIMLocation, allowsClassISA: Bool = false,
         comparesProperties: Bool = false
     ) {
-        self.declaration = declaration
+        self.indexed = indexed
         self.classes = classes
         self.location = location
         self.allowsClassISA = allowsClassISA
         self.comparesProperties = comparesProperties
-        declared = Dictionary(declaration.properties.map { (CIMName($0.name), $0) }) { first, _ in first }
     }
 
-    func declaredProperty(named name: CIMName) -> CIMProperty? { declared[name] }
+    var declaration: CIMClass { indexed.declaration }
 
     mutating func check(_ condition: WQLCondition, negated: Bool = false) throws(QueryError) -> CheckedCondition {
         switch condition {

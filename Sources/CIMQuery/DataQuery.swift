@@ -6,7 +6,8 @@ public struct DataQuery: Hashable, Sendable {
     public let query: SelectQuery
 
     /// The class, resolved.
-    public let declaration: CIMClass
+    public var declaration: CIMClass { indexed.declaration }
+    let indexed: IndexedClass
     public let location: CIMLocation
     public let projection: Projection
 
@@ -16,6 +17,10 @@ public struct DataQuery: Hashable, Sendable {
 
     /// The condition as written, with its constants in the types of their properties.
     let typedCondition: WQLCondition?
+
+    /// The class in `__CLASS = "C"` where that has to hold: there are no other objects among the results than its own, without those of
+    /// subclasses. Nil where the condition does not say it.
+    package let onlyClass: String?
 
     /// Checks a query against the resolved class that FROM names.
     ///
@@ -28,19 +33,28 @@ public struct DataQuery: Hashable, Sendable {
         _ query: SelectQuery, checkedAgainst declaration: CIMClass, location: CIMLocation = CIMLocation(),
         classes: @escaping ClassLookup
     ) throws(QueryError) {
+        try self.init(query, checkedAgainst: IndexedClass(declaration), location: location, classes: classes)
+    }
+
+    /// The same for a class whose properties were looked up before.
+    package init(
+        _ query: SelectQuery, checkedAgainst indexed: IndexedClass, location: CIMLocation, classes: @escaping ClassLookup
+    ) throws(QueryError) {
+        let declaration = indexed.declaration
         guard query.pollingSeconds == nil, query.grouping == nil else {
             throw QueryError(.invalidQuery, "expected no WITHIN and no GROUP: they belong to event queries", at: query.classPlace)
         }
         guard query.className == CIMName(declaration.name) else {
             throw QueryError(.invalidClass, "expected class \(declaration.name), found \(query.className)", at: query.classPlace)
         }
-        var checker = ConditionChecker(declaration, classes: classes, location: location)
+        var checker = ConditionChecker(indexed, classes: classes, location: location)
         condition = try query.condition.map { condition throws(QueryError) in try checker.check(condition) }
         typedCondition = try query.condition.map { condition throws(QueryError) in try checker.typed(condition) }
         projection = try Projection(query.list, checkedBy: checker)
         conditionProperties = checker.properties
+        onlyClass = typedCondition?.requiredClass
         self.query = query
-        self.declaration = declaration
+        self.indexed = indexed
         self.location = location
     }
 
@@ -53,7 +67,16 @@ public struct DataQuery: Hashable, Sendable {
     /// and the keys, from which the path is made. Nil means all.
     public var neededProperties: [String]? {
         guard let kept = projection.kept else { return nil }
-        let needed = Set((kept + conditionProperties + declaration.keyNames).map { CIMName($0) })
-        return declaration.properties.map(\.name).filter { needed.contains(CIMName($0)) }
+        return indexed.properties(among: (kept + conditionProperties + indexed.keyProperties.map(\.name)).map { CIMName($0) })
+    }
+}
+
+extension WQLCondition {
+    /// The class in `__CLASS = "C"`, of which every object is that fulfils the condition.
+    fileprivate var requiredClass: String? {
+        for case .comparison(let comparison) in conjuncts where comparison.property == "__CLASS" {
+            if case .compare(.equal, .string(let name)) = comparison.test { return name }
+        }
+        return nil
     }
 }

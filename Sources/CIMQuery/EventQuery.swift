@@ -37,7 +37,7 @@ public struct EventQuery: Hashable, Sendable {
                 at: query.classPlace)
         }
         var checker = ConditionChecker(
-            declaration, classes: classes, location: location, allowsClassISA: true, comparesProperties: true)
+            IndexedClass(declaration), classes: classes, location: location, allowsClassISA: true, comparesProperties: true)
         condition = try query.condition.map { condition throws(QueryError) in try checker.check(condition) }
         projection = try Projection(query.list, checkedBy: checker)
         conditionProperties = checker.properties

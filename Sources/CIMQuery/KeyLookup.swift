@@ -14,7 +14,7 @@ struct KeyLookup {
     /// Nil unless every key is compared with a constant by `=`, in conditions joined by AND.
     init?(_ query: DataQuery) {
         let conjuncts = query.typedCondition?.conjuncts ?? []
-        let keys = query.declaration.keyProperties
+        let keys = query.indexed.keyProperties
         guard !keys.isEmpty, !conjuncts.isEmpty else { return nil }
         var values: [CIMName: CIMObjectPath.KeyValue] = [:]
         for case .comparison(let comparison) in conjuncts where !comparison.property.isDotted {
@@ -42,15 +42,16 @@ struct KeyLookup {
         return literal.value.read(as: key.type).flatMap { CIMObjectPath.KeyValue($0) }
     }
 
-    /// The path of the object in a class with these keys; nil when the class has others, or the path would be too long.
-    func path(in declaration: CIMClass) -> CIMObjectPath? {
-        let keys = declaration.keyProperties
+    /// The path of the object in the source's class with these keys; nil when the class has others, or the path would be too long.
+    func path(in source: QuerySource) -> CIMObjectPath? {
+        let declaration = source.declaration
+        let keys = source.keys ?? declaration.keyProperties
         guard keys.count == values.count else { return nil }
         var written: [CIMObjectPath.Key] = []
         for key in keys {
             guard let value = values[CIMName(key.name)] else { return nil }
             written.append(CIMObjectPath.Key(name: key.name, value: value))
         }
-        return try? CIMObjectPath(className: declaration.name, keys: .keys(written)).canonicalized(for: declaration)
+        return try? CIMObjectPath(className: declaration.name, keys: .keys(written)).canonicalized(for: declaration, keys: keys)
     }
 }

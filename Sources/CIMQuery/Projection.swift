@@ -19,7 +19,7 @@ public struct Projection: Hashable, Sendable {
         var names: Set<CIMName> = []
         for property in properties { names.insert(CIMName(try checker.type(of: property).name)) }
         self.init(
-            kept: checker.declaration.properties.map(\.name).filter { names.contains(CIMName($0)) },
+            kept: checker.indexed.properties(among: names),
             listedSystemProperties: SystemProperty.allCases.map(\.rawValue).filter { names.contains(CIMName($0)) })
     }
 

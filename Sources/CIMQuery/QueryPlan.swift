@@ -48,7 +48,7 @@ public struct QueryPlan: Hashable, Sendable {
     public init(_ query: DataQuery, sources: [QuerySource], isShallow: Bool = false) {
         self.query = query
         let conjuncts = query.typedCondition?.conjuncts ?? []
-        let named = isShallow ? query.declaration.name : QueryPlan.requiredClass(conjuncts)
+        let named = isShallow ? query.declaration.name : query.onlyClass
         onlyClass = named
         var contributing = sources.filter { $0.declaration.isSameOrDerived(from: query.declaration.name) }
         if let named, let exact = sources.first(where: { CIMName.equal($0.declaration.name, named) }) {
@@ -64,7 +64,7 @@ public struct QueryPlan: Hashable, Sendable {
     private static func step(
         _ query: DataQuery, _ conjuncts: [WQLCondition], source: QuerySource, key: KeyLookup?, merges: Bool
     ) -> Step {
-        let path = source.supportsGet ? key?.path(in: source.declaration) : nil
+        let path = source.supportsGet ? key?.path(in: source) : nil
         let fallbacks: [Request] = source.supportsEnumeration ? [.enumerate] : []
         // The repository compares the text of keys as WQL does, and has no two that differ in case alone.
         if let key, let path, !key.hasCases || source.provider == nil {
@@ -86,14 +86,6 @@ public struct QueryPlan: Hashable, Sendable {
         let requests = fallbacks + last
         return Step(
             source: source, request: requests.first ?? .notCapable, isExact: conjuncts.isEmpty, fallbacks: Array(requests.dropFirst()))
-    }
-
-    /// The class in `__CLASS = "C"` where that has to hold.
-    private static func requiredClass(_ conjuncts: [WQLCondition]) -> String? {
-        for case .comparison(let comparison) in conjuncts where comparison.property == "__CLASS" {
-            if case .compare(.equal, .string(let name)) = comparison.test { return name }
-        }
-        return nil
     }
 }
 

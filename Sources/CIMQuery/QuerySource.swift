@@ -5,6 +5,9 @@ public struct QuerySource: Hashable, Sendable {
     /// The class whose instances it has, resolved.
     public var declaration: CIMClass
 
+    /// The class's key properties, where they were looked up before.
+    package var keys: [CIMProperty]?
+
     /// The name of the registration; nil for the repository.
     public var provider: String?
     public var supportsGet: Bool

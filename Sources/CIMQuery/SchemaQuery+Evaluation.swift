@@ -49,7 +49,8 @@ extension SchemaQuery {
     public func matcher(
         in location: CIMLocation = CIMLocation(), classes: @escaping ClassLookup
     ) throws(QueryError) -> @Sendable (CIMClass) -> Bool {
-        var checker = ConditionChecker(CIMClass(name: "meta_class"), classes: classes, location: location, allowsClassISA: true)
+        var checker = ConditionChecker(
+            IndexedClass(CIMClass(name: "meta_class")), classes: classes, location: location, allowsClassISA: true)
         let checked = try condition.map { condition throws(QueryError) in try checker.check(condition) }
         let predicate = Predicate(checked, properties: checker.properties, classes: classes)
         return { predicate.matches($0, in: location) }

@@ -40,7 +40,7 @@ extension ConditionChecker {
         } else if let system = SystemProperty(first) {
             typed = TypedProperty(
                 name: system.rawValue, type: system.type, isClass: system == .className, isDerivation: system == .derivation)
-        } else if let declared = declaredProperty(named: first) {
+        } else if let declared = indexed.property(named: first) {
             typed = TypedProperty(name: declared.name)
             typed.take(declared)
         } else {

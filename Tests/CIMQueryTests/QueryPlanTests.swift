@@ -11,6 +11,34 @@ struct QueryPlanTests {
         QueryPlan(try Disks.query(text), sources: sources, isShallow: isShallow).lines
     }
 
+    @Test(
+        "A query by key costs no more of a class with 400 properties than of one with 10: what follows from the class was looked up before")
+    func manyProperties() throws {
+        func cost(_ count: Int) throws -> Duration {
+            let others = (1..<count).map { Disks.property("Property\($0)", .string) }
+            let declaration = Disks.resolve(CIMClass(name: "Wide", properties: [Disks.property("Id", .string, key: true)] + others), nil)
+            let indexed = IndexedClass(declaration)
+            var source = QuerySource(declaration, provider: "P", supportsUnarySelect: true)
+            source.keys = indexed.keyProperties
+            guard case .select(let select) = try WQLQuery(parsing: "SELECT Property1, Property7, Id FROM Wide WHERE Id = '17'") else {
+                return .zero
+            }
+            var best = Duration.seconds(60)
+            for _ in 0..<20 {
+                let time = try ContinuousClock().measure {
+                    for _ in 0..<20 {
+                        let query = try DataQuery(select, checkedAgainst: indexed, location: CIMLocation(), classes: { _ in nil })
+                        #expect(QueryPlan(query, sources: [source]).steps.count == 1)
+                    }
+                }
+                best = min(best, time)
+            }
+            return best
+        }
+        let (few, many) = (try cost(10), try cost(400))
+        #expect(many < few * 3, "\(few), \(many)")
+    }
+
     @Test("A condition that fixes the key asks for one object; what else it says is filtered")
     func keys() throws {
         let fallback = "  if it is not capable: enumerate Disk, filter here"

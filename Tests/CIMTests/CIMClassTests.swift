@@ -25,6 +25,22 @@ struct CIMClassTests {
         }
     }
 
+    @Test("The index of a class finds properties in any case, keys, and of names those that are properties, in the class's order")
+    func index() {
+        let index = IndexedClass(
+            CIMClass(
+                name: "C",
+                properties: [
+                    CIMProperty(name: "A", type: .init(.string)), CIMProperty(name: "Key", type: .init(.string), qualifiers: [Self.key]),
+                    CIMProperty(name: "B", type: .init(.uint8)), CIMProperty(name: "a", type: .init(.uint16)),
+                ]))
+        #expect(index.property(named: "a")?.type == CIMTypeReference(.string))
+        #expect(index.property(named: "c") == nil)
+        #expect(index.keys == [1])
+        #expect(index.keyProperties.map(\.name) == ["Key"])
+        #expect(index.properties(among: ["b", "KEY", "nothing", "B"]) == ["Key", "B"])
+    }
+
     private func status(_ declared: CIMClass, below parent: CIMClass?) -> WBEMStatus? {
         do {
             _ = try declared.resolved(with: parent)
