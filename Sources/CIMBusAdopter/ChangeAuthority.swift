@@ -10,9 +10,6 @@ import Glibc
 /// The service sees the adopter, and not the client. So the adopter acts for the user that it runs as, for root, and for whom polkit lets do
 /// the action that the mapping names. No rule of the broker's adds to that.
 public struct ChangeAuthority: Sendable {
-    /// A client that can talk to the user at his screen sets it: polkit may ask him for a password.
-    public static let interactiveKey = "AllowInteractiveAuthorization"
-
     let services: any ServiceCalling
     /// Whether the broker is on the system bus, where polkit knows clients by their names.
     let isSystemBus: Bool
@@ -26,7 +23,7 @@ public struct ChangeAuthority: Sendable {
 
     /// Throws AccessDenied where the client may not. True: a person may be asked.
     func check(_ action: String?, _ what: String, _ context: RequestContext) async throws(CIMError) -> Bool {
-        let isInteractive = context.values[Self.interactiveKey]?.bool ?? false
+        let isInteractive = context.allowsInteractiveAuthorization
         try await check(action, what, user: context.clientUserID, name: context.clientName, isInteractive: isInteractive)
         return isInteractive
     }
@@ -63,7 +60,12 @@ public struct ChangeAuthority: Sendable {
             throw CIMError(.accessDenied, "\(what): polkit answered with (\(answer.signature))")
         }
         if fields[0].bool == true { return }
-        let hint = fields[1].bool == true ? "; polkit would ask for a password: set the context value \(Self.interactiveKey) to true" : ""
+        let hint =
+            fields[1].bool != true
+            ? ""
+            : isInteractive
+                ? "; nobody could be asked: the client's session has no polkit agent (pkttyagent is one)"
+                : "; polkit would ask for a password, and the call does not allow that"
         throw CIMError(.accessDenied, "\(what): polkit does not let \(client) do \(action)\(hint)")
     }
 

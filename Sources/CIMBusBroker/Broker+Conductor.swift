@@ -123,6 +123,7 @@ extension Broker {
         var part = OperationRecord(
             kind: kind, namespace: record.namespace, client: record.client, caller: record.caller, form: .part, flags: record.flags)
         part.subject = record.subject
+        part.isInteractive = record.isInteractive
         part.context = record.context
         part.localized = record.localized
         part.derivedSystemProperties = record.writesSystemProperties

@@ -24,7 +24,8 @@ extension Broker {
         let message: Message
         do throws(DBusError) {
             message = try Message.methodCall(
-                destination: provider.name, path: path, interface: Contract.provider, member: kind.providerMember, flags: .noAutoStart,
+                destination: provider.name, path: path, interface: Contract.provider, member: kind.providerMember,
+                flags: record.isInteractive ? [.noAutoStart, .allowInteractiveAuthorization] : .noAutoStart,
                 signature: kind.providerSignature
             ) { (body) throws(DBusError) in
                 body.append(string: record.namespace.text)

@@ -86,6 +86,7 @@ extension Broker {
             target = .events(terms: query.terms)
         }
         record.way = Way(of: call.message)
+        record.isInteractive = call.message.flags.contains(.allowInteractiveAuthorization)
         if arguments.form == .sync { record.call = call }
         let kept = Entry(record)
         let request = Request(

@@ -17,6 +17,8 @@ struct OperationRecord {
     /// The way the request came, which is the way of everything that goes to the client about it.
     var way = Way.bus
     let flags: OperationFlags
+    /// Whether a person may be asked to authorize it, by the broker or by who serves it.
+    var isInteractive = false
     /// Who was asked, if it was a provider.
     var registration: RegistrationID?
     /// Objects handed to the client so far.

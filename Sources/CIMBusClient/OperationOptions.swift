@@ -16,8 +16,8 @@ public struct OperationOptions: Sendable {
     /// WMI's flags for the method (Semantics A.3). The broker refuses a flag that the method does not document with InvalidParameter.
     public var flags: OperationFlags
 
-    /// Whether a person may be asked to authorize the operation, where a rule of the administrator's leaves it to polkit. The call takes as long as
-    /// the person does. Without this it is refused with AccessDenied where nobody but a person could authorize it.
+    /// Whether a person may be asked to authorize the operation, where a rule of the administrator's leaves it to polkit, or the provider does. The
+    /// call takes as long as the person does. Without this it is refused with AccessDenied where nobody but a person could authorize it.
     public var allowsInteractiveAuthorization = false
 
     /// Called for each progress report of the provider, in order and never after the end (R46, R47). With it get, put, delete and invoke

@@ -85,6 +85,10 @@ extension RequestContext {
         return ContinuousClock.now + .microseconds(microseconds &- now)
     }
 
+    /// Whether the client lets a person be asked to authorize the call (D-Bus's ALLOW_INTERACTIVE_AUTHORIZATION). When false, whoever would have to
+    /// ask one refuses with AccessDenied.
+    public var allowsInteractiveAuthorization: Bool { call.request.message.flags.contains(.allowInteractiveAuthorization) }
+
     public var putMode: PutMode {
         if flags.contains(.createOnly) { return .createOnly }
         return flags.contains(.updateOnly) ? .updateOnly : .createOrUpdate

@@ -32,6 +32,30 @@ extension ProviderTests {
             #expect(context.isOver)
         }
 
+        @Test(
+            "the provider is told that a person may be asked where the client's call says so, also of a part of what the broker conducts",
+            arguments: Form.allCases)
+        func interactive(form: Form) async throws {
+            let said = Recorder<Bool>()
+            let stage = try await Stage.start(
+                ThingProvider(
+                    enumerate: { _, context, sink in
+                        said.record(context.allowsInteractiveAuthorization)
+                        try await sink.indicate(thing(1))
+                    },
+                    get: { _, context in
+                        said.record(context.allowsInteractiveAuthorization)
+                        return thing(1)
+                    }))
+            for isAllowed in [true, false] {
+                var options = OperationOptions()
+                options.allowsInteractiveAuthorization = isAllowed
+                _ = try await stage.session.get(path("n1"), form, options: options)
+                for try await _ in stage.session.execQuery("SELECT * FROM Test_Thing WHERE Name = 'n1'", options: options) {}
+            }
+            #expect(said.all == [true, true, false, false])
+        }
+
         @Test("L8: the provider knows the client's deadline", arguments: Form.allCases)
         func deadline(form: Form) async throws {
             let deadlines = Recorder<ContinuousClock.Instant?>()
