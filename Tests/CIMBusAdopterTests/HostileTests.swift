@@ -1,4 +1,5 @@
 import CIM
+import CIMBusAdopter
 import CIMBusClient
 import DBus
 import Glibc
@@ -190,36 +191,129 @@ import WireTestKit
         }
     }
 
-    @Test("Another process takes the name in the middle: the operation ends, without an object of the other's; the next one is the other's")
-    func ownerChanges() async throws {
+    @Test(
+        "A service that leaves the bus when 64 objects wait for its answer: the operation ends, without an object of the next owner of the name"
+    )
+    func ownerLeaves() async throws {
+        let held = Recorder<Int>()
         let stage = try await Stage { service, call, message in
             if message.member == "List" {
                 call.reply([HostileService.listing(300)])
-            } else if HostileService.number(message) == 200 {
-                service.leave()
+                return true
+            }
+            held.record(HostileService.number(message) ?? -1)
+            if held.all.count == ServiceConnections.callsInFlight { service.leave() }
+            return false
+        }
+        let other = try await Self.successor(of: stage)
+        let error = await #expect(throws: CIMError.self) { try await stage.adopted.query("SELECT * FROM Test_Hostile") }
+        #expect(error?.status == .providerFailure)
+        #expect(error?.message.contains("org.example.Hostile") ?? false)
+        #expect(error?.message.contains("after 0 objects") ?? false)
+        #expect(Set(held.all) == Set(0..<ServiceConnections.callsInFlight))
+        #expect(held.all.count == ServiceConnections.callsInFlight)
+        #expect(other.calls.all == [])
+        #expect(try await stage.adopted.query("SELECT * FROM Test_Hostile").allSatisfy { $0["Size"] == .uint32(2) })
+        try await stage.expectUnharmed("another owner")
+    }
+
+    @Test(
+        "A service that gives up its name between its listing and its objects is read to the end, and the next owner of the name is not asked"
+    )
+    func ownerChanges() async throws {
+        let stage = try await Stage { service, call, message in
+            if message.member == "List" {
+                // The listing comes when the name is another's.
+                Task {
+                    try await service.connection.releaseName(HostileService.name)
+                    call.reply([HostileService.listing(300)])
+                }
             } else {
                 call.reply([.dictionary([("Size", .uint32(1))])])
             }
             return true
         }
-        let other = try await HostileService(on: stage.adopted.bus) { _, call, message in
-            if message.member == "List" {
-                call.reply([HostileService.listing(300)])
-            } else {
-                call.reply([.dictionary([("Size", .uint32(2))])])
-            }
-            return true
-        }
-        var rows: [CIMInstance] = []
-        let error = await #expect(throws: CIMError.self) {
-            for try await row in stage.adopted.session.execQuery("SELECT * FROM Test_Hostile") { rows.append(row) }
-        }
-        #expect(error?.status == .providerFailure)
-        #expect(error?.message.contains("org.example.Hostile") ?? false)
+        let other = try await Self.successor(of: stage)
+        let rows = try await stage.adopted.query("SELECT * FROM Test_Hostile")
+        #expect(rows.count == 300)
         #expect(rows.allSatisfy { $0["Size"] == .uint32(1) })
         #expect(other.calls.all == [])
         #expect(try await stage.adopted.query("SELECT * FROM Test_Hostile").allSatisfy { $0["Size"] == .uint32(2) })
         try await stage.expectUnharmed("another owner")
+    }
+
+    /// Waits in line for the service's name.
+    private static func successor(of stage: Stage) async throws -> HostileService {
+        try await HostileService(on: stage.adopted.bus) { _, call, message in
+            call.reply(message.member == "List" ? [HostileService.listing(300)] : [.dictionary([("Size", .uint32(2))])])
+            return true
+        }
+    }
+
+    @Test("64 calls of a service are under way at once, and never more, however many objects it has and however many ask for them")
+    func callsInFlight() async throws {
+        let held = HeldCalls()
+        let stage = try await Stage { service, call, message in
+            if message.member == "List" {
+                call.reply([HostileService.listing(200)])
+                return true
+            }
+            held.hold(call)
+            // An answer makes room for one call. First comes what the bus has of calls: those that the adopter should not have sent.
+            Task {
+                for _ in 0..<4 { _ = try await service.connection.nameOwner(of: BusName(HostileService.name)) }
+                held.answerOne(ifAtLeast: ServiceConnections.callsInFlight)
+            }
+            return true
+        }
+        // The last calls have nobody behind them who fills up the number.
+        async let first = stage.adopted.query("SELECT * FROM Test_Hostile")
+        async let second = stage.adopted.query("SELECT * FROM Test_Hostile")
+        try await held.arrivals.wait("all objects to be asked for", within: .seconds(60)) { $0.count == 400 }
+        held.answerAll()
+        #expect(try await first.count == 200)
+        #expect(try await second.count == 200)
+        #expect(held.most == ServiceConnections.callsInFlight)
+        try await stage.expectUnharmed("many calls")
+    }
+
+    /// Calls without an answer.
+    private final class HeldCalls: Sendable {
+        private struct State {
+            var calls: [MethodCall] = []
+            var most = 0
+        }
+
+        private let state = Mutex(State())
+        let arrivals = Recorder<Void>()
+
+        var most: Int { state.withLock { $0.most } }
+
+        func hold(_ call: MethodCall) {
+            state.withLock { state in
+                state.calls.append(call)
+                state.most = max(state.most, state.calls.count)
+            }
+            arrivals.record(())
+        }
+
+        /// Answers one, if so many are held.
+        func answerOne(ifAtLeast count: Int) {
+            let call = state.withLock { state in
+                state.calls.count < count || state.calls.isEmpty ? nil : state.calls.removeFirst()
+            }
+            call?.reply(Self.answer)
+        }
+
+        func answerAll() {
+            let calls = state.withLock { state in
+                defer { state.calls = [] }
+                return state.calls
+            }
+            for call in calls { call.reply(Self.answer) }
+        }
+
+        private static let answer = [DBusValue.dictionary([("Size", .uint32(1))])]
     }
 
     @Test("A flood of signals for objects that are kept, each with new properties, keeps its bound") func signals() async throws {
