@@ -16,6 +16,9 @@ public struct PropertyPlace: Hashable, Sendable {
         self.interface = interface
         self.name = name
     }
+
+    /// The name tells nearly all apart.
+    public func hash(into hasher: inout Hasher) { hasher.combine(name) }
 }
 
 /// A path of an object, with places for keys of a CIM object: `/org/example/{Name}`.

@@ -66,10 +66,10 @@ struct InstanceBuilder: Sendable {
     /// The object; nil where a key has no value.
     func instance(_ row: ObjectRow, _ plan: ReadPlan) -> CIMInstance? {
         var instance = CIMInstance(className: plan.adopted.name, reservingCapacity: plan.properties.count)
-        for (property, way) in plan.properties {
-            let value = way.map { self.value(row, $0, of: property, in: plan.adopted.name) } ?? .null
+        for property in plan.properties {
+            let value = property.way.map { self.value(row, $0, of: property.declaration, in: plan.adopted.name) } ?? .null
             if property.isKey, value.isNull { return nil }
-            instance.properties.append(CIMInstance.Property(name: property.name, value: value))
+            instance.properties.append(CIMInstance.Property(name: property.declaration.name, value: value))
         }
         return instance
     }
@@ -77,9 +77,11 @@ struct InstanceBuilder: Sendable {
     /// Those properties that are known before the object is asked.
     func earlyInstance(_ row: ObjectRow, _ plan: ReadPlan) -> CIMInstance {
         var instance = CIMInstance(className: plan.adopted.name)
-        for case (let property, let way?) in plan.properties where plan.early.contains(CIMName(property.name)) {
+        for property in plan.properties where property.isEarly {
+            guard let way = property.way else { continue }
             instance.properties.append(
-                CIMInstance.Property(name: property.name, value: value(row, way, of: property, in: plan.adopted.name)))
+                CIMInstance.Property(
+                    name: property.declaration.name, value: value(row, way, of: property.declaration, in: plan.adopted.name)))
         }
         return instance
     }

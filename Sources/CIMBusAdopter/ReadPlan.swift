@@ -12,9 +12,30 @@ final class ReadPlan: Sendable {
         case call(CallTemplate)
     }
 
+    /// A wanted property, with the way to its value. Shared by all objects that are made, and copied for none.
+    final class Property: Sendable {
+        let declaration: CIMProperty
+        /// Nil: the property is always NULL.
+        let way: PropertyContext.Way?
+        let isKey: Bool
+        /// Whether the value is known before an object is asked.
+        let isEarly: Bool
+
+        init(_ declaration: CIMProperty, _ way: PropertyContext.Way?) {
+            self.declaration = declaration
+            self.way = way
+            isKey = declaration.isKey
+            isEarly =
+                switch way?.origin {
+                case .column, .path, .pathElement, .constant: true
+                case .property, .call, .element, .member, nil: false
+                }
+        }
+    }
+
     let adopted: AdoptedClass
-    /// The wanted properties, each with the way to its value. Nil: the property is always NULL.
-    let properties: [(property: CIMProperty, way: PropertyContext.Way?)]
+    /// The wanted properties.
+    let properties: [Property]
     /// What is asked of each object.
     let fetches: [Fetch]
     /// Of each interface the properties that are wanted.
@@ -33,24 +54,22 @@ final class ReadPlan: Sendable {
         self.adopted = adopted
         // What the clause `where` is about is read, too.
         let wantedNames = names.map { Set(($0 + adopted.context.conditions.map(\.property)).map { CIMName($0) }) }
-        var properties: [(CIMProperty, PropertyContext.Way?)] = []
+        var properties: [Property] = []
         var places: Set<PropertyPlace> = Set(adopted.context.each.map(\.property))
         var calls: [CallTemplate] = []
-        var early: Set<CIMName> = []
         for property in adopted.declaration.properties {
             guard property.isKey || wantedNames?.contains(CIMName(property.name)) ?? true else { continue }
             let ways = adopted.way(property.name)
             guard let way = ways.first(where: { way in if case .column = way.origin { hasColumns } else { true } }) else {
                 if !ways.isEmpty { return nil }
-                properties.append((property, nil))
+                properties.append(Property(property, nil))
                 continue
             }
-            properties.append((property, way))
+            properties.append(Property(property, way))
             switch way.origin {
             case .property(let place): places.insert(place)
             case .call(let call): if !calls.contains(call) { calls.append(call) }
-            case .element, .member: break
-            case .column, .path, .pathElement, .constant: early.insert(CIMName(property.name))
+            case .element, .member, .column, .path, .pathElement, .constant: break
             }
         }
         if !isExistenceKnown, let absence = adopted.context.absence { places.insert(absence.property) }
@@ -65,7 +84,7 @@ final class ReadPlan: Sendable {
         self.properties = properties
         self.wanted = wanted
         self.wantedNames = wanted.mapValues { WantedNames($0) }
-        self.early = early
+        early = Set(properties.filter(\.isEarly).map { CIMName($0.declaration.name) })
         self.isExistenceKnown = isExistenceKnown
         fetches =
             wanted.sorted { $0.key < $1.key }.map { interface, names in

@@ -1,5 +1,6 @@
 import CIMAdoption
 import DBus
+import Glibc
 
 /// Reads what is wanted of a reply, and goes past the rest.
 enum WireReading {
@@ -38,20 +39,32 @@ enum WireReading {
 
 /// Names of properties that are wanted, to be found by their bytes.
 struct WantedNames: Sendable {
-    private let byLength: [Int: [(bytes: [UInt8], name: String)]]
+    let count: Int
+    /// At the place of each length the names that have it.
+    private let byLength: [[(bytes: [UInt8], name: String)]]
 
-    init(_ names: some Sequence<String>) {
-        byLength = Dictionary(grouping: names.map { (Array($0.utf8), $0) }) { $0.0.count }
+    init(_ names: some Collection<String>) {
+        count = names.count
+        var byLength: [[(bytes: [UInt8], name: String)]] = []
+        for name in names {
+            while byLength.count <= name.utf8.count { byLength.append([]) }
+            byLength[name.utf8.count].append((Array(name.utf8), name))
+        }
+        self.byLength = byLength
     }
 
     func name(_ bytes: UnsafeRawBufferPointer) -> String? {
-        byLength[bytes.count]?.first { bytes.elementsEqual($0.bytes) }?.name
+        guard bytes.count < byLength.count, let text = bytes.baseAddress else { return nil }
+        let candidates = byLength[bytes.count]
+        for place in candidates.indices where memcmp(candidates[place].bytes, text, bytes.count) == 0 { return candidates[place].name }
+        return nil
     }
 }
 
 extension ObjectRow {
     /// Takes the wanted properties of an interface from an `a{sv}`.
     mutating func take(_ reader: inout BodyReader, _ interface: InterfaceName, wanted: WantedNames) throws(DBusDecodingError) {
+        properties.reserveCapacity(properties.count + wanted.count)
         try WireReading.entries(&reader, wanted: wanted) { name, value in
             let place = PropertyPlace(interface, name)
             if let value { properties[place] = value.unwrapped } else { oversized.insert(place) }

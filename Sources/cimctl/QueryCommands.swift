@@ -52,7 +52,7 @@ struct QueryRows {
     /// What stands behind SELECT, in the order and spelling of the query; nil for all.
     private let selection: [String]?
     private let namespace: CIMNamespaceName
-    private var classes: [CIMName: CIMClass] = [:]
+    private var classes: [String: Selected] = [:]
     private var hasBegun = false
     private let isSingle: Bool
 
@@ -60,6 +60,17 @@ struct QueryRows {
         self.isSingle = isSingle
         self.namespace = namespace
         self.selection = selection
+    }
+
+    /// A class that objects have come of, and what is selected of it, in its spelling.
+    private struct Selected {
+        let declaration: CIMClass
+        let names: [String]?
+
+        init(_ declaration: CIMClass, _ selection: [String]?) {
+            self.declaration = declaration
+            names = selection.map { $0.map { name in declaration.property(named: name)?.name ?? name } }
+        }
     }
 
     /// Nil for all, and for a text that is no query: the broker will say so.
@@ -76,13 +87,18 @@ struct QueryRows {
             hasBegun = true
             try output.show(ClassRows.row(declaration, for: output.style.format))
         case .instance(let instance):
-            let name = CIMName(instance.className)
-            if classes[name] == nil { classes[name] = try await session.getClass(instance.className) }
-            let row = row(instance, classes[name])
-            if !hasBegun { try output.beginRows(columns(classes[name]), isSingle: isSingle) }
+            let selected = try await selected(of: instance.className, session)
+            if !hasBegun { try output.beginRows(columns(selected.declaration), isSingle: isSingle) }
             hasBegun = true
-            try output.show(row)
+            try output.show(row(instance, selected))
         }
+    }
+
+    private mutating func selected(of className: String, _ session: Session) async throws -> Selected {
+        if let known = classes[className] { return known }
+        let selected = Selected(try await session.getClass(className), selection)
+        classes[className] = selected
+        return selected
     }
 
     /// Of nothing, too, there are columns.
@@ -91,20 +107,21 @@ struct QueryRows {
     }
 
     /// Those selected; nil for those that the rows have.
-    private func columns(_ declaration: CIMClass?) -> [Column]? {
-        selection.map { $0.map { name in declaration?.property(named: name).map { Column($0) } ?? Column(name) } }
+    private func columns(_ declaration: CIMClass) -> [Column]? {
+        selection.map { $0.map { name in declaration.property(named: name).map { Column($0) } ?? Column(name) } }
     }
 
-    private func row(_ instance: CIMInstance, _ declaration: CIMClass?) -> Row {
-        guard let selection else { return Row(instance, declaration, in: namespace) }
-        var row = Row(instance, declaration, in: namespace, only: [])
-        for name in selection where !row.head.contains(where: { CIMName.equal($0.name, name) }) {
+    private func row(_ instance: CIMInstance, _ selected: Selected) -> Row {
+        guard let names = selected.names else { return Row(instance, selected.declaration, in: namespace) }
+        var row = Row(instance, selected.declaration, in: namespace, only: [])
+        row.fields.reserveCapacity(names.count)
+        for name in names where !row.head.contains(where: { CIMName.equal($0.name, name) }) {
             let value: CIMValue =
                 switch CIMName(name) {
                 case "__RELPATH": instance.path.map { .string($0.relativePath) } ?? .null
                 default: instance[name] ?? .null
                 }
-            row.fields.append((declaration?.property(named: name)?.name ?? name, value))
+            row.fields.append((name, value))
         }
         return row
     }

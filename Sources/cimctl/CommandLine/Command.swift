@@ -19,6 +19,10 @@ protocol Program: AsyncParsableCommand {
 }
 
 extension Program {
+    /// The name, which is one word where the configuration has none. The library has the type printed as any value may be, which takes longer than all
+    /// else that it does for a command line.
+    static var _commandName: String { configuration.commandName ?? _typeName(Self.self, qualified: false).lowercased() }
+
     func advice(after status: WBEMStatus) -> String? { nil }
     var style: OutputStyle { OutputStyle() }
     var place: FailureReport.Place { FailureReport.Place(command: UsageReport.name(of: Self.self)) }
