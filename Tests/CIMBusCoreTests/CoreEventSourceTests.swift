@@ -103,6 +103,23 @@ struct CoreEventSourceTests {
         expectSafe(scene)
     }
 
+    @Test("EV85: a provider knows each query by a number of its own, and is told of the end of the one that ends")
+    func numbers() throws {
+        var scene = Scene()
+        let source = try scene.openSource(isTold: true)
+        let all = [try scene.subscribe("/1"), try scene.subscribe("/2")]
+        var numbers: [UInt32] = []
+        for id in all {
+            scene.listen(id, source)
+            scene.answerAccess(source, id, true)
+            for case .newQuery(source, id, let number) in scene.effects { numbers.append(number) }
+        }
+        #expect(numbers.count == 2 && Set(numbers).count == 2)
+        scene.cancel(all[1])
+        #expect(scene.effects.contains(.cancelQuery(source, all[1], query: numbers.last ?? 0)))
+        expectSafe(scene)
+    }
+
     @Test("EV100, EV101: before the provider has let a subscriber have its events, the subscriber gets none")
     func notYetGranted() throws {
         var scene = Scene()
@@ -136,6 +153,24 @@ struct CoreEventSourceTests {
         scene.listen(ofAll, source)
         scene.answerAccess(source, ofAll, false)
         #expect(scene.core.operations[ofAll]?.state == .running)
+        expectSafe(scene)
+    }
+
+    @Test("EV101: one provider that denies its events does not refuse a subscription to which another may still give its own")
+    func deniedByOne() throws {
+        var scene = Scene()
+        let (first, second) = (try scene.openSource(isTold: true), try scene.openSource(isTold: true))
+        let id = try scene.subscribe(isOfProviders: true)
+        scene.listen(id, first, second)
+        scene.answerAccess(first, id, false)
+        #expect(scene.core.operations[id]?.state == .running)
+        scene.answerAccess(second, id, true)
+        scene.raise(for: id, from: second)
+        #expect(scene.witness.delivered[id]?.count == 1)
+        // Whoever was let in stays, although only the one that denies is left.
+        scene.closeSource(second)
+        scene.listen(id, first)
+        #expect(scene.core.operations[id]?.state == .running)
         expectSafe(scene)
     }
 
@@ -195,6 +230,21 @@ struct CoreEventSourceTests {
         guard case .deliverEvents(id, _, let lost)? = scene.effects.first else { return #expect(Bool(false), "nothing came") }
         #expect(lost == 3)
         #expect(scene.witness.lostAtSource[id] == 0)
+        expectSafe(scene)
+    }
+
+    @Test("EV67: what a source lost counts for every one of its subscribers")
+    func lostForAll() throws {
+        var scene = Scene()
+        let source = try scene.openSource()
+        let all = [try scene.subscribe("/1"), try scene.subscribe("/2"), try scene.subscribe("/3", by: Scene.other)]
+        for id in all { scene.listen(id, source) }
+        scene.loseAtSource(source, 5)
+        scene.loseAtSource(source, 2)
+        for id in all {
+            let event = scene.raise(for: id, from: source)
+            #expect(scene.effects == [.deliverEvents(id, event, lost: 7)])
+        }
         expectSafe(scene)
     }
 

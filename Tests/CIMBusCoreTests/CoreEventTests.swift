@@ -19,6 +19,35 @@ struct CoreEventTests {
         expectSafe(scene)
     }
 
+    @Test("EV44: a subscription that fails, with events still on their way, takes nothing more")
+    func failed() throws {
+        var limits = Limits()
+        limits.windowBatches = 1
+        var scene = Scene(limits)
+        let id = try scene.subscribe()
+        for _ in 0..<3 { scene.raise(for: id) }
+        scene.core.fail(id, .invalidClass, "the class is gone")
+        scene.saw()
+        scene.raise(for: id)
+        #expect(scene.effects.count == 1 && scene.effects.allSatisfy { if case .discard = $0 { true } else { false } })
+        expectSafe(scene)
+    }
+
+    @Test("EV51: a subscription may bound its queue itself, below what any may have, and never above")
+    func ownBound() throws {
+        var limits = Limits()
+        limits.windowBatches = 1
+        limits.eventBytesPerSubscription = 1_000
+        var scene = Scene(limits)
+        let small = try scene.subscribe("/small", queueBytes: 250)
+        let large = try scene.subscribe("/large", queueBytes: 1_000_000)
+        // One is sent, and one waits before the window.
+        for _ in 0..<20 { scene.raise(for: small, large, bytes: 100) }
+        #expect(scene.core.events.subscriptions[small]?.waitingEvents == 2 && scene.core.events.subscriptions[small]?.lostInAll == 16)
+        #expect(scene.core.events.subscriptions[large]?.waitingEvents == 10 && scene.core.events.subscriptions[large]?.lostInAll == 8)
+        expectSafe(scene)
+    }
+
     @Test("EV44: the broker's end is ShuttingDown, and the subscription takes nothing more")
     func shutDown() throws {
         var scene = Scene()
@@ -55,6 +84,24 @@ struct CoreEventTests {
         scene.acknowledge(2)
         #expect(scene.effects.count == 2)
         #expect(scene.witness.delivered[id] == raised)
+        expectSafe(scene)
+    }
+
+    @Test("EV88: a batch of events has a bound of bytes, and one that is larger goes alone")
+    func batchBytes() throws {
+        var limits = Limits()
+        limits.windowBatches = 1
+        limits.eventBytesPerBatch = 250
+        var scene = Scene(limits)
+        let id = try scene.subscribe()
+        // One is sent, and one waits before the window.
+        for _ in 0..<2 { scene.raise(for: id) }
+        let raised = [100, 100, 100, 1_000, 100].map { scene.raise(for: id, bytes: $0)[0] }
+        scene.acknowledge(1)
+        for batch in [[0, 1], [2], [3], [4]] {
+            scene.acknowledge(1)
+            #expect(scene.effects == [.deliverEvents(id, batch.map { raised[$0] }, lost: 0)])
+        }
         expectSafe(scene)
     }
 
@@ -138,6 +185,23 @@ struct CoreEventTests {
         }
         #expect(scene.witness.delivered[quick]?.count == 100)
         #expect(scene.core.events.subscriptions[quick]?.lostInAll == 0)
+        expectSafe(scene)
+    }
+
+    @Test("EV68: past the bound of a user, that user's subscriptions lose, and not one of another user for which more waits")
+    func boundOfUser() throws {
+        var limits = Limits()
+        limits.eventBytesPerUser = 1_000
+        limits.windowBatches = 1
+        var scene = Scene(limits)
+        let foreign = try scene.subscribe("/foreign", by: Scene.other)
+        let own = [try scene.subscribe("/1"), try scene.subscribe("/2")]
+        // One is sent, and one waits before the window.
+        for _ in 0..<11 { scene.raise(for: foreign, bytes: 100) }
+        for _ in 0..<9 { scene.raise(for: own[0], own[1], bytes: 100) }
+        #expect(scene.core.events.subscriptions[foreign]?.waitingEvents == 9)
+        #expect(scene.core.events.subscriptions[foreign]?.lostInAll == 0)
+        #expect(own.reduce(0) { $0 + (scene.core.events.subscriptions[$1]?.waitingEvents ?? 0) } == 10)
         expectSafe(scene)
     }
 
@@ -232,6 +296,21 @@ struct CoreEventGroupTests {
         #expect(scene.effects == [.closeGroup(id, first, count: 2)])
         scene.wait(5)
         #expect(scene.effects == [.closeGroup(id, second, count: 1)])
+        expectSafe(scene)
+    }
+
+    @Test("EV33, EV35: the end of one window is not that of another that ends soon after it")
+    func ends() throws {
+        var scene = Scene()
+        let id = try scene.subscribe(window: .seconds(10))
+        let first = scene.raise(for: id, group: "a")[0]
+        scene.wait(1)
+        let second = scene.raise(for: id, group: "b")[0]
+        scene.wait(9)
+        #expect(scene.effects == [.closeGroup(id, first, count: 1)])
+        scene.raise(for: id, group: "b")
+        scene.wait(1)
+        #expect(scene.effects == [.closeGroup(id, second, count: 2)])
         expectSafe(scene)
     }
 

@@ -4,11 +4,11 @@ extension Scene {
     /// The client subscribes.
     mutating func subscribe(
         _ sink: String? = Scene.path, by client: PeerID = Scene.client, window: Microseconds? = nil, isOfProviders: Bool = false,
-        progress: Bool = false
+        progress: Bool = false, queueBytes: Int? = nil
     ) throws(Refusal) -> OperationID {
         let request = Request(
             client: client, kind: .execNotificationQuery, form: sink.map { .async(sink: $0) } ?? .semisync,
-            target: .events(terms: .init(window: window, isOfProviders: isOfProviders)), wantsProgress: progress)
+            target: .events(terms: .init(window: window, isOfProviders: isOfProviders, queueBytes: queueBytes)), wantsProgress: progress)
         defer { saw() }
         let id = try core.begin(request)
         witness.open.insert(id)

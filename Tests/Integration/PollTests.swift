@@ -106,7 +106,18 @@ extension Integration {
             let scene = try await Scene.start()
             let provider = try await scene.provider(things: 1)
             let many = try await RawClient.connect(to: scene.bus)
+            // While one look is under way, nobody begins another.
+            let gate = Event<Bool>("the end of the first look")
+            provider.on("CreateInstanceEnumAsync") { call in
+                _ = try? await gate.value()
+                call.reply()
+            }
             for _ in 0..<20 { _ = try await many.start(Self.query(within: "3600"), .async) }
+            try await provider.calls.wait("the first look") { !$0.isEmpty }
+            #expect(try await scene.client.run(.get("Test_Thing.Name=\"thing0\"")).status == .noError)
+            #expect(provider.calls.all.count { $0.method == "CreateInstanceEnumAsync" } == 1)
+            provider.on("CreateInstanceEnumAsync", nil)
+            gate.send(true)
             _ = try await scene.client.start(Self.query(within: "0.1"), .async)
             // At most a look of each subscription for its base line; from then on one for all.
             try await looks(30, at: provider)
