@@ -13,7 +13,7 @@ CASE = re.compile(r'testDescription:\s*"((?:[^"\\]|\\.)*)"')
 FUNCTION = re.compile(r"\bfunc\s+`?(\w+)`?\s*[(<]")
 PARAMETERIZED = re.compile(r"@Test\([^{]*?arguments:[^{]*?\bfunc\s+`?(\w+)`?\s*\(", re.S)
 RANGE = re.compile(r"\b([RP])(\d+)\s+to\s+[RP](\d+)\b")
-ONE = re.compile(r"\b([RPW]\d{1,3})\b")
+ONE = re.compile(r"\b([RPW]\d{1,3}|EV\d{1,3})\b")
 
 
 class Test(typing.NamedTuple):
