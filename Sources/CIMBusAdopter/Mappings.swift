@@ -37,13 +37,14 @@ public struct Mappings: Sendable {
     }
 
     /// Reads one file.
-    public init(file: String) {
+    /// - Parameter known: as in ``init(folders:known:)``.
+    public init(file: String, known: (String) -> CIMClass? = { _ in nil }) {
         guard let text = Self.contents(of: file) else {
             self.init([])
             complaints = ["\(file): cannot be read: errno \(errno)"]
             return
         }
-        self.init([MOFSource(file: file, text: text)])
+        self.init([MOFSource(file: file, text: text)], known: known)
     }
 
     /// - Parameters:

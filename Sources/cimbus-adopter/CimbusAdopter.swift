@@ -33,12 +33,23 @@ struct CimbusAdopter: AsyncParsableCommand {
     @Flag(help: "Say what is wrong with the mappings, and end.") var check = false
     @Option(help: ArgumentHelp("Show the first objects of each class of this mapping, without a broker, and end.", valueName: "file"))
     var show: String?
+    @Option(
+        name: .customLong("try"),
+        help: ArgumentHelp(
+            "Serve this mapping alone, in the namespace of --namespace, until standard input ends; then remove that namespace.",
+            valueName: "file"))
+    var trial: String?
+    @Option(help: ArgumentHelp("With --try: the namespace, which is there for this alone.", valueName: "namespace")) var namespace: String?
     @Option(help: ArgumentHelp("trace, debug, info, notice, warning, error or critical.", valueName: "level"))
     var logLevel: Logger.Level = .info
 
     func validate() throws {
         guard [system, session, address != nil].filter({ $0 }).count <= 1 else {
             throw ValidationError("give one of --system, --session and --address")
+        }
+        guard (trial == nil) == (namespace == nil) else { throw ValidationError("give --try and --namespace together") }
+        if let namespace, CIMNamespaceName(namespace)?.parent == nil || CIMNamespaceName(namespace) == .cimv2 {
+            throw ValidationError("--namespace takes one that is there for this alone, such as root/cimv2/try: it is removed")
         }
     }
 
@@ -65,6 +76,9 @@ struct CimbusAdopter: AsyncParsableCommand {
             try await MappingPreview(file: show, bus: bus, logger: logger).run { print($0) }
             return
         }
+        if let trial, let namespace = namespace.flatMap({ CIMNamespaceName($0) }) {
+            return try await serve(MappingTrial(file: trial, namespace: namespace), logger)
+        }
         let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint, .sighup)
         let adopter = AdopterService(
             bus: bus, isSystemBus: !session && address == nil, folders: mappingFolders, logger: logger,
@@ -87,6 +101,34 @@ struct CimbusAdopter: AsyncParsableCommand {
             }
             return
         }
+    }
+}
+
+extension CimbusAdopter {
+    /// Says on standard output when the mapping is served, and serves it until nobody holds the other end of standard input any more.
+    private func serve(_ trial: MappingTrial, _ logger: Logger) async throws {
+        var adopter = AdopterService(bus: bus, isSystemBus: !session && address == nil, folders: [], logger: logger)
+        adopter.trial = trial
+        adopter.onRegistered = {
+            print("served")
+            fflush(nil)
+        }
+        let serving = Task { [adopter] in try await adopter.serve() }
+        // Whoever tries the mapping may be killed, and a terminal's Ctrl-C comes here, too.
+        let signals = await UnixSignalsSequence(trapping: .sigterm, .sigint)
+        let threads = BlockingThreads(name: "input", most: 1)
+        Task {
+            await threads.run {
+                var byte: UInt8 = 0
+                while read(STDIN_FILENO, &byte, 1) > 0 {}
+            }
+            serving.cancel()
+        }
+        let listener = Task { for await _ in signals { serving.cancel() } }
+        let result = await serving.result
+        listener.cancel()
+        await trial.remove(on: bus)
+        if case .failure(let error) = result, !serving.isCancelled { throw error }
     }
 }
 

@@ -20,7 +20,10 @@ struct Adopt: Program {
     @Option(name: [.customShort("o"), .customLong("output")], help: ArgumentHelp("Write the mapping to this file.", valueName: "file"))
     var file: String?
     @Option(help: ArgumentHelp("What the classes' names begin with.", valueName: "word")) var prefix = "Site"
-    @Flag(name: .customLong("try"), help: "Show the first objects of each class, too. Runs cimbus-adopter.") var isTried = false
+    @Flag(
+        name: .customLong("try"),
+        help: "Register the mapping for the time of the command, and show the first objects of each class. Runs cimbus-adopter.")
+    var isTried = false
     @Flag(exclusivity: .exclusive) var bus: BusChoice?
     @Option(help: "The bus at this D-Bus address, e.g. unix:path=/run/example.") var address: String?
     @Option(help: ArgumentHelp("How long each question to the service may take.", valueName: "seconds")) var timeout: Double = 10
@@ -61,7 +64,7 @@ struct Adopt: Program {
             try output.write(text)
         }
         try output.flush()
-        if isTried { try tryOut(text) }
+        if isTried { try await tryOut(text, unit, &output) }
     }
 
     private func write(_ text: String, to file: String) throws {
@@ -74,8 +77,9 @@ struct Adopt: Program {
         }
     }
 
-    /// The adopter reads the mapping and shows what it finds; no broker hears of it.
-    private func tryOut(_ text: String) throws {
+    /// The broker serves the mapping for the time of this command, and its first objects are shown. Where the broker does not let this user register
+    /// a provider, the adopter reads the mapping without it.
+    private func tryOut(_ text: String, _ unit: MOFUnit, _ output: inout Output) async throws {
         var template = Array("/tmp/cimctl-adopt-XXXXXX.mof".utf8CString)
         let descriptor = mkstemps(&template, 4)
         guard descriptor >= 0 else { throw CIMError(.failed, "no temporary file can be made: errno \(errno)") }
@@ -83,9 +87,33 @@ struct Adopt: Program {
         defer { unlink(path) }
         _ = try FileDescriptor(rawValue: descriptor).closeAfter { try FileDescriptor(rawValue: descriptor).writeAll(text.utf8) }
         let bus = address.map { ["--address", $0] } ?? [bus == .session ? "--session" : "--system"]
-        let program = Self.adopter
-        let status = Self.run([program, "--show", path] + bus)
-        guard status == 0 else { throw CIMError(.failed, "\(program) --show ended with status \(status)") }
+        do {
+            let trial = try await AdoptionTrial.start(Self.adopter, path, on: busAddress, bus)
+            let found = await show(unit, trial, &output)
+            await trial.end()
+            try found.get()
+        } catch let refusal as AdoptionTrial.Refusal {
+            try output.write(
+                "// Not registered with a broker: \(FailureReport.printable(refusal.reason)). What the service says without one:\n\n")
+            try output.flush()
+            let program = Self.adopter
+            let status = Self.run([program, "--show", path] + bus)
+            guard status == 0 else { throw CIMError(.failed, "\(program) --show ended with status \(status)") }
+        }
+    }
+
+    private func show(_ unit: MOFUnit, _ trial: AdoptionTrial, _ output: inout Output) async -> Result<Void, any Error> {
+        do {
+            try output.write("// Registered in \(trial.namespace) until this command ends. The first objects of each class:\n\n")
+            let limit = Duration.milliseconds(Int64((timeout * 1000).rounded(.up)))
+            for declared in unit.classes where declared.isServed && !declared.isAbstract {
+                try output.write(await trial.sample(of: declared.name, limit: limit))
+                try output.flush()
+            }
+            return .success(())
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// Beside this program, else on the PATH.
