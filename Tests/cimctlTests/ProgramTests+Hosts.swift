@@ -112,11 +112,13 @@ extension ProgramTests {
     func hostsWithoutCimctl() async throws {
         defer { for name in ["bridge", "bare"] { unlink(folder.path("hosts/\(name).calls")) } }
         let (bus, broker) = try await lamps()
-        for (name, program) in [
-            ("few/sh", "/bin/sh"), ("few/cat", "/bin/cat"), ("few/systemd-stdio-bridge", "/usr/bin/systemd-stdio-bridge"),
-            ("bare/sh", "/bin/sh"),
+        // With a socket there, it would take descriptors, which are lost on the way between machines.
+        let isPipe = "[ -p /dev/stdout ] || { echo its output is no pipe >&2; exit 9; }\n"
+        for (name, program, check) in [
+            ("few/sh", "/bin/sh", ""), ("few/cat", "/bin/cat", ""), ("few/systemd-stdio-bridge", "/usr/bin/systemd-stdio-bridge", isPipe),
+            ("bare/sh", "/bin/sh", ""),
         ] {
-            try folder.write(name, "#!/bin/sh\nexec \(program) \"$@\"\n")
+            try folder.write(name, "#!/bin/sh\n\(check)exec \(program) \"$@\"\n")
             #expect(chmod(folder.path(name), 0o755) == 0)
         }
         let environment = try environment(bus)
