@@ -8,7 +8,8 @@ import WireTestKit
         try ChildProcess(
             "/bin/sh",
             [
-                "-c", "exec \"$0\" \"$@\" 2>&1", BuildFolder.path(of: "cimctl"), "adopt", FakeService.name.text, "--path", "/org/example",
+                "-c", "exec \"$0\" \"$@\" 2>&1", BuildFolder.path(of: "cimctl"), "adopt", FakeService.name.text, "--path",
+                "/org/example/unit",
                 "--try",
                 "--address", bus.address,
             ])
