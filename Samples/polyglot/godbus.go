@@ -18,8 +18,7 @@ const mof = `[dynamic, provider("PolyglotGodbus")] class Polyglot_Godbus {
 type object = map[string]dbus.Variant
 type provider struct{}
 
-var lock sync.Mutex
-var sizes = map[string]uint32{"bolt": 1, "nut": 2, "washer": 3}
+var lock, sizes = new(sync.Mutex), map[string]uint32{"bolt": 1, "nut": 2, "washer": 3}
 var tags = map[string][]string{"bolt": {"small", "metal"}, "washer": {"flat"}}
 
 // serve replies with hresult and references 0, and what result makes of the thing at the path, or, for a class, of each.
@@ -70,11 +69,7 @@ func main() {
 	for ; ; <-changes { // now, and whenever the broker comes or goes
 		call := bus.Object("org.cimbus1", "/org/cimbus1").Call("org.cimbus1.DecoupledRegistrar.Register", 0, int32(0),
 			object{"MOF": dbus.MakeVariant(mof)}, "", "", "", "PolyglotGodbus", dbus.ObjectPath("/thing"))
-		if call.Err != nil {
-			refusal, _ := call.Err.(dbus.Error) // no broker yet, or it refused
-			fmt.Println("not registered:", refusal.Name, call.Err)
-			continue
-		}
-		fmt.Println("registered", call.Body)
+		refusal, _ := call.Err.(dbus.Error) // without a name where there is no broker yet
+		fmt.Println("registered:", call.Err == nil, refusal.Name, call.Err, call.Body)
 	}
 }

@@ -56,8 +56,10 @@ class Provider:
 
 def available(observer):  # now, and whenever the broker comes back
     registrar = bus.get_proxy("org.cimbus1", "/org/cimbus1", "org.cimbus1.DecoupledRegistrar")
-    path = registrar.Register(0, {"MOF": get_variant(Str, MOF)}, "", "", "", "PolyglotDasbus", "/thing")
-    print("registered", path, flush=True)
+    try:
+        print("registered", registrar.Register(0, {"MOF": get_variant(Str, MOF)}, "", "", "", "PolyglotDasbus", "/thing"), flush=True)
+    except DBusError as error:
+        print("refused:", error.dbus_name, error, flush=True)
 
 
 bus = SessionMessageBus(error_mapper=errors)

@@ -63,8 +63,8 @@ int main(int argc, char **argv) {
         auto call = QDBusMessage::createMethodCall("org.cimbus1", "/org/cimbus1", "org.cimbus1.DecoupledRegistrar", "Register")
             << 0 << QVariantMap{{"MOF", mof}} << "" << "" << "" << "PolyglotQt" << QVariant::fromValue(QDBusObjectPath("/thing"));
         auto reply = bus.call(call);
-        auto refusal = "not registered: " + reply.errorName() + ": " + reply.errorMessage();  // no broker yet, or it refused
-        QTextStream(stdout) << (reply.type() == QDBusMessage::ReplyMessage ? "registered" : refusal) << Qt::endl;
+        // An error: no broker is there yet, or it refused.
+        QTextStream(stdout) << (reply.type() == QDBusMessage::ReplyMessage ? "registered" : reply.errorName() + ": " + reply.errorMessage()) << Qt::endl;
     };
     QDBusServiceWatcher watcher("org.cimbus1", bus, QDBusServiceWatcher::WatchForRegistration);
     QObject::connect(&watcher, &QDBusServiceWatcher::serviceRegistered, appeared);

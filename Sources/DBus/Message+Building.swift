@@ -11,24 +11,25 @@ extension Message {
         destination: BusName?, path: ObjectPath, interface: InterfaceName?, member: MemberName, flags: Flags = [],
         signature: Signature = .empty, body: BodyBuilder? = nil
     ) throws(DBusError) -> Message {
-        var header = MessageHeader(kind: DBUS_MESSAGE_TYPE_METHOD_CALL, flags: flags)
-        header.destination = destination?.text
-        header.path = path.text
-        header.interface = interface?.text
-        header.member = member.text
-        return try header.build(signature, body: body)
+        try callHeader(destination, path, interface, member, flags).build(signature, body: body)
     }
 
     /// A method call with these values. The only way to send file descriptors.
     public static func methodCall(
         destination: BusName?, path: ObjectPath, interface: InterfaceName?, member: MemberName, flags: Flags = [], values: [DBusValue]
     ) throws(DBusError) -> Message {
-        var header = MessageHeader(kind: DBUS_MESSAGE_TYPE_METHOD_CALL, flags: flags)
+        try callHeader(destination, path, interface, member, flags).build(values)
+    }
+
+    private static func callHeader(
+        _ destination: BusName?, _ path: ObjectPath, _ interface: InterfaceName?, _ member: MemberName, _ flags: Flags
+    ) -> MessageHeader {
+        var header = MessageHeader(kind: DBUS_MESSAGE_TYPE_METHOD_CALL, flags: flags.reaching(destination))
         header.destination = destination?.text
         header.path = path.text
         header.interface = interface?.text
         header.member = member.text
-        return try header.build(values)
+        return header
     }
 
     /// A call that reads one property of an object.
@@ -96,7 +97,7 @@ extension Message {
         replySerial: UInt32? = nil, flags: Flags? = nil
     ) throws(DBusError) -> Message {
         let kept = self.flags.intersection(.allowInteractiveAuthorization)
-        var header = MessageHeader(kind: type, flags: flags.map { $0.union(kept) } ?? self.flags)
+        var header = MessageHeader(kind: type, flags: (flags.map { $0.union(kept) } ?? self.flags).reaching(destination))
         header.destination = destination?.text
         header.path = path?.text ?? self.path
         header.interface = interface?.text ?? self.interface
@@ -118,4 +119,9 @@ extension Message {
         header.replySerial = replySerial
         return try header.build(Signature(verified: signature), copying: reader, descriptors)
     }
+}
+
+extension Message.Flags {
+    /// Nobody starts a connection: to a unique name the flag against it says nothing, and is left out. Not every library takes several at once.
+    fileprivate func reaching(_ destination: BusName?) -> Self { destination?.isUnique == true ? subtracting(.noAutoStart) : self }
 }

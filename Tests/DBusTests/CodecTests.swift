@@ -140,16 +140,29 @@ private func reader(_ bytes: some Collection<UInt8>, bigEndian: Bool = false) ->
         #expect(other.failure?.code == .misalignedBlock)
     }
 
+    @Test("A call of a connection says nothing of starting it, so that it has one flag at most; a call of a name does")
+    func flagsThatSaySomething() throws {
+        for (destination, flags) in [(":1.1", [.allowInteractiveAuthorization]), ("a.b", [.noAutoStart, .allowInteractiveAuthorization])]
+            as [(String, Message.Flags)]
+        {
+            let call = try Message.methodCall(
+                destination: BusName(destination), path: echoPath, interface: InterfaceName("a.b"), member: member,
+                flags: [.noAutoStart, .allowInteractiveAuthorization], values: [])
+            #expect(call.flags == flags)
+            #expect(try call.forwarded(to: BusName(destination)).flags == flags)
+        }
+    }
+
     @Test func forwardsWithAnotherHeader() throws {
         let original = try Message.methodCall(
-            destination: BusName(":1.1"), path: echoPath, interface: InterfaceName("a.b"), member: member, flags: .noAutoStart,
+            destination: BusName("a.service"), path: echoPath, interface: InterfaceName("a.b"), member: member, flags: .noAutoStart,
             values: [.string("x")])
         let copy = try original.forwarded(
             to: BusName(":1.2"), path: ObjectPath("/y"), interface: InterfaceName("c.d"), member: MemberName("N"), flags: .noReplyExpected)
         #expect(copy.destination == ":1.2" && copy.path == "/y" && copy.interface == "c.d" && copy.member == "N")
         #expect(copy.isNoReplyExpected && !copy.isNoAutoStart && copy.sender == nil && copy.serial == 0)
         #expect(try copy.values() == [.string("x")])
-        #expect(original.destination == ":1.1" && original.isNoAutoStart)
+        #expect(original.destination == "a.service" && original.isNoAutoStart)
     }
 
     @Test func readsSizesAndKinds() throws {
