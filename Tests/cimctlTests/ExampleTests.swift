@@ -221,6 +221,7 @@ extension ProgramTests {
             if line.hasPrefix("mof compile") || line.hasPrefix("mof format") { line += " include.mof" }
             if line == "explain" { line += " 'SELECT * FROM Sample_Clock'" }
             if line == "cancel" { line += " 4711" }
+            if line.hasPrefix("watch ") { line += " --timeout 0.5" }
             if line == "help get" || line.hasSuffix(" --help")
                 || CommandExample.commands(below: CimCtl.self).contains(where: {
                     $0._commandName == line && !$0.configuration.subcommands.isEmpty
