@@ -37,6 +37,8 @@ struct Metrics {
     private(set) var latencies: [RegistrationID: Histogram] = [:]
     private(set) var waits: [String: UInt64] = [:]
     private(set) var deliveredBytes: UInt64 = 0
+    /// Those of the statuses that have come, for each call ends with one.
+    private var names: [WBEMStatus: String] = [:]
     /// Calls that have not ended, by the operation, or its part, for which they were made.
     private var calls: [OperationID: (registration: RegistrationID, at: Microseconds)] = [:]
 
@@ -59,7 +61,7 @@ struct Metrics {
             case .blocked(let cause): waits["credit-\(cause)", default: 0] &+= 1
             case .called(let registration, _):
                 if calls.count < Self.mostCalls { calls[id] = (registration, step.at) }
-            case .ended(let status, _): end(step, id, Self.name(of: status), beginning)
+            case .ended(let status, _): end(step, id, name(of: status), beginning)
             case .abandoned: end(step, id, "Abandoned", beginning)
             default: break
             }
@@ -78,9 +80,12 @@ struct Metrics {
     }
 
     /// As errors on the bus are called: NotFound, NoError. A provider may report any number.
-    private static func name(of status: WBEMStatus) -> String {
-        if let name = status.errorName { return name }
-        guard let name = status.name else { return "Other" }
-        return name.split(separator: "_").dropFirst(2).map { $0.prefix(1) + $0.dropFirst().lowercased() }.joined()
+    private mutating func name(of status: WBEMStatus) -> String {
+        if let known = names[status] { return known }
+        guard let constant = status.name else { return "Other" }
+        let name =
+            status.errorName ?? constant.split(separator: "_").dropFirst(2).map { $0.prefix(1) + $0.dropFirst().lowercased() }.joined()
+        names[status] = name
+        return name
     }
 }
