@@ -135,9 +135,6 @@ extension Broker {
             (record.toAsk, record.toConfirm) = ([], [])
             return eventSinks[source] = record
         }
-        record.toAsk.removeAll { subscribers[$0] == nil }
-        record.toConfirm.removeAll { subscribers[$0] == nil }
-        eventSinks[source] = record
         guard let path = record.toConfirm.isEmpty ? record.asked : record.told, !record.toAsk.isEmpty || !record.toConfirm.isEmpty else {
             return
         }
@@ -149,7 +146,11 @@ extension Broker {
         if record.toConfirm.isEmpty {
             let id = record.toAsk.removeFirst()
             eventSinks[source] = record
-            if let subscriber = subscribers[id] { ask(provider, at: path, record, source, id, subscriber) }
+            guard let subscriber = subscribers[id] else {
+                answered(source, record)
+                return askNext(source)
+            }
+            ask(provider, at: path, record, source, id, subscriber)
         } else {
             eventSinks[source]?.toConfirm = []
             provider.ping(at: path, by: .own) { [weak self, record] _ in

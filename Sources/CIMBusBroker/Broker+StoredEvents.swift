@@ -9,6 +9,7 @@ extension Broker {
     func removeSubscriber(_ id: OperationID) {
         guard subscribers[id] != nil else { return }
         subscribers.remove(id)
+        eventSinks.forget(id)
         repository.keepsChanges = !subscribers.all.isEmpty
         wantProviders()
     }

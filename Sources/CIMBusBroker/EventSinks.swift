@@ -91,6 +91,14 @@ struct EventSinks {
         asking.remove(id)
     }
 
+    /// The subscription has ended: no provider is asked about it, however long the one before it in line stays unanswered.
+    mutating func forget(_ id: OperationID) {
+        for source in all.keys {
+            all[source]?.toAsk.removeAll { $0 == id }
+            all[source]?.toConfirm.removeAll { $0 == id }
+        }
+    }
+
     mutating func registered(_ registration: RegistrationID, by peer: PeerID) { lastRegistration[peer] = registration }
 
     mutating func forget(_ peer: PeerID) { lastRegistration[peer] = nil }

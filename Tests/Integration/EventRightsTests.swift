@@ -1,6 +1,7 @@
 import CIM
 import CIMBusWire
 import DBus
+import Dispatch
 import Glibc
 import Testing
 import WireTestKit
@@ -33,6 +34,45 @@ extension Integration {
             let (lines, output) = (process.lines, Recorder<String>())
             Task { for await line in lines { output.record(line) } }
             return (process, output)
+        }
+
+        @Test(
+            "EV95: events of one class in one call are each looked at: of one about another class than the EventQueryList names none is raised"
+        )
+        func coveredByTarget() async throws {
+            let scene = try await Scene.start()
+            let source = try await EventSource.start(on: scene.bus, mof: EventTests.watched)
+            let open = try await scene.client.start(.events("SELECT * FROM __InstanceCreationEvent"), .async)
+            func creation(_ className: String, _ name: String) -> [(String, DBusValue)] {
+                let target: DBusValue = .dictionary([("__CLASS", .string(className)), ("Name", .string(name))])
+                return [("__CLASS", .string("__InstanceCreationEvent")), ("TargetInstance", target)]
+            }
+            await #expect(throws: DBusError.self) { try await source.raise([creation("Test_Watched", "a"), creation("__NAMESPACE", "b")]) }
+            try await source.raise([creation("Test_Watched", "c")])
+            let sink = try #require(open.sink)
+            try await sink.events.wait("an event") { !$0.isEmpty }
+            let names = sink.objects.map { $0["TargetInstance"]?.unwrapped.stringDictionary?["Name"]?.text }
+            #expect(names == ["c"])
+        }
+
+        @Test("EV85: a subscriber that asks for it hears that its query is known when the provider has read it, and not before")
+        func knownQuery() async throws {
+            let scene = try await Scene.start()
+            let held = DispatchSemaphore(value: 0)
+            let source = try await EventSource.start(on: scene.bus, answersAccess: .noError, onNewQuery: { held.wait() })
+            defer { held.signal() }
+            let open = try await scene.client.start(.events("SELECT * FROM Test_Alarm"), .async, flags: 0x80)
+            let sink = try #require(open.sink)
+            _ = try await source.told.wait("NewQuery") { $0.contains { if case .newQuery = $0 { true } else { false } } }
+            // What the broker has said to the client before it answers is there with the answer.
+            _ = try await scene.client.property(Contract.rootPath, Contract.broker, "Connections")
+            #expect(sink.events.all.isEmpty)
+            held.signal()
+            let told = try await sink.events.wait("the report") { !$0.isEmpty }
+            guard case .status(flags: 2, hresult: 0x1_0001, parameter: let text, _) = told[0] else {
+                return #expect(Bool(false), "\(told)")
+            }
+            #expect(text == "every source of such events knows the query")
         }
 
         @Test(

@@ -261,7 +261,7 @@ extension Integration {
         }
 
         /// A class of the source's own, with the events that it has about its instances.
-        private static let watched = """
+        static let watched = """
             [dynamic, provider("Alarms")] class Test_Watched { [key] string Name; uint32 Level; };
             instance of __Win32Provider as $P { Name = "Alarms"; HostingModel = "Decoupled:DBus"; };
             instance of __InstanceProviderRegistration { provider = $P; SupportsEnumeration = TRUE; };

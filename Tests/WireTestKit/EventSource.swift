@@ -35,13 +35,14 @@ public final class EventSource: Sendable {
     /// - Parameters:
     ///   - mof: what it brings.
     ///   - answersAccess: what it answers to AccessCheck; nil: it has no object.
+    ///   - onNewQuery: runs on its loop when it was told of a query: nothing is read until it returns.
     public static func start(
         on bus: PrivateBus, name: String = "Alarms", mof: String = EventSource.mof, answersAccess: WBEMStatus? = nil,
-        transport: TestTransport = .ofProviders
+        onNewQuery: (@Sendable () -> Void)? = nil, transport: TestTransport = .ofProviders
     ) async throws -> EventSource {
         let source = EventSource(try await bus.connect(on: EventLoop(name: "events")), name)
         if transport.isPrivate { try await source.connection.openPrivateConnection() }
-        if let answersAccess { await source.export(answersAccess) }
+        if let answersAccess { await source.export(answersAccess, onNewQuery) }
         let path = answersAccess == nil ? Contract.null : Self.path
         _ = try await source.call(
             "Register",
@@ -58,12 +59,14 @@ public final class EventSource: Sendable {
         self.name = name
     }
 
-    private func export(_ access: WBEMStatus) async {
+    private func export(_ access: WBEMStatus, _ onNewQuery: (@Sendable () -> Void)?) async {
         let told = told
         func method(_ body: @escaping @Sendable (inout BodyReader) throws -> Told?, _ reply: [DBusValue] = []) -> MethodImplementation {
             .immediate { call in
                 var reader = call.reader
-                if let event = try? body(&reader) { told.record(event) }
+                let event = try? body(&reader)
+                if let event { told.record(event) }
+                if case .newQuery? = event { onNewQuery?() }
                 call.reply(reply)
             }
         }
