@@ -29,12 +29,14 @@ public struct CIMClass: Hashable, Sendable {
 }
 
 extension CIMClass {
+    /// The property of that name, in any case of the name; nil where the class has none.
     public func property(named name: String) -> CIMProperty? {
         // Copies no property that has another name.
         for place in properties.indices where CIMName.equal(properties[place].name, name) { return properties[place] }
         return nil
     }
 
+    /// The method of that name, in any case of the name; nil where the class has none.
     public func method(named name: String) -> CIMMethod? {
         for place in methods.indices where CIMName.equal(methods[place].name, name) { return methods[place] }
         return nil

@@ -110,7 +110,9 @@ public struct BrokerAdministration: Sendable {
             counters: fields.counters("Counters"))
     }
 
-    /// The id of the machine that the broker is on, as its `/etc/machine-id` has it (`org.freedesktop.DBus.Peer`).
+    /// The id of the machine that the broker is on, 32 hexadecimal digits, as its `/etc/machine-id` has it (`org.freedesktop.DBus.Peer`).
+    ///
+    /// Throws TransportFailure where there is no broker, or where its answer cannot be read.
     public func machineID() async throws(CIMError) -> String {
         guard let id = try await call(Contract.rootPath, .peer, "GetMachineId", []).first?.text else {
             throw CIMError(.transportFailure, "the broker's answer to GetMachineId cannot be read")

@@ -14,6 +14,7 @@ extension MI {
         public let eventsLost: UInt64
     }
 
+    /// A subscription that is open: each of its results is an event.
     public typealias IndicationOperation = Operation<Indication>
 }
 
@@ -59,6 +60,7 @@ extension MI.Operation where Element == MI.Indication {
 }
 
 extension MI.OperationResult where Value == MI.Indication {
+    /// The event; nil in the first result of ``MI/OperationFlags/reportOperationStarted``, and in the last.
     public var indication: MI.Indication? { value }
 }
 
