@@ -26,7 +26,7 @@ extension Broker {
             message = try Message.methodCall(
                 destination: provider.name, path: path, interface: Contract.provider, member: kind.providerMember,
                 flags: record.isInteractive ? [.noAutoStart, .allowInteractiveAuthorization] : .noAutoStart,
-                signature: kind.providerSignature
+                signature: kind.providerSignature, isPrivate: way == .private
             ) { (body) throws(DBusError) in
                 body.append(string: record.namespace.text)
                 switch kind {

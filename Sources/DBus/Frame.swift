@@ -91,17 +91,16 @@ struct FrameHeader: Hashable, Sendable {
         guard kind.isMessage || length == Self.size else { throw FrameFault("a \(kind) has \(length) bytes") }
     }
 
-    /// Appends the fixed start.
-    func write(to bytes: inout [UInt8]) {
-        func append(_ value: some FixedWidthInteger) { withUnsafeBytes(of: value) { bytes.append(contentsOf: $0) } }
-        append(UInt32(truncatingIfNeeded: length))
-        append(kind.rawValue)
-        append(flags)
-        append(member)
-        append(serial)
-        append(answers)
-        append(UInt32(truncatingIfNeeded: fieldsLength))
-        append(UInt32(0))
+    /// Writes the fixed start.
+    func write(to place: UnsafeMutableRawPointer) {
+        place.storeBytes(of: UInt32(truncatingIfNeeded: length), as: UInt32.self)
+        place.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt8.self)
+        place.storeBytes(of: flags, toByteOffset: 5, as: UInt8.self)
+        place.storeBytes(of: member, toByteOffset: 6, as: UInt16.self)
+        place.storeBytes(of: serial, toByteOffset: 8, as: UInt32.self)
+        place.storeBytes(of: answers, toByteOffset: 12, as: UInt32.self)
+        place.storeBytes(of: UInt32(truncatingIfNeeded: fieldsLength), toByteOffset: 16, as: UInt32.self)
+        place.storeBytes(of: 0, toByteOffset: 20, as: UInt32.self)
     }
 }
 

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a frame says beside its fixed start and its body: texts, each at most once, in the order of their codes.
 struct FrameFields: Hashable, Sendable {
     /// The codes of fields.
@@ -19,7 +21,8 @@ struct FrameFields: Hashable, Sendable {
     init() {}
 
     /// Reads the fields. Each text is what its field wants: none is checked again.
-    init(reading bytes: UnsafeRawBufferPointer) throws(FrameFault) {
+    /// - Parameter likely: a path, the same text as which is neither checked nor made again.
+    init(reading bytes: UnsafeRawBufferPointer, likely: String? = nil) throws(FrameFault) {
         var at = 0
         var last: UInt8 = 0
         while at < bytes.count {
@@ -33,10 +36,18 @@ struct FrameFields: Hashable, Sendable {
             let end = at + 4 + length
             let next = (end + 7) & ~7
             guard next <= bytes.count else { throw FrameFault("the \(field) runs past the fields") }
-            guard bytes[end..<next].allSatisfy({ $0 == 0 }) else { throw FrameFault("what fills up the \(field) is not 0") }
-            try set(field, UnsafeRawBufferPointer(rebasing: bytes[at + 4..<end]))
+            for index in end..<next where bytes[index] != 0 { throw FrameFault("what fills up the \(field) is not 0") }
+            let text = UnsafeRawBufferPointer(rebasing: bytes[at + 4..<end])
+            if field == .path, let likely, Self.isEqual(text, likely) { path = likely } else { try set(field, text) }
             at = next
         }
+    }
+
+    private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ text: String) -> Bool {
+        guard bytes.count == text.utf8.count, let base = bytes.baseAddress else { return false }
+        return text.utf8.withContiguousStorageIfAvailable { other in
+            other.baseAddress.map { memcmp($0, base, bytes.count) == 0 } ?? true
+        } ?? false
     }
 
     private mutating func set(_ field: Code, _ bytes: UnsafeRawBufferPointer) throws(FrameFault) {
@@ -61,25 +72,42 @@ struct FrameFields: Hashable, Sendable {
         }
     }
 
-    /// Appends the fields.
+    /// The bytes that they take.
     /// - Throws: `.tooLarge`: a text is longer than a field can be.
-    func write(to bytes: inout [UInt8]) throws(DBusError) {
-        try Self.write(.path, path, to: &bytes)
-        try Self.write(.interface, interface, to: &bytes)
-        try Self.write(.member, member, to: &bytes)
-        try Self.write(.errorName, errorName, to: &bytes)
-        try Self.write(.signature, signature, to: &bytes)
+    func length() throws(DBusError) -> Int {
+        try Self.length(.path, path) + Self.length(.interface, interface) + Self.length(.member, member)
+            + Self.length(.errorName, errorName) + Self.length(.signature, signature)
     }
 
-    private static func write(_ field: Code, _ text: String?, to bytes: inout [UInt8]) throws(DBusError) {
-        guard let text else { return }
-        guard let length = UInt16(exactly: text.utf8.count) else {
-            throw DBusError(code: .tooLarge, "the \(field) of a message has \(text.utf8.count) bytes; a private connection carries 65535")
+    private static func length(_ field: Code, _ text: String?) throws(DBusError) -> Int {
+        guard let count = text?.utf8.count else { return 0 }
+        guard count <= UInt16.max else {
+            throw DBusError(code: .tooLarge, "the \(field) of a message has \(count) bytes; a private connection carries 65535")
         }
-        bytes.append(field.rawValue)
-        bytes.append(0)
-        withUnsafeBytes(of: length) { bytes.append(contentsOf: $0) }
-        bytes.append(contentsOf: text.utf8)
-        bytes.append(contentsOf: repeatElement(0, count: -(4 + text.utf8.count) & 7))
+        return (4 + count + 7) & ~7
+    }
+
+    /// Writes the fields, where there is room for ``length()``.
+    func write(to place: UnsafeMutableRawPointer) {
+        var at = place
+        Self.write(.path, path, to: &at)
+        Self.write(.interface, interface, to: &at)
+        Self.write(.member, member, to: &at)
+        Self.write(.errorName, errorName, to: &at)
+        Self.write(.signature, signature, to: &at)
+    }
+
+    private static func write(_ field: Code, _ text: String?, to place: inout UnsafeMutableRawPointer) {
+        guard var text else { return }
+        text.withUTF8 { bytes in
+            let end = (4 + bytes.count + 7) & ~7
+            // What fills the last eight bytes up.
+            (place + (end - 8)).storeBytes(of: 0, as: UInt64.self)
+            place.storeBytes(of: field.rawValue, as: UInt8.self)
+            place.storeBytes(of: 0, toByteOffset: 1, as: UInt8.self)
+            place.storeBytes(of: UInt16(truncatingIfNeeded: bytes.count), toByteOffset: 2, as: UInt16.self)
+            if let source = bytes.baseAddress { memcpy(place + 4, source, bytes.count) }
+            place += end
+        }
     }
 }

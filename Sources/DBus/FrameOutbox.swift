@@ -22,8 +22,11 @@ struct FrameOutbox: ~Copyable {
 
     private var pieces: [Piece] = []
     private var next = 0
-    /// The block that is being filled, which is not among the pieces yet.
-    private var block: [UInt8] = []
+    /// The block that is being filled, which is not among the pieces yet: memory of its own, of which the first bytes may have been written.
+    private var block: UnsafeMutableRawPointer?
+    private var blockCapacity = 0
+    private var blockStart = 0
+    private var blockEnd = 0
     private(set) var byteCount = 0
     /// The bytes that were written so far.
     private(set) var written: UInt64 = 0
@@ -32,36 +35,61 @@ struct FrameOutbox: ~Copyable {
     /// A body up to this size is copied beside its frame's start.
     private static let smallBody = 4 << 10
     private static let mostPieces = 64
+    private static let firstCapacity = 4 << 10
+    /// A block of more than this is not kept for the next frames.
+    private static let mostKept = 64 << 10
+
+    deinit { free(block) }
 
     var isEmpty: Bool { byteCount == 0 }
 
-    /// - Parameter body: where it lies in `bytes`.
-    mutating func append(_ start: [UInt8], _ bytes: MarshalledBytes? = nil, body: Range<Int> = 0..<0) {
+    /// - Parameters:
+    ///   - count: the bytes of the frame's start, which `start` writes.
+    ///   - body: where the body lies in `bytes`.
+    mutating func append(
+        startOf count: Int, _ bytes: MarshalledBytes? = nil, body: Range<Int> = 0..<0, _ start: (UnsafeMutableRawPointer) -> Void
+    ) {
         if isClosed { return }
-        block += start
-        byteCount += start.count + body.count
+        let isSmall = body.count <= Self.smallBody
+        guard let place = room(for: count + (isSmall ? body.count : 0)) else { return discard() }
+        start(place)
+        byteCount += count + body.count
         guard let bytes, let base = bytes.base, !body.isEmpty else { return }
-        if body.count <= Self.smallBody {
-            block.append(contentsOf: UnsafeRawBufferPointer(start: base + body.lowerBound, count: body.count))
+        if isSmall {
+            memcpy(place + count, base + body.lowerBound, body.count)
         } else {
             seal()
             pieces.append(Piece(bytes: bytes, start: body.lowerBound, count: body.count))
         }
     }
 
+    /// Makes the block longer by so many bytes; nil: there is no memory for them.
+    private mutating func room(for count: Int) -> UnsafeMutableRawPointer? {
+        if blockEnd + count > blockCapacity, let block, blockStart > 0 {
+            memmove(block, block + blockStart, blockEnd - blockStart)
+            (blockStart, blockEnd) = (0, blockEnd - blockStart)
+        }
+        if blockEnd + count > blockCapacity {
+            let wanted = max(2 * blockCapacity, blockEnd + count, Self.firstCapacity)
+            guard let larger = realloc(block, wanted) else { return nil }
+            block = larger
+            blockCapacity = wanted
+        }
+        defer { blockEnd += count }
+        return block.map { $0 + blockEnd }
+    }
+
+    /// What is appended next comes behind another piece.
     private mutating func seal() {
-        if block.isEmpty { return }
-        let bytes = block.withUnsafeBytes { MarshalledBytes(copying: $0) }
-        guard !bytes.isMissing else { return discard() }
-        pieces.append(Piece(bytes: bytes, start: 0, count: block.count))
-        block.removeAll(keepingCapacity: block.count <= 64 << 10)
+        guard let memory = block, blockStart < blockEnd else { return }
+        pieces.append(Piece(bytes: MarshalledBytes(owning: memory, count: blockEnd), start: blockStart, count: blockEnd - blockStart))
+        block = nil
+        (blockCapacity, blockStart, blockEnd) = (0, 0, 0)
     }
 
     /// Writes what the socket takes.
     mutating func write(to socket: Int32) -> Progress {
         while byteCount > 0 {
-            seal()
-            if isClosed { return .failed(ENOMEM) }
             let count = send(to: socket)
             guard count < 0 else {
                 advance(count)
@@ -82,8 +110,11 @@ struct FrameOutbox: ~Copyable {
     }
 
     private func send(to socket: Int32) -> Int {
+        if next == pieces.count {
+            return Glibc.send(socket, block.map { $0 + blockStart }, blockEnd - blockStart, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        }
         let now = pieces[next..<min(pieces.count, next + Self.mostPieces)]
-        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: now.count) { vectors in
+        return withUnsafeTemporaryAllocation(of: iovec.self, capacity: now.count + 1) { vectors in
             for (index, piece) in now.enumerated() {
                 vectors.initializeElement(
                     at: index, to: iovec(iov_base: piece.bytes.base.map { $0 + piece.start }, iov_len: piece.count))
@@ -91,6 +122,11 @@ struct FrameOutbox: ~Copyable {
             var header = msghdr()
             header.msg_iov = vectors.baseAddress
             header.msg_iovlen = now.count
+            if now.endIndex == pieces.count, blockStart < blockEnd {
+                vectors.initializeElement(
+                    at: now.count, to: iovec(iov_base: block.map { $0 + blockStart }, iov_len: blockEnd - blockStart))
+                header.msg_iovlen += 1
+            }
             return sendmsg(socket, &header, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         }
     }
@@ -99,7 +135,7 @@ struct FrameOutbox: ~Copyable {
         byteCount -= count
         written &+= UInt64(count)
         var left = count
-        while left > 0 {
+        while left > 0, next < pieces.count {
             if pieces[next].count > left {
                 pieces[next].start += left
                 pieces[next].count -= left
@@ -108,6 +144,9 @@ struct FrameOutbox: ~Copyable {
             left -= pieces[next].count
             next += 1
         }
+        blockStart += left
+        if blockStart == blockEnd { emptyBlock() }
+        if next == 0 { return }
         if next == pieces.count {
             pieces.removeAll(keepingCapacity: next <= 64)
             next = 0
@@ -117,11 +156,21 @@ struct FrameOutbox: ~Copyable {
         }
     }
 
+    private mutating func emptyBlock() {
+        (blockStart, blockEnd) = (0, 0)
+        if blockCapacity <= Self.mostKept { return }
+        free(block)
+        block = nil
+        blockCapacity = 0
+    }
+
     private mutating func discard() {
         isClosed = true
         pieces = []
         next = 0
-        block = []
+        free(block)
+        block = nil
+        (blockCapacity, blockStart, blockEnd) = (0, 0, 0)
         byteCount = 0
     }
 }

@@ -182,7 +182,7 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     }
 
     private func send(_ message: Message, _ serial: UInt32, isBounded: Bool) throws(DBusError) {
-        let message = message.arrival == nil ? message : try message.forwarded(to: message.destination.map { BusName(verified: $0) })
+        let message = message.hasHeader ? message : try message.forwarded(to: message.destination.map { BusName(verified: $0) })
         guard closure == nil, isOnBus, !outbox.isClosed else { throw endedError }
         if isBounded, queuedBytes > options.maximumQueuedBytes {
             throw DBusError(code: .queueFull, "\(queuedBytes) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")

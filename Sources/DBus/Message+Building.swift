@@ -7,11 +7,15 @@ extension Message {
 
     /// A method call whose body is written in place.
     /// Throws `.malformed` when the body is not what `signature` says, `.tooLarge` over the protocol's limits.
+    /// - Parameter isPrivate: whether it goes by a private connection. The other end checks all that it reads from one, so that here the body is
+    ///   checked in debug builds only; sent by the bus after all, it costs a copy.
     public static func methodCall(
         destination: BusName?, path: ObjectPath, interface: InterfaceName?, member: MemberName, flags: Flags = [],
-        signature: Signature = .empty, body: BodyBuilder? = nil
+        signature: Signature = .empty, isPrivate: Bool = false, body: BodyBuilder? = nil
     ) throws(DBusError) -> Message {
-        try callHeader(destination, path, interface, member, flags).build(signature, body: body)
+        var header = callHeader(destination, path, interface, member, flags)
+        header.isPrivate = isPrivate
+        return try header.build(signature, body: body)
     }
 
     /// A method call with these values. The only way to send file descriptors.
@@ -104,7 +108,7 @@ extension Message {
         header.member = member?.text ?? self.member
         header.errorName = errorName
         header.replySerial = replySerial.flatMap { $0 == 0 ? nil : $0 } ?? self.replySerial
-        return try header.build(Signature(verified: signature), copying: reader, descriptors)
+        return try header.build(Signature(verified: signature), copying: reader, descriptors, isValid: hasHeader || arrival != nil)
     }
 
     /// The same, with its numbers in this machine's byte order.
@@ -117,7 +121,7 @@ extension Message {
         header.errorName = errorName
         header.destination = destination
         header.replySerial = replySerial
-        return try header.build(Signature(verified: signature), copying: reader, descriptors)
+        return try header.build(Signature(verified: signature), copying: reader, descriptors, isValid: hasHeader || arrival != nil)
     }
 }
 

@@ -4,10 +4,11 @@ struct FrameMessage: Sendable {
     /// With the names of a member that came as a number.
     let fields: FrameFields
 
-    init(checking frame: Frame, _ members: MemberNumbers) throws(FrameFault) {
+    /// - Parameter likely: a path that it may have, as the frames before it had.
+    init(checking frame: Frame, _ members: MemberNumbers, likely: String? = nil) throws(FrameFault) {
         let header = frame.header
         let all = UnsafeRawBufferPointer(start: frame.bytes.base, count: frame.bytes.count)
-        var fields = try FrameFields(reading: UnsafeRawBufferPointer(rebasing: all[FrameHeader.size..<header.bodyStart]))
+        var fields = try FrameFields(reading: UnsafeRawBufferPointer(rebasing: all[FrameHeader.size..<header.bodyStart]), likely: likely)
         try Self.check(header, &fields, members)
         try Self.check(UnsafeRawBufferPointer(rebasing: all[header.bodyStart...]), against: fields.signature ?? "", of: header.kind)
         self.frame = frame
@@ -56,44 +57,51 @@ struct FrameMessage: Sendable {
     }
 }
 
+/// The start of a frame and its fields; the body follows them.
+struct FrameStart {
+    var header: FrameHeader
+    var fields = FrameFields()
+
+    var count: Int { header.bodyStart }
+
+    func write(to place: UnsafeMutableRawPointer) {
+        header.write(to: place)
+        fields.write(to: place + FrameHeader.size)
+    }
+}
+
 extension Message {
-    /// The start and the fields of the frame that carries it; the body follows them.
+    /// The start of the frame that carries it.
     /// - Throws: `.tooLarge`, `.notSupported`: a private connection does not carry such a message.
-    func frameStart(serial: UInt32, _ members: MemberNumbers) throws(DBusError) -> [UInt8] {
+    func frameStart(serial: UInt32, _ members: MemberNumbers) throws(DBusError) -> FrameStart {
         guard !containsUnixFDs else { throw DBusError(code: .notSupported, "a private connection carries no file descriptors") }
-        var fields = FrameFields()
-        var header: FrameHeader
+        var start: FrameStart
         switch kind {
         case .methodCall:
-            header = FrameHeader(.call, serial: serial)
-            if isNoReplyExpected { header.flags |= FrameHeader.noReplyWanted }
-            if flags.contains(.allowInteractiveAuthorization) { header.flags |= FrameHeader.interactive }
-            header.member = members.number(of: member, in: interface)
-            fields.path = path
-            if header.member == 0 {
-                fields.interface = interface
-                fields.member = member
+            start = FrameStart(header: FrameHeader(.call, serial: serial))
+            if isNoReplyExpected { start.header.flags |= FrameHeader.noReplyWanted }
+            if flags.contains(.allowInteractiveAuthorization) { start.header.flags |= FrameHeader.interactive }
+            start.header.member = members.number(of: member, in: interface)
+            start.fields.path = path
+            if start.header.member == 0 {
+                start.fields.interface = interface
+                start.fields.member = member
             }
         case .methodReturn, .error:
-            header = FrameHeader(kind == .error ? .error : .reply, serial: serial)
-            header.answers = replySerial
-            fields.errorName = kind == .error ? errorName ?? ErrorName.failed.text : nil
+            start = FrameStart(header: FrameHeader(kind == .error ? .error : .reply, serial: serial))
+            start.header.answers = replySerial
+            start.fields.errorName = kind == .error ? errorName ?? ErrorName.failed.text : nil
         case .signal: throw DBusError(code: .notSupported, "a private connection carries no signals")
         }
         let types = signature
-        if !types.isEmpty { fields.signature = types }
-        var texts: [UInt8] = []
-        try fields.write(to: &texts)
-        header.fieldsLength = texts.count
-        header.bodyLength = bodySize
-        guard header.length <= FrameHeader.largestFrame else {
+        if !types.isEmpty { start.fields.signature = types }
+        start.header.fieldsLength = try start.fields.length()
+        start.header.bodyLength = bodySize
+        guard start.header.length <= FrameHeader.largestFrame else {
             throw DBusError(
-                code: .tooLarge, "a message of \(header.length) bytes; \(FrameHeader.largestFrame) are the most on a private connection")
+                code: .tooLarge,
+                "a message of \(start.header.length) bytes; \(FrameHeader.largestFrame) are the most on a private connection")
         }
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(header.bodyStart)
-        header.write(to: &bytes)
-        bytes += texts
-        return bytes
+        return start
     }
 }

@@ -29,13 +29,15 @@ public final class Message: @unchecked Sendable {
     }
 
     private let rest: Rest
-    /// Header and body as on the wire; of a message that came as a frame, the frame.
+    /// Header and body as on the bus's wire; of a message that came as a frame, the frame; of one that was made for a private connection, the body.
     private let bytes: MarshalledBytes
     /// Where the body starts in them, and in whose byte order it is.
     private let bodyStart: Int
     private let isBigEndian: Bool
     /// The private connection by which it came; nil: it came by the bus, or was written here.
     public let arrival: PrivateConnection?
+    /// Whether it has the bus's header.
+    let hasHeader: Bool
     /// Its serial: what it came with, or what it was sent as; 0 before that.
     private let sentAs = Atomic<UInt32>(0)
 
@@ -64,13 +66,14 @@ public final class Message: @unchecked Sendable {
         bodyStart = header.start.bodyStart
         isBigEndian = header.start.isBigEndian
         arrival = nil
+        hasHeader = true
         sentAs.store(header.start.serial, ordering: .relaxed)
     }
 
     private static let knownFlags: Flags = [.noReplyExpected, .noAutoStart, .allowInteractiveAuthorization]
 
     /// - Parameters:
-    ///   - bytes: header and body, valid, with any serial.
+    ///   - bytes: header and body, valid, with any serial; or the body alone.
     ///   - bodyStart: where the body starts in them.
     init(_ header: MessageHeader, _ signature: Signature, _ bytes: MarshalledBytes, bodyStart: Int) {
         rest = .made(destination: header.destination, errorName: header.errorName, signature: signature)
@@ -85,11 +88,13 @@ public final class Message: @unchecked Sendable {
         self.bodyStart = bodyStart
         isBigEndian = BodyReader.hostIsBigEndian
         arrival = nil
+        hasHeader = bodyStart > 0
     }
 
     /// A call, a reply or an error that came as a frame.
-    init(_ message: FrameMessage, from connection: PrivateConnection) {
-        let (frame, fields) = (message.frame, message.fields)
+    init(_ message: consuming FrameMessage, from connection: PrivateConnection) {
+        let frame = message.frame
+        let fields = message.fields
         rest = .made(destination: nil, errorName: fields.errorName, signature: Signature(verified: fields.signature ?? ""))
         type =
             switch frame.header.kind {
@@ -109,6 +114,7 @@ public final class Message: @unchecked Sendable {
         bodyStart = frame.header.bodyStart
         isBigEndian = BodyReader.hostIsBigEndian
         arrival = connection
+        hasHeader = false
         sentAs.store(frame.header.serial, ordering: .relaxed)
     }
 

@@ -10,6 +10,8 @@ struct MessageHeader {
     var errorName: String?
     var destination: String?
     var replySerial: UInt32 = 0
+    /// Whether the message goes by a private connection: its frame has a start of its own, and its other end checks what it reads.
+    var isPrivate = false
 
     init(kind: Int32, flags: Message.Flags = []) {
         self.kind = kind
@@ -21,6 +23,7 @@ struct MessageHeader {
         flags = .noReplyExpected
         destination = call.sender
         replySerial = call.serial
+        isPrivate = call.arrival != nil
     }
 
     /// An error that answers a call that cannot be read; nil where it cannot be answered, or need not be.
@@ -56,10 +59,11 @@ struct MessageHeader {
 
     /// - Parameters:
     ///   - descriptors: what the body's file descriptors are indices of.
-    ///   - body: writes what `signature` says, which is checked. Nil: there is no body.
+    ///   - body: writes what `signature` says, which is checked where it is for the bus. Nil: there is no body.
     func build(
         _ signature: Signature, _ descriptors: [FileDescriptorBox] = [], body: Message.BodyBuilder?
     ) throws(DBusError) -> Message {
+        if isPrivate, descriptors.isEmpty { return try buildBody(signature, body) }
         var writer = BodyWriter()
         writer.reserve(512)
         guard !signature.isEmpty, let body else {
@@ -68,20 +72,41 @@ struct MessageHeader {
         }
         try write(signature, descriptors, to: &writer)
         try body(&writer)
-        if writer.failure == nil {
-            do throws(BodyValidator.Fault) {
-                try writer.check(against: signature, descriptors: descriptors.count)
-            } catch {
-                throw DBusError(
-                    code: .malformed,
-                    "the body of \(member ?? errorName ?? "the reply") is not (\(signature)): \(error.reason) at byte \(error.position)")
-            }
-        }
+        try check(&writer, against: signature, descriptors)
         return try finish(signature, &writer)
     }
 
-    /// A message with the body of another one, which is valid, in this machine's byte order.
-    func build(_ signature: Signature, copying body: BodyReader, _ descriptors: [FileDescriptorBox]) throws(DBusError) -> Message {
+    /// A message without the bus's header. What is wrong with its body is the fault of the code that writes it, and shows in debug builds.
+    private func buildBody(_ signature: Signature, _ body: Message.BodyBuilder?) throws(DBusError) -> Message {
+        try checkReply()
+        var writer = BodyWriter()
+        guard !signature.isEmpty, let body else { return try finish(.empty, &writer) }
+        writer.reserve(512)
+        try body(&writer)
+        #if DEBUG
+            try check(&writer, against: signature, [])
+        #endif
+        return try finish(signature, &writer)
+    }
+
+    private func check(
+        _ writer: inout BodyWriter, against signature: Signature, _ descriptors: [FileDescriptorBox]
+    ) throws(DBusError) {
+        if writer.failure != nil { return }
+        do throws(BodyValidator.Fault) {
+            try writer.check(against: signature, descriptors: descriptors.count)
+        } catch {
+            throw DBusError(
+                code: .malformed,
+                "the body of \(member ?? errorName ?? "the reply") is not (\(signature)): \(error.reason) at byte \(error.position)")
+        }
+    }
+
+    /// A message with the body of another one, in this machine's byte order.
+    /// - Parameter isValid: whether the body is known to be what the signature says.
+    func build(
+        _ signature: Signature, copying body: BodyReader, _ descriptors: [FileDescriptorBox], isValid: Bool
+    ) throws(DBusError) -> Message {
         if body.isMissing { throw DBusError(code: .outOfMemory, "copying a message") }
         var writer = BodyWriter()
         writer.reserve(512 + body.count)
@@ -96,12 +121,13 @@ struct MessageHeader {
                 throw DBusError(code: .malformed, error.description)
             }
         }
+        if !isValid { try check(&writer, against: signature, descriptors) }
         return try finish(signature, &writer)
     }
 
     private func finish(_ signature: Signature, _ writer: inout BodyWriter) throws(DBusError) -> Message {
         do throws(DBusEncodingError) {
-            let bytes = try writer.finishMessage(bodyLengthAt: Self.bodyLengthAt)
+            let bytes = writer.bodyStart == 0 ? try writer.finishMessage() : try writer.finishMessage(bodyLengthAt: Self.bodyLengthAt)
             return Message(self, signature, bytes, bodyStart: writer.bodyStart)
         } catch {
             let isSize = error.code == .tooLarge || error.code == .arrayTooLong
@@ -109,12 +135,16 @@ struct MessageHeader {
         }
     }
 
-    private func write(
-        _ signature: Signature, _ descriptors: [FileDescriptorBox] = [], to writer: inout BodyWriter
-    ) throws(DBusError) {
+    private func checkReply() throws(DBusError) {
         if replySerial == 0, kind == DBUS_MESSAGE_TYPE_METHOD_RETURN || kind == DBUS_MESSAGE_TYPE_ERROR {
             throw DBusError(code: .malformed, "an answer to a message that was never received")
         }
+    }
+
+    private func write(
+        _ signature: Signature, _ descriptors: [FileDescriptorBox] = [], to writer: inout BodyWriter
+    ) throws(DBusError) {
+        try checkReply()
         writer.append(byte: BodyReader.hostIsBigEndian ? UInt8(ascii: "B") : UInt8(ascii: "l"))
         writer.append(byte: UInt8(truncatingIfNeeded: kind))
         writer.append(byte: flags.rawValue)

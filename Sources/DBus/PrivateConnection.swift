@@ -24,6 +24,8 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private var assembler = FrameAssembler()
     private(set) var outbox = FrameOutbox()
     private var lastSerial: UInt32 = 0
+    /// The path of the call that came last.
+    private var lastPath: String?
     var waiters: [UInt32: Waiter] = [:]
     private var pings: [UInt32: @Sendable (Result<Void, DBusError>) -> Void] = [:]
     /// Who waits until everything is written.
@@ -35,6 +37,8 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private var closureObservers: [@Sendable (DBusError) -> Void] = []
     private var firstWordObserver: (@Sendable () -> Void)?
     private var isHandingOut = false
+    /// Memory for the frames that one read brings.
+    private var spareFrames: [Frame] = []
     /// Whether the socket took no more when it was written to last, and poll has not said since that it does.
     private var isFull = false
     /// Looks whether the other end is stuck, while there is anything to look at.
@@ -57,8 +61,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     /// Counts the times that frames were read, as ``Connection/reading`` does; never one of its numbers.
     public private(set) var reading: UInt64 = 1 << 63
 
-    /// The bytes that one read takes at most.
-    private static let readSize = 64 << 10
+    private static let mostSpare = 64
     /// While more than this waits to be written nothing is read: whoever does not read is not listened to.
     private static let writeMark = 16 << 20
     /// A socket does not hold more than this.
@@ -108,7 +111,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         let serial = nextSerial
         let start = try message.frameStart(serial: serial, members)
         lastSerial = serial
-        message.withBody { outbox.append(start, $0, body: $1) }
+        message.withBody { bytes, body in outbox.append(startOf: start.count, bytes, body: body) { start.write(to: $0) } }
         writeSoon()
         return serial
     }
@@ -141,9 +144,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         var header = FrameHeader(kind, serial: nextSerial)
         header.answers = serial
         lastSerial = header.serial
-        var bytes: [UInt8] = []
-        header.write(to: &bytes)
-        outbox.append(bytes)
+        outbox.append(startOf: FrameHeader.size) { header.write(to: $0) }
         writeSoon()
         return header.serial
     }
@@ -208,17 +209,19 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private func receive() -> Bool {
         guard closure == nil, let socket else { return false }
         var frames: [Frame] = []
+        swap(&frames, &spareFrames)
+        defer {
+            frames.removeAll(keepingCapacity: frames.count <= Self.mostSpare)
+            swap(&frames, &spareFrames)
+        }
         var problem: FrameFault?
-        let arrival = withUnsafeTemporaryAllocation(byteCount: Self.readSize, alignment: 8) { buffer in
-            let arrival = SocketReading(from: socket.rawValue, into: buffer)
-            if case .bytes(let count) = arrival {
-                do throws(FrameFault) {
-                    try assembler.take(UnsafeRawBufferPointer(rebasing: buffer[..<count]), &frames)
-                } catch {
-                    problem = error
-                }
+        let arrival = SocketReading(from: socket.rawValue, into: loop.readBuffer)
+        if case .bytes(let count) = arrival {
+            do throws(FrameFault) {
+                try assembler.take(UnsafeRawBufferPointer(rebasing: loop.readBuffer[..<count]), &frames)
+            } catch {
+                problem = error
             }
-            return arrival
         }
         if case .bytes(let count) = arrival { bytesRead &+= UInt64(count) }
         if assembler.isWithinFrame { watch() }
@@ -250,8 +253,13 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
             case .pong: pings.removeValue(forKey: frame.header.answers)?(.success(()))
             case .call, .reply, .error:
                 do throws(FrameFault) {
-                    let message = Message(try FrameMessage(checking: frame, members), from: self)
-                    if message.kind == .methodCall { link?.handOut(message) } else { answer(message) }
+                    let message = Message(try FrameMessage(checking: frame, members, likely: lastPath), from: self)
+                    if frame.header.kind == .call {
+                        lastPath = message.path
+                        link?.handOut(message)
+                    } else {
+                        answer(message)
+                    }
                 } catch {
                     fault(error.description)
                 }

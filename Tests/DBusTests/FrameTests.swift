@@ -84,7 +84,9 @@ private func fault(_ frame: RawFrame) -> String? {
             let message = try Message.methodCall(
                 destination: nil, path: testPath, interface: testInterface, member: MemberName(verified: isKnown ? "Echo" : "Other"),
                 flags: [index & 2 == 0 ? .noReplyExpected : [], index & 4 == 0 ? .allowInteractiveAuthorization : []], values: values)
-            var bytes = try message.frameStart(serial: 1, frameMembers)
+            let start = try message.frameStart(serial: 1, frameMembers)
+            var bytes = [UInt8](repeating: 0xFF, count: start.count)
+            bytes.withUnsafeMutableBytes { if let place = $0.baseAddress { start.write(to: place) } }
             message.withBody { memory, range in
                 bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.count)[range]
             }
