@@ -7,8 +7,9 @@ CONFIGURATION ?= debug
 BUILD_DIR ?= .build/$(CONFIGURATION)
 export SWIFT ?= swift
 # A release carries Swift's own libraries with it, and runs where no toolchain is. Each function has a section, by which Sources/release/link,
-# where the linker's options are, lays them out (Docs/Decisions/0013-weight.md).
-RELEASE := --configuration release --static-swift-stdlib -Xswiftc -Xfrontend -Xswiftc -function-sections
+# where the linker's options are, lays them out (Docs/Decisions/0013-weight.md). That no two accesses overlap is noted and checked while tests
+# run, in debug builds, and not by a release at each of them.
+RELEASE := --configuration release --static-swift-stdlib -Xswiftc -Xfrontend -Xswiftc -function-sections -Xswiftc -enforce-exclusivity=unchecked
 MODE := $(if $(filter release,$(CONFIGURATION)),$(RELEASE),--configuration $(CONFIGURATION))
 
 .PHONY: help

@@ -30,9 +30,21 @@ extension CIMObjectPath {
         return canonical
     }
 
+    /// Whether the keys are evidently spelled, ordered and typed as declared.
+    private static func isCanonical(_ given: [Key], _ declared: [CIMProperty]) -> Bool {
+        guard given.count == declared.count, !given.isEmpty else { return false }
+        for index in given.indices {
+            guard case .string = given[index].value, declared[index].type.base == .string, !declared[index].type.isArray,
+                given[index].name == declared[index].name
+            else { return false }
+        }
+        return true
+    }
+
     private static func canonical(
         _ given: [Key], for declaration: CIMClass, _ declared: [CIMProperty]
     ) throws(ObjectPathError) -> [Key] {
+        if isCanonical(given, declared) { return given }
         guard let first = declared.first else { throw ObjectPathError("class \(declaration.name) has no key") }
         var values: [KeyValue?] = Array(repeating: nil, count: declared.count)
         for key in given {

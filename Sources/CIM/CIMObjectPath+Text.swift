@@ -7,7 +7,9 @@ extension CIMObjectPath: CustomStringConvertible {
 
     /// `Class.Key1="v",Key2=5`, `Class=@`, `Class`: no server, no namespace.
     public var relativePath: String {
-        var text = className
+        var text = ""
+        text.reserveCapacity(roomForRelativePath)
+        text += className
         switch keys {
         case .none: break
         case .singleton: text += "=@"
@@ -41,7 +43,23 @@ extension CIMObjectPath: CustomStringConvertible {
     }
 
     /// Whether `path` has more characters than a path may have, found without writing it: nests can be huge once quoted.
-    var isTooLong: Bool { measure().total > CIMObjectPath.maximumLength }
+    var isTooLong: Bool { !isEvidentlyShort && measure().total > CIMObjectPath.maximumLength }
+
+    /// Whether it cannot be too long, whatever of it needs an escape.
+    private var isEvidentlyShort: Bool {
+        guard case .keys(let keys) = keys else { return false }
+        for key in keys { if case .reference = key.value { return false } }
+        return 2 * roomForRelativePath + 2 * ((namespace?.utf8.count ?? 0) + (server?.utf8.count ?? 0) + 8) <= CIMObjectPath.maximumLength
+    }
+
+    /// What the relative path takes in bytes, where no text in it needs an escape; references are left out.
+    private var roomForRelativePath: Int {
+        guard case .keys(let keys) = keys else { return className.utf8.count + 2 }
+        return keys.reduce(className.utf8.count + 1) { room, key in
+            let value = if case .string(let text) = key.value { text.utf8.count + 2 } else { 20 }
+            return room + (key.name?.utf8.count ?? 0) + value + 2
+        }
+    }
 
     private var reasonForText: String? {
         guard case .keys(let keys) = keys else { return nil }

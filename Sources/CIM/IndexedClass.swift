@@ -9,10 +9,15 @@ package final class IndexedClass: Sendable {
     package let keyProperties: [CIMProperty]
     /// The place of each property. Of two with one name the first counts.
     package let positions: [CIMName: Int]
+    /// As of the declaration.
+    package let providerName: String?
+    package let isServed: Bool
 
     /// - Parameter declaration: the class, resolved.
     package init(_ declaration: CIMClass) {
         self.declaration = declaration
+        providerName = declaration.providerName
+        isServed = declaration.isServed
         keys = declaration.properties.indices.filter { declaration.properties[$0].isKey }
         keyProperties = keys.map { declaration.properties[$0] }
         positions = Dictionary(

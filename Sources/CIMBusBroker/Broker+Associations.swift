@@ -159,9 +159,8 @@ extension Broker {
             switch plan.query.form {
             case .keysOnly:
                 if let layout = schema.layout(declaration.name, in: record.namespace) {
-                    var record = record
-                    record.expectation = .instances(of: layout)
-                    handOn(try filtered(try encoded([CIMInstance(keysOf: canonical)], record), record), to: whole)
+                    let keys = try encoded([CIMInstance(keysOf: canonical)], record, as: .instances(of: layout))
+                    handOn(try filtered(keys, record), to: whole)
                 }
             case .classDefinitionsOnly: search.found.add(declaration.name)
             case .objects, .schemaOnly: break
@@ -171,7 +170,7 @@ extension Broker {
     }
 
     /// The object at the other end of an association, as far as the query wants it.
-    func endpoint(_ object: CheckedObjects, _ search: AssociationSearch, _ record: Entry<OperationRecord>) throws(CIMError)
+    func endpoint(_ object: CheckedObjects, _ search: AssociationSearch, _ record: OperationRecord) throws(CIMError)
         -> CheckedObjects?
     {
         let (_, classes) = schema.snapshot.surroundings(of: record.namespace)

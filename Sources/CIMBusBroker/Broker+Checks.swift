@@ -5,7 +5,7 @@ import CIMBusWire
 /// What is looked at in a provider's objects besides their classes: whether they are those that were asked for, and what they lost.
 extension Broker {
     /// Throws where an operation asks for one instance, and an object is another one. The keys of what was put are the provider's to say.
-    func checkKeys(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(ObjectFault) {
+    func checkKeys(_ objects: CheckedObjects, _ record: OperationRecord) throws(ObjectFault) {
         let kind = record.kindForProvider
         guard kind == .getObject || kind == .deleteInstance else { return }
         // The common case: one object, of exactly the class that was named, as its provider sent it.
@@ -28,7 +28,7 @@ extension Broker {
     }
 
     /// What the caller may see of a provider's objects: those of classes below the one that was asked about may be none of his business.
-    func visible(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(ObjectFault) -> CheckedObjects {
+    func visible(_ objects: CheckedObjects, _ record: OperationRecord) throws(ObjectFault) -> CheckedObjects {
         guard core.rights.isSelective(for: record.caller, in: record.namespace.text), case .instances? = record.expectation else {
             return objects
         }
@@ -45,7 +45,7 @@ extension Broker {
     }
 
     /// Counts what a provider's objects lost, and logs each property once.
-    func report(_ lost: LostValues, of record: Entry<OperationRecord>) {
+    func report(_ lost: LostValues, of record: OperationRecord) {
         tell { $0.countLost(lost.count, by: record.registration) }
         let registration = record.registration.flatMap { core.registry.find($0) }
         for (property, reason) in lost.reasons where registrations.reportsLoss(of: property, record.registration) {

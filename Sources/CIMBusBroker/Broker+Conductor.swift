@@ -117,10 +117,10 @@ extension Broker {
     /// - Parameter index: which of those that the whole's join asked; nil: none of them, but one that follows from another's objects.
     /// - Throws: CallCancelled when the whole has ended.
     func openPart(
-        of whole: OperationID, index: Int?, _ kind: Request.Kind, _ target: Request.Target, _ configure: (inout OperationRecord) -> Void
+        of whole: OperationID, index: Int?, _ kind: Request.Kind, _ target: Request.Target, _ configure: (OperationRecord) -> Void
     ) throws(CIMError) {
         guard let record = records[whole] else { throw Self.isOver(whole) }
-        var part = OperationRecord(
+        let part = OperationRecord(
             kind: kind, namespace: record.namespace, client: record.client, caller: record.caller, form: .part, flags: record.flags)
         part.subject = record.subject
         part.isInteractive = record.isInteractive
@@ -129,12 +129,12 @@ extension Broker {
         part.derivedSystemProperties = record.writesSystemProperties
         if case .provider(let registration) = target { part.registration = registration }
         part.joined = (whole, index)
-        configure(&part)
+        configure(part)
         do throws(Refusal) {
             try tell { core throws(Refusal) in
                 try core.beginPart(of: whole, index: index, kind: kind, target: target, inputBytes: part.input.byteCount)
             } answering: { id in
-                records[id] = Entry(part)
+                records[id] = part
             }
         } catch {
             throw CIMError(error.status, error.message)
@@ -143,11 +143,11 @@ extension Broker {
 
     /// Opens a part that the broker conducts itself.
     func openPart(
-        of whole: OperationID, index: Int?, _ kind: Request.Kind, _ work: Work, _ configure: (inout OperationRecord) -> Void = { _ in }
+        of whole: OperationID, index: Int?, _ kind: Request.Kind, _ work: Work, _ configure: (OperationRecord) -> Void = { _ in }
     ) throws(CIMError) {
         try openPart(of: whole, index: index, kind, Request.Target.conducted) { part in
             part.work = work
-            configure(&part)
+            configure(part)
         }
     }
 
@@ -223,7 +223,7 @@ extension Broker {
     }
 
     /// What the operation's filter leaves of objects.
-    func filtered(_ objects: CheckedObjects, _ record: Entry<OperationRecord>) throws(CIMError) -> CheckedObjects {
+    func filtered(_ objects: CheckedObjects, _ record: OperationRecord) throws(CIMError) -> CheckedObjects {
         guard let filter = record.filter else { return objects }
         do throws(ObjectFault) {
             return try filter.applied(to: objects) { [schema] in schema.layout($0, in: record.namespace) }
@@ -235,7 +235,7 @@ extension Broker {
     // MARK: - How parts end
 
     /// A part has ended.
-    func partEnded(_ record: Entry<OperationRecord>, _ outcome: Outcome, _ own: CIMInstance?, _ parameter: String, _ error: CIMError?) {
+    func partEnded(_ record: OperationRecord, _ outcome: Outcome, _ own: CIMInstance?, _ parameter: String, _ error: CIMError?) {
         guard let (whole, index) = record.joined else { return }
         if let look = record.look { return lookEnded(look.poll, look.look, outcome.status, error) }
         guard let index else {

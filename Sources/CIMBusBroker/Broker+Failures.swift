@@ -6,7 +6,7 @@ import CIMBusWire
 extension Broker {
     /// A failed operation as its client sees it, with the extended status that rides along.
     func failure(
-        _ outcome: Outcome, _ own: CIMInstance?, _ record: Entry<OperationRecord>, _ id: OperationID
+        _ outcome: Outcome, _ own: CIMInstance?, _ record: OperationRecord, _ id: OperationID
     ) -> CIMError {
         // What a part of a part failed with has its words already.
         if record.form == .part, record.work != nil, let error = Self.passedOn(outcome, own) { return error }
@@ -51,7 +51,7 @@ extension Broker {
     }
 
     /// The service's part of a provider's own status object.
-    private func completed(_ own: CIMInstance, _ outcome: Outcome, _ record: Entry<OperationRecord>, _ registration: Entry<Registration>?)
+    private func completed(_ own: CIMInstance, _ outcome: Outcome, _ record: OperationRecord, _ registration: Entry<Registration>?)
         -> CIMInstance
     {
         var status = own

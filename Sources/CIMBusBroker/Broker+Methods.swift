@@ -6,7 +6,7 @@ import CIMBusWire
 extension Broker {
     /// The method of the class that the instance really has.
     func run(_ path: CIMObjectPath, _ index: Int, of whole: OperationID) throws(CIMError) {
-        guard let record = records[whole]?.value,
+        guard let record = records[whole],
             let declaration = schema.declaration(record.realClass.isEmpty ? path.className : record.realClass, in: record.namespace),
             let method = declaration.method(named: record.method)
         else { throw Self.isOver(whole) }

@@ -16,8 +16,9 @@ extension Broker {
         let plain = ExportedObject([operation], isManaged: false)
         let folder = ExportedObject([], isManaged: false)
         let log = configuration.log.map { ExportedObject([logControlInterface($0)], isManaged: false) }
+        let arrived = Self.onLoop { $0.arrived($1) }
         connection.assumeIsolated { connection in
-            connection.setInbound { [weak self] message in self?.assumeIsolated { $0.arrived(message) } ?? false }
+            connection.setInbound { [weak self] message in self.map { arrived($0, message) } ?? false }
             connection.export(root, at: Contract.rootPath)
             if let log { connection.export(log, at: Self.logControlPath) }
             connection.exportSubtree(
@@ -63,9 +64,10 @@ extension Broker {
 
     /// A method that runs in the broker, on its loop.
     nonisolated func method(_ body: @escaping @Sendable (isolated Broker, MethodCall) -> Void) -> MethodImplementation {
-        .immediate { [weak self] call in
+        let body = Self.onLoop(body)
+        return .immediate { [weak self] call in
             guard let self else { _ = call.fail(CIMError(.shuttingDown, "the broker is stopping")); return }
-            self.assumeIsolated { body($0, call) }
+            body(self, call)
         }
     }
 

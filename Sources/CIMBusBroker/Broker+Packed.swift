@@ -7,7 +7,7 @@ import DBus
 /// they go on as they came after one check. For anybody else they are written as objects are on the bus, and go the same way as those.
 extension Broker {
     func checkPacked(
-        _ reader: BodyReader, of id: OperationID, _ record: Entry<OperationRecord>, _ message: Message
+        _ reader: BodyReader, of id: OperationID, _ record: OperationRecord, _ message: Message
     ) -> Result<CheckedObjects, ObjectFault> {
         let size = reader.count
         guard size <= Contract.largestObject + PackedFit.mostHeadBytes else {
@@ -28,7 +28,7 @@ extension Broker {
     }
 
     /// How the rows fit the class that they say they are of; nil where they cannot go on as they are.
-    private func fit(of batch: PackedBatch, _ id: OperationID, _ record: Entry<OperationRecord>) -> PackedFit? {
+    private func fit(of batch: PackedBatch, _ id: OperationID, _ record: OperationRecord) -> PackedFit? {
         guard case .instances(let base)? = record.expectation, record.kindForProvider != .getObject, goesOnPacked(record) else {
             return nil
         }
@@ -43,7 +43,7 @@ extension Broker {
     }
 
     /// Whether rows of an operation reach the client without anybody who needs objects.
-    private func goesOnPacked(_ record: Entry<OperationRecord>) -> Bool {
+    private func goesOnPacked(_ record: OperationRecord) -> Bool {
         guard !record.writesSystemProperties, record.filter?.takesPacked ?? true else { return false }
         if let whole = record.joined?.whole {
             guard let record = records[whole], case .enumerate? = record.work else { return false }

@@ -53,7 +53,7 @@ extension Broker {
     }
 
     /// The next objects, and what comes after them; nil after the last.
-    private func page(_ pages: Pages, _ record: Entry<OperationRecord>) async throws(CIMError) -> (CheckedObjects, Pages)? {
+    private func page(_ pages: Pages, _ record: OperationRecord) async throws(CIMError) -> (CheckedObjects, Pages)? {
         let end = Pages.classes([])
         switch pages {
         case .instance(let path): return (try encoded([try await storedInstance(at: path, in: record.namespace)], record), end)
@@ -82,12 +82,12 @@ extension Broker {
     // MARK: - As any receiver gets them
 
     /// Instances of the broker's own; all of one class, where the operation is not about one.
-    func encoded(_ instances: [CIMInstance], _ record: Entry<OperationRecord>) throws(CIMError) -> CheckedObjects {
-        if instances.isEmpty { return .rewritten(ObjectBatch()) }
-        var record = record
-        if record.expectation == nil, let name = instances.first?.className {
-            record.expectation = schema.layout(name, in: record.namespace).map { .instances(of: $0) }
-        }
+    /// - Parameter expectation: what they must be; nil: what the operation's objects must be.
+    func encoded(
+        _ instances: [CIMInstance], _ record: OperationRecord, as expectation: ObjectChecker.Expectation? = nil
+    ) throws(CIMError) -> CheckedObjects {
+        guard let first = instances.first else { return .rewritten(ObjectBatch()) }
+        let expectation = expectation ?? record.expectation ?? schema.layout(first.className, in: record.namespace).map { .instances(of: $0) }
         var writer = BodyWriter()
         let array = writer.beginArray(elementAlignment: 4)
         for instance in instances { writer.append(instance: instance) }
@@ -95,7 +95,7 @@ extension Broker {
         do {
             let bytes = try writer.finish()
             var reader = bytes.withUnsafeBytes { BodyReader(copying: $0) }
-            return .rewritten(try checkedObjects(&reader, record))
+            return .rewritten(try checkedObjects(&reader, record, as: expectation))
         } catch {
             throw CIMError(ObjectFault(error).resultStatus, "a stored object of \(record.subject) cannot be sent: \(error)")
         }
@@ -103,14 +103,14 @@ extension Broker {
 
     /// As many of the classes as go into one batch, and those that are left; nil where there are none.
     private func encoded(
-        _ classes: ArraySlice<CIMClass>, _ record: Entry<OperationRecord>
+        _ classes: ArraySlice<CIMClass>, _ record: OperationRecord
     ) throws(CIMError) -> (ObjectBatch, ArraySlice<CIMClass>)? {
         var batch = ObjectBatch()
         var rest = classes
         while let declaration = rest.first {
             let one: ObjectBatch
             do throws(ObjectFault) {
-                one = try encoded(declaration, record.value)
+                one = try encoded(declaration, record)
             } catch {
                 throw CIMError(error.status, error.description)
             }

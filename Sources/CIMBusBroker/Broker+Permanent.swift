@@ -210,7 +210,7 @@ extension Broker {
             throw CIMError(.invalidParameter, "EventAccess: \(error.description)")
         }
         let client = permanentClient(of: uid)
-        var record = OperationRecord(arguments, Question(subject: definition.query.clipped()), client: client, caller: caller)
+        let record = OperationRecord(arguments, Question(subject: definition.query.clipped()), client: client, caller: caller)
         record.subject = definition.binding.clipped()
         let request = Request(client: client, kind: .execNotificationQuery, form: .async(sink: sink), target: .events(terms: terms))
         do throws(Refusal) {
@@ -219,7 +219,7 @@ extension Broker {
                 try core.begin(request)
             } answering: { id in
                 operation = id
-                records[id] = Entry(record)
+                records[id] = record
                 flights.begin(id, record, at: core.now)
                 permanents.operations[id] = definition.binding
                 subscribe(id, subscriber)

@@ -101,7 +101,7 @@ extension Broker {
 
 extension OperationRecord {
     /// It is a look at a poll's instances.
-    fileprivate mutating func looks(_ poll: PollID, _ look: LookID, _ question: Question, _ arguments: ServicesCall) {
+    fileprivate func looks(_ poll: PollID, _ look: LookID, _ question: Question, _ arguments: ServicesCall) {
         self.look = (poll, look)
         subject = "\(question.path.isEmpty ? arguments.subject : question.path), polled".clipped()
         ask(question, arguments)

@@ -53,8 +53,13 @@ extension Broker {
         dropInput(of: leg.operation)
         let peer = leg.peer
         provider.call(message, by: core.lane(of: sink)) { [weak self] result in
-            self?.assumeIsolated { $0.inTurn(of: peer) { $0.answered(sink, result) } }
+            if let self { Self.answeredOnLoop(self, (peer, sink, result)) }
         }
+    }
+
+    private static let answeredOnLoop = onLoop { (broker, reply: (PeerID, SinkID, Result<Message, DBusError>)) in
+        let (peer, sink, result) = reply
+        if broker.isInLine(peer) { broker.inTurn(of: peer) { $0.answered(sink, result) } } else { broker.answered(sink, result) }
     }
 
     /// What a provider is not asked to know (Semantics E.2).
@@ -208,9 +213,9 @@ extension Broker {
 
     /// Objects as a client wants to see them: the broker's own, whose qualifiers go with them, or a provider's, whose misfits are lost.
     func checkedObjects(
-        _ reader: inout BodyReader, _ record: Entry<OperationRecord>, ofProvider: Bool = false
+        _ reader: inout BodyReader, _ record: OperationRecord, as expectation: ObjectChecker.Expectation?, ofProvider: Bool = false
     ) throws(ObjectFault) -> ObjectBatch {
-        guard let expectation = record.expectation else { throw ObjectFault("a \(record.kind.rawValue) has no objects") }
+        guard let expectation else { throw ObjectFault("a \(record.kind.rawValue) has no objects") }
         let namespace = record.namespace
         // The result of a method is no object without a part of it.
         let losesMisfits = if case .instances = expectation { ofProvider } else { false }
@@ -225,7 +230,7 @@ extension Broker {
     /// Objects of a provider, checked against their class, and what its operation's filter leaves of them.
     /// - Parameter isPacked: whether they are packed rows, an `ay`.
     func check(
-        _ reader: BodyReader, of id: OperationID, _ record: Entry<OperationRecord>, _ message: Message, isPacked: Bool
+        _ reader: BodyReader, of id: OperationID, _ record: OperationRecord, _ message: Message, isPacked: Bool
     ) -> Result<CheckedObjects, ObjectFault> {
         let all =
             isPacked ? checkPacked(reader, of: id, record, message) : checkAll(reader, record, message, size: message.bodySize)
@@ -243,7 +248,7 @@ extension Broker {
 
     /// - Parameter size: of what came, in bytes.
     func checkAll(
-        _ reader: BodyReader, _ record: Entry<OperationRecord>, _ message: Message, size: Int
+        _ reader: BodyReader, _ record: OperationRecord, _ message: Message, size: Int
     ) -> Result<CheckedObjects, ObjectFault> {
         guard size <= Contract.largestObject + 64 else {
             return .failure(ObjectFault("it takes \(size) bytes, more than 8 MiB", kind: .tooLarge))
@@ -257,7 +262,7 @@ extension Broker {
         }
         var reader = reader
         do throws(ObjectFault) {
-            let batch = try checkedObjects(&reader, record, ofProvider: true)
+            let batch = try checkedObjects(&reader, record, as: record.expectation, ofProvider: true)
             if batch.count > 1, let tooLarge { return .failure(tooLarge) }
             return .success(.rewritten(batch))
         } catch {

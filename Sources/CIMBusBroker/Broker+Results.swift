@@ -55,7 +55,7 @@ extension Broker {
     }
 
     /// The provider's `Indicate` is the client's: its body goes on as it is.
-    private func forward(_ message: Message, _ record: Entry<OperationRecord>, _ sink: ObjectPath) throws(DBusError) {
+    private func forward(_ message: Message, _ record: OperationRecord, _ sink: ObjectPath) throws(DBusError) {
         guard let client = peers[record.client, record.way] else { return }
         do throws(DBusError) {
             try client.send(
@@ -91,7 +91,7 @@ extension Broker {
     /// - Returns: the bytes that were sent. Throws why they could not be, which is in the log.
     @discardableResult
     func sendToClient(
-        _ record: Entry<OperationRecord>, _ sink: ObjectPath, _ interface: InterfaceName, _ member: String, _ signature: Signature,
+        _ record: OperationRecord, _ sink: ObjectPath, _ interface: InterfaceName, _ member: String, _ signature: Signature,
         _ body: @escaping (inout BodyWriter) -> Void
     ) throws(DBusError) -> Int {
         guard let client = peers[record.client, record.way] else { return 0 }
@@ -118,7 +118,7 @@ extension Broker {
         if error != nil, outcome.explanation == nil, let registration = record.registration {
             registrations.said((own?["Description"]?.stringValue ?? outcome.status.meaning).clipped(), registration)
         }
-        if record.form != .part { audit(id, record.value, outcome.status, error) }
+        if record.form != .part { audit(id, record, outcome.status, error) }
         permanentEnded(id, outcome)
         let parameter = outcome.status.isSuccess && record.kind == .putInstance ? path(outcome.parameter, record) : outcome.parameter
         switch record.form {
@@ -145,13 +145,13 @@ extension Broker {
         case .semisync:
             dropInput(of: id)
             removeSubscriber(id)
-            records[id]?.value.endWork()
+            records[id]?.endWork()
             merges[id] = nil
             records[id]?.result = (outcome.status, parameter, error, error?.extendedStatus ?? own)
         }
     }
 
-    private func reply(_ call: MethodCall, _ record: Entry<OperationRecord>, _ error: CIMError?, _ parameter: String) {
+    private func reply(_ call: MethodCall, _ record: OperationRecord, _ error: CIMError?, _ parameter: String) {
         guard let error else {
             let objects = record.objects
             switch record.kind {
@@ -177,7 +177,7 @@ extension Broker {
 
     /// The path a put answers with: what the provider said, in canonical form, or what the keys say. What is no path of an instance of the
     /// class that was put, or of one below it, is the provider's mistake; the instance is written all the same.
-    private func path(_ reported: String, _ record: Entry<OperationRecord>) -> String {
+    private func path(_ reported: String, _ record: OperationRecord) -> String {
         guard !reported.isEmpty else { return record.putPath }
         guard case .instances(let layout)? = record.expectation, let path = try? CIMObjectPath(parsing: reported), !path.isClassPath,
             path.namespace.map({ CIMNamespaceName($0) == record.namespace }) ?? true,
@@ -245,7 +245,7 @@ extension Broker {
     }
 
     func answerNext(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
-        let batches = records[id]?.value.take(objects) ?? []
+        let batches = records[id]?.take(objects) ?? []
         guard let call = calls.take(token) else { return }
         call.reply(signature: Self.nextSignature) { (body) throws(DBusError) in
             body.append(uint32: status.rawValue)
@@ -257,7 +257,7 @@ extension Broker {
     }
 
     func answerSkip(_ token: CallID, _ id: OperationID, _ objects: Int, _ status: WBEMStatus) {
-        _ = records[id]?.value.take(objects)
+        _ = records[id]?.take(objects)
         calls.take(token)?.reply([.uint32(status.rawValue)])
     }
 

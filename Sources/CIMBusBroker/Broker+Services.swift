@@ -30,7 +30,7 @@ extension Broker {
         guard let client = peer(of: call), let namespace = namespaces[call.message.path ?? ""] else { return }
         do throws(CIMError) {
             let arguments = try ServicesCall(
-                kind, form, namespace, bodySize: call.message.bodySize, call.reader, server: schema.server)
+                kind, form, namespace, bodySize: call.message.bodySize, call.reader, server: schema.server, known: &knownContext)
             let resolution = resolver(for: caller).resolve(arguments)
             if case .refused(let error) = resolution, error.status == .accessDenied {
                 return deny(RefusedRequest(arguments: arguments, client: client, caller: caller), error, call, form)
@@ -63,7 +63,7 @@ extension Broker {
         _ arguments: ServicesCall, _ resolution: Resolution, of client: PeerID, _ caller: Caller, _ call: MethodCall
     ) throws(CIMError) {
         let target: Request.Target
-        var record: OperationRecord
+        let record: OperationRecord
         var subscriber: Subscriber?
         switch resolution {
         case .refused(let error): throw error
@@ -88,23 +88,22 @@ extension Broker {
         record.way = Way(of: call.message)
         record.isInteractive = call.message.flags.contains(.allowInteractiveAuthorization)
         if arguments.form == .sync { record.call = call }
-        let kept = Entry(record)
-        let request = Request(
-            client: client, kind: kept.kind, form: kept.form, target: target,
+                let request = Request(
+            client: client, kind: record.kind, form: record.form, target: target,
             wantsProgress: arguments.flags.contains(.sendStatus), updatesAsOwner: arguments.flags.contains(.ownerUpdate),
-            timeout: arguments.timeout, parent: arguments.parent, inputBytes: kept.input.byteCount + arguments.contextBytes)
+            timeout: arguments.timeout, parent: arguments.parent, inputBytes: record.input.byteCount + arguments.contextBytes)
         do throws(Refusal) {
             try tell { core throws(Refusal) in
                 try core.begin(request)
             } answering: { id in
-                records[id] = kept
-                flights.begin(id, kept.value, at: core.now)
+                records[id] = record
+                flights.begin(id, record, at: core.now)
                 if arguments.form != .sync { confirm(id, call) }
                 if let subscriber { subscribe(id, subscriber) }
             }
         } catch {
             if case .broker(_, let answer?) = target { payloads.discard(answer.payload) }
-            let text = "\(kept.kind.rawValue): \(words(error))"
+            let text = "\(record.kind.rawValue): \(words(error))"
             tellBound(error.status, text, of: client)
             throw CIMError(error.status, text)
         }
@@ -134,7 +133,6 @@ extension Broker {
                 return .broker(.stated(error.status, error.description), answer: nil)
             }
         case .instances(let instances):
-            let record = Entry(record)
             do throws(CIMError) {
                 return .broker(outcome, answer: payloads.keep(try filtered(try encoded(instances, record), record)))
             } catch {

@@ -28,9 +28,10 @@ public actor Broker {
     var namespaces: [String: CIMNamespaceName]
 
     // What the core knows by number.
-    var records = Table<OperationID, OperationRecord>()
+    var records = OperationRecords()
     var payloads = Payloads()
     var calls = WaitingCalls()
+    var knownContext = ServicesCall.KnownContext()
     /// What waits for others of objects that the parts of an operation complete.
     var merges: [OperationID: HierarchyMerge] = [:]
     /// Whose page it is that a call of the core's is about.
@@ -226,7 +227,7 @@ public actor Broker {
         case .progress(let id, let progress): report(id, progress)
         case .finish(let id, let outcome): finish(id, outcome)
         case .abandon(let id):
-            if let record = records[id], record.form != .part { audit(id, record.value, .callCancelled, nil) }
+            if let record = records[id], record.form != .part { audit(id, record, .callCancelled, nil) }
             forget(id)
         case .expire(let id): forget(id)
         case .conduct(let id): conduct(id)
@@ -286,7 +287,7 @@ public actor Broker {
         return [
             ("provider", note.serving.compactMap { core.registry.find($0)?.name }.joined(separator: ",")),
             ("operation", operation.map { "\($0.number)" } ?? ""),
-            ("class", operation.flatMap { records[$0]?.value.className }.map { $0.clipped() } ?? ""),
+            ("class", operation.flatMap { records[$0]?.className }.map { $0.clipped() } ?? ""),
             ("client_uid", uid.map { "\($0)" } ?? ""), ("client_pid", note.pid.map { "\($0)" } ?? ""),
         ]
     }

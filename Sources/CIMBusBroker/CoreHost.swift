@@ -124,8 +124,10 @@ extension Broker {
     private func finishTurn() {
         while let effect = host.nextEffect() { perform(effect) }
         let steps = host.endTurn()
-        metrics.add(steps) { flights.beginning(of: $0) }
-        flights.add(steps)
+        if !steps.isEmpty {
+            metrics.add(steps) { flights.beginning(of: $0) }
+            flights.add(steps)
+        }
         guard host.needsAlarm() else { return }
         host.setAlarm(on: loop) { [weak self] in
             self?.assumeIsolated { broker in

@@ -7,7 +7,8 @@ import Glibc
 ///
 /// It is bounded: of one operation the first and the last steps are kept, and of each user so many operations that failed, and so many others.
 struct FlightRecorder {
-    struct Flight {
+    /// Only who has the recorder touches it.
+    final class Flight {
         let uid: UInt32
         /// The name of its method, and what it is about.
         let member: String
@@ -24,9 +25,10 @@ struct FlightRecorder {
             self.member = member
             self.subject = subject
             self.began = began
+            first.reserveCapacity(FlightRecorder.usualSteps)
         }
 
-        fileprivate mutating func add(_ step: FlightStep) {
+        fileprivate func add(_ step: FlightStep) {
             if first.count < FlightRecorder.mostSteps {
                 first.append(step)
             } else if last.count < FlightRecorder.mostSteps {
@@ -47,16 +49,18 @@ struct FlightRecorder {
         let at: Microseconds
     }
 
-    /// Whose, and whether they failed.
-    private struct Shelf: Hashable {
-        let uid: UInt32
-        let failed: Bool
+    /// What one user's operations that failed, or its others, leave behind, in the order of their ends.
+    private final class Shelf {
+        var landed: [Landed] = []
     }
 
     private var flights: [OperationID: Flight] = [:]
-    private var shelves: [Shelf: [Landed]] = [:]
+    /// By their user, and by whether they failed.
+    private var shelves: [UInt64: Shelf] = [:]
 
     fileprivate static let mostSteps = 24
+    /// An operation that nothing holds up has no more.
+    fileprivate static let usualSteps = 6
     /// Of one user, failed and others each.
     private static let mostLanded = 256
     private static let mostShelves = 64
@@ -68,37 +72,44 @@ struct FlightRecorder {
 
     mutating func add(_ steps: [FlightStep]) {
         for step in steps {
-            flights[step.operation]?.add(step)
+            guard let flight = flights[step.operation] else { continue }
+            flight.add(step)
             guard step.part == nil else { continue }
             switch step.what {
-            case .ended(let status, _): land(step.operation, failed: !status.isSuccess, at: step.at)
-            case .abandoned: land(step.operation, failed: true, at: step.at)
+            case .ended(let status, _): land(step.operation, flight, failed: !status.isSuccess, at: step.at)
+            case .abandoned: land(step.operation, flight, failed: true, at: step.at)
             default: break
             }
         }
     }
 
-    private mutating func land(_ id: OperationID, failed: Bool, at now: Microseconds) {
-        guard let uid = flights[id]?.uid else { return }
-        let shelf = Shelf(uid: uid, failed: failed)
-        if shelves[shelf] == nil, shelves.count >= Self.mostShelves { clear(now) }
-        shelves[shelf, default: []].append(Landed(id: id, at: now))
-        guard let all = shelves[shelf], all.count > 2 * Self.mostLanded else { return }
+    private mutating func land(_ id: OperationID, _ flight: Flight, failed: Bool, at now: Microseconds) {
+        let key = UInt64(flight.uid) << 1 | (failed ? 1 : 0)
+        let shelf = shelves[key] ?? newShelf(key, now)
+        shelf.landed.append(Landed(id: id, at: now))
+        let surplus = shelf.landed.count - Self.mostLanded
         // Half of them at a time: the rest need not move for each.
-        for landed in all.prefix(all.count - Self.mostLanded) { flights[landed.id] = nil }
-        shelves[shelf] = Array(all.suffix(Self.mostLanded))
+        guard surplus > Self.mostLanded else { return }
+        for landed in shelf.landed.prefix(surplus) { flights[landed.id] = nil }
+        shelf.landed.removeFirst(surplus)
+    }
+
+    private mutating func newShelf(_ key: UInt64, _ now: Microseconds) -> Shelf {
+        if shelves.count >= Self.mostShelves { clear(now) }
+        let shelf = Shelf()
+        shelves[key] = shelf
+        return shelf
     }
 
     /// Room for another user: what is old goes, and if that is nothing, what the user has whose last operation is longest ago.
     private mutating func clear(_ now: Microseconds) {
-        for (shelf, all) in shelves where now - (all.last?.at ?? 0) > Self.retention { drop(shelf) }
-        while shelves.count >= Self.mostShelves, let oldest = shelves.min(by: { ($0.value.last?.at ?? 0) < ($1.value.last?.at ?? 0) }) {
-            drop(oldest.key)
-        }
+        func last(_ shelf: Shelf) -> Microseconds { shelf.landed.last?.at ?? 0 }
+        for (key, shelf) in shelves where now - last(shelf) > Self.retention { drop(key) }
+        while shelves.count >= Self.mostShelves, let oldest = shelves.min(by: { last($0.value) < last($1.value) }) { drop(oldest.key) }
     }
 
-    private mutating func drop(_ shelf: Shelf) {
-        for landed in shelves.removeValue(forKey: shelf) ?? [] { flights[landed.id] = nil }
+    private mutating func drop(_ key: UInt64) {
+        for landed in shelves.removeValue(forKey: key)?.landed ?? [] { flights[landed.id] = nil }
     }
 
     /// The method of an operation, and when it began; nil: it is not known any more.

@@ -5,7 +5,9 @@ import CIMRepository
 import DBus
 
 /// What the broker keeps of one operation: everything that the core decides about and never looks at.
-struct OperationRecord {
+///
+/// `@unchecked Sendable`: the broker's loop alone touches it.
+final class OperationRecord: @unchecked Sendable {
     let kind: Request.Kind
     let namespace: CIMNamespaceName
     /// What the operation is about, for people: as in the property `Target` of `org.cimbus1.Operation`.
@@ -68,6 +70,17 @@ struct OperationRecord {
     /// Semisynchronous, after the end.
     var result: (status: WBEMStatus, parameter: String, error: CIMError?, extended: CIMInstance?)?
 
+    init(
+        kind: Request.Kind, namespace: CIMNamespaceName, client: PeerID, caller: Caller, form: Request.Form, flags: OperationFlags
+    ) {
+        self.kind = kind
+        self.namespace = namespace
+        self.client = client
+        self.caller = caller
+        self.form = form
+        self.flags = flags
+    }
+
     /// Whether objects are written with all their system properties, for the client or for the filter.
     var writesSystemProperties: Bool { derivedSystemProperties || filter?.needsPaths ?? false }
 
@@ -82,13 +95,13 @@ struct OperationRecord {
     var kindForProvider: Request.Kind { providerKind ?? kind }
 
     /// It has ended, and only its results are kept.
-    mutating func endWork() {
+    func endWork() {
         work = nil
         gathered = []
     }
 
     /// The first `count` objects, taken out.
-    mutating func take(_ count: Int) -> [ObjectBatch] {
+    func take(_ count: Int) -> [ObjectBatch] {
         var taken: [ObjectBatch] = []
         var left = count
         while left > 0, var batch = objects.first {
@@ -108,7 +121,7 @@ struct OperationRecord {
 
 extension OperationRecord {
     /// What is known of a client's operation when it is asked for: what the call says, and what ``Resolver`` made of it.
-    init(_ arguments: ServicesCall, _ question: Question, client: PeerID, caller: Caller) {
+    convenience init(_ arguments: ServicesCall, _ question: Question, client: PeerID, caller: Caller) {
         self.init(
             kind: arguments.kind, namespace: arguments.namespace, client: client, caller: caller, form: arguments.requestForm,
             flags: arguments.providerFlags)
@@ -118,7 +131,7 @@ extension OperationRecord {
     }
 
     /// What whoever answers is asked, and what becomes of the answer.
-    mutating func ask(_ question: Question, _ arguments: ServicesCall) {
+    func ask(_ question: Question, _ arguments: ServicesCall) {
         path = question.path
         instance = question.instance
         method = question.method
@@ -129,5 +142,43 @@ extension OperationRecord {
         filter = question.filter
         context = arguments.providerContext
         derivedSystemProperties = arguments.derivedSystemProperties
+    }
+}
+
+/// The records of what is known, in the order of their numbers: few, so that one is found by a few comparisons.
+struct OperationRecords {
+    private(set) var keys: [OperationID] = []
+    private var records: [OperationRecord] = []
+
+    private func place(of id: OperationID) -> Int {
+        // The newest is asked for most.
+        if let last = keys.last, last < id { return keys.count }
+        var (low, high) = (0, keys.count)
+        while low < high {
+            let middle = (low &+ high) >> 1
+            if keys[middle] < id { low = middle &+ 1 } else { high = middle }
+        }
+        return low
+    }
+
+    subscript(id: OperationID) -> OperationRecord? {
+        get {
+            let place = place(of: id)
+            return place < keys.count && keys[place] == id ? records[place] : nil
+        }
+        set {
+            let place = place(of: id)
+            let isThere = place < keys.count && keys[place] == id
+            switch (newValue, isThere) {
+            case (let record?, true): records[place] = record
+            case (let record?, false):
+                keys.insert(id, at: place)
+                records.insert(record, at: place)
+            case (nil, true):
+                keys.remove(at: place)
+                records.remove(at: place)
+            case (nil, false): break
+            }
+        }
     }
 }

@@ -131,9 +131,9 @@ struct Resolver {
         }
         let question = named.question
         let isDirect = arguments.flags.contains(.directRead)
-        let isServed = named.declaration.isServed
+        let isServed = named.indexed.isServed
         // Nothing is above it, and its provider knows what is below: the hierarchy would have one unit.
-        if isServed, named.declaration.derivation.isEmpty, !named.declaration.isBrokers, let name = named.declaration.providerName {
+        if isServed, named.declaration.derivation.isEmpty, !named.declaration.isBrokers, let name = named.indexed.providerName {
             return ask(provider(named: name, of: named.declaration, in: arguments.namespace, for: .getObject), question)
         }
         let hierarchy = hierarchy(

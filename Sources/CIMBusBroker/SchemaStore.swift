@@ -10,6 +10,9 @@ final class SchemaSnapshot: Sendable {
     private struct Made {
         var layouts: [CIMNamespaceName: [CIMName: ObjectLayout]] = [:]
         var providers: [CIMNamespaceName: [CIMName: CheckedDefinition]] = [:]
+        /// What was asked for last, as it was spelled: the next request is mostly about the same.
+        var lastLayout: (name: String, namespace: CIMNamespaceName, layout: ObjectLayout)?
+        var lastProvider: (name: String, namespace: CIMNamespaceName, definition: CheckedDefinition?)?
         /// The classes in other languages, by where the amendments are.
         var localized: [CIMNamespaceName: [[CIMNamespaceName]: LocalizedClasses]] = [:]
         /// The classes of each provider.
@@ -56,23 +59,37 @@ final class SchemaSnapshot: Sendable {
 
     func layout(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? {
         made.withLock { made in
-            if let known = made.layouts[namespace]?[CIMName(name)] { return known }
-            guard let declaration = schema.class(name, in: namespace) else { return nil }
-            let layout = ObjectLayout(declaration, namespace: namespace, server: server)
-            made.layouts[namespace, default: [:]][CIMName(name)] = layout
+            if let last = made.lastLayout, last.name == name, last.namespace == namespace { return last.layout }
+            guard let layout = layout(name, in: namespace, &made) else { return nil }
+            made.lastLayout = (name, namespace, layout)
             return layout
         }
+    }
+
+    private func layout(_ name: String, in namespace: CIMNamespaceName, _ made: inout Made) -> ObjectLayout? {
+        if let known = made.layouts[namespace]?[CIMName(name)] { return known }
+        guard let declaration = schema.class(name, in: namespace) else { return nil }
+        let layout = ObjectLayout(declaration, namespace: namespace, server: server)
+        made.layouts[namespace, default: [:]][CIMName(name)] = layout
+        return layout
     }
 
     /// The definition of a provider; nil when it has none.
     func provider(_ name: String, in namespace: CIMNamespaceName) -> CheckedDefinition? {
         made.withLock { made in
-            if let known = made.providers[namespace]?[CIMName(name)] { return known }
-            guard let definition = schema.provider(name, in: namespace) else { return nil }
-            let checked = CheckedDefinition(definition)
-            made.providers[namespace, default: [:]][CIMName(name)] = checked
-            return checked
+            if let last = made.lastProvider, last.name == name, last.namespace == namespace { return last.definition }
+            let definition = provider(name, in: namespace, &made)
+            made.lastProvider = (name, namespace, definition)
+            return definition
         }
+    }
+
+    private func provider(_ name: String, in namespace: CIMNamespaceName, _ made: inout Made) -> CheckedDefinition? {
+        if let known = made.providers[namespace]?[CIMName(name)] { return known }
+        guard let definition = schema.provider(name, in: namespace) else { return nil }
+        let checked = CheckedDefinition(definition)
+        made.providers[namespace, default: [:]][CIMName(name)] = checked
+        return checked
     }
 
     func knownOffers(in namespace: CIMNamespaceName) -> [CIMName: EventOffers]? { made.withLock { $0.offers[namespace] } }

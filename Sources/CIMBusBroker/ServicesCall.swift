@@ -2,6 +2,7 @@ import CIM
 import CIMBusCore
 import CIMBusWire
 import DBus
+import Glibc
 
 /// The arguments of one `org.cimbus1.Services` operation, read and checked as far as the call itself says: flags, path syntax, sink, context
 /// (Semantics A.3, A.5). What it throws is the D-Bus error reply, and nothing has changed.
@@ -16,25 +17,52 @@ struct ServicesCall {
     /// Of a query; its language has been checked.
     private(set) var query = ""
     private(set) var flags: OperationFlags = []
-    private(set) var context: [(String, DBusValue)] = []
-    /// About what a large context takes of memory: its values take many times their bytes on the wire. Small ones are bounded by the number of
-    /// operations.
-    private(set) var contextBytes = 0
-    private(set) var timeout: Microseconds?
-    private(set) var parent: OperationID?
-    private(set) var derivedSystemProperties = true
-    /// Whether a query is to be explained, and not run.
-    private(set) var explains = false
+    private var given = Context()
     private(set) var sink: ObjectPath?
     /// Where the instance of a put, or the in parameters, lie in the message.
     private(set) var object: BodyReader?
+
+    var context: [(String, DBusValue)] { given.values }
+    var contextBytes: Int { given.bytes }
+    var timeout: Microseconds? { given.timeout }
+    var parent: OperationID? { given.parent }
+    var derivedSystemProperties: Bool { given.derivedSystemProperties }
+    /// Whether a query is to be explained, and not run.
+    var explains: Bool { given.explains }
+
+    /// What a context says, apart from what it is for.
+    fileprivate struct Context {
+        var values: [(String, DBusValue)] = []
+        /// About what a large context takes of memory: its values take many times their bytes on the wire. Small ones are bounded by the number
+        /// of operations.
+        var bytes = 0
+        var timeout: Microseconds?
+        var parent: OperationID?
+        var derivedSystemProperties = true
+        var explains = false
+    }
+
+    /// The context that was read last: a session says the same in each of its calls.
+    struct KnownContext {
+        fileprivate var bytes: [UInt8] = []
+        fileprivate var context = Context()
+
+        /// A longer one is not kept.
+        fileprivate static let most = 256
+
+        fileprivate func isMade(of other: UnsafeRawBufferPointer) -> Bool {
+            guard other.count == bytes.count, let start = other.baseAddress else { return false }
+            return bytes.withUnsafeBytes { own in own.baseAddress.map { memcmp($0, start, own.count) == 0 } ?? false }
+        }
+    }
 
     /// - Parameters:
     ///   - bodySize: the bytes of the whole message's body.
     ///   - arguments: a cursor at the first argument.
     ///   - server: the name of this machine.
     init(
-        _ kind: Request.Kind, _ form: Form, _ namespace: CIMNamespaceName, bodySize: Int, _ arguments: BodyReader, server: String
+        _ kind: Request.Kind, _ form: Form, _ namespace: CIMNamespaceName, bodySize: Int, _ arguments: BodyReader, server: String,
+        known: inout KnownContext
     ) throws(CIMError) {
         self.kind = kind
         self.form = form
@@ -68,7 +96,7 @@ struct ServicesCall {
                 if method.utf8.count > 255 { throw CIMError(.invalidParameter, "ExecMethod: the method's name is longer than 255 bytes") }
             }
             flags = try Self.checked(OperationFlags(rawValue: reader.readInt32()), kind, form)
-            try readContext(&reader)
+            try readContext(&reader, &known)
             if !context.isEmpty {
                 try checkExtensions()
                 settleExtensions()
@@ -96,9 +124,9 @@ struct ServicesCall {
         form = .semisync
         self.namespace = namespace
         path = CIMObjectPath(className: className)
-        derivedSystemProperties = false
+        given.derivedSystemProperties = false
         guard let properties else { return }
-        context = [(ContextKey.getExtensions, .boolean(true)), (ContextKey.getProperties, .strings(properties))]
+        given.values = [(ContextKey.getExtensions, .boolean(true)), (ContextKey.getProperties, .strings(properties))]
     }
 
     /// A permanent subscription's query.
@@ -107,7 +135,7 @@ struct ServicesCall {
         form = .async
         self.namespace = namespace
         self.query = query
-        derivedSystemProperties = false
+        given.derivedSystemProperties = false
     }
 
     private static let largestContext = 64 << 10
@@ -206,12 +234,23 @@ struct ServicesCall {
 
     // MARK: - Context
 
-    private mutating func readContext(_ reader: inout BodyReader) throws {
+    private mutating func readContext(_ reader: inout BodyReader, _ known: inout KnownContext) throws {
         let end = try reader.enterArray(elementAlignment: 8)
-        guard end - reader.position <= Self.largestContext else {
+        let bytes = reader.bytes(in: reader.position..<end)
+        if known.isMade(of: bytes) {
+            given = known.context
+            return reader.move(to: end)
+        }
+        given = try Self.context(&reader, until: end)
+        if bytes.count <= KnownContext.most { known = KnownContext(bytes: Array(bytes), context: given) }
+    }
+
+    private static func context(_ reader: inout BodyReader, until end: Int) throws -> Context {
+        var given = Context()
+        guard end - reader.position <= largestContext else {
             throw CIMError(.quotaViolation, "a context of \(end - reader.position) bytes; 64 KiB are the most")
         }
-        if end - reader.position > 1 << 10 { contextBytes = (end - reader.position) * 16 }
+        if end - reader.position > 1 << 10 { given.bytes = (end - reader.position) * 16 }
         var names = CIMNameSet()
         while !reader.isAtEnd(of: end) {
             try reader.enterDictEntry()
@@ -231,22 +270,23 @@ struct ServicesCall {
             // In any case: a provider may look names up as WMI does, and would take a client's word for the broker's.
             switch ContextKey.brokers.first(where: { CIMName.equal($0, name) }) {
             case ContextKey.timeout:
-                guard let microseconds = Self.number(value), microseconds > 0 else {
+                guard let microseconds = number(value), microseconds > 0 else {
                     throw CIMError(.invalidContext, "\(name) must be a positive number of microseconds")
                 }
-                timeout = Microseconds(clamping: min(microseconds, UInt64(Microseconds.seconds(86_400 * 365))))
+                given.timeout = Microseconds(clamping: min(microseconds, UInt64(Microseconds.seconds(86_400 * 365))))
             case ContextKey.operation:
-                guard let number = Self.number(value) else {
+                guard let number = number(value) else {
                     throw CIMError(.invalidContext, "\(name) must be an operation's number")
                 }
-                parent = OperationID(number)
-            case ContextKey.derivedSystemProperties: derivedSystemProperties = try Self.flag(value, name)
-            case ContextKey.explain: explains = try Self.flag(value, name)
+                given.parent = OperationID(number)
+            case ContextKey.derivedSystemProperties: given.derivedSystemProperties = try flag(value, name)
+            case ContextKey.explain: given.explains = try flag(value, name)
             case .some: break
-            case nil: context.append((name, value.innermost))
+            case nil: given.values.append((name, value.innermost))
             }
         }
         try reader.leaveArray(end)
+        return given
     }
 
     /// A number as it may be written (``CIMValue/read(as:)``).
@@ -269,7 +309,7 @@ struct ServicesCall {
     private mutating func checkExtensions() throws(CIMError) {
         for index in context.indices where context[index].0.hasPrefix("__") {
             let (name, value) = context[index]
-            if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) { context[index].1 = .boolean(try Self.flag(value, name)) }
+            if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) { given.values[index].1 = .boolean(try Self.flag(value, name)) }
             if CIMName.equal(name, ContextKey.locale) {
                 guard let text = value.text, CIMLocale.isWellFormed(text) else {
                     throw CIMError(.invalidContext, "\(name) must be the name of a locale, such as \"MS_409\" or \"en_US\"")
@@ -287,7 +327,7 @@ struct ServicesCall {
             if isRead, names.contains("*") {
                 throw CIMError(.invalidContext, "\(name) takes names of properties, not \"*\"; leave it out to get all")
             }
-            context[index].1 = .strings(names)
+            given.values[index].1 = .strings(names)
         }
     }
 
@@ -296,7 +336,7 @@ struct ServicesCall {
     private mutating func settleExtensions() {
         for (all, request) in [(ContextKey.putPrefix, ContextKey.putClientRequest), (ContextKey.getPrefix, ContextKey.getClientRequest)] {
             let isOwn = parent == nil || self[request] == .boolean(true)
-            context.removeAll { name, _ in
+            given.values.removeAll { name, _ in
                 CIMName.equal(name, request)
                     || !isOwn && CIMName.hasPrefix(name, all)
             }

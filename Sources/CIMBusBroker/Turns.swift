@@ -140,9 +140,13 @@ extension Broker {
         return true
     }
 
+    /// Whether something of what the peer's user has said is still to be served.
+    func isInLine(_ peer: PeerID) -> Bool { !lines.isEmpty && uid(of: peer).map { lines.hasLine($0) } == true }
+
     /// Has something done about a peer behind everything that the peer has said.
     func inTurn(of peer: PeerID, _ action: @escaping @Sendable (isolated Broker) -> Void) {
-        guard !lines.isEmpty, let uid = uid(of: peer), lines.hasLine(uid) else { return action(self) }
+        if !isInLine(peer) { return action(self) }
+        guard let uid = uid(of: peer) else { return }
         _ = lines.join(.action(action), of: uid, bytes: 0, isBounded: false)
     }
 
@@ -197,7 +201,7 @@ extension Broker {
 
     @discardableResult
     private func serve(_ message: Message, of peer: PeerID, _ uid: UInt32, since began: Int64) -> Int64 {
-        if !take(message, of: peer) { connection.assumeIsolated { $0.dispatch(message) } }
+        if !take(message, of: peer) { connection.dispatchOnLoop(message) }
         let now = EventLoop.now
         if asksForTime(message, peer) { lines.shares.spent(now - began, message.size, on: uid, at: now) }
         return now

@@ -211,7 +211,13 @@ extension Message {
 
 extension Connection {
     /// Hands a method call that an inbound hook took over to the exported objects after all.
-    public func dispatch(_ message: Message) { dispatch(methodCall(message)) }
+    public func dispatch(_ message: Message) { dispatchOnLoop(message) }
+
+    /// The same, from what runs on ``loop``.
+    public nonisolated func dispatchOnLoop(_ message: Message) {
+        loop.checkIsolated()
+        if link.closure == nil { link.tree.answer(methodCall(message), on: link) }
+    }
 
     /// Hands the exported objects a call that another connection received; its answer goes back by that one.
     public func dispatch(_ call: MethodCall) {

@@ -63,8 +63,9 @@ private struct Ground {
         body.append(.dictionary(context))
         if kind == .execMethod { body.append(optional: object) }
         let bytes = try body.finish()
+        var known = ServicesCall.KnownContext()
         let arguments = try ServicesCall(
-            kind, .sync, .cimv2, bodySize: bytes.count, bytes.withUnsafeBytes { BodyReader(copying: $0) }, server: "here")
+            kind, .sync, .cimv2, bodySize: bytes.count, bytes.withUnsafeBytes { BodyReader(copying: $0) }, server: "here", known: &known)
         let rights = Rights(broker: Self.broker, rules: try rules.map(Self.rule))
         return Resolver(snapshot: snapshot, registry: registry, rights: rights, caller: Caller(uid: user)).resolve(arguments)
     }
