@@ -91,10 +91,10 @@ extension BrokerCore {
     }
 
     /// It waits no longer, whatever for.
-    mutating func leaveWaiting(_ operation: Entry<Operation>) {
-        guard let awaited = operation.awaited else { return }
-        registry[awaited]?.waiting.remove(operation.id)
-        operations[operation.id]?.awaited = nil
+    mutating func leaveWaiting(_ id: OperationID) {
+        guard let awaited = operations[id]?.awaited else { return }
+        registry[awaited]?.waiting.remove(id)
+        operations[id]?.awaited = nil
     }
 
     /// The provider is there: what waited goes out, in the order in which it came. Whether its start was a success, one that was started still

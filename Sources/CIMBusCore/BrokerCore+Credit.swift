@@ -135,9 +135,11 @@ extension BrokerCore {
     /// `bytes` more are the peer's to read.
     mutating func hasToRead(_ bytes: Int, _ id: PeerID) {
         guard bytes > 0 else { return }
-        guard let peer = peers[id] else { return bug("peer \(id.number) is gone, and has \(bytes) bytes to read") }
+        guard let (reads, uid) = peers[id].map({ ($0.reads, $0.uid) }) else {
+            return bug("peer \(id.number) is gone, and has \(bytes) bytes to read")
+        }
         // Until now it owed nothing: what came back to its user counted for its operations.
-        if peer.reads.unread == 0 { peers[id]?.creditedBesides = blocked.lines[peer.uid]?.returnedAt ?? .min }
+        if reads.unread == 0 { peers[id]?.creditedBesides = blocked.lines[uid]?.returnedAt ?? .min }
         peers[id]?.reads.sent += bytes
         mayBeAsked(id)
     }

@@ -5,14 +5,14 @@ extension BrokerCore {
     /// An accepted batch joins the operation's queue, and goes on as far as there is room.
     mutating func accept(_ batch: Batch, for id: OperationID, call: CallID?, sink: SinkID?, peer: PeerID?, part: OperationID? = nil) {
         let waiting = Delivery.Waiting(batch: batch, call: call, sink: sink, peer: peer, part: part)
-        let takesObjects = operations[id]?.takesObjects
+        let takesObjects = operations[id].map { Operation.takesObjects($0.request.kind, $0.request.form) }
         if takesObjects == nil { bug("objects for operation \(id.number), which is gone") }
         if batch.sizes.isEmpty || takesObjects != true {
             // No objects: a no-op (Semantics B.2). So are those that nobody could be given.
             effects.append(.discard(batch.payload))
             return answer(waiting, .noError)
         }
-        if let delivery = operations[id]?.delivery, delivery.objects == 0, delivery.queue.isEmpty {
+        if operations[id].map({ $0.delivery.objects == 0 && $0.delivery.queue.isEmpty }) == true {
             record(.firstObjects(batch.sizes.count), id)
         }
         operations[id]?.delivery.queue.append(waiting)
@@ -23,34 +23,30 @@ extension BrokerCore {
     mutating func pump(_ id: OperationID) {
         while handOver(id) {}
         // To hand over what is too large ends it.
-        guard let operation = operations[id], operation.delivery.queue.isEmpty, operation.state != .ended else { return }
+        guard operations[id].map({ $0.delivery.queue.isEmpty && $0.state != .ended }) == true else { return }
         flushProgress(id)
-        guard operation.outcome != nil else { return }
+        guard let (isDecided, form) = operations[id].map({ ($0.outcome != nil, $0.request.form) }), isDecided else { return }
         // A whole hears of a part's end when everything that the part handed out is on its way.
-        if operation.request.form == .part, !operation.delivery.unacknowledged.isEmpty { return }
-        if operation.request.form == .sync, let shortage = shortageForReply(operation) { return standInLine(id, because: shortage) }
+        if form == .part, operations[id]?.delivery.unacknowledged.isEmpty == false { return }
+        if form == .sync, let shortage = operations[id].flatMap({ shortageForReply($0) }) { return standInLine(id, because: shortage) }
         complete(id)
     }
 
     /// The next batch goes to the client, if there is room for it.
     mutating func handOver(_ id: OperationID) -> Bool {
         // It may have ended with the batch before.
-        guard let operation = operations[id] else { return false }
-        guard let waiting = operation.delivery.queue.first else {
-            return operation.request.target.isOfEvents && gatherEvents(of: id) && handOver(id)
+        guard let request = operations[id]?.request else { return false }
+        guard let (waiting, outstanding, unacknowledged, wasBlocked) = operations[id].flatMap({ $0.delivery.next }) else {
+            return request.target.isOfEvents && gatherEvents(of: id) && handOver(id)
         }
-        guard let uid = peers[operation.request.client]?.uid else {
+        guard let uid = peers[request.client]?.uid else {
             bug("operation \(id.number) has objects for a client that is gone")
             return false
         }
         let bytes = waiting.batch.bytes
-        let outstanding = operation.delivery.outstanding
-        let form = operation.request.form
-        let registration = operation.request.target.registration
-        switch form {
+        switch request.form {
         case .async:
-            let unacknowledged = operation.delivery.unacknowledged.count
-            let window = operation.request.target.isOfEvents ? limits.eventWindowBytes : limits.windowBytes
+            let window = request.target.isOfEvents ? limits.eventWindowBytes : limits.windowBytes
             let fits = unacknowledged == 0 || (unacknowledged < limits.windowBatches && outstanding + bytes <= window)
             guard fits else {
                 block(id)
@@ -70,10 +66,10 @@ extension BrokerCore {
                 operations[id]?.delivery.unacknowledged.append(bytes * part / parts - bytes * (part - 1) / parts)
             }
         case .semisync:
-            let buffered = operation.delivery.buffered.count
+            let buffered = operations[id]?.delivery.buffered.count ?? 0
             let fits = buffered == 0 || (buffered < limits.windowBatches && outstanding < limits.windowBytes)
             // What was accepted before the end is the client's, however slowly it pulls.
-            guard fits || operation.outcome != nil else {
+            guard fits || operations[id]?.outcome != nil else {
                 block(id)
                 return false
             }
@@ -81,12 +77,12 @@ extension BrokerCore {
             operations[id]?.delivery.buffered.append(.init(sizes: waiting.batch.sizes[...]))
         case .part:
             // Its conductor waits for its own client: that is no fault of anybody's.
-            guard operation.delivery.unacknowledged.count < limits.windowBatches else { return false }
+            guard unacknowledged < limits.windowBatches else { return false }
             operations[id]?.delivery.unacknowledged.append(bytes)
             // From now on it has something to take.
-            if let whole = operation.parent { touch(whole) }
+            if let whole = operations[id]?.parent { touch(whole) }
         case .sync:
-            if operation.request.kind.isEnumeration, outstanding + bytes > limits.replyBytes {
+            if request.kind.isEnumeration, outstanding + bytes > limits.replyBytes {
                 conclude(
                     id, .because(.resultTooLarge, text: "more than \(limits.replyBytes >> 20) MiB in one reply; use semisync or async"),
                     discarding: true)
@@ -94,16 +90,16 @@ extension BrokerCore {
             }
             quota.buffer(bytes, for: uid)
         }
-        if operation.delivery.blockedSince != nil { record(.goesOn, id) }
+        if wasBlocked { record(.goesOn, id) }
         operations[id]?.delivery.handedOver(waiting.batch)
         counters.objects += UInt64(waiting.batch.sizes.count)
-        if let registration { registry[registration]?.counters.objects += UInt64(waiting.batch.sizes.count) }
+        if let registration = request.target.registration { registry[registration]?.counters.objects += UInt64(waiting.batch.sizes.count) }
         effects.append(
             waiting.events.isEmpty
                 ? .deliver(id, waiting.batch.payload) : .deliverEvents(id, waiting.events, lost: waiting.lost))
         touch(id)
         answer(waiting, .noError)
-        if form == .semisync { pumpPulls(id) }
+        if request.form == .semisync { pumpPulls(id) }
         return true
     }
 
@@ -142,11 +138,13 @@ extension BrokerCore {
 
     /// What the broker keeps for a reply, or for `Next`, goes.
     mutating func discardBuffer(of id: OperationID) {
-        guard let request = operations[id]?.request else { return bug("operation \(id.number) is gone, and its results go") }
-        if request.form == .part { operations[id]?.delivery.unacknowledged = [] }
-        guard request.form == .sync || request.form == .semisync else { return }
+        guard let (form, client) = operations[id].map({ ($0.request.form, $0.request.client) }) else {
+            return bug("operation \(id.number) is gone, and its results go")
+        }
+        if form == .part { operations[id]?.delivery.unacknowledged = [] }
+        guard form == .sync || form == .semisync else { return }
         let dropped = operations[id]?.delivery.dropBuffer() ?? 0
-        if dropped > 0, let uid = peers[request.client]?.uid { quota.buffer(-dropped, for: uid) }
+        if dropped > 0, let uid = peers[client]?.uid { quota.buffer(-dropped, for: uid) }
     }
 
     // MARK: - Credit

@@ -17,9 +17,11 @@ extension BrokerCore {
     mutating func openLeg(_ id: OperationID, _ named: RegistrationID) {
         guard let client = operations[id]?.request.client else { return bug("operation \(id.number) is gone, and asks") }
         // The registration may have gone since the broker found it.
-        guard let shared = registry[named] else { return conclude(id, .because(.notRunning), discarding: false) }
+        guard let isShared = registry[named].map({ $0.terms.isPerUser && $0.user == nil }) else {
+            return conclude(id, .because(.notRunning), discarding: false)
+        }
         var registration = named
-        if shared.terms.isPerUser, shared.user == nil {
+        if isShared, let shared = registry[named] {
             let uid = peers[client]?.uid
             guard let own = uid.flatMap({ registry.find(namespace: shared.namespace, name: shared.name, user: $0) }) else {
                 return conclude(id, .because(.noRegistrationOfUser, text: uid.map { "uid \($0)" } ?? ""), discarding: false)
@@ -33,31 +35,32 @@ extension BrokerCore {
 
     /// Calls the registration's process as soon as a call slot is free; where there is none, it is waited for.
     mutating func call(_ id: OperationID, _ registrationID: RegistrationID) {
-        guard let operation = operations[id], let registration = registry[registrationID] else {
-            return bug("operation \(id.number), or registration \(registrationID.number) that it calls, is gone")
-        }
-        guard let provider = registration.peer else { return awaitProvider(id, registrationID) }
+        // Nothing of them is held on to while they are changed: they would be copied.
+        guard let (isNested, origin) = operations[id].map({ ($0.isNested, $0.origin) }),
+            let (process, isSuspended) = registry[registrationID].map({ ($0.peer, $0.isSuspended) })
+        else { return bug("operation \(id.number), or registration \(registrationID.number) that it calls, is gone") }
+        guard let provider = process else { return awaitProvider(id, registrationID) }
         guard let liveness = peers[provider]?.liveness else {
             bug("peer \(provider.number) is gone, and serves registration \(registrationID.number)")
             return awaitProvider(id, registrationID)
         }
-        guard !registration.isSuspended else { return conclude(id, .because(.suspended), discarding: false) }
+        guard !isSuspended else { return conclude(id, .because(.suspended), discarding: false) }
         guard liveness != .unresponsive else { return conclude(id, .because(.providerUnresponsive), discarding: false) }
         lastSink += 1
         let sink = SinkID(lastSink)
         legs[sink] = Entry(
             Leg(
-                sink: sink, operation: id, registration: registrationID, peer: provider, nested: operation.isNested,
-                client: operation.origin, call: .queued(since: now), heard: now))
+                sink: sink, operation: id, registration: registrationID, peer: provider, nested: isNested,
+                client: origin, call: .queued(since: now), heard: now))
         take(nil, Leg.Call.Kind.queued)
         operations[id]?.leg = sink
         registry[registrationID]?.open.insert(sink)
         if let lane = laneNow(for: sink) { return call(sink, by: lane) }
         let ahead = peers[provider]?.calls.waitingCount ?? 0
         record(.waitsForCall(registrationID, ahead: ahead), id)
-        peers[provider]?.calls.wait(sink, of: operation.origin, isNested: operation.isNested)
+        peers[provider]?.calls.wait(sink, of: origin, isNested: isNested)
         slots.waiting.insert(provider)
-        if peers[provider]?.calls.waits(of: operation.origin) == 1 { hurryClients(of: provider, besides: operation.origin) }
+        if peers[provider]?.calls.waits(of: origin) == 1 { hurryClients(of: provider, besides: origin) }
         agenda.schedule(.operation(id), at: now + limits.slotWait)
         agenda.schedule(.peer(provider), at: now + pingLimit(of: provider) / 2)
     }
@@ -95,9 +98,10 @@ extension BrokerCore {
     private func isPrivate(_ sink: SinkID) -> Bool { legs[sink].flatMap { registry[$0.registration]?.isPrivate } == true }
 
     private mutating func call(_ sink: SinkID, by lane: LaneID) {
-        guard let leg = legs[sink], let uid = peers[leg.peer]?.uid else { return bug("sink \(sink.number) is called, and is gone") }
-        let (id, provider, registration) = (leg.operation, leg.peer, leg.registration)
-        slots.take(sink, lane, peer: provider, uid: uid, client: leg.client, at: now)
+        guard let (id, provider, registration, client) = legs[sink].map({ ($0.operation, $0.peer, $0.registration, $0.client) }),
+            let uid = peers[provider]?.uid
+        else { return bug("sink \(sink.number) is called, and is gone") }
+        slots.take(sink, lane, peer: provider, uid: uid, client: client, at: now)
         become(sink, .called)
         legs[sink]?.value.wasCalled(at: now)
         peers[provider]?.value.wasCalled(sink, at: now)
@@ -164,24 +168,23 @@ extension BrokerCore {
         }
         if let lost { found(lost) }
         if case .unanswered = answer {} else { hear(provider) }
-        let leg = legs[sink]
-        if leg != nil { become(sink, .answered) }
+        let known = legs[sink].map { ($0.operation, $0.ledger.caller) }
+        if known != nil { become(sink, .answered) }
         // A peer that was dropped meanwhile (L8) holds nothing, and its answer changes nothing, although others may hold the sink.
-        if let leg, leg.ledger.caller == provider {
+        if let (operation, caller) = known, caller == provider {
             legs[sink]?.heard = now
             switch answer {
-            case .failure(let outcome): fail(leg, outcome)
-            case .unanswered(let outcome): fail(leg, outcome)
+            case .failure(let outcome), .unanswered(let outcome): fail(sink, outcome)
             case .result(let status, _, let objects) where !status.isSuccess:
                 discard(objects?.payload)
-                fail(leg, Outcome(status))
+                fail(sink, Outcome(status))
             case .result(let status, let references, let objects):
-                if let objects { acceptWithAnswer(objects, leg) }
+                if let objects { acceptWithAnswer(objects, sink) }
                 if legs[sink]?.ledger.answer(keeping: Int(references)) == false {
                     countViolation(sink, provider, "gave back more references than it had")
                 }
                 let kept = legs[sink]?.ledger.references ?? 0
-                record(.answered(references: kept), leg.operation)
+                record(.answered(references: kept), operation)
                 settle(sink, unreported: Outcome(status))
             }
         } else {
@@ -199,24 +202,28 @@ extension BrokerCore {
     }
 
     /// An error result drops everything the called peer holds.
-    mutating func fail(_ leg: Entry<Leg>, _ outcome: Outcome) {
-        legs[leg.sink]?.ledger.releaseAll(heldBy: leg.peer)
-        if leg.final != nil || legs[leg.sink]?.ledger.isHeld == true { discard(outcome.object) }
-        settle(leg.sink, unreported: outcome)
+    mutating func fail(_ sink: SinkID, _ outcome: Outcome) {
+        guard let (peer, isFinal) = legs[sink].map({ ($0.peer, $0.final != nil) }) else { return bug("sink \(sink.number) is gone, and fails") }
+        legs[sink]?.ledger.releaseAll(heldBy: peer)
+        if isFinal || legs[sink]?.ledger.isHeld == true { discard(outcome.object) }
+        settle(sink, unreported: outcome)
     }
 
-    private mutating func acceptWithAnswer(_ batch: Batch, _ leg: Entry<Leg>) {
-        guard legs[leg.sink]?.final == nil else {
-            effects.append(.discard(batch.payload))
-            return countViolation(leg.sink, leg.peer, "returned objects after its final status")
+    private mutating func acceptWithAnswer(_ batch: Batch, _ sink: SinkID) {
+        guard let (id, peer, isFinal, failure) = legs[sink].map({ ($0.operation, $0.peer, $0.final != nil, tooMany(batch, for: $0)) }) else {
+            return bug("sink \(sink.number) is gone, and has objects")
         }
-        if let failure = tooMany(batch, for: leg) {
+        if isFinal {
             effects.append(.discard(batch.payload))
-            countViolation(leg.sink, leg.peer, failure.explanation?.text ?? "")
-            return endLeg(leg.sink, failure)
+            return countViolation(sink, peer, "returned objects after its final status")
         }
-        legs[leg.sink]?.objects += batch.sizes.count
-        accept(batch, for: leg.operation, call: nil, sink: leg.sink, peer: leg.peer)
+        if let failure {
+            effects.append(.discard(batch.payload))
+            countViolation(sink, peer, failure.explanation?.text ?? "")
+            return endLeg(sink, failure)
+        }
+        legs[sink]?.objects += batch.sizes.count
+        accept(batch, for: id, call: nil, sink: sink, peer: peer)
     }
 
     /// `GetObject` and a method have one object at most.
@@ -231,34 +238,35 @@ extension BrokerCore {
     /// After every change of the ledger: a leg is over when its final status is known and nobody holds the sink (L4; R80, R81).
     mutating func settle(_ sink: SinkID, unreported: @autoclosure () -> Outcome) {
         // It may have ended already: with its parent, or with what came in the same answer.
-        guard let leg = legs[sink] else { return }
-        if case .queued = leg.call { return }
-        if leg.ledger.isHeld {
-            guard leg.final != nil else { return }
-            if operations[leg.operation]?.state == .running { record(.held(references: leg.ledger.references), leg.operation) }
-            become(leg.operation, .statusSeen)
-            agenda.schedule(.operation(leg.operation), at: now + limits.leakGrace)
+        guard let (id, call, references, final) = legs[sink].map({ ($0.operation, $0.call.kind, $0.ledger.references, $0.final) }), call != .queued
+        else { return }
+        if references > 0 {
+            guard final != nil else { return }
+            if operations[id]?.state == .running { record(.held(references: references), id) }
+            become(id, .statusSeen)
+            agenda.schedule(.operation(id), at: now + limits.leakGrace)
             return
         }
-        endLeg(sink, leg.final ?? unreported())
+        endLeg(sink, final ?? unreported())
     }
 
     /// The leg has its result, and with it the operation.
     mutating func endLeg(_ sink: SinkID, _ outcome: Outcome) {
         // It may have ended with another, of the same provider.
-        guard let leg = legs[sink] else { return }
-        guard let operation = operations[leg.operation] else { return bug("sink \(sink.number) is of no operation") }
+        guard let (id, registration, peer, objects, final) = legs[sink].map({ ($0.operation, $0.registration, $0.peer, $0.objects, $0.final?.object) })
+        else { return }
+        guard let kind = operations[id]?.request.kind else { return bug("sink \(sink.number) is of no operation") }
         var outcome = outcome
-        if outcome.explanation == nil { proved(leg.registration) }
-        if outcome.status.isSuccess, operation.request.kind == .getObject, leg.objects != 1 {
-            discard(outcome.object, unless: leg.final?.object)
-            outcome = .because(.wrongObjectCount, text: "GetObject succeeded with \(leg.objects) objects")
+        if outcome.explanation == nil { proved(registration) }
+        if outcome.status.isSuccess, kind == .getObject, objects != 1 {
+            discard(outcome.object, unless: final)
+            outcome = .because(.wrongObjectCount, text: "GetObject succeeded with \(objects) objects")
         }
         if outcome.explanation != nil, outcome.explanation?.pid == nil {
-            outcome.explanation?.registration = leg.registration
-            outcome.explanation?.pid = peers[leg.peer]?.pid ?? registry[leg.registration]?.pid
+            outcome.explanation?.registration = registration
+            outcome.explanation?.pid = peers[peer]?.pid ?? registry[registration]?.pid
         }
-        conclude(leg.operation, outcome, discarding: false)
+        conclude(id, outcome, discarding: false)
     }
 
     /// Nothing about this sink matters any more: the ledger is emptied, and a provider that still works on it is told (L9).

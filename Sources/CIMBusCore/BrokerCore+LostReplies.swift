@@ -104,7 +104,7 @@ extension BrokerCore {
             guard let leg = legs[sink] else { continue }
             // Somebody waits for it still: the answer is lost, whatever it was.
             become(sink, .answered)
-            if leg.ledger.caller == leg.peer { fail(leg, .because(.badAnswer, text: text)) }
+            if leg.ledger.caller == leg.peer { fail(sink, .because(.badAnswer, text: text)) }
         }
         for peer in pinged {
             peers[peer]?.pingedAt = nil

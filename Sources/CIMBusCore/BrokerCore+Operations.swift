@@ -87,19 +87,19 @@ extension BrokerCore {
     /// client that is too slow replaces it, since those discard them (Design 3).
     mutating func conclude(_ id: OperationID, _ outcome: Outcome, discarding: Bool) {
         // Whoever decides second finds it ended, or gone.
-        guard let operation = operations[id], operation.state != .ended else { return }
-        guard operation.outcome == nil || discarding else { return }
-        let explained = explained(outcome, operation)
-        discardObjects(of: operation, but: explained.object)
+        guard operations[id].map({ $0.state != .ended && ($0.outcome == nil || discarding) }) == true,
+            let (explained, whole, sink, children) = operations[id].map({ (explained(outcome, $0), $0.parent, $0.leg, $0.children) })
+        else { return }
+        discardObjects(of: id, but: explained.object)
         abandonJoin(of: id)
         stopListening(id)
         operations[id]?.outcome = explained
         // What it has handed out by now, the conductor of its whole has its full time to take.
-        if let whole = operation.parent { touch(whole) }
+        if let whole { touch(whole) }
         become(id, .statusSeen)
-        leaveWaiting(operation)
-        if let sink = operation.leg { closeLeg(sink) }
-        for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
+        leaveWaiting(id)
+        if let sink { closeLeg(sink) }
+        if !children.isEmpty { for child in children.sorted() { conclude(child, .because(.parentEnded), discarding: true) } }
         if discarding {
             discardQueue(of: id, because: outcome.status)
             discardBuffer(of: id)
@@ -108,9 +108,10 @@ extension BrokerCore {
     }
 
     /// The status objects that were reported and that no client will see.
-    private mutating func discardObjects(of operation: Entry<Operation>, but kept: PayloadID?) {
-        let reported = operation.leg.flatMap { legs[$0]?.final?.object }
-        for object in [operation.outcome?.object, reported] { discard(object, unless: kept) }
+    private mutating func discardObjects(of id: OperationID, but kept: PayloadID?) {
+        let reported = operations[id]?.leg.flatMap { legs[$0]?.final?.object }
+        discard(operations[id]?.outcome?.object, unless: kept)
+        discard(reported, unless: kept)
     }
 
     /// Names the provider in what the broker says about it.
@@ -126,15 +127,15 @@ extension BrokerCore {
 
     /// The one final status goes out (L1).
     mutating func complete(_ id: OperationID) {
-        guard let operation = operations[id], let outcome = operation.outcome, operation.state != .ended else {
-            return bug("operation \(id.number) ends undecided, or twice")
-        }
-        count(operation, outcome)
+        guard operations[id]?.state != .ended, let outcome = operations[id]?.outcome,
+            let (form, objects) = operations[id].map({ ($0.request.form, $0.delivery.objects) })
+        else { return bug("operation \(id.number) ends undecided, or twice") }
+        count(id, outcome)
         effects.append(.finish(id, outcome))
-        record(.ended(outcome.status, objects: operation.delivery.objects), id)
-        leaveOpen(operation)
+        record(.ended(outcome.status, objects: objects), id)
+        leaveOpen(id)
         become(id, .ended)
-        guard operation.request.form == .semisync else { return forget(id) }
+        guard form == .semisync else { return forget(id) }
         operations[id]?.delivery.blockedSince = nil
         keepResults(of: id)
         pumpPulls(id)
@@ -145,11 +146,11 @@ extension BrokerCore {
         // It may have gone with another of its client's.
         guard let operation = operations[id] else { return }
         if operation.state == .ended { return expire(id) }
-        discardObjects(of: operation, but: nil)
+        discardObjects(of: id, but: nil)
         abandonJoin(of: id)
         stopListening(id)
         operations[id]?.outcome = .because(.cancelled)
-        leaveWaiting(operation)
+        leaveWaiting(id)
         if let sink = operation.leg { closeLeg(sink) }
         for child in operation.children.sorted() { conclude(child, .because(.parentEnded), discarding: true) }
         dismissPulls(of: id)
@@ -158,12 +159,12 @@ extension BrokerCore {
         if !operation.isStep { counters.cancelled += 1 }
         effects.append(.abandon(id))
         record(.abandoned, id)
-        leaveOpen(operation)
+        leaveOpen(id)
         forget(id)
     }
 
-    private mutating func count(_ operation: Entry<Operation>, _ outcome: Outcome) {
-        if operation.isStep { return }
+    private mutating func count(_ id: OperationID, _ outcome: Outcome) {
+        guard let operation = operations[id], !operation.isStep else { return }
         let registration = operation.asked
         if outcome.status == .callCancelled {
             counters.cancelled += 1
@@ -179,32 +180,34 @@ extension BrokerCore {
     }
 
     /// What an open operation occupies is given back.
-    private mutating func leaveOpen(_ operation: Entry<Operation>) {
-        if !operation.isStep { openOperations -= 1 }
-        unsubscribe(operation.id)
-        giveBackInput(of: operation.id)
-        if operation.request.form != .part, !quota.open.refund(operation.origin) {
-            bug("operation \(operation.id.number) is charged to nobody")
-        }
-        for result in (operations[operation.id]?.results ?? []).sorted() { expire(result) }
-        if let parent = operation.parent { childEnded(operation.id, of: parent) }
-        let client = operation.request.client
-        switch operation.request.form {
+    private mutating func leaveOpen(_ id: OperationID) {
+        guard
+            let (isStep, form, client, origin, parent, results) = operations[id].map({
+                ($0.isStep, $0.request.form, $0.request.client, $0.origin, $0.parent, $0.results)
+            })
+        else { return bug("operation \(id.number) is gone, and leaves") }
+        if !isStep { openOperations -= 1 }
+        unsubscribe(id)
+        giveBackInput(of: id)
+        if form != .part, !quota.open.refund(origin) { bug("operation \(id.number) is charged to nobody") }
+        if !results.isEmpty { for result in results.sorted() { expire(result) } }
+        if let parent { childEnded(id, of: parent) }
+        switch form {
         case .async(let sink):
             peers[client]?.clientSinks[sink] = nil
             // What is not acknowledged yet is read before whatever the client is asked next.
-            let left = operations[operation.id]?.delivery.outstanding ?? 0
-            operations[operation.id]?.delivery.outstanding = 0
-            guard let uid = peers[client]?.uid else { return bug("the client of operation \(operation.id.number) is gone") }
+            let left = operations[id]?.delivery.outstanding ?? 0
+            operations[id]?.delivery.outstanding = 0
+            guard let uid = peers[client]?.uid else { return bug("the client of operation \(id.number) is gone") }
             credit.becameReply(left, uid: uid)
             hasToRead(left, client)
             askIfUnread(client)
         case .sync:
             peers[client]?.owed -= 1
             restartPing(client)
-            let bytes = operations[operation.id]?.delivery.outstanding ?? 0
-            discardBuffer(of: operation.id)
-            if operations[operation.id]?.outcome?.status.isSuccess == true { promise(bytes, to: client) }
+            let bytes = operations[id]?.delivery.outstanding ?? 0
+            discardBuffer(of: id)
+            if operations[id]?.outcome?.status.isSuccess == true { promise(bytes, to: client) }
         case .semisync, .part: break
         }
     }

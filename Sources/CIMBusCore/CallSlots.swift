@@ -3,7 +3,7 @@
 /// The bus remembers each call until it is answered, up to a number for each caller, and forgets it before that only when one of the two
 /// leaves. So the calls that providers never answer would use up the broker's own connection. A lane beside it takes their place: when enough
 /// of its calls are lost, and nobody waits for any other, the broker leaves it, and the bus forgets them.
-public struct LaneID: Hashable, Sendable, Codable, Comparable {
+public struct LaneID: Numbered, Sendable, Codable, Comparable {
     public let number: UInt64
     public init(_ number: UInt64) { self.number = number }
     public static func < (a: LaneID, b: LaneID) -> Bool { a.number < b.number }

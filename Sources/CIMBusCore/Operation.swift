@@ -184,9 +184,9 @@ public struct Operation: Sendable {
     public var isStep: Bool { request.form == .part && request.target.isConducted }
 
     /// Whether there is a place for objects: those of a put and a delete are for a sink, and no other form has one for them (R61, R135).
-    var takesObjects: Bool {
-        guard request.kind.isWrite else { return true }
-        return switch request.form {
+    static func takesObjects(_ kind: Request.Kind, _ form: Request.Form) -> Bool {
+        guard kind.isWrite else { return true }
+        return switch form {
         case .async, .part: true
         case .sync, .semisync: false
         }
@@ -260,6 +260,11 @@ struct Delivery: Hashable, Sendable {
     /// The newest progress report that the client cannot be sent yet, and what it had been sent when the last one went out.
     var progress: Progress?
     var progressMark: Int?
+
+    /// What is looked at before the first batch of the queue goes on; nil: there is none.
+    var next: (waiting: Waiting, outstanding: Int, unacknowledged: Int, wasBlocked: Bool)? {
+        queue.first.map { ($0, outstanding, unacknowledged.count, blockedSince != nil) }
+    }
 
     /// The first batch of the queue is the client's, or its reply's, from now on.
     mutating func handedOver(_ batch: Batch) {

@@ -103,11 +103,7 @@ public struct ProviderRegistry: Sendable {
 
     subscript(_ id: RegistrationID) -> Entry<Registration>? {
         get { byID[id] }
-        _modify {
-            var entry = byID.take(id)
-            yield &entry
-            byID.put(entry, id)
-        }
+        _modify { yield &byID[id] }
     }
 
     /// A definition for a name that has none.

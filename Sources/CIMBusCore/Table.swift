@@ -2,11 +2,11 @@
 ///
 /// It is used like a dictionary, and is made for large elements that are looked at and changed all the time, and for ids that mostly grow: an
 /// element is changed where it lies, to look at it copies nothing, and to find it takes a few comparisons and no hash. Its order is always the
-/// same.
+/// same. Whoever still looks at an element while it is changed looks at a copy, which takes longer than all else here.
 @frozen
 public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
     @usableFromInline var ids: [ID] = []
-    /// As many as `ids`; nil only while one is out to be changed.
+    /// As many as `ids`; nil only while one is being changed.
     @usableFromInline var entries: [Entry<Element>?] = []
     #if DEBUG
         /// Set by a test that counts work; copies of the table count on it together.
@@ -40,6 +40,8 @@ public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
     @inlinable
     func place(of id: ID) -> Int {
         noteLooks(1)
+        // The newest is asked for most.
+        if let last = ids.last, last <= id { return last == id ? ids.count &- 1 : ids.count }
         var low = 0
         var high = ids.count
         while low < high {
@@ -56,32 +58,19 @@ public struct Table<ID: Comparable & Sendable, Element: Sendable>: Sendable {
             let place = place(of: id)
             return place < ids.count && ids[place] == id ? entries[place] : nil
         }
-        // It keeps so little while the element is out that nothing is allocated for it.
         _modify {
-            var entry = take(id)
-            yield &entry
-            put(entry, id)
-        }
-    }
-
-    /// Moves an entry out; its place waits for ``put(_:_:)``.
-    @inlinable
-    mutating func take(_ id: ID) -> Entry<Element>? {
-        let place = place(of: id)
-        guard place < ids.count, ids[place] == id else { return nil }
-        var entry: Entry<Element>?
-        swap(&entry, &entries[place])
-        return entry
-    }
-
-    @inlinable
-    mutating func put(_ entry: consuming Entry<Element>?, _ id: ID) {
-        let place = place(of: id)
-        if place < ids.count, ids[place] == id {
-            if let entry { entries[place] = entry } else { remove(at: place) }
-        } else if let entry {
-            ids.insert(id, at: place)
-            entries.insert(entry, at: place)
+            let place = place(of: id)
+            if place < ids.count, ids[place] == id {
+                yield &entries[place]
+                if entries[place] == nil { remove(at: place) }
+            } else {
+                var entry: Entry<Element>?
+                yield &entry
+                if let entry {
+                    ids.insert(id, at: place)
+                    entries.insert(entry, at: place)
+                }
+            }
         }
     }
 
