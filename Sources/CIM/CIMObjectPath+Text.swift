@@ -7,9 +7,8 @@ extension CIMObjectPath: CustomStringConvertible {
 
     /// `Class.Key1="v",Key2=5`, `Class=@`, `Class`: no server, no namespace.
     public var relativePath: String {
-        var text = ""
-        text.reserveCapacity(roomForRelativePath)
-        text += className
+        if let text = plainRelativePath { return text }
+        var text = className
         switch keys {
         case .none: break
         case .singleton: text += "=@"
@@ -26,6 +25,43 @@ extension CIMObjectPath: CustomStringConvertible {
         }
         return text
     }
+
+    /// The relative path where all keys are texts of which nothing needs an escape: most are, and their bytes are written in one go.
+    private var plainRelativePath: String? {
+        guard case .keys(let keys) = keys else { return nil }
+        var count = className.utf8.count
+        for key in keys {
+            guard case .string(let text) = key.value, !CIMObjectPath.needsEscape(text) else { return nil }
+            // Beside name and text '.' or ',', '=', and two quotes.
+            count += (key.name?.utf8.count ?? 0) + text.utf8.count + 4
+        }
+        return String(unsafeUninitializedCapacity: count) { buffer in
+            var place = 0
+            func append(_ text: String) {
+                var text = text
+                text.withUTF8 { bytes in
+                    _ = UnsafeMutableBufferPointer(rebasing: buffer[place...]).update(fromContentsOf: bytes)
+                    place += bytes.count
+                }
+            }
+            func append(_ byte: UInt8) {
+                buffer[place] = byte
+                place += 1
+            }
+            append(className)
+            for (position, key) in keys.enumerated() {
+                if position > 0 { append(0x2C) } else if key.name != nil { append(0x2E) }
+                if let name = key.name { append(name) }
+                append(0x3D)
+                append(0x22)
+                if case .string(let text) = key.value { append(text) }
+                append(0x22)
+            }
+            return place
+        }
+    }
+
+    private static func needsEscape(_ text: String) -> Bool { text.utf8.contains { $0 == 0x22 || $0 == 0x5C } }
 
     /// `\\server\namespace:` and the relative path, as far as server and namespace are known. A namespace is written with backslashes. A
     /// server without a namespace is left out, since the relative path cannot follow it directly.
@@ -90,7 +126,7 @@ extension CIMObjectPath {
     /// In double quotes, `"` and `\` escaped.
     static func appendQuoted(_ value: String, to text: inout String) {
         text += "\""
-        if value.utf8.contains(where: { $0 == 0x22 || $0 == 0x5C }) {
+        if needsEscape(value) {
             for scalar in value.unicodeScalars {
                 if scalar == "\"" || scalar == "\\" { text += "\\" }
                 text.unicodeScalars.append(scalar)

@@ -35,11 +35,31 @@ extension String {
     /// The text with another character for each that does not print.
     /// - Parameter keepsLines: line feeds stay.
     package func replacingUnprintable(by replacement: Unicode.Scalar, keepsLines: Bool = false) -> String {
-        if utf8.allSatisfy({ $0 >= 0x20 && $0 < 0x7F }) { return self }
+        if utf8.withContiguousStorageIfAvailable({ Self.isPrintableASCII(UnsafeRawBufferPointer($0)) }) == true { return self }
         var text = ""
         for scalar in unicodeScalars {
             text.unicodeScalars.append(scalar.isPrinting || keepsLines && scalar == "\n" ? scalar : replacement)
         }
         return text
+    }
+
+    /// Eight bytes at a time: most text is.
+    private static func isPrintableASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
+        var place = 0
+        var seen: UInt64 = 0
+        while place + 8 <= bytes.count {
+            let word = bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            // The high bit of a byte is left where that is above 0x7F, below 0x20, or 0x7F.
+            let low = ~word & 0x6060_6060_6060_6060
+            seen |= word | (low & (low << 1) & 0x4040_4040_4040_4040) << 1
+            seen |= word &+ 0x0101_0101_0101_0101
+            place += 8
+        }
+        if seen & 0x8080_8080_8080_8080 != 0 { return false }
+        while place < bytes.count {
+            guard bytes[place] >= 0x20, bytes[place] < 0x7F else { return false }
+            place += 1
+        }
+        return true
     }
 }

@@ -136,7 +136,10 @@ extension Broker {
     func uid(of peer: PeerID) -> UInt32? { core.peers[peer]?.uid }
 
     /// Whose rights the peer has.
-    func caller(_ peer: PeerID) -> Caller? { uid(of: peer).map { Caller(uid: $0, groups: peers.groups(of: peer)) } }
+    func caller(_ peer: PeerID) -> Caller? {
+        guard let uid = uid(of: peer) else { return nil }
+        return Caller(uid: uid, groups: peers.groups(of: peer))
+    }
 
     /// Whether `sender` may see and cancel what belongs to `uid`: the same user, and root.
     func mayManage(_ sender: String?, uid: UInt32) -> Bool {

@@ -234,15 +234,14 @@ extension Broker {
     ) -> Result<CheckedObjects, ObjectFault> {
         let all =
             isPacked ? checkPacked(reader, of: id, record, message) : checkAll(reader, record, message, size: message.bodySize)
-        let checked = all.flatMap { objects in
-            Result { () throws(ObjectFault) in
-                try checkKeys(objects, record)
-                return try visible(objects, record)
-            }
-        }
-        guard let filter = record.filter else { return checked }
-        return checked.flatMap { objects in
-            Result { () throws(ObjectFault) in try filter.applied(to: objects) { [schema] in schema.layout($0, in: record.namespace) } }
+        do throws(ObjectFault) {
+            let objects = try all.get()
+            try checkKeys(objects, record)
+            let seen = try visible(objects, record)
+            guard let filter = record.filter else { return .success(seen) }
+            return .success(try filter.applied(to: seen) { [schema] in schema.layout($0, in: record.namespace) })
+        } catch {
+            return .failure(error)
         }
     }
 

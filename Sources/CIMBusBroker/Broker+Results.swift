@@ -10,11 +10,12 @@ extension Broker {
     /// A batch goes to the client's sink, or into what the broker keeps for the reply or the enumerator.
     func deliver(_ id: OperationID, _ payload: PayloadID) {
         guard let objects = payloads.takeObjects(payload), let record = records[id] else { return }
-        records[id]?.delivered += objects.sizes.count
-        metrics.count(delivered: objects.sizes)
+        let sizes = objects.sizes
+        record.delivered += sizes.count
+        metrics.count(delivered: sizes)
         if let (whole, index) = record.joined { return took(objects, from: id, index, of: whole) }
         guard let sink = record.sink else {
-            records[id]?.objects.append(objects.batch)
+            record.objects.append(objects.batch)
             return
         }
         if let message = objects.forwarded {

@@ -23,11 +23,11 @@ extension Broker {
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form) {
-        if let caller = peer(of: call).flatMap({ self.caller($0) }) { serve(call, kind, form, for: caller) }
+        if let client = peer(of: call), let caller = caller(client) { serve(call, kind, form, for: caller) }
     }
 
     private func serve(_ call: MethodCall, _ kind: Request.Kind, _ form: ServicesCall.Form, for caller: Caller) {
-        guard let client = peer(of: call), let namespace = namespaces[call.message.path ?? ""] else { return }
+        guard let client = peer(of: call), let path = call.message.path, let namespace = namespace(at: path) else { return }
         do throws(CIMError) {
             let arguments = try ServicesCall(
                 kind, form, namespace, bodySize: call.message.bodySize, call.reader, server: schema.server, known: &knownContext)
@@ -39,6 +39,13 @@ extension Broker {
         } catch {
             call.fail(error)
         }
+    }
+
+    private func namespace(at path: String) -> CIMNamespaceName? {
+        if let last = lastNamespace, last.path == path { return last.name }
+        guard let name = namespaces[path] else { return nil }
+        lastNamespace = (path, name)
+        return name
     }
 
     /// Refuses it, unless the caller is to be authorized first: then it is served once more.
@@ -60,7 +67,7 @@ extension Broker {
     }
 
     private func begin(
-        _ arguments: ServicesCall, _ resolution: Resolution, of client: PeerID, _ caller: Caller, _ call: MethodCall
+        _ arguments: ServicesCall, _ resolution: consuming Resolution, of client: PeerID, _ caller: Caller, _ call: MethodCall
     ) throws(CIMError) {
         let target: Request.Target
         let record: OperationRecord

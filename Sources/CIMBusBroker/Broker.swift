@@ -25,7 +25,9 @@ public actor Broker {
     let schema: SchemaStore
     let repository: Repository
     /// The namespace of each object path.
-    var namespaces: [String: CIMNamespaceName]
+    var namespaces: [String: CIMNamespaceName] { didSet { lastNamespace = nil } }
+    /// The one that was asked for last: the next request is mostly about the same.
+    var lastNamespace: (path: String, name: CIMNamespaceName)?
 
     // What the core knows by number.
     var records = OperationRecords()
@@ -39,7 +41,7 @@ public actor Broker {
     /// What all merges may take together.
     let mergeBudget = MergeBudget.ofAll
 
-    var peers = PeerDirectory()
+    let peers = PeerDirectory()
     let lanes: BusLanes
     var registrations = Registrations()
     var gate = LogGate()

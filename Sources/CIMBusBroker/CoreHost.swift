@@ -72,6 +72,8 @@ struct CoreHost {
 
     /// Whether the core has something to do before the alarm rings.
     mutating func needsAlarm() -> Bool {
+        guard let earliest = core.earliestDeadline else { return false }
+        if let alarm, alarm.at <= earliest { return false }
         guard let due = core.nextDeadline else { return false }
         return alarm.map { due < $0.at } ?? true
     }

@@ -2,8 +2,9 @@ import CIMBusCore
 import CIMBusWire
 import DBus
 
-/// Who is there: each peer by its id and by its name, how it is attached, and what the bus and the system say about it.
-struct PeerDirectory {
+/// Who is there: each peer by its id and by its name, how it is attached, and what the bus and the system say about it. The broker's loop alone
+/// touches it.
+final class PeerDirectory {
     /// What the broker knows of a peer, and the core does not.
     private struct Resident {
         let bus: BusAttachment
@@ -16,6 +17,8 @@ struct PeerDirectory {
     }
 
     private var ids: [String: PeerID] = [:]
+    /// Who was asked for last: most messages come from whoever sent the one before.
+    private var last: (name: String, peer: PeerID)?
     private var residents = Table<PeerID, Resident>()
     private var lastPeer: UInt64 = 0
     /// Callers about whom the bus was asked, as long as they are there.
@@ -28,7 +31,13 @@ struct PeerDirectory {
 
     // MARK: - Looking up
 
-    func id(of name: String?) -> PeerID? { name.flatMap { ids[$0] } }
+    func id(of name: String?) -> PeerID? {
+        guard let name else { return nil }
+        if let last, last.name == name { return last.peer }
+        guard let peer = ids[name] else { return nil }
+        last = (name, peer)
+        return peer
+    }
 
     /// How a message reaches the peer by the way by which that came to which it belongs; nil when it has gone.
     subscript(peer: PeerID, way: Way) -> (any Attachment)? {
@@ -59,34 +68,34 @@ struct PeerDirectory {
     // MARK: - Coming and going
 
     /// The bus is asked who `name` is.
-    mutating func asksWho(is name: String) { strangers.insert(name) }
+    func asksWho(is name: String) { strangers.insert(name) }
 
     /// The bus has answered.
     /// - Returns: whether the name is still there. Nothing would ever end a peer that is not.
-    mutating func wasToldWho(is name: String) -> Bool { strangers.remove(name) != nil }
+    func wasToldWho(is name: String) -> Bool { strangers.remove(name) != nil }
 
     /// A name on the bus has no owner any more.
-    mutating func leaves(_ name: String) {
+    func leaves(_ name: String) {
         letters[name] = nil
         strangers.remove(name)
     }
 
     /// - Returns: whether it is the first message of that stranger.
-    mutating func keep(_ message: Message, of stranger: String) -> Bool {
+    func keep(_ message: Message, of stranger: String) -> Bool {
         letters[stranger, default: []].append(message)
         return letters[stranger]?.count == 1
     }
 
     /// Takes out what a stranger sent.
-    mutating func takeMessages(of stranger: String) -> [Message] { letters.removeValue(forKey: stranger) ?? [] }
+    func takeMessages(of stranger: String) -> [Message] { letters.removeValue(forKey: stranger) ?? [] }
 
     /// An id for a peer that is on no connection.
-    mutating func newID() -> PeerID {
+    func newID() -> PeerID {
         lastPeer += 1
         return PeerID(lastPeer)
     }
 
-    mutating func add(_ attachment: BusAttachment, groups: [UInt32]) -> PeerID {
+    func add(_ attachment: BusAttachment, groups: [UInt32]) -> PeerID {
         let id = newID()
         ids[attachment.name.text] = id
         residents[id] = Entry(Resident(bus: attachment, groups: groups))
@@ -94,9 +103,10 @@ struct PeerDirectory {
     }
 
     /// - Returns: the private connection that is to be closed.
-    mutating func remove(_ peer: PeerID) -> PrivateConnection? {
+    func remove(_ peer: PeerID) -> PrivateConnection? {
         guard let resident = residents.removeValue(forKey: peer) else { return nil }
         ids[resident.bus.name.text] = nil
+        last = nil
         guard let own = resident.own else { return nil }
         privateConnections -= 1
         return own.connection
@@ -107,17 +117,17 @@ struct PeerDirectory {
     func privateConnection(of peer: PeerID) -> PrivateConnection? { residents[peer]?.own?.connection }
 
     /// The peer, which has none yet, has this one from now on.
-    mutating func attach(_ connection: PrivateConnection, to peer: PeerID) {
+    func attach(_ connection: PrivateConnection, to peer: PeerID) {
         guard let resident = residents[peer], resident.own == nil else { return }
         residents[peer]?.own = PrivateAttachment(bus: resident.bus, connection: connection)
         privateConnections += 1
     }
 
-    mutating func sendsSocket(to name: String, uid: UInt32) { unfetched[name] = ((unfetched[name]?.count ?? 0) + 1, uid) }
+    func sendsSocket(to name: String, uid: UInt32) { unfetched[name] = ((unfetched[name]?.count ?? 0) + 1, uid) }
 
     /// The process of that name has spoken by its last socket, or has left the bus.
     /// - Returns: how many were on their way.
-    mutating func fetchedSockets(_ name: String) -> (count: Int, uid: UInt32)? { unfetched.removeValue(forKey: name) }
+    func fetchedSockets(_ name: String) -> (count: Int, uid: UInt32)? { unfetched.removeValue(forKey: name) }
 
     /// By what the peer is to be pinged: only when it has answered by all of them it has read everything.
     /// - Parameter usesBus: whether anything went by the bus, too, since it was pinged there last.
@@ -131,19 +141,19 @@ struct PeerDirectory {
 
     func isWatched(_ peer: PeerID) -> Bool { residents[peer]?.process != nil }
 
-    mutating func watch(_ peer: PeerID, _ watch: EventLoop.ProcessWatch?) { residents[peer]?.process = watch }
+    func watch(_ peer: PeerID, _ watch: EventLoop.ProcessWatch?) { residents[peer]?.process = watch }
 
     /// - Returns: the watch that is to be stopped.
-    mutating func unwatch(_ peer: PeerID) -> EventLoop.ProcessWatch? {
+    func unwatch(_ peer: PeerID) -> EventLoop.ProcessWatch? {
         defer { residents[peer]?.process = nil }
         return residents[peer]?.process
     }
 
     /// The peer is asked whether it is alive.
-    mutating func look(at process: UInt32?, of peer: PeerID) { residents[peer]?.evidence = process.flatMap { ProcessEvidence(of: $0) } }
+    func look(at process: UInt32?, of peer: PeerID) { residents[peer]?.evidence = process.flatMap { ProcessEvidence(of: $0) } }
 
     /// Whether the peer's process has worked since it was looked at last.
-    mutating func hasRun(_ process: UInt32?, of peer: PeerID) -> Bool {
+    func hasRun(_ process: UInt32?, of peer: PeerID) -> Bool {
         guard let now = process.flatMap({ ProcessEvidence(of: $0) }), residents[peer] != nil else { return false }
         defer { residents[peer]?.evidence = now }
         return residents[peer]?.evidence.map { now.hasRun(since: $0) } ?? false

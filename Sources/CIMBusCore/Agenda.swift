@@ -41,6 +41,9 @@ struct Agenda: Sendable {
         }
     }
 
+    /// As ``next``, of what may have been put off or taken out since.
+    var earliest: Microseconds? { heap.min?.at }
+
     /// Looks at `subject` at `moment` or earlier.
     mutating func schedule(_ subject: Subject, at moment: Microseconds) {
         if let known = times[subject], known <= moment { return }

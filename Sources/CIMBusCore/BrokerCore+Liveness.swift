@@ -113,13 +113,13 @@ extension BrokerCore {
 
     /// The peer said something: it is there, and may have read what it was sent. What one said that is gone is nothing.
     mutating func hear(_ id: PeerID) {
-        peers[id]?.heard = now
-        if let read = peers[id]?.value.readBySpeaking(), read > 0, let uid = peers[id]?.uid {
+        guard let (uid, liveness, read) = peers[id]?.value.spoke(at: now) else { return }
+        if read > 0 {
             refundReply(read, uid: uid)
             creditReturned(to: uid, by: id)
             flushProgress(to: id)
         }
-        guard let liveness = peers[id]?.liveness, liveness != .responsive else { return }
+        guard liveness != .responsive else { return }
         become(id, .responsive)
         if liveness == .unresponsive {
             note(.responsive, peer: id, "answers again")

@@ -57,6 +57,9 @@ public struct BrokerCore: Sendable {
         mutating get { agenda.next }
     }
 
+    /// Nothing has to be done before: ``nextDeadline`` is not earlier, and may be later; nil: there is nothing to do at all.
+    public var earliestDeadline: Microseconds? { agenda.earliest }
+
     /// The state of a registration as an administrator sees it.
     public func state(of registration: Entry<Registration>) -> Registration.State {
         guard let id = registration.peer, let peer = peers[id] else { return .absent }

@@ -74,6 +74,13 @@ public struct Peer: Sendable {
         sinks.insert(sink)
     }
 
+    /// It said something.
+    /// - Returns: whose it is, whether it seemed to be there before, and what it has read by that.
+    mutating func spoke(at moment: Microseconds) -> (uid: UInt32, liveness: Liveness, read: Int) {
+        heard = moment
+        return (uid, liveness, readBySpeaking())
+    }
+
     /// What it has read by saying something, in bytes: all it was sent, if no call of its own waits for an answer and it was not seen to send
     /// without waiting for answers. One that makes blocking calls and nothing else never gets to answer a ping.
     mutating func readBySpeaking() -> Int {

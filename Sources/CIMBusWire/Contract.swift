@@ -40,9 +40,10 @@ public enum Contract {
         return user.map { ObjectPath(verified: "\(path.text)/_u\($0)") } ?? path
     }
 
-    public static func path(ofOperation number: UInt64) -> ObjectPath { ObjectPath(verified: "\(operationsPath.text)/\(number)") }
+    public static func path(ofOperation number: UInt64) -> ObjectPath { ObjectPath(verified: operationsPath.text + "/" + String(number)) }
 
-    public static func path(ofSink number: UInt64) -> ObjectPath { ObjectPath(verified: "\(sinksPath.text)/\(number)") }
+    // Made for each call: interpolation takes three times as long.
+    public static func path(ofSink number: UInt64) -> ObjectPath { ObjectPath(verified: sinksPath.text + "/" + String(number)) }
 
     public static func path(ofEventSink number: UInt64) -> ObjectPath { ObjectPath(verified: "\(eventSinksPath.text)/\(number)") }
 

@@ -35,11 +35,21 @@ public typealias ArgumentReader = @Sendable (Message, InterfaceDescription.Metho
 
 /// One interface with its implementation. Make one per interface and share it between objects: the call says which path it is for.
 public final class ExportedInterface: Sendable {
-    struct MethodEntry: Sendable {
+    final class MethodEntry: Sendable {
         let description: InterfaceDescription.Method
         let inputSignature: String
         let implementation: MethodImplementation?
         let argumentReader: ArgumentReader?
+
+        init(
+            description: InterfaceDescription.Method, inputSignature: String, implementation: MethodImplementation?,
+            argumentReader: ArgumentReader?
+        ) {
+            self.description = description
+            self.inputSignature = inputSignature
+            self.implementation = implementation
+            self.argumentReader = argumentReader
+        }
     }
 
     struct PropertyEntry: Sendable {

@@ -2,10 +2,13 @@
 final class ObjectTree {
     private var objects: [String: ExportedObject] = [:]
     private var subtrees: [String: ObjectSubtree] = [:]
+    /// The method of an object that was called last: the next call is mostly to the same.
+    private var last: (path: String, interface: String, member: String, method: ExportedInterface.MethodEntry)?
 
     func removeAll() {
         objects = [:]
         subtrees = [:]
+        last = nil
     }
 
     /// False when there is an object at the path already.
@@ -15,7 +18,10 @@ final class ObjectTree {
         return true
     }
 
-    func remove(at path: ObjectPath) -> ExportedObject? { objects.removeValue(forKey: path.text) }
+    func remove(at path: ObjectPath) -> ExportedObject? {
+        last = nil
+        return objects.removeValue(forKey: path.text)
+    }
 
     func add(_ subtree: ObjectSubtree, at path: ObjectPath) -> Bool {
         if subtrees[path.text] != nil { return false }
@@ -94,6 +100,10 @@ final class ObjectTree {
     // MARK: Answering
 
     func answer(_ call: MethodCall, on link: Link) {
+        let message = call.message
+        if let last, last.member == message.member, last.path == message.path, last.interface == message.interface {
+            return Self.invoke(last.method, call)
+        }
         let interface = call.interface
         if interface == InterfaceName.peer.text { return StandardAnswers.peer(call) }
         let path = call.path
@@ -104,6 +114,7 @@ final class ObjectTree {
         guard let object = object(at: path, for: call.sender) else { return answerWithoutObject(call, at: path) }
         if let interface, let exported = object.interface(interface) {
             guard let method = exported.methods[call.member] else { return Self.unknownMethod(call) }
+            if objects[path.text] != nil { last = (path.text, interface, call.member, method) }
             return Self.invoke(method, call)
         }
         switch interface {
