@@ -32,7 +32,10 @@ struct Metrics {
         }
     }
 
-    private(set) var endings: [Ending: UInt64] = [:]
+    /// How often each came, in the order in which they came first.
+    private(set) var endings: [(key: Ending, value: UInt64)] = []
+    private var endingPlaces: [Ending: Int] = [:]
+    private var lastEnding = 0
     /// From the call to the end of what the call was for.
     private(set) var latencies: [RegistrationID: Histogram] = [:]
     private(set) var waits: [String: UInt64] = [:]
@@ -76,7 +79,19 @@ struct Metrics {
             latencies[isKnown ? call.registration : Self.others, default: Histogram()].add(step.at - call.at)
         }
         guard step.part == nil, let (member, _) = beginning(step.operation) else { return }
-        endings[Ending(kind: member, status: status), default: 0] &+= 1
+        count(Ending(kind: member, status: status))
+    }
+
+    private mutating func count(_ ending: Ending) {
+        // Most end as the one before.
+        if lastEnding >= endings.count || endings[lastEnding].key != ending {
+            lastEnding = endingPlaces[ending] ?? endings.count
+            if lastEnding == endings.count {
+                endingPlaces[ending] = lastEnding
+                endings.append((ending, 0))
+            }
+        }
+        endings[lastEnding].value &+= 1
     }
 
     /// As errors on the bus are called: NotFound, NoError. A provider may report any number.

@@ -87,8 +87,8 @@ final class OperationRecord: @unchecked Sendable {
     /// The class that its provider is asked about; nil: none.
     var className: String? {
         if case .instances(let layout)? = expectation { return layout.className }
-        let name = path.prefix { $0 != "." && $0 != "=" }
-        return name.isEmpty ? nil : String(name)
+        let name = path.utf8.prefix { $0 != UInt8(ascii: ".") && $0 != UInt8(ascii: "=") }
+        return name.isEmpty ? nil : String(Substring(name))
     }
 
     /// What the provider is asked for.

@@ -8,49 +8,40 @@ extension Resolver {
         let namespace = arguments.namespace
         let path = arguments.path ?? CIMObjectPath(className: "")
         guard let named = namedClass(path.className, arguments) else { return noClass(path.className, arguments) }
-        let declaration = named.declaration
         var question = named.question
-        guard let method = declaration.method(named: arguments.method) else {
-            return .answered(.stated(.invalidMethod, "class \(declaration.name) has no method \(arguments.method)"), question)
+        guard let plan = snapshot.method(arguments.method, of: named.layout, named.indexed) else {
+            let text = "class \(named.indexed.declaration.name) has no method \(arguments.method)"
+            return .answered(.stated(.invalidMethod, text), question)
         }
-        if let refusal = Self.refusal(of: method, in: declaration) {
-            return .answered(.stated(refusal.status, refusal.message), question)
-        }
+        if let refusal = plan.refusal { return .answered(.stated(refusal.status, refusal.message), question) }
         if path.isClassPath {
-            guard method.isStatic else {
+            guard plan.method.isStatic else {
                 return .answered(
-                    .stated(
-                        .invalidMethodParameters, "method \(declaration.name).\(method.name) is not static; give the path of an instance"),
-                    question)
+                    .stated(.invalidMethodParameters, "method \(plan.name) is not static; give the path of an instance"), question)
             }
-            question.path = declaration.name
+            question.path = named.indexed.declaration.name
         } else {
             do throws(ObjectPathError) {
-                question.path = try snapshot.canonical(path, of: declaration, in: namespace).relativePath
+                question.path = try snapshot.canonical(
+                    path, of: named.indexed.declaration, keys: named.layout.keyProperties, in: namespace
+                ).relativePath
             } catch {
                 return .answered(.stated(.invalidObjectPath, "\(path.relativePath.clipped()): \(error.message)"), question)
             }
         }
-        question.method = method.name
-        try readParameters(arguments, of: method, declaration, into: &question)
-        if declaration.isBrokers { return .conducted(.administer(path, method: method.name), question) }
-        return invocation(arguments, method, named.layout, declaration, question)
+        question.method = plan.method.name
+        try readParameters(arguments, plan, into: &question)
+        if named.indexed.declaration.isBrokers { return .conducted(.administer(path, method: plan.method.name), question) }
+        return invocation(arguments, plan, named, question)
     }
 
-    private func readParameters(
-        _ arguments: ServicesCall, of method: CIMMethod, _ declaration: CIMClass, into question: inout Question
-    ) throws(CIMError) {
-        let what = "\(declaration.name).\(method.name)"
-        let inputs = method.parameters.filter(\.isIn)
-        try Self.checkAreParameters(arguments.object, what)
-        let location = CIMLocation(namespace: arguments.namespace, server: snapshot.server)
-        try readInput(arguments, .parameters(ObjectLayout(parameters: inputs, in: location)), what, into: &question)
-        let given = question.input.names
-        for parameter in inputs where !parameter.isOptional && !given.contains(parameter.name) {
-            throw CIMError(.invalidMethodParameters, "\(what): in parameter \(parameter.name) is missing")
+    private func readParameters(_ arguments: ServicesCall, _ plan: MethodPlan, into question: inout Question) throws(CIMError) {
+        try Self.checkAreParameters(arguments.object, plan.name)
+        try readInput(arguments, .parameters(plan.inputs), plan.name, into: &question)
+        if let missing = question.input.firstMissing(of: plan.required) {
+            throw CIMError(.invalidMethodParameters, "\(plan.name): in parameter \(missing) is missing")
         }
-        question.expectation = .parameters(
-            ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType, in: location))
+        question.expectation = .parameters(plan.outputs)
     }
 
     /// Why nobody runs it; nil when somebody does.
@@ -61,24 +52,22 @@ extension Resolver {
     }
 
     /// Where the instance may be of a class below that overrides the method, the broker finds out first.
-    private func invocation(
-        _ arguments: ServicesCall, _ method: CIMMethod, _ layout: ObjectLayout, _ declaration: CIMClass, _ question: Question
-    ) -> Resolution {
-        let namespace = arguments.namespace
+    private func invocation(_ arguments: ServicesCall, _ plan: MethodPlan, _ named: NamedClass, _ question: Question) -> Resolution {
+        let (namespace, layout, method) = (arguments.namespace, named.layout, plan.method)
         let isOfInstance = arguments.path?.isClassPath == false
-        if declaration.isUnserved, isOfInstance, !method.isStatic, !method.bypassesGetObject,
+        if plan.isUnserved, isOfInstance, !method.isStatic, !method.bypassesGetObject,
             let nobody = hierarchy(of: layout, in: namespace, for: .getObject, above: false).nobody
         {
             return .answered(nobody, question)
         }
-        let isOverridden = schema.descendants(of: declaration.name, in: namespace).contains { name in
-            let theirs = schema.class(name, in: namespace)?.method(named: method.name)
-            return theirs.map { !CIMName.equal($0.origin, method.origin) } ?? false
-        }
-        if isOfInstance, isOverridden, !method.bypassesGetObject, let path = try? CIMObjectPath(parsing: question.path) {
+        if isOfInstance, plan.isOverridden, !method.bypassesGetObject, let path = try? CIMObjectPath(parsing: question.path) {
             return .conducted(.invoke(path, hierarchy(of: layout, in: namespace, for: .getObject, above: false)), question)
         }
-        let implementer = implementer(of: method, declaration, at: question.path, in: namespace)
+        // Most classes' own provider runs their methods.
+        if plan.isOfOwnProvider, let name = named.indexed.providerName {
+            return ask(provider(named: name, of: named.indexed.declaration, in: namespace, for: .execMethod), question)
+        }
+        let implementer = implementer(of: method, named.declaration, at: question.path, in: namespace)
         var question = question
         question.path = implementer.path
         return ask(implementer.responder, question)

@@ -12,6 +12,8 @@ final class SchemaSnapshot: Sendable {
         var providers: [CIMNamespaceName: [CIMName: CheckedDefinition]] = [:]
         /// What was asked for last, as it was spelled: the next request is mostly about the same.
         var lastLayout: (name: String, namespace: CIMNamespaceName, layout: ObjectLayout)?
+        var methods: [ObjectIdentifier: [CIMName: MethodPlan]] = [:]
+        var lastMethod: (name: String, layout: ObjectLayout, plan: MethodPlan)?
         var lastProvider: (name: String, namespace: CIMNamespaceName, definition: CheckedDefinition?)?
         /// The classes in other languages, by where the amendments are.
         var localized: [CIMNamespaceName: [[CIMNamespaceName]: LocalizedClasses]] = [:]
@@ -72,6 +74,21 @@ final class SchemaSnapshot: Sendable {
         let layout = ObjectLayout(declaration, namespace: namespace, server: server)
         made.layouts[namespace, default: [:]][CIMName(name)] = layout
         return layout
+    }
+
+    /// A method of a class of this snapshot; nil where the class has none of that name.
+    /// - Parameter layout: the class's, as ``layout(_:in:)`` gave it.
+    func method(_ name: String, of layout: ObjectLayout, _ indexed: IndexedClass) -> MethodPlan? {
+        made.withLock { made in
+            if let last = made.lastMethod, last.name == name, last.layout === layout { return last.plan }
+            let key = ObjectIdentifier(layout)
+            guard let plan = made.methods[key]?[CIMName(name)] ?? indexed.declaration.method(named: name).map({ method in
+                MethodPlan(method, of: indexed.declaration, in: layout.namespace, schema)
+            }) else { return nil }
+            made.methods[key, default: [:]][CIMName(name)] = plan
+            made.lastMethod = (name, layout, plan)
+            return plan
+        }
     }
 
     /// The definition of a provider; nil when it has none.

@@ -2,12 +2,15 @@ import HeapModule
 
 /// When to look at what again. Each subject stands in it at most once; looking early costs a look, never a wrong decision.
 struct Agenda: Sendable {
-    enum Subject: Hashable, Sendable {
+    enum Subject: Numbered, Sendable {
         case operation(OperationID)
         case peer(PeerID)
         case registration(RegistrationID)
         case poll(PollID)
         case timer(TimerID)
+
+        /// Of two that differ the numbers may be the same, which is seldom.
+        var number: UInt64 { place.number << 3 | UInt64(place.kind) }
 
         /// What is due at the same moment is looked at in this order, so that the same events always have the same effects.
         fileprivate var place: (kind: Int, number: UInt64) {

@@ -110,21 +110,23 @@ extension BodyWriter {
 }
 
 extension ObjectBatch {
-    /// The names of the first object's entries, in the class's spelling.
-    public var names: Set<String> {
-        guard let range = ranges.first else { return [] }
-        return bytes.withUnsafeBytes { bytes in
-            var names: Set<String> = []
+    /// The first of the names that no entry of the first object has, in the class's spelling; nil: it has all of them.
+    public func firstMissing(of names: [String]) -> String? {
+        if names.isEmpty { return nil }
+        guard let range = ranges.first else { return names.first }
+        var missing = names
+        bytes.withUnsafeBytes { bytes in
             var reader = BodyReader(copying: UnsafeRawBufferPointer(rebasing: bytes[range]))
-            do {
-                while !reader.isAtEnd {
+            do throws(DBusDecodingError) {
+                while !reader.isAtEnd, !missing.isEmpty {
                     try reader.enterDictEntry()
-                    names.insert(try reader.readString())
+                    let name = try reader.readStringBytes()
+                    missing.removeAll { $0.utf8.elementsEqual(name) }
                     let types = try reader.readSignatureBytes()
                     try reader.skip(types: types)
                 }
             } catch {}
-            return names
         }
+        return missing.first
     }
 }

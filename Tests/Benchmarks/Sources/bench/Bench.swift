@@ -15,6 +15,7 @@ enum Bench {
         case "compare":
             try await Defaults.compare(arguments[2], c: arguments[3], samples: Int(arguments[4]) ?? 1, rounds: Int(arguments[5]) ?? 1)
         case "gets": try await Defaults.gets(arguments[2], count: Int(arguments[3]) ?? 1)
+        case "invokes": try await Defaults.gets(arguments[2], count: Int(arguments[3]) ?? 1, ofMethod: true)
         case "at-once": try await Defaults.atOnce(arguments[2])
         case "relay": try await Relay.run(arguments[2], to: arguments[3])
         case "rows": try await Defaults.rows(arguments[2])

@@ -92,13 +92,18 @@ enum Defaults {
         print("\(objects) \(Role.microseconds(total)) \(Role.microseconds(first ?? .zero)) \(peakMemory())")
     }
 
-    /// Nothing but gets, for a profiler.
-    static func gets(_ address: String, count: Int) async throws {
+    /// Nothing but gets, or calls of a method, for a profiler.
+    static func gets(_ address: String, count: Int, ofMethod: Bool = false) async throws {
         let session = try await Session.connect(to: .address(address))
+        _ = try await session.getClass("Bench_Thing")
         var raw = [UInt64](repeating: 0, count: count)
         for sample in 0..<count {
             let start = Role.nanoseconds()
-            _ = try await session.getInstance(at: path)
+            if ofMethod {
+                _ = try await session.invoke("Signal", at: path, parameters: ["Number": .sint32(9)])
+            } else {
+                _ = try await session.getInstance(at: path)
+            }
             raw[sample] = Role.nanoseconds() - start
         }
         print(Latency(raw).text)
