@@ -87,7 +87,8 @@ extension Broker {
         _ instances: [CIMInstance], _ record: OperationRecord, as expectation: ObjectChecker.Expectation? = nil
     ) throws(CIMError) -> CheckedObjects {
         guard let first = instances.first else { return .rewritten(ObjectBatch()) }
-        let expectation = expectation ?? record.expectation ?? schema.layout(first.className, in: record.namespace).map { .instances(of: $0) }
+        let expectation =
+            expectation ?? record.expectation ?? schema.layout(first.className, in: record.namespace).map { .instances(of: $0) }
         var writer = BodyWriter()
         let array = writer.beginArray(elementAlignment: 4)
         for instance in instances { writer.append(instance: instance) }

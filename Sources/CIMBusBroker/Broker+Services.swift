@@ -95,7 +95,7 @@ extension Broker {
         record.way = Way(of: call.message)
         record.isInteractive = call.message.flags.contains(.allowInteractiveAuthorization)
         if arguments.form == .sync { record.call = call }
-                let request = Request(
+        let request = Request(
             client: client, kind: record.kind, form: record.form, target: target,
             wantsProgress: arguments.flags.contains(.sendStatus), updatesAsOwner: arguments.flags.contains(.ownerUpdate),
             timeout: arguments.timeout, parent: arguments.parent, inputBytes: record.input.byteCount + arguments.contextBytes)

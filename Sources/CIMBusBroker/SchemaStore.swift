@@ -82,9 +82,12 @@ final class SchemaSnapshot: Sendable {
         made.withLock { made in
             if let last = made.lastMethod, last.name == name, last.layout === layout { return last.plan }
             let key = ObjectIdentifier(layout)
-            guard let plan = made.methods[key]?[CIMName(name)] ?? indexed.declaration.method(named: name).map({ method in
-                MethodPlan(method, of: indexed.declaration, in: layout.namespace, schema)
-            }) else { return nil }
+            guard
+                let plan = made.methods[key]?[CIMName(name)]
+                    ?? indexed.declaration.method(named: name).map({ method in
+                        MethodPlan(method, of: indexed.declaration, in: layout.namespace, schema)
+                    })
+            else { return nil }
             made.methods[key, default: [:]][CIMName(name)] = plan
             made.lastMethod = (name, layout, plan)
             return plan

@@ -309,7 +309,9 @@ struct ServicesCall {
     private mutating func checkExtensions() throws(CIMError) {
         for index in context.indices where context[index].0.hasPrefix("__") {
             let (name, value) = context[index]
-            if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) { given.values[index].1 = .boolean(try Self.flag(value, name)) }
+            if Self.extensionFlags.contains(where: { CIMName.equal($0, name) }) {
+                given.values[index].1 = .boolean(try Self.flag(value, name))
+            }
             if CIMName.equal(name, ContextKey.locale) {
                 guard let text = value.text, CIMLocale.isWellFormed(text) else {
                     throw CIMError(.invalidContext, "\(name) must be the name of a locale, such as \"MS_409\" or \"en_US\"")

@@ -203,14 +203,17 @@ extension BrokerCore {
 
     /// An error result drops everything the called peer holds.
     mutating func fail(_ sink: SinkID, _ outcome: Outcome) {
-        guard let (peer, isFinal) = legs[sink].map({ ($0.peer, $0.final != nil) }) else { return bug("sink \(sink.number) is gone, and fails") }
+        guard let (peer, isFinal) = legs[sink].map({ ($0.peer, $0.final != nil) }) else {
+            return bug("sink \(sink.number) is gone, and fails")
+        }
         legs[sink]?.ledger.releaseAll(heldBy: peer)
         if isFinal || legs[sink]?.ledger.isHeld == true { discard(outcome.object) }
         settle(sink, unreported: outcome)
     }
 
     private mutating func acceptWithAnswer(_ batch: Batch, _ sink: SinkID) {
-        guard let (id, peer, isFinal, failure) = legs[sink].map({ ($0.operation, $0.peer, $0.final != nil, tooMany(batch, for: $0)) }) else {
+        guard let (id, peer, isFinal, failure) = legs[sink].map({ ($0.operation, $0.peer, $0.final != nil, tooMany(batch, for: $0)) })
+        else {
             return bug("sink \(sink.number) is gone, and has objects")
         }
         if isFinal {
@@ -238,7 +241,8 @@ extension BrokerCore {
     /// After every change of the ledger: a leg is over when its final status is known and nobody holds the sink (L4; R80, R81).
     mutating func settle(_ sink: SinkID, unreported: @autoclosure () -> Outcome) {
         // It may have ended already: with its parent, or with what came in the same answer.
-        guard let (id, call, references, final) = legs[sink].map({ ($0.operation, $0.call.kind, $0.ledger.references, $0.final) }), call != .queued
+        guard let (id, call, references, final) = legs[sink].map({ ($0.operation, $0.call.kind, $0.ledger.references, $0.final) }),
+            call != .queued
         else { return }
         if references > 0 {
             guard final != nil else { return }
@@ -253,7 +257,10 @@ extension BrokerCore {
     /// The leg has its result, and with it the operation.
     mutating func endLeg(_ sink: SinkID, _ outcome: Outcome) {
         // It may have ended with another, of the same provider.
-        guard let (id, registration, peer, objects, final) = legs[sink].map({ ($0.operation, $0.registration, $0.peer, $0.objects, $0.final?.object) })
+        guard
+            let (id, registration, peer, objects, final) = legs[sink].map({
+                ($0.operation, $0.registration, $0.peer, $0.objects, $0.final?.object)
+            })
         else { return }
         guard let kind = operations[id]?.request.kind else { return bug("sink \(sink.number) is of no operation") }
         var outcome = outcome

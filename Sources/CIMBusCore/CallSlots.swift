@@ -243,8 +243,10 @@ struct CallSlots: Sendable {
     /// Lanes that the broker may leave: enough of their calls are lost, and nobody waits for any other.
     func exhausted(_ limits: Limits) -> [LaneID] {
         if lanes.count == 1 { return [] }
-        return lanes.filter { $0.key != .own && $0.value.isOpen && $0.value.lost >= limits.lostPerLane && $0.value.lost == $0.value.unanswered }
-            .map(\.key).sorted()
+        return lanes.filter {
+            $0.key != .own && $0.value.isOpen && $0.value.lost >= limits.lostPerLane && $0.value.lost == $0.value.unanswered
+        }
+        .map(\.key).sorted()
     }
 
     // MARK: - Pings beside the broker's own lane

@@ -38,8 +38,9 @@ import Testing
             let ended = Self.step(number, .ended(WBEMStatus(rawValue: 0x8123_0000 + UInt32(number)), objects: 0))
             metrics.add([called, ended]) { _ in ("GetObject", 0) }
         }
-        #expect(metrics.endings.count == 1 && metrics.endings.first?.value == 1_000
-            && metrics.endings.first?.key == Metrics.Ending(kind: "GetObject", status: "Other"))
+        #expect(
+            metrics.endings.count == 1 && metrics.endings.first?.value == 1_000
+                && metrics.endings.first?.key == Metrics.Ending(kind: "GetObject", status: "Other"))
         #expect(metrics.latencies.count == 65 && metrics.latencies[Metrics.others]?.counts.first == 936)
     }
 
