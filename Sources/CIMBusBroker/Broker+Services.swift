@@ -134,17 +134,23 @@ extension Broker {
         switch objects {
         case .none: return .broker(outcome, answer: nil)
         case .declaration(let declaration):
-            do throws(ObjectFault) {
-                return .broker(outcome, answer: payloads.keep(.rewritten(try encoded(declaration, record))))
-            } catch {
-                return .broker(.stated(error.status, error.description), answer: nil)
-            }
+            return answeredHere(outcome) { () throws(ObjectFault) in try encoded(declaration, record) }
+        case .shape(let declaration):
+            return answeredHere(outcome) { () throws(ObjectFault) in try ObjectBatch(shapeOf: declaration) }
         case .instances(let instances):
             do throws(CIMError) {
                 return .broker(outcome, answer: payloads.keep(try filtered(try encoded(instances, record), record)))
             } catch {
                 return .broker(.stated(error.status, error.message), answer: nil)
             }
+        }
+    }
+
+    private func answeredHere(_ outcome: Outcome, _ encode: () throws(ObjectFault) -> ObjectBatch) -> Request.Target {
+        do throws(ObjectFault) {
+            return .broker(outcome, answer: payloads.keep(.rewritten(try encode())))
+        } catch {
+            return .broker(.stated(error.status, error.description), answer: nil)
         }
     }
 

@@ -21,6 +21,8 @@ enum Resolution: Sendable {
 enum OwnObjects: Sendable {
     case none
     case declaration(CIMClass)
+    /// Of a class what it takes to read its instances.
+    case shape(CIMClass)
     case instances([CIMInstance])
 }
 

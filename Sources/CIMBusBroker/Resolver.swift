@@ -121,7 +121,10 @@ struct Resolver {
         guard var named = namedClass(path.className, arguments) else {
             return noClass(path.className, arguments, path.isClassPath ? .notFound : .invalidClass)
         }
-        if path.isClassPath { return .answered(Outcome(.noError), named.question, .declaration(named.declaration)) }
+        if path.isClassPath {
+            let object: OwnObjects = arguments.classShape ? .shape(named.declaration) : .declaration(named.declaration)
+            return .answered(Outcome(.noError), named.question, object)
+        }
         named.question.filter = partialRead(arguments)
         let canonical: CIMObjectPath
         do throws(ObjectPathError) {

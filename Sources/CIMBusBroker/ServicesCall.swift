@@ -27,6 +27,8 @@ struct ServicesCall {
     var timeout: Microseconds? { given.timeout }
     var parent: OperationID? { given.parent }
     var derivedSystemProperties: Bool { given.derivedSystemProperties }
+    /// Whether of a class only what it takes to read its instances is wanted.
+    var classShape: Bool { given.classShape }
     /// Whether a query is to be explained, and not run.
     var explains: Bool { given.explains }
 
@@ -39,6 +41,7 @@ struct ServicesCall {
         var timeout: Microseconds?
         var parent: OperationID?
         var derivedSystemProperties = true
+        var classShape = false
         var explains = false
     }
 
@@ -280,6 +283,7 @@ struct ServicesCall {
                 }
                 given.parent = OperationID(number)
             case ContextKey.derivedSystemProperties: given.derivedSystemProperties = try flag(value, name)
+            case ContextKey.classShape: given.classShape = try flag(value, name)
             case ContextKey.explain: given.explains = try flag(value, name)
             case .some: break
             case nil: given.values.append((name, value.innermost))

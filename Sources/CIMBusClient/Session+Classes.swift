@@ -14,10 +14,20 @@ extension Session {
     /// (cancelled, TimedOut). `refreshing` asks the broker in any case.
     /// - Parameter timeout: how long the call may take; after that it throws TimedOut. Nil: as long as the broker allows.
     public func getClass(_ name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> CIMClass {
-        guard let declaration = try await layout(of: name, refreshing: refreshing, timeout: timeout).declaration else {
+        guard let declaration = try await layout(of: name, isWhole: true, refreshing: refreshing, timeout: timeout).declaration else {
             throw CIMError(.invalidClass, "\(name) is not a class")
         }
         return declaration
+    }
+
+    /// Of a class what it takes to read and show its instances: its name and ancestors, the names and types of its properties in their order,
+    /// which of them are keys, what their values are called, and whether it is a singleton. This is a small part of a large class. Kept, and failing, as
+    /// ``getClass(_:refreshing:timeout:)`` says; where the session has the class itself, that is it.
+    package func classShape(of name: String, timeout: Duration? = nil) async throws(CIMError) -> CIMClass {
+        guard let shape = try await layout(of: name, timeout: timeout).declaration else {
+            throw CIMError(.invalidClass, "\(name) is not a class")
+        }
+        return shape
     }
 
     /// A class as the options ask for it. The session asks the broker each time, and does not keep the class. With
@@ -36,9 +46,13 @@ extension Session {
     }
 
     /// The layout to decode the instances of a class with.
-    func layout(of name: String, refreshing: Bool = false, timeout: Duration? = nil) async throws(CIMError) -> ObjectLayout {
-        try await link.classes.layout(of: name, in: namespace, refreshing: refreshing) { () throws(CIMError) in
-            let reply = try await call(.getObject(name, OperationOptions(timeout: timeout)))
+    /// - Parameter isWhole: whether the class itself is wanted, too.
+    private func layout(
+        of name: String, isWhole: Bool = false, refreshing: Bool = false, timeout: Duration? = nil
+    ) async throws(CIMError) -> ObjectLayout {
+        try await link.classes.layout(of: name, in: namespace, isWhole: isWhole, refreshing: refreshing) { () throws(CIMError) in
+            let options = OperationOptions(timeout: timeout, context: isWhole ? [:] : [ContextKey.classShape: .boolean(true)])
+            let reply = try await call(.getObject(name, options))
             guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }
             do {
                 var reader = reply.reader

@@ -45,6 +45,30 @@ extension BodyWriter {
         for property in declaration.properties where !property.name.hasPrefix("__") { append(entry: property.name, property.defaultValue) }
     }
 
+    /// What it takes to read a class's instances, as entries: each property's name and type, which of them are keys, what their values are
+    /// called, and whether the class is a singleton. Nothing is there that is not needed for that.
+    mutating func append(shapeOf declaration: CIMClass) {
+        append(.className, .string(declaration.name))
+        append(.genus, .sint32(1))
+        append(.superclass, declaration.superclass.map { .string($0) } ?? .null)
+        append(.derivation, .strings(declaration.derivation))
+        append(list: FeatureList.properties, declaration.properties) { writer, property in
+            writer.append(entry: "Name", .string(property.name))
+            writer.append(entry: "Type", .string(property.type.cimType))
+            if property.type.isArray { writer.append(entry: "IsArray", .boolean(true)) }
+            writer.append(shapeOf: property.qualifiers, as: "Qualifiers")
+        }
+        append(shapeOf: declaration.qualifiers, as: FeatureList.qualifiers)
+    }
+
+    /// The qualifiers that belong to a class's shape.
+    private static let shapeQualifiers: Set<CIMName> = ["Key", "Singleton", "Values", "ValueMap", "BitValues", "BitMap"]
+
+    private mutating func append(shapeOf qualifiers: [CIMQualifier], as key: String) {
+        let needed = qualifiers.filter { Self.shapeQualifiers.contains(CIMName($0.name)) }
+        if !needed.isEmpty { append(qualifiers: key, needed) }
+    }
+
     private mutating func append(type: CIMTypeReference) {
         append(entry: "Type", .string(type.cimType))
         append(entry: "IsArray", .boolean(type.isArray))

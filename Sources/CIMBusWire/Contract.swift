@@ -124,16 +124,17 @@ public enum ContextKey {
     /// FALSE: the client holds the class and wants no system property that follows from it and from the keys (b).
     public static let derivedSystemProperties = "__DERIVED_SYSTEM_PROPERTIES"
 
+    /// TRUE on GetObject of a class: only what it takes to read the class's instances is wanted (b).
+    public static let classShape = "__CLASS_SHAPE"
     /// TRUE on ExecQuery: nothing is run, and the result says what would be (b).
     public static let explain = "__EXPLAIN"
 
-    /// The names that are for the broker, in any case. It obeys a client's ``timeout``, ``derivedSystemProperties`` and ``explain``,
-    /// believes ``operation`` of a provider that serves it (L12), and drops the others; what it hands on to a provider under these names is
-    /// its own.
+    /// The names that are for the broker, in any case. It obeys a client's ``timeout``, ``derivedSystemProperties``, ``classShape`` and
+    /// ``explain``, believes ``operation`` of a provider that serves it (L12), and drops the others; what it hands on to a provider under these
+    /// names is its own.
     public static let brokers: Set<String> = [
         operation, clientName, clientUser, clientProcess, originUser, clientRights, clientGrants, deadline, derivedSystemProperties,
-        timeout,
-        explain,
+        timeout, classShape, explain,
     ]
 
     /// The one of ``brokers`` that a client's name is, in any case; nil: none.

@@ -28,11 +28,22 @@ public struct ObjectBatch: Sendable {
     public init(class declaration: CIMClass, namespace: CIMNamespaceName, server: String) throws(ObjectFault) {
         var writer = BodyWriter()
         writer.append(entriesOf: declaration, namespace: namespace, server: server)
+        try self.init(class: declaration.name, writer)
+    }
+
+    /// What it takes to read a class's instances, as the one object of a batch. Throws where it is too large for a message.
+    public init(shapeOf declaration: CIMClass) throws(ObjectFault) {
+        var writer = BodyWriter()
+        writer.append(shapeOf: declaration)
+        try self.init(class: declaration.name, writer)
+    }
+
+    private init(class name: String, _ writer: consuming BodyWriter) throws(ObjectFault) {
         do { bytes = try writer.finish() } catch {
-            throw ObjectFault("class \(declaration.name) cannot be sent: \(error)", kind: ObjectFault(error).kind)
+            throw ObjectFault("class \(name) cannot be sent: \(error)", kind: ObjectFault(error).kind)
         }
         guard bytes.count <= Contract.largestObject else {
-            throw ObjectFault("class \(declaration.name) takes \(bytes.count) bytes, more than 8 MiB", kind: .tooLarge)
+            throw ObjectFault("class \(name) takes \(bytes.count) bytes, more than 8 MiB", kind: .tooLarge)
         }
         ranges = [0..<bytes.count]
     }

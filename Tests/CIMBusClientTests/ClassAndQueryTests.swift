@@ -135,6 +135,24 @@ import WireTestKit
         #expect(elsewhere.declaration == old)
     }
 
+    @Test("A class is asked for as a whole by whoever wants it, though its shape is there; then it is its shape, too")
+    func shapes() async throws {
+        let cache = ClassCache()
+        let shape = CIMClass(name: "C", properties: [])
+        let whole = CIMClass(name: "C", methods: [CIMMethod(name: "M", returnType: nil)])
+        func ask(_ isWhole: Bool, _ answer: CIMClass?) async throws -> CIMClass? {
+            try await cache.layout(of: "C", in: .cimv2, isWhole: isWhole) { () throws(CIMError) in
+                guard let answer else { throw CIMError(.failed, "asked again") }
+                return answer
+            }.declaration
+        }
+        #expect(try await ask(false, shape) == shape)
+        #expect(try await ask(false, nil) == shape)
+        #expect(try await ask(true, whole) == whole)
+        #expect(try await ask(true, nil) == whole)
+        #expect(try await ask(false, nil) == whole)
+    }
+
     @Test("explain gives the lines of the plan; its class is in no namespace")
     func explain() async throws {
         let (bus, broker, session) = try await open()

@@ -29,6 +29,29 @@ struct ClassCodingTests {
         #expect(again == [local])
     }
 
+    @Test("The shape of a class is what it takes to read and to show its instances, and nothing else")
+    func shape() throws {
+        let words: Set<String> = ["key", "singleton", "values", "valuemap", "bitvalues", "bitmap"]
+        func needed(_ qualifiers: [CIMQualifier]) -> [CIMQualifier] { qualifiers.filter { words.contains($0.name.lowercased()) } }
+        let more = """
+            [singleton, Description("one")] class T_One { [Values{"a", "b"}, ValueMap{"1", "2"}, read, Description("x")] uint8 State; };
+            """
+        for declaration in try Schema(everyType).classes + Schema(more).classes {
+            var wanted = CIMClass(
+                name: declaration.name, superclass: declaration.superclass, derivation: declaration.derivation,
+                qualifiers: needed(declaration.qualifiers))
+            wanted.properties = declaration.properties.map {
+                CIMProperty(name: $0.name, type: CIMTypeReference(wire: $0.type), qualifiers: needed($0.qualifiers))
+            }
+            let batch = try ObjectBatch(shapeOf: declaration)
+            var writer = BodyWriter()
+            writer.append(object: batch)
+            var reader = try writer.finish().withUnsafeBytes { BodyReader(copying: $0) }
+            #expect(try reader.isClass(isBrokers: true))
+            #expect(try reader.readClass() == wanted)
+        }
+    }
+
     @Test("A batch of one class is the same bytes as the class itself")
     func batch() throws {
         let declaration = try #require(try Schema(everyType)["T_All"])
@@ -73,5 +96,13 @@ struct ClassCodingTests {
             var reader = try body(.dictionary(entries))
             #expect(throws: ObjectFault.self) { try reader.readClass() }
         }
+    }
+}
+
+extension CIMTypeReference {
+    /// Without the size of an array, which no instance has.
+    fileprivate init(wire type: CIMTypeReference) {
+        self = type
+        arraySize = nil
     }
 }

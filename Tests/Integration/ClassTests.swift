@@ -51,6 +51,27 @@ extension Integration {
             try await expectQuiet(scene)
         }
 
+        @Test(
+            "Design 3: with __CLASS_SHAPE GetObject of a class gives what it takes to read its instances, and no more",
+            arguments: CallForm.allCases)
+        func shape(form: CallForm) async throws {
+            let scene = try await Scene.start()
+            try await scene.client.mustCompile(Self.family)
+            let context: [(String, DBusValue)] = [("__CLASS_SHAPE", .boolean(true))]
+            let result = try await scene.client.run(.get("test_low"), form, context: context)
+            let shape = try CIMClass(wire: try #require(result.objects.first))
+            let whole = try await scene.client.declaration("Test_Low")
+            #expect(shape.name == "Test_Low" && shape.derivation == whole.derivation)
+            #expect(shape.properties.map(\.name) == whole.properties.map(\.name))
+            #expect(shape.properties.map(\.type.cimType) == whole.properties.map(\.type.cimType))
+            #expect(shape.keyNames == ["Name"] && shape.methods.isEmpty && shape.qualifiers.isEmpty)
+            #expect(shape.properties.allSatisfy { $0.qualifiers.isEmpty || $0.isKey })
+            // Of what is no class it says nothing.
+            let none = try await scene.client.run(.get("Test_None"), form, context: context)
+            #expect(none.status == .notFound)
+            try await expectQuiet(scene)
+        }
+
         @Test("A.2.2 A.4: PutClass creates and changes, and keeps to CREATE_ONLY and UPDATE_ONLY", arguments: CallForm.allCases)
         func put(form: CallForm) async throws {
             let scene = try await Scene.start()

@@ -121,6 +121,7 @@ extension Integration {
             let flags = [
                 "__PUT_EXTENSIONS", "__PUT_EXT_STRICT_NULLS", "__PUT_EXT_ATOMIC", "__PUT_EXT_CLIENT_REQUEST", "__GET_EXTENSIONS",
                 "__GET_EXT_KEYS_ONLY", "__GET_EXT_CLIENT_REQUEST", "__get_ext_keys_only", "__DERIVED_SYSTEM_PROPERTIES",
+                "__CLASS_SHAPE",
             ]
             let mixed = DBusValue.array(element: Signature(verified: "v"), [.variant(.string("Text")), .variant(.int32(1))])
             let wrong: [(String, DBusValue, String)] =
