@@ -210,7 +210,7 @@ let package = Package(
         .testTarget(
             name: "cimctlTests",
             dependencies: [
-                "cimctl", "CIM", "CIMBusClient", "WireTestKit", "CIMMOF", "DBus",
+                "cimctl", "CIM", "CIMBusClient", "CIMBusWire", "WireTestKit", "CIMMOF", "DBus",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict),

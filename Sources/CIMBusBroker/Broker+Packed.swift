@@ -46,8 +46,11 @@ extension Broker {
     private func goesOnPacked(_ record: OperationRecord) -> Bool {
         guard !record.writesSystemProperties, record.filter?.takesPacked ?? true else { return false }
         if let whole = record.joined?.whole {
-            guard let record = records[whole], case .enumerate? = record.work else { return false }
-            return goesOnPacked(record)
+            guard let record = records[whole] else { return false }
+            return switch record.work {
+            case .enumerate?, .query?: goesOnPacked(record)
+            default: false
+            }
         }
         return record.sink != nil && record.way == .private && peers.privateConnection(of: record.client)?.carriesPackedObjects ?? false
     }

@@ -83,6 +83,16 @@ extension RowBatch.Row {
         }
     }
 
+    /// The bytes of a value where they lie in the row, for as long as `body` runs, with their type. Nil for NULL, and where the row is no packed one.
+    package func withPacked<Result>(
+        _ column: RowBatch.Column, _ body: (CIMTypeReference, UnsafeRawBufferPointer) -> Result
+    ) -> Result? {
+        guard case .packed(let batch) = content, let type = batch.columns.columns[column.index].type,
+            let bytes = batch.bytes(ofRow: index, column.index)
+        else { return nil }
+        return withExtendedLifetime(batch) { body(type, bytes) }
+    }
+
     /// A text, also that of a datetime or a reference; nil for NULL and for anything else.
     public func string(_ column: RowBatch.Column) -> String? {
         switch content {

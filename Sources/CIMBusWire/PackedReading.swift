@@ -34,3 +34,14 @@ extension PackedBatch {
         }
     }
 }
+
+/// The texts of an array of texts, in order, as they lie in a row. Of use as long as the batch is there.
+package struct PackedTexts: Sequence, IteratorProtocol {
+    private let bytes: UnsafeRawBufferPointer
+    private var at = 0
+
+    /// - Parameter bytes: those of the value, without their number.
+    package init(_ bytes: UnsafeRawBufferPointer) { self.bytes = bytes }
+
+    package mutating func next() -> UnsafeRawBufferPointer? { bytes.packedText(&at) }
+}

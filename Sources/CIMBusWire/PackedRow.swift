@@ -4,7 +4,7 @@ extension PackedBatch {
     /// The bytes of a row's value in a column, without their number; nil where it is NULL. It costs what lies before it in the row: lengths
     /// that are passed over.
     @inline(__always)
-    func bytes(ofRow index: Int, _ column: Int) -> UnsafeRawBufferPointer? {
+    package func bytes(ofRow index: Int, _ column: Int) -> UnsafeRawBufferPointer? {
         guard index >= 0, index < starts.count, column >= 0, column < reaches.count else { return nil }
         let row = UnsafeRawBufferPointer(rebasing: bytes[Int(starts[index])..<end(ofRow: index)])
         guard row.has(column) else { return nil }

@@ -100,25 +100,45 @@ package enum JSONText {
     }
 
     package static func append(string: String, to text: inout String) {
+        var string = string
         text += "\""
-        if string.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x22 && $0 != 0x5C && $0 != 0x7F }) {
+        if string.withUTF8({ isPlain($0) }) {
             text += string
         } else {
-            for scalar in string.unicodeScalars {
-                switch scalar {
-                case "\"": text += "\\\""
-                case "\\": text += "\\\\"
-                case "\n": text += "\\n"
-                case "\r": text += "\\r"
-                case "\t": text += "\\t"
-                case "\u{0}"..."\u{1F}", "\u{7F}":
-                    let digits = String(scalar.value, radix: 16)
-                    text += "\\u" + String(repeating: "0", count: 4 - digits.utf8.count) + digits
-                default: text.unicodeScalars.append(scalar)
-                }
-            }
+            var bytes: [UInt8] = []
+            string.withUTF8 { append(escaping: $0, to: &bytes) }
+            text += String(decoding: bytes, as: UTF8.self)
         }
         text += "\""
+    }
+
+    /// The same for a text that is UTF-8 already.
+    package static func append(string: UnsafeBufferPointer<UInt8>, to text: inout [UInt8]) {
+        text.append(quote)
+        if isPlain(string) { text.append(contentsOf: string) } else { append(escaping: string, to: &text) }
+        text.append(quote)
+    }
+
+    private static let quote = UInt8(ascii: "\"")
+    private static let backslash = UInt8(ascii: "\\")
+    private static let delete: UInt8 = 0x7F
+
+    private static func isPlain(_ text: UnsafeBufferPointer<UInt8>) -> Bool {
+        for byte in text where byte < 0x20 || byte == quote || byte == backslash || byte == delete { return false }
+        return true
+    }
+
+    private static func append(escaping string: UnsafeBufferPointer<UInt8>, to text: inout [UInt8]) {
+        for byte in string {
+            switch byte {
+            case quote, backslash: text += [backslash, byte]
+            case 0x0A: text += "\\n".utf8
+            case 0x0D: text += "\\r".utf8
+            case 0x09: text += "\\t".utf8
+            case 0..<0x20, delete: text += "\\u00\(byte < 0x10 ? "0" : "")\(String(byte, radix: 16))".utf8
+            default: text.append(byte)
+            }
+        }
     }
 }
 

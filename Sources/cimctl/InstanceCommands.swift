@@ -33,8 +33,23 @@ extension Command {
 
     /// The class a command needs to know. Throws InvalidClass when there is none.
     func declaration(of name: String, _ session: Session) async throws(CIMError) -> CIMClass {
+        try await existing(name, session) { (name) async throws(CIMError) in
+            try await session.getClass(name, timeout: options.timeLimit)
+        }
+    }
+
+    /// What of a class it takes to show its instances. Throws InvalidClass when there is none.
+    func shape(of name: String, _ session: Session) async throws(CIMError) -> CIMClass {
+        try await existing(name, session) { (name) async throws(CIMError) in
+            try await session.classShape(of: name, timeout: options.timeLimit)
+        }
+    }
+
+    private func existing(
+        _ name: String, _ session: Session, _ read: (String) async throws(CIMError) -> CIMClass
+    ) async throws(CIMError) -> CIMClass {
         do throws(CIMError) {
-            return try await session.getClass(try Self.className(name), timeout: options.timeLimit)
+            return try await read(try Self.className(name))
         } catch  where error.status == .notFound {
             throw CIMError(.invalidClass, "class \(name) does not exist in \(session.namespace)", cause: error)
         }
@@ -75,7 +90,7 @@ struct Enumerate: OperationCommand {
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
         var operation = operation
         if depth == .shallow { operation.flags = .shallow }
-        let declaration = try await declaration(of: className, session)
+        let declaration = try await shape(of: className, session)
         let names = try selection.names(in: declaration)
         selection.restrict(&operation, to: names)
         try output.beginRows(Column.all(of: declaration, only: names))
@@ -97,31 +112,16 @@ struct Enumerate: OperationCommand {
         var classes = [CIMName(declaration.name): declaration]
         func classOfInstances(_ className: String) async throws(CIMError) -> CIMClass {
             if let known = classes[CIMName(className)] { return known }
-            let declaration = try await session.getClass(className, timeout: options.timeLimit)
+            let declaration = try await session.classShape(of: className, timeout: options.timeLimit)
             classes[CIMName(className)] = declaration
             return declaration
         }
-        guard output.takesJSON else {
-            for try await batch in instances.batches {
-                for instance in batch {
-                    let declaration = try await classOfInstances(instance.className)
-                    try output.show(Row(instance, declaration, in: session.namespace, only: names))
-                }
-                try output.flush()
+        if output.takesJSON { return try await showJSON(instances, session, only: { _ in names }, &output) }
+        for try await batch in instances.batches {
+            for instance in batch {
+                let declaration = try await classOfInstances(instance.className)
+                try output.show(Row(instance, declaration, in: session.namespace, only: names))
             }
-            return
-        }
-        for try await batch in instances.rows {
-            if let instances = batch.instances {
-                for instance in instances {
-                    let declaration = try await classOfInstances(instance.className)
-                    try output.show(Row(instance, declaration, in: session.namespace, only: names))
-                }
-            } else if let first = batch.first {
-                let rows = JSONRows(batch, try await classOfInstances(first.className), in: session.namespace, only: names)
-                for row in batch { try output.showJSON { rows.append(row, to: &$0) } }
-            }
-            // What has come is shown, however long the next batch takes.
             try output.flush()
         }
     }
@@ -150,11 +150,11 @@ struct Get: OperationCommand {
         var operation = operation
         var names: [String]?
         if selection.isPartial {
-            names = try selection.names(in: try await declaration(of: path.className, session))
+            names = try selection.names(in: try await shape(of: path.className, session))
             selection.restrict(&operation, to: names)
         }
         let instance = try await session.beginGetInstance(at: path, options: operation).value
-        let declaration = try await session.getClass(instance.className, timeout: options.timeLimit)
+        let declaration = try await session.classShape(of: instance.className, timeout: options.timeLimit)
         try output.showOnly(Row(instance, declaration, in: session.namespace, only: names))
     }
 }

@@ -26,7 +26,7 @@ struct InstanceCount: OperationCommand {
     var namedClasses: [String] { [className] }
 
     func run(_ session: Session, _ operation: OperationOptions, _ output: inout Output) async throws {
-        let declaration = try await declaration(of: className, session)
+        let declaration = try await shape(of: className, session)
         let instances: InstanceSequence
         if let condition {
             let keys = declaration.keyNames.isEmpty ? "*" : declaration.keyNames.joined(separator: ", ")

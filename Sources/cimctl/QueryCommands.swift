@@ -30,7 +30,14 @@ extension Command {
     func show(_ query: String, _ session: Session, _ operation: OperationOptions, isSingle: Bool = false, _ output: inout Output)
         async throws
     {
-        var rows = QueryRows(QueryRows.selection(of: query), in: session.namespace, isSingle: isSingle)
+        let selection = QueryRows.selection(of: query)
+        if output.takesJSON, !isSingle, QueryRows.isOfInstances(query), !(selection ?? []).contains(where: { $0.hasPrefix("__") }) {
+            try output.beginRows(nil)
+            let instances = session.execQuery(query, options: operation)
+            try await showJSON(instances, session, only: { QueryRows.names(selection, in: $0) }, &output)
+            return try output.endRows()
+        }
+        var rows = QueryRows(selection, in: session.namespace, isSingle: isSingle)
         for try await batch in session.execQueryForObjects(query, options: operation).batches {
             for object in batch { try await rows.show(object, session, &output) }
             // What has come is shown to a program, however long the next batch takes.
@@ -38,6 +45,27 @@ extension Command {
         }
         try rows.end(&output)
         try output.endRows("SELECT fewer, or --output list")
+    }
+
+    /// Shows instances as JSON, from where they lie in the messages where they can be.
+    /// - Parameter names: the properties of a class to show, in their order; nil for all.
+    func showJSON(
+        _ instances: InstanceSequence, _ session: Session, only names: (CIMClass) -> [String]?, _ output: inout Output
+    ) async throws {
+        for try await batch in instances.rows {
+            if let instances = batch.instances {
+                for instance in instances {
+                    let declaration = try await session.classShape(of: instance.className, timeout: options.timeLimit)
+                    try output.show(Row(instance, declaration, in: session.namespace, only: names(declaration)))
+                }
+            } else if let first = batch.first {
+                let declaration = try await session.classShape(of: first.className, timeout: options.timeLimit)
+                let rows = JSONRows(batch, declaration, in: session.namespace, only: names(declaration))
+                for row in batch { try output.showJSON { rows.append(row, to: &$0) } }
+            }
+            // What has come is shown, however long the next batch takes.
+            try output.flush()
+        }
     }
 
     /// The class behind FROM, for a query that is misspelt there.
@@ -69,8 +97,19 @@ struct QueryRows {
 
         init(_ declaration: CIMClass, _ selection: [String]?) {
             self.declaration = declaration
-            names = selection.map { $0.map { name in declaration.property(named: name)?.name ?? name } }
+            names = QueryRows.names(selection, in: declaration)
         }
+    }
+
+    /// What is selected, in the spelling of the class.
+    static func names(_ selection: [String]?, in declaration: CIMClass) -> [String]? {
+        selection.map { $0.map { name in declaration.property(named: name)?.name ?? name } }
+    }
+
+    /// Whether it can give nothing but instances.
+    static func isOfInstances(_ query: String) -> Bool {
+        guard case .select(let select)? = try? WQLQuery(parsing: query) else { return false }
+        return select.className != "meta_class"
     }
 
     /// Nil for all, and for a text that is no query: the broker will say so.
@@ -96,7 +135,7 @@ struct QueryRows {
 
     private mutating func selected(of className: String, _ session: Session) async throws -> Selected {
         if let known = classes[className] { return known }
-        let selected = Selected(try await session.getClass(className), selection)
+        let selected = Selected(try await session.classShape(of: className), selection)
         classes[className] = selected
         return selected
     }

@@ -88,6 +88,10 @@ extension ClientTests {
             }
             #expect(rest.map { $0.properties.map(\.name) } == [["Number", "Words"]])
             #expect(rest.first?["Words"] == .strings(["a", "4"]))
+            // Nobody has made objects of them on their way.
+            for try await batch in stage.session.execQuery("SELECT Number FROM Test_Thing WHERE Small > 5").rows {
+                #expect(batch.instances == nil && batch.columns.map(\.name) == ["Number"])
+            }
             try await stage.expectQuiet()
         }
 

@@ -29,6 +29,19 @@ import Testing
                 + "\n")
     }
 
+    @Test("JSON: a text is written alike from a string and from bytes, whatever is in it")
+    func jsonTexts() throws {
+        let odd = (0...0x7F).map { String(UnicodeScalar(UInt8($0))) } + ["", "ä", "\u{2028}", "😀 \"x\\", "plain"]
+        for text in odd + [odd.joined()] {
+            var written = ""
+            JSONText.append(string: text, to: &written)
+            var bytes: [UInt8] = []
+            Array(text.utf8).withUnsafeBufferPointer { JSONText.append(string: $0, to: &bytes) }
+            #expect(String(decoding: bytes, as: UTF8.self) == written)
+            #expect(try JSONReader.read(written, isStrict: true) == .string(text))
+        }
+    }
+
     private func text(_ rows: [CIMInstance], _ format: OutputFormat, only names: [String]? = nil, width: Int? = nil, isSingle: Bool = false)
         throws -> (text: String, hidden: Int)
     {

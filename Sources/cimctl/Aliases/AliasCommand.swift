@@ -67,7 +67,7 @@ struct AliasCommand: OperationCommand {
         guard let name, let alias = Aliases.installed()[name] else { return }
         let words = try AliasWords(words)
         let session = alias.namespace.flatMap { CIMNamespaceName($0) }.map { session.session(for: $0) } ?? session
-        let declaration = try await declaration(of: alias.className, session)
+        let declaration = try await shape(of: alias.className, session)
         if let method = words.call {
             guard words.isNarrow else {
                 throw ValidationError("say for which: keys before 'call', or 'where' and a condition")

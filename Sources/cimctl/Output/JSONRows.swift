@@ -1,15 +1,16 @@
 import CIMBusClient
+import CIMBusWire
 
 /// The rows of one batch as objects of JSON, the same as ``JSONText/line(_:_:in:only:)`` writes of the instances that they are. What is the same in
-/// each object is made once.
+/// each object is made once, and texts are copied from where they lie.
 struct JSONRows {
-    private let start: String
+    private let start: [UInt8]
     private let keys: [(name: String, column: RowBatch.Column)]?
     private let isSingleton: Bool
     private let className: String
     private let namespace: CIMNamespaceName
     /// What stands before each value, and where the value is; nil: it is NULL in every row.
-    private let fields: [(start: String, column: RowBatch.Column?)]
+    private let fields: [(start: [UInt8], column: RowBatch.Column?)]
 
     /// - Parameters:
     ///   - declaration: of the class of the rows.
@@ -17,30 +18,60 @@ struct JSONRows {
     init(_ batch: RowBatch, _ declaration: CIMClass, in namespace: CIMNamespaceName, only selection: [String]?) {
         className = declaration.name
         self.namespace = namespace
-        var start = "{\"__CLASS\":"
-        JSONText.append(string: declaration.name, to: &start)
-        self.start = start
+        start = Array("{\"__CLASS\":".utf8) + Self.quoted(declaration.name)
         isSingleton = declaration.isSingleton
         let keys = declaration.properties.filter(\.isKey).compactMap { key in batch.column(key.name).map { (key.name, $0) } }
         self.keys = keys.isEmpty || keys.count < declaration.properties.count(where: \.isKey) ? nil : keys
         fields = (selection ?? declaration.properties.map(\.name)).map { name in
-            var start = ","
-            JSONText.append(string: name, to: &start)
-            return (start + ":", batch.column(name))
+            (Array(",".utf8) + Self.quoted(name) + Array(":".utf8), batch.column(name))
         }
     }
 
-    func append(_ row: RowBatch.Row, to text: inout String) {
+    private static func quoted(_ text: String) -> [UInt8] {
+        var quoted = ""
+        JSONText.append(string: text, to: &quoted)
+        return Array(quoted.utf8)
+    }
+
+    func append(_ row: RowBatch.Row, to text: inout [UInt8]) {
         text += start
         if let path = path(of: row) {
-            text += ",\"__PATH\":"
-            JSONText.append(string: path.located(in: namespace).path, to: &text)
+            text += ",\"__PATH\":".utf8
+            text += Self.quoted(path.located(in: namespace).path)
         }
         for field in fields {
             text += field.start
-            if let column = field.column { JSONText.append(row.value(column), to: &text) } else { text += "null" }
+            guard let column = field.column else {
+                text += "null".utf8
+                continue
+            }
+            let isWritten = row.withPacked(column) { Self.append($0, $1, to: &text) } ?? false
+            if !isWritten {
+                var value = ""
+                JSONText.append(row.value(column), to: &value)
+                text += value.utf8
+            }
         }
-        text += "}"
+        text += "}".utf8
+    }
+
+    /// Writes a text, or an array of texts, as it lies there. False, and nothing is written, for a value of another type.
+    private static func append(_ type: CIMTypeReference, _ bytes: UnsafeRawBufferPointer, to text: inout [UInt8]) -> Bool {
+        switch (type.base, type.isArray) {
+        case (.string, false), (.datetime, false):
+            bytes.withMemoryRebound(to: UInt8.self) { JSONText.append(string: $0, to: &text) }
+        case (.string, true):
+            text += "[".utf8
+            var isFirst = true
+            for element in PackedTexts(bytes) {
+                if !isFirst { text += ",".utf8 }
+                isFirst = false
+                element.withMemoryRebound(to: UInt8.self) { JSONText.append(string: $0, to: &text) }
+            }
+            text += "]".utf8
+        default: return false
+        }
+        return true
     }
 
     private func path(of row: RowBatch.Row) -> CIMObjectPath? {

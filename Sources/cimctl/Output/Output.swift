@@ -107,11 +107,12 @@ struct Output {
     /// Whether the rows can be written as JSON by who has them, with ``showJSON(_:)``.
     var takesJSON: Bool { host == nil && style.format.isJSON && !style.words }
 
-    /// An object that is JSON already.
-    mutating func showJSON(_ object: (inout String) -> Void) throws {
-        guard var text = rows?.beforeJSON() else { return }
-        object(&text)
-        try write(text + (rows?.afterJSON ?? ""))
+    /// An object that is JSON already: `object` writes it.
+    mutating func showJSON(_ object: (inout [UInt8]) -> Void) throws {
+        guard let before = rows?.beforeJSON(), let after = rows?.afterJSON else { return }
+        buffer.append(contentsOf: before.utf8)
+        object(&buffer)
+        try write(after)
     }
 
     /// - Parameter advice: how to see the columns for which there is no room.
