@@ -30,6 +30,9 @@ public final class ObjectLayout: Sendable {
             writer.beginVariant(signature)
             prefix = (try? writer.finish()) ?? []
         }
+
+        /// The first eight bytes of the prefix: how long the name is, and how it begins. A prefix has as many at least.
+        fileprivate var start: UInt64 { prefix.withUnsafeBytes { $0.count < 8 ? 0 : $0.loadUnaligned(as: UInt64.self) } }
     }
 
     /// Its class, or the method's `__PARAMETERS`.
@@ -42,6 +45,8 @@ public final class ObjectLayout: Sendable {
     public let server: String
     public let namespace: CIMNamespaceName
     let slots: [Slot]
+    /// How the slots' entries start, side by side: by this nearly all are told apart.
+    private let starts: [UInt64]
     let keys: [Int]
     /// The class's key properties.
     package var keyProperties: [CIMProperty] { indexed?.keyProperties ?? [] }
@@ -69,6 +74,7 @@ public final class ObjectLayout: Sendable {
         var slots = declaration.properties.map { Slot($0.name, $0.type) }
         for key in indexed.keys { slots[key].isKey = true }
         self.slots = slots
+        starts = slots.map(\.start)
         keys = indexed.keys
         isSingleton = declaration.isSingleton
         positions = indexed.positions
@@ -101,6 +107,7 @@ public final class ObjectLayout: Sendable {
         var slots = parameters.map { Slot($0.name, $0.type) }
         if let returns { slots.append(Slot("ReturnValue", returns)) }
         self.slots = slots
+        starts = slots.map(\.start)
         keys = []
         isSingleton = false
         positions = Dictionary(slots.enumerated().map { (CIMName($1.name), $0) }, uniquingKeysWith: { first, _ in first })
@@ -141,7 +148,10 @@ public final class ObjectLayout: Sendable {
     /// The slot whose entry starts at `reader`, tried from `likely` on, in the class's order; `reader` is then at the value. Nil where the
     /// object is not in the class's own order, spelling and types; `reader` has not moved then.
     func match(_ reader: inout BodyReader, from likely: Int) -> Int? {
-        for index in likely..<max(likely, slots.count) {
+        let next = reader.bytes(in: reader.position..<reader.position + 8)
+        guard next.count == 8 else { return nil }
+        let start = next.loadUnaligned(as: UInt64.self)
+        for index in likely..<max(likely, starts.count) where starts[index] == start {
             if slots[index].prefix.withUnsafeBytes({ reader.skip(ifNext: $0) }) { return index }
         }
         return nil
