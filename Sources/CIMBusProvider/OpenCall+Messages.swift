@@ -57,7 +57,13 @@ extension OpenCall {
         return status(StatusType.complete, number, "", nil)
     }
 
-    func send(_ outgoing: Outgoing, _ state: inout State) { state.outbox.append(outgoing) }
+    func send(_ outgoing: Outgoing, _ state: inout State) {
+        if let preface = state.preface {
+            state.preface = nil
+            state.outbox.append(.plain(preface))
+        }
+        state.outbox.append(outgoing)
+    }
 
     /// Decides under the lock, and sends what was decided: at once where this thread may, else soon. Then resumes the tasks that wait for
     /// credit, when there is credit now, or never will be any.

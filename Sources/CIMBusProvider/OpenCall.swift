@@ -57,6 +57,8 @@ final class OpenCall: Sendable {
         var sealed: [Objects] = []
         var inFlight = 0
         var outbox: [Outgoing] = []
+        /// What goes in front of the next message, and not by itself.
+        var preface: Message?
         var isDraining = false
         var isFlushScheduled = false
         /// The references that the provider retained, by number.
@@ -211,11 +213,12 @@ final class OpenCall: Sendable {
         }
     }
 
-    /// From now on the broker lets only those objects pass that satisfy the query (Semantics B.3, WBEM_REQUIREMENTS_START_POSTFILTER).
+    /// From now on the broker lets only those objects pass that satisfy the query (Semantics B.3, WBEM_REQUIREMENTS_START_POSTFILTER). It is told
+    /// so with the first thing that it is told.
     func requirePostFilter() {
         change { state in
             guard state.phase != .over else { return }
-            if let message = status(StatusType.requirements, 0, "", nil) { send(.plain(message), &state) }
+            state.preface = status(StatusType.requirements, 0, "", nil)
         }
     }
 

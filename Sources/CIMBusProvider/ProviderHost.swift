@@ -211,7 +211,7 @@ final class ProviderHost: Sendable {
     }
 
     private func start(_ method: ProviderMethod, _ open: OpenCall) {
-        connection.loop.runAside { [self] in
+        let run: @Sendable () async -> Void = { [self] in
             await open.run {
                 do {
                     if open.isOver { throw CancellationError() }
@@ -223,6 +223,7 @@ final class ProviderHost: Sendable {
             }
             returned(open)
         }
+        if options.staysOnLoop { Task(executorPreference: connection.loop, operation: run) } else { connection.loop.runAside(run) }
         if !open.isAnswered { detachLater(open) }
     }
 

@@ -68,6 +68,9 @@ public struct ProviderService: Sendable {
         public var onRegistered: (@Sendable () -> Void)?
         /// Where the provider raises events; nil: it raises none. The service registers as a provider of events with it.
         public var events: EventSink?
+        /// Whether the methods never block, nor compute for long: then they run on the loop's thread, and a call that they wait for changes no
+        /// thread.
+        package var staysOnLoop = false
         /// After how long a call whose method still works is answered. Tests that look at the reply cannot let a busy machine decide.
         package var replyDelay = Duration.milliseconds(20)
 
