@@ -45,6 +45,7 @@ public struct AdopterService: Sendable {
         options.readOnlyProperties = .leftToProvider
         // A service that hangs keeps those that ask for it waiting, and nobody else.
         options.maximumConcurrentCalls = 256
+        options.staysOnLoop = true
         options.busName = startedBy.map { _ in Adoption.busName }
         let events = AdoptedEvents(mappings.classes, own: bus, misfits: Misfits(logger), logger: logger) { known[CIMName($0)] }
         options.events = events.makeSink()

@@ -73,7 +73,9 @@ struct FollowedObjects {
         var isList = false
         if case .list = adopted.context.source { isList = true }
         let rows = Box<[ObjectRow]>([])
-        var operation = await Operation(reader, adopted, .init(names: isList ? [] : nil), target(owner))
+        var request = ServiceReader.Request(names: isList ? [] : nil)
+        request.wantsObjectsAlone = false
+        var operation = await Operation(reader, adopted, request, target(owner))
         try await operation.all(ObjectReceiver(rows: { row, _ in if rows.value.count <= Self.most { rows.value.append(row) } }))
         var managed: UInt32?
         if case .managed(let manager) = adopted.context.source { managed = calls.takeNumber(of: manager) }

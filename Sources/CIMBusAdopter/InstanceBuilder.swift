@@ -17,7 +17,9 @@ struct InstanceBuilder: Sendable {
     }
 
     /// Somebody may have set the clock meanwhile.
-    mutating func setTime() { converter.bootTime = Self.bootTime() }
+    mutating func setTime() { setTime(to: Self.bootTime()) }
+
+    mutating func setTime(to bootTime: Int64) { converter.bootTime = bootTime }
 
     /// When CLOCK_MONOTONIC was 0, in microseconds since 1970.
     private static func bootTime() -> Int64 {
@@ -35,9 +37,7 @@ struct InstanceBuilder: Sendable {
         case .column(let name): source = row.columns[name]
         case .property(let place):
             source = row.properties[place]
-            if row.oversized.contains(place) {
-                misfits.record(className, property.name, "it takes more than \(WireReading.largestValue) bytes")
-            }
+            if row.oversized.contains(place) { recordOversized(property, in: className) }
         case .call(let call): source = row.calls[call]
         case .path: source = row.path.map { .objectPath($0) }
         case .pathElement(let fromEnd, let isRaw):
@@ -54,7 +54,11 @@ struct InstanceBuilder: Sendable {
                 case .number(let number): Int64(exactly: number).map { .int64($0) } ?? UInt64(exactly: number).map { .uint64($0) }
                 }
         }
-        guard let source else { return .null }
+        return source.map { value($0, way, of: property, in: className) } ?? .null
+    }
+
+    /// What becomes of what the service says by that way.
+    func value(_ source: DBusValue, _ way: PropertyContext.Way, of property: CIMProperty, in className: String) -> CIMValue {
         do throws(ValueMisfit) {
             return try converter.value(source, steps: way.steps, conversions: way.conversions, as: property)
         } catch {
@@ -63,11 +67,16 @@ struct InstanceBuilder: Sendable {
         }
     }
 
+    func recordOversized(_ property: CIMProperty, in className: String) {
+        misfits.record(className, property.name, "it takes more than \(WireReading.largestValue) bytes")
+    }
+
     /// The object; nil where a key has no value.
     func instance(_ row: ObjectRow, _ plan: ReadPlan) -> CIMInstance? {
         var instance = CIMInstance(className: plan.adopted.name, reservingCapacity: plan.properties.count)
-        for property in plan.properties {
-            let value = property.way.map { self.value(row, $0, of: property.declaration, in: plan.adopted.name) } ?? .null
+        for (place, property) in plan.properties.enumerated() {
+            let made = place < row.made.count ? row.made[place] : nil
+            let value = made ?? property.way.map { self.value(row, $0, of: property.declaration, in: plan.adopted.name) } ?? .null
             if property.isKey, value.isNull { return nil }
             instance.properties.append(CIMInstance.Property(name: property.declaration.name, value: value))
         }

@@ -137,13 +137,13 @@ extension Listening {
         guard let followed = objects[name], let object = followed.objects[path], signal.hasSignature("sa{sv}as") else { return }
         if let number = object.number, signal.serial.isBefore(number) { return }
         var reader = signal.reader
-        guard let interface = try? InterfaceName(try reader.readString()), let wanted = followed.plan.wanted[interface],
-            let names = followed.plan.wantedNames[interface]
-        else { return }
+        guard let interface = try? InterfaceName(try reader.readString()), let wanted = followed.plan.wanted[interface] else {
+            return
+        }
         var row = object.row
         let places = wanted.map { PropertyPlace(interface, $0) }
         for place in places { row.oversized.remove(place) }
-        try row.take(&reader, interface, wanted: names)
+        try row.take(&reader, interface, followed.plan, events.builder)
         for place in places where row.oversized.contains(place) { row.properties[place] = nil }
         let invalidated = try reader.readValue(Self.names).elements?.compactMap(\.text) ?? []
         if invalidated.contains(where: { wanted.contains($0) }), let calls, let owner {

@@ -40,23 +40,31 @@ extension Operation {
 
     private func ask(_ fetch: ReadPlan.Fetch, _ row: ObjectRow) async throws -> Answer {
         let right = await ticket(fetch, row)
-        do throws(DBusError) {
-            switch fetch {
-            case .property(let place):
-                guard let path = row.path else { return .nobody }
-                return .reply(try await call("get") { timeout in .get(place, at: path, target, timeout: timeout) }, right)
-            case .all(let interface):
-                guard let path = row.path else { return .nobody }
-                return .reply(try await call("get") { timeout in .getAll(interface, at: path, target, timeout: timeout) }, right)
-            case .call(let template):
-                guard let (path, values) = arguments(template, row) else { return .nobody }
-                return .reply(
-                    try await call("call") { timeout in
-                        ServiceCall(target, path, template.interface, template.member, values, timeout: timeout)
-                    }, nil)
-            }
-        } catch {
-            if let right { cache?.giveBack(right) }
+        guard let call = call(for: fetch, row) else { return .nobody }
+        let result: Result<Message, DBusError>
+        do throws(DBusError) { result = .success(try await reader.services.call(call)) } catch { result = .failure(error) }
+        return try answer(result, right)
+    }
+
+    /// What is asked of a row's object; nil where there is nobody to ask.
+    func call(for fetch: ReadPlan.Fetch, _ row: ObjectRow) -> ServiceCall? {
+        let timeout = reader.timeout(adopted, request)
+        switch fetch {
+        case .property(let place): return row.path.map { .get(place, at: $0, target, timeout: timeout) }
+        case .all(let interface): return row.path.map { .getAll(interface, at: $0, target, timeout: timeout) }
+        case .call(let template):
+            guard let (path, values) = arguments(template, row) else { return nil }
+            return ServiceCall(target, path, template.interface, template.member, values, timeout: timeout)
+        }
+    }
+
+    /// What a result says. Throws ``ServiceEnd`` where nobody will answer any more.
+    /// - Parameter ticket: the right to keep it.
+    func answer(_ result: Result<Message, DBusError>, _ ticket: PropertyCache.Ticket?) throws -> Answer {
+        switch result {
+        case .success(let message): return .reply(message, ticket)
+        case .failure(let error):
+            if let ticket { cache?.giveBack(ticket) }
             if ServiceFailure.ends(error) { throw ServiceEnd(cause: error) }
             return .refused(error)
         }
@@ -87,7 +95,7 @@ extension Operation {
     }
 
     /// Takes an answer into the row. False: the object is not there.
-    private func take(_ answer: Answer, _ fetch: ReadPlan.Fetch, _ plan: ReadPlan, _ row: inout ObjectRow) -> Bool {
+    func take(_ answer: Answer, _ fetch: ReadPlan.Fetch, _ plan: ReadPlan, _ row: inout ObjectRow) -> Bool {
         let reply: Message
         let ticket: PropertyCache.Ticket?
         switch answer {
@@ -119,7 +127,7 @@ extension Operation {
             case .all(let interface):
                 guard reply.hasSignature("a{sv}") else { return misfit(interface.text, reply) }
                 guard let ticket, let path = row.path else {
-                    try row.take(&reader, interface, wanted: plan.wantedNames[interface] ?? WantedNames([]))
+                    try row.take(&reader, interface, plan, self.reader.builder)
                     break
                 }
                 let wanted = plan.wanted[interface] ?? []

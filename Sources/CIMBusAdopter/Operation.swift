@@ -120,7 +120,7 @@ struct Operation: Sendable {
             let reply = try await first(
                 "list \(adopted.name)", path, .objectManager, MemberName(verified: "GetManagedObjects"), [])
         else { return }
-        guard let rows = ManagedReader(reply, wanted: plan.wantedNames, required: context.interfaces) else {
+        guard let rows = ManagedReader(reply, plan, reader.builder, required: context.interfaces) else {
             throw CIMError(.providerFailure, "service \(context.service) answered GetManagedObjects with (\(reply.signature))")
         }
         if let cache = currentCache, let ticket {
@@ -159,76 +159,6 @@ struct Operation: Sendable {
             if ServiceFailure.ends(error) { throw ServiceFailure.error(error, context, "introspect \(path)") }
             return nil
         }
-    }
-
-    // MARK: - Rows
-
-    /// Asks for what the rows do not say, for many at once, and hands the objects over as the answers come.
-    /// - Parameter isRead: whether the rows have all properties already.
-    mutating func run(_ plan: ReadPlan, rows: ObjectRows, isRead: Bool = false, _ receiver: ObjectReceiver) async throws {
-        var rows = rows
-        let filter = RowFilter(request.query, plan)
-        let fetches = isRead ? plan.fetches.filter { if case .call = $0 { true } else { false } } : plan.fetches
-        var count = 0
-        func hand(_ read: ObjectRow) async throws {
-            for row in expand(read, plan) {
-                guard var instance = reader.builder.instance(row, plan) else { continue }
-                guard RowConditions.hold(context.conditions, instance) else { continue }
-                if let query = request.query { RowBounds.adjust(&instance, to: query, reader.classes) }
-                if let takeRow = receiver.takeRow { try await takeRow(row, instance) } else { try await receiver.take(instance) }
-                count += 1
-            }
-        }
-        let operation = self
-        do {
-            try await withThrowingTaskGroup(of: ObjectRow?.self) { group in
-                var inFlight = 0
-                while let row = try next(&rows) {
-                    if !filter.accepts(row, reader.builder, context.conditions) { continue }
-                    if fetches.isEmpty {
-                        try await hand(row)
-                        continue
-                    }
-                    if inFlight == ServiceConnections.callsInFlight {
-                        inFlight -= 1
-                        if let done = try await group.next(), let read = done { try await hand(read) }
-                    }
-                    inFlight += 1
-                    group.addTask { try await operation.fetch(row, plan, fetches) }
-                }
-                while let done = try await group.next() { if let read = done { try await hand(read) } }
-            }
-        } catch let error as ServiceEnd {
-            throw ServiceFailure.error(
-                error.cause, context, "read \(adopted.name), after \(count) objects", hasAnswered: target.owner != nil)
-        }
-    }
-
-    private func next(_ rows: inout ObjectRows) throws -> ObjectRow? {
-        do throws(DBusDecodingError) { return try rows.next() } catch {
-            throw CIMError(.providerFailure, "service \(context.service) sent what cannot be read: \(error)")
-        }
-    }
-
-    /// One row for each element of the properties of the clause `each`.
-    private func expand(_ row: ObjectRow, _ plan: ReadPlan) -> [ObjectRow] {
-        if context.each.isEmpty { return [row] }
-        var rows: [ObjectRow] = []
-        for place in context.each.map(\.property) {
-            guard let value = row.properties[place] else { continue }
-            for element in value.elements ?? [value] {
-                var copy = row
-                copy.element = element.unwrapped
-                copy.member = place.name
-                rows.append(copy)
-            }
-        }
-        return rows
-    }
-
-    /// The service is gone or silent.
-    struct ServiceEnd: Error {
-        var cause: DBusError
     }
 }
 

@@ -77,9 +77,18 @@ struct ServiceTarget: Sendable {
     }
 }
 
+/// A call, and the number by which its answer is known.
+public struct AskedCall: Sendable {
+    public var number: Int
+    public var call: ServiceCall
+}
+
 /// Makes calls of services. The engine knows no more of D-Bus than this, so that a test can stand in for all services.
 public protocol ServiceCalling: Sendable {
     func call(_ call: ServiceCall) async throws(DBusError) -> Message
+
+    /// Makes calls, all of them of one service, and tells `answered` of each result, once, on whatever thread.
+    func begin(_ calls: [AskedCall], _ answered: @escaping @Sendable (_ number: Int, Result<Message, DBusError>) -> Void)
 
     /// What is kept of the service's objects; nil where nothing is.
     func cache(_ context: ClassContext) async -> ServiceCache?
@@ -87,6 +96,18 @@ public protocol ServiceCalling: Sendable {
 
 extension ServiceCalling {
     public func cache(_ context: ClassContext) async -> ServiceCache? { nil }
+
+    public func begin(_ calls: [AskedCall], _ answered: @escaping @Sendable (_ number: Int, Result<Message, DBusError>) -> Void) {
+        for numbered in calls {
+            Task {
+                do throws(DBusError) {
+                    answered(numbered.number, .success(try await call(numbered.call)))
+                } catch {
+                    answered(numbered.number, .failure(error))
+                }
+            }
+        }
+    }
 }
 
 /// The connections by which services are called: one for each service, so that what one service sends, or does not take, is no matter of the
@@ -103,6 +124,8 @@ public final class ServiceConnections: ServiceCalling {
     private struct Opening {
         var number: UInt64
         var connection: Task<Connection, any Error>
+        /// Once it is there.
+        var opened: Connection?
     }
 
     private struct State {
@@ -128,6 +151,43 @@ public final class ServiceConnections: ServiceCalling {
             // To the bus a call that nobody waits for any more is one without a reply, of which a connection may have so many.
             if error.code == .timedOut { forget(key, number) }
             throw error
+        }
+    }
+
+    public func begin(_ calls: [AskedCall], _ answered: @escaping @Sendable (_ number: Int, Result<Message, DBusError>) -> Void) {
+        guard let first = calls.first?.call else { return }
+        let key = Key(bus: first.bus, service: first.service)
+        if let opening = state.withLock({ $0.openings[key] }), let connection = opening.opened {
+            return begin(calls, on: connection, key, opening.number, answered)
+        }
+        Task {
+            do throws(DBusError) {
+                let (connection, number) = try await open(key)
+                begin(calls, on: connection, key, number, answered)
+            } catch {
+                for call in calls { answered(call.number, .failure(error)) }
+            }
+        }
+    }
+
+    private func begin(
+        _ calls: [AskedCall], on connection: Connection, _ key: Key, _ number: UInt64,
+        _ answered: @escaping @Sendable (_ number: Int, Result<Message, DBusError>) -> Void
+    ) {
+        connection.loop.onLoop { [self] in
+            for numbered in calls {
+                do throws(DBusError) {
+                    // Where another takes the connection's place, it is closed when the last call that waits on it is over.
+                    connection.callOnLoop(try numbered.call.message, timeout: numbered.call.timeout) { [self, connection] result in
+                        withExtendedLifetime(connection) {
+                            if case .failure(let error) = result, error.code == .timedOut { forget(key, number) }
+                            answered(numbered.number, result)
+                        }
+                    }
+                } catch {
+                    answered(numbered.number, .failure(error))
+                }
+            }
         }
     }
 
@@ -169,6 +229,7 @@ public final class ServiceConnections: ServiceCalling {
             }
         let connection = try await Connection.connect(to: address, options: options)
         connection.onDisconnected { [weak self] _ in self?.forget(key, number) }
+        state.withLock { state in if state.openings[key]?.number == number { state.openings[key]?.opened = connection } }
         return connection
     }
 

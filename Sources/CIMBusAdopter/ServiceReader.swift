@@ -12,6 +12,8 @@ struct ServiceReader: Sendable {
         var query: ProviderQuery?
         /// When nobody waits any more.
         var deadline: ContinuousClock.Instant?
+        /// Whether nothing is wanted of what is read but the objects made of it.
+        var wantsObjectsAlone = true
 
         init(names: [String]? = nil, query: ProviderQuery? = nil, deadline: ContinuousClock.Instant? = nil) {
             self.names = names
@@ -78,7 +80,8 @@ struct ServiceReader: Sendable {
         _ adopted: AdoptedClass, _ request: Request, hasColumns: Bool = false, isExistenceKnown: Bool, isTurned: Bool = false
     ) -> ReadPlan? {
         let key = ReadPlans.Key(
-            className: adopted.name, names: request.names, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown, isTurned: isTurned)
+            className: adopted.name, names: request.names, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown, isTurned: isTurned,
+            convertsAtOnce: request.wantsObjectsAlone)
         return plans.plan(key, adopted)
     }
 
@@ -215,7 +218,7 @@ struct ServiceReader: Sendable {
             return found == all.count
         case .objects(let paths, let opposites):
             guard let plan = madePlan(adopted, request, isExistenceKnown: true) else { return false }
-            var operation = await Operation(self, adopted, request)
+            let operation = await Operation(self, adopted, request)
             try await operation.run(plan, rows: .known(paths.map { ObjectRow(path: $0) }[...]), receiver)
             for opposite in opposites { try await fromOpposite(opposite, adopted, request, receiver) }
             return true

@@ -1,3 +1,4 @@
+import CIM
 import CIMAdoption
 import DBus
 import Glibc
@@ -18,57 +19,119 @@ enum WireReading {
         return try reader.readValue(type)
     }
 
-    /// The wanted entries of an `a{sv}`. Of the others nothing is made, not even their names.
-    static func entries(
-        _ reader: inout BodyReader, wanted: WantedNames, _ take: (String, DBusValue?) -> Void
-    ) throws(DBusDecodingError) {
-        let end = try reader.enterArray(elementAlignment: 8)
-        while !reader.isAtEnd(of: end) {
-            try reader.enterDictEntry()
-            if let name = wanted.name(try reader.readStringBytes()) {
-                let type = try reader.readVariantSignature()
-                take(name, try value(&reader, type))
-            } else {
-                let types = try reader.readSignatureBytes()
-                try reader.skip(types: types)
+    /// The value of a variant, nil where it is too large.
+    static func variant(_ reader: inout BodyReader) throws(DBusDecodingError) -> DBusValue? {
+        let start = reader
+        let types = try reader.readSignatureBytes()
+        if types.count == 1 {
+            switch types[0] {
+            case UInt8(ascii: "b"): return .boolean(try reader.readBoolean())
+            case UInt8(ascii: "u"): return .uint32(try reader.readUInt32())
+            case UInt8(ascii: "i"): return .int32(try reader.readInt32())
+            case UInt8(ascii: "t"): return .uint64(try reader.readUInt64())
+            case UInt8(ascii: "x"): return .int64(try reader.readInt64())
+            default: break
             }
         }
-        try reader.leaveArray(end)
+        reader = start
+        let type = try reader.readVariantSignature()
+        return try value(&reader, type)
     }
+
+    /// The variant as text, or as an array of texts, where it is one of these; else the reader has not moved, and there is nil.
+    static func text(_ reader: inout BodyReader, isArray: Bool) throws(DBusDecodingError) -> CIMValue? {
+        let start = reader
+        let types = try reader.readSignatureBytes()
+        if !isArray, types.count == 1, isText(types[0]) {
+            let text = try reader.readStringBytes()
+            if text.count <= largestValue { return .string(String(decoding: text, as: UTF8.self)) }
+        } else if isArray, types.count == 2, types[0] == UInt8(ascii: "a"), isText(types[1]) {
+            let end = try reader.enterArray(elementAlignment: 4)
+            if end - reader.position <= largestValue {
+                var texts: [CIMValue] = []
+                while !reader.isAtEnd(of: end) { texts.append(.string(String(decoding: try reader.readStringBytes(), as: UTF8.self))) }
+                try reader.leaveArray(end)
+                return .array(of: .string, texts)
+            }
+        }
+        reader = start
+        return nil
+    }
+
+    private static func isText(_ type: UInt8) -> Bool { type == UInt8(ascii: "s") || type == UInt8(ascii: "o") }
 }
 
 /// Names of properties that are wanted, to be found by their bytes.
 struct WantedNames: Sendable {
-    let count: Int
-    /// At the place of each length the names that have it.
-    private let byLength: [[(bytes: [UInt8], name: String)]]
+    struct Entry: Sendable {
+        let name: String
+        /// The place in the plan of the property whose value is made at once; nil: what the service says is kept.
+        let property: Int?
+        fileprivate let bytes: [UInt8]
+    }
 
-    init(_ names: some Collection<String>) {
+    static let none = WantedNames([])
+
+    let count: Int
+    /// Whether values are made at once.
+    let makesValues: Bool
+    /// At the place of each length the names that have it.
+    private let byLength: [[Entry]]
+
+    init(_ names: [(name: String, property: Int?)]) {
         count = names.count
-        var byLength: [[(bytes: [UInt8], name: String)]] = []
-        for name in names {
+        makesValues = names.contains { $0.property != nil }
+        var byLength: [[Entry]] = []
+        for (name, property) in names {
             while byLength.count <= name.utf8.count { byLength.append([]) }
-            byLength[name.utf8.count].append((Array(name.utf8), name))
+            byLength[name.utf8.count].append(Entry(name: name, property: property, bytes: Array(name.utf8)))
         }
         self.byLength = byLength
     }
 
-    func name(_ bytes: UnsafeRawBufferPointer) -> String? {
+    func entry(_ bytes: UnsafeRawBufferPointer) -> Entry? {
         guard bytes.count < byLength.count, let text = bytes.baseAddress else { return nil }
         let candidates = byLength[bytes.count]
-        for place in candidates.indices where memcmp(candidates[place].bytes, text, bytes.count) == 0 { return candidates[place].name }
+        for place in candidates.indices where memcmp(candidates[place].bytes, text, bytes.count) == 0 { return candidates[place] }
         return nil
     }
 }
 
 extension ObjectRow {
-    /// Takes the wanted properties of an interface from an `a{sv}`.
-    mutating func take(_ reader: inout BodyReader, _ interface: InterfaceName, wanted: WantedNames) throws(DBusDecodingError) {
-        properties.reserveCapacity(properties.count + wanted.count)
-        try WireReading.entries(&reader, wanted: wanted) { name, value in
-            let place = PropertyPlace(interface, name)
-            if let value { properties[place] = value.unwrapped } else { oversized.insert(place) }
+    /// Takes the wanted properties of an interface from an `a{sv}`. Of the others nothing is made, not even their names.
+    mutating func take(
+        _ reader: inout BodyReader, _ interface: InterfaceName, _ plan: ReadPlan, _ builder: InstanceBuilder
+    ) throws(DBusDecodingError) {
+        let wanted = plan.names(of: interface)
+        if wanted.makesValues, made.isEmpty { made = Array(repeating: nil, count: plan.properties.count) }
+        let end = try reader.enterArray(elementAlignment: 8)
+        while !reader.isAtEnd(of: end) {
+            try reader.enterDictEntry()
+            guard let entry = wanted.entry(try reader.readStringBytes()) else {
+                let types = try reader.readSignatureBytes()
+                try reader.skip(types: types)
+                continue
+            }
+            if let property = entry.property {
+                made[property] = try Self.value(&reader, plan.properties[property], in: plan.adopted.name, builder)
+            } else {
+                let place = PropertyPlace(interface, entry.name)
+                if let value = try WireReading.variant(&reader) { properties[place] = value.unwrapped } else { oversized.insert(place) }
+            }
         }
+        try reader.leaveArray(end)
+    }
+
+    /// What a property's variant is as a CIM value.
+    private static func value(
+        _ reader: inout BodyReader, _ property: ReadPlan.Property, in className: String, _ builder: InstanceBuilder
+    ) throws(DBusDecodingError) -> CIMValue {
+        if property.isPlainText, let text = try WireReading.text(&reader, isArray: property.declaration.type.isArray) { return text }
+        guard let value = try WireReading.variant(&reader) else {
+            builder.recordOversized(property.declaration, in: className)
+            return .null
+        }
+        return property.way.map { builder.value(value.unwrapped, $0, of: property.declaration, in: className) } ?? .null
     }
 }
 
@@ -131,18 +194,20 @@ struct ListReader {
 struct ManagedReader {
     private var reader: BodyReader
     private let end: Int
-    private let wanted: [InterfaceName: WantedNames]
+    private let plan: ReadPlan
+    private let builder: InstanceBuilder
     private let required: Set<String>
     private let byText: [String: InterfaceName]
 
-    init?(_ reply: Message, wanted: [InterfaceName: WantedNames], required: [InterfaceName]) {
+    init?(_ reply: Message, _ plan: ReadPlan, _ builder: InstanceBuilder, required: [InterfaceName]) {
         guard reply.hasSignature("a{oa{sa{sv}}}") else { return nil }
         reader = reply.reader
         guard let end = try? reader.enterArray(elementAlignment: 8) else { return nil }
         self.end = end
-        self.wanted = wanted
+        self.plan = plan
+        self.builder = builder
         self.required = Set(required.map(\.text))
-        byText = Dictionary(uniqueKeysWithValues: wanted.keys.map { ($0.text, $0) })
+        byText = Dictionary(uniqueKeysWithValues: plan.wanted.keys.map { ($0.text, $0) })
     }
 
     /// The next object that has the required interfaces; nil at the end.
@@ -157,8 +222,8 @@ struct ManagedReader {
                 try reader.enterDictEntry()
                 let name = try reader.readString()
                 missing.remove(name)
-                if let interface = byText[name], let wanted = wanted[interface] {
-                    try row.take(&reader, interface, wanted: wanted)
+                if let interface = byText[name] {
+                    try row.take(&reader, interface, plan, builder)
                 } else {
                     try reader.skipArray(elementAlignment: 8)
                 }
