@@ -18,7 +18,7 @@ enum Bench {
         case "invokes": try await Defaults.gets(arguments[2], count: Int(arguments[3]) ?? 1, ofMethod: true)
         case "at-once": try await Defaults.atOnce(arguments[2])
         case "relay": try await Relay.run(arguments[2], to: arguments[3])
-        case "rows": try await Defaults.rows(arguments[2])
+        case "rows": try await Defaults.rows(arguments[2], query: arguments.dropFirst(3).first)
         case "good": try await GoodClient.run(arguments[2], seconds: Int(arguments[3]) ?? 1)
         case "enumerate": try await Role.enumerate(arguments[2])
         case "query": try await QueryRole.run(arguments[2], count: Int(arguments[3]) ?? 0, rounds: Int(arguments[4]) ?? 1)
