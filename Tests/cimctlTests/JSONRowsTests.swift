@@ -64,4 +64,35 @@ import Testing
             #expect(String(decoding: bytes, as: UTF8.self) + "\n" == line)
         }
     }
+
+    @Test("JSON: integers of each width are written from where they lie, the least and the largest among them")
+    func integers() throws {
+        let values: [(String, CIMType, [CIMValue])] = [
+            ("U8", .uint8, [.uint8(0), .uint8(.max)]), ("S8", .sint8, [.sint8(.min), .sint8(.max)]),
+            ("U16", .uint16, [.uint16(9), .uint16(.max)]), ("S16", .sint16, [.sint16(.min), .sint16(10)]),
+            ("U32", .uint32, [.uint32(0), .uint32(.max)]), ("S32", .sint32, [.sint32(.min), .sint32(-1)]),
+            ("U64", .uint64, [.uint64(100), .uint64(.max)]), ("S64", .sint64, [.sint64(.min), .sint64(.max)]),
+        ]
+        let declaration = CIMClass(name: "T_Numbers", properties: values.map { CIMProperty(name: $0.0, type: CIMTypeReference($0.1)) })
+        let instances = (0..<2).map { place in
+            var row = CIMInstance(className: "T_Numbers")
+            for (name, _, values) in values { row[name] = values[place] }
+            return row
+        }
+        var packed = PackedWriter()
+        for instance in instances {
+            let isPacked = packed.append(instance)
+            #expect(isPacked)
+        }
+        var writer = BodyWriter()
+        let rows = packed.take()
+        writer.append(packed: try #require(rows))
+        let batch = RowBatch(content: .packed(try PackedBatch(try writer.finish().withUnsafeBytes { BodyReader(copying: $0) })))
+        let json = JSONRows(batch, declaration, in: .cimv2, only: nil)
+        for (row, instance) in zip(batch, instances) {
+            var bytes: [UInt8] = []
+            json.append(row, to: &bytes)
+            #expect(String(decoding: bytes, as: UTF8.self) + "\n" == JSONText.line(instance, declaration, in: .cimv2, only: nil))
+        }
+    }
 }

@@ -55,9 +55,17 @@ struct JSONRows {
         text += "}".utf8
     }
 
-    /// Writes a text, or an array of texts, as it lies there. False, and nothing is written, for a value of another type.
+    /// Writes a text, an array of texts or an integer as it lies there. False, and nothing is written, for a value of another type.
     private static func append(_ type: CIMTypeReference, _ bytes: UnsafeRawBufferPointer, to text: inout [UInt8]) -> Bool {
         switch (type.base, type.isArray) {
+        case (.uint8, false): return append(bytes, as: UInt8.self, to: &text)
+        case (.sint8, false): return append(bytes, as: Int8.self, to: &text)
+        case (.uint16, false): return append(bytes, as: UInt16.self, to: &text)
+        case (.sint16, false): return append(bytes, as: Int16.self, to: &text)
+        case (.uint32, false): return append(bytes, as: UInt32.self, to: &text)
+        case (.sint32, false): return append(bytes, as: Int32.self, to: &text)
+        case (.uint64, false): return append(bytes, as: UInt64.self, to: &text)
+        case (.sint64, false): return append(bytes, as: Int64.self, to: &text)
         case (.string, false), (.datetime, false):
             bytes.withMemoryRebound(to: UInt8.self) { JSONText.append(string: $0, to: &text) }
         case (.string, true):
@@ -70,6 +78,25 @@ struct JSONRows {
             }
             text += "]".utf8
         default: return false
+        }
+        return true
+    }
+
+    private static func append<Number: FixedWidthInteger>(
+        _ bytes: UnsafeRawBufferPointer, as: Number.Type, to text: inout [UInt8]
+    ) -> Bool {
+        guard bytes.count == MemoryLayout<Number>.size else { return false }
+        let number = bytes.loadUnaligned(as: Number.self)
+        if number < 0 { text.append(UInt8(ascii: "-")) }
+        var rest = UInt64(number.magnitude)
+        withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digits in
+            var first = digits.count
+            repeat {
+                first -= 1
+                digits.initializeElement(at: first, to: UInt8(ascii: "0") + UInt8(truncatingIfNeeded: rest % 10))
+                rest /= 10
+            } while rest > 0
+            text.append(contentsOf: digits[first...])
         }
         return true
     }
