@@ -60,3 +60,16 @@ static inline int cdbus_wait_readable(int descriptor, int64_t nanoseconds) {
 /* glibc's own, in no header that Swift imports. */
 #include <malloc.h>
 static inline void cdbus_give_memory_back(void) { malloc_trim(0); }
+
+/* Since glibc 2.34 and Linux 5.9; by syscall also where glibc is older. From now on the calling thread has a table of descriptors of its own, in which
+   `kept` is the only one (-1: none). 0; or -1 with errno, and then nothing has changed. */
+static inline int cdbus_leave_files(int kept) {
+    enum { unshare = 1 << 1 };
+    if (syscall(SYS_close_range, (unsigned)(kept + 1), ~0u, unshare) != 0) return -1;
+    if (kept > 0) syscall(SYS_close_range, 0u, (unsigned)(kept - 1), 0u);
+    return 0;
+}
+
+/* getpriority's and setpriority's first argument is an enum in C++ and with glibc's extensions only. Of the calling thread alone. */
+#include <sys/resource.h>
+static inline void cdbus_go_last(void) { setpriority(PRIO_PROCESS, 0, 19); }

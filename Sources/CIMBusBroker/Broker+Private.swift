@@ -12,17 +12,36 @@ extension Broker {
     func openPrivateConnection(_ call: MethodCall) {
         guard let caller = peer(of: call), let name = peers.name(of: caller), let uid = uid(of: caller) else { return }
         do throws(CIMError) {
-            let (version, takesPacked) = try negotiate(call)
+            let (version, takesPacked, wantsLifeline) = try negotiate(call)
             let (ours, theirs) = try makeSockets()
             // The bus holds few descriptors, and while it holds too many it carries nothing else of the broker's.
             try admit(.socket(of: uid), of: caller, call)
             peers.sendsSocket(to: name.text, uid: uid)
             let peer = successor(of: caller, name)
-            try attach(ours, to: peer, name, takesPacked)
-            call.reply([.unixFD(theirs), .uint32(version), .dictionary([(PrivateContract.packedObjects, .boolean(true))])])
+            let own = try attach(ours, to: peer, name, takesPacked)
+            var options = [(PrivateContract.packedObjects, DBusValue.boolean(true))]
+            if wantsLifeline, let lifeline = makeLifeline(of: own, peer, name, uid) {
+                options.append((PrivateContract.lifeline, .unixFD(lifeline)))
+            }
+            call.reply([.unixFD(theirs), .uint32(version), .dictionary(options)])
         } catch {
             call.fail(error)
         }
+    }
+
+    /// A second socket, by which nothing is ever said: the peer's process is to keep it where it ends first when the process dies. It counts as the
+    /// first one does; where there is no room for it, or no descriptor, the end of the first says the same, later.
+    private func makeLifeline(of own: PrivateConnection, _ peer: PeerID, _ name: BusName, _ uid: UInt32) -> FileDescriptorBox? {
+        let groups = peers.groups(of: peer)
+        let isAdmitted: ()? = try? tell { core throws(Refusal) in try core.admit(.socket(of: uid), of: peer, groups: groups) }
+        guard isAdmitted != nil else { return nil }
+        guard let (ours, theirs) = try? PrivateConnection.makeSockets() else {
+            tell { $0.gaveBackSocket(of: uid) }
+            return nil
+        }
+        peers.sendsSocket(to: name.text, uid: uid)
+        own.end(with: ours)
+        return theirs
     }
 
     /// The bus has no socket any more for the process of that name, who has spoken by its last one, or has left.
@@ -31,8 +50,9 @@ extension Broker {
         for _ in 0..<count { tell { $0.gaveBackSocket(of: uid) } }
     }
 
-    /// The version that both speak, and whether the caller takes packed rows. Options that are not known are passed over.
-    private func negotiate(_ call: MethodCall) throws(CIMError) -> (version: UInt32, takesPacked: Bool) {
+    /// The version that both speak, whether the caller takes packed rows, and whether it wants a lifeline. Options that are not known are passed
+    /// over.
+    private func negotiate(_ call: MethodCall) throws(CIMError) -> (version: UInt32, takesPacked: Bool, wantsLifeline: Bool) {
         let member = "OpenPrivateConnection"
         guard configuration.offersPrivateConnections else {
             throw CIMError(.notSupported, "\(member): this broker was started with --no-private-connections; use the bus")
@@ -49,7 +69,10 @@ extension Broker {
             throw CIMError(.invalidParameter, "\(member): there is no version \(wanted); \(Self.lowestVersion) is the first")
         }
         let options = (try? reader.readValue(Signature.dictionary))?.stringDictionary ?? [:]
-        return (min(wanted, PrivateContract.version), options[PrivateContract.packedObjects]?.bool ?? false)
+        return (
+            min(wanted, PrivateContract.version), options[PrivateContract.packedObjects]?.bool ?? false,
+            options[PrivateContract.lifeline]?.bool ?? false
+        )
     }
 
     private func makeSockets() throws(CIMError) -> (FileDescriptorBox, FileDescriptorBox) {
@@ -78,7 +101,7 @@ extension Broker {
 
     private func attach(
         _ socket: FileDescriptorBox, to peer: PeerID, _ name: BusName, _ takesPacked: Bool
-    ) throws(CIMError) {
+    ) throws(CIMError) -> PrivateConnection {
         let patience = Duration.microseconds(configuration.limits.credit)
         do throws(DBusError) {
             let own = try connection.speak(
@@ -87,6 +110,7 @@ extension Broker {
             peers.attach(own, to: peer)
             own.onFirstWord { [weak self] in self?.assumeIsolated { $0.fetchedSockets(name.text) } }
             own.onClosed { [weak self] error in self?.assumeIsolated { $0.privateConnectionEnded(of: peer, name, error) } }
+            return own
         } catch {
             throw CIMError(error)
         }

@@ -209,7 +209,7 @@ struct ProviderSession {
 
     /// Before it registers: the broker calls a provider the way it registered.
     private func openPrivateConnection(with broker: UniqueName) async {
-        let outcome = await PrivateAccess.keepTrying(on: connection, with: broker) { [host, service, post] error in
+        let outcome = await PrivateAccess.keepTrying(on: connection, with: broker, wantsLifeline: true) { [host, service, post] error in
             guard host.broker == broker else { return }
             service.logger.notice("the private connection with the broker ended: \(error.message)")
             // For the broker this provider has ended with it (L6).
@@ -220,6 +220,7 @@ struct ProviderSession {
         case .opened: service.logger.debug("a private connection leads to the broker \(broker)")
         case .late: service.logger.debug("the broker \(broker) does not answer; the bus is used until it does")
         case .refused(let error), .busy(let error):
+            EventLoop.tellOfEndEarly()
             service.logger.debug("no private connection with the broker \(broker), so the bus is used: \(error)")
         }
     }

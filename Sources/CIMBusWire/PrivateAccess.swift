@@ -22,12 +22,13 @@ public enum PrivateAccess {
     /// - Parameters:
     ///   - names: of the broker; messages to them go by the connection, too.
     ///   - takesPacked: whether objects may come as packed rows.
+    ///   - wantsLifeline: whether the broker is to hear of this process's end before its memory is given back, which takes a thread.
     ///   - patience: how long the answer is waited for.
     ///   - ended: runs on the loop when the connection has ended, after everything has been handed out that came by it, and after what the bus
     ///     has to say of the broker by then. It does not run when the bus is lost.
     public static func open(
         on connection: Connection, with broker: UniqueName, to names: [BusName] = [], takesPacked: Bool = true,
-        patience: Duration = .seconds(1), ended: @escaping @Sendable (DBusError) -> Void
+        wantsLifeline: Bool = false, patience: Duration = .seconds(1), ended: @escaping @Sendable (DBusError) -> Void
     ) async -> Outcome {
         guard isWanted else { return .refused(CIMError(.notSupported, "CIMBUS_TRANSPORT is bus")) }
         return await withUnsafeContinuation { continuation in
@@ -35,7 +36,7 @@ public enum PrivateAccess {
                 let waiting = Waiting(continuation)
                 let timer = connection.loop.schedule(after: patience) { waiting.end(.late) }
                 connection.assumeIsolated { connection in
-                    ask(connection, broker, names, takesPacked, ended) { [loop = connection.loop] outcome in
+                    ask(connection, broker, names, options(takesPacked, wantsLifeline), ended) { [loop = connection.loop] outcome in
                         loop.cancel(timer)
                         waiting.end(outcome)
                     }
@@ -59,19 +60,24 @@ public enum PrivateAccess {
 
     /// The same, and again after a while as long as the broker is busy, a few times.
     public static func keepTrying(
-        on connection: Connection, with broker: UniqueName, patience: Duration = .seconds(1),
+        on connection: Connection, with broker: UniqueName, wantsLifeline: Bool = false, patience: Duration = .seconds(1),
         ended: @escaping @Sendable (DBusError) -> Void
     ) async -> Outcome {
         var pause = Duration.milliseconds(50)
         while true {
-            let outcome = await open(on: connection, with: broker, patience: patience, ended: ended)
+            let outcome = await open(on: connection, with: broker, wantsLifeline: wantsLifeline, patience: patience, ended: ended)
             guard case .busy = outcome, pause < .seconds(2), (try? await Task.sleep(for: pause)) != nil else { return outcome }
             pause = pause * 2
         }
     }
 
+    private static func options(_ takesPacked: Bool, _ wantsLifeline: Bool) -> DBusValue {
+        let packed = (PrivateContract.packedObjects, DBusValue.boolean(takesPacked))
+        return .dictionary(wantsLifeline ? [packed, (PrivateContract.lifeline, .boolean(true))] : [packed])
+    }
+
     private static func ask(
-        _ connection: isolated Connection, _ broker: UniqueName, _ names: [BusName], _ takesPacked: Bool,
+        _ connection: isolated Connection, _ broker: UniqueName, _ names: [BusName], _ options: DBusValue,
         _ ended: @escaping @Sendable (DBusError) -> Void, _ then: @escaping @Sendable (Outcome) -> Void
     ) {
         guard connection.canCarryDescriptors else {
@@ -82,7 +88,7 @@ public enum PrivateAccess {
             question = try Message.methodCall(
                 destination: BusName(broker), path: Contract.rootPath, interface: Contract.broker,
                 member: MemberName(verified: "OpenPrivateConnection"), flags: .noAutoStart,
-                values: [.uint32(PrivateContract.version), .dictionary([(PrivateContract.packedObjects, .boolean(takesPacked))])])
+                values: [.uint32(PrivateContract.version), options])
         } catch {
             return then(.refused(CIMError(error)))
         }
@@ -110,7 +116,9 @@ public enum PrivateAccess {
             }
             do throws(DBusError) {
                 let own = try connection.speak(by: socket, with: broker, to: [BusName(broker)] + names, PrivateContract.members)
-                own.carriesPackedObjects = values[2].stringDictionary?[PrivateContract.packedObjects]?.bool ?? false
+                let options = values[2].stringDictionary ?? [:]
+                own.carriesPackedObjects = options[PrivateContract.packedObjects]?.bool ?? false
+                if case .unixFD(let lifeline)? = options[PrivateContract.lifeline] { own.hold(lifeline) }
                 own.onClosed { [weak connection] error in
                     // It may have ended because its broker left the bus, or because the bus is gone, and that says more.
                     guard let connection, let question = try? Message.busCall("GetId") else { return }

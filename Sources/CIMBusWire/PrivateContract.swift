@@ -7,6 +7,10 @@ public enum PrivateContract {
     /// The option of `OpenPrivateConnection`, and of its reply, that says that who gives it takes packed rows.
     public static let packedObjects = "PackedObjects"
 
+    /// The option of `OpenPrivateConnection` that asks for a lifeline, and of its reply that brings one: the end of a second socket, by which nothing
+    /// is ever said. Its end is the end of the process that has it.
+    public static let lifeline = "Lifeline"
+
     /// The version of the frames.
     public static let version: UInt32 = 1
 

@@ -44,6 +44,8 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     /// Looks whether the other end is stuck, while there is anything to look at.
     private var watchdog: EventLoop.TimerToken?
     private var looked = Look()
+    /// What ends with the process at the other end, and is watched here; or what the other end watches, and is held here, without a watch.
+    var lifeline: (end: FileDescriptorBox, watch: EventLoop.TimerToken?)?
 
     /// Whether the other end takes objects as packed rows, which is agreed on when the connection is opened; from what runs on ``loop``.
     public var carriesPackedObjects = false
@@ -62,6 +64,8 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     public private(set) var reading: UInt64 = 1 << 63
 
     private static let mostSpare = 64
+    /// So much is written at once: the other end reads it while the rest is made. The ends of a thousand operations are many times as much.
+    private static let enoughToBegin = 16 << 10
     /// While more than this waits to be written nothing is read: whoever does not read is not listened to.
     private static let writeMark = 16 << 20
     /// A socket does not hold more than this.
@@ -116,9 +120,11 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         return serial
     }
 
-    /// What is sent while the loop hands out what it has read leaves together, in one write; anything else leaves at once.
+    /// What is sent while the loop hands out what it has read leaves together, in one write, as far as the other end would not rather begin with what
+    /// there is; anything else leaves at once.
     private func writeSoon() {
-        if !loop.isHandingOut, !isFull { write() }
+        if isFull || (loop.isHandingOut && outbox.byteCount < Self.enoughToBegin) { return }
+        write()
     }
 
     /// Sends a call and tells `completion` of its reply: once, never before this returns. An error reply is a failure.
@@ -328,6 +334,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         outbox = FrameOutbox()
         assembler = FrameAssembler()
         if let watchdog { loop.cancel(watchdog) }
+        forgetLifeline()
         let observers = closureObservers
         closureObservers = []
         firstWordObserver = nil

@@ -146,6 +146,35 @@ extension Integration {
             try await expectQuiet(scene, next: .enumerate("Test_Thing"))
         }
 
+        @Test("L6: the end of a lifeline is the end of its peer, after all that was written before it, though the socket goes on")
+        func lifeline() async throws {
+            let scene = try await Scene.start(options: [], client: .bus)
+            let provider = try await scene.provider(transport: .private)
+            provider.on("CreateInstanceEnumAsync") { call in call.reply(references: 1) }
+            let peer = try await scene.bus.connect(on: EventLoop(name: "peer"))
+            var unasked: DBusValue?
+            _ = try await PrivateSocket.open(on: peer) { unasked = $0["Lifeline"] }
+            #expect(unasked == nil)
+            var lifeline: FileDescriptorBox?
+            let socket = try await PrivateSocket.open(on: peer, options: [("Lifeline", .boolean(true))]) {
+                if case .unixFD(let end)? = $0["Lifeline"] { lifeline = end }
+            }
+            #expect(lifeline != nil)
+            // Both were fetched when it has spoken.
+            socket.write(PrivateSocket.enumeration(serial: 1, of: "Test_Thing", sink: "/sink"))
+            #expect(try await socket.answer(to: 1).kind == PrivateSocket.reply)
+            let quotas = try await scene.client.call(Contract.rootPath, Contract.broker, "ListQuotas")
+            #expect(!"\(quotas)".contains("sockets"))
+            // What is written with the lifeline's end is read before it.
+            socket.write(PrivateSocket.enumeration(serial: 2, of: "Test_Thing", sink: "/other"))
+            lifeline = nil
+            try await socket.waitForEnd()
+            let sinks = try await provider.calls.wait("both calls") { $0.count == 2 }.map(\.sink.path.text)
+            try await provider.cancelled.wait("the cancels") { cancelled in sinks.allSatisfy { cancelled.contains($0) } }
+            try await scene.waitForOperations(0)
+            try await expectQuiet(scene)
+        }
+
         @Test("L6: a second OpenPrivateConnection ends the first, and what was open there; the peer begins anew")
         func second() async throws {
             let scene = try await Scene.start(options: [], client: .bus)

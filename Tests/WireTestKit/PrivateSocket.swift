@@ -32,16 +32,19 @@ public final class PrivateSocket: Sendable {
     /// - Parameters:
     ///   - connection: whose the private connection is.
     ///   - reads: false: nothing is read from it.
+    ///   - said: gets the options of the reply, which are not kept.
     public static func open(
-        on connection: Connection, version: UInt32 = 1, options: [(String, DBusValue)] = [], reads: Bool = true
+        on connection: Connection, version: UInt32 = 1, options: [(String, DBusValue)] = [], reads: Bool = true,
+        said: ([String: DBusValue]) -> Void = { _ in }
     ) async throws -> PrivateSocket {
         let question = try Message.methodCall(
             destination: BusName(Contract.busName), path: Contract.rootPath, interface: Contract.broker,
             member: MemberName(verified: "OpenPrivateConnection"), values: [.uint32(version), .dictionary(options)])
         let values = try await connection.call(question).values()
         guard values.count == 3, case .unixFD(let socket) = values[0], case .uint32(let version) = values[1],
-            case .array = values[2]
+            let answered = values[2].stringDictionary
         else { throw ProcessError(description: "OpenPrivateConnection was answered with \(values)") }
+        said(answered)
         return PrivateSocket(socket, version, reads: reads)
     }
 

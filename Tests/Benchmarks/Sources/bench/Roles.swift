@@ -95,17 +95,30 @@ enum Role {
         await connection.close()
     }
 
-    /// Asks `count` times at once for what never comes, and prints when the last of the errors was there, and what it says.
+    /// Asks `count` times at once for what never comes, prints when the last of the errors was there, and what it says; and again with the next
+    /// provider.
     static func wait(_ address: String, count: Int) async throws {
         let session = try await Session.connect(to: .address(address))
-        let pending = (0..<count).map { _ in
-            session.beginGetInstance(at: CIMObjectPath(className: "Bench_Thing", ["Handle": .string("hang")]))
+        while true {
+            // Until the next provider is there.
+            while (try? await session.getInstance(at: CIMObjectPath(className: "Bench_Thing", ["Handle": .string("7")]))) == nil {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+            let pending = (0..<count).map { _ in
+                session.beginGetInstance(at: CIMObjectPath(className: "Bench_Thing", ["Handle": .string("hang")]))
+            }
+            // The broker answers behind them.
+            for try await _ in session.enumerateInstances(of: "__Namespace") {}
+            print("asked")
+            fflush(nil)
+            var last: (any Error)?
+            for one in pending {
+                do { _ = try await one.value } catch { last = error }
+            }
+            let told = nanoseconds()
+            print("\(told) \(last.map { "\($0)" } ?? "")")
+            fflush(nil)
         }
-        var last = ""
-        for one in pending {
-            do { _ = try await one.value } catch { last = "\(error)" }
-        }
-        print("\(nanoseconds()) \(last)")
     }
 
     static func microseconds(_ duration: Duration) -> Int64 {

@@ -24,6 +24,7 @@ extension Suite {
         }
         let (few, many) = (try await enumerate(10_000), try await enumerate(quick ? 1_000_000 : 10_000_000))
         note("memory-10M", zip(many.memory, few.memory).map { $0 / $1 }.max() ?? 0)
+        for (name, value) in try await killed() { note(name, value) }
         for (name, value) in try await events() { note(name, value) }
         if let ratio = try await pywbemToCommand() { note("pywbem-command", ratio) }
         print("")

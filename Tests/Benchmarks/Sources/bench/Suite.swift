@@ -163,30 +163,4 @@ struct Suite {
         }
         return Double(8 * rounds * 5_000) / (Double(Role.microseconds(ContinuousClock.now - start)) / 1e6)
     }
-
-    /// From SIGKILL to the client's error, for one operation and for a hundred.
-    private func kills() async throws {
-        print("## SIGKILL of the provider to the client's error\n")
-        for count in [1, 100] {
-            var times: [Double] = []
-            var words = ""
-            for _ in 0..<(quick ? 3 : 15) {
-                let stage = try await Stage(pinned: false, objects: 1)
-                let client = try Stage.spawn(false, Stage.program(), ["wait", stage.bus.address, "\(count)"])
-                // The broker has at most four calls unanswered at a provider; the others wait for a slot.
-                for _ in 0..<min(count, 4) { _ = try await Stage.line(stage.provider, "the provider to be called") }
-                let killed = Role.nanoseconds()
-                stage.provider.signal(SIGKILL)
-                let line = try await Stage.line(client, "the client's error")
-                let parts = line.split(separator: " ", maxSplits: 1)
-                times.append(Double((UInt64(parts[0]) ?? killed) - killed) / 1e6)
-                words = parts.count > 1 ? String(parts[1]) : ""
-                try await client.killAndWait()
-                try await stage.end()
-            }
-            print("- \(count) open: the last error after \(fixed(median(times))) ms (median of \(times.count))")
-            if count == 1 { print("  - \(words)") }
-        }
-        print("")
-    }
 }
