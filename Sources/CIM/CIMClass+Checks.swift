@@ -3,25 +3,25 @@ extension CIMClass {
     func checkNames() throws(CIMError) {
         try CIMClass.check(name, tooWide: .classNameTooWide, what: "class name")
         try qualifiers.checkNames(of: name)
-        var propertyNames: Set<CIMName> = []
-        for property in properties {
+        var propertyNames = NamesBefore(properties)
+        for (index, property) in properties.enumerated() {
             try CIMClass.check(property.name, tooWide: .propertyNameTooWide, what: "property name")
-            guard propertyNames.insert(CIMName(property.name)).inserted else {
+            guard propertyNames.isNew(index) else {
                 throw CIMError(.invalidClass, "class \(name) declares property \(property.name) twice")
             }
             try property.qualifiers.checkNames(of: "\(name).\(property.name)")
         }
-        var methodNames: Set<CIMName> = []
-        for method in methods {
+        var methodNames = NamesBefore(methods)
+        for (index, method) in methods.enumerated() {
             try CIMClass.check(method.name, tooWide: .methodNameTooWide, what: "method name")
-            guard methodNames.insert(CIMName(method.name)).inserted else {
+            guard methodNames.isNew(index) else {
                 throw CIMError(.invalidClass, "class \(name) declares method \(method.name) twice")
             }
             try method.qualifiers.checkNames(of: "\(name).\(method.name)")
-            var parameterNames: Set<CIMName> = []
-            for parameter in method.parameters {
+            var parameterNames = NamesBefore(method.parameters)
+            for (index, parameter) in method.parameters.enumerated() {
                 try CIMClass.check(parameter.name, tooWide: .propertyNameTooWide, what: "parameter name")
-                guard parameterNames.insert(CIMName(parameter.name)).inserted else {
+                guard parameterNames.isNew(index) else {
                     throw CIMError(.invalidDuplicateParameter, "\(name).\(method.name) declares parameter \(parameter.name) twice")
                 }
                 try parameter.qualifiers.checkNames(of: "\(name).\(method.name)(\(parameter.name))")
@@ -63,12 +63,12 @@ extension [CIMQualifier] {
     /// Throws unless every name is an identifier and stands here once: QualifierNameTooWide, InvalidClass, InvalidQualifier.
     ///
     /// - Parameter place: the feature that has the qualifiers, for the error.
-    public func checkNames(of place: String) throws(CIMError) {
-        var names: Set<CIMName> = []
-        for qualifier in self {
+    public func checkNames(of place: @autoclosure () -> String) throws(CIMError) {
+        var names = NamesBefore(self)
+        for (index, qualifier) in self.enumerated() {
             try CIMClass.check(qualifier.name, tooWide: .qualifierNameTooWide, what: "qualifier name")
-            guard names.insert(CIMName(qualifier.name)).inserted else {
-                throw CIMError(.invalidQualifier, "\(place) has qualifier \(qualifier.name) twice")
+            guard names.isNew(index) else {
+                throw CIMError(.invalidQualifier, "\(place()) has qualifier \(qualifier.name) twice")
             }
         }
     }

@@ -81,43 +81,43 @@ extension CIMClass {
     }
 
     private func resolvedProperties(parent: CIMClass?) throws(CIMError) -> [CIMProperty] {
-        var result: [CIMProperty] = []
-        var positions: [CIMName: Int] = [:]
-        var parentQualifiers: [CIMName: [CIMQualifier]] = [:]
-        for property in parent?.properties ?? [] {
-            var inherited = property
-            inherited.qualifiers = try inherit(property.qualifiers, into: [], always: CIMClass.lastingPropertyQualifiers, in: property.name)
-            positions[CIMName(property.name)] = result.count
-            parentQualifiers[CIMName(property.name)] = property.qualifiers
-            result.append(inherited)
+        let above = parent?.properties ?? []
+        var result = above
+        for index in result.indices {
+            let qualifiers = result[index].qualifiers
+            result[index].qualifiers = try inherit(
+                qualifiers, into: [], always: CIMClass.lastingPropertyQualifiers, in: result[index].name)
         }
+        result.reserveCapacity(above.count + properties.count)
+        var positions = FeaturePositions(above, lookups: properties.count)
         for property in properties where isLocal(property.origin) {
-            let place = "\(name).\(property.name)"
+            func place() -> String { "\(name).\(property.name)" }
             var declared = property
             declared.origin = name
-            if let position = positions[CIMName(property.name)] {
+            let position = positions.position(of: property.name, in: result)
+            if let position {
                 declared.type = CIMClass.type(declared.type, with: declared.qualifiers, overriding: result[position].type)
             }
             guard let fitted = property.defaultValue.converted(to: declared.type) else {
                 throw CIMError(
-                    .typeMismatch, "the default of \(place) is \(property.defaultValue.briefDescription), which is no \(declared.type)")
+                    .typeMismatch, "the default of \(place()) is \(property.defaultValue.briefDescription), which is no \(declared.type)")
             }
             declared.defaultValue = fitted
-            guard let position = positions[CIMName(property.name)] else {
-                positions[CIMName(property.name)] = result.count
+            guard let position else {
+                positions.added(property.name, at: result.count)
                 result.append(declared)
                 continue
             }
             let inherited = result[position]
             guard inherited.type.base == declared.type.base, inherited.type.isArray == declared.type.isArray else {
-                throw CIMError(.updateTypeMismatch, "\(place) is \(declared.type), but \(inherited.origin) declares it \(inherited.type)")
+                throw CIMError(.updateTypeMismatch, "\(place()) is \(declared.type), but \(inherited.origin) declares it \(inherited.type)")
             }
             if inherited.isKey, declared.qualifiers.named("key").map({ $0.value != .boolean(true) }) ?? false {
-                throw CIMError(.cannotChangeKeyInheritance, "\(place) is a key of \(inherited.origin) and must stay one")
+                throw CIMError(.cannotChangeKeyInheritance, "\(place()) is a key of \(inherited.origin) and must stay one")
             }
-            let parentQualifiers = parentQualifiers[CIMName(property.name)] ?? []
+            let parentQualifiers = position < above.count ? above[position].qualifiers : []
             declared.qualifiers = try inherit(
-                parentQualifiers, into: local(declared.qualifiers), always: CIMClass.lastingPropertyQualifiers, in: place)
+                parentQualifiers, into: local(declared.qualifiers), always: CIMClass.lastingPropertyQualifiers, in: place())
             result[position] = declared
         }
         return result
@@ -125,23 +125,22 @@ extension CIMClass {
 
     private func resolvedMethods(parent: CIMClass?) throws(CIMError) -> [CIMMethod] {
         var result: [CIMMethod] = []
-        var positions: [CIMName: Int] = [:]
+        var positions = FeaturePositions(parent?.methods ?? [], lookups: methods.count)
         for method in parent?.methods ?? [] {
             var inherited = method
-            let place = "\(name).\(method.name)"
-            inherited.qualifiers = try inherit(method.qualifiers, into: [], always: CIMClass.lastingMethodQualifiers, in: place)
+            func place() -> String { "\(name).\(method.name)" }
+            inherited.qualifiers = try inherit(method.qualifiers, into: [], always: CIMClass.lastingMethodQualifiers, in: place())
             for index in inherited.parameters.indices {
                 inherited.parameters[index].qualifiers = try inherit(
-                    method.parameters[index].qualifiers, into: [], always: CIMClass.lastingParameterQualifiers, in: place)
+                    method.parameters[index].qualifiers, into: [], always: CIMClass.lastingParameterQualifiers, in: place())
             }
-            positions[CIMName(method.name)] = result.count
             result.append(inherited)
         }
         for method in methods where isLocal(method.origin) {
             var declared = method
             declared.origin = name
-            guard let position = positions[CIMName(method.name)], let theirs = parent?.methods[position] else {
-                positions[CIMName(method.name)] = result.count
+            guard let position = positions.position(of: method.name, in: result), let theirs = parent?.methods[position] else {
+                positions.added(method.name, at: result.count)
                 result.append(declared)
                 continue
             }
@@ -183,16 +182,21 @@ extension CIMClass {
 
     /// What is declared here, with what the parent hands down behind it.
     private func inherit(
-        _ parent: [CIMQualifier], into declared: [CIMQualifier], always: Set<CIMName>, in place: String
+        _ parent: [CIMQualifier], into declared: [CIMQualifier], always: Set<CIMName>, in place: @autoclosure () -> String
     ) throws(CIMError) -> [CIMQualifier] {
         guard !parent.isEmpty else { return declared }
+        func isHandedDown(_ qualifier: CIMQualifier) -> Bool {
+            qualifier.flavor.contains(.toSubclass) || always.contains(CIMName(qualifier.name))
+        }
+        // The parent has inherited all of it itself: nothing of it changes, and it stays where it lies.
+        if declared.isEmpty, parent.allSatisfy({ $0.flavor.contains(.originPropagated) && isHandedDown($0) }) { return parent }
         var result = declared
-        let own = Dictionary(declared.map { (CIMName($0.name), $0.value) }, uniquingKeysWith: { first, _ in first })
+        let own = FeaturePositions(declared, lookups: parent.count)
         for qualifier in parent {
-            guard qualifier.flavor.contains(.toSubclass) || always.contains(CIMName(qualifier.name)) else { continue }
-            if let value = own[CIMName(qualifier.name)] {
-                guard !qualifier.flavor.contains(.disableOverride) || value == qualifier.value else {
-                    throw CIMError(.updateOverrideNotAllowed, "\(place): qualifier \(qualifier.name) may not be overridden")
+            guard isHandedDown(qualifier) else { continue }
+            if let position = own.position(of: qualifier.name, in: declared) {
+                guard !qualifier.flavor.contains(.disableOverride) || declared[position].value == qualifier.value else {
+                    throw CIMError(.updateOverrideNotAllowed, "\(place()): qualifier \(qualifier.name) may not be overridden")
                 }
             } else {
                 var inherited = qualifier

@@ -47,21 +47,32 @@ extension CIMName {
     @inlinable
     public static func fold(_ byte: UInt8) -> UInt8 { byte &- 0x41 < 26 ? byte | 0x20 : byte }
 
+    /// The same for eight bytes at once.
+    private static func fold(_ bytes: UInt64) -> UInt64 {
+        let everyByte: UInt64 = 0x0101_0101_0101_0101
+        let low = bytes & (0x7F * everyByte)
+        // In each byte's highest bit: whether it is from A on; whether it is behind Z.
+        let fromA = low &+ (0x80 - 0x41) * everyByte
+        let behindZ = low &+ (0x80 - 0x5B) * everyByte
+        return bytes | (fromA & ~behindZ & ~bytes & (0x80 * everyByte)) >> 2
+    }
+
     /// Feeds the folded bytes to the hasher, eight at a time.
     static func hash(_ text: String, into hasher: inout Hasher) {
-        var word: UInt64 = 0
-        var filled = 0
-        for byte in text.utf8 {
-            word = word << 8 | UInt64(fold(byte))
-            filled += 1
-            if filled == 8 {
-                hasher.combine(word)
-                word = 0
-                filled = 0
-            }
+        let isDone: Void? = text.utf8.withContiguousStorageIfAvailable { hash(UnsafeRawBufferPointer($0), into: &hasher) }
+        if isDone == nil { Array(text.utf8).withUnsafeBytes { hash($0, into: &hasher) } }
+    }
+
+    private static func hash(_ bytes: UnsafeRawBufferPointer, into hasher: inout Hasher) {
+        var next = 0
+        while next + 8 <= bytes.count {
+            hasher.combine(fold(bytes.loadUnaligned(fromByteOffset: next, as: UInt64.self)))
+            next += 8
         }
+        var word: UInt64 = 0
+        for byte in bytes[next...] { word = word << 8 | UInt64(fold(byte)) }
         hasher.combine(word)
-        hasher.combine(UInt8(truncatingIfNeeded: filled))
+        hasher.combine(UInt8(truncatingIfNeeded: bytes.count - next))
     }
 
     /// The lower-case spelling (ASCII).

@@ -26,12 +26,26 @@ extension Lexer {
                 lastBrokenString = (start.line, steps)
                 step()
             default:
-                position += 1
+                skipPlain()
             }
         }
         let hint = earlier.map { ", unless the string that starts on line \($0.line) should end before its line break" } ?? ""
         note(.mofIllegalConstantValue, "expected a closing '\"', found the end of the text\(hint)", at: start)
         return .broken
+    }
+
+    /// To the next byte that means something within a string: most of a text is within strings.
+    private mutating func skipPlain() {
+        position = bytes.withUnsafeBufferPointer { bytes in
+            var next = position
+            while next < bytes.count {
+                switch bytes[next] {
+                case UInt8(ascii: "\""), UInt8(ascii: "\\"), 0x0A, 0x0D: return next
+                default: next += 1
+                }
+            }
+            return next
+        }
     }
 
     /// Whether the backslash here stands for itself: in the name of a file, which may come from Windows, and, with a warning, before what is

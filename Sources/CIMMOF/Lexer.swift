@@ -210,6 +210,20 @@ struct Lexer {
         warn("expected no blank between '#' and the word behind it; it is passed over", at: start)
     }
 
+    /// How many lines end from here on.
+    var lineBreaksAhead: Int {
+        bytes.withUnsafeBufferPointer { bytes in
+            var count = 0
+            var previous: UInt8 = 0
+            for byte in bytes[position...] {
+                // Of CR LF, the second.
+                if byte == 0x0A || previous == 0x0D { count += 1 }
+                previous = byte
+            }
+            return previous == 0x0D ? count + 1 : count
+        }
+    }
+
     /// Past one byte, counting lines: LF, CR LF, or CR alone.
     mutating func step() {
         let byte = bytes[position]

@@ -73,6 +73,8 @@ public struct MOFFlattening: Hashable, Sendable {
             guard size <= left else { throw failure(.quotaViolation, "expected fewer bytes in all, found more", at: lexer.place) }
             left -= size
             stretches.append(Stretch(firstLine: line, file: source.file, line: 1))
+            // Most texts include nothing, and need not be cut into tokens.
+            guard lexer.bytes.contains(UInt8(ascii: "#")) else { return copy(lexer.bytes[lexer.position...], lines: lexer.lineBreaksAhead) }
             var copied = lexer.place
             var token = lexer.next()
             while token.kind != .end {

@@ -14,10 +14,16 @@ extension MOFParser {
     mutating func qualifierList() throws(MOFError) -> [UsedQualifier] {
         guard skip("[") else { return [] }
         var qualifiers: [UsedQualifier] = []
+        // Of more than a few; comparing those costs less.
         var names: Set<CIMName> = []
+        func isNew(_ name: String) -> Bool {
+            if qualifiers.count < 16 { return !qualifiers.contains { CIMName.equal($0.qualifier.name, name) } }
+            if names.isEmpty { names = Set(qualifiers.map { CIMName($0.qualifier.name) }) }
+            return names.insert(CIMName(name)).inserted
+        }
         repeat {
             let used = try self.qualifier()
-            guard names.insert(CIMName(used.qualifier.name)).inserted else {
+            guard isNew(used.qualifier.name) else {
                 report(
                     failure(
                         .mofDuplicateQualifier, "expected each qualifier once, found '\(Token.brief(used.qualifier.name))' again",

@@ -33,7 +33,7 @@ public final class MOFFiles {
         let identity = Identity(device: UInt(status.st_dev), number: UInt(status.st_ino))
         if let known = read[identity] { return known }
         guard status.st_mode & S_IFMT != S_IFDIR else { throw Self.failure(path, EISDIR) }
-        let bytes = try Self.bytes(descriptor, path)
+        let bytes = try Self.bytes(descriptor, path, expected: Int(status.st_size))
         let source = MOFSource(file: path, text: try MOFText.decode(bytes, file: path))
         read[identity] = source
         return source
@@ -103,16 +103,22 @@ public final class MOFFiles {
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }
 
-    private static func bytes(_ descriptor: Int32, _ path: String) throws(MOFError) -> [UInt8] {
+    /// - Parameter expected: as many as the system says; a pipe has any number.
+    private static func bytes(_ descriptor: Int32, _ path: String, expected: Int) throws(MOFError) -> [UInt8] {
         var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 256 << 10)
+        // One more than there are: less is the end.
+        var room = min(max(expected, 0), largest) + 1
         while true {
-            let count = buffer.withUnsafeMutableBytes { Glibc.read(descriptor, $0.baseAddress, $0.count) }
-            if count < 0, errno == EINTR { continue }
+            var count = 0
+            let part = [UInt8](unsafeUninitializedCapacity: room) { buffer, filled in
+                repeat { count = Glibc.read(descriptor, buffer.baseAddress, buffer.count) } while count < 0 && errno == EINTR
+                filled = max(0, count)
+            }
             guard count >= 0 else { throw failure(path, errno) }
             guard count > 0 else { return bytes }
             guard bytes.count + count <= largest else { throw failure(path, EFBIG) }
-            bytes += buffer[..<count]
+            if bytes.isEmpty { bytes = part } else { bytes += part }
+            room = 64 << 10
         }
     }
 

@@ -3,8 +3,8 @@ import CIM
 extension Schema {
     /// What putting a class did.
     struct ClassEffect {
-        /// The classes to store: the one put, and those below it that had to give way. Empty when nothing changed.
-        var stored: [StoredClass] = []
+        /// The classes to store, each with what it was before: the one put, and those below it that had to give way. Empty when nothing changed.
+        var stored: [(now: StoredClass, before: StoredClass?)] = []
     }
 
     /// Creates a class, or changes the one of its name (Semantics A.2.2, A.4 PutClass).
@@ -40,8 +40,10 @@ extension Schema {
             guard place.classes.count < Schema.maximumClasses else {
                 throw CIMError(.quotaViolation, "\(namespace) has \(Schema.maximumClasses) classes already")
             }
+            // Who else holds the namespace makes its change a copy of thousands of classes.
+            _ = consume place
             namespaces[namespace]?.insert(new)
-            return ClassEffect(stored: [new])
+            return ClassEffect(stored: [(new, nil)])
         }
         if new.resolved == old.resolved, new.resolved.name == old.resolved.name { return ClassEffect() }
         let below = place.descendants(of: declared.name)
@@ -56,7 +58,7 @@ extension Schema {
             }
         }
         var changed = [name: new]
-        var effect = ClassEffect(stored: [new])
+        var effect = ClassEffect(stored: [(new, old)])
         for descendant in below {
             guard let was = place.classes[descendant], let parent = was.resolved.superclass.flatMap({ changed[CIMName($0)] }) else {
                 throw CIMError(.criticalError, "class \(descendant) is not where its superclass says")
@@ -65,7 +67,7 @@ extension Schema {
             let gaveWay = flags.contains(.forceUpdate) && local.removeQualifiers(lockedBy: parent.resolved)
             let stored = try Schema.resolve(local, below: declared.name, parent: parent)
             changed[descendant] = stored
-            if gaveWay { effect.stored.append(stored) }
+            if gaveWay { effect.stored.append((stored, was)) }
         }
         namespaces[namespace]?.insert(new)
         for descendant in below {
@@ -97,37 +99,37 @@ extension Schema {
         if declared.isAmendment { return }
         let above = declared.superclass.flatMap { place.classes[CIMName($0)]?.resolved }
         for property in declared.properties {
-            let what = "\(declared.name).\(property.name)"
-            try Schema.check(property.type, of: what, in: place)
+            func what() -> String { "\(declared.name).\(property.name)" }
+            try Schema.check(property.type, of: what(), in: place)
             if CIMName.equal(property.origin, declared.name), let overridden = above?.property(named: property.name) {
-                try Schema.check(property.type, of: what, overrides: overridden, in: place)
+                try Schema.check(property.type, of: what(), overrides: overridden, in: place)
             }
         }
         for method in declared.methods {
-            let what = "\(declared.name).\(method.name)"
-            if let type = method.returnType { try Schema.check(type, of: what, in: place) }
-            for parameter in method.parameters { try Schema.check(parameter.type, of: "\(what)(\(parameter.name))", in: place) }
+            func what() -> String { "\(declared.name).\(method.name)" }
+            if let type = method.returnType { try Schema.check(type, of: what(), in: place) }
+            for parameter in method.parameters { try Schema.check(parameter.type, of: "\(what())(\(parameter.name))", in: place) }
         }
     }
 
-    private static func check(_ type: CIMTypeReference, of what: String, in place: Namespace) throws(CIMError) {
+    private static func check(_ type: CIMTypeReference, of what: @autoclosure () -> String, in place: Namespace) throws(CIMError) {
         guard let named = type.className, !CIMName.equal(named, "object"), place.classes[CIMName(named)] == nil else { return }
         let names = place.classes.values.lazy.map(\.name)
         let meant = CIMName.nearest(to: named, among: names) ?? (type.base == .object ? CIMType.meant(by: named)?.mofName : nil)
         let question = meant.map { "; did you mean \($0)?" } ?? ""
         let verb = type.base == .object ? "holds objects of" : "refers to"
-        throw CIMError(.invalidClass, "\(what) \(verb) class \(named), which is not there\(question)")
+        throw CIMError(.invalidClass, "\(what()) \(verb) class \(named), which is not there\(question)")
     }
 
     private static func check(
-        _ type: CIMTypeReference, of what: String, overrides overridden: CIMProperty, in place: Namespace
+        _ type: CIMTypeReference, of what: @autoclosure () -> String, overrides overridden: CIMProperty, in place: Namespace
     ) throws(CIMError) {
         guard let wide = overridden.type.className, !CIMName.equal(wide, "object") else { return }
         let narrow = type.className.flatMap { place.classes[CIMName($0)]?.resolved }
         guard narrow?.isSameOrDerived(from: wide) ?? false else {
             throw CIMError(
                 .updateTypeMismatch,
-                "\(what) is \(type), but \(overridden.origin) declares it \(overridden.type): it may be of \(wide) or a class below it")
+                "\(what()) is \(type), but \(overridden.origin) declares it \(overridden.type): it may be of \(wide) or a class below it")
         }
     }
 

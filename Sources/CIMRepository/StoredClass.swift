@@ -78,7 +78,8 @@ extension CIMClass {
         declared.derivation = []
         declared.qualifiers = qualifiers.filter(\.isLocal)
         declared.properties = []
-        let inheritedProperties = Dictionary(
+        // Only where a feature says that it is another class's.
+        lazy var inheritedProperties = Dictionary(
             (parent?.properties ?? []).map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
         for property in properties
         where isOwn(property.origin) || parent != nil && !property.isHandedDown(by: inheritedProperties[CIMName(property.name)]) {
@@ -88,7 +89,7 @@ extension CIMClass {
             declared.properties.append(own)
         }
         declared.methods = []
-        let inheritedMethods = Dictionary(
+        lazy var inheritedMethods = Dictionary(
             (parent?.methods ?? []).map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
         for method in methods
         where isOwn(method.origin) || parent != nil && !method.isHandedDown(by: inheritedMethods[CIMName(method.name)]) {

@@ -97,15 +97,15 @@ struct Transaction {
     private mutating func put(
         _ declared: CIMClass, in namespace: CIMNamespaceName, flags: ChangeFlags, index: Int
     ) throws(CIMError) {
-        let (storage, before) = (storage, schema)
+        let storage = storage
         let effect = try schema.putClass(declared, in: namespace, flags: flags) { names throws(CIMError) in
             try storage.hasInstances(of: names, in: namespace.text)
         }
-        for stored in effect.stored {
+        for (stored, before) in effect.stored {
             let record = try RecordWriter.checked(try RecordWriter.record(of: stored.resolved.declared()))
             try storage.put(record, as: stored.name, in: namespace.text, table: .class)
             catalogChanged = true
-            let known = before.class(stored.name, in: namespace)
+            let known = before?.resolved
             if known != stored.resolved { made.append(.declaration(before: known, after: stored.resolved, in: namespace)) }
         }
         if !effect.stored.isEmpty { putClasses.append((declared.name, namespace, index)) }

@@ -36,6 +36,27 @@ import Testing
         #expect(try MOFFlattening(source("c"), include: include).text == files["c"])
     }
 
+    @Test(
+        "Whatever ends the lines of an included text, those behind it keep their places",
+        arguments: ["\n", "\r", "\r\n", "\n\r", "\r\r\n", "\n\n\r\r\n\r"])
+    func lineEnds(end: String) throws {
+        // With and without a directive: a text without one is not cut into tokens.
+        for last in ["", "class I3 {};", "class I3 {};\(end)"] {
+            for hint in ["", "// #"] {
+                let inner = "class I {};\(end)/* a\(end)b */ class I2 {}; \(hint)\(end)\(last)"
+                let outer = MOFSource(file: "o", text: "class O {};\n#include \"i\"\nclass P {};\nclass Q {};")
+                let flat = try MOFFlattening(outer) { name, _ in MOFSource(file: name, text: inner) }
+                let whole = try MOFParser.parse(
+                    outer, in: MOFContext(include: { (name, _) throws(MOFError) in MOFSource(file: name, text: inner) }))
+                let unit = try MOFParser.parse(flat.text)
+                #expect(unit.declarations.map(\.content) == whole.declarations.map(\.content))
+                for (one, other) in zip(unit.declarations, whole.declarations) {
+                    #expect(flat.place(ofLine: one.firstLine) == MOFFlattening.Place(file: other.file, line: other.firstLine))
+                }
+            }
+        }
+    }
+
     @Test("Columns behind an include stay")
     func columns() throws {
         let context = MOFContext(include: include)

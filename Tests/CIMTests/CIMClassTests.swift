@@ -109,6 +109,47 @@ struct CIMClassTests {
         #expect(status(CIMClass(name: "G", superclass: "D"), below: dynamic) == .invalidClass)
     }
 
+    @Test("G.2: a name stands once in a list, whether that is short or long", arguments: [2, 16, 17, 200])
+    func names(count: Int) {
+        func properties(_ last: String) -> [CIMProperty] {
+            (1..<count).map { CIMProperty(name: "Number\($0)", type: .init(.uint32)) } + [CIMProperty(name: last, type: .init(.uint32))]
+        }
+        func qualifiers(_ last: String) -> [CIMQualifier] { (1..<count).map { Self.flag("Word\($0)") } + [Self.flag(last)] }
+        #expect(status(CIMClass(name: "A", properties: properties("Last")), below: nil) == nil)
+        #expect(status(CIMClass(name: "A", properties: properties("NUMBER1")), below: nil) == .invalidClass)
+        #expect(status(CIMClass(name: "A", qualifiers: qualifiers("Last")), below: nil) == nil)
+        #expect(status(CIMClass(name: "A", qualifiers: qualifiers("WORD1")), below: nil) == .invalidQualifier)
+    }
+
+    @Test(
+        "G.2, H.5: what is declared again stands in the place of what was inherited, whether there is little or much of it",
+        arguments: [3, 200])
+    func overridesAmongMany(count: Int) throws {
+        let top = try CIMClass(
+            name: "Top",
+            properties: (0..<count).map {
+                CIMProperty(name: "Number\($0)", type: .init(.uint32), qualifiers: [Self.flag("Said", .toSubclass), Self.flag("Kept")])
+            }
+        ).resolved(with: nil)
+        let below = try CIMClass(
+            name: "Below", superclass: "Top",
+            properties: (0..<count).map {
+                CIMProperty(name: $0.isMultiple(of: 2) ? "NUMBER\($0)" : "Own\($0)", type: .init(.uint32), defaultValue: .uint32(7))
+            }
+        ).resolved(with: top)
+        #expect(below.properties.count == count + count / 2)
+        for (place, property) in below.properties.enumerated() {
+            let isDeclared = place >= count || place.isMultiple(of: 2)
+            #expect(property.origin == (isDeclared ? "Below" : "Top"))
+            #expect(property.defaultValue == (isDeclared ? .uint32(7) : .null))
+            #expect(property.qualifiers.map(\.name) == (place < count ? ["Said"] : []))
+            #expect(property.qualifiers.allSatisfy { $0.flavor.contains(.originPropagated) })
+        }
+        // Once more below, nothing of it changes.
+        let last = try CIMClass(name: "Last", superclass: "Below").resolved(with: below)
+        #expect(last.properties == below.properties)
+    }
+
     @Test("C.1.2, H.5: what a class may not be by itself")
     func violationsAtTheTop() {
         for type in [CIMTypeReference(.real32), .init(.real64), .init(.object), .array(of: .string)] {

@@ -15,6 +15,32 @@ struct CIMNameTests {
         #expect(CIMName("a") < "B" && !(CIMName("B") < "a"))
     }
 
+    @Test("H.1: names of any length hash alike whatever the case of a letter and its place, and nothing but letters has a case")
+    func hashOfEveryLength() {
+        func hash(_ text: String) -> Int { CIMName(text).hashValue }
+        for length in 1...26 {
+            let name = String(repeating: "xyz0_", count: 6).prefix(length)
+            #expect(hash(String(name)) == hash(name.uppercased()), "\(length) bytes")
+            for place in 0..<length {
+                // What stands beside the letters, and what differs from them by the bit of the case.
+                for (letter, other) in [("a", "A"), ("Z", "z")] as [(Character, Character)] {
+                    var (one, two) = (Array(name), Array(name))
+                    one[place] = letter
+                    two[place] = other
+                    #expect(hash(String(one)) == hash(String(two)), "\(letter) at \(place) of \(length)")
+                }
+                for (sign, other) in [("@", "`"), ("[", "{"), ("0", "P"), ("_", "\u{7F}")] as [(Character, Character)] {
+                    var (one, two) = (Array(name), Array(name))
+                    one[place] = sign
+                    two[place] = other
+                    #expect(hash(String(one)) != hash(String(two)), "\(sign) at \(place) of \(length)")
+                }
+            }
+        }
+        #expect(hash("\u{C0}") != hash("\u{E0}"))
+        #expect(hash("a") != hash("a\u{0}"))
+    }
+
     @Test("Names equal in Swift's eyes but not byte for byte stay different, in == as in the hash")
     func canonicalEquivalence() {
         let composed = CIMName("\u{E9}\u{E9}")
