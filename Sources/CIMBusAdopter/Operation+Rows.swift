@@ -40,6 +40,7 @@ extension Operation {
         let calls = CallsUnderWay(reader.services)
         var asked: [Int: AskedRow] = [:]
         var lastNumber = 0
+        var looked = 0
         var isEnd = false
         while true {
             var begun: [AskedCall] = []
@@ -48,6 +49,9 @@ extension Operation {
                     isEnd = true
                     break
                 }
+                // However many there are of which nothing is asked, the loop goes on meanwhile.
+                looked += 1
+                if looked.isMultiple(of: Self.rowsAtATime) { await Task.yield() }
                 if !filter.accepts(row, reader.builder, adopted.context.conditions) { continue }
                 lastNumber += 1
                 let (next, questions) = await begin(row, fetches, plan, number: lastNumber)
@@ -70,6 +74,9 @@ extension Operation {
     private func answers(of calls: CallsUnderWay) async throws -> [CallsUnderWay.Answer] {
         do throws(DBusError) { return try await calls.answers() } catch { throw ServiceEnd(cause: error) }
     }
+
+    /// So many rows are looked at without a look at anything else.
+    private static let rowsAtATime = 256
 
     /// More than any class has.
     private static let mostFetches = 1 << 16
