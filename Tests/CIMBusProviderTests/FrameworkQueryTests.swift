@@ -134,6 +134,33 @@ extension ProviderTests {
             withExtendedLifetime(service) {}
         }
 
+        /// Answers queries with nothing.
+        private struct Filtering: QueryProvider {
+            let asked: @Sendable () async throws -> Void
+
+            func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws {
+                try await asked()
+            }
+        }
+
+        @Test("I.7: that the broker is to filter is said in front of the first thing that a provider says, and not by itself")
+        func postFilter() async throws {
+            let bus = try await PrivateBus.start()
+            let broker = try await BrokerStandIn(on: bus)
+            let before = Recorder<[BrokerStandIn.Sent]>()
+            let provider = Filtering {
+                // What was sent before the answer to this has arrived before it.
+                try await broker.ping()
+                before.record(broker.sent.all)
+            }
+            let service = RunningService(provider, on: bus, options: .patient)
+            let reply = try await soon { try await broker.execQuery("SELECT * FROM Test_Thing WHERE Name = 'x'") }
+            #expect(reply.status == .noError && reply.objects.isEmpty)
+            #expect(before.all == [[]])
+            #expect(broker.sent.all == [.status(flags: StatusType.requirements, .noError, parameter: "")])
+            withExtendedLifetime(service) {}
+        }
+
         @Test("L9: who leaves the loop closes the query; what is not yet begun asks for nothing")
         func leave() async throws {
             let bus = try await PrivateBus.start()
