@@ -161,25 +161,14 @@ public struct BodyReader: @unchecked Sendable {
     @inlinable
     public mutating func readString() throws(DBusDecodingError) -> String {
         let bytes = try readStringBytes()
-        // Most text is ASCII, which takes a look at eight bytes at a time to know, and no second one.
-        if Self.isASCII(bytes) { return String(decoding: bytes, as: UTF8.self) }
-        guard let string = String(validating: bytes, as: UTF8.self) else { throw DBusDecodingError(.invalidString, at: cursor) }
+        guard let string = Self.text(bytes) else { throw DBusDecodingError(.invalidString, at: cursor) }
         return string
     }
 
     @usableFromInline
-    static func isASCII(_ bytes: UnsafeRawBufferPointer) -> Bool {
-        var place = 0
-        var seen: UInt64 = 0
-        while place &+ 8 <= bytes.count {
-            seen |= bytes.loadUnaligned(fromByteOffset: place, as: UInt64.self)
-            place &+= 8
-        }
-        while place < bytes.count {
-            seen |= UInt64(bytes[place])
-            place &+= 1
-        }
-        return seen & 0x8080_8080_8080_8080 == 0
+    static func text(_ bytes: UnsafeRawBufferPointer) -> String? {
+        // What has been looked at here is not looked at as `String(validating:)` does, which takes five times as long.
+        WireText.isText(bytes) ? String(decoding: bytes, as: UTF8.self) : String(validating: bytes, as: UTF8.self)
     }
 
     public mutating func readObjectPath() throws(DBusDecodingError) -> ObjectPath {

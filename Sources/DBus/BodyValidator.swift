@@ -200,9 +200,84 @@ struct BodyValidator {
         guard at < arrayEnd else { return TypeScanner.end(ofTypeAt: type, in: types) ?? types.count }
         let depth = try deeper(depth)
         var next = type + 2
-        while at < arrayEnd { next = try value(types, type + 1, depth: depth) }
+        let hasProperties = isDictionaryOfVariants(types, type + 1) && !isSwapped && depth + 2 <= BodyReader.maximumDepth
+        if hasProperties { next = type + Self.dictionaryLength }
+        while at < arrayEnd {
+            if hasProperties, plainEntry() { continue }
+            next = try value(types, type + 1, depth: depth)
+        }
         guard at == arrayEnd else { throw fault("an array ends within an element") }
         return next
+    }
+}
+
+// MARK: - Properties
+
+extension BodyValidator {
+    /// The bytes of `a{sv}`.
+    private static var dictionaryLength: Int { 5 }
+
+    private func isDictionaryOfVariants(_ types: UnsafeRawBufferPointer, _ entry: Int) -> Bool {
+        types[entry] == TypeCode.dictEntry && types[entry + 1] == TypeCode.string && types[entry + 2] == TypeCode.variant
+    }
+
+    /// Goes past an entry of an `a{sv}` whose value is a text or a number, as most are. In this machine's byte order.
+    /// - Returns: false for any other entry, and for one with a fault; nothing was gone past then.
+    private mutating func plainEntry() -> Bool {
+        let start = at
+        if passPlainEntry() { return true }
+        at = start
+        return false
+    }
+
+    @inline(__always)
+    private mutating func passPlainEntry() -> Bool {
+        guard skip(toMultipleOf: 8), let name = plainText(), WireText.isText(name), end &- at >= 3 else { return false }
+        let type = base.load(fromByteOffset: at &+ 1, as: UInt8.self)
+        guard base.load(fromByteOffset: at, as: UInt8.self) == 1, base.load(fromByteOffset: at &+ 2, as: UInt8.self) == 0 else {
+            return false
+        }
+        at &+= 3
+        switch type {
+        case TypeCode.string:
+            guard let text = plainText() else { return false }
+            return WireText.isText(text)
+        case TypeCode.int32, TypeCode.uint32: return skip(number: 4)
+        case TypeCode.int64, TypeCode.uint64, TypeCode.double: return skip(number: 8)
+        case TypeCode.int16, TypeCode.uint16: return skip(number: 2)
+        case TypeCode.byte: return skip(number: 1)
+        case TypeCode.boolean: return skip(number: 4) && base.loadUnaligned(fromByteOffset: at &- 4, as: UInt32.self) <= 1
+        default: return false
+        }
+    }
+
+    /// - Returns: false where something other than zero is gone past, or the end.
+    @inline(__always)
+    private mutating func skip(toMultipleOf alignment: Int) -> Bool {
+        let next = (at &+ (alignment &- 1)) & ~(alignment &- 1)
+        guard next <= end else { return false }
+        while at < next {
+            guard base.load(fromByteOffset: at, as: UInt8.self) == 0 else { return false }
+            at &+= 1
+        }
+        return true
+    }
+
+    @inline(__always)
+    private mutating func skip(number size: Int) -> Bool {
+        guard skip(toMultipleOf: size), size <= end &- at else { return false }
+        at &+= size
+        return true
+    }
+
+    /// A text with its terminator.
+    @inline(__always)
+    private mutating func plainText() -> UnsafeRawBufferPointer? {
+        guard skip(number: 4) else { return nil }
+        let length = Int(base.loadUnaligned(fromByteOffset: at &- 4, as: UInt32.self))
+        guard length < end &- at, base.load(fromByteOffset: at &+ length, as: UInt8.self) == 0 else { return nil }
+        defer { at = at &+ length &+ 1 }
+        return UnsafeRawBufferPointer(start: base + at, count: length)
     }
 }
 
@@ -219,6 +294,11 @@ enum WireText {
             // A bit is left where a byte is above 0x7F, or, if there is none, where one is zero.
             guard (word | (word &- low)) & high == 0 else { return isLongText(bytes, from: at) }
             at &+= 8
+        }
+        if at < bytes.count, bytes.count >= 8 {
+            // The last eight, some of which have been looked at.
+            let word = base.loadUnaligned(fromByteOffset: bytes.count &- 8, as: UInt64.self)
+            return (word | (word &- low)) & high == 0 || isLongText(bytes, from: at)
         }
         while at < bytes.count {
             let byte = base.load(fromByteOffset: at, as: UInt8.self)

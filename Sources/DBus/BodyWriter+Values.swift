@@ -1,7 +1,10 @@
 extension BodyWriter {
     /// A value of the type its ``DBusValue/signature`` says. Fails for elements of another type than their array's, for more than 64
     /// containers around a value, and for file descriptors: only a message of values has some.
-    public mutating func append(_ value: DBusValue) { append(value, depth: 0) }
+    public mutating func append(_ value: DBusValue) {
+        doubt()
+        append(value, depth: 0)
+    }
 
     private mutating func append(_ value: DBusValue, depth: Int) {
         switch value {

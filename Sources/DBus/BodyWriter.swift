@@ -45,6 +45,9 @@ public struct BodyWriter: ~Copyable {
     /// The first thing that went wrong, nil while all is well.
     public internal(set) var failure: DBusEncodingError?
 
+    /// Whether something was written of which the writer does not know that it is what its type says.
+    private(set) var isDoubtful = false
+
     /// The largest message the protocol allows, header included.
     static let maximumMessageLength = 128 << 20
 
@@ -53,6 +56,15 @@ public struct BodyWriter: ~Copyable {
     public init(phase: Int = 0) {
         self.init(header: phase & 7)
         if phase & 7 != 0 { append(zeros: phase & 7) }
+    }
+
+    /// A writer of a body that lies in one block behind `zeros` bytes and `start`, which together are a multiple of 8.
+    init(behind zeros: Int, _ start: UnsafeRawBufferPointer) {
+        self.init(header: 0)
+        reserve(zeros + start.count + 256)
+        append(zeros: zeros)
+        append(raw: start)
+        bodyStart = size
     }
 
     private init(header: Int) {
@@ -73,6 +85,9 @@ public struct BodyWriter: ~Copyable {
     mutating func fail(_ code: DBusEncodingError.Code) {
         if failure == nil { failure = DBusEncodingError(code: code, position: size - bodyStart) }
     }
+
+    /// What is written next may not be what its type says, or lie too deep. The body is then checked before it is sent, wherever it goes.
+    public mutating func doubt() { isDoubtful = true }
 
     /// Room for at least this many bytes more, to avoid growing in steps.
     public mutating func reserve(_ bytes: Int) {
@@ -141,7 +156,10 @@ public struct BodyWriter: ~Copyable {
     }
 
     /// A string, given as UTF-8. Bytes that are not UTF-8 make the message invalid, which its builder reports.
-    public mutating func append(stringBytes bytes: UnsafeRawBufferPointer) { appendString(bytes) }
+    public mutating func append(stringBytes bytes: UnsafeRawBufferPointer) {
+        isDoubtful = true
+        appendString(bytes)
+    }
 
     @usableFromInline
     mutating func appendString(_ bytes: UnsafeRawBufferPointer) {
@@ -155,9 +173,13 @@ public struct BodyWriter: ~Copyable {
         place.storeBytes(of: 0, toByteOffset: 4 + bytes.count, as: UInt8.self)
     }
 
-    public mutating func append(objectPath value: ObjectPath) { append(string: value.text) }
+    public mutating func append(objectPath value: ObjectPath) {
+        isDoubtful = true
+        append(string: value.text)
+    }
 
     public mutating func append(signature value: Signature) {
+        isDoubtful = true
         var text = value.text
         text.withUTF8 { append(signatureBytes: UnsafeRawBufferPointer($0)) }
     }
@@ -211,7 +233,17 @@ public struct BodyWriter: ~Copyable {
 
     /// Append one value of the type after it.
     /// - Parameter type: the literal of one complete type, `"s"` or `"a{sv}"`.
+    @inlinable
     public mutating func beginVariant(_ type: StaticString) {
+        guard type.hasPointerRepresentation, type.utf8CodeUnitCount == 1 else { return beginLongVariant(type) }
+        guard let place = claim(3, alignment: 1) else { return }
+        place.storeBytes(of: 1, as: UInt8.self)
+        place.storeBytes(of: type.utf8Start.pointee, toByteOffset: 1, as: UInt8.self)
+        place.storeBytes(of: 0, toByteOffset: 2, as: UInt8.self)
+    }
+
+    @usableFromInline
+    mutating func beginLongVariant(_ type: StaticString) {
         type.withUTF8Buffer { append(signatureBytes: UnsafeRawBufferPointer($0)) }
     }
 
@@ -231,6 +263,7 @@ public struct BodyWriter: ~Copyable {
     /// - Parameter phase: the phase that writer was made for; it fails unless it is this writer's ``phase`` now.
     public mutating func append(block bytes: UnsafeRawBufferPointer, phase: Int) {
         guard phase & 7 == self.phase else { return fail(.misalignedBlock) }
+        isDoubtful = true
         append(raw: bytes)
     }
 

@@ -53,18 +53,28 @@ extension Carrier {
             loop.execute { completion(.failure(DBusError(code: .notSupported, "a call that expects no reply was waited for"))) }
             return serial
         }
-        let timer = timeout.map { timeout in
-            loop.schedule(after: timeout) { [weak self] in
-                self?.drop(serial, DBusError(code: .timedOut, "no reply to \(message.member ?? "?") within \(timeout)"))
-            }
-        }
         let destination = message.destination
         let isCertain = destination?.utf8.first == UInt8(ascii: ":") || destination == BusName.bus.text
-        let waiter = Waiter(completion: completion, timer: timer, expectedSender: isCertain ? destination : nil)
+        expect(serial, of: message.member, by: isCertain ? destination : nil, timeout, completion)
+        return serial
+    }
+
+    /// Notes who waits for the reply to a call that was sent.
+    /// - Parameters:
+    ///   - member: that was called.
+    ///   - sender: who alone may answer; nil: whoever does.
+    func expect(
+        _ serial: UInt32, of member: String?, by sender: String?, _ timeout: Duration?, _ completion: @escaping Waiter.Completion
+    ) {
+        let timer = timeout.map { timeout in
+            loop.schedule(after: timeout) { [weak self] in
+                self?.drop(serial, DBusError(code: .timedOut, "no reply to \(member ?? "?") within \(timeout)"))
+            }
+        }
+        let waiter = Waiter(completion: completion, timer: timer, expectedSender: sender)
         // Serials begin again after 2^32 calls; whoever still waits under this one is told, not forgotten.
         let forgotten = waiters.updateValue(waiter, forKey: serial)
         forgotten?.end(DBusError(code: .timedOut, "no reply came before the connection's serials began again"), on: loop)
-        return serial
     }
 
     /// Ends the wait for one reply; nothing happens when it has come.
@@ -75,8 +85,8 @@ extension Carrier {
     /// Gives a reply to whoever waits for it.
     func answer(_ message: Message, expecting isExpected: (Waiter) -> Bool = { _ in true }) {
         let serial = message.replySerial
-        guard let waiter = waiters[serial], isExpected(waiter) else { return }
-        waiters[serial] = nil
+        guard let index = waiters.index(forKey: serial), isExpected(waiters.values[index]) else { return }
+        let waiter = waiters.remove(at: index).value
         if let timer = waiter.timer { loop.cancel(timer) }
         waiter.completion(message.kind == .error ? .failure(DBusError(reply: message)) : .success(message))
     }

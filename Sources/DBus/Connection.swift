@@ -30,7 +30,7 @@ public actor Connection {
         let link = try await Link.open(address: try address.resolve(), loop: loop, options: options)
         do throws(DBusError) {
             let hello = try Message.busCall("Hello")
-            return Connection(link, try name(in: try await link.call(hello, timeout: ContinuousClock.now.duration(to: end))))
+            return Connection(link, try name(in: try await link.call(.message(hello), timeout: ContinuousClock.now.duration(to: end))))
         } catch {
             loop.execute { link.close(DBusError(code: .disconnected, "connecting failed")) }
             throw error
@@ -89,7 +89,7 @@ public actor Connection {
     /// makes one call after the other keeps its thread waiting for up to 300 µs, while the replies before were as quick.
     /// - Parameter timeout: nil: for as long as the connection lives.
     public nonisolated(nonsending) func call(_ message: Message, timeout: Duration? = .seconds(25)) async throws(DBusError) -> Message {
-        try await link.call(message, timeout: timeout)
+        try await link.call(.message(message), timeout: timeout)
     }
 
     /// The bytes that wait to be sent.
@@ -175,10 +175,13 @@ public actor Connection {
 }
 
 extension Link {
-    nonisolated(nonsending) func call(_ message: Message, timeout: Duration?) async throws(DBusError) -> Message {
+    nonisolated(nonsending) func call(_ outgoing: OutgoingCall, timeout: Duration?) async throws(DBusError) -> Message {
         let call = PendingCall()
         let result: Result<Message, DBusError> = await withTaskCancellationHandler {
-            await withUnsafeContinuation { continuation in begin(call, message, timeout) { continuation.resume(returning: $0) } }
+            await withUnsafeContinuation { continuation in
+                call.continuation = continuation
+                begin(call, outgoing, timeout)
+            }
         } onCancel: {
             loop.execute { call.cancel() }
         }
@@ -186,14 +189,14 @@ extension Link {
     }
 
     /// Sends a call, from this thread if it may; a reply that is quick is there when this returns.
-    private func begin(_ call: PendingCall, _ message: Message, _ timeout: Duration?, _ completion: @escaping Waiter.Completion) {
-        let task = withUnsafeCurrentTask { $0?.hashValue }
+    private func begin(_ call: PendingCall, _ outgoing: OutgoingCall, _ timeout: Duration?) {
+        // One pointer: what hashing it would tell, too.
+        let task = withUnsafeCurrentTask { $0.map { unsafeBitCast($0, to: UInt.self) } }
         let isOnLoop = loop.isOnLoop
         guard isOnLoop || loop.tryBorrow() else {
-            return loop.execute { [self] in _ = call.send(message, by: carrier(of: message), timeout, for: task, mayWait: false, completion)
-            }
+            return loop.execute { [self] in _ = call.send(outgoing, on: self, timeout, for: task, mayWait: false) }
         }
-        let attended = call.send(message, by: carrier(of: message), timeout, for: task, mayWait: !isOnLoop, completion)
+        let attended = call.send(outgoing, on: self, timeout, for: task, mayWait: !isOnLoop)
         if isOnLoop { return }
         loop.giveBack()
         attended?.wait()

@@ -13,7 +13,7 @@ extension EventLoop {
         /// There is more to do: only looks at what has happened.
         case look
         case sleep
-        case aside(@Sendable () async -> Void)
+        case aside(any AsideWork)
     }
 
     /// What a thread of the loop does that leads, until it ends.
@@ -31,9 +31,9 @@ extension EventLoop {
                 handOut(happened)
             case .sleep:
                 guard sleep(&happened) else { return }
-            case .aside(let body):
+            case .aside(let work):
                 // Nobody's task locals, nobody's priority.
-                Task.immediateDetached(operation: body)
+                Task.immediateDetached { await work.run() }
                 let isNeeded = inbox.withLock { inbox in
                     guard inbox.phase == .running, inbox.sleepers < Self.mostSleepers else { return false }
                     inbox.sleepers += 1
@@ -68,8 +68,8 @@ extension EventLoop {
 
     /// What this thread runs if it leads no more after this round; all else goes to Swift's threads. Where the loop has more to do it waits for a
     /// few rounds, and then goes there, too.
-    private func takeAside(isBusy: Bool) -> (@Sendable () async -> Void)? {
-        for body in asides.dropFirst() { Task.detached(operation: body) }
+    private func takeAside(isBusy: Bool) -> (any AsideWork)? {
+        for work in asides.dropFirst() { Task.detached { await work.run() } }
         let first = asides[0]
         asides.removeAll(keepingCapacity: true)
         asideDelay += 1
@@ -77,7 +77,7 @@ extension EventLoop {
             asides.append(first)
         } else if isBusy || !mayLeave() {
             asideDelay = 0
-            Task.detached(operation: first)
+            Task.detached { await first.run() }
         } else {
             return first
         }
@@ -136,7 +136,7 @@ extension EventLoop {
     private func runLast() {
         while true {
             runWork()
-            for body in asides { Task.detached(operation: body) }
+            for work in asides { Task.detached { await work.run() } }
             asides = []
             var isHandedOver = false
             let isDone = inbox.withLock { inbox in

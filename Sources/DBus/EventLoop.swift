@@ -50,7 +50,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @exclusivity(unchecked) var owners: [Int32: UInt64] = [:]
     @exclusivity(unchecked) private var watches: [UInt64: FileWatch] = [:]
     /// What a thread of the loop runs when it leads no more.
-    @exclusivity(unchecked) var asides: [@Sendable () async -> Void] = []
+    @exclusivity(unchecked) var asides: [any AsideWork] = []
     /// For how many rounds the first of them has waited.
     @exclusivity(unchecked) var asideDelay = 0
     /// Whether the loop has several threads, of which one is told of each thing.
@@ -59,6 +59,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     @exclusivity(unchecked) var isBorrowed = false
     /// Whether what the sources have read is being handed out: they are asked to ``PollSource/process()`` before the loop waits again.
     @exclusivity(unchecked) var isHandingOut = false
+    /// What private connections read into, one after the other. As long as the loop.
+    let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 8)
     /// Whether the sources are gone: none is added any more, and no timer.
     @exclusivity(unchecked) private var isOver = false
 
@@ -77,6 +79,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         }
         precondition(isStarted, "no thread for an event loop")
     }
+
+    deinit { readBuffer.deallocate() }
 
     /// Whether the caller is on this loop.
     public var isOnLoop: Bool { leader.load(ordering: .relaxed) == Self.thread }
@@ -125,9 +129,12 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// another thread goes on with the loop when there is something to do meanwhile. From what runs on the loop.
     ///
     /// What suspends goes on among Swift's threads, as what cannot run here does from the start: all but one of those that come together.
-    public func runAside(_ body: @escaping @Sendable () async -> Void) {
-        if isOnLoop, !isBorrowed { asides.append(body) } else { Task.detached(operation: body) }
+    public func runAside(_ work: some AsideWork) {
+        if isOnLoop, !isBorrowed { asides.append(work) } else { Task.detached { await work.run() } }
     }
+
+    /// The same for what is no object.
+    public func runAside(_ body: @escaping @Sendable () async -> Void) { runAside(AsideBody(body)) }
 
     /// Ends the thread once what was enqueued before has run. Connections end with it, with `.disconnected`; watches and timers are dropped.
     public func shutdown() {
@@ -224,6 +231,19 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
         for registration in ending { remove(registration.source) }
         for registration in ending { registration.source.loopEnded() }
     }
+}
+
+/// What ``EventLoop/runAside(_:)-(AsideWork)`` runs, once: code of users.
+public protocol AsideWork: AnyObject, Sendable {
+    nonisolated(nonsending) func run() async
+}
+
+private final class AsideBody: AsideWork {
+    private let body: @Sendable () async -> Void
+
+    init(_ body: @escaping @Sendable () async -> Void) { self.body = body }
+
+    nonisolated(nonsending) func run() async { await body() }
 }
 
 /// Something the loop waits for. Called on the loop only.

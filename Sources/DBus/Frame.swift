@@ -97,7 +97,7 @@ struct FrameHeader: Hashable, Sendable {
         place.storeBytes(of: kind.rawValue, toByteOffset: 4, as: UInt8.self)
         place.storeBytes(of: flags, toByteOffset: 5, as: UInt8.self)
         place.storeBytes(of: member, toByteOffset: 6, as: UInt16.self)
-        place.storeBytes(of: serial, toByteOffset: 8, as: UInt32.self)
+        place.storeBytes(of: serial, toByteOffset: Self.serialAt, as: UInt32.self)
         place.storeBytes(of: answers, toByteOffset: 12, as: UInt32.self)
         place.storeBytes(of: UInt32(truncatingIfNeeded: fieldsLength), toByteOffset: 16, as: UInt32.self)
         place.storeBytes(of: 0, toByteOffset: 20, as: UInt32.self)

@@ -21,8 +21,7 @@ struct FrameFields: Hashable, Sendable {
     init() {}
 
     /// Reads the fields. Each text is what its field wants: none is checked again.
-    /// - Parameter likely: a path, the same text as which is neither checked nor made again.
-    init(reading bytes: UnsafeRawBufferPointer, likely: String? = nil) throws(FrameFault) {
+    init(reading bytes: UnsafeRawBufferPointer) throws(FrameFault) {
         var at = 0
         var last: UInt8 = 0
         while at < bytes.count {
@@ -37,17 +36,9 @@ struct FrameFields: Hashable, Sendable {
             let next = (end + 7) & ~7
             guard next <= bytes.count else { throw FrameFault("the \(field) runs past the fields") }
             for index in end..<next where bytes[index] != 0 { throw FrameFault("what fills up the \(field) is not 0") }
-            let text = UnsafeRawBufferPointer(rebasing: bytes[at + 4..<end])
-            if field == .path, let likely, Self.isEqual(text, likely) { path = likely } else { try set(field, text) }
+            try set(field, UnsafeRawBufferPointer(rebasing: bytes[at + 4..<end]))
             at = next
         }
-    }
-
-    private static func isEqual(_ bytes: UnsafeRawBufferPointer, _ text: String) -> Bool {
-        guard bytes.count == text.utf8.count, let base = bytes.baseAddress else { return false }
-        return text.utf8.withContiguousStorageIfAvailable { other in
-            other.baseAddress.map { memcmp($0, base, bytes.count) == 0 } ?? true
-        } ?? false
     }
 
     private mutating func set(_ field: Code, _ bytes: UnsafeRawBufferPointer) throws(FrameFault) {
@@ -99,15 +90,48 @@ struct FrameFields: Hashable, Sendable {
 
     private static func write(_ field: Code, _ text: String?, to place: inout UnsafeMutableRawPointer) {
         guard var text else { return }
-        text.withUTF8 { bytes in
-            let end = (4 + bytes.count + 7) & ~7
-            // What fills the last eight bytes up.
-            (place + (end - 8)).storeBytes(of: 0, as: UInt64.self)
-            place.storeBytes(of: field.rawValue, as: UInt8.self)
-            place.storeBytes(of: 0, toByteOffset: 1, as: UInt8.self)
-            place.storeBytes(of: UInt16(truncatingIfNeeded: bytes.count), toByteOffset: 2, as: UInt16.self)
-            if let source = bytes.baseAddress { memcpy(place + 4, source, bytes.count) }
-            place += end
+        text.withUTF8 { place += store(field, UnsafeRawBufferPointer($0), to: place) }
+    }
+
+    private static func store(_ field: Code, _ text: UnsafeRawBufferPointer, to place: UnsafeMutableRawPointer) -> Int {
+        let end = (4 + text.count + 7) & ~7
+        // What fills the last eight bytes up.
+        (place + (end - 8)).storeBytes(of: 0, as: UInt64.self)
+        place.storeBytes(of: field.rawValue, as: UInt8.self)
+        place.storeBytes(of: 0, toByteOffset: 1, as: UInt8.self)
+        place.storeBytes(of: UInt16(truncatingIfNeeded: text.count), toByteOffset: 2, as: UInt16.self)
+        if let source = text.baseAddress { memcpy(place + 4, source, text.count) }
+        return end
+    }
+
+    /// Writes a signature of at most 255 bytes as the only field; nothing where it is empty.
+    /// - Returns: how many bytes the field takes.
+    static func store(signature: UnsafeRawBufferPointer, to room: UnsafeMutableRawBufferPointer) -> Int {
+        if signature.isEmpty { return 0 }
+        guard let base = room.baseAddress, (4 + signature.count + 7) & ~7 <= room.count else { return 0 }
+        return store(.signature, signature, to: base)
+    }
+}
+
+/// The fields that came last: most frames that follow each other have the same, which need not be read and looked at anew.
+struct FieldsMemory {
+    private var bytes: [UInt8] = []
+    private var fields = FrameFields()
+
+    /// Longer ones are not remembered.
+    private static let most = 512
+
+    mutating func read(_ new: UnsafeRawBufferPointer) throws(FrameFault) -> FrameFields {
+        let isKnown = bytes.withUnsafeBytes { known in
+            guard known.count == new.count, let one = known.baseAddress, let other = new.baseAddress else { return false }
+            return memcmp(one, other, known.count) == 0
         }
+        if isKnown { return fields }
+        let read = try FrameFields(reading: new)
+        if new.count <= Self.most {
+            bytes = Array(new)
+            fields = read
+        }
+        return read
     }
 }

@@ -63,6 +63,28 @@ struct FrameOutbox: ~Copyable {
         }
     }
 
+    /// - Parameter frame: all of it, in memory that nobody changes any more.
+    mutating func append(_ frame: MarshalledBytes) { append(startOf: 0, frame, body: 0..<frame.count) { _ in } }
+
+    /// Writes a frame without keeping it, where nothing waits before it. What the socket does not take of it is kept.
+    mutating func write(_ frame: MarshalledBytes, to socket: Int32) -> Progress {
+        guard byteCount == 0, !isClosed else {
+            append(frame)
+            return write(to: socket)
+        }
+        let count = Glibc.send(socket, frame.base, frame.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
+        if count == frame.count {
+            written &+= UInt64(count)
+            return .all
+        }
+        // Whatever it was shows again.
+        let sent = max(0, count)
+        written &+= UInt64(sent)
+        pieces.append(Piece(bytes: frame, start: sent, count: frame.count - sent))
+        byteCount += frame.count - sent
+        return write(to: socket)
+    }
+
     /// Makes the block longer by so many bytes; nil: there is no memory for them.
     private mutating func room(for count: Int) -> UnsafeMutableRawPointer? {
         if blockEnd + count > blockCapacity, let block, blockStart > 0 {

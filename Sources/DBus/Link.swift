@@ -1,6 +1,7 @@
 import CDBus
 import Glibc
 import Logging
+import Synchronization
 
 /// One connection to a bus on one event loop: messages in, messages out, replies matched to calls.
 ///
@@ -19,7 +20,12 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
     /// The private connections of this process's place on the bus; they end with it.
     private var privates: [ObjectIdentifier: PrivateConnection] = [:]
     /// By which of them messages go, by the names of those that they are for.
-    private var detours: [String: PrivateConnection] = [:]
+    private var detours: [String: PrivateConnection] = [:] {
+        didSet { anyDetours.store(!detours.isEmpty, ordering: .relaxed) }
+    }
+    private let anyDetours = Atomic(false)
+    /// The one that was used last.
+    private var lastDetour: (name: String, connection: PrivateConnection)?
     private let received: ReceivedBytes
     private var assembler: MessageAssembler
     private var buffer: ReadBuffer?
@@ -341,22 +347,32 @@ final class Link: PollSource, Carrier, @unchecked Sendable {
         guard connection.closure == nil else { return }
         privates[ObjectIdentifier(connection)] = connection
         for name in names { detours[name] = connection }
+        lastDetour = nil
     }
 
     func forget(_ connection: PrivateConnection) {
         privates[ObjectIdentifier(connection)] = nil
         for (name, detour) in detours where detour === connection { detours[name] = nil }
+        lastDetour = nil
     }
+
+    /// Whether there are names to which messages go by private connections. From any thread: it may change at once.
+    var hasDetours: Bool { anyDetours.load(ordering: .relaxed) }
 
     /// By what a message goes that is sent now.
     func carrier(of message: Message) -> any Carrier {
         if detours.isEmpty { return self }
-        return message.destination.flatMap { detours[$0] } ?? self
+        return message.destination.flatMap { detour(to: $0) } ?? self
     }
 
     var privateConnections: [PrivateConnection] { Array(privates.values) }
 
-    func detour(to name: String) -> PrivateConnection? { detours[name] }
+    func detour(to name: String) -> PrivateConnection? {
+        if let lastDetour, lastDetour.name == name { return lastDetour.connection }
+        guard let connection = detours[name] else { return nil }
+        lastDetour = (name, connection)
+        return connection
+    }
 }
 
 extension Message {

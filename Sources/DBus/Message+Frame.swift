@@ -4,11 +4,16 @@ struct FrameMessage: Sendable {
     /// With the names of a member that came as a number.
     let fields: FrameFields
 
-    /// - Parameter likely: a path that it may have, as the frames before it had.
-    init(checking frame: Frame, _ members: MemberNumbers, likely: String? = nil) throws(FrameFault) {
+    init(checking frame: Frame, _ members: MemberNumbers) throws(FrameFault) {
+        var memory = FieldsMemory()
+        try self.init(checking: frame, members, &memory)
+    }
+
+    /// - Parameter memory: of the fields of such frames before.
+    init(checking frame: Frame, _ members: MemberNumbers, _ memory: inout FieldsMemory) throws(FrameFault) {
         let header = frame.header
         let all = UnsafeRawBufferPointer(start: frame.bytes.base, count: frame.bytes.count)
-        var fields = try FrameFields(reading: UnsafeRawBufferPointer(rebasing: all[FrameHeader.size..<header.bodyStart]), likely: likely)
+        var fields = try memory.read(UnsafeRawBufferPointer(rebasing: all[FrameHeader.size..<header.bodyStart]))
         try Self.check(header, &fields, members)
         try Self.check(UnsafeRawBufferPointer(rebasing: all[header.bodyStart...]), against: fields.signature ?? "", of: header.kind)
         self.frame = frame

@@ -72,7 +72,7 @@ struct MessageHeader {
         }
         try write(signature, descriptors, to: &writer)
         try body(&writer)
-        try check(&writer, against: signature, descriptors)
+        try writer.checkBody(signature, descriptors: descriptors.count, named: name)
         return try finish(signature, &writer)
     }
 
@@ -83,23 +83,8 @@ struct MessageHeader {
         guard !signature.isEmpty, let body else { return try finish(.empty, &writer) }
         writer.reserve(512)
         try body(&writer)
-        #if DEBUG
-            try check(&writer, against: signature, [])
-        #endif
+        if writer.isDoubtful || WrittenFrame.checksEverything { try writer.checkBody(signature, named: name) }
         return try finish(signature, &writer)
-    }
-
-    private func check(
-        _ writer: inout BodyWriter, against signature: Signature, _ descriptors: [FileDescriptorBox]
-    ) throws(DBusError) {
-        if writer.failure != nil { return }
-        do throws(BodyValidator.Fault) {
-            try writer.check(against: signature, descriptors: descriptors.count)
-        } catch {
-            throw DBusError(
-                code: .malformed,
-                "the body of \(member ?? errorName ?? "the reply") is not (\(signature)): \(error.reason) at byte \(error.position)")
-        }
     }
 
     /// A message with the body of another one, in this machine's byte order.
@@ -121,18 +106,18 @@ struct MessageHeader {
                 throw DBusError(code: .malformed, error.description)
             }
         }
-        if !isValid { try check(&writer, against: signature, descriptors) }
+        if !isValid { try writer.checkBody(signature, descriptors: descriptors.count, named: name) }
         return try finish(signature, &writer)
     }
 
+    /// For errors.
+    private var name: String { member ?? errorName ?? "the reply" }
+
     private func finish(_ signature: Signature, _ writer: inout BodyWriter) throws(DBusError) -> Message {
-        do throws(DBusEncodingError) {
-            let bytes = writer.bodyStart == 0 ? try writer.finishMessage() : try writer.finishMessage(bodyLengthAt: Self.bodyLengthAt)
-            return Message(self, signature, bytes, bodyStart: writer.bodyStart)
-        } catch {
-            let isSize = error.code == .tooLarge || error.code == .arrayTooLong
-            throw DBusError(code: error.code == .outOfMemory ? .outOfMemory : isSize ? .tooLarge : .malformed, error.description)
+        if writer.bodyStart > 0 {
+            writer.base?.storeBytes(of: UInt32(truncatingIfNeeded: writer.count), toByteOffset: Self.bodyLengthAt, as: UInt32.self)
         }
+        return Message(self, signature, try writer.finishBody(), bodyStart: writer.bodyStart)
     }
 
     private func checkReply() throws(DBusError) {
@@ -202,15 +187,29 @@ extension BodyWriter {
         if let fault { throw DBusError(code: .malformed, "the \(field) \"\(text.prefix(300))\" of a message: \(fault)") }
     }
 
-    /// Header and body as one block, the body's length stated in the header; after it this writer must not write.
-    fileprivate mutating func finishMessage(bodyLengthAt offset: Int) throws(DBusEncodingError) -> MarshalledBytes {
-        if let failure { throw failure }
-        base?.storeBytes(of: UInt32(truncatingIfNeeded: count), toByteOffset: offset, as: UInt32.self)
-        return try finishMessage()
+    /// What goes before the body and the body as one block; after it this writer must not write.
+    mutating func finishBody() throws(DBusError) -> MarshalledBytes {
+        do throws(DBusEncodingError) {
+            return try finishMessage()
+        } catch {
+            let isSize = error.code == .tooLarge || error.code == .arrayTooLong
+            throw DBusError(code: error.code == .outOfMemory ? .outOfMemory : isSize ? .tooLarge : .malformed, error.description)
+        }
+    }
+
+    /// Throws `.malformed` where the body is not what its signature says. What is wrong with the writing itself, ``finishBody()`` throws.
+    func checkBody(_ signature: Signature, descriptors: Int = 0, named name: @autoclosure () -> String) throws(DBusError) {
+        if failure != nil { return }
+        do throws(BodyValidator.Fault) {
+            try check(against: signature, descriptors: descriptors)
+        } catch {
+            throw DBusError(
+                code: .malformed, "the body of \(name()) is not (\(signature)): \(error.reason) at byte \(error.position)")
+        }
     }
 
     /// Whether the body is what its signature says.
-    fileprivate func check(against signature: Signature, descriptors: Int) throws(BodyValidator.Fault) {
+    private func check(against signature: Signature, descriptors: Int) throws(BodyValidator.Fault) {
         let body = UnsafeRawBufferPointer(start: base.map { $0 + bodyStart }, count: base == nil ? 0 : count)
         var text = signature.text
         // The two-step result keeps the typed error through a closure that may not throw it.

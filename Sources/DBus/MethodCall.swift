@@ -37,7 +37,7 @@ public final class MethodCall: Sendable {
     deinit {
         if isAnswered.load(ordering: .relaxed) { return }
         let error = DBusError(.noReply, "\(message.member ?? "the method") ended without an answer")
-        if let reply = try? Message.error(replyTo: message, error) { Self.send(reply, to: message, by: carrier, stay) }
+        if let reply = try? Message.error(replyTo: message, error) { Self.send(.message(reply), to: message, by: carrier, stay) }
     }
 
     public var path: ObjectPath { ObjectPath(verified: message.path ?? "/") }
@@ -54,19 +54,45 @@ public final class MethodCall: Sendable {
     /// - Returns: false when the call had its answer already, or wants none.
     @discardableResult
     public func reply(signature: Signature = .empty, body: Message.BodyBuilder? = nil) -> Bool {
-        answer { () throws(DBusError) in try Message.reply(to: message, signature: signature, body: body) }
+        answer { () throws(DBusError) in try written(body == nil ? .empty : signature, body: body ?? { _ in }) }
+    }
+
+    /// A reply that is written, and not sent yet.
+    public struct WrittenReply: Sendable {
+        fileprivate enum Form {
+            case message(Message)
+            /// Of a call that came by a private connection.
+            case frame(WrittenFrame, PrivateConnection)
+        }
+
+        fileprivate let form: Form
+    }
+
+    /// Writes a reply, to be sent by ``reply(with:)-(WrittenReply)``, once. Throws `.malformed` when the body is not what `signature` says, `.tooLarge`
+    /// over the protocol's limits, and what `body` throws.
+    public func written(_ signature: Signature, body: @escaping Message.BodyBuilder) throws(DBusError) -> WrittenReply {
+        if let own = message.arrival, let frame = try WrittenFrame(replyTo: message.serial, signature, body: body) {
+            return WrittenReply(form: .frame(frame, own))
+        }
+        return WrittenReply(form: .message(try Message.reply(to: message, signature: signature, body: body)))
+    }
+
+    /// Answers with a reply that was written before.
+    @discardableResult
+    public func reply(with reply: WrittenReply) -> Bool {
+        answer { () throws(DBusError) in reply }
     }
 
     /// Answers with these values.
     @discardableResult
     public func reply(_ values: [DBusValue]) -> Bool {
-        answer { () throws(DBusError) in try Message.reply(to: message, values: values) }
+        answer { () throws(DBusError) in WrittenReply(form: .message(try Message.reply(to: message, values: values))) }
     }
 
     /// Answers with an error.
     @discardableResult
     public func fail(_ error: DBusError) -> Bool {
-        answer { () throws(DBusError) in try Message.error(replyTo: message, error) }
+        answer { () throws(DBusError) in WrittenReply(form: .message(try Message.error(replyTo: message, error))) }
     }
 
     /// Answers with an error.
@@ -78,30 +104,33 @@ public final class MethodCall: Sendable {
     /// Answers with a message made elsewhere, e.g. one that was ``Message/forwarded(to:path:interface:member:replySerial:flags:)``.
     @discardableResult
     public func reply(with message: Message) -> Bool {
-        answer { () throws(DBusError) in message }
+        answer { () throws(DBusError) in WrittenReply(form: .message(message)) }
     }
 
-    private func answer(_ make: () throws(DBusError) -> Message) -> Bool {
+    private func answer(_ make: () throws(DBusError) -> WrittenReply) -> Bool {
         if isAnswered.exchange(true, ordering: .relaxed) { return false }
         do throws(DBusError) {
-            Self.send(try make(), to: message, by: carrier, stay)
+            Self.send(try make().form, to: message, by: carrier, stay)
         } catch {
             carrier.options.logger.error("the reply to \(message) cannot be made: \(error.message)")
             // Want of memory is told as what it is; the error is smaller than the reply.
             let name = error.code == .outOfMemory ? ErrorName.noMemory : .failed
             if let reply = try? Message.error(replyTo: message, DBusError(name, "the reply cannot be made: \(error.message)")) {
-                Self.send(reply, to: message, by: carrier, stay)
+                Self.send(.message(reply), to: message, by: carrier, stay)
             }
         }
         return true
     }
 
-    private static func send(_ reply: Message, to call: Message, by carrier: any Carrier, _ stay: UInt64) {
+    private static func send(_ reply: WrittenReply.Form, to call: Message, by carrier: any Carrier, _ stay: UInt64) {
         carrier.loop.onLoop {
             // Whoever called before the bus was lost has been told so by the bus.
             guard carrier.stay == stay else { return }
             do throws(DBusError) {
-                try carrier.send(reply, isBounded: true)
+                switch reply {
+                case .message(let message): try carrier.send(message, isBounded: true)
+                case .frame(let frame, let own): try own.send(frame)
+                }
             } catch {
                 // What is in the reply's way must not leave the caller waiting: a short error still gets out.
                 guard error.code != .disconnected, let short = try? Message.error(replyTo: call, error) else { return }

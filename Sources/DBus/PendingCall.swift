@@ -3,32 +3,37 @@ import Glibc
 
 /// One call that a task waits for. Touched on the loop only.
 final class PendingCall: @unchecked Sendable {
+    /// Who waits: set before anything else is done with it.
+    var continuation: UnsafeContinuation<Result<Message, DBusError>, Never>?
     private var sent: (carrier: any Carrier, serial: UInt32)?
     private var isCancelled = false
+    /// When it was sent by a private connection.
+    private var start: Int64 = 0
     private(set) var isAnswered = false
 
     private static let cancelled = DBusError(code: .cancelled, "the task that waited was cancelled")
 
     /// Sends it, unless it was cancelled before.
     /// - Returns: how the caller's thread waits for the reply, if it does.
-    func send(
-        _ message: Message, by carrier: any Carrier, _ timeout: Duration?, for task: Int?, mayWait: Bool,
-        _ completion: @escaping Waiter.Completion
-    ) -> Attended? {
+    func send(_ outgoing: OutgoingCall, on link: Link, _ timeout: Duration?, for task: UInt?, mayWait: Bool) -> Attended? {
         guard !isCancelled else {
-            completion(.failure(Self.cancelled))
+            end(.failure(Self.cancelled))
             return nil
         }
-        guard let own = carrier as? PrivateConnection else {
-            sent = carrier.call(message, timeout: timeout, completion: completion).map { (carrier, $0) }
+        guard let own = outgoing.destination.flatMap({ link.detour(to: $0) }) else {
+            do throws(DBusError) {
+                let serial = (link as any Carrier).call(try outgoing.asMessage(), timeout: timeout) { [self] in end($0) }
+                sent = serial.map { (link, $0) }
+            } catch {
+                end(.failure(error))
+            }
             return nil
         }
         let isAttended = own.beginCall(of: task, mayWait: mayWait)
-        let start = EventLoop.now
-        let serial: UInt32? = (own as any Carrier).call(message, timeout: timeout) { [self] result in
-            isAnswered = true
+        start = EventLoop.now
+        let serial = own.call(outgoing, timeout: timeout) { [self] result in
             own.attendance.took = EventLoop.now &- start
-            completion(result)
+            end(result)
         }
         sent = serial.map { (own, $0) }
         guard isAttended else { return nil }
@@ -37,6 +42,12 @@ final class PendingCall: @unchecked Sendable {
         }
         own.attendance.isOn = false
         return nil
+    }
+
+    private func end(_ result: Result<Message, DBusError>) {
+        isAnswered = true
+        continuation?.resume(returning: result)
+        continuation = nil
     }
 
     func cancel() {
@@ -52,7 +63,7 @@ final class PendingCall: @unchecked Sendable {
 /// with each call. The loop goes on meanwhile: all that it leaves to that thread is the one socket.
 struct Attendance {
     var isOn = false
-    fileprivate var task: Int?
+    fileprivate var task: UInt?
     /// How long the last reply took, in nanoseconds.
     fileprivate(set) var took = Int64.max
 
@@ -65,7 +76,7 @@ struct Attendance {
 extension PrivateConnection {
     /// Before a call is sent: its reply must find the loop's thread asleep where the caller waits for it.
     /// - Returns: whether the caller's thread shall wait.
-    fileprivate func beginCall(of task: Int?, mayWait: Bool) -> Bool {
+    fileprivate func beginCall(of task: UInt?, mayWait: Bool) -> Bool {
         defer { attendance.task = task }
         guard mayWait, task != nil, attendance.task == task, attendance.took < attendance.most, !attendance.isOn, closure == nil,
             outbox.isEmpty
@@ -73,6 +84,28 @@ extension PrivateConnection {
         attendance.isOn = true
         loop.settle(self)
         return true
+    }
+}
+
+extension PrivateConnection {
+    /// As ``Carrier/call(_:timeout:completion:)``.
+    fileprivate func call(_ outgoing: OutgoingCall, timeout: Duration?, completion: @escaping Waiter.Completion) -> UInt32? {
+        guard case .frame(let frame, let call, _, let flags) = outgoing, !flags.contains(.noReplyExpected) else {
+            do throws(DBusError) {
+                return (self as any Carrier).call(try outgoing.asMessage(), timeout: timeout, completion: completion)
+            } catch {
+                loop.execute { completion(.failure(error)) }
+                return nil
+            }
+        }
+        do throws(DBusError) {
+            let serial = try send(frame)
+            expect(serial, of: call.member.text, by: nil, timeout, completion)
+            return serial
+        } catch {
+            loop.execute { completion(.failure(error)) }
+            return nil
+        }
     }
 }
 

@@ -22,10 +22,13 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     /// Whose thread reads the socket instead of the loop's.
     var attendance = Attendance()
     private var assembler = FrameAssembler()
+    /// Of the calls and of the answers that came.
+    private var callFields = FieldsMemory()
+    private var answerFields = FieldsMemory()
+    /// Empty memory for what a reading brings.
+    private var spare: [Frame] = []
     private(set) var outbox = FrameOutbox()
     private var lastSerial: UInt32 = 0
-    /// The path of the call that came last.
-    private var lastPath: String?
     var waiters: [UInt32: Waiter] = [:]
     private var pings: [UInt32: @Sendable (Result<Void, DBusError>) -> Void] = [:]
     /// Who waits until everything is written.
@@ -37,8 +40,6 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private var closureObservers: [@Sendable (DBusError) -> Void] = []
     private var firstWordObserver: (@Sendable () -> Void)?
     private var isHandingOut = false
-    /// Memory for the frames that one read brings.
-    private var spareFrames: [Frame] = []
     /// Whether the socket took no more when it was written to last, and poll has not said since that it does.
     private var isFull = false
     /// Looks whether the other end is stuck, while there is anything to look at.
@@ -63,7 +64,6 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     /// Counts the times that frames were read, as ``Connection/reading`` does; never one of its numbers.
     public private(set) var reading: UInt64 = 1 << 63
 
-    private static let mostSpare = 64
     /// So much is written at once: the other end reads it while the rest is made. The ends of a thousand operations are many times as much.
     private static let enoughToBegin = 16 << 10
     /// While more than this waits to be written nothing is read: whoever does not read is not listened to.
@@ -106,17 +106,37 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
 
     @discardableResult
     func send(_ message: Message, isBounded: Bool) throws(DBusError) -> UInt32 {
-        if let closure { throw closure }
-        if isBounded, outbox.byteCount > options.maximumQueuedBytes {
-            throw DBusError(
-                code: .queueFull, "\(outbox.byteCount) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
-        }
+        try checkMaySend(isBounded: isBounded)
         let message = try message.inHostByteOrder()
         let serial = nextSerial
         let start = try message.frameStart(serial: serial, members)
         lastSerial = serial
         message.withBody { bytes, body in outbox.append(startOf: start.count, bytes, body: body) { start.write(to: $0) } }
         writeSoon()
+        return serial
+    }
+
+    private func checkMaySend(isBounded: Bool) throws(DBusError) {
+        if let closure { throw closure }
+        if isBounded, outbox.byteCount > options.maximumQueuedBytes {
+            throw DBusError(
+                code: .queueFull, "\(outbox.byteCount) bytes wait to be sent, \(options.maximumQueuedBytes) are allowed")
+        }
+    }
+
+    /// The same as ``send(_:isBounded:)`` for a frame that is there already. It is sent once.
+    @discardableResult
+    func send(_ frame: WrittenFrame, isBounded: Bool = true) throws(DBusError) -> UInt32 {
+        try checkMaySend(isBounded: isBounded)
+        let serial = nextSerial
+        lastSerial = serial
+        frame.number(serial)
+        if let socket, !loop.isHandingOut, !isFull {
+            wrote(outbox.write(frame.bytes, to: socket.rawValue))
+        } else {
+            outbox.append(frame.bytes)
+            writeSoon()
+        }
         return serial
     }
 
@@ -161,7 +181,11 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     /// Writes what the socket takes. Does not end the connection because the other end hung up: what that said before is read first.
     private func write() {
         guard closure == nil, let socket else { return }
-        switch outbox.write(to: socket.rawValue) {
+        wrote(outbox.write(to: socket.rawValue))
+    }
+
+    private func wrote(_ progress: FrameOutbox.Progress) {
+        switch progress {
         case .all: endFlushes()
         case .some:
             isFull = true
@@ -215,11 +239,7 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private func receive() -> Bool {
         guard closure == nil, let socket else { return false }
         var frames: [Frame] = []
-        swap(&frames, &spareFrames)
-        defer {
-            frames.removeAll(keepingCapacity: frames.count <= Self.mostSpare)
-            swap(&frames, &spareFrames)
-        }
+        swap(&frames, &spare)
         var problem: FrameFault?
         let arrival = SocketReading(from: socket.rawValue, into: loop.readBuffer)
         if case .bytes(let count) = arrival {
@@ -237,6 +257,8 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         }
         reading &+= 1
         handOut(frames)
+        frames.removeAll(keepingCapacity: frames.count <= 256)
+        swap(&frames, &spare)
         if let problem { fault(problem.description) }
         switch arrival {
         case .bytes: return closure == nil
@@ -259,12 +281,10 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
             case .pong: pings.removeValue(forKey: frame.header.answers)?(.success(()))
             case .call, .reply, .error:
                 do throws(FrameFault) {
-                    let message = Message(try FrameMessage(checking: frame, members, likely: lastPath), from: self)
                     if frame.header.kind == .call {
-                        lastPath = message.path
-                        link?.handOut(message)
+                        link?.handOut(Message(try FrameMessage(checking: frame, members, &callFields), from: self))
                     } else {
-                        answer(message)
+                        answer(Message(try FrameMessage(checking: frame, members, &answerFields), from: self))
                     }
                 } catch {
                     fault(error.description)
