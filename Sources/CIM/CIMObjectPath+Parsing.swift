@@ -12,10 +12,22 @@ extension CIMObjectPath {
 
     /// The same where blanks and line breaks may stand around the path and its `.`, `=` and `,`, as in the braces of a query.
     package init(parsing text: String, allowingBlanks: Bool) throws(ObjectPathError) {
-        guard text.utf8.count <= 4 * CIMObjectPath.maximumLength, text.utf16.count <= CIMObjectPath.maximumLength else {
-            throw ObjectPathError(offset: 0, "expected at most \(CIMObjectPath.maximumLength) characters")
+        let most = CIMObjectPath.maximumLength
+        // A character takes no fewer bytes than units of UTF-16.
+        guard text.utf8.count <= most || (text.utf8.count <= 4 * most && text.utf16.count <= most) else {
+            throw ObjectPathError(offset: 0, "expected at most \(most) characters")
         }
         var parser = ObjectPathParser(bytes: Array(text.utf8), allowsBlanks: allowingBlanks)
+        self = try parser.wholePath()
+    }
+
+    /// The same for a text that lies in memory as UTF-8.
+    package init(parsing text: UnsafeRawBufferPointer) throws(ObjectPathError) {
+        guard text.count <= CIMObjectPath.maximumLength else {
+            try self.init(parsing: String(decoding: text, as: UTF8.self))
+            return
+        }
+        var parser = ObjectPathParser(bytes: Array(text))
         self = try parser.wholePath()
     }
 }
@@ -58,8 +70,9 @@ struct ObjectPathParser {
         let path = try self.path(depth: 0)
         skipBlanks()
         guard position == bytes.count else { throw failure("the end of the path") }
-        // Writing it can take more: nested paths are quoted, quotes in single quotes escaped, hexadecimal numbers become decimal.
-        if path.isTooLong {
+        // Writing it can take more: nested paths are quoted, quotes in single quotes escaped, hexadecimal numbers become decimal. Twice as much, where
+        // there is no path in it.
+        if bytes.count > CIMObjectPath.maximumLength / 4 || path.holdsPath, path.isTooLong {
             throw ObjectPathError(offset: 0, "expected at most \(CIMObjectPath.maximumLength) characters in canonical form")
         }
         return path
@@ -177,6 +190,13 @@ struct ObjectPathParser {
     private mutating func quoted(by quote: UInt8) throws(ObjectPathError) -> String {
         let start = position
         position += 1
+        // Mostly it is what it says.
+        var end = position
+        while end < bytes.count, bytes[end] != quote, bytes[end] >= 0x20, bytes[end] != 0x5C { end += 1 }
+        if end < bytes.count, bytes[end] == quote {
+            defer { position = end + 1 }
+            return String(decoding: bytes[position..<end], as: UTF8.self)
+        }
         var text: [UInt8] = []
         while let byte = next {
             position += 1

@@ -8,22 +8,26 @@ extension CIMObjectPath: CustomStringConvertible {
     /// `Class.Key1="v",Key2=5`, `Class=@`, `Class`: no server, no namespace.
     public var relativePath: String {
         if let text = plainRelativePath { return text }
-        var text = className
+        var bytes: [UInt8] = []
+        var count = className.utf8.count + 2
+        if case .keys(let keys) = keys { for key in keys { count += (key.name?.utf8.count ?? 0) + 32 } }
+        bytes.reserveCapacity(count)
+        bytes.append(contentsOf: className.utf8)
         switch keys {
         case .none: break
-        case .singleton: text += "=@"
+        case .singleton: bytes.append(contentsOf: "=@".utf8)
         case .keys(let keys):
             for (position, key) in keys.enumerated() {
-                if position > 0 { text += "," }
+                if position > 0 { bytes.append(UInt8(ascii: ",")) }
                 if let name = key.name {
-                    if position == 0 { text += "." }
-                    text += name
+                    if position == 0 { bytes.append(UInt8(ascii: ".")) }
+                    bytes.append(contentsOf: name.utf8)
                 }
-                text += "="
-                key.value.append(to: &text)
+                bytes.append(UInt8(ascii: "="))
+                key.value.append(to: &bytes)
             }
         }
-        return text
+        return String(decoding: bytes, as: UTF8.self)
     }
 
     /// The relative path where all keys are texts of which nothing needs an escape: most are, and their bytes are written in one go.
@@ -97,6 +101,12 @@ extension CIMObjectPath: CustomStringConvertible {
         }
     }
 
+    /// Whether a path is among its keys.
+    var holdsPath: Bool {
+        guard case .keys(let keys) = keys else { return false }
+        return keys.contains { if case .reference = $0.value { true } else { false } }
+    }
+
     private var reasonForText: String? {
         guard case .keys(let keys) = keys else { return nil }
         for key in keys {
@@ -111,30 +121,26 @@ extension CIMObjectPath: CustomStringConvertible {
 }
 
 extension CIMObjectPath.KeyValue {
-    func append(to text: inout String) {
+    func append(to bytes: inout [UInt8]) {
         switch self {
-        case .string(let value): CIMObjectPath.appendQuoted(value, to: &text)
-        case .integer(let value): text += value.description
-        case .unsigned(let value): text += value.description
-        case .boolean(let value): text += value ? "TRUE" : "FALSE"
-        case .reference(let value): CIMObjectPath.appendQuoted(value.path, to: &text)
+        case .string(let value): CIMObjectPath.appendQuoted(value, to: &bytes)
+        case .integer(let value): bytes.append(contentsOf: value.description.utf8)
+        case .unsigned(let value): bytes.append(contentsOf: value.description.utf8)
+        case .boolean(let value): bytes.append(contentsOf: (value ? "TRUE" : "FALSE").utf8)
+        case .reference(let value): CIMObjectPath.appendQuoted(value.path, to: &bytes)
         }
     }
 }
 
 extension CIMObjectPath {
     /// In double quotes, `"` and `\` escaped.
-    static func appendQuoted(_ value: String, to text: inout String) {
-        text += "\""
-        if needsEscape(value) {
-            for scalar in value.unicodeScalars {
-                if scalar == "\"" || scalar == "\\" { text += "\\" }
-                text.unicodeScalars.append(scalar)
-            }
-        } else {
-            text += value
+    static func appendQuoted(_ value: String, to bytes: inout [UInt8]) {
+        bytes.append(0x22)
+        for byte in value.utf8 {
+            if byte == 0x22 || byte == 0x5C { bytes.append(0x5C) }
+            bytes.append(byte)
         }
-        text += "\""
+        bytes.append(0x22)
     }
 
     /// How long `path` is, without writing it: each level of nesting doubles the characters that need an escape. Saturates, so that a

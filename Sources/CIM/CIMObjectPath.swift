@@ -38,14 +38,14 @@ public struct CIMObjectPath: Sendable {
     }
 
     /// The value of a key. A quoted value is text, whatever the type of the key; `canonicalized(for:)` gives it its type.
-    public indirect enum KeyValue: Sendable {
+    public enum KeyValue: Sendable {
         case string(String)
         case integer(Int64)
 
         /// A number above `Int64.max`.
         case unsigned(UInt64)
         case boolean(Bool)
-        case reference(CIMObjectPath)
+        indirect case reference(CIMObjectPath)
     }
 
     /// The machine, without the leading `\\`.

@@ -35,6 +35,12 @@ package final class ClassCache: Sendable {
         }
     }
 
+    /// The layout of a class, where it was kept.
+    package func known(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? {
+        let key = Key(namespace: namespace, className: CIMName(name))
+        return guarded.withLock { $0.layouts[key] }
+    }
+
     /// The layout of a class, as it was kept, or as `ask` gives it. What was asked for before all classes were forgotten is not kept.
     /// - Parameters:
     ///   - isWhole: whether the class itself is wanted; else what it takes to read its instances is enough.

@@ -6,8 +6,8 @@ package struct InstanceDecoder: Sendable {
     /// The class the caller asked for, for objects that do not say theirs.
     package let expectedClass: String
     private var layouts: [CIMName: ObjectLayout] = [:]
-    /// Objects of one class come in a row: its name as bytes, and its layout.
-    private var last: (name: [UInt8], layout: ObjectLayout)?
+    /// Objects of one class come in a row.
+    private var last: ObjectLayout?
 
     /// Those of the packed batch that came last.
     var columns: PackedColumns?
@@ -31,6 +31,9 @@ package struct InstanceDecoder: Sendable {
         layouts[CIMName(name)] = layout
         last = nil
     }
+
+    /// Objects are likely to be of this class; those that are need not be asked about.
+    package mutating func expect(_ layout: ObjectLayout) { last = layout }
 
     /// Reads with whatever classes it takes: each is fetched once, and one that an object did not fit is fetched anew, once.
     ///
@@ -90,14 +93,16 @@ package struct InstanceDecoder: Sendable {
     private mutating func layout(for start: BodyReader) throws -> ObjectLayout {
         var reader = start
         let end = try reader.enterArray(elementAlignment: 8)
-        guard let name = try reader.className(before: end) else { return try found(expectedClass, bytes: []) }
-        if let last, name.elementsEqual(last.name) { return last.layout }
-        return try found(String(decoding: name, as: UTF8.self), bytes: Array(name))
+        // As the broker writes it: the class comes first.
+        if let last, reader.hasHostByteOrder, last.classEntry.withUnsafeBytes({ reader.skip(ifNext: $0) }) { return last }
+        guard let name = try reader.className(before: end) else { return try layout(named: expectedClass) }
+        let found = try layout(named: String(decoding: name, as: UTF8.self))
+        last = found
+        return found
     }
 
-    private mutating func found(_ name: String, bytes: [UInt8]) throws -> ObjectLayout {
+    private func layout(named name: String) throws -> ObjectLayout {
         guard let layout = layouts[CIMName(name)] else { throw Need.layout(name) }
-        if !bytes.isEmpty { last = (bytes, layout) }
         return layout
     }
 }
@@ -106,13 +111,14 @@ extension ObjectLayout {
     /// The relative path; nil where a key is NULL, or is a text no path can hold. The values have their class's types already.
     func path(of instance: CIMInstance) -> CIMObjectPath? {
         if isSingleton { return CIMObjectPath(className: className, keys: .singleton) }
-        guard !keyProperties.isEmpty else { return nil }
+        guard !keys.isEmpty else { return nil }
         var values: [CIMObjectPath.Key] = []
-        values.reserveCapacity(keyProperties.count)
-        for property in keyProperties {
-            guard let value = instance[property.name], let key = CIMObjectPath.KeyValue(value) else { return nil }
+        values.reserveCapacity(keys.count)
+        for index in keys {
+            let name = slots[index].name
+            guard let value = instance[name], let key = CIMObjectPath.KeyValue(value) else { return nil }
             if case .string(let text) = key, text.utf8.contains(where: { $0 < 0x20 }) { return nil }
-            values.append(CIMObjectPath.Key(name: property.name, value: key))
+            values.append(CIMObjectPath.Key(name: name, value: key))
         }
         return CIMObjectPath(className: className, keys: .keys(values))
     }

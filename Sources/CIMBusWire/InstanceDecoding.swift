@@ -18,7 +18,8 @@ extension BodyReader {
             try enterDictEntry()
             if hasHostByteOrder, let index = layout.match(&self, from: likely) {
                 likely = index + 1
-                instance.append(name: layout.slots[index].name, value: try readValue(of: layout.slots[index]))
+                let slot = layout.slots[index]
+                instance.append(name: slot.name, value: try readValue(of: slot))
                 continue
             }
             let name = try readStringBytes()

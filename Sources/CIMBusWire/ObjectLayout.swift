@@ -1,14 +1,15 @@
 import CIM
 import DBus
+import Synchronization
 
 /// A class, prepared for checking and writing its objects: what may stand in one, of which D-Bus type, and the bytes that are the same in
 /// every one of them. Immutable; made once per class and version.
 public final class ObjectLayout: Sendable {
     /// One property (or parameter) that an object may have.
-    struct Slot: Sendable {
-        var name: String
-        var type: CIMTypeReference
-        var isKey: Bool
+    final class Slot: Sendable {
+        let name: String
+        let type: CIMTypeReference
+        let isKey: Bool
         /// How one value of the type lies on the wire: of an array, an element.
         let wire: WireLayout
         /// What the whole value takes there.
@@ -16,7 +17,7 @@ public final class ObjectLayout: Sendable {
         /// The D-Bus type of the whole value.
         let signature: StaticString
         /// How an entry of this property starts on the wire: its name, and the type of its variant.
-        var prefix: [UInt8]
+        let prefix: [UInt8]
 
         init(_ name: String, _ type: CIMTypeReference, isKey: Bool = false) {
             self.name = name
@@ -63,6 +64,8 @@ public final class ObjectLayout: Sendable {
     package let location: CIMLocation?
     /// `\\SERVER\root\cimv2:`, which precedes a relative path in `__PATH`.
     let pathPrefix: [UInt8]
+    /// Those of the parameters of its methods that were asked for.
+    private let methods = Mutex<[CIMName: (input: ObjectLayout, output: ObjectLayout)]>([:])
 
     /// The layout of the instances of `declaration`, whose features are resolved.
     public init(_ declaration: CIMClass, namespace: CIMNamespaceName, server: String) {
@@ -71,8 +74,10 @@ public final class ObjectLayout: Sendable {
         self.indexed = indexed
         self.server = server
         self.namespace = namespace
-        var slots = declaration.properties.map { Slot($0.name, $0.type) }
-        for key in indexed.keys { slots[key].isKey = true }
+        let slots = declaration.properties.indices.map { index in
+            let property = declaration.properties[index]
+            return Slot(property.name, property.type, isKey: indexed.keys.contains(index))
+        }
         self.slots = slots
         starts = slots.map(\.start)
         keys = indexed.keys
@@ -136,6 +141,18 @@ public final class ObjectLayout: Sendable {
 
     /// The slot of a property, in any case of its name.
     public func slot(named name: String) -> Int? { positions[CIMName(name)] }
+
+    /// The layouts of the in and the out parameters of a method, seen from nowhere; nil where the class has no such method.
+    package func method(named name: String) -> (input: ObjectLayout, output: ObjectLayout)? {
+        if let known = methods.withLock({ $0[CIMName(name)] }) { return known }
+        guard let method = declaration?.method(named: name) else { return nil }
+        let layouts = (
+            input: ObjectLayout(parameters: method.parameters.filter(\.isIn)),
+            output: ObjectLayout(parameters: method.parameters.filter(\.isOut), returns: method.returnType)
+        )
+        methods.withLock { $0[CIMName(name)] = layouts }
+        return layouts
+    }
 
     /// Whether each slot is a key, in the order of the slots.
     public var isKey: [Bool] { slots.map(\.isKey) }

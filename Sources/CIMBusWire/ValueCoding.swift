@@ -19,7 +19,11 @@ extension BodyWriter {
             let layout = base.wireLayout
             beginVariant(layout.arraySignature)
             let array = beginArray(elementAlignment: layout.alignment)
-            for element in elements { append(bare: element.converted(toScalar: base) ?? element) }
+            for element in elements {
+                let converted = element.converted(toScalar: base)
+                if converted == nil { doubt() }
+                append(bare: converted ?? element)
+            }
             endArray(array)
         } else {
             beginVariant((value.scalarType ?? .string).wireLayout.signature)
@@ -44,7 +48,10 @@ extension BodyWriter {
         case .string(let value): append(string: value)
         case .datetime(let value): append(string: value.description)
         case .reference(let value): append(string: value.path)
-        case .object(let value): append(instance: value)
+        case .object(let value):
+            // However deep they lie in each other.
+            doubt()
+            append(instance: value)
         }
     }
 

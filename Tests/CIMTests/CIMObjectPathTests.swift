@@ -68,6 +68,20 @@ struct CIMObjectPathTests {
         #expect(throws: ObjectPathError.self) { try CIMObjectPath(parsing: longest + " ") }
     }
 
+    @Test("H.1: a path that lies in memory as UTF-8 is read as its text is")
+    func bytes() throws {
+        let long = "C=\"" + String(repeating: "ö", count: 8188)
+        for text in [
+            #"\\.\root\cimv2:A.B="c",D=5"#, "A=@", #"A='it"s'"#, #"A="a\"b""#, "Größe=\"ö\"", long + "\"", long + "ö\"", "A=\"b", "",
+        ] {
+            let read = Result { try CIMObjectPath(parsing: text) }
+            let same = Result { try Array(text.utf8).withUnsafeBytes { try CIMObjectPath(parsing: $0) } }
+            #expect((try? read.get()) == (try? same.get()), "\(text.prefix(40))")
+            #expect((try? read.get())?.path == (try? same.get())?.path)
+        }
+        #expect(throws: Never.self) { try CIMObjectPath(parsing: long + "\"") }
+    }
+
     @Test("Nesting is bounded at 16, and so is what nested quoting would blow up to")
     func nesting() throws {
         #expect(throws: Never.self) { try CIMObjectPath(parsing: "A" + String(repeating: ".k=A", count: 9)) }
