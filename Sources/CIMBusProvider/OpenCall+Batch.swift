@@ -6,7 +6,21 @@ import DBus
 extension OpenCall.State {
     var isBatchFull: Bool {
         batchObjects.count >= min(batchSize, OpenCall.fullBatch) || packed.count >= batchSize
-            || batch.count + packed.byteCount >= OpenCall.fullBatchBytes
+            || plainBytes + packed.byteCount >= OpenCall.fullBatchBytes
+    }
+
+    /// The bytes of the objects in the batch that are not packed.
+    private var plainBytes: Int {
+        switch batch {
+        case .some(let batch): batch.count
+        case nil: 0
+        }
+    }
+
+    /// Whether the call waits for its reply, and nothing has been said or done for it yet.
+    var isUntouched: Bool {
+        phase == .calling && outcome == nil && failure == nil && retained.isEmpty && isBatchEmpty && sealed.isEmpty && outbox.isEmpty
+            && !isDraining
     }
 
     var isBatchEmpty: Bool { batchObjects.isEmpty && packed.count == 0 }
@@ -58,22 +72,24 @@ extension OpenCall.State {
     /// Writes an object, which is the result of a get or of a method, or has values that no row has, as it goes by the bus.
     mutating func appendPlain(_ instance: CIMInstance) throws(CIMError) {
         try Self.check(instance, depth: 1)
-        let before = batch.count
-        batch.append(instance: instance)
-        if let failure = batch.failure {
+        if batchObjects.isEmpty { batch = BodyWriter(phase: OpenCall.batchPhase) }
+        let before = plainBytes
+        batch?.append(instance: instance)
+        if let failure = batch?.failure {
             rewriteBatch()
             throw CIMError(
                 ObjectFault(failure).resultStatus, "an object of \(instance.className) cannot be sent: \(failure)", cause: failure)
         }
-        let size = batch.count - before
+        let size = plainBytes - before
         try refuseTooLarge(instance, size) { $0.rewriteBatch() }
-        if batch.count > Contract.largestBatch, !batchObjects.isEmpty {
+        if plainBytes > Contract.largestBatch, !batchObjects.isEmpty {
             // Only the objects before it go along; this one is written again, by itself.
             let count = batchObjects.count
             let all = takePlain()
             sealed.append(.plain(Array(all.prefix(before))))
             batchSize = min(max(batchSize, count), OpenCall.fullBatch)
-            batch.append(instance: instance)
+            batch = BodyWriter(phase: OpenCall.batchPhase)
+            batch?.append(instance: instance)
         }
         batchObjects.append(instance)
     }
@@ -92,15 +108,14 @@ extension OpenCall.State {
     }
 
     private mutating func takePlain() -> [UInt8] {
-        var full = BodyWriter(phase: OpenCall.batchPhase)
-        swap(&full, &batch)
         batchObjects.removeAll(keepingCapacity: true)
+        guard let full = batch.take() else { return [] }
         return (try? full.finish()) ?? []
     }
 
     private mutating func rewriteBatch() {
         batch = BodyWriter(phase: OpenCall.batchPhase)
-        for object in batchObjects { batch.append(instance: object) }
+        for object in batchObjects { batch?.append(instance: object) }
     }
 
     /// Types of which a NULL in an array is sent as an empty text.
@@ -108,7 +123,7 @@ extension OpenCall.State {
 
     /// Throws QuotaViolation for an object with objects nested too deep in it, and InvalidObject for an array whose elements are not of its
     /// type. Such elements would make the whole batch unreadable.
-    private static func check(_ instance: CIMInstance, depth: Int) throws(CIMError) {
+    static func check(_ instance: CIMInstance, depth: Int) throws(CIMError) {
         guard depth <= Nesting.objects else {
             throw CIMError(.quotaViolation, "an object of \(instance.className) nests more than \(Nesting.objects) deep")
         }

@@ -29,6 +29,25 @@ extension OpenCall {
         }
     }
 
+    /// The whole answer to a call with one object. Throws where the object cannot be sent: why, ``OpenCall/State/appendPlain(_:)`` says.
+    func reply(with object: CIMInstance) throws -> MethodCall.WrittenReply {
+        try State.check(object, depth: 1)
+        var isTooLarge = false
+        let reply = try request.written(Self.objectReply) { (writer: inout BodyWriter) throws(DBusError) in
+            writer.append(uint32: 0)
+            writer.append(uint32: 0)
+            let array = writer.beginArray(elementAlignment: 4)
+            let before = writer.count
+            writer.append(instance: object)
+            isTooLarge = writer.count - before > Contract.largestObject
+            writer.endArray(array)
+        }
+        if isTooLarge { throw CIMError(.outOfMemory, "an object is too large") }
+        return reply
+    }
+
+    private static let objectReply = Signature(verified: "uuaa{sv}")
+
     /// Nil when the object cannot be sent, or is larger than the broker takes.
     func status(_ flags: Int32, _ value: UInt32, _ text: String, _ object: CIMInstance?) -> Message? {
         let message = try? Message.methodCall(

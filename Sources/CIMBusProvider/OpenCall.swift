@@ -8,7 +8,7 @@ import Synchronization
 /// A call that ends early, with few objects, is answered by its reply alone: one message (L2). A call that goes on is answered at once, and
 /// keeps one reference; it continues with Indicate, SetStatus and Release. Messages are decided on under the lock. They leave through
 /// ``State/outbox``, in the order of the decisions, on the connection's loop.
-final class OpenCall: Sendable {
+final class OpenCall: AsideWork, ListedCall {
     /// How the provider's method ended.
     enum Outcome: Sendable {
         case object(CIMInstance)
@@ -48,7 +48,8 @@ final class OpenCall: Sendable {
         var packed = PackedWriter()
         /// How often objects of another shape came soon.
         var shapeChanges = 0
-        var batch = BodyWriter(phase: OpenCall.batchPhase)
+        /// While there is an object in it.
+        var batch: BodyWriter?
         /// The objects in `batch`. From them the batch is written anew when its last object turns out to be impossible.
         var batchObjects: [CIMInstance] = []
         /// With how many objects the batch is full. The next batch is larger.
@@ -85,14 +86,22 @@ final class OpenCall: Sendable {
     static let window = 4
     static let flushDelay = Duration.milliseconds(5)
 
+    let operation: ProviderMethod
     let request: MethodCall
     let connection: Connection
     let sink: ObjectPath
     let brokerName: BusName
     let host: ProviderHost
     let state: Mutex<State>
+    /// When its method was begun, as ``EventLoop/now``; 0: not yet.
+    let started = Atomic<Int64>(0)
+    /// Where it is among the ``OpenCalls``; guarded by their lock.
+    nonisolated(unsafe) var position = 0
 
-    init(_ request: MethodCall, on connection: Connection, sink: ObjectPath, broker: BusName, host: ProviderHost) {
+    init(
+        _ operation: ProviderMethod, _ request: MethodCall, on connection: Connection, sink: ObjectPath, broker: BusName, host: ProviderHost
+    ) {
+        self.operation = operation
         self.request = request
         self.connection = connection
         self.sink = sink
@@ -119,18 +128,19 @@ final class OpenCall: Sendable {
     }
 
     /// Runs the provider's method in this task, which is cancelled with the call.
-    func run(_ method: () async -> Void) async {
+    nonisolated(nonsending) func run() async {
         await withUnsafeCurrentTask { task in
-            guard let task else { return await method() }
+            guard let task else { return await host.serve(self) }
             let isOver = state.withLock { [running = RunningTask(task: task)] state in
                 state.task = running
                 return state.phase == .over && state.failure != nil
             }
             if isOver { task.cancel() }
-            await method()
+            await host.serve(self)
             // Under the lock under which it would be cancelled.
             state.withLock { $0.task = nil }
         }
+        host.returned(self)
     }
 
     /// Puts objects into the batch, as many as there is credit for.
@@ -243,6 +253,7 @@ final class OpenCall: Sendable {
 
     /// The provider's method has returned.
     func finish(_ outcome: Outcome) {
+        if case .object(let object) = outcome, answer(with: object) { return }
         change { state in
             guard state.phase != .over, state.outcome == nil else { return }
             var outcome = outcome
@@ -262,6 +273,25 @@ final class OpenCall: Sendable {
             }
             concludeIfDone(&state)
         }
+    }
+
+    /// Ends the call by its reply, with its one object in it, where nothing was sent before and nothing is to follow.
+    /// - Returns: false where there is more to it; nothing has happened then.
+    private func answer(with object: CIMInstance) -> Bool {
+        guard state.withLock({ $0.isUntouched }), let reply = try? reply(with: object) else { return false }
+        let isMine = state.withLock { state in
+            guard state.isUntouched else { return false }
+            state.outcome = .done
+            state.phase = .over
+            state.task = nil
+            return true
+        }
+        guard isMine else { return false }
+        connection.loop.onLoop { [self] in
+            request.reply(with: reply)
+            host.ended(self)
+        }
+        return true
     }
 
     // MARK: The broker's side

@@ -14,16 +14,15 @@ final class ProviderHost: Sendable {
         /// the broker is being asked.
         var brokersOthers: Set<String> = []
         var strangers = 0
-        var open: [String: OpenCall] = [:]
-        /// When the last call came or ended.
-        var used = ContinuousClock.now
+        var open = OpenCalls<OpenCall>()
+        /// When the last call ended, or the provider was needed for something else: as ``EventLoop/now``.
+        var used = EventLoop.now
         var places: Places<ObjectIdentifier>
         /// Calls without a free place.
-        var queued: [ObjectIdentifier: (ProviderMethod, OpenCall)] = [:]
+        var queued: [ObjectIdentifier: OpenCall] = [:]
         /// The tasks that wait for their call to get a place again.
         var returning: [ObjectIdentifier: [CheckedContinuation<Void, Never>]] = [:]
-        /// Unanswered calls, and when each is answered although its method still runs.
-        var unanswered: [(due: ContinuousClock.Instant, call: OpenCall)] = []
+        /// Whether it will be looked whether a method still runs whose call is to be answered.
         var isDetachScheduled = false
         var idleWaiters: [CheckedContinuation<Void, Never>] = []
     }
@@ -34,6 +33,8 @@ final class ProviderHost: Sendable {
     private let providers: [CIMName: any Provider]
     /// The ``providers`` that have instances.
     private let instanceProviders: [CIMName: any InstanceProvider]
+    /// Those that have methods.
+    private let methodProviders: [CIMName: any MethodProvider]
     let options: ProviderService.Options
     let log: FailureLog
     /// The classes of the broker that the provider has met.
@@ -48,6 +49,7 @@ final class ProviderHost: Sendable {
         self.namespace = namespace
         self.providers = providers
         instanceProviders = providers.compactMapValues { $0 as? any InstanceProvider }
+        methodProviders = providers.compactMapValues { $0 as? any MethodProvider }
         self.options = options
         log = FailureLog(logger)
         state = Mutex(State(places: Places(options.maximumConcurrentCalls)))
@@ -86,7 +88,7 @@ final class ProviderHost: Sendable {
     func dropAll(_ error: CIMError, byBus: Bool = false) {
         let orphans: [OpenCall] = state.withLock { state in
             if !byBus { state.dropQueued() }
-            return state.open.values.filter { !byBus || $0.request.message.arrival == nil }
+            return state.open.all.filter { !byBus || $0.request.message.arrival == nil }
         }
         if !byBus { options.events?.closed() }
         for call in orphans { call.end(error, answering: false) }
@@ -97,7 +99,7 @@ final class ProviderHost: Sendable {
         options.events?.closed()
         let open = state.withLock { state in
             state.dropQueued()
-            return Array(state.open.values)
+            return state.open.all
         }
         for call in open { call.abandon(error) }
     }
@@ -121,11 +123,11 @@ final class ProviderHost: Sendable {
     /// For how long no call has come or been open, and nobody has listened to events; nil while a call is open, or somebody listens.
     var idleTime: Duration? {
         if options.events?.isActive ?? false { return nil }
-        return state.withLock { $0.open.isEmpty ? ContinuousClock.now - $0.used : nil }
+        return state.withLock { $0.open.isEmpty ? .nanoseconds(EventLoop.now - $0.used) : nil }
     }
 
     /// Somebody needs the provider, or did until now.
-    func noteUse() { state.withLock { $0.used = .now } }
+    func noteUse() { state.withLock { $0.used = EventLoop.now } }
 
     private func wakeIdleWaiters(evenIfBusy: Bool) {
         let waiters: [CheckedContinuation<Void, Never>] = state.withLock { state in
@@ -141,6 +143,15 @@ final class ProviderHost: Sendable {
     func isFromBroker(_ call: MethodCall, _ broker: UniqueName?) -> Bool {
         guard let broker, let sender = call.sender else { return false }
         return sender == broker.text
+    }
+
+    /// Takes over a call as the broker makes them, which is what ``object`` would do with it, too.
+    func take(_ message: Message) -> Bool {
+        guard message.path == ProviderService.path.text, message.interface == Contract.provider.text,
+            let method = message.member.flatMap({ ProviderMethod(rawValue: $0) }), message.hasSignature(method.signature)
+        else { return false }
+        receive(method, connection.methodCall(message))
+        return true
     }
 
     private func receive(_ method: ProviderMethod, _ call: MethodCall) {
@@ -192,85 +203,88 @@ final class ProviderHost: Sendable {
             _ = call.fail(.invalidArguments, "\(error)")
             return
         }
-        let open = OpenCall(call, on: connection, sink: sink, broker: BusName(broker), host: self)
+        let open = OpenCall(method, call, on: connection, sink: sink, broker: BusName(broker), host: self)
         let mayRun = state.withLock { state in
-            state.open[sink.text] = open
-            state.used = .now
+            state.open.insert(open)
             if state.places.arrived(ObjectIdentifier(open)) { return true }
-            state.queued[ObjectIdentifier(open)] = (method, open)
+            state.queued[ObjectIdentifier(open)] = open
             return false
         }
-        if mayRun { start(method, open) }
+        if mayRun { start(open) }
     }
 
     private func cancel(_ call: MethodCall) {
         var reader = call.reader
         let isBroker = isFromBroker(call, broker)
-        guard isBroker, let path = try? reader.readObjectPath(), let open = state.withLock({ $0.open[path.text] }) else { return }
+        guard isBroker, let path = try? reader.readObjectPath(), let open = state.withLock({ $0.open.call(of: path) }) else { return }
         open.end(CIMError(.callCancelled, "the operation was cancelled"), answering: true)
     }
 
-    private func start(_ method: ProviderMethod, _ open: OpenCall) {
-        let run: @Sendable () async -> Void = { [self] in
-            await open.run {
-                do {
-                    if open.isOver { throw CancellationError() }
-                    open.finish(try await perform(method, open))
-                } catch {
-                    log.threw(error, in: open)
-                    open.finish(.failed(CIMError(thrown: error)))
-                }
-            }
-            returned(open)
+    private func start(_ open: OpenCall) {
+        open.started.store(EventLoop.now, ordering: .relaxed)
+        if options.staysOnLoop {
+            Task(executorPreference: connection.loop) { await open.run() }
+        } else {
+            connection.loop.runAside(open)
         }
-        if options.staysOnLoop { Task(executorPreference: connection.loop, operation: run) } else { connection.loop.runAside(run) }
-        if !open.isAnswered { detachLater(open) }
+        detachLater(options.replyDelay)
     }
 
     /// Answers calls whose methods take longer, and keeps a reference for each. One timer serves all calls.
-    private func detachLater(_ open: OpenCall) {
+    private func detachLater(_ delay: Duration) {
         let mustSchedule = state.withLock { state in
-            state.unanswered.append((ContinuousClock.now + options.replyDelay, open))
             defer { state.isDetachScheduled = true }
             return !state.isDetachScheduled
         }
-        if mustSchedule { connection.loop.schedule(after: options.replyDelay) { [weak self] in self?.detachOverdue() } }
+        if mustSchedule { connection.loop.schedule(after: delay) { [weak self] in self?.detachOverdue() } }
     }
 
     private func detachOverdue() {
-        let now = ContinuousClock.now
-        let (overdue, next): ([OpenCall], ContinuousClock.Instant?) = state.withLock { state in
-            let overdue = state.unanswered.prefix { $0.due <= now || $0.call.isAnswered }.map(\.call)
-            state.unanswered.removeFirst(overdue.count)
-            state.isDetachScheduled = !state.unanswered.isEmpty
-            return (overdue, state.unanswered.first?.due)
+        let calls = state.withLock { state in
+            // Before it is looked: who begins now sees to himself.
+            state.isDetachScheduled = false
+            return state.open.all
         }
-        for call in overdue { call.detachIfCalling() }
-        if let next { connection.loop.schedule(at: next) { [weak self] in self?.detachOverdue() } }
+        let now = EventLoop.now
+        // The longest of those that have not run for so long.
+        var longest: Duration?
+        for call in calls {
+            let started = call.started.load(ordering: .relaxed)
+            // It waits for its place, and is looked at when it has begun.
+            guard started > 0 else { continue }
+            let time = Duration.nanoseconds(now - started)
+            if time >= options.replyDelay {
+                call.detachIfCalling()
+            } else if time > longest ?? .nanoseconds(-1), !call.isAnswered {
+                longest = time
+            }
+        }
+        if let longest { detachLater(options.replyDelay - longest) }
     }
 
     // MARK: Places
 
     /// A provider's method has returned: the next call may run.
-    private func returned(_ call: OpenCall) {
+    func returned(_ call: OpenCall) {
         giveUpPlace { $0.ended(ObjectIdentifier(call)) }
         // Tasks of its own that outlive it go on without a place.
-        for task in state.withLock({ $0.returning.removeValue(forKey: ObjectIdentifier(call)) }) ?? [] { task.resume() }
+        let tasks = state.withLock { $0.returning.isEmpty ? nil : $0.returning.removeValue(forKey: ObjectIdentifier(call)) }
+        for task in tasks ?? [] { task.resume() }
     }
 
     private func giveUpPlace(_ decide: (inout Places<ObjectIdentifier>) -> Places<ObjectIdentifier>.Next?) {
-        enum Action { case resume([CheckedContinuation<Void, Never>]), start(ProviderMethod, OpenCall) }
+        enum Action { case resume([CheckedContinuation<Void, Never>]), start(OpenCall) }
         let action: Action? = state.withLock { state in
             switch decide(&state.places) {
             case .resume(let call): .resume(state.returning.removeValue(forKey: call) ?? [])
             // Calls that were cancelled while they waited have had their answer, and return at once.
-            case .start(let call): state.queued.removeValue(forKey: call).map { .start($0.0, $0.1) }
+            case .start(let call): state.queued.removeValue(forKey: call).map { .start($0) }
             case nil: nil
             }
         }
         switch action {
         case .resume(let continuations): for continuation in continuations { continuation.resume() }
-        case .start(let method, let call): start(method, call)
+        case .start(let call): start(call)
         case nil: break
         }
     }
@@ -298,19 +312,30 @@ final class ProviderHost: Sendable {
     /// Nothing more is owed for this call.
     func ended(_ call: OpenCall) {
         let isIdle = state.withLock { state in
-            if state.open[call.sink.text] === call { state.open[call.sink.text] = nil }
-            state.used = .now
-            return state.open.isEmpty
+            state.open.remove(call)
+            state.used = EventLoop.now
+            return state.open.isEmpty && !state.idleWaiters.isEmpty
         }
         if isIdle { wakeIdleWaiters(evenIfBusy: false) }
     }
 
     // MARK: Serving
 
-    private func perform(_ method: ProviderMethod, _ open: OpenCall) async throws -> OpenCall.Outcome {
+    /// Runs the provider's method for the call.
+    func serve(_ open: OpenCall) async {
+        do {
+            if open.isOver { throw CancellationError() }
+            open.finish(try await perform(open))
+        } catch {
+            log.threw(error, in: open)
+            open.finish(.failed(CIMError(thrown: error)))
+        }
+    }
+
+    private func perform(_ open: OpenCall) async throws -> OpenCall.Outcome {
         var reader = open.request.reader
-        let namespace = try reader.readNamespace()
-        switch method {
+        let namespace = try reader.readNamespace(namespace)
+        switch open.operation {
         case .getObject:
             let path = try reader.readPath()
             let provider = try instances(path.className)
@@ -346,13 +371,14 @@ final class ProviderHost: Sendable {
         case .execMethod:
             let path = try reader.readPath()
             let name = try reader.readString()
-            guard let provider = try provider(path.className) as? any MethodProvider else {
+            guard let provider = methodProviders[CIMName(path.className)] else {
+                _ = try provider(path.className)
                 throw CIMError(.methodNotImplemented, "\(path.className) has no methods here")
             }
             let context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
             try checkMayChange(path.className, Self.methodExecute, context)
             let parameters = try await context.readObject(reader, of: path.className, in: namespace) { layout in
-                layout.declaration?.method(named: name).map { ObjectLayout(parameters: $0.parameters.filter(\.isIn)) }
+                layout.method(named: name)?.input
             }
             let result = try await provider.invoke(name, at: path, parameters: parameters, context: context)
             return result.object.map { .object($0) } ?? .done

@@ -11,21 +11,33 @@ enum ProviderMethod: String, CaseIterable {
     case execQuery = "ExecQueryAsync"
     case execMethod = "ExecMethodAsync"
 
-    /// What precedes the sink, which is the last argument.
-    private var typesBeforeSink: StaticString {
+    /// The types of the arguments, of which the last is the sink.
+    var signature: StaticString {
         switch self {
-        case .getObject, .deleteInstance, .createInstanceEnum: "ssia{sv}"
-        case .putInstance: "sa{sv}ia{sv}"
-        case .execQuery: "sssia{sv}"
-        case .execMethod: "sssia{sv}a{sv}"
+        case .getObject, .deleteInstance, .createInstanceEnum: "ssia{sv}o"
+        case .putInstance: "sa{sv}ia{sv}o"
+        case .execQuery: "sssia{sv}o"
+        case .execMethod: "sssia{sv}a{sv}o"
+        }
+    }
+
+    /// How many texts the arguments begin with.
+    private var leadingTexts: Int {
+        switch self {
+        case .getObject, .deleteInstance, .createInstanceEnum: 2
+        case .putInstance: 1
+        case .execQuery, .execMethod: 3
         }
     }
 
     func sink(of call: MethodCall) throws -> ObjectPath {
         var reader = call.reader
-        let types = typesBeforeSink
-        try reader.skip(types: UnsafeRawBufferPointer(start: types.utf8Start, count: types.utf8CodeUnitCount))
-        // An argument of this type: the bus has checked its form.
+        for _ in 0..<leadingTexts { _ = try reader.readStringBytes() }
+        if self == .putInstance { try reader.skipArray(elementAlignment: 8) }
+        _ = try reader.readInt32()
+        try reader.skipArray(elementAlignment: 8)
+        if self == .execMethod { try reader.skipArray(elementAlignment: 8) }
+        // An argument of this type: its form has been checked.
         return ObjectPath(verified: try reader.readString())
     }
 
@@ -45,18 +57,21 @@ enum ProviderMethod: String, CaseIterable {
 }
 
 extension BodyReader {
-    mutating func readNamespace() throws -> CIMNamespaceName {
-        let text = try readString()
+    /// - Parameter likely: what it mostly is.
+    mutating func readNamespace(_ likely: CIMNamespaceName) throws -> CIMNamespaceName {
+        let bytes = try readStringBytes()
+        if bytes.count == likely.text.utf8.count, bytes.elementsEqual(likely.text.utf8) { return likely }
+        let text = String(decoding: bytes, as: UTF8.self)
         guard let namespace = CIMNamespaceName(text) else { throw CIMError(.invalidNamespace, "\"\(text)\" is no namespace") }
         return namespace
     }
 
     mutating func readPath() throws -> CIMObjectPath {
-        let text = try readString()
+        let text = try readStringBytes()
         do {
             return try CIMObjectPath(parsing: text)
         } catch {
-            throw CIMError(.invalidObjectPath, "\"\(text.prefix(300))\": \(error)", cause: error)
+            throw CIMError(.invalidObjectPath, "\"\(String(decoding: text, as: UTF8.self).prefix(300))\": \(error)", cause: error)
         }
     }
 

@@ -39,6 +39,7 @@ struct ProviderSession {
 
     func run() async throws {
         await connection.export(host.object, at: ProviderService.path)
+        await connection.setInbound { [host] message in host.take(message) }
         do throws(DBusError) {
             try await ownName()
             connection.onDisconnected { [post] in post.yield(.disconnected($0)) }

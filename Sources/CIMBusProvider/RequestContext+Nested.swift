@@ -77,9 +77,7 @@ extension RequestContext {
         let reply = try await call("ExecMethod", arguments, in: place)
         do {
             let output = try await readObject(reply.reader, of: path.className, in: place) { layout in
-                layout.declaration?.method(named: method).map {
-                    ObjectLayout(parameters: $0.parameters.filter(\.isOut), returns: $0.returnType)
-                }
+                layout.method(named: method)?.output
             }
             return MethodResult(output)
         } catch {
