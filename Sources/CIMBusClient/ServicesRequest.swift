@@ -31,14 +31,12 @@ struct ServicesRequest: Sendable {
     /// - Parameters:
     ///   - asksForProgress: progress is sent only to those who ask (Semantics B.3), and only in the async form.
     ///   - locale: the session's.
-    func body(asksForProgress: Bool = false, locale: CIMLocale? = nil) -> Message.BodyBuilder {
+    func write(to writer: inout BodyWriter, asksForProgress: Bool = false, locale: CIMLocale? = nil) {
         let flags = asksForProgress && options.onProgress != nil ? flags.union(.sendStatus) : flags
         let locale = options.locale ?? (options.flags.union(flags).contains(.useAmendedQualifiers) ? locale : nil)
-        return { [self] (writer: inout BodyWriter) throws(DBusError) in
-            subject(&writer)
-            writer.append(options, extraFlags: flags, locale)
-            input?(&writer)
-        }
+        subject(&writer)
+        writer.append(options, extraFlags: flags, locale)
+        input?(&writer)
     }
 }
 
@@ -126,7 +124,7 @@ extension BodyWriter {
     fileprivate mutating func append(_ options: OperationOptions, extraFlags: OperationFlags, _ locale: CIMLocale?) {
         append(int32: options.flags.union(extraFlags).rawValue)
         let context = beginArray(elementAlignment: 8)
-        for (name, value) in options.context.sorted(by: { $0.key < $1.key }) { append(entry: name, value) }
+        if !options.context.isEmpty { for (name, value) in options.context.sorted(by: { $0.key < $1.key }) { append(entry: name, value) } }
         if let locale, !options.context.keys.contains(where: { CIMName.equal($0, ContextKey.locale) }) {
             append(entry: ContextKey.locale, .string(locale.description))
         }

@@ -17,11 +17,14 @@ extension Session {
 
     /// One instance. Throws NotFound when there is no such instance, and InvalidObjectPath for the path of a class (see
     /// ``getClass(_:refreshing:timeout:)``).
-    public func getInstance(at path: CIMObjectPath, options: OperationOptions = OperationOptions()) async throws(CIMError) -> CIMInstance {
+    public nonisolated(nonsending) func getInstance(
+        at path: CIMObjectPath, options: OperationOptions = OperationOptions()
+    ) async throws(CIMError) -> CIMInstance {
         if options.onProgress != nil { return try await beginGetInstance(at: path, options: options).value }
         try Self.check(instancePath: path)
         let reply = try await call(.getObject(text(of: path), options))
         guard reply.hasSignature("a{sv}") else { throw .unexpected(reply, to: "GetObject") }
+        if let instance = try knownInstance(of: path.className, at: reply.reader) { return instance }
         return try await instance(of: path.className) { try $0.readInstance(at: reply.reader) }
     }
 
@@ -59,7 +62,7 @@ extension Session {
     /// Throws InvalidMethod when the class has no such method, and InvalidMethodParameters when a parameter is unknown or does not fit.
     /// After ProviderFailure and TransportFailure the method may have had its effect.
     /// - Parameter parameters: the in parameters by name. An integer may have any width into which its value fits.
-    public func invoke(
+    public nonisolated(nonsending) func invoke(
         _ method: String, at path: CIMObjectPath, parameters: [String: CIMValue] = [:], options: OperationOptions = OperationOptions()
     ) async throws(CIMError) -> MethodResult {
         if options.onProgress != nil { return try await beginInvoke(method, at: path, parameters: parameters, options: options).value }
@@ -99,6 +102,20 @@ extension Session {
         CIMError(.transportFailure, "the broker returned a path that does not parse: \(error)")
     }
 
+    /// The one instance that a get gives, where it is of a class that is known; nil: a class has to be asked for.
+    private func knownInstance(of className: String, at reader: BodyReader) throws(CIMError) -> CIMInstance? {
+        guard let known = link.classes.known(className, in: namespace) else { return nil }
+        var decoder = InstanceDecoder(expectedClass: className)
+        decoder.expect(known)
+        do {
+            return try decoder.readInstance(at: reader)
+        } catch is InstanceDecoder.Need {
+            return nil
+        } catch {
+            throw CIMError(undecodable: error, what: "the instance")
+        }
+    }
+
     /// The one instance that a get gives.
     /// - Parameter read: where it lies.
     func instance(
@@ -120,15 +137,18 @@ extension Session {
     }
 
     /// The out parameters, with the types the class says.
-    func methodResult(in reader: BodyReader, of className: String, _ method: String) async throws(CIMError) -> MethodResult {
+    nonisolated(nonsending) func methodResult(
+        in reader: BodyReader, of className: String, _ method: String
+    ) async throws(CIMError) -> MethodResult {
         var isRefreshing = false
         while true {
-            let declaration = try await getClass(className, refreshing: isRefreshing).method(named: method)
+            let known = isRefreshing ? nil : link.classes.known(className, in: namespace)
+            let layout = if let known { known } else { try await layout(of: className, refreshing: isRefreshing) }
+            guard layout.declaration != nil else { throw CIMError(.invalidClass, "\(className) is not a class") }
             var reader = reader
             do {
-                guard let declaration else { return MethodResult(try reader.readInstance()) }
-                let layout = ObjectLayout(parameters: declaration.parameters.filter(\.isOut), returns: declaration.returnType)
-                return MethodResult(try reader.readInstance(layout))
+                guard let declared = layout.method(named: method) else { return MethodResult(try reader.readInstance()) }
+                return MethodResult(try reader.readInstance(declared.output))
             } catch {
                 guard error is ObjectFault, !isRefreshing else { throw CIMError(undecodable: error, what: "the result of \(method)") }
                 isRefreshing = true

@@ -2,6 +2,7 @@ import CIM
 import CIMBusWire
 import DBus
 import Logging
+import Synchronization
 
 /// A client's access to one namespace of a broker (IWbemServices, Semantics A; MI_Session, F.1).
 ///
@@ -18,6 +19,8 @@ public final class Session: Sendable {
     public let locale: CIMLocale?
     let link: BrokerLink
     let services: ObjectPath
+    /// The calls of the sync form that were made, prepared for the next time.
+    private let prepared = Mutex<[RepeatedCall]>([])
 
     /// Connects to a broker.
     ///
@@ -64,14 +67,13 @@ extension Session {
         _ request: ServicesRequest, form: String = "", sink: ObjectPath? = nil
     ) throws(CIMError) -> Message {
         let destination = try link.destination()
-        let body = request.body(asksForProgress: sink != nil, locale: locale)
         do throws(DBusError) {
             return try Message.methodCall(
                 destination: destination, path: services, interface: Contract.services, member: MemberName(verified: request.member + form),
                 flags: .ofCall(interactive: request.options.allowsInteractiveAuthorization),
                 signature: Signature(verified: request.signature + (sink == nil ? "" : "o"))
             ) { (writer: inout BodyWriter) throws(DBusError) in
-                try body(&writer)
+                request.write(to: &writer, asksForProgress: sink != nil, locale: self.locale)
                 if let sink { writer.append(objectPath: sink) }
             }
         } catch {
@@ -80,8 +82,29 @@ extension Session {
     }
 
     /// Calls in the sync form and waits. Throws what the broker answers. Cancelling the task ends the wait with CallCancelled.
-    func call(_ request: ServicesRequest) async throws(CIMError) -> Message {
-        try await send(try message(request), timeout: request.options.timeout.map { $0 + Self.graceAfterDeadline })
+    nonisolated(nonsending) func call(_ request: ServicesRequest) async throws(CIMError) -> Message {
+        let destination = try link.destination()
+        let call = repeated(request)
+        do throws(DBusError) {
+            return try await link.connection.call(
+                call, to: destination, flags: .ofCall(interactive: request.options.allowsInteractiveAuthorization),
+                timeout: request.options.timeout.map { $0 + Self.graceAfterDeadline }
+            ) { (writer: inout BodyWriter) throws(DBusError) in request.write(to: &writer, locale: locale) }
+        } catch {
+            throw failure(error, at: services.text)
+        }
+    }
+
+    private func repeated(_ request: ServicesRequest) -> RepeatedCall {
+        prepared.withLock { prepared in
+            // There are no more than Services has methods.
+            if let known = prepared.first(where: { $0.member.text == request.member }) { return known }
+            let call = RepeatedCall(
+                path: services, interface: Contract.services, member: MemberName(verified: request.member),
+                signature: Signature(verified: request.signature), PrivateContract.members)
+            prepared.append(call)
+            return call
+        }
     }
 
     /// Calls in the semisync form, and returns the object that keeps the results. The broker answers at once. A cancelled task waits for
