@@ -47,7 +47,7 @@ extension Session {
 
     /// The layout to decode the instances of a class with.
     /// - Parameter isWhole: whether the class itself is wanted, too.
-    private func layout(
+    func layout(
         of name: String, isWhole: Bool = false, refreshing: Bool = false, timeout: Duration? = nil
     ) async throws(CIMError) -> ObjectLayout {
         try await link.classes.layout(of: name, in: namespace, isWhole: isWhole, refreshing: refreshing) { () throws(CIMError) in

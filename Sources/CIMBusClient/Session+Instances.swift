@@ -104,7 +104,7 @@ extension Session {
 
     /// The one instance that a get gives, where it is of a class that is known; nil: a class has to be asked for.
     private func knownInstance(of className: String, at reader: BodyReader) throws(CIMError) -> CIMInstance? {
-        guard let known = link.classes.known(className, in: namespace) else { return nil }
+        guard let known = link.classes.known(className, in: namespace, isWhole: false) else { return nil }
         var decoder = InstanceDecoder(expectedClass: className)
         decoder.expect(known)
         do {
@@ -142,12 +142,12 @@ extension Session {
     ) async throws(CIMError) -> MethodResult {
         var isRefreshing = false
         while true {
-            let known = isRefreshing ? nil : link.classes.known(className, in: namespace)
-            let layout = if let known { known } else { try await layout(of: className, refreshing: isRefreshing) }
-            guard layout.declaration != nil else { throw CIMError(.invalidClass, "\(className) is not a class") }
+            let known = isRefreshing ? nil : link.classes.known(className, in: namespace, isWhole: true)
+            let whole = if let known { known } else { try await layout(of: className, isWhole: true, refreshing: isRefreshing) }
+            guard whole.declaration != nil else { throw CIMError(.invalidClass, "\(className) is not a class") }
             var reader = reader
             do {
-                guard let declared = layout.method(named: method) else { return MethodResult(try reader.readInstance()) }
+                guard let declared = whole.method(named: method) else { return MethodResult(try reader.readInstance()) }
                 return MethodResult(try reader.readInstance(declared.output))
             } catch {
                 guard error is ObjectFault, !isRefreshing else { throw CIMError(undecodable: error, what: "the result of \(method)") }

@@ -36,9 +36,10 @@ package final class ClassCache: Sendable {
     }
 
     /// The layout of a class, where it was kept.
-    package func known(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? {
+    /// - Parameter isWhole: as for ``layout(of:in:isWhole:refreshing:asking:)``.
+    package func known(_ name: String, in namespace: CIMNamespaceName, isWhole: Bool) -> ObjectLayout? {
         let key = Key(namespace: namespace, className: CIMName(name))
-        return guarded.withLock { $0.layouts[key] }
+        return guarded.withLock { $0.classes[key] }.flatMap { $0.isWhole || !isWhole ? $0.layout : nil }
     }
 
     /// The layout of a class, as it was kept, or as `ask` gives it. What was asked for before all classes were forgotten is not kept.

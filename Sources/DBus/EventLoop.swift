@@ -64,11 +64,6 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// Whether the sources are gone: none is added any more, and no timer.
     @exclusivity(unchecked) private var isOver = false
 
-    /// Where what is read from sockets lies for a moment: until the end of the read, with nothing else in between.
-    let readBuffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 64 << 10, alignment: 16)
-
-    deinit { readBuffer.deallocate() }
-
     /// Starts the thread.
     /// - Parameter name: of the thread, for debuggers; 15 bytes count.
     public init(name: String = "event-loop") {

@@ -23,13 +23,13 @@ public final class RepeatedCall: Sendable {
             fields.member = member.text
         }
         if !signature.isEmpty { fields.signature = signature.text }
-        var bytes: [UInt8] = []
-        do throws(DBusError) {
-            try fields.write(to: &bytes)
-            self.fields = bytes.count <= FrameHeader.largestFields ? bytes : nil
-        } catch {
+        guard let length = try? fields.length(), length <= FrameHeader.largestFields else {
             self.fields = nil
+            return
         }
+        var bytes = [UInt8](repeating: 0, count: length)
+        bytes.withUnsafeMutableBytes { if let base = $0.baseAddress { fields.write(to: base) } }
+        self.fields = bytes
     }
 
     /// One such call as a frame; nil where a frame does not carry it.

@@ -74,6 +74,14 @@ private func fault(_ frame: RawFrame) -> String? {
     }
 }
 
+extension FrameStart {
+    var bytes: [UInt8] {
+        var bytes = [UInt8](repeating: 0xFF, count: count)
+        bytes.withUnsafeMutableBytes { if let place = $0.baseAddress { write(to: place) } }
+        return bytes
+    }
+}
+
 @Suite struct FrameTests {
     @Test("a frame is read as it was written, a member by its number, and one without a number by its name")
     func roundTrip() throws {
@@ -84,9 +92,7 @@ private func fault(_ frame: RawFrame) -> String? {
             let message = try Message.methodCall(
                 destination: nil, path: testPath, interface: testInterface, member: MemberName(verified: isKnown ? "Echo" : "Other"),
                 flags: [index & 2 == 0 ? .noReplyExpected : [], index & 4 == 0 ? .allowInteractiveAuthorization : []], values: values)
-            let start = try message.frameStart(serial: 1, frameMembers)
-            var bytes = [UInt8](repeating: 0xFF, count: start.count)
-            bytes.withUnsafeMutableBytes { if let place = $0.baseAddress { start.write(to: place) } }
+            var bytes = try message.frameStart(serial: 1, frameMembers).bytes
             message.withBody { memory, range in
                 bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.count)[range]
             }

@@ -17,7 +17,7 @@ import Testing
 
     /// As a message is carried.
     private func bytes(_ message: Message, serial: UInt32) throws -> [UInt8] {
-        var bytes = try message.frameStart(serial: serial, frameMembers)
+        var bytes = try message.frameStart(serial: serial, frameMembers).bytes
         message.withBody { memory, range in bytes += UnsafeRawBufferPointer(start: memory.base, count: memory.count)[range] }
         return bytes
     }
