@@ -64,7 +64,13 @@ struct FrameOutbox: ~Copyable {
     }
 
     /// - Parameter frame: all of it, in memory that nobody changes any more.
-    mutating func append(_ frame: MarshalledBytes) { append(startOf: 0, frame, body: 0..<frame.count) { _ in } }
+    mutating func append(_ frame: MarshalledBytes) {
+        if frame.count <= Self.smallBody { return append(startOf: 0, frame, body: 0..<frame.count) { _ in } }
+        if isClosed { return }
+        seal()
+        pieces.append(Piece(bytes: frame, start: 0, count: frame.count))
+        byteCount += frame.count
+    }
 
     /// Writes a frame without keeping it, where nothing waits before it. What the socket does not take of it is kept.
     mutating func write(_ frame: MarshalledBytes, to socket: Int32) -> Progress {

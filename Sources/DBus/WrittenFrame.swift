@@ -22,6 +22,8 @@ struct WrittenFrame: @unchecked Sendable {
         var writer = BodyWriter(behind: FrameHeader.size, fields)
         if !signature.isEmpty {
             try body(&writer)
+            // Before it is looked at, which takes as long again.
+            if writer.count > FrameHeader.largestFrame { return nil }
             if writer.isDoubtful || Self.checksEverything { try writer.checkBody(signature, named: name()) }
         }
         header.fieldsLength = fields.count
