@@ -28,7 +28,7 @@ public struct SinkLedger: Hashable, Sendable {
     }
 
     /// Whether anybody holds the sink.
-    public var isHeld: Bool { caller != nil || counts.values.contains { $0 > 0 } }
+    public var isHeld: Bool { references > 0 }
 
     public func isHeld(by peer: PeerID) -> Bool { caller == peer || (counts[peer] ?? 0) > 0 }
 
