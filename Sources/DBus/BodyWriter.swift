@@ -174,8 +174,12 @@ public struct BodyWriter: ~Copyable {
     }
 
     public mutating func append(objectPath value: ObjectPath) {
-        isDoubtful = true
-        append(string: value.text)
+        var text = value.text
+        text.withUTF8 { bytes in
+            // A look at the path takes less than one at the whole body.
+            if !WireText.isPath(UnsafeRawBufferPointer(bytes)) { isDoubtful = true }
+            appendString(UnsafeRawBufferPointer(bytes))
+        }
     }
 
     public mutating func append(signature value: Signature) {

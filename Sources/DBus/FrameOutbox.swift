@@ -46,38 +46,39 @@ struct FrameOutbox: ~Copyable {
     /// - Parameters:
     ///   - count: the bytes of the frame's start, which `start` writes.
     ///   - body: where the body lies in `bytes`.
+    /// - Returns: false: there is no memory for it. Nothing was appended, and what was before it stays.
     mutating func append(
         startOf count: Int, _ bytes: MarshalledBytes? = nil, body: Range<Int> = 0..<0, _ start: (UnsafeMutableRawPointer) -> Void
-    ) {
-        if isClosed { return }
+    ) -> Bool {
+        if isClosed { return true }
         let isSmall = body.count <= Self.smallBody
-        guard let place = room(for: count + (isSmall ? body.count : 0)) else { return discard() }
+        guard let place = room(for: count + (isSmall ? body.count : 0)) else { return false }
         start(place)
         byteCount += count + body.count
-        guard let bytes, let base = bytes.base, !body.isEmpty else { return }
+        guard let bytes, let base = bytes.base, !body.isEmpty else { return true }
         if isSmall {
             memcpy(place + count, base + body.lowerBound, body.count)
         } else {
             seal()
             pieces.append(Piece(bytes: bytes, start: body.lowerBound, count: body.count))
         }
+        return true
     }
 
     /// - Parameter frame: all of it, in memory that nobody changes any more.
-    mutating func append(_ frame: MarshalledBytes) {
+    /// - Returns: as above.
+    mutating func append(_ frame: MarshalledBytes) -> Bool {
         if frame.count <= Self.smallBody { return append(startOf: 0, frame, body: 0..<frame.count) { _ in } }
-        if isClosed { return }
+        if isClosed { return true }
         seal()
         pieces.append(Piece(bytes: frame, start: 0, count: frame.count))
         byteCount += frame.count
+        return true
     }
 
-    /// Writes a frame without keeping it, where nothing waits before it. What the socket does not take of it is kept.
+    /// Writes a frame without a copy of it; only where ``isEmpty``. What the socket does not take of it is kept.
     mutating func write(_ frame: MarshalledBytes, to socket: Int32) -> Progress {
-        guard byteCount == 0, !isClosed else {
-            append(frame)
-            return write(to: socket)
-        }
+        if isClosed { return .closed }
         let count = Glibc.send(socket, frame.base, frame.count, Int32(MSG_NOSIGNAL | MSG_DONTWAIT))
         if count == frame.count {
             written &+= UInt64(count)

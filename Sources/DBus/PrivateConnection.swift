@@ -110,11 +110,17 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
         let message = try message.inHostByteOrder()
         let serial = nextSerial
         let start = try message.frameStart(serial: serial, members)
+        var isAppended = false
+        message.withBody { bytes, body in
+            isAppended = outbox.append(startOf: start.count, bytes, body: body) { start.write(to: $0) }
+        }
+        guard isAppended else { throw Self.noMemory }
         lastSerial = serial
-        message.withBody { bytes, body in outbox.append(startOf: start.count, bytes, body: body) { start.write(to: $0) } }
         writeSoon()
         return serial
     }
+
+    private static let noMemory = DBusError(code: .outOfMemory, "queueing a message for a private connection")
 
     private func checkMaySend(isBounded: Bool) throws(DBusError) {
         if let closure { throw closure }
@@ -129,12 +135,13 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     func send(_ frame: WrittenFrame, isBounded: Bool = true) throws(DBusError) -> UInt32 {
         try checkMaySend(isBounded: isBounded)
         let serial = nextSerial
-        lastSerial = serial
         frame.number(serial)
-        if let socket, !loop.isHandingOut, !isFull {
+        if let socket, !loop.isHandingOut, !isFull, outbox.isEmpty {
+            lastSerial = serial
             wrote(outbox.write(frame.bytes, to: socket.rawValue))
         } else {
-            outbox.append(frame.bytes)
+            guard outbox.append(frame.bytes) else { throw Self.noMemory }
+            lastSerial = serial
             writeSoon()
         }
         return serial
@@ -169,8 +176,13 @@ public final class PrivateConnection: PollSource, Carrier, @unchecked Sendable {
     private func sendBare(_ kind: FrameKind, answering serial: UInt32 = 0) -> UInt32 {
         var header = FrameHeader(kind, serial: nextSerial)
         header.answers = serial
+        // The other end would wait for it, or miss its serial.
+        let isAppended = outbox.append(startOf: FrameHeader.size) { header.write(to: $0) }
+        guard isAppended else {
+            endSoon(faulty: "there is no memory for a \(kind)")
+            return header.serial
+        }
         lastSerial = header.serial
-        outbox.append(startOf: FrameHeader.size) { header.write(to: $0) }
         writeSoon()
         return header.serial
     }

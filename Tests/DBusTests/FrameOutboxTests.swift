@@ -30,12 +30,21 @@ import Testing
             let frame = bytes([24, 100, 4_096, 4_097, 70_000].randomElement(using: &random) ?? 24, UInt8(round))
             expected += text(frame)
             switch round == 0 ? Int(seed % 3) : Int.random(in: 0..<3, using: &random) {
-            case 0: outbox.append(frame)
+            case 0:
+                let isAppended = outbox.append(frame)
+                #expect(isAppended)
             case 1:
-                outbox.append(startOf: 24, frame, body: 24..<frame.count) { place in
+                let isAppended = outbox.append(startOf: 24, frame, body: 24..<frame.count) { place in
                     if let base = frame.base { memcpy(place, base, 24) }
                 }
-            default: _ = outbox.write(frame, to: near.rawValue)
+                #expect(isAppended)
+            default:
+                if outbox.isEmpty {
+                    _ = outbox.write(frame, to: near.rawValue)
+                } else {
+                    let isAppended = outbox.append(frame)
+                    #expect(isAppended)
+                }
             }
             if Bool.random(using: &random) { _ = outbox.write(to: near.rawValue) }
             if Bool.random(using: &random) { read(far.rawValue, 50_000, into: &arrived) }
@@ -49,5 +58,22 @@ import Testing
         }
         #expect(arrived == expected)
         #expect(outbox.isEmpty && outbox.written == UInt64(all))
+    }
+
+    @Test("R15: a frame for which there is no memory is refused, and those before and behind it leave")
+    func noMemory() throws {
+        let (near, far) = try PrivateConnection.makeSockets()
+        var outbox = FrameOutbox()
+        let (first, last) = (bytes(100, 1), bytes(200, 2))
+        let isFirstIn = outbox.append(first)
+        // More than any machine has.
+        let isHugeIn = outbox.append(startOf: 1 << 60) { _ in Issue.record("written without memory") }
+        let isLastIn = outbox.append(last)
+        #expect(isFirstIn && !isHugeIn && isLastIn)
+        let progress = outbox.write(to: near.rawValue)
+        #expect(progress == .all)
+        var arrived: [UInt8] = []
+        read(far.rawValue, 1_000, into: &arrived)
+        #expect(arrived == text(first) + text(last))
     }
 }
