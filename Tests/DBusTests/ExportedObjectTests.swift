@@ -161,6 +161,24 @@ struct ExportedObjectTests {
         #expect(try removed.values() == [.objectPath(testPath), .strings([testInterface.text])])
     }
 
+    @Test("an object that was called and is taken away answers no more; another in its place answers for itself")
+    func replacedAfterCall() async throws {
+        let bus = try await PrivateBus.start()
+        let server = try await bus.connect()
+        let client = try await bus.connect()
+        func echo() async throws -> [DBusValue] {
+            try await Self.call(testInterface, testPath.text, "Echo", [.string("x")], to: server, from: client)
+        }
+        await server.export(echoObject(), at: testPath)
+        for _ in 0..<2 { #expect(try await echo() == [.string("x")]) }
+        await server.unexport(at: testPath)
+        let error = await #expect(throws: DBusError.self) { _ = try await echo() }
+        #expect(error?.name == .unknownObject)
+        await server.export(ExportedObject([]), at: testPath)
+        let other = await #expect(throws: DBusError.self) { _ = try await echo() }
+        #expect(other?.name == .unknownInterface)
+    }
+
     @Test(
         "Another signature than a method's own is for who reads it (W4); its call is answered once, by the method or by what it throws"
     )
