@@ -146,9 +146,7 @@ mutate: dependencies ## break each rule on purpose, one at a time, and see its o
 	Tests/Scripts/mutate
 
 .PHONY: bench
-bench: dependencies ## measure what the README claims (release builds; takes minutes)
-	$(SWIFT) build $(RELEASE) --product cimbusd
-	$(SWIFT) build $(RELEASE) --product cimctl
+bench: release ## measure what the README claims (release builds; takes minutes)
 	cd Tests/Benchmarks && $(SWIFT) build $(RELEASE) && .build/release/bench
 
 .PHONY: bench-adopted

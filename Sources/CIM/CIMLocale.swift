@@ -30,7 +30,7 @@ public struct CIMLocale: Hashable, Sendable, CustomStringConvertible {
     /// Where to look for localized texts, the best first: this locale, the country that its language is mostly spoken in, English.
     public var fallbacks: [CIMLocale] {
         var locales = [self]
-        if let main = CIMLocale.known.mains[number] { locales.append(CIMLocale(verified: main)) }
+        if let main = CIMLocale.main(of: number) { locales.append(CIMLocale(verified: main)) }
         locales.append(.english)
         return locales.enumerated().filter { !locales[..<$0.offset].contains($0.element) }.map(\.element)
     }
@@ -51,7 +51,7 @@ public struct CIMLocale: Hashable, Sendable, CustomStringConvertible {
         guard isLanguage(text) else { return nil }
         var tag = tag(text)
         while true {
-            if let number = known.numbers[tag] { return number }
+            if let number = number(of: tag) { return number }
             guard let last = tag.lastIndex(of: "-") else { return nil }
             tag = String(tag[..<last])
         }
@@ -166,22 +166,29 @@ extension CIMLocale {
         lb-lu=46E
         """
 
-    private static let known: (numbers: [String: UInt16], mains: [UInt16: UInt16]) = {
-        var numbers: [String: UInt16] = [:]
-        var mains: [UInt16: UInt16] = [:]
-        for line in table.split(separator: "\n") {
+    /// The first entry of the table that `isWanted`, and the number that its line begins with. The table is read each time: a program asks for
+    /// one language, and to sort all of them into a dictionary would cost it as much as a tenth of a call.
+    private static func entry(where isWanted: (Substring.UTF8View, UInt16) -> Bool) -> (number: UInt16, main: UInt16)? {
+        for line in table.utf8.split(separator: UInt8(ascii: "\n")) {
             var main: UInt16?
-            for entry in line.split(separator: " ") {
-                let parts = entry.split(separator: "=")
-                guard parts.count == 2, let number = UInt16(parts[1], radix: 16) else { continue }
-                let tag = String(parts[0])
-                numbers[tag] = number
-                let language = String(tag.prefix { $0 != "-" })
-                if numbers[language] == nil { numbers[language] = number }
+            for entry in line.split(separator: UInt8(ascii: " ")) {
+                guard let sign = entry.firstIndex(of: UInt8(ascii: "=")),
+                    let number = UInt16(Substring(entry[sign...].dropFirst()), radix: 16)
+                else { continue }
                 main = main ?? number
-                if mains[number] == nil { mains[number] = main }
+                if let main, isWanted(entry[..<sign], number) { return (number, main) }
             }
         }
-        return (numbers, mains)
-    }()
+        return nil
+    }
+
+    /// The number of "de-at", or of "de" where it is mostly spoken.
+    private static func number(of tag: String) -> UInt16? {
+        let hyphen = UInt8(ascii: "-")
+        let isLanguage = !tag.utf8.contains(hyphen)
+        return entry { name, _ in (isLanguage ? name.prefix { $0 != hyphen } : name).elementsEqual(tag.utf8) }?.number
+    }
+
+    /// The country in which the language of this number is mostly spoken.
+    private static func main(of number: UInt16) -> UInt16? { entry { $1 == number }?.main }
 }

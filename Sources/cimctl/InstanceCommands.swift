@@ -79,7 +79,8 @@ struct Enumerate: OperationCommand {
         discussion: """
             For example:
               cimctl enumerate Linux_UnixProcess --properties Handle,Name,State
-            """)
+            """
+    ).asVerb
 
     @Argument(help: ArgumentHelp("The class.", valueName: "class")) var className: String
     @Flag(exclusivity: .exclusive) var depth: EnumerationDepth = .deep
@@ -138,7 +139,8 @@ struct Get: OperationCommand {
             The path is the class and all its keys, as __PATH in JSON shows it. For example:
               cimctl get 'Linux_MountedFileSystem.Name="/"'
               cimctl enumerate Linux_MountedFileSystem --keys-only --output jsonl
-            """)
+            """
+    ).asVerb
 
     @Argument(help: "The path: the class and its keys.") var path: String
     @OptionGroup var selection: PropertySelection
@@ -169,7 +171,8 @@ struct Invoke: OperationCommand {
             For example:
               cimctl invoke 'Linux_MountedFileSystem.Name="/"' GetUsage
               cimctl invoke 'Sample_Clock.Name="other"' Reset Seconds=5
-            """)
+            """
+    ).asVerb
 
     @Argument(help: "The path: the class and its keys.") var path: String
     @Argument(help: "The method.") var method: String
@@ -230,7 +233,8 @@ struct Put: OperationCommand {
         discussion: """
             For example:
               cimctl put 'Linux_MountedFileSystem.Name="/"' Label=root
-            """)
+            """
+    ).asVerb
 
     @Argument(help: "The path: the class and its keys.") var path: String
     @Argument(
@@ -314,7 +318,8 @@ struct Delete: OperationCommand {
         discussion: """
             For example:
               cimctl delete 'Site_Room.Name="cellar"'
-            """)
+            """
+    ).asVerb
 
     @Argument(help: "The path: the class and its keys.") var path: String
     @OptionGroup var arguments: OperationArguments

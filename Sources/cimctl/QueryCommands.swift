@@ -10,7 +10,8 @@ struct Query: OperationCommand {
               cimctl query "SELECT Name FROM Linux_UnixProcess WHERE Name LIKE 'sys%'"
               cimctl query "ASSOCIATORS OF {Site_Room.Name='attic'}"
               cimctl query "SELECT * FROM meta_class WHERE __this ISA 'CIM_Process'"
-            """)
+            """
+    ).asVerb
 
     @Argument(help: "The query.") var query: String
     var namedClasses: [String] { Self.classes(in: query) }

@@ -70,7 +70,7 @@ struct Stage {
 
     static var broker: String {
         if let path = getenv("CIMBUSD") { return String(cString: path) }
-        return "../../.build/release/cimbusd"
+        return "../../.build/release/programs/cimbusd"
     }
 
     static func spawn(_ pinned: Bool, _ program: String, _ arguments: [String], transport: String? = nil) throws -> ChildProcess {
@@ -88,7 +88,7 @@ struct Stage {
 
     static var command: String {
         if let path = getenv("CIMCTL") { return String(cString: path) }
-        return "../../.build/release/cimctl"
+        return "../../.build/release/programs/cimctl"
     }
 
     /// - Parameters:
