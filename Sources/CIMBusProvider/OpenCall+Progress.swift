@@ -14,7 +14,7 @@ extension OpenCall {
     /// Sends the batches for which there is credit, and the end when it is due.
     func pump(_ state: inout State) {
         var sent = 0
-        while sent < state.sealed.count, state.inFlight < Self.window {
+        while sent < state.sealed.count, state.inFlight < state.window {
             let objects = state.sealed[sent]
             sent += 1
             do throws(DBusError) {
@@ -61,7 +61,7 @@ extension OpenCall {
             return pump(&state)
         }
         guard state.sealed.isEmpty else {
-            if state.inFlight < Self.window { pump(&state) }
+            if state.inFlight < state.window { pump(&state) }
             return
         }
         if let message = finalStatus(failure, path) { send(.plain(message), &state) }

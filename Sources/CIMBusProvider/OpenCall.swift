@@ -57,6 +57,9 @@ final class OpenCall: AsideWork, ListedCall {
         /// Full batches that wait for credit.
         var sealed: [Objects] = []
         var inFlight = 0
+        /// How many batches may be without a reply: one at first, so that what is first reaches its client before more is made, and one more
+        /// with each reply.
+        var window = 1
         var outbox: [Outgoing] = []
         /// What goes in front of the next message, and not by itself.
         var preface: Message?
@@ -82,7 +85,7 @@ final class OpenCall: AsideWork, ListedCall {
     static let fullPackedBatch = 1024
     static let mostShapeChanges = 4
     static let fullBatchBytes = 48 << 10
-    /// How many batches may be without a reply. The broker allows 8.
+    /// How many batches may be without a reply at most. The broker allows 8.
     static let window = 4
     static let flushDelay = Duration.milliseconds(5)
 
@@ -331,6 +334,7 @@ final class OpenCall: AsideWork, ListedCall {
     func indicated(_ result: Result<Message, DBusError>) {
         change { state in
             state.inFlight -= 1
+            state.window = min(Self.window, state.window + 1)
             var refusal: CIMError?
             if case .failure(let failure) = result {
                 let error = CIMError(failure)

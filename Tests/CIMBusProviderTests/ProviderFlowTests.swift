@@ -98,6 +98,23 @@ extension ProviderTests {
             withExtendedLifetime(service) {}
         }
 
+        @Test("L13: one batch behind the reply goes alone; each answer lets one more be under way, up to four")
+        func firstAlone() async throws {
+            let bus = try await PrivateBus.start()
+            let broker = try await BrokerStandIn(on: bus, withholdsCredit: true)
+            let service = try await RunningService.start(ThingProvider.things(20_000), on: bus)
+            _ = try await broker.enumerate("Test_Thing")
+            // Unanswered are 1, 2, 3, 4 and 4.
+            for sent in [1, 3, 5, 7, 8] {
+                try await broker.sent.wait("\(sent) batches") { $0.count >= sent }
+                try await broker.ping()
+                #expect(broker.sent.all.count == sent)
+                #expect(broker.giveCredit())
+            }
+            #expect(broker.mostUnanswered == 4)
+            withExtendedLifetime(service) {}
+        }
+
         @Test("L13: a client that takes slowly slows its provider down", arguments: [false, true])
         func slowClient(pulls: Bool) async throws {
             let produced = Mutex(0)

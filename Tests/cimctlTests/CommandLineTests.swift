@@ -21,6 +21,33 @@ import Testing
         #expect(CommandWords.arranged(words, isVerb: isVerb).joined(separator: " ") == expected)
     }
 
+    @Test(
+        "A verb that parses its own words is the one that all commands would find",
+        arguments: [
+            ["get", "A.B=1"], ["query", "SELECT * FROM A", "--timeout", "3"], ["mof", "check", "a.mof"], ["events"], ["events", "list"],
+            ["put", "A.B=1", "C=2", "-o", "json"], ["providers"], ["help", "get"],
+        ])
+    func parsedAlone(words: [String]) throws {
+        let (alone, among) = (try CimCtl.parsed(words), try CimCtl.parseAsRoot(words))
+        #expect(type(of: alone) == type(of: among))
+        #expect("\(alone)" == "\(among)")
+    }
+
+    @Test(
+        "Where a verb cannot parse its own words, what is shown is what all commands say: usage, help, version, completions",
+        arguments: [
+            ["get"], ["get", "A.B=1", "more"], ["query", "--nonsense", "x"], ["get", "--help"], ["enumerate", "-h"],
+            ["query", "--version"],
+            ["get", "--generate-completion-script", "bash"], ["mof"], ["mof", "nonsense"], ["nonsense"],
+            ["put", "A.B=1", "--timeout", "x"],
+        ])
+    func messages(words: [String]) {
+        func message(_ parse: ([String]) throws -> any ParsableCommand) -> String {
+            do { return "parsed: \(type(of: try parse(words)))" } catch { return CimCtl.fullMessage(for: error) }
+        }
+        #expect(message(CimCtl.parsed) == message(CimCtl.parseAsRoot))
+    }
+
     @Test("The options that may stand before the verb are those that every command has")
     func optionsOfEveryCommand() {
         let help = CimCtl.helpMessage(for: Providers.self, columns: 300)
