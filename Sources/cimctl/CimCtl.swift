@@ -33,6 +33,7 @@ struct CimCtl: AsyncParsableCommand {
             StandardError.write(error.message)
             exit(withError: ExitStatus.usage.code)
         }
+        EarlyConnection.begin(words)
         do {
             try await run(words)
         } catch {
@@ -114,4 +115,6 @@ extension CommandConfiguration {
         verb._superCommandName = CimCtl.configuration.commandName
         return verb
     }
+
+    var isVerb: Bool { _superCommandName != nil }
 }

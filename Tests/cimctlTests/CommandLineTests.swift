@@ -1,7 +1,9 @@
 import ArgumentParser
 import CIM
+import CIMBusClient
 import CIMMOF
 import Testing
+import WireTestKit
 
 @testable import cimctl
 
@@ -46,6 +48,39 @@ import Testing
             do { return "parsed: \(type(of: try parse(words)))" } catch { return CimCtl.fullMessage(for: error) }
         }
         #expect(message(CimCtl.parsed) == message(CimCtl.parseAsRoot))
+    }
+
+    @Test(
+        "While a verb's words are parsed a connection is made to the bus that they name; for help, other machines and other commands to none",
+        arguments: [
+            (["get", "A.B=1", "--address", "unix:path=/a"], .address("unix:path=/a")), (["query", "--session", "x"], .session),
+            (["query", "x", "--system"], .system), (["put", "A.B=1", "--address=unix:path=/a", "--session"], .address("unix:path=/a")),
+            (["get", "--help"], nil), (["get", "-h"], nil), (["query", "--version"], nil), (["get", "A.B=1", "-H", "web"], nil),
+            (["get", "A.B=1", "-Hweb"], nil), (["get", "A.B=1", "--host=web"], nil),
+            (["get", "--generate-completion-script", "bash"], nil),
+            (["get", "A.B=1", "--address", "nonsense"], nil),
+        ] as [([String], BusAddress?)])
+    func earlyAddress(words: [String], expected: BusAddress?) {
+        #expect(EarlyConnection.address(in: words) == expected)
+    }
+
+    @Test("The connection that was made early is for that bus alone, and for one command; why there is none is said to that command")
+    func earlyConnection() async throws {
+        let bus = try await PrivateBus.start()
+        let broker = try await BrokerProcess.start(on: bus)
+        let address = BusAddress.address(bus.address)
+        EarlyConnection.begin(["query", "SELECT * FROM A", "--address", bus.address])
+        let session = try #require(try await EarlyConnection.session(at: address))
+        #expect(try await session.broker.namespaces().isEmpty == false)
+        #expect(try await EarlyConnection.session(at: address) == nil)
+        EarlyConnection.begin(["query", "SELECT * FROM A", "--address", bus.address])
+        #expect(try await EarlyConnection.session(at: .session) == nil)
+        EarlyConnection.begin(["providers", "--address", bus.address])
+        #expect(try await EarlyConnection.session(at: address) == nil)
+        EarlyConnection.begin(["get", "A.B=1", "--address", "unix:path=/nonexistent/bus"])
+        let error = await #expect(throws: CIMError.self) { try await EarlyConnection.session(at: .address("unix:path=/nonexistent/bus")) }
+        #expect(error?.status == .transportFailure)
+        withExtendedLifetime(broker) {}
     }
 
     @Test("The options that may stand before the verb are those that every command has")

@@ -135,6 +135,7 @@ struct CommandOptions: ParsableArguments {
     }
 
     func connect() async throws(CIMError) -> Session {
-        try await Session.connect(to: busAddress, namespace: namespaceName)
+        if let session = try await EarlyConnection.session(at: busAddress) { return session.session(for: namespaceName) }
+        return try await Session.connect(to: busAddress, namespace: namespaceName)
     }
 }
