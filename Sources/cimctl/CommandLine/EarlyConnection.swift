@@ -4,14 +4,17 @@ import Synchronization
 
 /// The connection to the broker, which is made while the words of the command line are parsed: the one waits for other processes, the other for nobody.
 enum EarlyConnection {
-    private static let begun = Mutex<(address: BusAddress, session: Task<Session, any Error>)?>(nil)
+    private static let begun = Mutex<(address: BusAddress, session: Task<Result<Session, CIMError>, Never>)?>(nil)
 
     /// Begins to connect to the bus that the words of a verb name. Does nothing where they ask for help, or for the brokers of other machines.
     static func begin(_ words: [String]) {
         guard let verb = words.first, UsageReport.command(at: [verb])?.configuration.isVerb == true, let address = address(in: words) else {
             return
         }
-        begun.withLock { $0 = (address, Task { try await Session.connect(to: address) }) }
+        let session = Task { () async -> Result<Session, CIMError> in
+            do throws(CIMError) { return .success(try await Session.connect(to: address)) } catch { return .failure(error) }
+        }
+        begun.withLock { $0 = (address, session) }
     }
 
     /// The bus, as far as one can tell before the words are parsed; nil where none is asked, or another than they seem to name.
@@ -41,16 +44,10 @@ enum EarlyConnection {
             return begun
         }
         guard let found, found.address == address else { return nil }
-        do {
-            return try await withTaskCancellationHandler {
-                try await found.session.value
-            } onCancel: {
-                found.session.cancel()
-            }
-        } catch let error as CIMError {
-            throw error
-        } catch {
-            throw CIMError(.failed, "\(error)")
-        }
+        return try await withTaskCancellationHandler {
+            await found.session.value
+        } onCancel: {
+            found.session.cancel()
+        }.get()
     }
 }
