@@ -161,19 +161,19 @@ extension EventLoop {
             }
         }
         for _ in 0..<8 where !local.isEmpty {
+            swap(&spare, &local)
             var batch: [Work] = []
-            swap(&batch, &local)
+            swap(&batch, &spare)
             for work in batch {
                 switch work {
-                case .job(let job): job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+                case .isolated(let job): job.runSynchronously(isolatedTo: asUnownedSerialExecutor(), taskExecutor: asUnownedTaskExecutor())
+                case .task(let job): job.runSynchronously(on: asUnownedTaskExecutor())
                 case .action(let action): action()
                 }
             }
-            // Keeps the memory of the batch for the next one.
-            if local.isEmpty {
-                batch.removeAll(keepingCapacity: true)
-                swap(&batch, &local)
-            }
+            // Keeps the memory of the batch for the one after the next.
+            batch.removeAll(keepingCapacity: true)
+            swap(&batch, &spare)
         }
     }
 

@@ -10,9 +10,12 @@ import Synchronization
 /// connections. What is given to it after that runs all the same, on a thread that is started for it: whoever waits for it is never left waiting.
 ///
 /// `@unchecked Sendable`: everything mutable is either in ``inbox`` behind its mutex or touched by the thread that leads.
-public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable {
+public final class EventLoop: TaskExecutor, @unchecked Sendable {
     enum Work: Sendable {
-        case job(UnownedJob)
+        /// Of an actor of the loop.
+        case isolated(UnownedJob)
+        /// Of a task that prefers the loop, where it is on no actor.
+        case task(UnownedJob)
         case action(@Sendable () -> Void)
     }
 
@@ -31,6 +34,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     public static let common = EventLoop(name: "dbus")
 
     let name: String
+    /// Runs what actors do.
+    let serial = LoopExecutor()
     let inbox = Mutex(Inbox())
     let poller = Poller()
     /// The thread that leads; 0: nobody does.
@@ -41,6 +46,8 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // The thread that leads alone. Nothing that the loop calls is called while one of them is being changed: no need to note each access down.
     @exclusivity(unchecked) var local: [Work] = []
+    /// Memory for what is next given to the loop.
+    @exclusivity(unchecked) var spare: [Work] = []
     @exclusivity(unchecked) var timers = TimerQueue()
     /// When the poller's timer goes off.
     @exclusivity(unchecked) var armedFor = Int64.max
@@ -68,6 +75,7 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
     /// - Parameter name: of the thread, for debuggers; 15 bytes count.
     public init(name: String = "event-loop") {
         self.name = name
+        serial.loop = self
         let isStarted = SystemThread.start(named: name) { [self] in
             leader.store(Self.thread, ordering: .relaxed)
             rounds()
@@ -84,18 +92,18 @@ public final class EventLoop: SerialExecutor, TaskExecutor, @unchecked Sendable 
 
     // MARK: Executor
 
-    public func enqueue(_ job: consuming ExecutorJob) { submit(.job(UnownedJob(job))) }
+    public func enqueue(_ job: consuming ExecutorJob) { submit(.task(UnownedJob(job))) }
 
-    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { UnownedSerialExecutor(ordinary: self) }
-
+    /// Stops the program where the caller is not on the loop.
     public func checkIsolated() { precondition(isOnLoop, "not on the event loop") }
 
-    public func isIsolatingCurrentContext() -> Bool? { isOnLoop }
+    /// For an actor that holds the loop.
+    public func asUnownedSerialExecutor() -> UnownedSerialExecutor { serial.asUnownedSerialExecutor() }
 
     /// Runs `action` on the loop, after what was given to it before; never before this returns.
     public func execute(_ action: @escaping @Sendable () -> Void) { submit(.action(action)) }
 
-    private func submit(_ work: Work) {
+    fileprivate func submit(_ work: Work) {
         if isOnLoop {
             local.append(work)
             return
@@ -266,4 +274,17 @@ private final class FileWatch: PollSource, Sendable {
     func isReady(_ events: Int16) { ready(events) }
     func process() -> Bool { false }
     func loopEnded() {}
+}
+
+/// The loop as actors have it. What runs for an actor, and what runs for a task that is on none, tell Swift so: else each call of an async function
+/// that is on no actor would go through the loop's queue, and so would its return.
+final class LoopExecutor: SerialExecutor, @unchecked Sendable {
+    /// Set once. Whoever has this holds the loop.
+    fileprivate(set) unowned(unsafe) var loop: EventLoop?
+
+    func enqueue(_ job: consuming ExecutorJob) { loop?.submit(.isolated(UnownedJob(job))) }
+
+    func checkIsolated() { loop?.checkIsolated() }
+
+    func isIsolatingCurrentContext() -> Bool? { loop?.isOnLoop }
 }
