@@ -36,25 +36,28 @@ extension CIMClass {
 
     /// Throws unless the keys of the resolved class are ones it may have (Semantics C.1.2, H.5).
     func checkKeys(parent: CIMClass?) throws(CIMError) {
-        for property in properties {
-            guard let key = property.qualifier(named: "key") else { continue }
+        // Properties are looked at where they lie: nearly all of them are inherited, and no keys.
+        var keys: [Int] = []
+        for index in properties.indices {
+            guard let key = properties[index].qualifiers.first(where: { CIMName.equal($0.name, "key") }) else { continue }
+            let property = properties[index]
             guard key.value == .boolean(true) else {
                 throw CIMError(.cannotBeKey, "\(name).\(property.name): the qualifier key must be TRUE")
             }
             guard !property.type.isArray, property.type.base.canBeKey else {
                 throw CIMError(.cannotBeKey, "\(name).\(property.name) is \(property.type), which cannot be a key")
             }
+            keys.append(index)
         }
-        let keys = keyProperties
         if isSingleton, let first = keys.first {
-            throw CIMError(.cannotBeSingleton, "class \(name) is a singleton, so \(first.name) cannot be a key")
+            throw CIMError(.cannotBeSingleton, "class \(name) is a singleton, so \(properties[first].name) cannot be a key")
         }
         // DSP0004, 5.6.3.28: below a class that has none, abstract or not, keys may come. An amendment names the keys that have something to say.
-        guard let parent, !isAmendment, !parent.keyProperties.isEmpty else { return }
-        if let new = keys.first(where: { !(parent.property(named: $0.name)?.isKey ?? false) }) {
+        guard let parent, !isAmendment, parent.properties.indices.contains(where: { parent.properties[$0].isKey }) else { return }
+        if let new = keys.first(where: { !(parent.property(named: properties[$0].name)?.isKey ?? false) }) {
             throw CIMError(
                 .cannotChangeKeyInheritance,
-                "\(name).\(new.name) cannot become a key: \(parent.name) has keys already")
+                "\(name).\(properties[new].name) cannot become a key: \(parent.name) has keys already")
         }
     }
 }

@@ -10,10 +10,9 @@ extension Schema {
             guard case .putClass(let declared, let namespace, _) = change, let changed = self.class(declared.name, in: namespace) else {
                 continue
             }
-            var suspects = [changed]
-            if changed.textBytes > Self.small {
-                suspects += descendants(of: changed.name, in: namespace).compactMap { self.class($0, in: namespace) }
-            }
+            // Most have little text, and nothing more is to be looked at.
+            guard changed.textBytes > Self.small else { continue }
+            let suspects = [changed] + descendants(of: changed.name, in: namespace).compactMap { self.class($0, in: namespace) }
             for suspect in suspects where suspect.textBytes > Self.suspicious {
                 do throws(ObjectFault) {
                     _ = try ObjectBatch(class: suspect, namespace: namespace, server: server)

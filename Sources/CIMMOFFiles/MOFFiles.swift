@@ -42,7 +42,7 @@ public final class MOFFiles {
     /// As ``MOFContext/Include`` wants it. What was written on Windows may have backslashes, and another case than the file: where no file has
     /// exactly the name, the one that differs in case alone is it.
     public func include(_ name: String, from file: String) throws(MOFError) -> MOFSource {
-        let names = name.contains("\\") ? [name, String(name.map { $0 == "\\" ? "/" : $0 })] : [name]
+        let names = name.utf8.contains(UInt8(ascii: "\\")) ? [name, String(name.map { $0 == "\\" ? "/" : $0 })] : [name]
         let tried = Self.candidates(names, in: [Self.folder(of: file)] + folders)
         for path in tried where access(path, F_OK) == 0 { return try source(path) }
         for path in tried {

@@ -98,11 +98,15 @@ extension Schema {
         // What an amendment speaks of is in the namespace above.
         if declared.isAmendment { return }
         let above = declared.superclass.flatMap { place.classes[CIMName($0)]?.resolved }
-        for property in declared.properties {
-            func what() -> String { "\(declared.name).\(property.name)" }
-            try Schema.check(property.type, of: what(), in: place)
-            if CIMName.equal(property.origin, declared.name), let overridden = above?.property(named: property.name) {
-                try Schema.check(property.type, of: what(), overrides: overridden, in: place)
+        // Looked at where they lie: most are inherited, and no references.
+        for index in declared.properties.indices {
+            let type = declared.properties[index].type
+            func what() -> String { "\(declared.name).\(declared.properties[index].name)" }
+            try Schema.check(type, of: what(), in: place)
+            if CIMName.equal(declared.properties[index].origin, declared.name),
+                let overridden = above?.property(named: declared.properties[index].name)
+            {
+                try Schema.check(type, of: what(), overrides: overridden, in: place)
             }
         }
         for method in declared.methods {

@@ -81,10 +81,13 @@ extension CIMClass {
         // Only where a feature says that it is another class's.
         lazy var inheritedProperties = Dictionary(
             (parent?.properties ?? []).map { (CIMName($0.name), $0) }, uniquingKeysWith: { first, _ in first })
-        for property in properties
-        where isOwn(property.origin) || parent != nil && !property.isHandedDown(by: inheritedProperties[CIMName(property.name)]) {
-            var own = property
-            own.qualifiers = property.qualifiers.filter(\.isLocal)
+        // Looked at where they lie: most are inherited.
+        for index in properties.indices
+        where isOwn(properties[index].origin)
+            || parent != nil && !properties[index].isHandedDown(by: inheritedProperties[CIMName(properties[index].name)])
+        {
+            var own = properties[index]
+            own.qualifiers.removeAll { !$0.isLocal }
             own.origin = name
             declared.properties.append(own)
         }

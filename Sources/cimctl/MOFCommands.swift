@@ -104,8 +104,22 @@ struct MOFCompile: Program {
         if !options.hosts.isEmpty { throw ValidationError("MOF is compiled and checked on one machine: leave out --host") }
         let bar = ProgressBar(total: files.count * 2)
         defer { bar.end() }
-        let prepared = try MOFReading(search.folders, options).all(files, bar)
-        let session = try await options.connect()
+        let reading = MOFReading(search.folders, options)
+        let prepared: [PreparedMOF]
+        var session: Session
+        // Of a single file: what the broker says of it, which compiles its text while it is read here.
+        var first: MOFCompilation?
+        if files.count == 1, let begun = reading.begin(files[0]) {
+            bar.show(1, "compiling \(files[0])")
+            let answer = await compile(begun.text)
+            let isStored = if case .success(let made) = answer { made.compilation.failure == nil } else { false }
+            prepared = try reading.all(
+                files, bar, read: [await begun.mof.value], isStored ? "the broker took it all the same" : "nothing is stored")
+            (session, first) = try answer.get()
+        } else {
+            prepared = try reading.all(files, bar)
+            session = try await options.connect()
+        }
         if options.output != .table {
             try output.beginRows([
                 Column("File"), Column("Classes", isNumber: true), Column("Instances", isNumber: true),
@@ -114,7 +128,12 @@ struct MOFCompile: Program {
         }
         for (position, mof) in prepared.enumerated() {
             bar.show(files.count + position, "compiling \(mof.file)")
-            let compilation = try await session.compileMOF(mof.text, options: compilationOptions)
+            let compilation: MOFCompilation
+            if let first {
+                compilation = first
+            } else {
+                compilation = try await session.compileMOF(mof.text, options: compilationOptions)
+            }
             if let failure = compilation.failure {
                 bar.end()
                 var complaints = MOFComplaints()
@@ -128,6 +147,15 @@ struct MOFCompile: Program {
         try output.endRows()
         try output.flush()
         await session.close()
+    }
+
+    private func compile(_ text: String) async -> Result<(session: Session, compilation: MOFCompilation), CIMError> {
+        do throws(CIMError) {
+            let session = try await options.connect()
+            return .success((session, try await session.compileMOF(text, options: compilationOptions)))
+        } catch {
+            return .failure(error)
+        }
     }
 
     /// A whole schema is one text.
@@ -271,35 +299,57 @@ struct MOFReading {
     }
 
     /// Throws, when all that is wrong was written, what it comes to.
-    func all(_ names: [String], _ bar: ProgressBar) throws(CIMError) -> [PreparedMOF] {
+    /// - Parameters:
+    ///   - read: the files, as far as they have been read.
+    ///   - consequence: what follows where something is wrong.
+    func all(
+        _ names: [String], _ bar: ProgressBar, read: [Result<PreparedMOF, MOFFaults>] = [], _ consequence: String = "nothing is stored"
+    ) throws(CIMError) -> [PreparedMOF] {
         var prepared: [PreparedMOF] = []
         var complaints = MOFComplaints()
         for (position, name) in names.enumerated() where complaints.left > 0 {
-            if Task.isCancelled { throw CIMError(.callCancelled, "interrupted; nothing is stored") }
-            bar.show(position, "reading \(name)")
-            let mof: PreparedMOF
-            do throws(MOFFaults) {
-                mof = try one(name, limit: complaints.left)
-            } catch {
+            let result: Result<PreparedMOF, MOFFaults>
+            if position < read.count {
+                result = read[position]
+            } else {
+                if Task.isCancelled { throw CIMError(.callCancelled, "interrupted; nothing is stored") }
+                bar.show(position, "reading \(name)")
+                result = one(name, limit: complaints.left)
+            }
+            switch result {
+            case .success(let mof):
+                MOFComplaints.write(warnings: mof.unit)
+                prepared.append(mof)
+            case .failure(let error):
                 bar.end()
                 complaints.add(error, in: name)
-                continue
             }
-            MOFComplaints.write(warnings: mof.unit)
-            prepared.append(mof)
         }
-        if complaints.count > 0 { throw complaints.error("nothing is stored") }
+        if complaints.count > 0 { throw complaints.error(consequence) }
         return prepared
     }
 
-    private func one(_ name: String, limit: Int) throws(MOFFaults) -> PreparedMOF {
-        let mof = try PreparedMOF(name, in: files, namespace: namespace, limit: limit)
-        let size = mof.text.utf8.count
-        guard size > MOFParser.maximumLength else { return mof }
-        let error = MOFError(
-            file: name, line: 0, column: 0, status: .quotaViolation,
-            message: "expected at most \(MOFParser.maximumLength) bytes with all it includes, found \(size)")
-        throw MOFFaults(errors: [error], isTruncated: false)
+    /// The text of a file with all that it includes, and the file itself, which is read on another thread. Nil where there is no such text:
+    /// ``all(_:_:read:_:)`` says why.
+    func begin(_ name: String) -> (text: String, mof: Task<Result<PreparedMOF, MOFFaults>, Never>)? {
+        guard let flat = try? PreparedMOF.flat(name, in: files), flat.text.utf8.count <= MOFParser.maximumLength else { return nil }
+        // Nobody looks into `files` before the task has ended.
+        nonisolated(unsafe) let reading = self
+        return (flat.text, Task.detached { reading.one(name, limit: MOFComplaints.most, flat) })
+    }
+
+    private func one(_ name: String, limit: Int, _ flat: MOFFlattening? = nil) -> Result<PreparedMOF, MOFFaults> {
+        do throws(MOFFaults) {
+            let mof = try PreparedMOF(name, in: files, namespace: namespace, limit: limit, flat: flat)
+            let size = mof.text.utf8.count
+            if size <= MOFParser.maximumLength { return .success(mof) }
+            let error = MOFError(
+                file: name, line: 0, column: 0, status: .quotaViolation,
+                message: "expected at most \(MOFParser.maximumLength) bytes with all it includes, found \(size)")
+            return .failure(MOFFaults(errors: [error], isTruncated: false))
+        } catch {
+            return .failure(error)
+        }
     }
 }
 

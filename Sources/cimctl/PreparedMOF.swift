@@ -14,19 +14,30 @@ struct PreparedMOF {
     var text: String { flat.text }
 
     /// Throws all that is wrong, up to `limit` errors.
-    init(_ file: String, in files: MOFFiles, namespace: CIMNamespaceName?, limit: Int = MOFLimits().errors) throws(MOFFaults) {
+    /// - Parameter flat: the text, where it was put together before.
+    init(
+        _ file: String, in files: MOFFiles, namespace: CIMNamespaceName?, limit: Int = MOFLimits().errors, flat: MOFFlattening? = nil
+    ) throws(MOFFaults) {
         self.file = file
-        let include: MOFContext.Include = { (name, from) throws(MOFError) in try files.include(name, from: from) }
-        var context = MOFContext(namespace: namespace, include: include)
+        var context = MOFContext(namespace: namespace, include: Self.include(files))
         context.limits.errors = limit
         let source: MOFSource
         do throws(MOFError) { source = try files.source(file) } catch { throw MOFFaults(errors: [error], isTruncated: false) }
         do throws(MOFErrors) { unit = try MOFParser.parse(source, in: context) } catch {
             throw MOFFaults(errors: error.errors, isTruncated: error.isTruncated)
         }
-        do throws(MOFError) { flat = try MOFFlattening(source, include: include) } catch {
+        do throws(MOFError) { if let flat { self.flat = flat } else { self.flat = try Self.flat(file, in: files) } } catch {
             throw MOFFaults(errors: [error], isTruncated: false)
         }
+    }
+
+    /// The text of a file with all that it includes. What else is wrong with it than what it includes is not looked for.
+    static func flat(_ file: String, in files: MOFFiles) throws(MOFError) -> MOFFlattening {
+        try MOFFlattening(try files.source(file), include: include(files))
+    }
+
+    private static func include(_ files: MOFFiles) -> MOFContext.Include {
+        { (name, from) throws(MOFError) in try files.include(name, from: from) }
     }
 
     /// What the broker said, with the places in the files: a line for each error.

@@ -133,6 +133,21 @@ import WireTestKit
         withExtendedLifetime((bus, broker)) {}
     }
 
+    @Test("mof compile: of a single file all that is wrong is said, each with its place, with a broker and without one; nothing is stored")
+    func faultyFile() async throws {
+        let (bus, broker) = try await open()
+        try folder.write("bad.mof", "class T_First {};\n#pragma include(\"inner.mof\")\nclass T_Last { sint32 }\n")
+        try folder.write("inner.mof", "class T_Inner {};\n\nclas T_Other {};\n")
+        for address in [bus.address, "unix:path=\(folder.path("no-bus"))"] {
+            let refused = try await run(["mof", "compile", folder.path("bad.mof")], on: address)
+            #expect(refused.end == .exited(1))
+            #expect(refused.errors.contains("inner.mof:3:1: 0x") && refused.errors.contains("bad.mof:3:"), "\(refused.errors)")
+            #expect(refused.errors.contains("3 errors in \(folder.path("bad.mof")); nothing is stored"), "\(refused.errors)")
+        }
+        #expect(try await run(["mof", "show", "T_First"], on: bus.address).end == .exited(2))
+        withExtendedLifetime((bus, broker)) {}
+    }
+
     @Test("W24: a file that is included is found in another case, and by a path of Windows; two that differ in case are an error")
     func includedCase() async throws {
         try folder.write("main.mof", "#pragma include(\"Parts\\new.MOF\")\n# pragma locale(\"en\")\nclass T_B : T_A {};\n")
