@@ -46,9 +46,9 @@ public struct AdoptedProvider: InstanceProvider, QueryProvider, MethodProvider {
     }
 
     public func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws {
-        guard let parsed = ProviderQuery(query) else { throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class") }
+        guard let asked = context.query else { throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class") }
         try await reader.objects(
-            of: try adopted(parsed.className.text), request(context, parsed), ObjectReceiver { try await sink.indicate($0) })
+            of: try adopted(asked.className.text), request(context, asked), ObjectReceiver { try await sink.indicate($0) })
     }
 
     public func getInstance(at path: CIMObjectPath, context: RequestContext) async throws -> CIMInstance {

@@ -236,6 +236,7 @@ extension Broker {
             isPacked ? checkPacked(reader, of: id, record, message) : checkAll(reader, record, message, size: message.bodySize)
         do throws(ObjectFault) {
             let objects = try all.get()
+            if case .packed(let batch, let fit) = objects { return .success(try passed(batch, fit, record)) }
             try checkKeys(objects, record)
             let seen = try visible(objects, record)
             guard let filter = record.filter else { return .success(seen) }

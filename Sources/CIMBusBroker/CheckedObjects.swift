@@ -46,13 +46,8 @@ enum CheckedObjects: Sendable {
         case .rewritten(let batch): batch
         case .packed(let batch, let fit):
             // Nobody asks: what is packed goes to a sink that takes it so.
-            unpacked(batch, fit).map { ObjectBatch(verbatim: $0.reader, ranges: $0.ranges) } ?? ObjectBatch()
+            (try? batch.objects(fit, 0..<batch.count, derivedSystemProperties: false)) ?? ObjectBatch()
         }
-    }
-
-    private func unpacked(_ batch: PackedBatch, _ fit: PackedFit) -> (reader: BodyReader, ranges: [Range<Int>])? {
-        guard let reader = try? batch.unpacked(), let ranges = fit.layout.rangesIfVerbatim(reader) else { return nil }
-        return (reader, ranges)
     }
 }
 
@@ -62,7 +57,7 @@ extension CheckedObjects {
         switch self {
         case .verbatim(_, let reader, let ranges): (reader, ranges)
         case .rewritten(let batch): batch.contents
-        case .packed(let batch, let fit): unpacked(batch, fit) ?? ObjectBatch().contents
+        case .packed: batch.contents
         }
     }
 

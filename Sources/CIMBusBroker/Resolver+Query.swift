@@ -9,6 +9,10 @@ extension Resolver {
     /// Reads and checks a query. What is wrong with its text is thrown, with the place; a class that is not there, or an object path that
     /// fits none, belongs in the sink (A.5).
     func query(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
+        if let prepared = snapshot.preparedQuery(arguments.query, in: arguments.namespace) {
+            try check(.enable, prepared.layout.className, in: arguments.namespace, .execQuery)
+            return answer(prepared, arguments)
+        }
         let query: WQLQuery
         do throws(QueryError) { query = try WQLQuery(parsing: arguments.query) } catch { throw Self.failure(error) }
         let className: String? =
@@ -43,11 +47,18 @@ extension Resolver {
         }
         let (location, classes) = snapshot.surroundings(of: namespace)
         let checked = try DataQuery(query, checkedAgainst: named.indexed, location: location, classes: classes)
+        let prepared = PreparedQuery(checked, layout)
+        snapshot.keep(prepared, of: arguments.query)
+        return answer(prepared, arguments)
+    }
+
+    private func answer(_ prepared: PreparedQuery, _ arguments: ServicesCall) -> Resolution {
+        let (layout, declaration, namespace) = (prepared.layout, prepared.checked.declaration, arguments.namespace)
         let isDirect = arguments.flags.contains(.directRead)
         let hierarchy = hierarchy(of: layout, in: namespace, for: .execQuery, above: !isDirect, below: !isDirect)
-        let (plan, shares) = plan(checked, hierarchy, namespace)
-        var question = named.question
-        question.filter = RowFilter(plan, arguments, classes: classes)
+        let (plan, shares) = plan(prepared, hierarchy, namespace)
+        var question = Question(expectation: .instances(of: layout))
+        question.filter = RowFilter(plan, prepared.kept, arguments, classes: snapshot.surroundings(of: namespace).classes)
         if arguments.explains {
             let completion =
                 hierarchy.needsMerge && !plan.merges ? ["complete each object with what providers of its superclasses say"] : []
@@ -101,7 +112,10 @@ extension Resolver {
         return .ask(registration, question)
     }
 
-    private func plan(_ query: DataQuery, _ hierarchy: ClassHierarchy, _ namespace: CIMNamespaceName) -> (QueryPlan, [QueryShare]) {
+    private func plan(
+        _ prepared: PreparedQuery, _ hierarchy: ClassHierarchy, _ namespace: CIMNamespaceName
+    ) -> (QueryPlan, [QueryShare]) {
+        let query = prepared.checked
         let sources = hierarchy.sources.compactMap { source -> (InstanceSource, QuerySource)? in
             guard case .stored(let classes) = source, let onlyClass = query.onlyClass else {
                 var known = querySource(source, query.declaration, namespace)
@@ -115,7 +129,7 @@ extension Resolver {
             }
             return (.stored(classes: [only.name]), QuerySource(only))
         }
-        let plan = QueryPlan(query, sources: sources.map(\.1))
+        let plan = prepared.plan(over: sources.map(\.1))
         let shares = plan.steps.compactMap { step in
             sources.first { $0.1.provider == step.source.provider && $0.1.declaration.name == step.source.declaration.name }
                 .map { QueryShare(source: $0.0, step: step) }

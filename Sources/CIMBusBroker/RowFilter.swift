@@ -2,6 +2,7 @@ import CIM
 import CIMBusWire
 import CIMQuery
 import DBus
+import Synchronization
 
 /// What of a batch's objects goes on to a client: those that fulfil a condition, with the properties it asked for.
 ///
@@ -10,7 +11,7 @@ struct RowFilter: Sendable {
     /// The properties that stay, system properties apart.
     enum Kept: Sendable {
         case all
-        case names([String])
+        case names(KeptNames)
         case namesAndKeys([String])
         case keys
     }
@@ -49,13 +50,13 @@ struct RowFilter: Sendable {
     }
 
     /// What a data query asks for.
-    init(_ plan: QueryPlan, _ arguments: ServicesCall, classes: @escaping ClassLookup) {
+    init(_ plan: QueryPlan, _ kept: KeptNames?, _ arguments: ServicesCall, classes: @escaping ClassLookup) {
         self.init(arguments, classes: classes)
         let predicate = plan.query.predicate(classes: classes)
         condition = predicate.acceptsEverything ? nil : predicate
         onlyClass = plan.onlyClass
         give(ObjectRow.SystemProperties(named: plan.query.projection.listedSystemProperties), arguments)
-        kept = plan.query.projection.kept.map { .names($0) } ?? arguments.partialRead ?? .all
+        self.kept = kept.map { .names($0) } ?? arguments.partialRead ?? .all
         for name in predicate.properties
         where [SystemProperty.path, .relativePath].contains(SystemProperty(CIMName(name))) {
             makePaths(arguments)
@@ -80,27 +81,25 @@ struct RowFilter: Sendable {
         if case .all = kept { system != .all } else { true }
     }
 
-    /// Whether what it leaves of packed rows is packed rows: whatever it needs or gives is among their columns.
+    /// Whether it can look at packed rows: whatever it needs or gives is among their columns.
     var takesPacked: Bool { !needsPaths && (system == .all || system.isEmpty) }
 
-    /// The rows that stay.
-    private func applied(to batch: PackedBatch, _ fit: PackedFit) throws(ObjectFault) -> CheckedObjects {
+    /// What stays of packed rows: which rows, and which columns of them; nil: all.
+    func selection(of batch: PackedBatch, _ fit: PackedFit) -> (rows: [Int]?, columns: [Bool]?) {
         let shape = FilterShape(fit.layout, self)
-        guard shape.isWanted else { return .packed(try batch.selecting([]), fit) }
+        guard shape.isWanted else { return ([], nil) }
         let kept = shape.kept.map { fit.columns(keeping: $0) }
-        let isCut = kept?.contains(false) ?? false
-        guard evaluated != nil || isCut else { return .packed(batch, fit) }
-        var rows: [Int] = []
-        for row in 0..<batch.count
-        where evaluated?.matches(PackedFilterRow(batch: batch, row: row, fit: fit, shape: shape)) ?? true { rows.append(row) }
-        if rows.count == batch.count, !isCut { return .packed(batch, fit) }
-        return .packed(try batch.selecting(rows, keeping: isCut ? kept : nil), fit)
+        let columns = kept?.contains(false) ?? false ? kept : nil
+        guard let evaluated else { return (nil, columns) }
+        let rows = (0..<batch.count).filter { row in
+            evaluated.matches(PackedFilterRow(batch: batch, row: row, fit: fit, shape: shape))
+        }
+        return (rows.count == batch.count ? nil : rows, columns)
     }
 
     /// The objects that stay. They have been checked.
     func applied(to objects: CheckedObjects, _ layouts: ObjectChecker.Lookup) throws(ObjectFault) -> CheckedObjects {
         guard evaluated != nil || onlyClass != nil || changesObjects else { return objects }
-        if case .packed(let batch, let fit) = objects { return try applied(to: batch, fit) }
         var selection = ObjectSelection()
         var passed: [Range<Int>] = []
         let isCut = changesObjects
@@ -110,6 +109,23 @@ struct RowFilter: Sendable {
         }
         if isCut { return .rewritten(try selection.finish()) }
         return try objects.keeping(passed)
+    }
+}
+
+/// The properties that a query lists. Which slots of a class they are is looked up once: they are mostly those of one class.
+final class KeptNames: Sendable {
+    private let names: [String]
+    private let last = Mutex<(layout: ObjectLayout, slots: [Bool])?>(nil)
+
+    init(_ names: [String]) { self.names = names }
+
+    func slots(of layout: ObjectLayout) -> [Bool] {
+        last.withLock { last in
+            if let last, last.layout === layout { return last.slots }
+            let slots = FilterShape.slots(names, [Bool](repeating: false, count: layout.slotCount), layout)
+            last = (layout, slots)
+            return slots
+        }
     }
 }
 
@@ -135,7 +151,7 @@ struct FilterShape {
         switch filter.kept {
         case .all: kept = nil
         case .keys: kept = layout.isKey
-        case .names(let names): kept = Self.slots(names, [Bool](repeating: false, count: layout.isKey.count), layout)
+        case .names(let names): kept = names.slots(of: layout)
         case .namesAndKeys(let names): kept = Self.slots(names, layout.isKey, layout)
         }
     }

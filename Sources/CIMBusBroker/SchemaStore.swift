@@ -15,6 +15,9 @@ final class SchemaSnapshot: Sendable {
         var methods: [ObjectIdentifier: [CIMName: MethodPlan]] = [:]
         var lastMethod: (name: String, layout: ObjectLayout, plan: MethodPlan)?
         var lastProvider: (name: String, namespace: CIMNamespaceName, definition: CheckedDefinition?)?
+        var queries = RecentTexts<PreparedQuery>()
+        /// How the packed rows that came last fit the class that was asked about.
+        var fits: [ObjectIdentifier: PackedFit] = [:]
         /// The classes in other languages, by where the amendments are.
         var localized: [CIMNamespaceName: [[CIMNamespaceName]: LocalizedClasses]] = [:]
         /// The classes of each provider.
@@ -111,6 +114,19 @@ final class SchemaSnapshot: Sendable {
         made.providers[namespace, default: [:]][CIMName(name)] = checked
         return checked
     }
+
+    /// A data query that was read and checked before, as it was spelled.
+    func preparedQuery(_ text: String, in namespace: CIMNamespaceName) -> PreparedQuery? {
+        made.withLock { $0.queries.value(of: text) { $0.layout.namespace == namespace } }
+    }
+
+    func keep(_ query: PreparedQuery, of text: String) { made.withLock { $0.queries.keep(query, of: text) } }
+
+    /// How the packed rows fitted that came last where instances of a class were asked for: those that come next mostly have the same head.
+    /// - Parameter layout: the class's.
+    func lastFit(for layout: ObjectLayout) -> PackedFit? { made.withLock { $0.fits[ObjectIdentifier(layout)] } }
+
+    func keep(_ fit: PackedFit, for layout: ObjectLayout) { made.withLock { $0.fits[ObjectIdentifier(layout)] = fit } }
 
     func knownOffers(in namespace: CIMNamespaceName) -> [CIMName: EventOffers]? { made.withLock { $0.offers[namespace] } }
 

@@ -1,5 +1,6 @@
 import CIM
 import CIMBusWire
+import CIMQuery
 import DBus
 import Glibc
 import Logging
@@ -39,6 +40,8 @@ final class ProviderHost: Sendable {
     let log: FailureLog
     /// The classes of the broker that the provider has met.
     let classes = ClassCache()
+    /// The queries that were asked last.
+    let queries = Mutex(RecentTexts<ProviderQuery>())
     private let state: Mutex<State>
 
     init(

@@ -21,8 +21,8 @@ public struct RequestContext: Sendable {
     public let flags: OperationFlags
     private let context: BodyReader
     let call: OpenCall
-    /// The query that is being served, if it is one.
-    var query: ProviderQuery?
+    /// What the query asks that is being served; nil where it is none. A provider need not read the text itself.
+    public internal(set) var query: ProviderQuery?
 
     init(namespace: CIMNamespaceName, flags: Int32, context: BodyReader, call: OpenCall) {
         self.namespace = namespace

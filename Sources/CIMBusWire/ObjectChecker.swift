@@ -141,45 +141,13 @@ public struct ObjectChecker: ~Copyable {
         }
         try reader.leaveArray(end)
         if keepsQualifiers { writer.append(qualifiersOf: qualified) }
-        appendPath(layout)
+        path.removeAll(keepingCapacity: true)
+        layout.appendPath(keyValues, to: &path)
+        if derived { writer.append(path: path, of: layout) }
         guard writer.count <= Self.largestBatch else {
             throw ObjectFault("it takes \(writer.count - start) bytes in its class's types, too many for a message", kind: .tooLarge)
         }
         ranges.append(start..<writer.count)
-    }
-
-    /// `__RELPATH` and `__PATH`, made from the keys: a provider's own idea of them does not count.
-    private mutating func appendPath(_ layout: ObjectLayout) {
-        path.removeAll(keepingCapacity: true)
-        if layout.keys.isEmpty {
-            guard layout.isSingleton else { return }
-            path.append(contentsOf: layout.className.utf8)
-            path.append(contentsOf: "=@".utf8)
-        } else {
-            path.append(contentsOf: layout.className.utf8)
-            for (index, slot) in layout.keys.enumerated() {
-                guard !keyValues[index].isNull else { return path.removeAll(keepingCapacity: true) }
-                path.append(UInt8(ascii: index == 0 ? "." : ","))
-                path.append(contentsOf: layout.slots[slot].name.utf8)
-                path.append(UInt8(ascii: "="))
-                guard keyValues[index].appendKey(to: &path), path.count <= Self.longestPath else {
-                    return path.removeAll(keepingCapacity: true)
-                }
-            }
-        }
-        guard derived else { return }
-        path.withUnsafeBytes { relative in
-            writer.beginDictEntry()
-            writer.append(string: SystemProperty.relativePath.rawValue)
-            writer.beginVariant("s")
-            writer.append(stringBytes: relative)
-        }
-        (layout.pathPrefix + path).withUnsafeBytes { absolute in
-            writer.beginDictEntry()
-            writer.append(string: SystemProperty.path.rawValue)
-            writer.beginVariant("s")
-            writer.append(stringBytes: absolute)
-        }
     }
 
     /// The class an object says it is of: the one expected, or derived from it.
@@ -233,36 +201,5 @@ public struct ObjectChecker: ~Copyable {
         while !reader.isAtEnd(of: end) { try writer.append(slot.wire, from: &reader) }
         try reader.leaveArray(end)
         writer.endArray(array)
-    }
-}
-
-extension CIMValue {
-    /// The value as it stands in a path (Semantics H.1). Returns false for what cannot be a key.
-    fileprivate func appendKey(to path: inout [UInt8]) -> Bool {
-        let text: String
-        switch self {
-        case .string(let value): text = value
-        case .datetime(let value): text = value.description
-        case .reference(let value): text = value.path
-        case .boolean(let value):
-            path.append(contentsOf: (value ? "TRUE" : "FALSE").utf8)
-            return true
-        case .uint64(let value):
-            path.append(contentsOf: String(value).utf8)
-            return true
-        default:
-            guard let value = int64Value else { return false }
-            path.append(contentsOf: String(value).utf8)
-            return true
-        }
-        guard text.utf8.count <= ObjectChecker.longestPath else { return false }
-        path.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            if byte == UInt8(ascii: "\"") || byte == UInt8(ascii: "\\") { path.append(UInt8(ascii: "\\")) }
-            guard byte >= 0x20 else { return false }
-            path.append(byte)
-        }
-        path.append(UInt8(ascii: "\""))
-        return true
     }
 }

@@ -154,6 +154,9 @@ public final class ObjectLayout: Sendable {
         return layouts
     }
 
+    /// How many properties or parameters an object may have.
+    public var slotCount: Int { slots.count }
+
     /// Whether each slot is a key, in the order of the slots.
     public var isKey: [Bool] { slots.map(\.isKey) }
 

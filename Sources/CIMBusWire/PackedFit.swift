@@ -10,6 +10,8 @@ public struct PackedFit: Sendable {
     public let layout: ObjectLayout
     /// Which of the columns has the values of each slot; nil: none has.
     private let columnOfSlot: [Int?]
+    /// The slot that each column has the values of.
+    let slotOfColumn: [Int]
     /// Columns of dates, whose texts need a closer look.
     private let dates: [Int]
 
@@ -18,12 +20,14 @@ public struct PackedFit: Sendable {
     public init?(_ columns: PackedColumns, _ layout: ObjectLayout) {
         guard columns.className == layout.className else { return nil }
         var columnOfSlot = [Int?](repeating: nil, count: layout.slots.count)
+        var slotOfColumn: [Int] = []
         var dates: [Int] = []
         for (index, column) in columns.columns.enumerated() {
             guard let slot = layout.slot(named: column.name), layout.slots[slot].name == column.name, columnOfSlot[slot] == nil else {
                 return nil
             }
             columnOfSlot[slot] = index
+            slotOfColumn.append(slot)
             guard let type = column.type else { continue }
             let declared = layout.slots[slot].type
             guard type.base == declared.base, type.isArray == declared.isArray, type.base != .reference else { return nil }
@@ -35,6 +39,7 @@ public struct PackedFit: Sendable {
         self.columns = columns
         self.layout = layout
         self.columnOfSlot = columnOfSlot
+        self.slotOfColumn = slotOfColumn
         self.dates = dates
     }
 

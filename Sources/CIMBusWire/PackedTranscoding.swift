@@ -12,10 +12,7 @@ extension PackedBatch {
             let array = writer.beginArray(elementAlignment: 4)
             for row in 0..<count {
                 append(row, starts, to: &writer)
-                // A few bytes of a row may stand for names of many.
-                guard writer.count <= Contract.largestObject + 64 else {
-                    throw ObjectFault("its rows take more than 8 MiB with their names", kind: .tooLarge)
-                }
+                guard writer.count <= Contract.largestObject + 64 else { throw Self.areTooLarge }
             }
             writer.endArray(array)
             return try writer.finish().withUnsafeBytes { BodyReader(copying: $0, bigEndian: Self.isBigEndian) }
@@ -23,6 +20,50 @@ extension PackedBatch {
             throw ObjectFault(error)
         }
     }
+
+    /// The rows as objects of the class that they fit, as ``ObjectChecker`` writes them: for whoever takes no packed rows.
+    /// - Parameters:
+    ///   - rows: which of them.
+    ///   - kept: which columns go with them; nil: all.
+    ///   - derivedSystemProperties: whether the properties that follow from the class and the keys do.
+    /// - Throws: ``ObjectFault``: they take more than 8 MiB, or there is no memory.
+    public func objects(
+        _ fit: PackedFit, _ rows: some Sequence<Int>, keeping kept: [Bool]? = nil, derivedSystemProperties: Bool
+    ) throws(ObjectFault) -> ObjectBatch {
+        let layout = fit.layout
+        let head = derivedSystemProperties ? layout.constants : layout.classEntry
+        var writer = BodyWriter()
+        var ranges: [Range<Int>] = []
+        var keyValues = [CIMValue](repeating: .null, count: layout.keys.count)
+        var path: [UInt8] = []
+        for row in rows {
+            writer.beginStruct()
+            let start = writer.count
+            head.withUnsafeBytes { writer.append(block: $0, phase: 0) }
+            forEachValue(ofRow: row) { column, type, value in
+                let slot = fit.slotOfColumn[column]
+                if derivedSystemProperties, layout.slots[slot].isKey, let key = layout.keys.firstIndex(of: slot) {
+                    keyValues[key] = type.unpacked(value)
+                }
+                if !(kept?[column] ?? true) { return }
+                writer.beginDictEntry()
+                layout.slots[slot].prefix.withUnsafeBytes { writer.append(block: $0, phase: 0) }
+                writer.append(packed: value, type)
+            }
+            if derivedSystemProperties {
+                layout.appendPath(keyValues, to: &path)
+                writer.append(path: path, of: layout)
+                path.removeAll(keepingCapacity: true)
+                for key in keyValues.indices { keyValues[key] = .null }
+            }
+            // A few bytes of a row may stand for names of many.
+            guard writer.count <= ObjectChecker.largestBatch else { throw Self.areTooLarge }
+            ranges.append(start..<writer.count)
+        }
+        do { return ObjectBatch(bytes: try writer.finish(), ranges: ranges) } catch { throw ObjectFault(error) }
+    }
+
+    private static var areTooLarge: ObjectFault { ObjectFault("its rows take more than 8 MiB with their names", kind: .tooLarge) }
 
     /// The rows as the elements of several `aa{sv}`, each of which takes at most so many bytes, or is one object. They are written to lie 4 bytes
     /// behind a multiple of 8.
@@ -69,14 +110,21 @@ extension PackedBatch {
     }
 
     private func appendValues(_ row: Int, _ entries: EntryStarts, to writer: inout BodyWriter) {
+        forEachValue(ofRow: row) { column, type, value in
+            writer.beginDictEntry()
+            entries.ofColumns[column].withUnsafeBytes { writer.append(block: $0, phase: 0) }
+            writer.append(packed: value, type)
+        }
+    }
+
+    @inline(__always)
+    private func forEachValue(ofRow row: Int, _ body: (_ column: Int, CIMTypeReference, UnsafeRawBufferPointer) -> Void) {
         let columns = self.columns
         let bytes = UnsafeRawBufferPointer(rebasing: bytes[Int(starts[row])..<end(ofRow: row)])
         var at = columns.bitmapBytes
         for column in columns.extents.indices where bytes.has(column) {
             guard let value = bytes.packedValue(reaches[column], &at), let type = columns.columns[column].type else { continue }
-            writer.beginDictEntry()
-            entries.ofColumns[column].withUnsafeBytes { writer.append(block: $0, phase: 0) }
-            writer.append(packed: value, type)
+            body(column, type, value)
         }
     }
 }

@@ -84,8 +84,10 @@ public struct AssociationPlan: Hashable, Sendable {
             WQLCondition.comparison(WQLCondition.Comparison(PropertyPath(CIMName(role)), .compare(.equal, .string(path))))
         }
         let condition = conditions.count > 1 ? WQLCondition.or(conditions) : conditions.first
-        let select = SelectQuery(from: CIMName(source.declaration.name), where: condition)
-        if source.supportsUnarySelect, select.isReadable { return .query(select) }
+        if source.supportsUnarySelect {
+            let written = WrittenQuery(SelectQuery(from: CIMName(source.declaration.name), where: condition))
+            if written.isReadable { return .query(written) }
+        }
         return source.supportsEnumeration ? .enumerate : .notCapable
     }
 

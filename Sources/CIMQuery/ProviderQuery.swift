@@ -16,6 +16,11 @@ public struct ProviderQuery: Hashable, Sendable {
     /// Whether everything behind the class was understood.
     public let isUnderstood: Bool
 
+    /// The properties that the provider has to give: those of the list, and those of the condition, which the broker evaluates. Each stands
+    /// here once, in its first spelling. Nil means all properties. System properties are left out, since they follow from the class and the
+    /// keys.
+    public let neededProperties: [String]?
+
     /// Nil when the text is no `SELECT list FROM class`.
     public init?(_ text: String) {
         var parser: WQLParser
@@ -32,13 +37,11 @@ public struct ProviderQuery: Hashable, Sendable {
         let rest = try? parser.rest()
         condition = rest?.condition
         isUnderstood = rest != nil
+        neededProperties = isUnderstood ? Self.needed(list, condition) : nil
     }
 
-    /// The properties that the provider has to give: those of the list, and those of the condition, which the broker evaluates. Each stands
-    /// here once, in its first spelling. Nil means all properties. System properties are left out, since they follow from the class and the
-    /// keys.
-    public var neededProperties: [String]? {
-        guard case .properties(let listed) = list, isUnderstood else { return nil }
+    private static func needed(_ list: SelectQuery.List, _ condition: WQLCondition?) -> [String]? {
+        guard case .properties(let listed) = list else { return nil }
         var seen: Set<CIMName> = []
         let named = listed.map(\.first) + (condition?.comparisons ?? []).map(\.property.first)
         return named.filter { !CIMName.isSystemName($0.text) && seen.insert($0).inserted }.map(\.text)

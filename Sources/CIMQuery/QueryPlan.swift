@@ -9,7 +9,7 @@ public struct QueryPlan: Hashable, Sendable {
 
         /// A query that the source answers itself. When the source answers ProviderNotCapable or NotSupported, the broker enumerates
         /// instead, and filters.
-        case query(SelectQuery)
+        case query(WrittenQuery)
         case enumerate
 
         /// Nothing: the source supports no request that would do. It counts as ProviderNotCapable (I.7, 3).
@@ -77,10 +77,10 @@ public struct QueryPlan: Hashable, Sendable {
             let pushed = merges ? [] : conjuncts.filter(\.isForProviders)
             let needed = query.neededProperties ?? []
             let list = needed.isEmpty ? SelectQuery.List.all : .properties(needed.map { PropertyPath(CIMName($0)) })
-            let select = SelectQuery(list, from: CIMName(source.declaration.name), where: .all(pushed))
-            if fallbacks.isEmpty && last.isEmpty || (select.isReadable && (!pushed.isEmpty || !needed.isEmpty)) {
+            let written = WrittenQuery(SelectQuery(list, from: CIMName(source.declaration.name), where: .all(pushed)))
+            if fallbacks.isEmpty && last.isEmpty || ((!pushed.isEmpty || !needed.isEmpty) && written.isReadable) {
                 return Step(
-                    source: source, request: .query(select), isExact: pushed.count == conjuncts.count, fallbacks: fallbacks + last)
+                    source: source, request: .query(written), isExact: pushed.count == conjuncts.count, fallbacks: fallbacks + last)
             }
         }
         let requests = fallbacks + last
@@ -89,9 +89,20 @@ public struct QueryPlan: Hashable, Sendable {
     }
 }
 
-extension SelectQuery {
-    /// Whether the text of the query reads back: not when a property or class has the name of a keyword, or the text is too long.
-    var isReadable: Bool { (try? WQLQuery(parsing: description)) == .select(self) }
+/// A query with its text, as a provider gets it.
+public struct WrittenQuery: Hashable, Sendable, CustomStringConvertible {
+    public let query: SelectQuery
+
+    /// The text.
+    public let description: String
+
+    init(_ query: SelectQuery) {
+        self.query = query
+        description = query.description
+    }
+
+    /// Whether the text reads back: not when a property or class has the name of a keyword, or the text is too long.
+    var isReadable: Bool { (try? WQLQuery(parsing: description)) == .select(query) }
 }
 
 extension WQLCondition {

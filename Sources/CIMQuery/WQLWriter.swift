@@ -93,14 +93,18 @@ extension WQLCondition.Comparison: CustomStringConvertible {
 extension WQLLiteral: CustomStringConvertible {
     public var description: String {
         switch self {
-        case .string(let text):
-            text.unicodeScalars.reduce(into: "\"") {
-                if $1 == "\"" || $1 == "\\" { $0 += "\\" }
-                $0.unicodeScalars.append($1)
-            } + "\""
+        case .string(let text): "\"" + Self.escaped(text) + "\""
         case .integer(let number): number.description
         case .real(let number): number.description
         case .boolean(let flag): flag ? "TRUE" : "FALSE"
+        }
+    }
+
+    private static func escaped(_ text: String) -> String {
+        guard text.utf8.contains(where: { $0 == UInt8(ascii: "\"") || $0 == UInt8(ascii: "\\") }) else { return text }
+        return text.unicodeScalars.reduce(into: "") {
+            if $1 == "\"" || $1 == "\\" { $0 += "\\" }
+            $0.unicodeScalars.append($1)
         }
     }
 }

@@ -136,11 +136,30 @@ extension ProviderTests {
 
         /// Answers queries with nothing.
         private struct Filtering: QueryProvider {
-            let asked: @Sendable () async throws -> Void
+            let asked: @Sendable (RequestContext) async throws -> Void
 
             func execQuery(_ query: String, language: String, context: RequestContext, into sink: ObjectSink) async throws {
-                try await asked()
+                try await asked(context)
             }
+        }
+
+        @Test("I.7: each of several queries that are asked in turns means what it says")
+        func turns() async throws {
+            let bus = try await PrivateBus.start()
+            let broker = try await BrokerStandIn(on: bus)
+            let seen = Recorder<String>()
+            let provider = Filtering { context in
+                seen.record("\(context.query?.values(of: "Name").map { "\($0)" } ?? "any") \(context.query?.neededProperties ?? ["all"])")
+            }
+            let service = RunningService(provider, on: bus, options: .patient)
+            for _ in 0..<2 {
+                for query in ["SELECT * FROM Test_Thing WHERE Name = 'x'", "SELECT Size FROM Test_Thing"] {
+                    let reply = try await soon { try await broker.execQuery(query) }
+                    #expect(reply.status == .noError)
+                }
+            }
+            #expect(seen.all == [#"["x"] ["all"]"#, #"any ["Size"]"#, #"["x"] ["all"]"#, #"any ["Size"]"#])
+            withExtendedLifetime(service) {}
         }
 
         @Test("I.7: that the broker is to filter is said in front of the first thing that a provider says, and not by itself")
@@ -148,7 +167,7 @@ extension ProviderTests {
             let bus = try await PrivateBus.start()
             let broker = try await BrokerStandIn(on: bus)
             let before = Recorder<[BrokerStandIn.Sent]>()
-            let provider = Filtering {
+            let provider = Filtering { _ in
                 // What was sent before the answer to this has arrived before it.
                 try await broker.ping()
                 before.record(broker.sent.all)

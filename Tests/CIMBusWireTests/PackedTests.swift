@@ -65,6 +65,10 @@ struct PackedTests {
             // What goes on as it is: the checker has nothing to mend.
             let checked = try schema.check(unpacked, of: "T_All", derived: false)
             #expect(try bytes(checked) == onBus, "round \(round)")
+            for derived in [false, true] {
+                let written = try batch.objects(fit, 0..<batch.count, derivedSystemProperties: derived)
+                #expect(try bytes(written) == bytes(schema.check(unpacked, of: "T_All", derived: derived)), "round \(round)")
+            }
             var decoder = InstanceDecoder(expectedClass: "T_All")
             decoder.learn(ObjectLayout(decoding: try #require(schema["T_All"])), of: "T_All")
             let decoded = try decoder.readInstances(batch)
@@ -78,6 +82,18 @@ struct PackedTests {
                 }
             }
         }
+    }
+
+    @Test("Of the rows that fit their class, some are written with some of their columns, and with the paths that their keys say")
+    func someObjects() throws {
+        let layout = try #require(schema.layout("T_All"))
+        let instances = ["a", "b", "c"].map { CIMInstance(className: "T_All", ["U8": .uint8(1), "Name": .string($0), "U16": .null]) }
+        let batch = try PackedBatch(try Self.packed(instances))
+        let fit = try #require(PackedFit(batch.columns, layout))
+        let objects = try batch.objects(fit, [0, 2], keeping: [true, false, false], derivedSystemProperties: true).wire()
+        let whole = try schema.check(try batch.unpacked(), of: "T_All").wire()
+        #expect(objects == [whole[0], whole[2]].map { $0.filter { $0.key != "Name" } })
+        #expect(objects[1]["__RELPATH"] == whole[2]["__RELPATH"] && objects[1]["U8"] == .byte(1))
     }
 
     @Test("What rows are on the bus is bounded: cut where a batch there is full, and refused where names make much of little")

@@ -115,7 +115,7 @@ struct SchemaQueryTests {
             let source = QuerySource(Disks.disk, provider: "Q", supportsUnarySelect: true)
             let plan = QueryPlan(try Disks.query("SELECT * FROM Disk WHERE \(condition)"), sources: [source])
             guard case .query(let query)? = plan.steps.first?.request else { return nil }
-            return query.condition?.description
+            return query.query.condition?.description
         }
         #expect(try sent("IsOn = 'true' AND Size = '7' AND 4 = Maker") == #"IsOn = TRUE AND Size = 7 AND Maker = "4""#)
         #expect(try sent("Since > '2026-01-02 03:04:05:006'") == #"Since > "20260102030405.006000+000""#)

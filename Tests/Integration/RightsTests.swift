@@ -82,6 +82,37 @@ extension Integration {
             #expect(try await scene.client.run(.enumerate("Test_Thing")).objects.count == 2)
         }
 
+        @Test(
+            "neither has it where its instances come as packed rows, whatever the order of their columns, and whoever takes them as they are"
+        )
+        func hidesPacked() async throws {
+            let bus = try await PrivateBus.start(allUsers: true)
+            let rules = try RightsFolder("deny user:65534 Enable ** class Test_Secret\n")
+            let scene = try await Scene.start(options: ["--rights", rules.path], bus: bus, client: .private)
+            let provider = try await scene.provider(transport: .private)
+            try await scene.client.mustCompile("[dynamic, provider(\"Raw\")] class Test_Secret : Test_Thing { };")
+            provider.on("CreateInstanceEnumAsync") { call in
+                call.reply(references: 1)
+                for (name, key) in [("Test_Thing", "open"), ("Test_Secret", "secret")] {
+                    let rows = [CIMInstance(className: name, ["Number": .uint32(1), "Name": .string(key)])]
+                    _ = try? await call.sink.indicate(packed: try PrivateTests.packed(rows))
+                }
+                _ = try? await call.sink.setStatus(.noError)
+                _ = try? await call.sink.release()
+            }
+            let seen = try await Self.stranger(scene, "CreateInstanceEnum", "sia{sv}", "Test_Thing", "0", "0")
+            #expect(seen.contains("\"open\"") && !seen.contains("\"secret\""), "\(seen)")
+            let (printed, _) = try await ChildProcess.output(
+                "/bin/sh",
+                [
+                    "-c", "exec setpriv --reuid 65534 --regid 65534 --clear-groups \"$@\" 2>&1", "sh", BuildFolder.path(of: "cimctl"),
+                    "enumerate",
+                    "Test_Thing", "--address", bus.address,
+                ])
+            #expect(printed.contains("open") && !printed.contains("secret") && !printed.contains("cimctl:"), "\(printed)")
+            #expect(try await scene.client.run(.enumerate("Test_Thing"), .async).objects.count == 2)
+        }
+
         @Test("the override of a class that the caller may not execute does not run by the path of a class above it")
         func overrides() async throws {
             let (scene, _, base) = try await Self.start("deny user:65534 MethodExecute ** class Test_Special\n")

@@ -25,7 +25,7 @@ extension ProviderHost {
     func execQuery(_ reader: inout BodyReader, _ namespace: CIMNamespaceName, _ open: OpenCall) async throws -> OpenCall.Outcome {
         let language = try reader.readString()
         let query = try reader.readString()
-        guard let select = ProviderQuery(query) else {
+        guard let select = self.query(query) else {
             throw CIMError(.invalidQuery, "\"\(query.prefix(200))\" names no class: SELECT … FROM CLASS was expected")
         }
         var context = RequestContext(namespace: namespace, flags: try reader.readInt32(), context: try reader.passContext(), call: open)
@@ -36,5 +36,13 @@ extension ProviderHost {
         if !provider.answersExactly { open.requirePostFilter() }
         try await provider.execQuery(query, language: language, context: context, into: ObjectSink(call: open))
         return .done
+    }
+
+    /// What a text asks. The same few are asked again and again.
+    private func query(_ text: String) -> ProviderQuery? {
+        if let known = queries.withLock({ $0.value(of: text) }) { return known }
+        guard let query = ProviderQuery(text) else { return nil }
+        queries.withLock { $0.keep(query, of: text) }
+        return query
     }
 }
