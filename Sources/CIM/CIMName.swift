@@ -38,6 +38,11 @@ extension CIMName {
         left.count == right.utf8.count && zip(left, right.utf8).allSatisfy { fold($0) == fold($1) }
     }
 
+    /// Whether two texts are the same, byte by byte. For `String` two that differ may be equal: "é" in one letter, and in a letter and an accent.
+    package static func isSpelled(_ text: String, as other: String) -> Bool {
+        text.utf8.count == other.utf8.count && text.utf8.elementsEqual(other.utf8)
+    }
+
     /// Whether a name starts with these letters, in any case.
     public static func hasPrefix(_ name: String, _ prefix: String) -> Bool {
         name.utf8.count >= prefix.utf8.count && zip(name.utf8, prefix.utf8).allSatisfy { fold($0) == fold($1) }

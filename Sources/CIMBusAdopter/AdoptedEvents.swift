@@ -19,8 +19,8 @@ public final class AdoptedEvents: Sendable {
 
     private struct State {
         var listeners: [ServiceKey: ServiceListener] = [:]
-        /// What each query wants: a thousand subscribers come one after the other.
-        var demands: [String: EventDemand] = [:]
+        /// What each query wants, by the bytes of its text: a thousand subscribers come one after the other.
+        var demands: [[UInt8]: EventDemand] = [:]
     }
 
     /// The classes of the broker's that are needed to understand what subscribers want.
@@ -72,11 +72,12 @@ public final class AdoptedEvents: Sendable {
 
     private func demanded(_ queries: [String]) {
         state.withLock { state in
-            var demands: [String: EventDemand] = [:]
+            var demands: [[UInt8]: EventDemand] = [:]
             var all = EventDemand()
             for query in queries {
-                let demand = demands[query] ?? state.demands[query] ?? EventDemand(query, of: classes, known: known)
-                demands[query] = demand
+                let text = Array(query.utf8)
+                let demand = demands[text] ?? state.demands[text] ?? EventDemand(query, of: classes, known: known)
+                demands[text] = demand
                 all.formUnion(demand)
             }
             state.demands = demands

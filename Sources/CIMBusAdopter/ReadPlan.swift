@@ -117,8 +117,8 @@ extension ReadPlan {
 /// The plans that were made: a class may have hundreds of properties, and the same ones are wanted again and again.
 final class ReadPlans: Sendable {
     struct Key: Hashable {
-        var className: String
-        var names: [String]?
+        var className: CIMName
+        var names: [CIMName]?
         var hasColumns: Bool
         var isExistenceKnown: Bool
         /// Whether the class is read from the other side of the clause `each`.
@@ -135,7 +135,7 @@ final class ReadPlans: Sendable {
     func plan(_ key: Key, _ adopted: AdoptedClass) -> ReadPlan? {
         if let plan = plans.withLock({ $0[key] }) { return plan }
         let plan = ReadPlan(
-            adopted, names: key.names, hasColumns: key.hasColumns, isExistenceKnown: key.isExistenceKnown,
+            adopted, names: key.names?.map(\.text), hasColumns: key.hasColumns, isExistenceKnown: key.isExistenceKnown,
             convertsAtOnce: key.convertsAtOnce)
         plans.withLock { plans in
             if plans.count >= Self.most { plans = [:] }

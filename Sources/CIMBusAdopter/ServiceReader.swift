@@ -80,7 +80,8 @@ struct ServiceReader: Sendable {
         _ adopted: AdoptedClass, _ request: Request, hasColumns: Bool = false, isExistenceKnown: Bool, isTurned: Bool = false
     ) -> ReadPlan? {
         let key = ReadPlans.Key(
-            className: adopted.name, names: request.names, hasColumns: hasColumns, isExistenceKnown: isExistenceKnown, isTurned: isTurned,
+            className: CIMName(adopted.name), names: request.names?.map { CIMName($0) }, hasColumns: hasColumns,
+            isExistenceKnown: isExistenceKnown, isTurned: isTurned,
             convertsAtOnce: request.wantsObjectsAlone)
         return plans.plan(key, adopted)
     }

@@ -64,7 +64,7 @@ final class SchemaSnapshot: Sendable {
 
     func layout(_ name: String, in namespace: CIMNamespaceName) -> ObjectLayout? {
         made.withLock { made in
-            if let last = made.lastLayout, last.name == name, last.namespace == namespace { return last.layout }
+            if let last = made.lastLayout, CIMName.isSpelled(last.name, as: name), last.namespace == namespace { return last.layout }
             guard let layout = layout(name, in: namespace, &made) else { return nil }
             made.lastLayout = (name, namespace, layout)
             return layout
@@ -83,7 +83,7 @@ final class SchemaSnapshot: Sendable {
     /// - Parameter layout: the class's, as ``layout(_:in:)`` gave it.
     func method(_ name: String, of layout: ObjectLayout, _ indexed: IndexedClass) -> MethodPlan? {
         made.withLock { made in
-            if let last = made.lastMethod, last.name == name, last.layout === layout { return last.plan }
+            if let last = made.lastMethod, CIMName.isSpelled(last.name, as: name), last.layout === layout { return last.plan }
             let key = ObjectIdentifier(layout)
             guard
                 let plan = made.methods[key]?[CIMName(name)]
@@ -100,7 +100,7 @@ final class SchemaSnapshot: Sendable {
     /// The definition of a provider; nil when it has none.
     func provider(_ name: String, in namespace: CIMNamespaceName) -> CheckedDefinition? {
         made.withLock { made in
-            if let last = made.lastProvider, last.name == name, last.namespace == namespace { return last.definition }
+            if let last = made.lastProvider, CIMName.isSpelled(last.name, as: name), last.namespace == namespace { return last.definition }
             let definition = provider(name, in: namespace, &made)
             made.lastProvider = (name, namespace, definition)
             return definition

@@ -1,3 +1,5 @@
+import CIM
+
 /// What was made of the texts that came last, by their spelling. Whoever watches a machine asks the same few queries again and again, and to
 /// read one takes more than to answer it.
 ///
@@ -13,7 +15,7 @@ package struct RecentTexts<Value> {
 
     /// - Parameter fits: whether the value is the one that is wanted, where a text may mean several things.
     package mutating func value(of text: String, where fits: (Value) -> Bool = { _ in true }) -> Value? {
-        guard let index = known.firstIndex(where: { $0.text == text && fits($0.value) }) else { return nil }
+        guard let index = known.firstIndex(where: { CIMName.isSpelled($0.text, as: text) && fits($0.value) }) else { return nil }
         if index > 0 { known.insert(known.remove(at: index), at: 0) }
         return known[0].value
     }

@@ -108,7 +108,8 @@ struct RecordReader {
     private mutating func readName() throws(RecordError) -> String {
         let text = try readText()
         guard text.utf8.count > 15 else { return text }
-        return known.insert(text).memberAfterInsert
+        let shared = known.insert(text).memberAfterInsert
+        return CIMName.isSpelled(shared, as: text) ? shared : text
     }
 
     private mutating func readOptionalName() throws(RecordError) -> String? {

@@ -1,6 +1,8 @@
 import CIM
 import CIMBusCore
 import CIMBusWire
+import CIMMOF
+import CIMRepository
 import DBus
 import Testing
 
@@ -41,6 +43,21 @@ struct PreparedQueryTests {
         for wrong in ["SELECT * FROM Test_No", "SELECT No FROM Test_Alone", "SELECT", "SELECT * FROM __InstanceCreationEvent"] {
             _ = try ground.resolve(.execQuery, "WQL", wrong)
             #expect(ground.snapshot.preparedQuery(wrong, in: .cimv2) == nil)
+        }
+    }
+
+    @Test(
+        "of classes whose names Unicode counts as the same, and that are different bytes, each is its own, whichever was asked for before")
+    func spelling() async throws {
+        let repository = try await Repository.inMemory(server: "here")
+        let names = ["Test_\u{E9}", "Test_e\u{301}"]
+        let unit = try MOFParser.parse(
+            names.map { "[dynamic, provider(\"\($0)\")] class \($0) { [key] string Name; void Run(); };" }.joined())
+        let snapshot = SchemaSnapshot(try await repository.commit(try unit.changes(in: .cimv2, schema: repository.schema)))
+        for name in names + names.reversed() {
+            let layout = try #require(snapshot.layout(name, in: .cimv2))
+            #expect(layout.className.utf8.elementsEqual(name.utf8))
+            #expect(snapshot.classes(of: name, in: .cimv2).map { Array($0.utf8) } == [Array(name.utf8)])
         }
     }
 }

@@ -21,6 +21,13 @@ struct RecentTextsTests {
         #expect((0..<3).map { number in texts.value(of: "one") { $0 == number } } == [0, 1, 2])
     }
 
+    @Test("texts that Unicode counts as the same, and that are different bytes, mean what each of them says")
+    func spelling() {
+        var texts = RecentTexts<Int>()
+        texts.keep(1, of: "Name = '\u{E9}'")
+        #expect(texts.value(of: "Name = 'e\u{301}'") == nil)
+    }
+
     @Test("a text of more than 1,024 bytes is not kept")
     func long() {
         var texts = RecentTexts<Int>()

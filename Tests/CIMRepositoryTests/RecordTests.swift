@@ -149,6 +149,15 @@ import Testing
         #expect(throws: RecordError.unknownVersion(3)) { try RecordReader.readInstance([3]) }
     }
 
+    @Test("Names that Unicode counts as the same, and that are different bytes, come back as they were")
+    func spelling() throws {
+        var known: Set<String> = []
+        for name in ["Test_LongEnough_\u{E9}", "Test_LongEnough_e\u{301}"] {
+            let again = try RecordReader.readClass(try RecordWriter.record(of: CIMClass(name: name)), known: &known)
+            #expect(again.name.utf8.elementsEqual(name.utf8))
+        }
+    }
+
     @Test("Classes and qualifier types come back exactly")
     func classes() throws {
         var generator = Generator(random: SeededGenerator(seed: 2))
