@@ -10,7 +10,7 @@ extension Resolver {
     /// fits none, belongs in the sink (A.5).
     func query(_ arguments: ServicesCall) throws(CIMError) -> Resolution {
         if let prepared = snapshot.preparedQuery(arguments.query, in: arguments.namespace) {
-            try check(.enable, prepared.layout.className, in: arguments.namespace, .execQuery)
+            try check(.enable, prepared.checked.query.className.text, in: arguments.namespace, .execQuery)
             return answer(prepared, arguments)
         }
         let query: WQLQuery

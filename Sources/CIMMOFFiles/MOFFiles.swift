@@ -17,7 +17,8 @@ public final class MOFFiles {
 
     /// Where to look for an include, behind the folder of the file that includes it.
     private let folders: [String]
-    private var read: [Identity: MOFSource] = [:]
+    /// What was read, or why it could not be: a pipe can be read once.
+    private var read: [Identity: Result<MOFSource, MOFError>] = [:]
 
     /// - Parameter folders: where to look for an include, behind the folder of the file that includes it.
     public init(folders: [String]) { self.folders = folders }
@@ -31,12 +32,14 @@ public final class MOFFiles {
         var status = stat()
         guard fstat(descriptor, &status) == 0 else { throw Self.failure(path, errno) }
         let identity = Identity(device: UInt(status.st_dev), number: UInt(status.st_ino))
-        if let known = read[identity] { return known }
+        if let known = read[identity] { return try known.get() }
         guard status.st_mode & S_IFMT != S_IFDIR else { throw Self.failure(path, EISDIR) }
-        let bytes = try Self.bytes(descriptor, path, expected: Int(status.st_size))
-        let source = MOFSource(file: path, text: try MOFText.decode(bytes, file: path))
+        let source = Result { () throws(MOFError) in
+            let bytes = try Self.bytes(descriptor, path, expected: Int(status.st_size))
+            return MOFSource(file: path, text: try MOFText.decode(bytes, file: path))
+        }
         read[identity] = source
-        return source
+        return try source.get()
     }
 
     /// As ``MOFContext/Include`` wants it. What was written on Windows may have backslashes, and another case than the file: where no file has

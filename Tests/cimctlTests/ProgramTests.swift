@@ -145,6 +145,13 @@ import WireTestKit
             #expect(refused.errors.contains("3 errors in \(folder.path("bad.mof")); nothing is stored"), "\(refused.errors)")
         }
         #expect(try await run(["mof", "show", "T_First"], on: bus.address).end == .exited(2))
+        // What comes by a pipe comes once.
+        for (bytes, word) in [("\\377\\377", "InvalidFile"), ("clas T_Piped {};", "UnrecognizedToken")] {
+            let script = "printf '\(bytes)' | \"$@\" 2>&1"
+            let (text, end) = try await ChildProcess.output(
+                "/bin/sh", ["-c", script, "sh", BuildFolder.path(of: "cimctl"), "mof", "compile", "/dev/stdin", "--address", bus.address])
+            #expect(end == .exited(1) && text.contains(word), "\(text)")
+        }
         withExtendedLifetime((bus, broker)) {}
     }
 
