@@ -225,10 +225,12 @@ struct PackedTests {
     /// How many batches are spoilt; `CIMBUS_FUZZ_FRAMES` in the environment says otherwise.
     private static let count = getenv("CIMBUS_FUZZ_FRAMES").flatMap { Int(String(cString: $0)) } ?? 20_000
 
-    @Test("No bytes crash the reader of packed rows, and what it accepts is objects on the bus")
+    @Test(
+        "No bytes crash the reader of packed rows, and what it accepts is objects on the bus, those that the checker writes where they fit")
     func fuzz() throws {
         var random = SeededGenerator(seed: 9)
-        var (accepted, refused) = (0, 0)
+        let layout = try #require(schema.layout("T_All"))
+        var (accepted, refused, fitting) = (0, 0, 0)
         for _ in 0..<Self.count {
             let whole = try Self.packed(Self.instances(&random))
             var bytes = Array(whole.bytes(in: 0..<whole.count))
@@ -249,6 +251,11 @@ struct PackedTests {
                 var unpacked = try batch.unpacked()
                 let read = try unpacked.readValue(Signature(verified: "aa{sv}"))
                 #expect(read.elements?.count == batch.count && unpacked.isAtEnd)
+                if let fit = PackedFit(batch.columns, layout), fit.fits(batch) {
+                    let written = try batch.objects(fit, 0..<batch.count, derivedSystemProperties: true).wire()
+                    #expect(try written == schema.check(try batch.unpacked(), of: "T_All").wire())
+                    fitting += 1
+                }
                 _ = try batch.selecting(Array(0..<batch.count), keeping: batch.columns.columns.map { _ in true })
             } catch {
                 #expect(error is PackedFault, "\(error)")
@@ -256,6 +263,7 @@ struct PackedTests {
             }
         }
         #expect(accepted > Self.count / 10 && refused > Self.count / 10, "\(accepted) accepted, \(refused) refused")
+        #expect(fitting > Self.count / 20, "\(fitting) fit")
     }
 
     @Test(
