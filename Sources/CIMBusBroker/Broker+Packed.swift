@@ -4,7 +4,8 @@ import CIMBusWire
 import DBus
 
 /// Packed rows (Protocol.md, "Packed objects"): private connections alone carry them. Where nothing has to be merged, and the client takes them,
-/// they go on as they came after one check. For anybody else they are written as objects are on the bus, and go the same way as those.
+/// they go on as they came after one check. For anybody else objects are written from them; rows that do not fit their class as they are become objects
+/// first, and are checked like any others.
 extension Broker {
     func checkPacked(
         _ reader: BodyReader, of id: OperationID, _ record: OperationRecord, _ message: Message

@@ -45,8 +45,9 @@ enum CheckedObjects: Sendable {
         case .verbatim(_, let reader, let ranges): ObjectBatch(verbatim: reader, ranges: ranges)
         case .rewritten(let batch): batch
         case .packed(let batch, let fit):
-            // Nobody asks: what is packed goes to a sink that takes it so.
-            (try? batch.objects(fit, 0..<batch.count, derivedSystemProperties: false)) ?? ObjectBatch()
+            // Nobody asks: what is packed goes to a sink that takes it so. A filter may have cut columns off.
+            PackedFit(batch.columns, fit.layout).flatMap { try? batch.objects($0, 0..<batch.count, derivedSystemProperties: false) }
+                ?? ObjectBatch()
         }
     }
 }
