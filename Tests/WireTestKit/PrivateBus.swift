@@ -85,7 +85,7 @@ public final class PrivateBus: Sendable {
         fputs(configuration, file)
         fclose(file)
         let daemon = try ChildProcess("dbus-daemon", ["--config-file=\(directory)/bus.conf", "--nofork", "--print-address=1"])
-        _ = try await withDeadline(.seconds(10), "dbus-daemon to listen") {
+        _ = try await withDeadline(.seconds(30), "dbus-daemon to listen") {
             for await line in daemon.lines { return line }
             throw ProcessError(description: "dbus-daemon ended before it listened")
         }
@@ -95,7 +95,7 @@ public final class PrivateBus: Sendable {
     /// A new connection to this bus.
     public func connect(on loop: EventLoop? = nil, options: ConnectionOptions = ConnectionOptions()) async throws -> Connection {
         let address = address
-        return try await withDeadline(.seconds(10), "a connection to the private bus") {
+        return try await withDeadline(.seconds(30), "a connection to the private bus") {
             try await Connection.connect(to: .address(address), on: loop, options: options)
         }
     }
