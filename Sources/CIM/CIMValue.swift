@@ -1,5 +1,5 @@
 /// A CIM value with its type. Only large contents are boxed, so that a number or a string costs no allocation of its own.
-public enum CIMValue: Hashable, Sendable {
+public enum CIMValue: Sendable {
     /// NULL, which every type has.
     case null
     case boolean(Bool)
@@ -109,6 +109,57 @@ extension CIMValue {
     }
 
     public static func strings(_ elements: some Sequence<String>) -> CIMValue { .array(of: .string, elements.map { .string($0) }) }
+}
+
+extension CIMValue: Hashable {
+    /// Whether both have the same type and the same value. Texts are equal byte by byte: "é" in one letter is another text than "é" in a letter
+    /// and an accent, which `String` counts as equal.
+    public static func == (left: CIMValue, right: CIMValue) -> Bool {
+        switch (left, right) {
+        case (.null, .null): true
+        case (.boolean(let one), .boolean(let other)): one == other
+        case (.uint8(let one), .uint8(let other)): one == other
+        case (.sint8(let one), .sint8(let other)): one == other
+        case (.uint16(let one), .uint16(let other)): one == other
+        case (.sint16(let one), .sint16(let other)): one == other
+        case (.uint32(let one), .uint32(let other)): one == other
+        case (.sint32(let one), .sint32(let other)): one == other
+        case (.uint64(let one), .uint64(let other)): one == other
+        case (.sint64(let one), .sint64(let other)): one == other
+        case (.real32(let one), .real32(let other)): one == other
+        case (.real64(let one), .real64(let other)): one == other
+        case (.char16(let one), .char16(let other)): one == other
+        case (.string(let one), .string(let other)): CIMName.isSpelled(one, as: other)
+        case (.datetime(let one), .datetime(let other)): one == other
+        case (.reference(let one), .reference(let other)): one == other
+        case (.object(let one), .object(let other)): one == other
+        case (.array(let oneType, let one), .array(let otherType, let other)): oneType == otherType && one == other
+        default: false
+        }
+    }
+
+    public func hash(into hasher: inout Hasher) {
+        hasher.combine(type)
+        switch self {
+        case .null: break
+        case .boolean(let value): hasher.combine(value)
+        case .uint8(let value): hasher.combine(value)
+        case .sint8(let value): hasher.combine(value)
+        case .uint16(let value), .char16(let value): hasher.combine(value)
+        case .sint16(let value): hasher.combine(value)
+        case .uint32(let value): hasher.combine(value)
+        case .sint32(let value): hasher.combine(value)
+        case .uint64(let value): hasher.combine(value)
+        case .sint64(let value): hasher.combine(value)
+        case .real32(let value): hasher.combine(value)
+        case .real64(let value): hasher.combine(value)
+        case .string(let text): hasher.combine(text)
+        case .datetime(let value): hasher.combine(value)
+        case .reference(let path): hasher.combine(path)
+        case .object(let instance): hasher.combine(instance)
+        case .array(_, let elements): hasher.combine(elements)
+        }
+    }
 }
 
 extension CIMValue: ExpressibleByStringLiteral, ExpressibleByBooleanLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,

@@ -122,7 +122,7 @@ extension Broker {
         let creators = Set(parts.map { Creator.uid(of: $0) })
         let eventNamespace = filter?.instance["EventNamespace"]?.stringValue
         return .init(
-            binding: "\(namespace.text):\(path.relativePath)",
+            binding: CIMName("\(namespace.text):\(path.relativePath)"),
             filter: filter?.instance ?? CIMInstance(className: filterPath.className, path: filterPath),
             namespace: eventNamespace.flatMap { $0.isEmpty ? nil : CIMNamespaceName($0) } ?? filter?.namespace ?? namespace,
             consumer: consumer?.instance ?? CIMInstance(className: consumerPath.className, path: consumerPath),
@@ -147,7 +147,7 @@ extension Broker {
             permanents.consumers[binding] = nil
             if let operation = subscription.operation { end(operation) }
         }
-        for definition in known.values.sorted(by: { $0.binding < $1.binding }) {
+        for definition in known.values.sorted(by: { $0.binding.text < $1.binding.text }) {
             if permanents.subscriptions[definition.binding]?.operation != nil { continue }
             activate(definition)
         }
@@ -171,12 +171,12 @@ extension Broker {
             subscription.operation = operation
             permanents.operations[operation] = definition.binding
             permanents.consumers[definition.binding] = consumer
-            logger.info("permanent subscription \(definition.binding) is active")
+            logger.info("permanent subscription \(definition.binding.text) is active")
         } catch {
             subscription.fault = error
             if before?.message != error.message {
                 logger.error(
-                    "permanent subscription \(definition.binding.clipped()) is inactive: \(error.status.name ?? ""), \(error.message)")
+                    "permanent subscription \(definition.binding.text.clipped()) is inactive: \(error.status.name ?? ""), \(error.message)")
             }
         }
         permanents.subscriptions[definition.binding] = subscription
@@ -211,7 +211,7 @@ extension Broker {
         }
         let client = permanentClient(of: uid)
         let record = OperationRecord(arguments, Question(subject: definition.query.clipped()), client: client, caller: caller)
-        record.subject = definition.binding.clipped()
+        record.subject = definition.binding.text.clipped()
         let request = Request(client: client, kind: .execNotificationQuery, form: .async(sink: sink), target: .events(terms: terms))
         do throws(Refusal) {
             var operation = OperationID(0)
@@ -251,7 +251,7 @@ extension Broker {
         return true
     }
 
-    private func feed(_ binding: String, _ id: OperationID) async {
+    private func feed(_ binding: CIMName, _ id: OperationID) async {
         while let (events, lost) = nextBatch(of: binding, id), let consumer = permanents.consumers[binding] {
             for (index, event) in events.enumerated() {
                 do throws(CIMError) {
@@ -265,7 +265,7 @@ extension Broker {
         }
     }
 
-    private func nextBatch(of binding: String, _ id: OperationID) -> (events: [CIMInstance], lost: UInt64)? {
+    private func nextBatch(of binding: CIMName, _ id: OperationID) -> (events: [CIMInstance], lost: UInt64)? {
         // What is stored may have changed, and another operation feeds another consumer.
         guard permanents.operations[id] != nil else { return nil }
         guard permanents.subscriptions[binding]?.waiting.isEmpty == false, !isStopped else {
@@ -275,7 +275,7 @@ extension Broker {
         return permanents.subscriptions[binding]?.waiting.removeFirst()
     }
 
-    private func taken(_ binding: String, _ id: OperationID) {
+    private func taken(_ binding: CIMName, _ id: OperationID) {
         guard permanents.operations[id] != nil, let subscription = permanents.subscriptions[binding],
             let uid = subscription.definition.creator,
             let client = permanents.clients[uid]
@@ -284,12 +284,12 @@ extension Broker {
     }
 
     /// The consumer did not take an event: administrators hear of it, unless the event was itself about such a trouble.
-    private func failed(_ binding: String, _ event: CIMInstance, _ error: CIMError) {
+    private func failed(_ binding: CIMName, _ event: CIMInstance, _ error: CIMError) {
         guard let subscription = permanents.subscriptions[binding] else { return }
         let isFirst = subscription.lastFailure != error.message
         permanents.subscriptions[binding]?.failures += 1
         permanents.subscriptions[binding]?.lastFailure = error.message
-        if isFirst { logger.error("the consumer of \(binding.clipped()) failed: \(error.message)") }
+        if isFirst { logger.error("the consumer of \(binding.text.clipped()) failed: \(error.message)") }
         let namespace = subscription.definition.namespace
         guard schema.declaration(event.className, in: namespace)?.isSameOrDerived(from: "__EventDroppedEvent") != true else { return }
         raise(
@@ -308,12 +308,14 @@ extension Broker {
         let text = outcome.explanation?.text ?? ""
         permanents.subscriptions[binding]?.operation = nil
         permanents.subscriptions[binding]?.fault = CIMError(outcome.status, text.isEmpty ? "its operation was ended" : text)
-        if !isStopped { logger.error("permanent subscription \(binding.clipped()) is inactive: \(outcome.status.name ?? ""), \(text)") }
+        if !isStopped {
+            logger.error("permanent subscription \(binding.text.clipped()) is inactive: \(outcome.status.name ?? ""), \(text)")
+        }
     }
 
     /// What administrators see of them.
     func permanentInstances() -> [CIMInstance] {
-        permanents.subscriptions.values.sorted { $0.definition.binding < $1.definition.binding }.map { subscription in
+        permanents.subscriptions.values.sorted { $0.definition.binding.text < $1.definition.binding.text }.map { subscription in
             subscription.instance(lost: subscription.operation.flatMap { core.events.subscriptions[$0]?.lostInAll } ?? 0)
         }
     }
@@ -326,15 +328,15 @@ extension PermanentSubscription {
 /// The permanent subscriptions that are stored, and the broker as their client.
 struct PermanentSubscriptions {
     /// By their bindings.
-    var subscriptions: [String: PermanentSubscription] = [:]
-    var consumers: [String: any EventConsumer] = [:]
-    var operations: [OperationID: String] = [:]
+    var subscriptions: [CIMName: PermanentSubscription] = [:]
+    var consumers: [CIMName: any EventConsumer] = [:]
+    var operations: [OperationID: CIMName] = [:]
     var activations = 0
     /// The broker, as it stands for each user.
     var clients: [UInt32: PeerID] = [:]
     var timers = StoredTimers()
-    /// Log files that consumers write, which several may do.
-    private var files: [String: (file: EventLogFile, largest: UInt64)] = [:]
+    /// Log files that consumers write, which several may do; by the bytes of their paths.
+    private var files: [[UInt8]: (file: EventLogFile, largest: UInt64)] = [:]
     /// Consumers that wait for their providers to come.
     var starts: [RegistrationID: [CheckedContinuation<Void, Never>]] = [:]
     /// The review of what is stored that is under way, and whether another has to follow.
@@ -344,9 +346,9 @@ struct PermanentSubscriptions {
     func isOwn(_ peer: PeerID) -> Bool { clients.values.contains(peer) }
 
     mutating func logFile(_ path: String, _ largest: UInt64) -> EventLogFile {
-        if let known = files[path], known.largest == largest { return known.file }
+        if let known = files[Array(path.utf8)], known.largest == largest { return known.file }
         let file = EventLogFile(path, largest: largest)
-        files[path] = (file, largest)
+        files[Array(path.utf8)] = (file, largest)
         return file
     }
 }

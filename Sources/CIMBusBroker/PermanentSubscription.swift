@@ -7,8 +7,8 @@ import CIMRepository
 struct PermanentSubscription: Sendable {
     /// What is stored. While it stays the same, so does the subscription.
     struct Definition: Hashable, Sendable {
-        /// The path of the binding, with its namespace: what the subscription is called.
-        let binding: String
+        /// The path of the binding, with its namespace: what the subscription is called, in any case, as paths are.
+        let binding: CIMName
         let filter: CIMInstance
         /// Where the events are.
         let namespace: CIMNamespaceName
@@ -68,7 +68,7 @@ struct PermanentSubscription: Sendable {
         CIMInstance(
             className: Self.className,
             [
-                "Binding": .string(definition.binding), "Filter": .string(definition.filter["Name"]?.stringValue ?? ""),
+                "Binding": .string(definition.binding.text), "Filter": .string(definition.filter["Name"]?.stringValue ?? ""),
                 "Query": .string(definition.query), "EventNamespace": .string(definition.namespace.text),
                 "Consumer": .string(definition.consumer.path?.relativePath ?? definition.consumer.className),
                 "State": .string(operation == nil ? "inactive" : "active"), "Status": .uint32(fault?.status.rawValue ?? 0),

@@ -3,6 +3,31 @@ import Testing
 
 @Suite("CIMValue and types (Semantics H.2, Design 3, Objects)")
 struct CIMValueTests {
+    @Test("texts are equal byte by byte, alone, in arrays and in instances: a letter with an accent is not a letter and an accent")
+    func equalBytes() {
+        let (one, other) = (CIMValue.string("caf\u{E9}"), CIMValue.string("cafe\u{301}"))
+        #expect(one == one && one != other)
+        #expect(CIMValue.array(of: .string, [one]) != .array(of: .string, [other]))
+        #expect(CIMInstance(className: "A", ["P": one]) != CIMInstance(className: "A", ["P": other]))
+        #expect(Set([one, other, one]).count == 2)
+    }
+
+    @Test("values of different types are different, whatever their numbers, and a value is equal to itself and has its hash")
+    func equalTypes() throws {
+        let path = CIMObjectPath(className: "A", ["K": "v"])
+        let values: [CIMValue] = [
+            .null, .boolean(true), .uint8(1), .sint8(1), .uint16(1), .sint16(1), .uint32(1), .sint32(1), .uint64(1), .sint64(1), .real32(1),
+            .real64(1),
+            .char16(1), .string("1"), .datetime(try #require(CIMDateTime("20240101000000.000000+000"))), .reference(path),
+            .object(CIMInstance(className: "A")), .array(of: .uint8, []), .array(of: .sint8, []), .array(of: .uint8, [.uint8(1)]),
+        ]
+        #expect(Set(values).count == values.count)
+        for (place, value) in values.enumerated() {
+            #expect(values.firstIndex(of: value) == place)
+            #expect(Set(values).contains(value))
+        }
+    }
+
     @Test("H.2: the numbers of the types")
     func typeNumbers() {
         let numbers: [CIMType: UInt16] = [
